@@ -1,0 +1,81 @@
+//! `wire_enum!`: an enum for a word on the wire. Known words become variants, any other word is kept as `Unknown`.
+
+/// Declares an enum of the words a field of the cloud's answers may hold.
+///
+/// Words compare in any letter case; an alias after `|` folds into the word before it. A word nobody has heard of is
+/// data, not an error: it is kept in `Unknown` and shown as `unknown`.
+macro_rules! wire_enum {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[doc = concat!("The word `", $word, "`.")] $variant,)+
+            /// A word that no document names, as it was sent.
+            Unknown(Box<str>),
+        }
+
+        impl $name {
+            /// Every known value, in the order of the vendor's documents.
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Every value [`Self::label`] can give: the known words, then `unknown`.
+            pub const LABELS: &'static [&'static str] = &[$($word,)+ "unknown"];
+
+            /// Reads a word in any letter case.
+            pub fn parse(word: &str) -> Self {
+                $(if word.eq_ignore_ascii_case($word) $(|| word.eq_ignore_ascii_case($alias))* {
+                    return Self::$variant;
+                })+
+                Self::Unknown(word.into())
+            }
+
+            /// The word as a label value: closed set, `unknown` for the rest.
+            pub fn label(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Unknown(_) => "unknown",
+                }
+            }
+
+            /// The word as a person wants to read it: the one that was sent, if it is unknown.
+            pub fn word(&self) -> &str {
+                match self {
+                    Self::Unknown(word) => word,
+                    known => known.label(),
+                }
+            }
+
+            /// The word nobody has heard of, if this is one.
+            pub fn unknown_word(&self) -> Option<&str> {
+                match self {
+                    Self::Unknown(word) => Some(word),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use wire_enum;
+
+#[cfg(test)]
+mod tests {
+    wire_enum! {
+        /// A word for the tests.
+        Colour { Red = "Red" | "Crimson", Green = "Green" }
+    }
+
+    #[test]
+    fn known_words_fold_letter_case_and_aliases() {
+        assert_eq!(Colour::parse("rED"), Colour::Red);
+        assert_eq!(Colour::parse("crimson").label(), "Red");
+        assert_eq!(Colour::KNOWN, [Colour::Red, Colour::Green]);
+    }
+
+    #[test]
+    fn an_unknown_word_is_kept_but_never_a_label() {
+        let teal = Colour::parse("Teal");
+        assert_eq!((teal.label(), teal.word(), teal.unknown_word()), ("unknown", "Teal", Some("Teal")));
+        assert_eq!(Colour::LABELS, ["Red", "Green", "unknown"]);
+    }
+}
