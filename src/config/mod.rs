@@ -1,0 +1,250 @@
+//! The configuration: what the user may say, its defaults, and every problem found in it at once.
+//!
+//! A YAML text dies in [`parse()`]; what leaves is [`Config`], in which every reference resolves and every value is in
+//! range. Nothing below this module sees YAML.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How often and how patiently the cloud is asked.
+    pub poll: Poll,
+    /// The cloud accounts, at least one.
+    pub accounts: Vec<Account>,
+    /// The E-HPC clusters to poll.
+    pub clusters: Vec<Cluster>,
+    /// The Simple Application Servers to poll.
+    pub servers: Vec<Server>,
+    /// What `/metrics` looks like and how large it may grow.
+    pub metrics: Metrics,
+}
+
+/// `poll`: how often and how patiently the cloud is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Poll {
+    /// Time between two polls of a target.
+    pub interval: Duration,
+    /// The same while the target has open work.
+    pub active_interval: Duration,
+    /// The same once the target had no open work for `idle_after`.
+    pub idle_interval: Duration,
+    /// How long a target must be without open work to be idle.
+    pub idle_after: Duration,
+    /// Time between two readings of the archived tasks of a cluster.
+    pub history_interval: Duration,
+    /// At most so many pages of a list are read in one poll.
+    pub history_max_pages: u32,
+    /// Limit of one HTTP request; a whole poll may take three times that.
+    pub timeout: Duration,
+    /// Values older than this are withdrawn (at least three planned periods).
+    pub stale_after: Duration,
+    /// At most so many requests are under way at once.
+    pub concurrency: usize,
+    /// A larger answer is refused.
+    pub max_response_bytes: u64,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            active_interval: Duration::from_secs(10),
+            idle_interval: Duration::from_secs(120),
+            idle_after: Duration::from_secs(30 * 60),
+            history_interval: Duration::from_secs(30 * 60),
+            history_max_pages: 20,
+            timeout: Duration::from_secs(10),
+            stale_after: Duration::from_secs(10 * 60),
+            concurrency: 32,
+            max_response_bytes: 16 << 20,
+        }
+    }
+}
+
+/// An entry of `accounts`: one identity at Alibaba Cloud.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The name by which targets refer to it, and the `account` label.
+    pub name: String,
+    /// Accounts with the same quota group share their budgets. By default the account's name.
+    pub quota_group: String,
+    /// How requests are signed.
+    pub credentials: Credentials,
+    /// Which of the vendor's endpoints are used.
+    pub network: Network,
+    /// Endpoints that replace the vendor's.
+    pub endpoints: Endpoints,
+    /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::default_quota`].
+    pub quotas: Quotas,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            name: "default".into(),
+            quota_group: "default".into(),
+            credentials: Credentials::Environment,
+            network: Network::Public,
+            endpoints: Endpoints::default(),
+            quotas: Quotas::default(),
+        }
+    }
+}
+
+/// `accounts[].quotas`: calls per minute, by `(product, operation)` as in `SWAS.DescribeInvocations`; an operation of
+/// `None` (`SWAS` alone) sets every operation of the product.
+pub type Quotas = BTreeMap<(String, Option<String>), u32>;
+
+/// `accounts[].credentials`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Credentials {
+    /// `default` and `env`: the vendor's own environment variables, read anew for each request.
+    Environment,
+    /// `access_key` and, with a token, `sts`: written in the file, expanded from `${ENV}` or read from `file:`.
+    Static {
+        /// AccessKeyId.
+        access_key_id: SecretSource,
+        /// AccessKeySecret.
+        access_key_secret: SecretSource,
+        /// SecurityToken of temporary credentials.
+        security_token: Option<SecretSource>,
+    },
+}
+
+/// Where a part of the credentials comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretSource {
+    /// The value itself.
+    Value(Secret),
+    /// A file that holds it, read anew for each request, trailing white space cut.
+    File(std::path::PathBuf),
+}
+
+/// `accounts[].network`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Endpoints on the internet.
+    Public,
+    /// Endpoints inside a VPC.
+    Vpc,
+}
+
+/// `accounts[].endpoints`: base URLs in place of the vendor's; `{region}` is replaced.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Endpoints {
+    /// For E-HPC.
+    pub ehpc: Option<String>,
+    /// For Simple Application Server.
+    pub swas: Option<String>,
+    /// For Security Token Service.
+    pub sts: Option<String>,
+}
+
+/// An entry of `ehpc.clusters`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Cluster id, such as `ehpc-hz-FYUr32aaaa`.
+    pub id: String,
+    /// Region id, such as `cn-hangzhou`.
+    pub region: String,
+    /// Name of an entry of `accounts`.
+    pub account: String,
+    /// The `cluster_name` label; empty if the user gave none.
+    pub name: String,
+    /// Which tasks are shown.
+    pub tasks: TaskWindow,
+    /// Which commands are followed.
+    pub commands: Commands,
+}
+
+/// `ehpc.clusters[].tasks`: which ended tasks are shown; open ones always are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskWindow {
+    /// At most so many of the newest.
+    pub max_tasks: usize,
+    /// None that ended longer ago.
+    pub max_age: Duration,
+}
+
+impl Default for TaskWindow {
+    fn default() -> Self {
+        Self { max_tasks: 200, max_age: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// `ehpc.clusters[].commands`: which commands are followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commands {
+    /// These commands and no others, if any is named.
+    pub ids: Vec<String>,
+    /// Else the newest so many of ListCommands; 0 follows none.
+    pub discover: usize,
+    /// Also one series per node.
+    pub per_node: bool,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self { ids: Vec::new(), discover: 20, per_node: false }
+    }
+}
+
+/// An entry of `swas.servers`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Instance id: 32 hexadecimal digits.
+    pub id: String,
+    /// Region id.
+    pub region: String,
+    /// Name of an entry of `accounts`.
+    pub account: String,
+    /// The `instance_name` label; empty if the user gave none.
+    pub name: String,
+    /// Which command runs are shown; running ones always are.
+    pub window: RunWindow,
+}
+
+/// `swas.servers[].max_invocations` and `.max_age`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunWindow {
+    /// At most so many of the newest.
+    pub max_invocations: usize,
+    /// None that was created longer ago. The cloud keeps results for two weeks.
+    pub max_age: Duration,
+}
+
+impl Default for RunWindow {
+    fn default() -> Self {
+        Self { max_invocations: 50, max_age: Duration::from_secs(336 * 3600) }
+    }
+}
+
+/// `metrics`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// How a status is written.
+    pub status_style: StatusStyle,
+    /// The declared series budget of the whole exporter.
+    pub max_series: usize,
+    /// The declared series budget of one target; beyond it the oldest ended things are left out.
+    pub max_series_per_target: usize,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { status_style: StatusStyle::Current, max_series: 200_000, max_series_per_target: 5_000 }
+    }
+}
+
+/// `metrics.status_style`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusStyle {
+    /// Only the current word, with value 1.
+    Current,
+    /// The current word with 1, the others with 0.
+    Full,
+}
