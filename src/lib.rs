@@ -1,5 +1,10 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
+//!
+//! Data flows one way: [`config`] -> `target` -> [`poll`] -> [`aliyun`]; `poll` -> `snapshot` -> `exposition` -> `web`.
 
-mod secret;
+pub mod catalog;
+pub mod config;
+pub mod model;
+pub mod secret;
 pub mod sim;
 mod wire_enum;

@@ -1,0 +1,264 @@
+//! THE table of metric families: name, help, type and labels are written here and nowhere else.
+//!
+//! Exposition, the exporter's own Registry, docs/metrics.md and the contract tests derive from it.
+
+/// What kind of metric a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that goes up and down.
+    Gauge,
+    /// A value that only goes up.
+    Counter,
+    /// Observations counted in buckets.
+    Histogram,
+}
+
+/// Where the samples of a family come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A target's last good reading; withdrawn when it is stale.
+    Cloud,
+    /// The exporter's own view of a target; always there.
+    Target,
+    /// The exporter's own work.
+    Process,
+}
+
+/// A metric family.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its place in [`CATALOG`], which is its place on `/metrics`.
+    pub position: usize,
+    /// Full name, with `_total` for counters.
+    pub name: &'static str,
+    /// HELP text.
+    pub help: &'static str,
+    /// Metric type.
+    pub kind: Kind,
+    /// Label names, in the order they are written.
+    pub labels: &'static [&'static str],
+    /// Where its samples come from.
+    pub source: Source,
+}
+
+impl Family {
+    /// The name in OpenMetrics, where a counter's family has no `_total`.
+    pub fn openmetrics_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            _ => self.name,
+        }
+    }
+
+    /// The unit that the name ends in, if any.
+    pub fn unit(&self) -> Option<&'static str> {
+        self.openmetrics_name().ends_with("_seconds").then_some("seconds")
+    }
+}
+
+impl Kind {
+    /// The word after `# TYPE`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Declares the families; the doc comment of each is its HELP.
+macro_rules! families {
+    ($($(#[doc = $help:literal])+ $id:ident = $source:ident $kind:ident $name:literal [$($label:literal),* $(,)?];)+) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Position { $($id),+ }
+
+        $($(#[doc = $help])+ pub static $id: Family = Family {
+            position: Position::$id as usize,
+            name: $name,
+            help: concat!($($help),+).trim_ascii(),
+            kind: Kind::$kind,
+            labels: &[$($label),*],
+            source: Source::$source,
+        };)+
+
+        /// Every family, in the order of `/metrics`.
+        pub static CATALOG: &[&Family] = &[$(&$id),+];
+    };
+}
+
+families! {
+    /// An E-HPC cluster that is polled, with its name. Always 1.
+    EHPC_CLUSTER_INFO = Cloud Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
+    /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_STATUS = Cloud Gauge "aliyun_ehpc_task_status" ["cluster_id", "task_id", "task_type", "status"];
+    /// Step that an E-HPC task has reached, CurrentStep. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_CURRENT_STEP = Cloud Gauge "aliyun_ehpc_task_current_step" ["cluster_id", "task_id", "task_type"];
+    /// Steps that an E-HPC task has in all, TotalSteps. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_STEPS = Cloud Gauge "aliyun_ehpc_task_steps" ["cluster_id", "task_id", "task_type"];
+    /// Entries in the Errors of an E-HPC task. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_ERRORS = Cloud Gauge "aliyun_ehpc_task_errors" ["cluster_id", "task_id", "task_type"];
+    /// Nodes in the Result of an E-HPC task that adds nodes (CreateCluster, AddComputes). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_NODES = Cloud Gauge "aliyun_ehpc_task_nodes" ["cluster_id", "task_id", "task_type"];
+    /// When the exporter first saw an E-HPC task; the API itself gives no times. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_FIRST_SEEN = Cloud Gauge "aliyun_ehpc_task_first_seen_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
+    /// When the exporter last saw the step or the status of an E-HPC task change. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_LAST_PROGRESS = Cloud Gauge "aliyun_ehpc_task_last_progress_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
+    /// When the exporter first saw an E-HPC task ended; absent if it never saw it open. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_FINISHED = Cloud Gauge "aliyun_ehpc_task_finished_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
+    /// E-HPC tasks that are exported now, by status. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASKS = Cloud Gauge "aliyun_ehpc_tasks" ["cluster_id", "task_type", "status"];
+    /// E-HPC tasks that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASKS_FINISHED = Cloud Counter "aliyun_ehpc_tasks_finished_total" ["cluster_id", "task_type", "status"];
+    /// How long E-HPC tasks took that were seen open to their end. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_TASK_DURATION = Cloud Histogram "aliyun_ehpc_task_duration_seconds" ["cluster_id", "task_type"];
+    /// Status of an E-HPC command over all its nodes (ListInvocationStatus): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_STATUS = Cloud Gauge "aliyun_ehpc_invocation_status" ["cluster_id", "command_id", "status"];
+    /// Nodes of an E-HPC command by status. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_NODES = Cloud Gauge "aliyun_ehpc_invocation_nodes" ["cluster_id", "command_id", "status"];
+    /// Nodes on which an ended E-HPC command ended with an exit code other than 0 (ListInvocationResults). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_NONZERO_EXIT_NODES = Cloud Gauge "aliyun_ehpc_invocation_nonzero_exit_nodes" ["cluster_id", "command_id"];
+    /// When an E-HPC command ended on the last of its nodes. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_FINISHED = Cloud Gauge "aliyun_ehpc_invocation_finished_timestamp_seconds" ["cluster_id", "command_id"];
+    /// Status of an E-HPC command on one node, where per_node is set: 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_NODE_STATUS = Cloud Gauge "aliyun_ehpc_invocation_node_status" ["cluster_id", "command_id", "instance_id", "status"];
+    /// Exit code of an E-HPC command on one node, where per_node is set; only for nodes Finished or Failed. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATION_NODE_EXIT_CODE = Cloud Gauge "aliyun_ehpc_invocation_node_exit_code" ["cluster_id", "command_id", "instance_id"];
+    /// E-HPC commands that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
+    /// A Simple Application Server that is polled, with its name. Always 1.
+    SWAS_SERVER_INFO = Cloud Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
+    /// A command run on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
+    /// InvocationStatus of a command run (DescribeInvocations): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_STATUS = Cloud Gauge "aliyun_swas_invocation_status" ["instance_id", "invoke_id", "status"];
+    /// Exit code of a command run that ended as Success or Failed (DescribeInvocationResult). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_EXIT_CODE = Cloud Gauge "aliyun_swas_invocation_exit_code" ["instance_id", "invoke_id"];
+    /// When a command run was created. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_CREATED = Cloud Gauge "aliyun_swas_invocation_created_timestamp_seconds" ["instance_id", "invoke_id"];
+    /// When a command run started on the server. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_STARTED = Cloud Gauge "aliyun_swas_invocation_started_timestamp_seconds" ["instance_id", "invoke_id"];
+    /// When a command run ended on the server. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_FINISHED = Cloud Gauge "aliyun_swas_invocation_finished_timestamp_seconds" ["instance_id", "invoke_id"];
+    /// ErrorCode of a command run that has one. Always 1. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_ERROR = Cloud Gauge "aliyun_swas_invocation_error" ["instance_id", "invoke_id", "error_code"];
+    /// Command runs that are exported now, by InvocationStatus. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATIONS = Cloud Gauge "aliyun_swas_invocations" ["instance_id", "status"];
+    /// Command runs that are exported now, by InvokeStatus. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
+    /// Command runs that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
+    /// Exit code of the newest ended run of a command name; absent if that run has none. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_COMMAND_LAST_EXIT_CODE = Cloud Gauge "aliyun_swas_command_last_exit_code" ["instance_id", "command_name"];
+    /// When the newest ended run of a command name ended. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_COMMAND_LAST_FINISHED = Cloud Gauge "aliyun_swas_command_last_finished_timestamp_seconds" ["instance_id", "command_name"];
+    /// When the newest successful run of a command name ended. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    SWAS_COMMAND_LAST_SUCCESS = Cloud Gauge "aliyun_swas_command_last_success_timestamp_seconds" ["instance_id", "command_name"];
+    /// Whether the last poll of a target succeeded (1) or not (0); absent until the first poll has ended.
+    TARGET_UP = Target Gauge "aliyun_exporter_target_up" ["account", "kind", "target"];
+    /// Why the last poll of a target failed: 1 while it fails.
+    TARGET_FAILING = Target Gauge "aliyun_exporter_target_failing" ["account", "kind", "target", "reason"];
+    /// When the last successful poll of a target ended.
+    TARGET_LAST_SUCCESS = Target Gauge "aliyun_exporter_target_last_success_timestamp_seconds" ["account", "kind", "target"];
+    /// When the next poll of a target is planned.
+    TARGET_NEXT_POLL = Target Gauge "aliyun_exporter_target_next_poll_timestamp_seconds" ["account", "kind", "target"];
+    /// How long the last poll of a target took, waiting for quota included.
+    TARGET_POLL_DURATION = Target Gauge "aliyun_exporter_target_poll_duration_seconds" ["account", "kind", "target"];
+    /// Age at which the values of a target are withdrawn.
+    TARGET_STALE_AFTER = Target Gauge "aliyun_exporter_target_stale_after_seconds" ["account", "kind", "target"];
+    /// Polled series that a target's last good reading fills.
+    TARGET_SERIES = Target Gauge "aliyun_exporter_target_series" ["account", "kind", "target"];
+    /// Tasks, commands and runs of a target that are left out to stay within metrics.max_series_per_target, oldest ended first.
+    TARGET_SERIES_DROPPED = Target Gauge "aliyun_exporter_target_series_dropped" ["account", "kind", "target"];
+    /// The version of the exporter. Always 1.
+    BUILD_INFO = Process Gauge "aliyun_exporter_build_info" ["version", "revision", "rustc"];
+    /// Polls that have ended, by kind of target and outcome: ok or the reason of the failure.
+    POLLS = Process Counter "aliyun_exporter_polls_total" ["kind", "outcome"];
+    /// Requests sent to the cloud, retries included, by outcome: ok or a reason.
+    API_REQUESTS = Process Counter "aliyun_exporter_api_requests_total" ["account", "region_id", "product", "operation", "outcome"];
+    /// How long requests to the cloud took.
+    API_REQUEST_DURATION = Process Histogram "aliyun_exporter_api_request_duration_seconds" ["product", "operation"];
+    /// Calls per minute that the exporter allows itself; account is the quota group.
+    API_QUOTA = Process Gauge "aliyun_exporter_api_quota_calls_per_minute" ["account", "region_id", "product", "operation"];
+    /// Calls per minute that the targets need at their present cadence; account is the quota group.
+    API_PLANNED = Process Gauge "aliyun_exporter_api_planned_calls_per_minute" ["account", "region_id", "product", "operation"];
+    /// Time that requests have waited for quota; account is the quota group.
+    API_QUOTA_WAIT = Process Counter "aliyun_exporter_api_quota_wait_seconds_total" ["account", "region_id", "product", "operation"];
+    /// Whether RAM allows an operation (1) or refused it to some target when last asked (0).
+    OPERATION_AUTHORIZED = Process Gauge "aliyun_exporter_operation_authorized" ["account", "product", "operation"];
+    /// Open tasks, commands and runs whose end could not be learned.
+    LOST = Process Counter "aliyun_exporter_lost_total" ["kind"];
+    /// Readings of a list that stopped at poll.history_max_pages with more to come.
+    HISTORY_TRUNCATED = Process Counter "aliyun_exporter_history_truncated_total" ["kind"];
+    /// Words in the cloud's answers that this version does not know, by field; the word itself is in the log.
+    UNKNOWN_VALUES = Process Counter "aliyun_exporter_unknown_values_total" ["product", "operation", "field"];
+    /// How far the cloud's clock is ahead of this machine's, from the Date of its last answer.
+    CLOCK_SKEW = Process Gauge "aliyun_exporter_clock_skew_seconds" ["account"];
+    /// Polled series on this page.
+    SERIES = Process Gauge "aliyun_exporter_series" [];
+    /// Polled series that metrics.max_series allows.
+    SERIES_LIMIT = Process Gauge "aliyun_exporter_series_limit" [];
+    /// Whether the last loading of the configuration succeeded (1) or not (0).
+    CONFIG_LAST_RELOAD_SUCCESSFUL = Process Gauge "aliyun_exporter_config_last_reload_successful" [];
+    /// When a configuration was last loaded.
+    CONFIG_LAST_RELOAD_SUCCESS = Process Gauge "aliyun_exporter_config_last_reload_success_timestamp_seconds" [];
+}
+
+/// docs/metrics.md, whole.
+pub fn markdown() -> String {
+    let mut page = String::from(INTRODUCTION);
+    for (source, title) in [
+        (Source::Cloud, "What the cloud says"),
+        (Source::Target, "The exporter's view of each target"),
+        (Source::Process, "The exporter itself"),
+    ] {
+        page.push_str(&format!("\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"));
+        for family in CATALOG.iter().filter(|family| family.source == source) {
+            page.push_str(&row(family));
+        }
+    }
+    page
+}
+
+fn row(family: &Family) -> String {
+    let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+    format!("| `{}` | {} | {} | {} |\n", family.name, family.kind.word(), labels.join(", "), family.help)
+}
+
+const INTRODUCTION: &str = "# Metrics
+
+Made by `aliyun-task-exporter catalog` from the table that the program itself uses.
+
+Values are polled on the exporter's own interval, because the cloud limits how often it may be asked; a scrape never
+calls the cloud. A failed poll keeps the last good values and sets `aliyun_exporter_target_up` to 0; values older than
+`aliyun_exporter_target_stale_after_seconds` are withdrawn. Absent is absent: nothing is ever shown as 0 or NaN because it
+could not be read. A word of the API that this version does not know has the label value `unknown`.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::{CATALOG, Kind};
+
+    #[test]
+    fn names_are_unique_and_end_as_their_type_demands() {
+        let mut names: Vec<_> = CATALOG.iter().map(|family| family.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CATALOG.len());
+        for family in CATALOG {
+            assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
+            assert_eq!(
+                family.name.contains("timestamp"),
+                family.name.ends_with("_timestamp_seconds"),
+                "{}",
+                family.name
+            );
+            assert!(family.help.ends_with('.') && !family.help.contains('\n'), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn each_family_knows_its_place() {
+        assert!(CATALOG.iter().enumerate().all(|(place, family)| family.position == place));
+    }
+}

@@ -1,0 +1,411 @@
+//! What the exporter knows: tasks, command runs, results, and why something could not be known. Plain types, no I/O.
+//!
+//! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::wire_enum::wire_enum;
+
+wire_enum! {
+    /// `Status` of an E-HPC task. The Chinese documents say `Fail` where the English ones say `Failed`.
+    TaskStatus {
+        Processing = "Processing",
+        Success = "Success",
+        Failed = "Failed" | "Fail",
+        PartialFail = "PartialFail",
+    }
+}
+
+wire_enum! {
+    /// `TaskType` of an E-HPC task. The Chinese documents say `ResetComputes`.
+    TaskType {
+        CreateCluster = "CreateCluster",
+        StartCluster = "StartCluster",
+        StopCluster = "StopCluster",
+        DeleteCluster = "DeleteCluster",
+        AddComputes = "AddComputes",
+        StartComputes = "StartComputes",
+        ResetCompute = "ResetCompute" | "ResetComputes",
+        StopComputes = "StopComputes",
+        DeleteComputes = "DeleteComputes",
+    }
+}
+
+wire_enum! {
+    /// `InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: the record of a command on its nodes.
+    InvokeStatus {
+        Running = "Running",
+        Finished = "Finished",
+        Failed = "Failed",
+        Stopped = "Stopped",
+    }
+}
+
+wire_enum! {
+    /// `InvocationStatus`: one run of a command on one Simple Application Server.
+    InvocationStatus {
+        Pending = "Pending",
+        Invalid = "Invalid",
+        Aborted = "Aborted",
+        Running = "Running",
+        Success = "Success",
+        Failed = "Failed",
+        Error = "Error",
+        Timeout = "Timeout",
+        Cancelled = "Cancelled",
+        Stopping = "Stopping",
+        Terminated = "Terminated",
+    }
+}
+
+wire_enum! {
+    /// `CommandType` of a Simple Application Server command.
+    CommandType {
+        RunShellScript = "RunShellScript",
+        RunPowerShellScript = "RunPowerShellScript",
+        RunBatScript = "RunBatScript",
+    }
+}
+
+wire_enum! {
+    /// `ErrorCode` of a run that could not be carried out, or ended with a code other than 0.
+    ErrorCode {
+        InstanceNotExists = "InstanceNotExists",
+        InstanceReleased = "InstanceReleased",
+        InstanceNotRunning = "InstanceNotRunning",
+        CommandNotApplicable = "CommandNotApplicable",
+        AccountNotExists = "AccountNotExists",
+        DirectoryNotExists = "DirectoryNotExists",
+        BadCronExpression = "BadCronExpression",
+        ClientNotRunning = "ClientNotRunning",
+        ClientNotResponse = "ClientNotResponse",
+        ClientIsUpgrading = "ClientIsUpgrading",
+        ClientNeedUpgrade = "ClientNeedUpgrade",
+        DeliveryTimeout = "DeliveryTimeout",
+        ExecutionTimeout = "ExecutionTimeout",
+        ExecutionException = "ExecutionException",
+        ExecutionInterrupted = "ExecutionInterrupted",
+        ExitCodeNonzero = "ExitCodeNonzero",
+    }
+}
+
+impl TaskStatus {
+    /// Whether the task may still change.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Processing | Self::Unknown(_))
+    }
+}
+
+impl InvokeStatus {
+    /// Whether the record may still change.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Running | Self::Unknown(_))
+    }
+
+    /// Whether the command ran to its own end, so that its exit code means something.
+    pub fn has_exit_code(&self) -> bool {
+        matches!(self, Self::Finished | Self::Failed)
+    }
+}
+
+/// One page of a list, as every list of the cloud has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The entries, in the cloud's order, which no document states.
+    pub items: Vec<T>,
+    /// `TotalCount`, if it was sent. Never trusted for the end of the list.
+    pub total: Option<u64>,
+}
+
+/// An E-HPC task as ListTasks shows it. It carries no time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// TaskId.
+    pub id: Arc<str>,
+    /// TaskType.
+    pub task_type: TaskType,
+    /// Status.
+    pub status: TaskStatus,
+    /// CurrentStep, if it was sent.
+    pub current_step: Option<i64>,
+    /// TotalSteps, if it was sent.
+    pub steps: Option<i64>,
+    /// Entries of Errors, if it was sent and could be read.
+    pub errors: Option<u64>,
+    /// Entries of Result.Instances, for the task types that add nodes.
+    pub nodes: Option<u64>,
+}
+
+/// A command of an E-HPC cluster on its nodes, as ListInvocationStatus shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeStatuses {
+    /// InvokeStatus of the whole.
+    pub status: InvokeStatus,
+    /// InstanceId and InstanceInvokeStatus of each node.
+    pub nodes: BTreeMap<Arc<str>, InvokeStatus>,
+}
+
+impl NodeStatuses {
+    /// Whether any part may still change; an unknown node word does not hold open what the record says has ended.
+    pub fn is_open(&self) -> bool {
+        let running = self.nodes.values().any(|status| *status == InvokeStatus::Running);
+        self.status.is_open() || running
+    }
+}
+
+/// A node's part of ListInvocationResults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeResult {
+    /// InstanceId.
+    pub instance_id: Arc<str>,
+    /// InvokeRecordStatus.
+    pub status: InvokeStatus,
+    /// ExitCode; only where the status says that there is one.
+    pub exit_code: Option<i64>,
+    /// FinishedTime.
+    pub finished: Option<Timestamp>,
+}
+
+/// A run of a command on a Simple Application Server, as DescribeInvocations shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// InvokeId; together with the server's id it names the run.
+    pub id: Arc<str>,
+    /// CommandName, cut at [`COMMAND_NAME_BYTES`].
+    pub command_name: Arc<str>,
+    /// CommandType.
+    pub command_type: CommandType,
+    /// InvocationStatus.
+    pub status: InvocationStatus,
+    /// InvokeStatus, if it was sent.
+    pub record: Option<InvokeStatus>,
+    /// CreationTime.
+    pub created: Option<Timestamp>,
+}
+
+impl Invocation {
+    /// Whether the run may still change. An unknown word ends when the record's status is terminal.
+    pub fn is_open(&self) -> bool {
+        match self.status {
+            InvocationStatus::Pending | InvocationStatus::Running | InvocationStatus::Stopping => true,
+            InvocationStatus::Unknown(_) => self.record.as_ref().is_none_or(InvokeStatus::is_open),
+            _ => false,
+        }
+    }
+}
+
+/// Command names longer than this are cut, on a character.
+pub const COMMAND_NAME_BYTES: usize = 128;
+
+/// How a run on a Simple Application Server went, as DescribeInvocationResult shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvocationResult {
+    /// InvocationStatus.
+    pub status: InvocationStatus,
+    /// InvokeRecordStatus, if it was sent.
+    pub record: Option<InvokeStatus>,
+    /// ExitCode; only for Success and Failed, since the cloud sends 0 for runs that never exited.
+    pub exit_code: Option<i64>,
+    /// ErrorCode, if it is set.
+    pub error: Option<ErrorCode>,
+    /// StartTime.
+    pub started: Option<Timestamp>,
+    /// FinishedTime.
+    pub finished: Option<Timestamp>,
+}
+
+/// Why something could not be known: a closed set, so it can be a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The cloud's rate limit.
+    Throttled,
+    /// The key, secret or token is missing, wrong or expired.
+    Credentials,
+    /// RAM does not allow the operation.
+    Permission,
+    /// The cluster, server or command does not exist.
+    NotFound,
+    /// The cloud calls the request wrong.
+    InvalidRequest,
+    /// The account owes money or has not enabled the service.
+    Account,
+    /// The cluster is in a state that forbids the operation for now.
+    Conflict,
+    /// The clock of this machine is off.
+    Clock,
+    /// The cloud has trouble of its own.
+    Service,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or it broke.
+    Transport,
+    /// The answer is not what the documents say.
+    Decode,
+    /// The answer is larger than `max_response_bytes`.
+    TooLarge,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::Throttled,
+        Self::Credentials,
+        Self::Permission,
+        Self::NotFound,
+        Self::InvalidRequest,
+        Self::Account,
+        Self::Conflict,
+        Self::Clock,
+        Self::Service,
+        Self::Timeout,
+        Self::Transport,
+        Self::Decode,
+        Self::TooLarge,
+    ];
+
+    /// The reason as a label value.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Credentials => "credentials",
+            Self::Permission => "permission",
+            Self::NotFound => "not_found",
+            Self::InvalidRequest => "invalid_request",
+            Self::Account => "account",
+            Self::Conflict => "conflict",
+            Self::Clock => "clock",
+            Self::Service => "service",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+            Self::Decode => "decode",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The reason, for the label.
+    pub reason: Reason,
+    /// What was being done, and what went wrong.
+    pub message: String,
+    /// What the user can do about it.
+    pub advice: &'static str,
+}
+
+/// What one target's polls have shown so far: all that is exported of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// The tasks of an E-HPC cluster.
+    Tasks(TasksReading),
+    /// The commands of an E-HPC cluster.
+    Commands(CommandsReading),
+    /// The command runs of a Simple Application Server.
+    Runs(RunsReading),
+}
+
+/// The tasks of an E-HPC cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TasksReading {
+    /// Open tasks and the newest ended ones, newest first.
+    pub tasks: Vec<SeenTask>,
+    /// Tasks that ended while watched, by type and status.
+    pub finished: BTreeMap<(TaskType, TaskStatus), u64>,
+    /// How long tasks took that were seen open to their end, by type.
+    pub durations: BTreeMap<TaskType, Histogram>,
+}
+
+/// A task, and what only watching it can tell: the cloud sends no times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenTask {
+    /// The task as it was last listed.
+    pub task: Task,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When its step or status last changed.
+    pub last_progress: Timestamp,
+    /// When it was first seen ended; absent if it was never seen open.
+    pub finished: Option<Timestamp>,
+}
+
+/// The commands of an E-HPC cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommandsReading {
+    /// The followed commands, newest first.
+    pub commands: Vec<SeenCommand>,
+    /// Commands that ended while watched, by status.
+    pub finished: BTreeMap<InvokeStatus, u64>,
+}
+
+/// A command on its nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenCommand {
+    /// CommandId.
+    pub id: Arc<str>,
+    /// Its nodes' statuses.
+    pub run: NodeStatuses,
+    /// Its nodes' results; present once all pages were read after the end.
+    pub results: Option<Vec<NodeResult>>,
+}
+
+/// The command runs of a Simple Application Server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunsReading {
+    /// Open runs and the newest ended ones, newest first.
+    pub runs: Vec<SeenRun>,
+    /// Runs that ended while watched, by status.
+    pub finished: BTreeMap<InvocationStatus, u64>,
+    /// The newest ended run of each command name.
+    pub last: BTreeMap<Arc<str>, LastRun>,
+}
+
+/// A run, and its result once it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenRun {
+    /// The run as it was last listed.
+    pub run: Invocation,
+    /// Its result; read once, when it has ended.
+    pub result: Option<InvocationResult>,
+}
+
+/// The newest ended run of a command name.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LastRun {
+    /// Its exit code, if it has one.
+    pub exit_code: Option<i64>,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
+    /// When the newest successful run of that name ended.
+    pub succeeded: Option<Timestamp>,
+}
+
+/// A histogram of seconds over [`Histogram::BOUNDS`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// Observations at or below each bound, not cumulated.
+    pub buckets: [u64; Self::BOUNDS.len()],
+    /// All observations.
+    pub count: u64,
+    /// Their sum in seconds.
+    pub sum: f64,
+}
+
+impl Histogram {
+    /// Upper bounds in seconds: a task takes from seconds (stop a node) to hours (create a large cluster).
+    pub const BOUNDS: [f64; 9] = [30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0];
+
+    /// Counts one observation.
+    pub fn observe(&mut self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        if let Some(bucket) = Self::BOUNDS.iter().position(|bound| seconds <= *bound) {
+            self.buckets[bucket] += 1;
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+}
