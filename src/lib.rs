@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: [`config`] -> `target` -> [`poll`] -> [`aliyun`]; `poll` -> `snapshot` -> `exposition` -> `web`.
 
+pub mod aliyun;
 pub mod catalog;
 pub mod config;
 pub mod model;

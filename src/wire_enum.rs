@@ -59,6 +59,7 @@ macro_rules! wire_enum {
 pub(crate) use wire_enum;
 
 #[cfg(test)]
+#[allow(unreachable_pub)]
 mod tests {
     wire_enum! {
         /// A word for the tests.
