@@ -6,6 +6,8 @@ pub mod aliyun;
 pub mod catalog;
 pub mod config;
 pub mod model;
+pub mod poll;
 pub mod secret;
 pub mod sim;
+pub mod target;
 mod wire_enum;

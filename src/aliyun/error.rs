@@ -177,6 +177,12 @@ impl Error {
         known.map_or_else(|| undocumented(*status, code), |(_, reason, retry)| (*reason, *retry))
     }
 
+    /// Whether one task, command or run is not found, rather than the cluster or the server.
+    pub fn is_one_thing_gone(&self) -> bool {
+        let whole = ["ClusterNotFound", "InvalidInstanceId.NotFound"];
+        matches!(self, Self::Service { code, .. } if self.reason() == Reason::NotFound && !whole.contains(&code.as_str()))
+    }
+
     /// What the user can do about it.
     pub fn advice(&self) -> &'static str {
         match self {

@@ -78,7 +78,7 @@ pub struct Account {
     pub network: Network,
     /// Endpoints that replace the vendor's.
     pub endpoints: Endpoints,
-    /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::default_quota`].
+    /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::op::Product::default_quota`].
     pub quotas: Quotas,
 }
 

@@ -1,0 +1,29 @@
+//! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
+
+mod governor;
+mod plan;
+mod scheduler;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use governor::{BudgetKey, Governor};
+pub use plan::{Memory, Notice};
+pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler};
+
+/// `time` moved by `step`, held inside what a timestamp can be.
+fn later(time: Timestamp, step: SignedDuration) -> Timestamp {
+    let limit = if step.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    time.checked_add(step).unwrap_or(limit)
+}
+
+/// `time` plus `wait`.
+fn after(time: Timestamp, wait: Duration) -> Timestamp {
+    later(time, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))
+}
+
+/// How long after `earlier` `later` is; zero if it is before.
+fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or(Duration::ZERO)
+}

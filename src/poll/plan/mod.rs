@@ -1,0 +1,203 @@
+//! What to ask about a target, and what an answer does to what is known of it. Pure, one file per kind of target.
+//!
+//! A plan is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in turn until `ask` has
+//! nothing more. What outlives a poll is in its memory; the rest is where the present poll stands.
+
+mod commands;
+mod known;
+mod runs;
+mod tasks;
+mod walk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::aliyun::Error;
+use crate::aliyun::op::{Answer, Operation, Product};
+use crate::config::Poll;
+use crate::model::Reading;
+use crate::target::{Kind, Scope, Target};
+
+use commands::CommandsPlan;
+use runs::RunsPlan;
+use tasks::TasksPlan;
+
+/// The plan of one target.
+#[derive(Debug)]
+pub(super) enum Plan {
+    Tasks(TasksPlan),
+    Commands(CommandsPlan),
+    Runs(RunsPlan),
+}
+
+/// What a plan knows from one poll to the next.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    /// Of a cluster's tasks.
+    Tasks(tasks::Memory),
+    /// Of a cluster's commands.
+    Commands(commands::Memory),
+    /// Of a server's runs.
+    Runs(runs::Memory),
+}
+
+/// Something that happened to a followed thing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// It was seen to end.
+    Ended {
+        /// TaskId, CommandId or InvokeId.
+        id: Arc<str>,
+        /// Its last status, as it was sent.
+        status: String,
+        /// Its exit code, if it has one.
+        exit_code: Option<i64>,
+    },
+    /// It was open, and its end could not be learned.
+    Lost {
+        /// TaskId, CommandId or InvokeId.
+        id: Arc<str>,
+    },
+    /// A list was longer than `poll.history_max_pages`.
+    Truncated,
+}
+
+/// What a failed call means for the rest of the poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It concerns one thing only, and the plan has taken note.
+    GoOn,
+    /// The same, but the user should hear of it: the poll goes on, and counts as failed.
+    GoOnFailed,
+    /// The poll has failed.
+    Stop,
+}
+
+/// So many times something may not be found before it is given up.
+const MAX_MISSES: u8 = 3;
+
+/// The parts of `poll` that plans need.
+#[derive(Clone, Debug)]
+struct Limits {
+    history_interval: Duration,
+    max_pages: u32,
+}
+
+/// Calls `$body` with the plan inside, whichever it is.
+macro_rules! each {
+    ($plan:expr, $inner:ident => $body:expr) => {
+        match $plan {
+            Plan::Tasks($inner) => $body,
+            Plan::Commands($inner) => $body,
+            Plan::Runs($inner) => $body,
+        }
+    };
+}
+
+impl Plan {
+    /// The plan of `target`; `memory` is what an earlier plan of it knew.
+    pub(super) fn new(target: &Target, poll: &Poll, memory: Option<Memory>) -> Self {
+        let limits = Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
+        let id = Arc::clone(&target.id.id);
+        match &target.scope {
+            Scope::Tasks(window) => {
+                let memory = memory.and_then(|memory| if let Memory::Tasks(m) = memory { Some(m) } else { None });
+                Self::Tasks(TasksPlan::new(id, window.clone(), limits, memory.unwrap_or_default()))
+            }
+            Scope::Commands(scope) => {
+                let memory = memory.and_then(|memory| if let Memory::Commands(m) = memory { Some(m) } else { None });
+                Self::Commands(CommandsPlan::new(id, scope.clone(), limits, memory.unwrap_or_default()))
+            }
+            Scope::Runs(window) => {
+                let memory = memory.and_then(|memory| if let Memory::Runs(m) = memory { Some(m) } else { None });
+                Self::Runs(RunsPlan::new(id, window.clone(), limits, memory.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// A tick: the next poll begins.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        each!(self, plan => plan.begin(now));
+    }
+
+    /// What to ask next; `None` ends the poll.
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        each!(self, plan => plan.ask())
+    }
+
+    /// The answer to what was asked last.
+    pub(super) fn answer(&mut self, answer: Answer, now: Timestamp) {
+        match (self, answer) {
+            (Self::Tasks(plan), Answer::ListTasks(page)) => plan.answer(page, now),
+            (Self::Commands(plan), Answer::ListCommands(page)) => plan.listed(page, now),
+            (Self::Commands(plan), Answer::ListInvocationStatus(run)) => plan.status(run, now),
+            (Self::Commands(plan), Answer::ListInvocationResults(page)) => plan.results(page),
+            (Self::Runs(plan), Answer::DescribeInvocations(page)) => plan.listed(page, now),
+            (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
+            (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
+        }
+    }
+
+    /// What was asked last could not be had, and is not asked again in this poll.
+    pub(super) fn fail(&mut self, error: &Error) -> Verdict {
+        each!(self, plan => plan.fail(error.is_one_thing_gone()))
+    }
+
+    /// Whether the poll has read enough that [`Plan::reading`] is true as of now; what follows are details.
+    pub(super) fn is_readable(&self) -> bool {
+        each!(self, plan => plan.is_readable())
+    }
+
+    /// Whether anything may still change soon.
+    pub(super) fn has_open(&self) -> bool {
+        each!(self, plan => plan.has_open())
+    }
+
+    /// All that is to be shown.
+    pub(super) fn reading(&self) -> Reading {
+        match self {
+            Self::Tasks(plan) => Reading::Tasks(plan.reading()),
+            Self::Commands(plan) => Reading::Commands(plan.reading()),
+            Self::Runs(plan) => Reading::Runs(plan.reading()),
+        }
+    }
+
+    /// What happened since the last call.
+    pub(super) fn notices(&mut self) -> Vec<Notice> {
+        each!(self, plan => std::mem::take(&mut plan.notices))
+    }
+
+    /// What the plan knows, for the next plan of the same target.
+    pub(super) fn into_memory(self) -> Memory {
+        match self {
+            Self::Tasks(plan) => Memory::Tasks(plan.memory),
+            Self::Commands(plan) => Memory::Commands(plan.memory),
+            Self::Runs(plan) => Memory::Runs(plan.memory),
+        }
+    }
+
+    /// Calls that a poll needs as things stand, by operation.
+    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
+        each!(self, plan => plan.calls_per_poll(period))
+    }
+}
+
+/// The operations that targets of a kind need.
+pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
+    match kind {
+        Kind::EhpcTasks => &[(Product::Ehpc, "ListTasks")],
+        Kind::EhpcInvocations => &[
+            (Product::Ehpc, "ListCommands"),
+            (Product::Ehpc, "ListInvocationStatus"),
+            (Product::Ehpc, "ListInvocationResults"),
+        ],
+        Kind::SwasInvocations => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
+    }
+}
+
+/// How many of `per` fall into `period`.
+fn ratio(period: Duration, per: Duration) -> f64 {
+    period.as_secs_f64() / per.as_secs_f64().max(1.0)
+}

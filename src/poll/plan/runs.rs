@@ -1,0 +1,462 @@
+//! The command runs of a Simple Application Server.
+//!
+//! DescribeInvocations carries the status of open runs; DescribeInvocationResult is asked once, when a run has ended, Failed
+//! ones first, and for open runs that the list no longer shows.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::known::Known;
+use super::walk::{Cursor, Step as WalkStep, Walk};
+use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
+use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
+use crate::config::RunWindow;
+use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, Page, RunsReading, SeenRun};
+use crate::poll::since;
+
+/// So many command names have a last run.
+const MAX_NAMES: usize = 50;
+
+#[derive(Debug)]
+pub(in crate::poll) struct RunsPlan {
+    instance_id: Arc<str>,
+    window: RunWindow,
+    limits: Limits,
+    pub(super) memory: Memory,
+    pub(super) notices: Vec<Notice>,
+    step: Step,
+}
+
+/// What is known of a server's runs.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    runs: HashMap<Arc<str>, Held>,
+    walk: Walk,
+    known: Known,
+    /// Once the list was read for the first time: whether all of it was.
+    list_whole: Option<bool>,
+    /// Runs seen so far; gives each its place.
+    seen: u64,
+    finished: BTreeMap<InvocationStatus, u64>,
+    last: BTreeMap<Arc<str>, LastRun>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    run: Invocation,
+    result: Option<InvocationResult>,
+    first_seen: Timestamp,
+    place: u64,
+    misses: u8,
+    /// Its end was counted, and is announced with its exit code once the result is read.
+    unannounced: bool,
+}
+
+/// Where a poll stands. Ids are asked for last first.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    List(Cursor),
+    Details(Vec<Arc<str>>),
+    Done,
+}
+
+impl RunsPlan {
+    pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
+        Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.memory.known.begin();
+        self.step = Step::List(self.memory.walk.start(now));
+    }
+
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        let instance_id = Arc::clone(&self.instance_id);
+        Some(match &self.step {
+            Step::List(cursor) => DescribeInvocations { instance_id, page: cursor.page }.into(),
+            Step::Details(ids) => DescribeInvocationResult { instance_id, invoke_id: Arc::clone(ids.last()?) }.into(),
+            Step::Idle | Step::Done => return None,
+        })
+    }
+
+    pub(super) fn fail(&mut self, gone: bool) -> Verdict {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Details(mut ids) if gone => {
+                ids.pop().iter().for_each(|id| self.missed(id));
+                self.next_detail(ids);
+                return Verdict::GoOn;
+            }
+            Step::Details(ids) => self.next_detail(ids),
+            _ => {}
+        }
+        Verdict::Stop
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.step, Step::Details(_) | Step::Done)
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.memory.runs.values().any(|held| held.run.is_open())
+    }
+
+    pub(super) fn reading(&self) -> RunsReading {
+        let mut held: Vec<&Held> = self.memory.runs.values().collect();
+        held.sort_unstable_by_key(|held| Reverse(held.recency()));
+        RunsReading {
+            runs: held.into_iter().map(Held::seen).collect(),
+            finished: self.memory.finished.clone(),
+            last: self.memory.last.clone(),
+        }
+    }
+
+    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
+        vec![("DescribeInvocations", 1.0 + ratio(period, self.limits.history_interval))]
+    }
+
+    pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
+        let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        let (entries, before) = (page.items.len(), self.memory.known.fresh_count());
+        let mut searching = false;
+        for run in page.items {
+            let new = self.memory.known.note(&run.id);
+            searching |= new;
+            self.see(run, new, now);
+        }
+        searching |= self.missing().next().is_some();
+        let news = self.memory.known.fresh_count() - before;
+        match self.memory.walk.read(cursor, (entries, news), page.total, searching, &self.limits, now) {
+            WalkStep::Next(cursor) => {
+                self.step = Step::List(cursor);
+                return;
+            }
+            WalkStep::Complete => {
+                let runs = &self.memory.runs;
+                self.memory.known.complete(|id| runs.contains_key(id));
+                self.memory.list_whole.get_or_insert(true);
+            }
+            WalkStep::Truncated => {
+                self.notices.push(Notice::Truncated);
+                self.memory.list_whole.get_or_insert(false);
+            }
+            WalkStep::Enough => {}
+        }
+        self.trim(now);
+        self.begin_details();
+    }
+
+    pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
+        let Step::Details(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        if let Some(id) = ids.pop() {
+            self.learn(&id, result, now);
+        }
+        self.next_detail(ids);
+    }
+
+    /// Open runs that this poll has not yet found in the list.
+    fn missing(&self) -> impl Iterator<Item = &Arc<str>> {
+        let missing = |(id, held): &(&Arc<str>, &Held)| held.run.is_open() && !self.memory.known.is_fresh(id);
+        self.memory.runs.iter().filter(missing).map(|(id, _)| id)
+    }
+
+    /// Takes note of a run as the list shows it; `new` if its id was not known before.
+    fn see(&mut self, run: Invocation, new: bool, now: Timestamp) {
+        let id = Arc::clone(&run.id);
+        if let Some(held) = self.memory.runs.get_mut(&id) {
+            let was_open = held.run.is_open();
+            held.update(run);
+            if was_open && !held.run.is_open() {
+                self.count(&id);
+            }
+        } else if new {
+            let counts = self.memory.list_whole == Some(true) && !run.is_open();
+            self.memory.seen += 1;
+            let place = self.memory.seen;
+            let held = Held { run, result: None, first_seen: now, place, misses: 0, unannounced: false };
+            self.memory.runs.insert(Arc::clone(&id), held);
+            if counts {
+                self.count(&id);
+            }
+        }
+    }
+
+    fn count(&mut self, id: &str) {
+        if let Some(held) = self.memory.runs.get_mut(id) {
+            held.unannounced = true;
+            *self.memory.finished.entry(held.run.status.clone()).or_default() += 1;
+        }
+    }
+
+    /// Takes note of how a run went; an answer that it still runs is one of something that the list has lost.
+    fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
+        let Some(held) = self.memory.runs.get_mut(id) else { return };
+        let was_open = held.run.is_open();
+        let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
+        if told.is_open() {
+            match was_open {
+                true => held.update(told),
+                false => self.missed(id),
+            }
+            return;
+        }
+        held.update(told);
+        if was_open {
+            self.count(id);
+        }
+        self.keep_result(id, result, now);
+    }
+
+    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
+        let Some(held) = self.memory.runs.get_mut(id) else { return };
+        let ended = result.finished.or(held.run.created).unwrap_or(now);
+        let last = self.memory.last.entry(Arc::clone(&held.run.command_name)).or_default();
+        if last.finished.is_none_or(|known| known <= ended) {
+            (last.exit_code, last.finished) = (result.exit_code, Some(ended));
+        }
+        if result.status == InvocationStatus::Success {
+            last.succeeded = last.succeeded.max(Some(ended));
+        }
+        held.result = Some(result);
+        self.announce(id);
+        self.forget_names();
+    }
+
+    fn announce(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.runs.get_mut(id).filter(|held| held.unannounced) else { return };
+        held.unannounced = false;
+        let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
+        let status = held.run.status.word().to_owned();
+        self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
+    }
+
+    fn forget_names(&mut self) {
+        while self.memory.last.len() > MAX_NAMES {
+            let oldest =
+                self.memory.last.iter().min_by_key(|(_, last)| last.finished).map(|(name, _)| Arc::clone(name));
+            oldest.and_then(|name| self.memory.last.remove(&name));
+        }
+    }
+
+    fn begin_details(&mut self) {
+        let mut ids: Vec<Arc<str>> = self.missing().cloned().collect();
+        let wants = |(id, held): (&Arc<str>, &Held)| held.wants_result().then(|| Arc::clone(id));
+        ids.extend(self.memory.runs.iter().filter_map(wants));
+        ids.sort_unstable_by_key(|id| self.memory.runs.get(id).map(Held::urgency));
+        self.next_detail(ids);
+    }
+
+    fn next_detail(&mut self, ids: Vec<Arc<str>>) {
+        self.step = if ids.is_empty() { Step::Done } else { Step::Details(ids) };
+    }
+
+    /// The result of a run was not found, or says otherwise than the list.
+    fn missed(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.runs.get_mut(id) else { return };
+        held.misses += 1;
+        if held.misses < MAX_MISSES {
+            return;
+        }
+        if held.run.is_open() {
+            self.memory.runs.remove(id);
+            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+        } else {
+            self.announce(id);
+        }
+    }
+
+    /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.
+    fn trim(&mut self, now: Timestamp) {
+        let max_age = self.window.max_age;
+        let mut lost = Vec::new();
+        self.memory.runs.retain(|id, held| {
+            let unknown = held.run.is_open() && held.run.status.unknown_word().is_some();
+            let old = since(held.recency().0, now) > max_age;
+            if old && unknown {
+                lost.push(Notice::Lost { id: Arc::clone(id) });
+            }
+            !old || (held.run.is_open() && !unknown)
+        });
+        self.notices.append(&mut lost);
+        let surplus = self.memory.runs.len().saturating_sub(self.window.max_invocations);
+        let ended = self.memory.runs.iter().filter(|(_, held)| !held.run.is_open());
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(surplus) {
+            self.announce(&id);
+            self.memory.runs.remove(&id);
+        }
+    }
+}
+
+impl Held {
+    /// Newest is largest.
+    fn recency(&self) -> (Timestamp, Reverse<u64>) {
+        (self.run.created.unwrap_or(self.first_seen), Reverse(self.place))
+    }
+
+    /// Whose result is read first is largest: vanished ones, then Failed, then newest.
+    fn urgency(&self) -> (bool, bool, (Timestamp, Reverse<u64>)) {
+        (self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
+    }
+
+    fn wants_result(&self) -> bool {
+        !self.run.is_open() && self.result.is_none() && self.misses < MAX_MISSES
+    }
+
+    /// Ended never changes again, whatever an older copy of a list may say.
+    fn update(&mut self, run: Invocation) {
+        if self.run.is_open() || !run.is_open() {
+            self.run = run;
+        }
+        if self.run.is_open() {
+            self.misses = 0;
+        }
+    }
+
+    fn seen(&self) -> SeenRun {
+        SeenRun { run: self.run.clone(), result: self.result.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{Limits, Memory, Notice, RunsPlan, Verdict};
+    use crate::aliyun::op::Operation;
+    use crate::config::RunWindow;
+    use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Page};
+
+    use InvocationStatus::{Failed, Running, Success, Timeout};
+
+    fn plan() -> RunsPlan {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
+        let window = RunWindow { max_invocations: 100, max_age: Duration::from_secs(86_400) };
+        RunsPlan::new("s".into(), window, limits, Memory::default())
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn run(id: &str, status: InvocationStatus, created: i64) -> Invocation {
+        let command_type = CommandType::RunShellScript;
+        let created = Some(at(created));
+        Invocation { id: id.into(), command_name: "backup".into(), command_type, status, record: None, created }
+    }
+
+    fn result(run: &Invocation) -> InvocationResult {
+        let exit_code = match run.status {
+            Success => Some(0),
+            Failed => Some(3),
+            _ => None,
+        };
+        let finished = run.created.map(|created| crate::poll::after(created, Duration::from_secs(9)));
+        InvocationResult { status: run.status.clone(), record: None, exit_code, error: None, started: None, finished }
+    }
+
+    /// Polls once against a world that lists `listed` and also knows `hidden`.
+    fn poll(plan: &mut RunsPlan, listed: &[Invocation], hidden: &[Invocation], now: i64) -> Vec<String> {
+        let mut asked = Vec::new();
+        plan.begin(at(now));
+        while let Some(operation) = plan.ask() {
+            match operation {
+                Operation::DescribeInvocations(call) => {
+                    asked.push(format!("page {}", call.page));
+                    let items = listed.iter().skip((call.page as usize - 1) * 50).take(50).cloned().collect();
+                    plan.listed(Page { items, total: Some(listed.len() as u64) }, at(now));
+                }
+                Operation::DescribeInvocationResult(call) => {
+                    asked.push(call.invoke_id.to_string());
+                    match listed.iter().chain(hidden).find(|run| run.id == call.invoke_id) {
+                        Some(run) => plan.result(result(run), at(now)),
+                        None => assert_eq!(plan.fail(true), Verdict::GoOn),
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(plan.is_readable());
+        asked
+    }
+
+    #[test]
+    fn results_are_read_once_failed_ones_first_then_newest() {
+        let mut plan = plan();
+        let world = [run("old", Success, 0), run("new", Timeout, 60), run("bad", Failed, 30), run("on", Running, 90)];
+        assert_eq!(poll(&mut plan, &world, &[], 100), ["page 1", "bad", "new", "old"]);
+        assert_eq!(poll(&mut plan, &world, &[], 110), ["page 1"]);
+        let reading = plan.reading();
+        let ids: Vec<&str> = reading.runs.iter().map(|seen| &*seen.run.id).collect();
+        assert_eq!(ids, ["on", "new", "bad", "old"]);
+        assert!(reading.finished.is_empty(), "what had ended at first sight is not counted");
+        let last = reading.last["backup"];
+        assert_eq!((last.exit_code, last.finished, last.succeeded), (None, Some(at(69)), Some(at(9))));
+    }
+
+    #[test]
+    fn the_end_of_an_open_run_is_counted_and_announced_with_its_exit_code() {
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0)], &[], 1);
+        poll(&mut plan, &[run("a", Failed, 0), run("quick", Success, 2)], &[], 9);
+        let ended = |id: &str, status: &str, code| Notice::Ended {
+            id: id.into(),
+            status: status.into(),
+            exit_code: Some(code),
+        };
+        assert_eq!(plan.notices, [ended("a", "Failed", 3), ended("quick", "Success", 0)]);
+        assert_eq!(plan.reading().finished.values().sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn an_open_run_that_leaves_the_list_is_followed_to_its_end() {
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0)], &[], 1);
+        assert_eq!(poll(&mut plan, &[], &[run("a", Running, 0)], 11), ["page 1", "a"]);
+        assert!(plan.has_open());
+        assert_eq!(poll(&mut plan, &[], &[run("a", Success, 0)], 21), ["page 1", "a"]);
+        assert_eq!((plan.has_open(), plan.reading().finished[&Success]), (false, 1));
+        assert_eq!(poll(&mut plan, &[], &[run("a", Success, 0)], 31), ["page 1"]);
+    }
+
+    #[test]
+    fn an_open_run_that_cannot_be_found_three_times_is_lost() {
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0)], &[], 1);
+        for now in [11, 21, 31] {
+            assert_eq!(poll(&mut plan, &[], &[], now), ["page 1", "a"]);
+        }
+        assert_eq!(plan.notices, [Notice::Lost { id: "a".into() }]);
+        assert_eq!(poll(&mut plan, &[], &[], 41), ["page 1"]);
+    }
+
+    #[test]
+    fn an_open_run_beyond_the_first_page_is_found_and_further_pages_are_left_alone_without_need() {
+        let mut plan = plan();
+        let mut world: Vec<Invocation> = (0..70).map(|n| run(&format!("r{n:02}"), Success, 1000 - n)).collect();
+        world.push(run("long", Running, 0));
+        poll(&mut plan, &world, &[], 2000);
+        assert_eq!(poll(&mut plan, &world, &[], 2010), ["page 1", "page 2"]);
+        world[70].status = Success;
+        assert_eq!(poll(&mut plan, &world, &[], 2020), ["page 1", "page 2", "long"]);
+        assert_eq!(poll(&mut plan, &world, &[], 2030), ["page 1"]);
+    }
+
+    #[test]
+    fn the_window_keeps_open_runs_and_the_newest_ended_ones() {
+        let mut plan = plan();
+        plan.window.max_invocations = 2;
+        let world = [run("open", Running, 0), run("old", Success, 1), run("mid", Success, 2), run("new", Success, 3)];
+        assert_eq!(poll(&mut plan, &world, &[], 10), ["page 1", "new"]);
+        poll(&mut plan, &world, &[], 86_410);
+        assert_eq!(plan.reading().runs.len(), 1, "an old run leaves, an open one stays");
+    }
+}

@@ -1,0 +1,434 @@
+//! The tasks of an E-HPC cluster.
+//!
+//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id until it
+//! answers ended. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::known::Known;
+use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
+use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
+use crate::config::TaskWindow;
+use crate::model::{Histogram, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
+use crate::poll::{after, since};
+
+#[derive(Debug)]
+pub(in crate::poll) struct TasksPlan {
+    cluster_id: Arc<str>,
+    window: TaskWindow,
+    limits: Limits,
+    pub(super) memory: Memory,
+    pub(super) notices: Vec<Notice>,
+    step: Step,
+    /// Ids that this poll has found among the running ones.
+    listed: HashSet<Arc<str>>,
+}
+
+/// What is known of a cluster's tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    tasks: HashMap<Arc<str>, Held>,
+    /// Tasks seen so far; gives each its place.
+    seen: u64,
+    known: Known,
+    /// Once the history was read for the first time: whether all of it was.
+    history_whole: Option<bool>,
+    history_due: Option<Timestamp>,
+    history_pages: u32,
+    running_pages: u32,
+    finished: BTreeMap<(TaskType, TaskStatus), u64>,
+    durations: BTreeMap<TaskType, Histogram>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    seen: SeenTask,
+    place: u64,
+    misses: u8,
+    /// It appeared while watched, so its duration is known.
+    begun: bool,
+}
+
+/// Where a poll stands.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    Running(u32),
+    History(u32),
+    /// Asks for these ids one by one, last first.
+    Chase(Vec<Arc<str>>),
+    Done,
+}
+
+impl TasksPlan {
+    pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
+        let (notices, listed) = (Vec::new(), HashSet::new());
+        Self { cluster_id, window, limits, memory, notices, step: Step::Idle, listed }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.listed.clear();
+        self.step = Step::Running(1);
+        self.trim(now);
+    }
+
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        let cluster = Arc::clone(&self.cluster_id);
+        let call = match &self.step {
+            Step::Running(page) => ListTasks::running(cluster, *page),
+            Step::History(page) => ListTasks::archived(cluster, *page),
+            Step::Chase(ids) => ListTasks::by_id(cluster, Arc::clone(ids.last()?)),
+            Step::Idle | Step::Done => return None,
+        };
+        Some(call.into())
+    }
+
+    pub(super) fn answer(&mut self, page: Page<Task>, now: Timestamp) {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Running(number) => self.running(number, page, now),
+            Step::History(number) => self.history(number, page, now),
+            Step::Chase(ids) => self.chased(ids, page, now),
+            Step::Idle | Step::Done => {}
+        }
+    }
+
+    pub(super) fn fail(&mut self, gone: bool) -> Verdict {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Chase(mut ids) if gone => {
+                ids.pop().iter().for_each(|id| self.missed(id));
+                self.chase(ids);
+                return Verdict::GoOn;
+            }
+            Step::Chase(ids) => self.chase(ids),
+            _ => {}
+        }
+        Verdict::Stop
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.step, Step::Chase(_) | Step::Done)
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.memory.tasks.values().any(|held| held.seen.task.status.is_open())
+    }
+
+    pub(super) fn reading(&self) -> TasksReading {
+        let mut held: Vec<&Held> = self.memory.tasks.values().collect();
+        held.sort_unstable_by_key(|held| std::cmp::Reverse(held.recency()));
+        TasksReading {
+            tasks: held.into_iter().map(|held| held.seen.clone()).collect(),
+            finished: self.memory.finished.clone(),
+            durations: self.memory.durations.clone(),
+        }
+    }
+
+    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
+        let history = f64::from(self.memory.history_pages.max(1)) * ratio(period, self.limits.history_interval);
+        vec![("ListTasks", f64::from(self.memory.running_pages.max(1)) + history)]
+    }
+
+    fn running(&mut self, number: u32, page: Page<Task>, now: Timestamp) {
+        let (entries, before) = (page.items.len(), self.listed.len());
+        for task in page.items {
+            self.listed.insert(Arc::clone(&task.id));
+            let new = self.memory.known.note(&task.id);
+            self.see(task, new, now);
+        }
+        let more = entries >= PAGE_SIZE as usize && self.listed.len() > before;
+        if more && number < self.limits.max_pages {
+            self.step = Step::Running(number + 1);
+            return;
+        }
+        if more {
+            self.notices.push(Notice::Truncated);
+        }
+        self.memory.running_pages = number;
+        match self.memory.history_due.is_none_or(|due| due <= now) {
+            true => {
+                self.memory.known.begin();
+                self.step = Step::History(1);
+            }
+            false => self.begin_chase(),
+        }
+    }
+
+    fn history(&mut self, number: u32, page: Page<Task>, now: Timestamp) {
+        let (entries, before) = (page.items.len(), self.memory.known.fresh_count());
+        for task in page.items {
+            let new = self.memory.known.note(&task.id);
+            self.see(task, new, now);
+        }
+        let more = entries >= PAGE_SIZE as usize && self.memory.known.fresh_count() > before;
+        if more && number < self.limits.max_pages {
+            self.step = Step::History(number + 1);
+            return;
+        }
+        if more {
+            self.notices.push(Notice::Truncated);
+        } else {
+            let tasks = &self.memory.tasks;
+            self.memory.known.complete(|id| tasks.contains_key(id));
+        }
+        // What a cut-off first reading has not shown may be old: it is never counted as new.
+        self.memory.history_whole.get_or_insert(!more);
+        self.memory.history_due = Some(after(now, self.limits.history_interval));
+        self.memory.history_pages = number;
+        self.begin_chase();
+        self.trim(now);
+    }
+
+    /// Looks for open tasks that no list of this poll has shown.
+    fn begin_chase(&mut self) {
+        let missing = |(id, held): (&Arc<str>, &Held)| {
+            (held.seen.task.status.is_open() && !self.listed.contains(id)).then(|| Arc::clone(id))
+        };
+        let mut ids: Vec<Arc<str>> = self.memory.tasks.iter().filter_map(missing).collect();
+        ids.sort_unstable();
+        self.chase(ids);
+    }
+
+    fn chase(&mut self, ids: Vec<Arc<str>>) {
+        self.step = if ids.is_empty() { Step::Done } else { Step::Chase(ids) };
+    }
+
+    fn chased(&mut self, mut ids: Vec<Arc<str>>, page: Page<Task>, now: Timestamp) {
+        let Some(id) = ids.pop() else { return };
+        match page.items.into_iter().find(|task| task.id == id) {
+            Some(task) => self.see(task, false, now),
+            None => self.missed(&id),
+        }
+        self.chase(ids);
+    }
+
+    fn missed(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.tasks.get_mut(id) else { return };
+        held.misses += 1;
+        if held.misses >= MAX_MISSES {
+            self.memory.tasks.remove(id);
+            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+        }
+    }
+
+    /// Takes note of a task as it is now; `new` if its id was not known before.
+    fn see(&mut self, task: Task, new: bool, now: Timestamp) {
+        if let Some(held) = self.memory.tasks.get_mut(&task.id) {
+            let was_open = held.seen.task.status.is_open();
+            held.update(task, now);
+            if was_open && !held.seen.task.status.is_open() {
+                held.seen.finished = Some(now);
+                let (task, took) = (held.seen.task.clone(), held.begun.then(|| since(held.seen.first_seen, now)));
+                self.count(&task, took);
+            }
+        } else if new {
+            let watched = self.memory.history_whole == Some(true);
+            if watched && !task.status.is_open() {
+                self.count(&task, None);
+            }
+            self.hold(task, watched, now);
+        }
+    }
+
+    fn hold(&mut self, task: Task, begun: bool, now: Timestamp) {
+        self.memory.seen += 1;
+        let id = Arc::clone(&task.id);
+        let seen = SeenTask { task, first_seen: now, last_progress: now, finished: None };
+        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, misses: 0, begun });
+    }
+
+    fn count(&mut self, task: &Task, took: Option<Duration>) {
+        *self.memory.finished.entry((task.task_type.clone(), task.status.clone())).or_default() += 1;
+        if let Some(took) = took {
+            self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
+        }
+        let (id, status) = (Arc::clone(&task.id), task.status.word().to_owned());
+        self.notices.push(Notice::Ended { id, status, exit_code: None });
+    }
+
+    /// Drops what has left the window: ended tasks that are old or too many, and unknown words that never ended.
+    fn trim(&mut self, now: Timestamp) {
+        let max_age = self.window.max_age;
+        let mut lost = Vec::new();
+        self.memory.tasks.retain(|id, held| {
+            let unknown = matches!(held.seen.task.status, TaskStatus::Unknown(_));
+            let old = since(held.recency().0, now) > max_age;
+            if old && unknown {
+                lost.push(Notice::Lost { id: Arc::clone(id) });
+            }
+            !old || (held.seen.task.status.is_open() && !unknown)
+        });
+        self.notices.append(&mut lost);
+        let surplus = self.memory.tasks.len().saturating_sub(self.window.max_tasks);
+        let ended = self.memory.tasks.iter().filter(|(_, held)| !held.seen.task.status.is_open());
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(surplus) {
+            self.memory.tasks.remove(&id);
+        }
+    }
+}
+
+impl Held {
+    /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of it.
+    fn recency(&self) -> (Timestamp, std::cmp::Reverse<u64>) {
+        let SeenTask { finished, last_progress, .. } = self.seen;
+        (finished.unwrap_or(last_progress), std::cmp::Reverse(self.place))
+    }
+
+    /// Ended never changes again, whatever an older copy of a list may say.
+    fn update(&mut self, task: Task, now: Timestamp) {
+        self.misses = 0;
+        let known = &self.seen.task;
+        if !known.status.is_open() && task.status.is_open() {
+            return;
+        }
+        if (known.current_step, &known.status) != (task.current_step, &task.status) {
+            self.seen.last_progress = now;
+        }
+        self.seen.task = task;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{Limits, Memory, Notice, TasksPlan, Verdict};
+    use crate::aliyun::op::{Operation, TaskFilter};
+    use crate::config::TaskWindow;
+    use crate::model::{Page, Task, TaskStatus, TaskType};
+
+    fn plan() -> TasksPlan {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 2 };
+        let window = TaskWindow { max_tasks: 3, max_age: Duration::from_secs(3600) };
+        TasksPlan::new("c".into(), window, limits, Memory::default())
+    }
+
+    fn task(id: &str, status: TaskStatus, step: i64) -> Task {
+        let (current_step, steps) = (Some(step), Some(9));
+        Task { id: id.into(), task_type: TaskType::AddComputes, status, current_step, steps, errors: None, nodes: None }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + minutes * 60).unwrap()
+    }
+
+    /// Polls once against a world of `tasks`; a task in `vanished` is in no list.
+    fn poll(plan: &mut TasksPlan, tasks: &[Task], now: Timestamp) -> Vec<TaskFilter> {
+        let mut asked = Vec::new();
+        plan.begin(now);
+        while let Some(Operation::ListTasks(call)) = plan.ask() {
+            let wanted = |task: &&Task| match &call.filter {
+                TaskFilter::Running => task.status == TaskStatus::Processing,
+                TaskFilter::Archived => true,
+                TaskFilter::Id(id) => task.id == *id,
+            };
+            let items: Vec<Task> =
+                tasks.iter().filter(wanted).skip((call.page as usize - 1) * 50).take(50).cloned().collect();
+            plan.answer(Page { items, total: None }, now);
+            asked.push(call.filter);
+        }
+        assert!(plan.is_readable());
+        asked
+    }
+
+    fn ended(plan: &mut TasksPlan) -> Vec<String> {
+        let name = |notice| match notice {
+            Notice::Ended { id, status, .. } => format!("{id} {status}"),
+            Notice::Lost { id } => format!("{id} lost"),
+            Notice::Truncated => "truncated".to_owned(),
+        };
+        std::mem::take(&mut plan.notices).into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_task_is_followed_from_its_first_sight_to_its_end() {
+        let mut plan = plan();
+        poll(&mut plan, &[], at(0));
+        poll(&mut plan, &[task("a", TaskStatus::Processing, 1)], at(1));
+        assert!(plan.has_open());
+        let asked = poll(&mut plan, &[task("a", TaskStatus::Failed, 2)], at(3));
+        assert_eq!(asked, [TaskFilter::Running, TaskFilter::Id("a".into())]);
+        let reading = plan.reading();
+        let seen = &reading.tasks[0];
+        assert_eq!((seen.first_seen, seen.last_progress, seen.finished), (at(1), at(3), Some(at(3))));
+        assert_eq!(reading.finished[&(TaskType::AddComputes, TaskStatus::Failed)], 1);
+        assert_eq!(reading.durations[&TaskType::AddComputes].sum, 120.0);
+        assert_eq!(ended(&mut plan), ["a Failed"]);
+        assert_eq!(poll(&mut plan, &[task("a", TaskStatus::Failed, 2)], at(4)), [TaskFilter::Running]);
+    }
+
+    #[test]
+    fn what_had_ended_at_first_sight_is_shown_but_never_counted() {
+        let mut plan = plan();
+        poll(&mut plan, &[task("old", TaskStatus::Success, 9)], at(0));
+        assert_eq!(plan.reading().tasks.len(), 1);
+        assert!(plan.reading().finished.is_empty() && plan.reading().tasks[0].finished.is_none());
+        let both = [task("old", TaskStatus::Success, 9), task("quick", TaskStatus::PartialFail, 9)];
+        poll(&mut plan, &both, at(31));
+        assert_eq!(ended(&mut plan), ["quick PartialFail"], "it began and ended between two ticks");
+        assert!(plan.reading().durations.is_empty());
+        poll(&mut plan, &both, at(62));
+        assert_eq!(ended(&mut plan), [""; 0]);
+    }
+
+    #[test]
+    fn an_open_task_that_cannot_be_found_three_times_is_lost() {
+        let mut plan = plan();
+        poll(&mut plan, &[task("a", TaskStatus::Processing, 1)], at(0));
+        poll(&mut plan, &[], at(1));
+        plan.begin(at(2));
+        plan.answer(Page { items: vec![], total: None }, at(2));
+        plan.ask();
+        assert_eq!(plan.fail(true), Verdict::GoOn, "ObjectNotFound counts as not found");
+        assert_eq!(ended(&mut plan), [""; 0]);
+        poll(&mut plan, &[], at(3));
+        assert_eq!((ended(&mut plan), plan.has_open()), (vec!["a lost".to_owned()], false));
+    }
+
+    #[test]
+    fn the_window_drops_old_and_surplus_ended_tasks_and_never_open_ones() {
+        let mut plan = plan();
+        let mut tasks: Vec<Task> = (0..4).map(|n| task(&format!("o{n}"), TaskStatus::Processing, n)).collect();
+        tasks.extend((0..4).map(|n| task(&format!("e{n}"), TaskStatus::Success, 9)));
+        poll(&mut plan, &tasks, at(0));
+        assert_eq!(plan.reading().tasks.len(), 4, "four open ones already fill the window of three");
+        assert!(plan.reading().tasks.iter().all(|seen| seen.task.status.is_open()));
+        poll(&mut plan, &tasks[4..], at(1));
+        tasks.iter_mut().for_each(|task| task.status = TaskStatus::Success);
+        poll(&mut plan, &tasks, at(2));
+        poll(&mut plan, &tasks, at(3));
+        assert_eq!(plan.reading().tasks.len(), 3);
+        poll(&mut plan, &tasks, at(70));
+        assert_eq!(plan.reading().tasks, []);
+    }
+
+    #[test]
+    fn a_history_that_is_cut_off_is_reported_and_never_counted_as_new() {
+        let mut plan = plan();
+        let many: Vec<Task> = (0..130).map(|n| task(&format!("e{n:03}"), TaskStatus::Success, 9)).collect();
+        poll(&mut plan, &many, at(0));
+        assert_eq!(ended(&mut plan), ["truncated"]);
+        poll(&mut plan, &many[60..], at(31));
+        assert_eq!(ended(&mut plan), [""; 0], "the tasks beyond the cut are old, not new");
+    }
+
+    #[test]
+    fn an_ended_task_stays_ended_and_steps_may_go_any_way() {
+        let mut plan = plan();
+        poll(&mut plan, &[task("a", TaskStatus::Processing, 12)], at(0));
+        poll(&mut plan, &[task("a", TaskStatus::Processing, 3)], at(1));
+        assert_eq!(plan.reading().tasks[0].last_progress, at(1));
+        poll(&mut plan, &[task("a", TaskStatus::Success, 9)], at(2));
+        poll(&mut plan, &[task("a", TaskStatus::Processing, 9)], at(3));
+        assert_eq!(plan.reading().tasks[0].task.status, TaskStatus::Success);
+        assert_eq!(ended(&mut plan), ["a Success"]);
+    }
+}
