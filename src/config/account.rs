@@ -40,13 +40,12 @@ pub(super) fn read(root: &Section) -> Accounts {
         return Accounts { all: vec![Account::default()], complete: true };
     };
     let items = value.items();
-    let read: Vec<_> = items.iter().map(|item| (item, account(item))).collect();
-    let complete = !read.is_empty() && read.iter().all(|(_, account)| account.is_some());
+    let read: Vec<_> = items.iter().map(account).collect();
+    let complete = !read.is_empty() && read.iter().all(Option::is_some);
     let mut all: Vec<Account> = Vec::new();
-    for (item, account) in read {
-        let Some(account) = account else { continue };
+    for (place, account) in read.into_iter().flatten() {
         if let Some(first) = all.iter().position(|known| known.name == account.name) {
-            item.problem(format!("has the same name as accounts[{first}]"));
+            place.problem(format!("accounts[{first}] has the same name"));
         }
         all.push(account);
     }
@@ -56,8 +55,8 @@ pub(super) fn read(root: &Section) -> Accounts {
     Accounts { all, complete }
 }
 
-/// `None` if its name is not known.
-fn account(item: &Value) -> Option<Account> {
+/// An account and the place of its name; `None` if that is not known.
+fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let section = item.section(KEYS);
     let name = section.get("name").map(|value| names::label(&value, false));
     let quota_group = section.get("quota_group").and_then(|value| names::label(&value, false));
@@ -71,5 +70,6 @@ fn account(item: &Value) -> Option<Account> {
     let quotas = quota::read(&section);
     let name = name.unwrap_or_else(|| Some(Account::default().name))?;
     let quota_group = quota_group.unwrap_or_else(|| name.clone());
-    Some(Account { name, quota_group, credentials, network, endpoints, quotas })
+    let place = section.get("name").unwrap_or_else(|| item.clone());
+    Some((place, Account { name, quota_group, credentials, network, endpoints, quotas }))
 }

@@ -84,7 +84,7 @@ fn refuse(section: &Section, key: &str, why: &str) {
 
 fn required(section: &Section, key: &str) -> Option<SecretSource> {
     let Some(value) = section.get(key) else {
-        section.problem(key, "is missing");
+        section.missing(key, "");
         return None;
     };
     source(&value)

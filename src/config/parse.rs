@@ -19,7 +19,7 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
     })?;
     let reader = Reader { file, env, problems: RefCell::default() };
     let root = match &root {
-        Some(node) if !node.is_null() => Value { reader: &reader, path: String::new(), node }.section(KEYS),
+        Some(node) if !node.is_null() => Value::new(&reader, String::new(), node).section(KEYS),
         _ => Section::absent(&reader, ""),
     };
     let config = read(&root);
@@ -35,5 +35,33 @@ fn read(root: &Section) -> Config {
         servers: swas::read(&root.section("swas", swas::KEYS), &accounts),
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
         accounts: accounts.all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{account, credentials, ehpc, endpoint, metrics, poll, swas};
+
+    #[test]
+    fn the_example_holds_every_key() {
+        let example = include_str!("../../config.example.yaml");
+        let sections = [
+            super::KEYS,
+            poll::KEYS,
+            account::KEYS,
+            credentials::KEYS,
+            endpoint::KEYS,
+            ehpc::KEYS,
+            ehpc::CLUSTER_KEYS,
+            ehpc::TASK_KEYS,
+            ehpc::COMMAND_KEYS,
+            swas::KEYS,
+            swas::SERVER_KEYS,
+            metrics::KEYS,
+            metrics::STATE_KEYS,
+        ];
+        for key in sections.concat() {
+            assert!(example.contains(&format!(" {key}: ")) || example.contains(&format!("{key}:\n")), "{key}");
+        }
     }
 }

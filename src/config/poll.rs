@@ -27,7 +27,9 @@ const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration:
 /// What is not given keeps its default, except that a longer or shorter `interval` takes the two others along.
 pub(super) fn read(section: &Section) -> Poll {
     let default = Poll::default();
-    let interval = section.duration("interval", PERIOD).unwrap_or(default.interval);
+    let given = section.duration("interval", PERIOD);
+    let interval = given.unwrap_or(default.interval);
+    let comparable = given.is_some() || section.get("interval").is_none();
     let active = section.duration("active_interval", PERIOD);
     let idle = section.duration("idle_interval", PERIOD);
     let refuse = |key: &str, than: &str| {
@@ -35,10 +37,10 @@ pub(super) fn read(section: &Section) -> Poll {
             value.problem(format!("must not be {than} than poll.interval ({})", format_duration(interval)));
         }
     };
-    if active.is_some_and(|active| active > interval) {
+    if comparable && active.is_some_and(|active| active > interval) {
         refuse("active_interval", "longer");
     }
-    if idle.is_some_and(|idle| idle < interval) {
+    if comparable && idle.is_some_and(|idle| idle < interval) {
         refuse("idle_interval", "shorter");
     }
     Poll {

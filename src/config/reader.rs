@@ -25,11 +25,23 @@ pub(super) struct Value<'a> {
     pub(super) reader: &'a Reader<'a>,
     pub(super) path: String,
     pub(super) node: &'a Node,
+    line: usize,
 }
 
 impl<'a> Value<'a> {
+    /// A value that belongs to no key.
+    pub(super) fn new(reader: &'a Reader<'a>, path: String, node: &'a Node) -> Self {
+        Self { reader, path, node, line: node.line }
+    }
+
+    /// The value of a key under `path`. A list or mapping counts as standing where its key does.
+    fn of(reader: &'a Reader<'a>, path: &str, entry: &'a Entry) -> Self {
+        let line = if matches!(entry.value.kind, Kind::Scalar(_)) { entry.value.line } else { entry.line };
+        Self { reader, path: join(path, &shown_key(path, entry)), node: &entry.value, line }
+    }
+
     pub(super) fn problem(&self, message: impl Into<String>) {
-        self.reader.problem(Some(self.node.line), &self.path, message);
+        self.reader.problem(Some(self.line), &self.path, message);
     }
 
     /// The value is for a feature that does not exist yet.
@@ -47,7 +59,7 @@ impl<'a> Value<'a> {
             self.problem(format!("must be a list, not {}", what(&self.node.kind)));
             return Vec::new();
         };
-        let item = |(i, node)| Value { reader: self.reader, path: format!("{}[{i}]", self.path), node };
+        let item = |(i, node)| Value::new(self.reader, format!("{}[{i}]", self.path), node);
         items.iter().enumerate().map(item).collect()
     }
 
@@ -72,23 +84,22 @@ impl<'a> Value<'a> {
 
     /// The values of a mapping whose keys are the user's, but for those that are null.
     pub(super) fn children(&self) -> Vec<(&'a str, Value<'a>)> {
-        let child = |entry: &'a Entry| {
-            let path = join(&self.path, &shown_key(&self.path, entry));
-            (entry.key.as_str(), Value { reader: self.reader, path, node: &entry.value })
-        };
+        let child = |entry: &'a Entry| (entry.key.as_str(), Value::of(self.reader, &self.path, entry));
         self.entries().into_iter().filter(|entry| !entry.value.is_null()).map(child).collect()
     }
 
     /// The mapping, in which only `keys` may stand.
-    pub(super) fn section(&self, keys: &[&str]) -> Section<'a> {
+    pub(super) fn section(&self, keys: &[&'static str]) -> Section<'a> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             self.entries().into_iter().partition(|entry| keys.contains(&entry.key.as_str()));
-        for entry in unknown {
+        for entry in &unknown {
             let message = format!("unknown key{}", hint(&entry.key, keys.iter().copied()));
             let path = join(&self.path, &shown_key_among(&self.path, entry, keys));
             self.reader.problem(Some(entry.line), &path, message);
         }
-        Section { reader: self.reader, path: self.path.clone(), line: Some(self.node.line), entries: known }
+        let meant = unknown.iter().filter_map(|entry| nearest(&entry.key, keys.iter().copied())).collect();
+        let line = matches!(self.node.kind, Kind::Map(_)).then_some(self.line);
+        Section { reader: self.reader, path: self.path.clone(), line, entries: known, meant }
     }
 }
 
@@ -97,23 +108,26 @@ impl<'a> Value<'a> {
 pub(super) struct Section<'a> {
     pub(super) reader: &'a Reader<'a>,
     pub(super) path: String,
+    /// `None` if there is no mapping.
     line: Option<usize>,
     entries: Vec<&'a Entry>,
+    /// What unknown keys were probably meant to be.
+    meant: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
     /// What stands in for a mapping that is not in the file.
     pub(super) fn absent(reader: &'a Reader<'a>, path: &str) -> Self {
-        Self { reader, path: path.to_owned(), line: None, entries: Vec::new() }
+        Self { reader, path: path.to_owned(), line: None, entries: Vec::new(), meant: Vec::new() }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
         let entry = self.entries.iter().find(|entry| entry.key == key && !entry.value.is_null())?;
-        Some(Value { reader: self.reader, path: join(&self.path, key), node: &entry.value })
+        Some(Value::of(self.reader, &self.path, entry))
     }
 
     /// The mapping under `key`.
-    pub(super) fn section(&self, key: &str, keys: &[&str]) -> Section<'a> {
+    pub(super) fn section(&self, key: &str, keys: &[&'static str]) -> Section<'a> {
         match self.get(key) {
             Some(value) => value.section(keys),
             None => Section::absent(self.reader, &join(&self.path, key)),
@@ -125,9 +139,11 @@ impl<'a> Section<'a> {
         self.get(key).map_or_else(Vec::new, |value| value.items())
     }
 
-    /// A problem with a key that is not there.
-    pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
-        self.reader.problem(self.line, &join(&self.path, key), message);
+    /// A key must be there but is not. Nothing is said if it was only misspelt, or if there is no mapping at all.
+    pub(super) fn missing(&self, key: &str, advice: &str) {
+        if self.line.is_some() && !self.meant.contains(&key) {
+            self.reader.problem(self.line, &join(&self.path, key), format!("is missing{advice}"));
+        }
     }
 
     /// A list for a feature that does not exist yet: it must be empty.

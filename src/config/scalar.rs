@@ -108,19 +108,16 @@ impl<'a> Value<'a> {
     }
 
     /// The text of something with a unit; a bare number is a problem that says what to write.
-    fn with_unit(&self, wanted: &str, unit: &str) -> Option<Text<'a>> {
+    fn with_unit(&self, wanted: &str, write: impl Fn(u64) -> String) -> Option<Text<'a>> {
         let text = self.expanded(self.scalar(wanted)?)?;
-        if !text.value.is_empty() && text.value.bytes().all(|b| b.is_ascii_digit()) {
-            let example =
-                if text.value == text.raw { format!("write {}{unit}", text.value) } else { "add it".to_owned() };
-            self.problem(format!("has no unit: {example}"));
-            return None;
-        }
-        Some(text)
+        let Ok(number) = text.value.parse::<u64>() else { return Some(text) };
+        let example = if text.value == text.raw { number } else { 30 };
+        self.problem(format!("has no unit: write {}", write(example)));
+        None
     }
 
     fn duration(&self, range: &RangeInclusive<Duration>) -> Option<Duration> {
-        let text = self.with_unit("a duration", "s")?;
+        let text = self.with_unit("a duration", |number| format!("{number}s"))?;
         let Ok(duration) = humantime::parse_duration(&text.value) else {
             self.problem(format!("{} is not a duration: write 30s, 2m or 336h", text.shown()));
             return None;
@@ -134,7 +131,7 @@ impl<'a> Value<'a> {
     }
 
     fn size(&self, range: &RangeInclusive<u64>) -> Option<u64> {
-        let text = self.with_unit("a size", "B")?;
+        let text = self.with_unit("a size", format_size)?;
         let Some(bytes) = parse_size(&text.value) else {
             self.problem(format!("{} is not a size: write 16MiB or 512KiB", text.shown()));
             return None;

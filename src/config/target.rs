@@ -35,7 +35,7 @@ impl Place {
             (Some(value), _) => names::region(&value),
             (None, Some(region)) => region.clone(),
             (None, None) => {
-                own.problem("region", format!("is missing: set it here or for all in {default}"));
+                own.missing("region", &format!(": set it here or for all in {default}"));
                 None
             }
         };
@@ -61,7 +61,7 @@ impl Ids {
 
     pub(super) fn read(&mut self, own: &Section) -> Option<String> {
         let Some(value) = own.get("id") else {
-            own.problem("id", "is missing");
+            own.missing("id", "");
             return None;
         };
         let id = names::id(&value, self.kind)?;
