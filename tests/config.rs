@@ -1,5 +1,7 @@
 //! The configuration: bad files with their exact messages, good ones with their values, and no secret in either.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,6 +136,17 @@ fn the_example_holds_every_key_of_the_effective_configuration() {
     effective.retain(|path| !written.contains(path));
     assert!(effective.is_empty(), "not in config.example.yaml: {effective:?}");
     assert!(written.len() > 60);
+}
+
+#[test]
+fn the_documentation_names_every_key() {
+    let docs = read(package("docs/configuration.md"));
+    let mut paths = Vec::new();
+    key_paths("", &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(), &mut paths);
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let documented = |key: &str| docs.contains(&format!("`{key}`")) || docs.contains(&format!(".{key}`"));
+    let missing: Vec<_> = paths.iter().map(|path| last(path)).filter(|key| !documented(key)).collect();
+    assert_eq!(missing, ["0", "0", "0"], "indices of the lists, and nothing else");
 }
 
 #[test]
