@@ -179,6 +179,9 @@ fn shown_key_among(path: &str, entry: &Entry, keys: &[&str]) -> String {
 /// The key as a problem may show it: short, and without what follows a forgotten space, as in
 /// `access_key_secret:hunter2`.
 fn shown_key(path: &str, entry: &Entry) -> String {
+    if entry.key.is_empty() {
+        return "\"\"".to_owned();
+    }
     let odd = |c: char| if holds_secrets(path) { !c.is_ascii_alphabetic() && c != '_' } else { c.is_control() };
     let word: String = entry.key.chars().take_while(|c| !odd(*c)).take(64).collect();
     if word.len() < entry.key.len() { word + "…" } else { word }

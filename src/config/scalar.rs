@@ -58,6 +58,10 @@ impl<'a> Value<'a> {
     /// A string.
     pub(super) fn text(&self) -> Option<Text<'a>> {
         let scalar = self.scalar("a string")?;
+        if scalar.is_null() {
+            self.problem("must not be empty");
+            return None;
+        }
         match literal(scalar) {
             Some(kind) => {
                 self.problem(format!("must be a string, not {kind}: put it in quotes"));
@@ -202,7 +206,6 @@ fn literal(scalar: &Scalar) -> Option<&'static str> {
     let digits = text.trim_start_matches(['-', '+', '.']);
     match text {
         "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("a boolean"),
-        _ if scalar.is_null() => Some("null"),
         _ if digits.starts_with(|c: char| c.is_ascii_digit()) && is_number(text) => Some("a number"),
         _ => None,
     }
