@@ -1,6 +1,7 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
 //!
-//! Data flows one way: [`config`] -> `target` -> [`poll`] -> [`aliyun`]; `poll` -> `snapshot` -> `exposition` -> `web`.
+//! Data flows one way: [`config`] -> [`target`] -> [`poll`] -> [`aliyun`]; `poll` -> [`snapshot`] -> [`exposition`] ->
+//! [`web`].
 
 pub mod aliyun;
 pub mod catalog;

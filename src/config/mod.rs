@@ -3,8 +3,34 @@
 //! A YAML text dies in [`parse()`]; what leaves is [`Config`], in which every reference resolves and every value is in
 //! range. Nothing below this module sees YAML.
 
+mod account;
+mod credentials;
+mod ehpc;
+mod endpoint;
+mod expand;
+mod flags;
+mod metrics;
+mod names;
+mod parse;
+mod poll;
+mod problem;
+mod quota;
+mod reader;
+mod redact;
+mod scalar;
+mod swas;
+mod target;
+mod units;
+mod yaml;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use flags::with_targets;
+pub use parse::parse;
+pub use problem::{Problem, Problems};
+pub use quota::OPERATIONS;
+pub use redact::redacted_yaml;
 
 use crate::secret::Secret;
 
@@ -21,6 +47,19 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// What `/metrics` looks like and how large it may grow.
     pub metrics: Metrics,
+}
+
+impl Default for Config {
+    /// One account, whose credentials come from the environment, and nothing to poll.
+    fn default() -> Self {
+        Self {
+            poll: Poll::default(),
+            accounts: vec![Account::default()],
+            clusters: Vec::new(),
+            servers: Vec::new(),
+            metrics: Metrics::default(),
+        }
+    }
 }
 
 /// `poll`: how often and how patiently the cloud is asked.

@@ -1,0 +1,75 @@
+//! The section `accounts`.
+
+use super::problem::hint;
+use super::reader::{Section, Value};
+use super::scalar::Choice;
+use super::{Account, Network, credentials, endpoint, names, quota};
+
+pub(super) const KEYS: &[&str] =
+    &["name", "quota_group", "credentials", "assume_role", "signature", "network", "endpoints", "quotas"];
+
+const SIGNATURES: &[Choice<()>] = &[("v1", Some(())), ("v3", None)];
+const NETWORKS: &[Choice<Network>] = &[("public", Some(Network::Public)), ("vpc", Some(Network::Vpc))];
+
+/// The accounts, and whether their names are all known.
+pub(super) struct Accounts {
+    pub(super) all: Vec<Account>,
+    complete: bool,
+}
+
+impl Accounts {
+    /// The account that is meant where none is named.
+    pub(super) fn first(&self) -> String {
+        self.all.first().map_or_else(String::new, |account| account.name.clone())
+    }
+
+    /// The name of an account, which must exist.
+    pub(super) fn reference(&self, value: &Value) -> Option<String> {
+        let text = value.filled()?;
+        if self.complete && !self.all.iter().any(|account| account.name == text.value) {
+            let names = self.all.iter().map(|account| account.name.as_str());
+            value.problem(format!("there is no account {}{}", text.shown(), hint(&text.value, names)));
+            return None;
+        }
+        Some(text.value)
+    }
+}
+
+pub(super) fn read(root: &Section) -> Accounts {
+    let Some(value) = root.get("accounts") else {
+        return Accounts { all: vec![Account::default()], complete: true };
+    };
+    let items = value.items();
+    let read: Vec<_> = items.iter().map(account).collect();
+    let complete = !read.is_empty() && read.iter().all(Option::is_some);
+    let mut all: Vec<Account> = Vec::new();
+    for (place, account) in read.into_iter().flatten() {
+        if let Some(first) = all.iter().position(|known| known.name == account.name) {
+            place.problem(format!("accounts[{first}] has the same name"));
+        }
+        all.push(account);
+    }
+    if items.is_empty() && value.is_list() {
+        value.problem("must name at least one account, or be left out");
+    }
+    Accounts { all, complete }
+}
+
+/// An account and the place of its name; `None` if that is not known.
+fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
+    let section = item.section(KEYS);
+    let name = section.get("name").map(|value| names::label(&value, false));
+    let quota_group = section.get("quota_group").and_then(|value| names::label(&value, false));
+    let credentials = credentials::read(&section.section("credentials", credentials::KEYS));
+    if let Some(role) = section.get("assume_role") {
+        role.unsupported();
+    }
+    section.choice("signature", SIGNATURES);
+    let network = section.choice("network", NETWORKS).unwrap_or(Network::Public);
+    let endpoints = endpoint::read(&section.section("endpoints", endpoint::KEYS));
+    let quotas = quota::read(&section);
+    let name = name.unwrap_or_else(|| Some(Account::default().name))?;
+    let quota_group = quota_group.unwrap_or_else(|| name.clone());
+    let place = section.get("name").unwrap_or_else(|| item.clone());
+    Some((place, Account { name, quota_group, credentials, network, endpoints, quotas }))
+}

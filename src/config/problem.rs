@@ -1,0 +1,109 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+
+/// One thing that is wrong. It never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Name of the file, as the user gave it; empty if the problem is not in a file.
+    pub file: String,
+    /// Line in the file, from 1.
+    pub line: Option<usize>,
+    /// Where in the configuration, such as `ehpc.clusters[1].region`; empty for the whole of it.
+    pub path: String,
+    /// What is wrong and, if it can be said, what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.file.as_str(), self.line) {
+            ("", None) => {}
+            ("", Some(line)) => write!(f, "line {line}: ")?,
+            (file, None) => write!(f, "{file}: ")?,
+            (file, Some(line)) => write!(f, "{file}:{line}: ")?,
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Everything that is wrong with a configuration, in order of lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// `Ok(value)` if nothing is wrong, else everything that is.
+    pub(super) fn or<T>(mut problems: Vec<Problem>, value: T) -> Result<T, Self> {
+        if problems.is_empty() {
+            return Ok(value);
+        }
+        problems.sort_by_key(|problem| problem.line);
+        Err(Self(problems))
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// `, did you mean "region"?` if one of `words` is near to `word`, else nothing.
+pub(super) fn hint<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, words).map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
+}
+
+/// The one of `words` that `word` was probably meant to be.
+pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&word, &other.to_lowercase());
+    let best = words.into_iter().map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= 0.6).then_some(best.1)
+}
+
+/// `a, b or c`.
+pub(super) fn either<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.into_iter().collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        assert_eq!(hint("regoin", ["account", "region"]), ", did you mean \"region\"?");
+        assert_eq!(hint("AccessKeyId", ["access_key_id", "security_token"]), ", did you mean \"access_key_id\"?");
+        assert_eq!(hint("zone", ["account", "region"]), "");
+        assert_eq!(hint("zone", []), "");
+    }
+
+    #[test]
+    fn words_are_enumerated() {
+        assert_eq!(either(["a"]), "a");
+        assert_eq!(either(["a", "b", "c"]), "a, b or c");
+    }
+
+    #[test]
+    fn a_problem_says_where_it_is_as_far_as_known() {
+        let at = |file: &str, line, path: &str| {
+            Problem { file: file.into(), line, path: path.into(), message: "bad".into() }.to_string()
+        };
+        assert_eq!(at("c.yaml", Some(3), "poll"), "c.yaml:3: poll: bad");
+        assert_eq!(at("c.yaml", None, ""), "c.yaml: bad");
+        assert_eq!(at("", None, "--ehpc.cluster"), "--ehpc.cluster: bad");
+    }
+}

@@ -1,0 +1,192 @@
+//! Walking the tree: sections with known keys, lists, and a note of every problem met on the way.
+
+use std::cell::RefCell;
+
+use super::problem::{Problem, hint, nearest};
+use super::yaml::{Entry, Kind, Node};
+
+/// What all places of one file share.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) problems: RefCell<Vec<Problem>>,
+}
+
+impl Reader<'_> {
+    pub(super) fn problem(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
+        let problem = Problem { file: self.file.to_owned(), line, path: path.to_owned(), message: message.into() };
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+/// A value and its place.
+#[derive(Clone)]
+pub(super) struct Value<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) path: String,
+    pub(super) node: &'a Node,
+    line: usize,
+}
+
+impl<'a> Value<'a> {
+    /// A value that belongs to no key.
+    pub(super) fn new(reader: &'a Reader<'a>, path: String, node: &'a Node) -> Self {
+        Self { reader, path, node, line: node.line }
+    }
+
+    /// The value of a key under `path`. A list or mapping counts as standing where its key does.
+    fn of(reader: &'a Reader<'a>, path: &str, entry: &'a Entry) -> Self {
+        let line = if matches!(entry.value.kind, Kind::Scalar(_)) { entry.value.line } else { entry.line };
+        Self { reader, path: join(path, &shown_key(path, entry)), node: &entry.value, line }
+    }
+
+    pub(super) fn problem(&self, message: impl Into<String>) {
+        self.reader.problem(Some(self.line), &self.path, message);
+    }
+
+    /// The value is for a feature that does not exist yet.
+    pub(super) fn unsupported(&self) {
+        self.problem("is not supported by this version");
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.node.kind, Kind::List(_))
+    }
+
+    /// The values of a list.
+    pub(super) fn items(&self) -> Vec<Value<'a>> {
+        let Kind::List(items) = &self.node.kind else {
+            self.problem(format!("must be a list, not {}", what(&self.node.kind)));
+            return Vec::new();
+        };
+        let item = |(i, node)| Value::new(self.reader, format!("{}[{i}]", self.path), node);
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// The mapping's entries, whatever their keys; of a key that stands there twice, the first.
+    pub(super) fn entries(&self) -> Vec<&'a Entry> {
+        let Kind::Map(all) = &self.node.kind else {
+            self.problem(format!("must be a mapping (key: value), not {}", what(&self.node.kind)));
+            return Vec::new();
+        };
+        let mut entries: Vec<&Entry> = Vec::new();
+        for entry in all {
+            match entries.iter().find(|known| known.key == entry.key) {
+                Some(first) => {
+                    let message = format!("the same key stands on line {} already", first.line);
+                    self.reader.problem(Some(entry.line), &join(&self.path, &shown_key(&self.path, entry)), message);
+                }
+                None => entries.push(entry),
+            }
+        }
+        entries
+    }
+
+    /// The values of a mapping whose keys are the user's, but for those that are null.
+    pub(super) fn children(&self) -> Vec<(&'a str, Value<'a>)> {
+        let child = |entry: &'a Entry| (entry.key.as_str(), Value::of(self.reader, &self.path, entry));
+        self.entries().into_iter().filter(|entry| !entry.value.is_null()).map(child).collect()
+    }
+
+    /// The mapping, in which only `keys` may stand.
+    pub(super) fn section(&self, keys: &[&'static str]) -> Section<'a> {
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            self.entries().into_iter().partition(|entry| keys.contains(&entry.key.as_str()));
+        for entry in &unknown {
+            let message = format!("unknown key{}", hint(&entry.key, keys.iter().copied()));
+            let path = join(&self.path, &shown_key_among(&self.path, entry, keys));
+            self.reader.problem(Some(entry.line), &path, message);
+        }
+        let meant = unknown.iter().filter_map(|entry| nearest(&entry.key, keys.iter().copied())).collect();
+        let line = matches!(self.node.kind, Kind::Map(_)).then_some(self.line);
+        Section { reader: self.reader, path: self.path.clone(), line, entries: known, meant }
+    }
+}
+
+/// A mapping of known keys; empty if it is not in the file. A key whose value is null is not there.
+#[derive(Clone)]
+pub(super) struct Section<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) path: String,
+    /// `None` if there is no mapping.
+    line: Option<usize>,
+    entries: Vec<&'a Entry>,
+    /// What unknown keys were probably meant to be.
+    meant: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    /// What stands in for a mapping that is not in the file.
+    pub(super) fn absent(reader: &'a Reader<'a>, path: &str) -> Self {
+        Self { reader, path: path.to_owned(), line: None, entries: Vec::new(), meant: Vec::new() }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
+        let entry = self.entries.iter().find(|entry| entry.key == key && !entry.value.is_null())?;
+        Some(Value::of(self.reader, &self.path, entry))
+    }
+
+    /// The mapping under `key`.
+    pub(super) fn section(&self, key: &str, keys: &[&'static str]) -> Section<'a> {
+        match self.get(key) {
+            Some(value) => value.section(keys),
+            None => Section::absent(self.reader, &join(&self.path, key)),
+        }
+    }
+
+    /// The list under `key`, empty if there is none.
+    pub(super) fn items(&self, key: &str) -> Vec<Value<'a>> {
+        self.get(key).map_or_else(Vec::new, |value| value.items())
+    }
+
+    /// A key must be there but is not. Nothing is said if it was only misspelt, or if there is no mapping at all.
+    pub(super) fn missing(&self, key: &str, advice: &str) {
+        if self.line.is_some() && !self.meant.contains(&key) {
+            self.reader.problem(self.line, &join(&self.path, key), format!("is missing{advice}"));
+        }
+    }
+
+    /// A list for a feature that does not exist yet: it must be empty.
+    pub(super) fn must_be_empty(&self, key: &str) {
+        if let Some(value) = self.get(key)
+            && !value.items().is_empty()
+        {
+            value.unsupported();
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// How a value that should have been something else is called.
+pub(super) fn what(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Scalar(_) => "a single value",
+        Kind::List(_) => "a list",
+        Kind::Map(_) => "a mapping",
+    }
+}
+
+fn shown_key_among(path: &str, entry: &Entry, keys: &[&str]) -> String {
+    match nearest(&entry.key, keys.iter().copied()) {
+        None if holds_secrets(path) => "…".to_owned(),
+        _ => shown_key(path, entry),
+    }
+}
+
+/// The key as a problem may show it: short, and without what follows a forgotten space, as in
+/// `access_key_secret:hunter2`.
+fn shown_key(path: &str, entry: &Entry) -> String {
+    if entry.key.is_empty() {
+        return "\"\"".to_owned();
+    }
+    let odd = |c: char| if holds_secrets(path) { !c.is_ascii_alphabetic() && c != '_' } else { c.is_control() };
+    let word: String = entry.key.chars().take_while(|c| !odd(*c)).take(64).collect();
+    if word.len() < entry.key.len() { word + "…" } else { word }
+}
+
+fn holds_secrets(path: &str) -> bool {
+    path.ends_with(".credentials")
+}

@@ -1,0 +1,91 @@
+//! Durations and sizes as people write them.
+
+use std::time::Duration;
+
+const SIZES: [(&str, u64); 8] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("B", 1),
+];
+
+/// So many hours.
+pub(super) const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+/// `16MiB` -> bytes.
+pub(super) fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let factor = SIZES.iter().find(|(name, _)| *name == unit.trim_start())?.1;
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Bytes -> `16MiB`.
+pub(super) fn format_size(bytes: u64) -> String {
+    let fits = |&&(_, factor): &&(&str, u64)| factor.is_power_of_two() && bytes.is_multiple_of(factor);
+    match SIZES.iter().find(fits) {
+        Some((unit, factor)) if bytes > 0 => format!("{}{unit}", bytes / factor),
+        _ => format!("{bytes}B"),
+    }
+}
+
+/// `1m 30s`: the shortest text that means exactly this duration, in units of at most hours.
+pub(super) fn format_duration(duration: Duration) -> String {
+    let units: [(&str, u128); 6] = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    let mut rest = duration.as_nanos();
+    let mut parts = Vec::new();
+    for (unit, length) in units {
+        if rest >= length {
+            parts.push(format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("16MiB"), Some(16 << 20));
+        assert_eq!(parse_size("64 KiB"), Some(64 << 10));
+        assert_eq!(parse_size("1kB"), Some(1000));
+        for bad in ["", "16", "MiB", "16mib", "16MiBs", "-1B", "1.5MiB", "99999999999999999999B", "99999999999GiB"] {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+        assert_eq!(format_size(16 << 20), "16MiB");
+        assert_eq!(format_size(1000), "1000B");
+        assert_eq!(format_size(0), "0B");
+    }
+
+    #[test]
+    fn durations() {
+        for text in ["0s", "30s", "1m 30s", "336h", "100ms", "1h 1ms 5ns"] {
+            assert_eq!(format_duration(humantime::parse_duration(text).unwrap()), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_can_be_read(seconds in 0u64..4_000_000_000, nanos in 0u32..1_000_000_000, bytes: u64) {
+            let duration = Duration::new(seconds, nanos);
+            prop_assert_eq!(humantime::parse_duration(&format_duration(duration)).unwrap(), duration);
+            prop_assert_eq!(parse_size(&format_size(bytes)), Some(bytes));
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The configuration: bad files with their exact messages, good ones with their values, and no secret in either.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aliyun_task_exporter::config::{
+    Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, RunWindow, SecretSource, Server,
+    StatusStyle, TaskWindow, parse, redacted_yaml, with_targets,
+};
+use proptest::prelude::*;
+
+/// Stands wherever a secret stands in the files, and must not come out.
+const SECRET: &str = "hunter2";
+
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "REGION" => "cn-shanghai",
+        "SECRET" | "ACCESS_KEY_ID" | "ACCESS_KEY_SECRET" => SECRET,
+        "INTERVAL" => "45s",
+        "COUNT" => "7",
+        "YES" => "true",
+        "INJECT" => "[{id: ehpc-hz-1, region: cn-hangzhou}]",
+        "DOLLAR" => "${SECRET}$",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+/// What the program does with a file and no flags.
+fn load(file: &str, text: &str) -> Result<Config, Problems> {
+    with_targets(Some(parse(file, text, &env)?), &[], &[])
+}
+
+fn good(text: &str) -> Config {
+    load("config.yaml", text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn bad(text: &str) -> String {
+    load("config.yaml", text).unwrap_err().to_string()
+}
+
+fn package(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+/// The bad files, each with the name problems show for it.
+fn bad_files() -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(package("tests/fixtures/config")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    files.into_iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path)).collect()
+}
+
+#[test]
+fn bad_files_have_exactly_these_problems() {
+    let mut wrong = Vec::new();
+    for (name, path) in bad_files() {
+        let expected = read(path.with_extension("txt"));
+        let problems = load(&name, &read(&path)).map_or_else(|problems| problems.to_string(), |_| "none".to_owned());
+        if problems != expected.trim_end() {
+            wrong.push(format!("--- {name}, expected\n{expected}--- found\n{problems}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(bad_files().len() >= 30);
+}
+
+#[test]
+fn problems_come_in_order_of_lines() {
+    for (name, path) in bad_files() {
+        let Problems(problems) = load(&name, &read(&path)).unwrap_err();
+        assert!(problems.is_sorted_by_key(|problem| problem.line), "{name}");
+    }
+}
+
+#[test]
+fn no_problem_shows_a_secret() {
+    for (name, path) in bad_files() {
+        let problems = load(&name, &read(&path)).unwrap_err();
+        assert!(!format!("{problems} {problems:?}").contains(SECRET), "{problems}");
+    }
+}
+
+fn example() -> Config {
+    good(&read(package("config.example.yaml")))
+}
+
+#[test]
+fn the_example_holds_the_defaults() {
+    let cluster = Cluster {
+        id: "ehpc-hz-FYUr32aaaa".into(),
+        region: "cn-hangzhou".into(),
+        account: "default".into(),
+        name: "prod".into(),
+        tasks: TaskWindow::default(),
+        commands: Commands::default(),
+    };
+    let server = Server {
+        id: "ace0706b2ac4454d984295a94213aaaa".into(),
+        region: "cn-hangzhou".into(),
+        account: "default".into(),
+        name: "web-1".into(),
+        window: RunWindow::default(),
+    };
+    assert_eq!(example(), Config { clusters: vec![cluster], servers: vec![server], ..Config::default() });
+}
+
+/// The paths of all keys in `yaml`, such as `ehpc.clusters.0.id`.
+fn key_paths(path: &str, yaml: &serde_yaml::Value, out: &mut Vec<String>) {
+    let entries: Vec<(String, &serde_yaml::Value)> = match yaml {
+        serde_yaml::Value::Mapping(map) => map.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), v)).collect(),
+        serde_yaml::Value::Sequence(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, value) in entries {
+        let path = format!("{path}.{key}");
+        key_paths(&path, value, out);
+        out.push(path);
+    }
+}
+
+#[test]
+fn the_example_holds_every_key_of_the_effective_configuration() {
+    let mut effective = Vec::new();
+    key_paths("", &serde_yaml::from_str(&redacted_yaml(&example())).unwrap(), &mut effective);
+    let mut written = Vec::new();
+    key_paths("", &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(), &mut written);
+    effective.retain(|path| !written.contains(path));
+    assert!(effective.is_empty(), "not in config.example.yaml: {effective:?}");
+    assert!(written.len() > 60);
+}
+
+#[test]
+fn the_documentation_names_every_key() {
+    let docs = read(package("docs/configuration.md"));
+    let mut paths = Vec::new();
+    key_paths("", &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(), &mut paths);
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let documented = |key: &str| docs.contains(&format!("`{key}`")) || docs.contains(&format!(".{key}`"));
+    let missing: Vec<_> = paths.iter().map(|path| last(path)).filter(|key| !documented(key)).collect();
+    assert_eq!(missing, ["0", "0", "0"], "indices of the lists, and nothing else");
+}
+
+#[test]
+fn without_a_file_text_everything_has_its_default() {
+    for text in ["", "{}", "# nothing\n", "---\n", "null", "~", "poll:\naccounts: ~\nehpc: {}\nswas: {servers: []}\n"] {
+        assert_eq!(parse("config.yaml", text, &env).unwrap(), Config::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn every_key_is_taken_over() {
+    let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
+    let poll = Poll {
+        interval: Duration::from_secs(45),
+        active_interval: Duration::from_millis(5500),
+        idle_interval: Duration::from_secs(300),
+        idle_after: Duration::from_secs(3600),
+        history_interval: Duration::from_secs(900),
+        history_max_pages: 5,
+        timeout: Duration::from_secs(20),
+        stale_after: Duration::from_secs(900),
+        concurrency: 7,
+        max_response_bytes: 512 << 10,
+    };
+    assert_eq!(config.poll, poll);
+    let metrics = Metrics { status_style: StatusStyle::Full, max_series: 1000, max_series_per_target: 100 };
+    assert_eq!(config.metrics, metrics);
+    let [one, two] = config.accounts.as_slice() else { panic!("{:?}", config.accounts) };
+    assert_eq!((one.name.as_str(), one.quota_group.as_str(), one.network), ("one", "company", Network::Vpc));
+    assert_eq!(one.endpoints.ehpc.as_deref(), Some("https://ehpc.{region}.example.com"));
+    assert_eq!(one.endpoints.sts.as_deref(), Some("http://localhost:9000"));
+    let quotas = [(("EHPC".to_owned(), None), 6), (("SWAS".to_owned(), Some("ListRegions".to_owned())), 30)];
+    assert_eq!(one.quotas, quotas.into_iter().collect());
+    assert_eq!((two.name.as_str(), two.quota_group.as_str()), ("two", "two"));
+}
+
+#[test]
+fn targets_fall_back_to_their_section() {
+    let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
+    let [first, second] = config.clusters.as_slice() else { panic!("{:?}", config.clusters) };
+    assert_eq!((first.region.as_str(), first.account.as_str(), first.name.as_str()), ("cn-shanghai", "two", ""));
+    assert_eq!(first.tasks, TaskWindow { max_tasks: 10, max_age: Duration::from_secs(3600) });
+    assert_eq!(first.commands, Commands { ids: vec!["c-1".into()], discover: 0, per_node: true });
+    assert_eq!((second.region.as_str(), second.account.as_str(), second.name.as_str()), ("cn-beijing", "one", "生产"));
+    assert_eq!(second.tasks, TaskWindow { max_tasks: 10, max_age: Duration::ZERO });
+    assert_eq!(second.commands, Commands { ids: vec![], discover: 3, per_node: true });
+    let [server] = config.servers.as_slice() else { panic!("{:?}", config.servers) };
+    assert_eq!((server.region.as_str(), server.account.as_str()), ("cn-shanghai", "one"));
+    assert_eq!(server.window, RunWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
+}
+
+#[test]
+fn credentials_come_from_the_file_a_variable_or_another_file() {
+    let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
+    let Credentials::Static { access_key_id, access_key_secret, security_token: None } =
+        &config.accounts[0].credentials
+    else {
+        panic!()
+    };
+    assert!(matches!(access_key_id, SecretSource::Value(id) if id.expose() == SECRET));
+    assert_eq!(*access_key_secret, SecretSource::File("/run/secrets/aliyun".into()));
+    let Credentials::Static { access_key_secret, security_token: Some(token), .. } = &config.accounts[1].credentials
+    else {
+        panic!()
+    };
+    assert!(matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$"));
+    assert!(matches!(token, SecretSource::Value(token) if token.expose() == "hunter2{hunter2"));
+}
+
+#[test]
+fn no_secret_survives_printing() {
+    let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
+    let yaml = redacted_yaml(&config);
+    assert!(!format!("{config:?} {config:#?} {yaml}").contains(SECRET), "{yaml}");
+    assert!(yaml.contains("access_key_id: <secret>") && yaml.contains("security_token: <secret>"), "{yaml}");
+    assert!(yaml.contains("access_key_secret: file:/run/secrets/aliyun"), "{yaml}");
+}
+
+#[test]
+fn the_effective_configuration_can_be_read_again() {
+    for text in [read(package("config.example.yaml")), read(package("tests/fixtures/config/good/full.yaml"))] {
+        let yaml = redacted_yaml(&good(&text));
+        assert_eq!(redacted_yaml(&good(&yaml)), yaml);
+    }
+    assert_eq!(good(&redacted_yaml(&example())), example());
+}
+
+#[test]
+fn a_variable_is_expanded_after_parsing_and_once() {
+    let text = |name: &str| format!("swas: {{servers: [{{id: ace1, region: cn-hangzhou, name: \"{name}\"}}]}}");
+    let name = |text: &str| good(text).servers[0].name.clone();
+    assert_eq!(name(&text("a-${REGION}-$$")), "a-cn-shanghai-$");
+    assert_eq!(name(&text("${INJECT}")), "[{id: ehpc-hz-1, region: cn-hangzhou}]");
+    assert_eq!(name(&text("${DOLLAR}")), "${SECRET}$");
+    assert_eq!(name(&text("")), "");
+}
+
+#[test]
+fn intervals_that_are_not_given_follow_the_one_that_is() {
+    let poll = |text: &str| parse("config.yaml", text, &env).unwrap().poll;
+    let seconds = Duration::from_secs;
+    let long = poll("poll: {interval: 5m}");
+    assert_eq!((long.active_interval, long.idle_interval), (seconds(10), seconds(300)));
+    let short = poll("poll: {interval: 1s}");
+    assert_eq!((short.active_interval, short.idle_interval), (seconds(1), seconds(120)));
+}
+
+#[test]
+fn anchors_and_merge_keys_work() {
+    let text = "
+swas:
+  servers:
+    - &base {id: ace1, region: cn-hangzhou, max_invocations: 3}
+    - {<<: *base, id: ace2}
+    - {id: ace3, <<: [{region: cn-beijing}, *base], max_age: &age 1h}
+    - {id: ace4, <<: *base, max_age: *age}
+";
+    let servers = good(text).servers;
+    let found: Vec<_> = servers.iter().map(|s| (s.id.as_str(), s.region.as_str(), s.window.max_invocations)).collect();
+    let expected =
+        [("ace1", "cn-hangzhou", 3), ("ace2", "cn-hangzhou", 3), ("ace3", "cn-beijing", 3), ("ace4", "cn-hangzhou", 3)];
+    assert_eq!(found, expected);
+    assert_eq!(servers[3].window.max_age, Duration::from_secs(3600));
+}
+
+#[test]
+fn aliases_cannot_make_a_small_file_huge() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for i in 1..12 {
+        let alias = format!("*a{}, ", i - 1).repeat(10);
+        text += &format!("a{i}: &a{i} [{}]\n", alias.trim_end_matches(", "));
+    }
+    assert_eq!(bad(&text), "config.yaml:5: aliases make the file too large");
+    assert_eq!(bad(&"- ".repeat(50)), "config.yaml:1: nested too deeply");
+}
+
+fn flags(values: &[&str]) -> Vec<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+#[test]
+fn flags_alone_are_enough() {
+    let config =
+        with_targets(None, &flags(&["cn-hangzhou/ehpc-hz-1"]), &flags(&["cn-beijing/ace1", "cn-beijing/ace2"]))
+            .unwrap();
+    assert_eq!(config.accounts, [Account::default()]);
+    assert_eq!((config.clusters.len(), config.servers.len()), (1, 2));
+    let server = &config.servers[1];
+    let place = (server.id.as_str(), server.region.as_str(), server.account.as_str(), server.name.as_str());
+    assert_eq!(place, ("ace2", "cn-beijing", "default", ""));
+    assert_eq!(good(&redacted_yaml(&config)), config);
+}
+
+#[test]
+fn flags_add_to_a_file() {
+    let file = parse("config.yaml", "accounts: [{name: prod}]", &env).unwrap();
+    let config = with_targets(Some(file), &flags(&["cn-hangzhou/ehpc-hz-1"]), &[]).unwrap();
+    assert_eq!(config.clusters[0].account, "prod");
+}
+
+#[test]
+fn bad_flags_are_all_reported() {
+    let clusters = flags(&["ehpc-hz-1", "CN/ehpc-hz-1", "cn-hangzhou/a b", "cn-beijing/ehpc-hz-FYUr32aaaa"]);
+    let servers = flags(&["cn-hangzhou/ace1", "cn-hangzhou/ace1"]);
+    let expected = "\
+--ehpc.cluster: \"ehpc-hz-1\" is not REGION/ID
+--ehpc.cluster: \"CN\" in \"CN/ehpc-hz-1\" is not a region id: write REGION/ID
+--ehpc.cluster: \"a b\" in \"cn-hangzhou/a b\" is not a cluster id: write REGION/ID
+--ehpc.cluster: the cluster ehpc-hz-FYUr32aaaa is polled already
+--swas.server: the server ace1 is polled already";
+    assert_eq!(with_targets(Some(example()), &clusters, &servers).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn neither_file_nor_flag_says_how_to_start() {
+    let expected = "nothing to poll: give a configuration file with --config.file, or name targets with \
+                    --ehpc.cluster REGION/ID or --swas.server REGION/ID";
+    assert_eq!(with_targets(None, &[], &[]).unwrap_err().to_string(), expected);
+}
+
+/// One edit of a text: something is put in the place of some characters.
+fn edit() -> impl Strategy<Value = (usize, usize, String)> {
+    let pieces =
+        "[:{}\\[\\]&*!|>'\"%@`,#?<~$\\-]|\n|\n  |\t|: |- |\\$\\{|<<: |null|0|-1|\u{0}|\u{85}|\u{feff}|é|[a-z]{1,9}";
+    (any::<usize>(), 0..9usize, proptest::string::string_regex(pieces).unwrap())
+}
+
+fn edited(text: &str, edits: &[(usize, usize, String)]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for (at, length, piece) in edits {
+        let start = at % (chars.len() + 1);
+        let end = (start + length).min(chars.len());
+        chars.splice(start..end, piece.chars());
+    }
+    chars.into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parsing_never_panics(text in "(?s).{0,200}") {
+        let _ = load("config.yaml", &text);
+    }
+
+    #[test]
+    fn parsing_what_looks_like_yaml_never_panics(edits in prop::collection::vec(edit(), 0..60)) {
+        let _ = load("config.yaml", &edited("", &edits));
+    }
+
+    #[test]
+    fn a_mutated_file_never_panics_or_shows_the_value_of_a_variable(edits in prop::collection::vec(edit(), 1..6)) {
+        let full = read(package("tests/fixtures/config/good/full.yaml"));
+        let env = |name: &str| Some(format!("value-of-{}", name.to_lowercase()));
+        match parse("config.yaml", &edited(&full, &edits), &env) {
+            Ok(config) => prop_assert!(!redacted_yaml(&config).is_empty()),
+            Err(problems) => prop_assert!(!problems.0.is_empty() && !problems.to_string().contains("value-of-")),
+        }
+    }
+}
