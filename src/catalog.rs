@@ -16,7 +16,7 @@ pub enum Kind {
 /// Where the samples of a family come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A target's last good reading; withdrawn when it is stale.
+    /// A target's last good reading. Gauges are withdrawn when it is stale; what was counted stays.
     Cloud,
     /// The exporter's own view of a target; always there.
     Target,
@@ -88,8 +88,8 @@ macro_rules! families {
 }
 
 families! {
-    /// An E-HPC cluster that is polled, with its name. Always 1.
-    EHPC_CLUSTER_INFO = Cloud Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
+    /// An E-HPC cluster that is configured, with its name. Always 1.
+    EHPC_CLUSTER_INFO = Target Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
     /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     EHPC_TASK_STATUS = Cloud Gauge "aliyun_ehpc_task_status" ["cluster_id", "task_id", "task_type", "status"];
     /// Step that an E-HPC task has reached, CurrentStep. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
@@ -108,9 +108,9 @@ families! {
     EHPC_TASK_FINISHED = Cloud Gauge "aliyun_ehpc_task_finished_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
     /// E-HPC tasks that are exported now, by status. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     EHPC_TASKS = Cloud Gauge "aliyun_ehpc_tasks" ["cluster_id", "task_type", "status"];
-    /// E-HPC tasks that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// E-HPC tasks that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_TASKS_FINISHED = Cloud Counter "aliyun_ehpc_tasks_finished_total" ["cluster_id", "task_type", "status"];
-    /// How long E-HPC tasks took that were seen open to their end. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// How long E-HPC tasks took that were seen from their beginning to their end. Counted as polls find them; never withdrawn.
     EHPC_TASK_DURATION = Cloud Histogram "aliyun_ehpc_task_duration_seconds" ["cluster_id", "task_type"];
     /// Status of an E-HPC command over all its nodes (ListInvocationStatus): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     EHPC_INVOCATION_STATUS = Cloud Gauge "aliyun_ehpc_invocation_status" ["cluster_id", "command_id", "status"];
@@ -124,10 +124,10 @@ families! {
     EHPC_INVOCATION_NODE_STATUS = Cloud Gauge "aliyun_ehpc_invocation_node_status" ["cluster_id", "command_id", "instance_id", "status"];
     /// Exit code of an E-HPC command on one node, where per_node is set; only for nodes Finished or Failed. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     EHPC_INVOCATION_NODE_EXIT_CODE = Cloud Gauge "aliyun_ehpc_invocation_node_exit_code" ["cluster_id", "command_id", "instance_id"];
-    /// E-HPC commands that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// E-HPC commands that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
-    /// A Simple Application Server that is polled, with its name. Always 1.
-    SWAS_SERVER_INFO = Cloud Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
+    /// A Simple Application Server that is configured, with its name. Always 1.
+    SWAS_SERVER_INFO = Target Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
     /// A command run on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
     /// InvocationStatus of a command run (DescribeInvocations): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
@@ -146,7 +146,7 @@ families! {
     SWAS_INVOCATIONS = Cloud Gauge "aliyun_swas_invocations" ["instance_id", "status"];
     /// Command runs that are exported now, by InvokeStatus. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
-    /// Command runs that ended while watched. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Command runs that ended while watched. Counted as polls find them; never withdrawn.
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
     /// Exit code of the newest ended run of a command name; absent if that run has none. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
     SWAS_COMMAND_LAST_EXIT_CODE = Cloud Gauge "aliyun_swas_command_last_exit_code" ["instance_id", "command_name"];
@@ -168,7 +168,7 @@ families! {
     TARGET_STALE_AFTER = Target Gauge "aliyun_exporter_target_stale_after_seconds" ["account", "kind", "target"];
     /// Polled series that a target's last good reading fills.
     TARGET_SERIES = Target Gauge "aliyun_exporter_target_series" ["account", "kind", "target"];
-    /// Tasks, commands and runs of a target that are left out to stay within metrics.max_series_per_target, oldest ended first.
+    /// Series of a target that are left out to stay within metrics.max_series_per_target and metrics.max_series: those of its oldest ended tasks, commands or runs.
     TARGET_SERIES_DROPPED = Target Gauge "aliyun_exporter_target_series_dropped" ["account", "kind", "target"];
     /// The version of the exporter. Always 1.
     BUILD_INFO = Process Gauge "aliyun_exporter_build_info" ["version", "revision", "rustc"];
@@ -231,7 +231,7 @@ Made by `aliyun-task-exporter catalog` from the table that the program itself us
 
 Values are polled on the exporter's own interval, because the cloud limits how often it may be asked; a scrape never
 calls the cloud. A failed poll keeps the last good values and sets `aliyun_exporter_target_up` to 0; values older than
-`aliyun_exporter_target_stale_after_seconds` are withdrawn. Absent is absent: nothing is ever shown as 0 or NaN because it
+`aliyun_exporter_target_stale_after_seconds` are withdrawn, all but what was counted. Absent is absent: nothing is ever shown as 0 or NaN because it
 could not be read. A word of the API that this version does not know has the label value `unknown`.
 ";
 

@@ -1,14 +1,20 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
 //!
 //! Data flows one way: [`config`] -> [`target`] -> [`poll`] -> [`aliyun`]; `poll` -> [`snapshot`] -> [`exposition`] ->
-//! [`web`].
+//! [`web`]. All rest on [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
 
 pub mod aliyun;
+pub mod app;
 pub mod catalog;
 pub mod config;
+pub mod exposition;
 pub mod model;
 pub mod poll;
 pub mod secret;
+pub mod self_metrics;
 pub mod sim;
+pub mod snapshot;
+pub mod state;
 pub mod target;
+pub mod web;
 mod wire_enum;

@@ -408,4 +408,11 @@ impl Histogram {
         self.count += 1;
         self.sum += seconds;
     }
+
+    /// Adds the observations of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(mine, theirs)| *mine += theirs);
+        self.count += other.count;
+        self.sum += other.sum;
+    }
 }

@@ -29,6 +29,13 @@ pub struct BudgetKey {
     pub operation: &'static str,
 }
 
+impl BudgetKey {
+    /// Its label values: quota group, region, product, operation.
+    pub fn labels(&self) -> [&str; 4] {
+        [&self.group, &self.region, self.product.label(), self.operation]
+    }
+}
+
 /// Every budget.
 #[derive(Debug, Default)]
 pub struct Governor {

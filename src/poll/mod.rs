@@ -2,6 +2,7 @@
 
 mod governor;
 mod plan;
+mod runner;
 mod scheduler;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use governor::{BudgetKey, Governor};
 pub use plan::{Memory, Notice};
+pub use runner::Runner;
 pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler};
 
 /// `time` moved by `step`, held inside what a timestamp can be.

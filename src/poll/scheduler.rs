@@ -292,7 +292,9 @@ impl Scheduler {
                     queue.remove(&(due, id.clone()));
                 }
                 self.queues.retain(|_, queue| !queue.is_empty());
-                until.iter().for_each(|until| drop(self.timers.remove(&(*until, id.clone()))));
+                if let Some(until) = until {
+                    self.timers.remove(&(*until, id.clone()));
+                }
             }
             Phase::InFlight { .. } => {}
         }
@@ -330,7 +332,7 @@ impl Scheduler {
         }
         let key = budget_key(&slot.target, operation.product(), operation.name());
         let until = slot.plan.is_readable().then_some(next_tick);
-        until.iter().for_each(|until| drop(self.timers.insert((*until, id.clone()))));
+        self.timers.extend(until.map(|until| (until, id.clone())));
         self.queues.entry(key.clone()).or_default().insert((slot.due, id.clone()));
         slot.phase = Phase::Queued { operation, key, since: now, until };
     }

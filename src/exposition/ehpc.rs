@@ -1,0 +1,129 @@
+//! E-HPC readings -> sample lines.
+
+use std::collections::BTreeMap;
+
+use super::fragment::Lines;
+use super::words;
+use crate::catalog::*;
+use crate::model::{CommandsReading, InvokeStatus, SeenCommand, SeenTask, TaskStatus, TaskType, TasksReading};
+use crate::target::{Scope, Target};
+
+/// The tasks of a cluster.
+pub(super) fn tasks(target: &Target, reading: &TasksReading, lines: &mut Lines) {
+    let cluster = &*target.id.id;
+    let mut shown: BTreeMap<(&TaskType, &'static str), u64> = BTreeMap::new();
+    for known in TaskType::KNOWN {
+        shown.extend(TaskStatus::LABELS.iter().map(|label| ((known, *label), 0)));
+    }
+    let (open, ended): (Vec<_>, Vec<_>) = reading.tasks.iter().partition(|seen| seen.task.status.is_open());
+    for seen in open.into_iter().chain(ended) {
+        let status = &seen.task.status;
+        if lines.item(!status.is_open(), |lines| task(cluster, seen, lines)) {
+            *shown.entry((&seen.task.task_type, status.label())).or_default() += 1;
+        }
+    }
+    task_counts(cluster, shown, lines);
+    finished_tasks(cluster, reading, lines);
+}
+
+fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
+    let task = &seen.task;
+    let labels = [("cluster_id", cluster), ("task_id", &*task.id), ("task_type", task.task_type.label())];
+    for (word, value) in words(lines.style, TaskStatus::LABELS, task.status.label()) {
+        let [cluster, id, task_type] = labels;
+        lines.sample(&EHPC_TASK_STATUS, &[cluster, id, task_type, ("status", word)], value);
+    }
+    lines.optional(&EHPC_TASK_CURRENT_STEP, &labels, task.current_step);
+    lines.optional(&EHPC_TASK_STEPS, &labels, task.steps);
+    lines.optional(&EHPC_TASK_ERRORS, &labels, task.errors);
+    lines.optional(&EHPC_TASK_NODES, &labels, task.nodes);
+    lines.sample(&EHPC_TASK_FIRST_SEEN, &labels, seen.first_seen);
+    lines.sample(&EHPC_TASK_LAST_PROGRESS, &labels, seen.last_progress);
+    lines.optional(&EHPC_TASK_FINISHED, &labels, seen.finished);
+}
+
+/// Types that nobody has heard of share one label, so they are added up.
+fn task_counts(cluster: &str, shown: BTreeMap<(&TaskType, &'static str), u64>, lines: &mut Lines) {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for ((task_type, status), count) in shown {
+        *counts.entry((task_type.label(), status)).or_default() += count;
+    }
+    for ((task_type, status), count) in counts {
+        let labels = [("cluster_id", cluster), ("task_type", task_type), ("status", status)];
+        lines.sample(&EHPC_TASKS, &labels, count);
+    }
+}
+
+fn finished_tasks(cluster: &str, reading: &TasksReading, lines: &mut Lines) {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for task_type in TaskType::KNOWN {
+        for status in TaskStatus::KNOWN.iter().filter(|status| !status.is_open()) {
+            counts.insert((task_type.label(), status.label()), 0);
+        }
+    }
+    for ((task_type, status), count) in &reading.finished {
+        *counts.entry((task_type.label(), status.label())).or_default() += count;
+    }
+    for ((task_type, status), count) in counts {
+        let labels = [("cluster_id", cluster), ("task_type", task_type), ("status", status)];
+        lines.sample(&EHPC_TASKS_FINISHED, &labels, count);
+    }
+    let mut durations: BTreeMap<&str, crate::model::Histogram> = BTreeMap::new();
+    for (task_type, histogram) in &reading.durations {
+        durations.entry(task_type.label()).or_default().add(histogram);
+    }
+    for (task_type, histogram) in &durations {
+        lines.histogram(&EHPC_TASK_DURATION, &[("cluster_id", cluster), ("task_type", task_type)], histogram);
+    }
+}
+
+/// The commands of a cluster.
+pub(super) fn commands(target: &Target, reading: &CommandsReading, lines: &mut Lines) {
+    let cluster = &*target.id.id;
+    let per_node = matches!(&target.scope, Scope::Commands(commands) if commands.per_node);
+    for seen in &reading.commands {
+        lines.item(!seen.run.is_open(), |lines| {
+            command(cluster, seen, lines);
+            if per_node {
+                nodes(cluster, seen, lines);
+            }
+        });
+    }
+    for status in InvokeStatus::KNOWN.iter().filter(|status| !status.is_open()) {
+        let count = reading.finished.get(status).copied().unwrap_or_default();
+        let labels = [("cluster_id", cluster), ("status", status.label())];
+        lines.sample(&EHPC_INVOCATIONS_FINISHED, &labels, count);
+    }
+}
+
+fn command(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
+    let labels = [("cluster_id", cluster), ("command_id", &*seen.id)];
+    let [id, command] = labels;
+    for (word, value) in words(lines.style, InvokeStatus::LABELS, seen.run.status.label()) {
+        lines.sample(&EHPC_INVOCATION_STATUS, &[id, command, ("status", word)], value);
+    }
+    for word in InvokeStatus::LABELS {
+        let nodes = seen.run.nodes.values().filter(|status| status.label() == *word).count() as u64;
+        lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
+    }
+    if let Some(results) = &seen.results {
+        let nonzero = results.iter().filter(|node| node.exit_code.is_some_and(|code| code != 0)).count() as u64;
+        lines.sample(&EHPC_INVOCATION_NONZERO_EXIT_NODES, &labels, nonzero);
+        let finished = results.iter().filter_map(|node| node.finished).max();
+        lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
+    }
+}
+
+fn nodes(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
+    let (id, command) = (("cluster_id", cluster), ("command_id", &*seen.id));
+    for (node, status) in &seen.run.nodes {
+        let instance = ("instance_id", &**node);
+        for (word, value) in words(lines.style, InvokeStatus::LABELS, status.label()) {
+            lines.sample(&EHPC_INVOCATION_NODE_STATUS, &[id, command, instance, ("status", word)], value);
+        }
+    }
+    for node in seen.results.iter().flatten() {
+        let labels = [id, command, ("instance_id", &*node.instance_id)];
+        lines.optional(&EHPC_INVOCATION_NODE_EXIT_CODE, &labels, node.exit_code);
+    }
+}

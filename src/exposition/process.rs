@@ -1,0 +1,79 @@
+//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4 only.
+
+use std::fmt::Write;
+
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+
+use super::fragment::escape;
+use super::negotiate::Format;
+use super::page::describe;
+use crate::catalog::Kind;
+
+/// Writes gathered families; OpenMetrics ends with its `# EOF`.
+pub fn process_metrics(families: &[MetricFamily], format: Format) -> Vec<u8> {
+    match format {
+        Format::Text => {
+            let mut text = Vec::new();
+            // Writing into a Vec cannot fail, and families of the Registry are whole.
+            let _ = TextEncoder::new().encode(families, &mut text);
+            text
+        }
+        Format::OpenMetrics => {
+            let mut page = String::new();
+            families.iter().for_each(|family| openmetrics(family, &mut page));
+            page.push_str("# EOF\n");
+            page.into_bytes()
+        }
+    }
+}
+
+fn openmetrics(family: &MetricFamily, page: &mut String) {
+    let kind = match family.get_field_type() {
+        MetricType::COUNTER => Kind::Counter,
+        MetricType::HISTOGRAM => Kind::Histogram,
+        _ => Kind::Gauge,
+    };
+    let full = family.name();
+    let name = if kind == Kind::Counter { full.strip_suffix("_total").unwrap_or(full) } else { full };
+    let unit = ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")));
+    describe(name, kind, unit, family.help(), Format::OpenMetrics, page);
+    for metric in family.get_metric() {
+        match kind {
+            Kind::Counter => {
+                line(page, name, "_total", metric.get_label(), None, metric.get_counter().get_value());
+            }
+            Kind::Gauge => {
+                line(page, name, "", metric.get_label(), None, metric.get_gauge().get_value());
+            }
+            Kind::Histogram => histogram(page, name, metric),
+        }
+    }
+}
+
+fn histogram(page: &mut String, name: &str, metric: &Metric) {
+    let histogram = metric.get_histogram();
+    let labels = metric.get_label();
+    for bucket in histogram.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite()) {
+        let bound = format!("{:?}", bucket.upper_bound());
+        line(page, name, "_bucket", labels, Some(&bound), bucket.cumulative_count() as f64);
+    }
+    line(page, name, "_bucket", labels, Some("+Inf"), histogram.get_sample_count() as f64);
+    line(page, name, "_sum", labels, None, histogram.get_sample_sum());
+    line(page, name, "_count", labels, None, histogram.get_sample_count() as f64);
+}
+
+fn line(page: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<&str>, value: f64) {
+    page.push_str(name);
+    page.push_str(suffix);
+    let pairs = labels.iter().map(|pair| (pair.name(), pair.value())).chain(le.map(|bound| ("le", bound)));
+    let mut open = '{';
+    for (name, value) in pairs {
+        let _ = write!(page, "{open}{name}=\"");
+        escape(value, page);
+        page.push('"');
+        open = ',';
+    }
+    page.push_str(if open == ',' { "} " } else { " " });
+    let _ = writeln!(page, "{value}");
+}

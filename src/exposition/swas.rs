@@ -1,0 +1,69 @@
+//! Simple Application Server readings -> sample lines.
+
+use super::fragment::Lines;
+use super::words;
+use crate::catalog::*;
+use crate::model::{InvocationStatus, InvokeStatus, RunsReading, SeenRun};
+use crate::target::Target;
+
+/// The runs of a server.
+pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
+    let server = &*target.id.id;
+    let (open, ended): (Vec<_>, Vec<_>) = reading.runs.iter().partition(|seen| seen.run.is_open());
+    let shown = open.into_iter().chain(ended);
+    let shown: Vec<&SeenRun> =
+        shown.filter(|seen| lines.item(!seen.run.is_open(), |lines| run(server, seen, lines))).collect();
+    counts(server, &shown, lines);
+    for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status)) {
+        let count = reading.finished.get(status).copied().unwrap_or_default();
+        lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", status.label())], count);
+    }
+    let unknown = reading.finished.iter().filter(|(status, _)| status.unknown_word().is_some());
+    let unknown: u64 = unknown.map(|(_, count)| count).sum();
+    lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", "unknown")], unknown);
+    last_runs(server, reading, lines);
+}
+
+fn is_end(status: &InvocationStatus) -> bool {
+    !matches!(status, InvocationStatus::Pending | InvocationStatus::Running | InvocationStatus::Stopping)
+}
+
+fn run(server: &str, seen: &SeenRun, lines: &mut Lines) {
+    let run = &seen.run;
+    let labels = [("instance_id", server), ("invoke_id", &*run.id)];
+    let [instance, invoke] = labels;
+    let info = [instance, invoke, ("command_name", &*run.command_name), ("command_type", run.command_type.label())];
+    lines.sample(&SWAS_INVOCATION_INFO, &info, 1u64);
+    for (word, value) in words(lines.style, InvocationStatus::LABELS, run.status.label()) {
+        lines.sample(&SWAS_INVOCATION_STATUS, &[instance, invoke, ("status", word)], value);
+    }
+    lines.optional(&SWAS_INVOCATION_CREATED, &labels, run.created);
+    let Some(result) = &seen.result else { return };
+    lines.optional(&SWAS_INVOCATION_EXIT_CODE, &labels, result.exit_code);
+    lines.optional(&SWAS_INVOCATION_STARTED, &labels, result.started);
+    lines.optional(&SWAS_INVOCATION_FINISHED, &labels, result.finished);
+    if let Some(error) = &result.error {
+        lines.sample(&SWAS_INVOCATION_ERROR, &[instance, invoke, ("error_code", error.label())], 1u64);
+    }
+}
+
+fn counts(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
+    for word in InvocationStatus::LABELS {
+        let count = shown.iter().filter(|seen| seen.run.status.label() == *word).count() as u64;
+        lines.sample(&SWAS_INVOCATIONS, &[("instance_id", server), ("status", word)], count);
+    }
+    for word in InvokeStatus::LABELS {
+        let records = shown.iter().filter_map(|seen| seen.run.record.as_ref());
+        let count = records.filter(|record| record.label() == *word).count() as u64;
+        lines.sample(&SWAS_INVOCATION_RECORDS, &[("instance_id", server), ("status", word)], count);
+    }
+}
+
+fn last_runs(server: &str, reading: &RunsReading, lines: &mut Lines) {
+    for (name, last) in &reading.last {
+        let labels = [("instance_id", server), ("command_name", &**name)];
+        lines.optional(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, last.exit_code);
+        lines.optional(&SWAS_COMMAND_LAST_FINISHED, &labels, last.finished);
+        lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &labels, last.succeeded);
+    }
+}

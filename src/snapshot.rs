@@ -1,0 +1,345 @@
+//! What is known now: written by polling, read by `/metrics` and the status page. Staleness lives here and nowhere else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::Metrics;
+use crate::exposition::{Fragment, Shown, TargetState, own_fragment, reading_fragment};
+use crate::model::{Failure, Reading};
+use crate::target::{Target, TargetId};
+
+/// Every target with its last good reading and its last failure.
+#[derive(Debug)]
+pub struct Store {
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    metrics: Metrics,
+    entries: BTreeMap<TargetId, Entry>,
+    /// Changes with every change of what is on the page.
+    generation: u64,
+    /// Accounts that the cloud has not answered yet.
+    unanswered: BTreeSet<Arc<str>>,
+    answered: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    target: Target,
+    read: Option<Read>,
+    state: TargetState,
+    own: Arc<Fragment>,
+    failure: Option<Failure>,
+    failing_since: Option<Timestamp>,
+    last_failure: Option<(Failure, Timestamp)>,
+}
+
+/// The last good reading.
+#[derive(Debug)]
+struct Read {
+    reading: Arc<Reading>,
+    at: Timestamp,
+    fragment: Arc<Fragment>,
+}
+
+/// How a poll has ended.
+#[derive(Clone, Debug)]
+pub struct PollEnd {
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// When the next one is planned.
+    pub next: Timestamp,
+    /// Age at which values are withdrawn.
+    pub stale_after: Duration,
+}
+
+/// A target as a person wants to see it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What it is.
+    pub target: Target,
+    /// The exporter's own view of it.
+    pub state: TargetState,
+    /// Why its last poll failed.
+    pub failure: Option<Failure>,
+    /// Since when it fails.
+    pub failing_since: Option<Timestamp>,
+    /// The last failure and its time, kept after the recovery.
+    pub last_failure: Option<(Failure, Timestamp)>,
+    /// When the shown values were read.
+    pub read_at: Option<Timestamp>,
+    /// Its values; absent if there are none, or if they are stale.
+    pub reading: Option<Arc<Reading>>,
+}
+
+/// What `/metrics` shows of the targets now.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Target by target, in a stable order.
+    pub fragments: Vec<Shown>,
+    /// Until when this holds if nothing is recorded: the next time something goes stale.
+    pub until: Option<Timestamp>,
+}
+
+impl Store {
+    /// A store without targets.
+    pub fn new(metrics: Metrics) -> Self {
+        let (unanswered, answered) = (BTreeSet::new(), BTreeSet::new());
+        Self { inner: RwLock::new(Inner { metrics, entries: BTreeMap::new(), generation: 0, unanswered, answered }) }
+    }
+
+    /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
+    pub fn retarget(&self, targets: Vec<Target>, metrics: Metrics) {
+        let mut inner = self.write();
+        inner.metrics = metrics;
+        let accounts = targets.iter().map(|target| &target.account);
+        inner.unanswered = accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
+        let mut old = std::mem::take(&mut inner.entries);
+        for target in targets {
+            let entry = match old.remove(&target.id) {
+                Some(entry) if entry.target == target => entry,
+                Some(entry) => entry.retarget(target),
+                None => Entry::new(target),
+            };
+            inner.entries.insert(entry.target.id.clone(), entry);
+        }
+        inner.generation += 1;
+    }
+
+    /// Records what was read of a target; if that is nothing new, only its age changes.
+    pub fn record(&self, id: &TargetId, reading: Reading, at: Timestamp) {
+        let mut inner = self.write();
+        let others: usize = inner.entries.iter().filter(|(other, _)| *other != id).map(|(_, e)| e.state.series).sum();
+        let budget = inner.metrics.max_series_per_target.min(inner.metrics.max_series.saturating_sub(others));
+        let metrics = inner.metrics.clone();
+        let Some(entry) = inner.entries.get_mut(id) else { return };
+        match &mut entry.read {
+            Some(read) if *read.reading == reading => read.at = at,
+            _ => entry.render(reading, at, &metrics, budget),
+        }
+        inner.generation += 1;
+    }
+
+    /// Records how a poll has ended.
+    pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
+        let mut inner = self.write();
+        if let Some(entry) = inner.entries.get_mut(id) {
+            entry.poll_ended(end);
+            inner.generation += 1;
+        }
+    }
+
+    /// The cloud has answered an account, if only with an error.
+    pub fn answered(&self, account: &Arc<str>) {
+        if self.read().answered.contains(account) {
+            return;
+        }
+        let mut inner = self.write();
+        inner.unanswered.remove(account);
+        inner.answered.insert(Arc::clone(account));
+    }
+
+    /// Accounts that the cloud has not answered since the start.
+    pub fn unanswered(&self) -> Vec<Arc<str>> {
+        self.read().unanswered.iter().cloned().collect()
+    }
+
+    /// Changes with every change of what is on the page.
+    pub fn generation(&self) -> u64 {
+        self.read().generation
+    }
+
+    /// What `/metrics` shows of the targets at `now`.
+    pub fn fresh(&self, now: Timestamp) -> Fresh {
+        let inner = self.read();
+        let mut fragments = Vec::with_capacity(inner.entries.len() * 2);
+        let mut until: Option<Timestamp> = None;
+        for entry in inner.entries.values() {
+            fragments.push(Shown { fragment: Arc::clone(&entry.own), stale: false });
+            let Some(read) = &entry.read else { continue };
+            let stale_at = entry.stale_at(read);
+            fragments.push(Shown { fragment: Arc::clone(&read.fragment), stale: stale_at <= now });
+            if now < stale_at {
+                until = Some(until.map_or(stale_at, |until| until.min(stale_at)));
+            }
+        }
+        Fresh { fragments, until }
+    }
+
+    /// Polled series that are shown at `now`, and how many are allowed.
+    pub fn series(&self, now: Timestamp) -> (usize, usize) {
+        let inner = self.read();
+        let shown = inner.entries.values().filter_map(|entry| entry.fresh(now)).map(|read| read.fragment.series());
+        (shown.sum(), inner.metrics.max_series)
+    }
+
+    /// Every target as a person wants to see it at `now`.
+    pub fn views(&self, now: Timestamp) -> Vec<View> {
+        self.read().entries.values().map(|entry| entry.view(now)).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn new(target: Target) -> Self {
+        let state = TargetState::default();
+        let own = Arc::new(own_fragment(&target, &state));
+        Self { target, read: None, state, own, failure: None, failing_since: None, last_failure: None }
+    }
+
+    /// The same entry under changed settings: labels may differ, so its lines wait for the next reading.
+    fn retarget(self, target: Target) -> Self {
+        let state = TargetState { series: 0, dropped: 0, ..self.state };
+        let own = Arc::new(own_fragment(&target, &state));
+        Self { target, state, own, read: None, ..self }
+    }
+
+    fn render(&mut self, reading: Reading, at: Timestamp, metrics: &Metrics, budget: usize) {
+        let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
+        (self.state.series, self.state.dropped) = (fragment.series(), dropped);
+        self.read = Some(Read { reading: Arc::new(reading), at, fragment: Arc::new(fragment) });
+        self.own = Arc::new(own_fragment(&self.target, &self.state));
+    }
+
+    fn poll_ended(&mut self, end: PollEnd) {
+        self.state.up = Some(end.failure.is_none());
+        self.state.failing = end.failure.as_ref().map(|failure| failure.reason);
+        self.state.took = Some(end.took);
+        self.state.next_poll = Some(end.next);
+        self.state.stale_after = Some(end.stale_after);
+        match &end.failure {
+            None => {
+                self.state.last_success = Some(end.ended);
+                self.failing_since = None;
+            }
+            Some(failure) => {
+                self.failing_since.get_or_insert(end.ended);
+                self.last_failure = Some((failure.clone(), end.ended));
+            }
+        }
+        self.failure = end.failure;
+        self.own = Arc::new(own_fragment(&self.target, &self.state));
+    }
+
+    /// When the last good reading is, or was, to be withdrawn.
+    fn stale_at(&self, read: &Read) -> Timestamp {
+        let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
+        age.map_or(Timestamp::MAX, |age| read.at.checked_add(age).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The last good reading, if it is not stale at `now`.
+    fn fresh(&self, now: Timestamp) -> Option<&Read> {
+        self.read.as_ref().filter(|read| now < self.stale_at(read))
+    }
+
+    fn view(&self, now: Timestamp) -> View {
+        View {
+            target: self.target.clone(),
+            state: self.state.clone(),
+            failure: self.failure.clone(),
+            failing_since: self.failing_since,
+            last_failure: self.last_failure.clone(),
+            read_at: self.read.as_ref().map(|read| read.at),
+            reading: self.fresh(now).map(|read| Arc::clone(&read.reading)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{PollEnd, Store};
+    use crate::config::{Metrics, RunWindow};
+    use crate::model::{Failure, Reading, Reason, RunsReading};
+    use crate::target::{Kind, Scope, Target, TargetId};
+
+    fn target(id: &str) -> Target {
+        Target {
+            id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
+            account: "a".into(),
+            quota_group: "a".into(),
+            region: "r".into(),
+            name: "n".into(),
+            scope: Scope::Runs(RunWindow::default()),
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn end(failed: bool, seconds: i64) -> PollEnd {
+        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a" };
+        PollEnd {
+            failure: failed.then_some(failure),
+            ended: at(seconds),
+            took: Duration::from_secs(1),
+            next: at(seconds + 30),
+            stale_after: Duration::from_secs(600),
+        }
+    }
+
+    fn shown(store: &Store, seconds: i64) -> String {
+        let fragments = store.fresh(at(seconds)).fragments;
+        fragments.iter().flat_map(|shown| shown.lines()).map(|(_, lines)| lines).collect()
+    }
+
+    #[test]
+    fn values_are_kept_while_polls_fail_then_withdrawn_and_the_failure_is_told_all_the_while() {
+        let store = Store::new(Metrics::default());
+        store.retarget(vec![target("s")], Metrics::default());
+        let id = target("s").id;
+        assert!(!shown(&store, 0).contains("target_up"), "nothing is known before the first poll has ended");
+        store.record(&id, Reading::Runs(RunsReading::default()), at(0));
+        store.poll_ended(&id, end(false, 0));
+        store.poll_ended(&id, end(true, 300));
+        let kept = shown(&store, 599);
+        assert!(kept.contains("aliyun_swas_invocations{"));
+        assert!(kept.contains("target_up{account=\"a\",kind=\"swas_invocations\",target=\"s\"} 0"));
+        assert!(
+            kept.contains("reason=\"timeout\"} 1")
+                && kept.contains(
+                    "last_success_timestamp_seconds{account=\"a\",kind=\"swas_invocations\",target=\"s\"} 1700000000\n"
+                )
+        );
+        assert_eq!(store.fresh(at(599)).until, Some(at(600)));
+        let withdrawn = shown(&store, 600);
+        assert!(!withdrawn.contains("aliyun_swas_invocations{") && withdrawn.contains("target_failing"));
+        assert!(withdrawn.contains("aliyun_swas_invocations_finished_total{"), "a count does not go stale");
+        assert!(store.views(at(600))[0].reading.is_none());
+    }
+
+    #[test]
+    fn a_target_that_goes_takes_its_series_with_it_and_one_that_stays_keeps_its_values() {
+        let store = Store::new(Metrics::default());
+        store.retarget(vec![target("a"), target("b")], Metrics::default());
+        for id in ["a", "b"] {
+            store.record(&target(id).id, Reading::Runs(RunsReading::default()), at(0));
+        }
+        let generation = store.generation();
+        store.retarget(vec![target("b")], Metrics::default());
+        assert!(store.generation() > generation);
+        let page = shown(&store, 1);
+        assert!(!page.contains("target=\"a\"") && !page.contains("instance_id=\"a\""));
+        assert!(page.contains("aliyun_swas_server_info{account=\"a\",region_id=\"r\",instance_id=\"b\""));
+    }
+}

@@ -1,0 +1,122 @@
+//! What is served: `/metrics`, the status page, health, and the configuration without its secrets.
+
+mod page;
+mod server;
+mod status;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::exposition::{Encoding, Format, Pages, gzip, process_metrics};
+use crate::self_metrics::SelfMetrics;
+use crate::snapshot::Store;
+
+pub use server::serve;
+
+/// An exporter that has not heard from the cloud for so long is ready all the same, to say so.
+const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the routes read.
+#[derive(Debug)]
+pub struct Site {
+    /// What is known of the targets.
+    pub store: Arc<Store>,
+    /// What the exporter counts of its own work.
+    pub metrics: Arc<SelfMetrics>,
+    /// The configuration in force, without its secrets.
+    pub config: ArcSwap<String>,
+    /// When the exporter was started.
+    pub started: Timestamp,
+    pages: Pages,
+}
+
+impl Site {
+    /// A site over `store` and `metrics`.
+    pub fn new(store: Arc<Store>, metrics: Arc<SelfMetrics>, config: String, started: Timestamp) -> Self {
+        Self { store, metrics, config: ArcSwap::from_pointee(config), started, pages: Pages::default() }
+    }
+}
+
+/// The routes.
+pub fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(|| async { "healthy\n" }))
+        .route("/-/ready", get(ready))
+        .route("/config", get(config))
+        .route("/api/v1/status", get(api_status))
+        .route("/static/page.css", get(|| async { asset("text/css; charset=utf-8", page::STYLE) }))
+        .route("/static/page.js", get(|| async { asset("text/javascript; charset=utf-8", page::SCRIPT) }))
+        .layer(middleware::from_fn(security_headers))
+        .with_state(site)
+}
+
+async fn index(State(site): State<Arc<Site>>) -> Html<String> {
+    let now = Timestamp::now();
+    Html(page::page(&status::status(&site, now), now))
+}
+
+async fn api_status(State(site): State<Arc<Site>>) -> axum::Json<status::Status> {
+    axum::Json(status::status(&site, Timestamp::now()))
+}
+
+/// Copies what is ready; never asks the cloud, never waits for it.
+async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let (now, format) = (Timestamp::now(), Format::wanted(&headers));
+    let text = site.pages.text(format, site.store.generation(), now, || {
+        let fresh = site.store.fresh(now);
+        (fresh.fragments, fresh.until)
+    });
+    let own = process_metrics(&site.metrics.gather(site.store.series(now)), format);
+    let mut body = Vec::with_capacity(text.len() + own.len());
+    body.extend_from_slice(text.as_bytes());
+    body.extend_from_slice(&own);
+    let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
+    match Encoding::wanted(&headers) {
+        Encoding::Identity => (common, body).into_response(),
+        Encoding::Gzip => (common, [(header::CONTENT_ENCODING, "gzip")], gzip(&body)).into_response(),
+    }
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
+    let unanswered = site.store.unanswered();
+    if unanswered.is_empty() || Timestamp::now().duration_since(site.started) >= READY_AFTER {
+        return "ready\n".into_response();
+    }
+    let waiting = format!("not ready: no answer yet for account {}\n", unanswered.join(", "));
+    (StatusCode::SERVICE_UNAVAILABLE, waiting).into_response()
+}
+
+async fn config(State(site): State<Arc<Site>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], site.config.load().as_str().to_owned())
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=300")], text)
+}
+
+/// The page loads nothing from elsewhere, and nobody may frame it.
+async fn security_headers(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
