@@ -10,6 +10,7 @@ mod control;
 mod delivery;
 mod distort;
 mod envelope;
+mod exchange;
 mod face;
 mod failure;
 mod fault;

@@ -16,7 +16,7 @@ pub struct Settings {
     pub tasks: usize,
     /// Ended tasks each cluster still lists with `Archived=true`.
     pub task_history: usize,
-    /// Commands each cluster lists; about a third of them run at any time.
+    /// Commands each cluster lists; about half of them run at any time.
     pub commands: usize,
     /// Compute nodes of each cluster; every command runs on all of them.
     pub nodes: usize,

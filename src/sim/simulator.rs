@@ -1,12 +1,12 @@
 //! The simulator itself: a request and the time in, a reply out.
 
-use http::header::{CONTENT_TYPE, DATE, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::control;
 use super::envelope::Envelope;
+use super::exchange::{Exchange, Outcome};
 use super::face::{self, View};
 use super::failure::Failure;
 use super::fault::{Effects, Faults, Harm, Instead};
@@ -17,7 +17,7 @@ use super::quota::QuotaLedger;
 use super::truth::{self, Moment};
 use super::world::noise::Noise;
 use super::world::{World, ids};
-use super::{Delivery, Operation, Product, Reply, Settings, Transfer};
+use super::{Delivery, Operation, Reply, Settings, Transfer};
 
 /// A pretend Alibaba Cloud.
 #[derive(Debug)]
@@ -31,22 +31,6 @@ pub struct Simulator {
     nonces: Nonces,
     quotas: QuotaLedger,
     requests: u64,
-}
-
-/// What an operation comes to, before it is written down as HTTP.
-enum Outcome {
-    Answer(Value),
-    Failure(Failure),
-    Html(u16),
-}
-
-/// One request of the API on its way.
-struct Exchange {
-    envelope: Envelope,
-    operation: Option<Operation>,
-    region: String,
-    request_id: String,
-    now: Timestamp,
 }
 
 impl Simulator {
@@ -219,54 +203,6 @@ impl Simulator {
     fn request_id(&self) -> String {
         let noise = Noise::new(self.settings.seed).with(3).with(self.requests);
         ids::uuid(noise.bits(), noise.with(1).bits())
-    }
-}
-
-impl Exchange {
-    fn response(&self, outcome: Outcome) -> Response<Vec<u8>> {
-        match outcome {
-            Outcome::Answer(body) => self.json(200, &body, &[]),
-            Outcome::Failure(failure) => {
-                let product = self.operation.map_or(Product::Ehpc, Operation::product);
-                let region = if self.region.is_empty() { "cn-hangzhou" } else { &self.region };
-                let host = format!("{}.{region}.aliyuncs.com", product.host_prefix());
-                let body = failure.body(&self.request_id, &host, product.code());
-                self.json(failure.status, &body, &failure.headers)
-            }
-            Outcome::Html(status) => self.html(status),
-        }
-    }
-
-    fn json(&self, status: u16, body: &Value, headers: &[(&'static str, String)]) -> Response<Vec<u8>> {
-        let mut response = self.bare(status, "application/json;charset=utf-8", body.to_string());
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            response.headers_mut().insert("x-acs-request-id", id);
-        }
-        for (name, value) in headers {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                response.headers_mut().insert(*name, value);
-            }
-        }
-        response
-    }
-
-    /// What a proxy or load balancer in front of the API says.
-    fn html(&self, status: u16) -> Response<Vec<u8>> {
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
-        let title = format!("{status} {reason}");
-        let page =
-            format!("<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1><hr>Tengine</body>\n</html>\n");
-        self.bare(status, "text/html", page)
-    }
-
-    fn bare(&self, status: u16, content_type: &'static str, body: String) -> Response<Vec<u8>> {
-        let mut response = Response::new(body.into_bytes());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Ok(date) = HeaderValue::from_str(&self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
-            response.headers_mut().insert(DATE, date);
-        }
-        response
     }
 }
 

@@ -10,7 +10,7 @@ use crate::sim::world::noise::Noise;
 use crate::sim::world::{CommandSpec, NodeEnd, NodeSpec};
 
 /// How long a command stays listed, in seconds, when nothing scales time.
-const LISTED_FOR: f64 = 120.0;
+const LISTED_FOR: f64 = 100.0;
 
 /// From the first node to the end of the last, in seconds.
 const LONGEST: f64 = 60.0;
@@ -60,11 +60,16 @@ impl CommandStream {
         }
     }
 
-    fn node(&self, index: usize, mood: Mood, noise: Noise) -> NodeSpec {
-        // The command spreads over the first sixth of its time, and ends node by node over the rest.
-        let place = (index as f64 + noise.with(1).unit()) / self.nodes.len() as f64;
-        let starts = if index == 0 { SignedDuration::ZERO } else { part(self.longest, place / 6.0) };
-        let end = part(self.longest, 0.2 + 0.8 * noise.with(2).unit());
+    /// One node of a command, whose noise this is.
+    fn node(&self, index: usize, mood: Mood, command: Noise) -> NodeSpec {
+        let (noise, count) = (command.with(index as u64), self.nodes.len());
+        // The command spreads over the first sixth of its time, and ends node by node over the last four fifths. Each
+        // node has its own share of both, so that there is never long nothing to see.
+        let place = |turn: usize, noise: Noise| (turn as f64 + 0.3 * noise.unit()) / count as f64;
+        let rotation = (command.bits() % count as u64) as usize;
+        let starts =
+            if index == 0 { SignedDuration::ZERO } else { part(self.longest, place(index, noise.with(1)) / 6.0) };
+        let end = part(self.longest, 0.2 + 0.8 * place((index + rotation) % count, noise.with(2)));
         let (outcome, exit_code, message) = outcome(mood, noise.with(3));
         NodeSpec {
             instance_id: self.nodes[index].clone(),
@@ -97,7 +102,7 @@ impl Generator for CommandStream {
         let (content, working_dir, timeout) = noise.with(1).pick(SCRIPTS);
         let mood =
             noise.with(2).pick([Mood::Fine, Mood::Fine, Mood::SomeFail, Mood::SomeExitNonzero, Mood::Interrupted]);
-        let node = |index| self.node(index, mood, noise.with(3).with(index as u64));
+        let node = |index| self.node(index, mood, noise.with(3));
         CommandSpec {
             id: self.numbering.word(&self.prefix, number),
             content: content.to_owned(),

@@ -88,8 +88,10 @@ impl RunStream {
     fn end(&self, number: i64) -> (RunEnd, &'static str, i64) {
         let turn = number + self.turn;
         match turn.rem_euclid(5) {
-            1 => BAD_ENDS[(turn.div_euclid(5) * 2).rem_euclid(20) as usize],
-            3 => BAD_ENDS[(turn.div_euclid(5) * 2 + 1).rem_euclid(20) as usize],
+            slot @ (1 | 3) => {
+                let bad = turn.div_euclid(5) * 2 + slot / 2 + self.turn * 7;
+                BAD_ENDS[bad.rem_euclid(BAD_ENDS.len() as i64) as usize]
+            }
             _ => (RunEnd::Success, "", 0),
         }
     }
