@@ -12,11 +12,9 @@ use super::{Simulator, parameters};
 const INDEX: &str = "\
 A pretend Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01.
 
-API (RPC style, signature V1, on this address whatever the region)
-  GET  /?Action=ListTasks&Version=2018-04-12&...            E-HPC: ListTasks, ListInvocationStatus, ListInvocationResults,
-                                                            ListCommands, ListClusters, ListRegions
-  GET or POST  /?Action=DescribeInvocations&Version=2020-06-01&...   SWAS: DescribeInvocations,
-                                                            DescribeInvocationResult, ListInstances, ListRegions
+The API: RPC style, signature V1, on this address whatever the region
+  E-HPC, GET          ListTasks ListInvocationStatus ListInvocationResults ListCommands ListClusters ListRegions
+  SWAS, GET or POST   DescribeInvocations DescribeInvocationResult DescribeCommandInvocations ListInstances ListRegions
 
 Behind the scenes
   GET     /_sim/world         the truth now; ?at=2024-05-06T07:08:09Z: at that time

@@ -30,6 +30,8 @@ pub enum Operation {
     DescribeInvocations,
     /// `SWAS-OPEN.DescribeInvocationResult`
     DescribeInvocationResult,
+    /// `SWAS-OPEN.DescribeCommandInvocations`
+    DescribeCommandInvocations,
     /// `SWAS-OPEN.ListInstances`
     ListInstances,
     /// `SWAS-OPEN.ListRegions`
@@ -86,7 +88,7 @@ impl FromStr for Product {
 
 impl Operation {
     /// Every operation, E-HPC's first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ListTasks,
         Self::ListInvocationStatus,
         Self::ListInvocationResults,
@@ -95,6 +97,7 @@ impl Operation {
         Self::EhpcListRegions,
         Self::DescribeInvocations,
         Self::DescribeInvocationResult,
+        Self::DescribeCommandInvocations,
         Self::ListInstances,
         Self::SwasListRegions,
     ];
@@ -110,6 +113,7 @@ impl Operation {
             | Self::EhpcListRegions => Product::Ehpc,
             Self::DescribeInvocations
             | Self::DescribeInvocationResult
+            | Self::DescribeCommandInvocations
             | Self::ListInstances
             | Self::SwasListRegions => Product::Swas,
         }
@@ -126,6 +130,7 @@ impl Operation {
             Self::EhpcListRegions | Self::SwasListRegions => "ListRegions",
             Self::DescribeInvocations => "DescribeInvocations",
             Self::DescribeInvocationResult => "DescribeInvocationResult",
+            Self::DescribeCommandInvocations => "DescribeCommandInvocations",
             Self::ListInstances => "ListInstances",
         }
     }

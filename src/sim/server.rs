@@ -11,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +61,7 @@ fn is_passing(error: &io::Error) -> bool {
 
 fn spawn_connection(stream: TcpStream, simulator: Arc<Mutex<Simulator>>, connections: &GracefulShutdown) {
     let service = service_fn(move |request| answer(Arc::clone(&simulator), request));
-    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         // A caller that goes away, or one whose connection a fault closes, is nothing to report.

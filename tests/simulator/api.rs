@@ -127,6 +127,28 @@ fn runs_are_listed_per_server_and_filtered_by_record_status() {
 }
 
 #[test]
+fn command_invocations_are_those_of_a_region() {
+    let mut simulator = living();
+    let truth = simulator.truth(at(0.0));
+    let mut all = |own: &[(&str, &str)]| {
+        let own = [&[HANGZHOU, ("PageSize", "50")], own].concat();
+        get(&mut simulator, Operation::DescribeCommandInvocations, &own, at(0.0))
+    };
+    let body = all(&[]);
+    let runs = list(&body["CommandInvocations"]);
+    assert_eq!(runs.len(), 24, "two servers of twelve runs are in Hangzhou");
+    for run in list(&truth["servers"][1]["invocations"]) {
+        let seen = runs.iter().find(|seen| seen["InvokeId"] == run["id"]).unwrap();
+        assert_eq!(seen["InvokeInstances"][0]["InstanceId"], truth["servers"][1]["id"]);
+        assert_eq!(seen["InvokeInstances"][0]["ExitCode"], run["exit_code"]);
+        assert_eq!(seen["InvokeInstances"][0]["InvocationStatus"], run["status"]);
+    }
+    let successful = all(&[("InvocationStatus", "Success")]);
+    let wanted = runs.iter().filter(|run| run["InvocationStatus"] == "Success").count();
+    assert_eq!(successful["TotalCount"], wanted);
+}
+
+#[test]
 fn swas_takes_post_with_a_query_or_a_form_and_ehpc_only_get() {
     let mut simulator = living();
     let own = [HANGZHOU, ("InstanceName", "web-*")];

@@ -57,7 +57,7 @@ fn every_answer_has_the_shape_of_its_sample() {
     let region = ("RegionId", "cn-hangzhou");
     let in_cluster = [("ClusterId", cluster_id.as_str()), ("CommandId", &command_id), ("Archived", "true")];
     let on_server = [region, ("InstanceId", server_id.as_str()), ("InvokeId", &run_id)];
-    let cases: [Case; 10] = [
+    let cases: [Case; 11] = [
         ("ehpc_ListTasks", Operation::ListTasks, &in_cluster),
         ("ehpc_ListInvocationStatus.Running", Operation::ListInvocationStatus, &in_cluster),
         ("ehpc_ListInvocationResults", Operation::ListInvocationResults, &in_cluster),
@@ -66,6 +66,7 @@ fn every_answer_has_the_shape_of_its_sample() {
         ("ehpc_ListRegions", Operation::EhpcListRegions, &[]),
         ("swas_DescribeInvocations", Operation::DescribeInvocations, &on_server),
         ("swas_DescribeInvocationResult", Operation::DescribeInvocationResult, &on_server),
+        ("swas_DescribeCommandInvocations", Operation::DescribeCommandInvocations, &[region]),
         ("swas_ListInstances", Operation::ListInstances, &[region]),
         ("swas_ListRegions", Operation::SwasListRegions, &[]),
     ];

@@ -1,6 +1,7 @@
 //! The faces of the world: one answer for each operation, in the shape the vendor documents.
 
 mod clusters;
+mod command_invocations;
 mod ehpc;
 mod instances;
 mod swas;
@@ -35,6 +36,7 @@ pub(crate) fn answer(operation: Operation, view: &View<'_>) -> Result<Value, Fai
         Operation::EhpcListRegions => Ok(clusters::list_regions()),
         Operation::DescribeInvocations => swas::describe_invocations(view),
         Operation::DescribeInvocationResult => swas::describe_invocation_result(view),
+        Operation::DescribeCommandInvocations => command_invocations::describe_command_invocations(view),
         Operation::ListInstances => instances::list_instances(view),
         Operation::SwasListRegions => Ok(instances::list_regions(view)),
     }
