@@ -110,7 +110,8 @@ impl Simulator {
         }
         self.requests += 1;
         let envelope = Envelope::read(request);
-        let named = envelope.operation();
+        // RPC style has one path for everything.
+        let named = if request.uri().path() == "/" { envelope.operation() } else { Err(Failure::no_such_api()) };
         let region = self.region(&envelope.parameters);
         let exchange =
             Exchange { operation: named.as_ref().ok().copied(), region, request_id: self.request_id(), envelope, now };

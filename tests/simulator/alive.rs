@@ -125,6 +125,24 @@ fn the_world_is_a_function_of_seed_and_time() {
 }
 
 #[test]
+fn what_is_open_is_listed_however_short_the_history_is() {
+    let long = Simulator::new(Settings { task_history: 100, ..Settings::default() }, start());
+    let short = Simulator::new(Settings { task_history: 0, ..Settings::default() }, start());
+    let mut more_than_usual = 0;
+    for second in 0..300 {
+        let truths = [&long, &short].map(|simulator| simulator.truth(at(f64::from(second))));
+        let open = truths.each_ref().map(|truth| {
+            let mut tasks = things(truth, "clusters", "tasks");
+            tasks.retain(|_, task| task["archived"] == false);
+            tasks
+        });
+        assert_eq!(open[0], open[1]);
+        more_than_usual += usize::from(things(&truths[1], "clusters", "tasks").len() > 12);
+    }
+    assert!(more_than_usual > 0, "a seed under which the window never had to stretch shows nothing");
+}
+
+#[test]
 fn the_settings_size_the_world() {
     let settings = Settings {
         clusters: 5,

@@ -26,6 +26,8 @@ fn a_request_lacks_nothing_and_says_nothing_else() {
     assert_eq!(answer(&mut living(), &draft().set("Format", "XML")).1, "UnsupportedFormat");
     assert_eq!(answer(&mut living(), &draft().set("SignatureVersion", "2.0")).1, "InvalidParams");
     assert_eq!(answer(&mut living(), &draft().set("Timestamp", "yesterday")).1, "InvalidTimeStamp.Format");
+    let elsewhere = Request::get(format!("/tasks?{}", draft().query())).body(Vec::new()).unwrap();
+    assert_eq!(code(read(living().handle(&elsewhere, at(0.0)))).1, "InvalidApi.NotFound");
     let unsigned = Request::get(
         "/?Action=ListClusters&Version=2018-04-12&Format=JSON&Timestamp=2024-05-06T07:00:30Z&AccessKeyId=testid&SignatureNonce=1&SignatureMethod=HMAC-SHA1&SignatureVersion=1.0",
     );

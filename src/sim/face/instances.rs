@@ -72,7 +72,6 @@ fn server_json(view: &View<'_>, server: &Server) -> Value {
     let region = &server.spec.region;
     let host = noise.with(1).between(2, 250);
     let created = view.stamp(jiff::SignedDuration::from_hours(-24 * noise.with(2).between(1, 300) as i64));
-    let disk = format!("d-bp1{:015x}", noise.with(3).bits() >> 4);
     json!({
         "InstanceId": server.spec.id,
         "InstanceName": server.spec.name,
@@ -99,17 +98,35 @@ fn server_json(view: &View<'_>, server: &Server) -> Value {
         "ResourceSpec": {
             "Cpu": 2, "Memory": 2.0, "DiskSize": 50, "DiskCategory": "ESSD", "Bandwidth": 4, "Flow": 818.0,
         },
-        "NetworkAttributes": [{
-            "PublicIpAddress": format!("203.0.113.{host}"),
-            "PrivateIpAddress": format!("172.26.0.{host}"),
-            "PeakBandwidth": 4,
-            "PublicIpDdosStatus": "Normal",
-        }],
+        "NetworkAttributes": [network(host)],
         "Tags": [{"Key": "env", "Value": "test"}],
-        "Disks": [{
-            "DiskId": disk, "DiskName": "SystemDisk", "DiskType": "system", "Category": "ESSD", "Size": 50,
-            "Status": "In_use", "Device": "/dev/xvda", "DiskChargeType": "PrePaid", "RegionId": region,
-            "CreationTime": created, "Remark": "", "ResourceGroupId": "rg-aekz7jmhg5s0001", "DiskTags": [],
-        }],
+        "Disks": [disk(region, &created, noise.with(3))],
+    })
+}
+
+fn network(host: u64) -> Value {
+    json!({
+        "PublicIpAddress": format!("203.0.113.{host}"),
+        "PrivateIpAddress": format!("172.26.0.{host}"),
+        "PeakBandwidth": 4,
+        "PublicIpDdosStatus": "Normal",
+    })
+}
+
+fn disk(region: &str, created: &str, noise: Noise) -> Value {
+    json!({
+        "DiskId": format!("d-bp1{:015x}", noise.bits() >> 4),
+        "DiskName": "SystemDisk",
+        "DiskType": "system",
+        "Category": "ESSD",
+        "Size": 50,
+        "Status": "In_use",
+        "Device": "/dev/xvda",
+        "DiskChargeType": "PrePaid",
+        "RegionId": region,
+        "CreationTime": created,
+        "Remark": "",
+        "ResourceGroupId": "rg-aekz7jmhg5s0001",
+        "DiskTags": [],
     })
 }
