@@ -1,0 +1,128 @@
+//! The simulator's own addresses: faults, the truth, the log of calls, the world's clock.
+
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Simulator, parameters};
+
+/// What `GET /` says.
+const INDEX: &str = "\
+A pretend Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01.
+
+The API: RPC style, signature V1, on this address whatever the region
+  E-HPC, GET          ListTasks ListInvocationStatus ListInvocationResults ListCommands ListClusters ListRegions
+  SWAS, GET or POST   DescribeInvocations DescribeInvocationResult DescribeCommandInvocations ListInstances ListRegions
+
+Behind the scenes
+  GET     /_sim/world         the truth now; ?at=2024-05-06T07:08:09Z: at that time
+  GET     /_sim/calls         the log of calls and their totals
+  DELETE  /_sim/calls         forget them
+  GET     /_sim/faults        the faults there are
+  POST    /_sim/faults        add some: [{\"match\": {\"action\": \"ListTasks\"}, \"fault\": {\"kind\": \"reset\"}, \"times\": 1}]
+  DELETE  /_sim/faults        take them away
+  GET     /_sim/time          the world's clock
+  POST    /_sim/time          {\"frozen\": true} stops the world, false lets it go on
+";
+
+/// The body of `POST /_sim/time`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeOrder {
+    frozen: bool,
+}
+
+/// Whether a request is for the simulator rather than for the cloud.
+pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
+    let uri = request.uri();
+    uri.path().starts_with("/_sim/") || (uri.path() == "/" && uri.query().is_none() && request.method() == Method::GET)
+}
+
+/// Answers such a request.
+pub(crate) fn handle<B: AsRef<[u8]>>(
+    simulator: &mut Simulator,
+    request: &Request<B>,
+    now: Timestamp,
+) -> Response<Vec<u8>> {
+    let method = request.method().as_str();
+    match (request.uri().path(), method) {
+        ("/", _) => respond(StatusCode::OK, "text/plain; charset=utf-8", INDEX.to_owned()),
+        ("/_sim/world", "GET") => world(simulator, request, now),
+        ("/_sim/calls", "GET") => json_response(StatusCode::OK, &simulator.log.to_json()),
+        ("/_sim/calls", "DELETE") => {
+            simulator.log = super::log::CallLog::default();
+            json_response(StatusCode::OK, &simulator.log.to_json())
+        }
+        ("/_sim/faults", "GET") => json_response(StatusCode::OK, &simulator.faults.to_json()),
+        ("/_sim/faults", "POST") => add_faults(simulator, request),
+        ("/_sim/faults", "DELETE") => {
+            simulator.clear_faults();
+            json_response(StatusCode::OK, &simulator.faults.to_json())
+        }
+        ("/_sim/time", "GET") => time(simulator, now),
+        ("/_sim/time", "POST") => set_time(simulator, request, now),
+        ("/_sim/world", _) => method_not_allowed("GET"),
+        ("/_sim/calls", _) => method_not_allowed("GET, DELETE"),
+        ("/_sim/faults", _) => method_not_allowed("GET, POST, DELETE"),
+        ("/_sim/time", _) => method_not_allowed("GET, POST"),
+        _ => problem(StatusCode::NOT_FOUND, "there is no such address; GET / lists those there are"),
+    }
+}
+
+fn world<B: AsRef<[u8]>>(simulator: &Simulator, request: &Request<B>, now: Timestamp) -> Response<Vec<u8>> {
+    let parameters = parameters::read(request);
+    let Some(at) = parameters.get("at") else { return json_response(StatusCode::OK, &simulator.truth(now)) };
+    match at.parse::<Timestamp>() {
+        Ok(time) => json_response(StatusCode::OK, &simulator.truth_at(time)),
+        Err(error) => problem(StatusCode::BAD_REQUEST, &format!("at is no RFC 3339 time: {error}")),
+    }
+}
+
+fn add_faults<B: AsRef<[u8]>>(simulator: &mut Simulator, request: &Request<B>) -> Response<Vec<u8>> {
+    match simulator.faults.add(request.body().as_ref()) {
+        Ok(()) => json_response(StatusCode::OK, &simulator.faults.to_json()),
+        Err(reason) => problem(StatusCode::BAD_REQUEST, &reason),
+    }
+}
+
+fn time(simulator: &Simulator, now: Timestamp) -> Response<Vec<u8>> {
+    let body = json!({
+        "frozen": simulator.frozen.is_some(),
+        "now": simulator.frozen.unwrap_or(now).to_string(),
+        "started": simulator.started.to_string(),
+    });
+    json_response(StatusCode::OK, &body)
+}
+
+fn set_time<B: AsRef<[u8]>>(simulator: &mut Simulator, request: &Request<B>, now: Timestamp) -> Response<Vec<u8>> {
+    match serde_json::from_slice::<TimeOrder>(request.body().as_ref()) {
+        // A world that is frozen already stays as it is.
+        Ok(TimeOrder { frozen: true }) => simulator.freeze(simulator.frozen.unwrap_or(now)),
+        Ok(TimeOrder { frozen: false }) => simulator.thaw(),
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("not {{\"frozen\": true|false}}: {error}")),
+    }
+    time(simulator, now)
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response<Vec<u8>> {
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, &format!("allowed here: {allowed}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn problem(status: StatusCode, reason: &str) -> Response<Vec<u8>> {
+    json_response(status, &json!({"error": reason}))
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
+    respond(status, "application/json", format!("{body:#}\n"))
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.into_bytes());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

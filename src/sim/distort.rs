@@ -1,0 +1,81 @@
+//! Answers that are well-formed JSON and yet not what the documents say.
+
+use serde_json::Value;
+
+/// What is done to an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Distortion {
+    /// Numbers and truth values come as strings, numbers in strings as numbers, empty strings as null.
+    WrongTypes,
+    /// Every status is this word.
+    UnknownWords(String),
+}
+
+/// The fields that hold words of a closed set.
+const STATUS_FIELDS: [&str; 5] =
+    ["Status", "InvokeStatus", "InstanceInvokeStatus", "InvokeRecordStatus", "InvocationStatus"];
+
+impl Distortion {
+    /// Distorts an answer; its `RequestId` stays.
+    pub(crate) fn apply(&self, value: &mut Value) {
+        match self {
+            Self::WrongTypes => swap_types(value),
+            Self::UnknownWords(word) => replace_words(value, word),
+        }
+    }
+}
+
+fn swap_types(value: &mut Value) {
+    match value {
+        Value::Number(number) => *value = Value::String(number.to_string()),
+        Value::Bool(truth) => *value = Value::String(truth.to_string()),
+        Value::String(text) if text.is_empty() => *value = Value::Null,
+        Value::String(text) => {
+            if let Ok(number) = text.parse::<i64>() {
+                *value = number.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(swap_types),
+        Value::Object(fields) => fields.values_mut().for_each(swap_types),
+        Value::Null => {}
+    }
+}
+
+fn replace_words(value: &mut Value, word: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_words(item, word)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if STATUS_FIELDS.contains(&name.as_str()) && field.is_string() {
+                    *field = word.into();
+                } else {
+                    replace_words(field, word);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn types_are_swapped() {
+        let mut body =
+            json!({"TotalCount": 3, "Timeout": "60", "Success": true, "Tasks": [{"Status": "Success", "Ip": ""}]});
+        Distortion::WrongTypes.apply(&mut body);
+        let wanted =
+            json!({"TotalCount": "3", "Timeout": 60, "Success": "true", "Tasks": [{"Status": "Success", "Ip": null}]});
+        assert_eq!(body, wanted);
+    }
+
+    #[test]
+    fn words_are_replaced_only_where_a_status_stands() {
+        let mut body = json!({"Tasks": [{"Status": "Success", "TaskType": "AddComputes"}]});
+        Distortion::UnknownWords("Paused".to_owned()).apply(&mut body);
+        assert_eq!(body, json!({"Tasks": [{"Status": "Paused", "TaskType": "AddComputes"}]}));
+    }
+}

@@ -1,0 +1,75 @@
+//! One request of the API on its way, and how its outcome is written down as HTTP.
+
+use http::header::{CONTENT_TYPE, DATE, HeaderValue};
+use http::{Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::envelope::Envelope;
+use super::failure::Failure;
+use super::{Operation, Product};
+
+/// What an operation comes to, before it is written down as HTTP.
+pub(crate) enum Outcome {
+    Answer(Value),
+    Failure(Failure),
+    Html(u16),
+}
+
+/// One request of the API on its way.
+pub(crate) struct Exchange {
+    pub(crate) envelope: Envelope,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) region: String,
+    pub(crate) request_id: String,
+    pub(crate) now: Timestamp,
+}
+
+impl Exchange {
+    /// The outcome as HTTP.
+    pub(crate) fn response(&self, outcome: Outcome) -> Response<Vec<u8>> {
+        match outcome {
+            Outcome::Answer(body) => self.json(200, &body, &[]),
+            Outcome::Failure(failure) => {
+                let product = self.operation.map_or(Product::Ehpc, Operation::product);
+                let region = if self.region.is_empty() { "cn-hangzhou" } else { &self.region };
+                let host = format!("{}.{region}.aliyuncs.com", product.host_prefix());
+                let body = failure.body(&self.request_id, &host, product.code());
+                self.json(failure.status, &body, &failure.headers)
+            }
+            Outcome::Html(status) => self.html(status),
+        }
+    }
+
+    fn json(&self, status: u16, body: &Value, headers: &[(&'static str, String)]) -> Response<Vec<u8>> {
+        let mut response = self.bare(status, "application/json;charset=utf-8", body.to_string());
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            response.headers_mut().insert("x-acs-request-id", id);
+        }
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(*name, value);
+            }
+        }
+        response
+    }
+
+    /// What a proxy or load balancer in front of the API says.
+    fn html(&self, status: u16) -> Response<Vec<u8>> {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
+        let title = format!("{status} {reason}");
+        let page =
+            format!("<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1><hr>Tengine</body>\n</html>\n");
+        self.bare(status, "text/html", page)
+    }
+
+    fn bare(&self, status: u16, content_type: &'static str, body: String) -> Response<Vec<u8>> {
+        let mut response = Response::new(body.into_bytes());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(date) = HeaderValue::from_str(&self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+            response.headers_mut().insert(DATE, date);
+        }
+        response
+    }
+}

@@ -1,0 +1,105 @@
+//! The faces of the world: one answer for each operation, in the shape the vendor documents.
+
+mod clusters;
+mod command_invocations;
+mod ehpc;
+mod instances;
+mod swas;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::parameters::{self, Parameters};
+use super::world::World;
+use super::{ListOrder, Operation};
+
+/// A look at the world at one moment, for one request.
+pub(crate) struct View<'a> {
+    pub(crate) world: &'a World,
+    /// When the world started, by the clock.
+    pub(crate) started: Timestamp,
+    /// The moment, since the world's start.
+    pub(crate) at: SignedDuration,
+    pub(crate) order: ListOrder,
+    pub(crate) parameters: &'a Parameters,
+}
+
+/// The answer of an operation, without its `RequestId`.
+pub(crate) fn answer(operation: Operation, view: &View<'_>) -> Result<Value, Failure> {
+    match operation {
+        Operation::ListTasks => ehpc::list_tasks(view),
+        Operation::ListInvocationStatus => ehpc::list_invocation_status(view),
+        Operation::ListInvocationResults => ehpc::list_invocation_results(view),
+        Operation::ListCommands => ehpc::list_commands(view),
+        Operation::ListClusters => clusters::list_clusters(view),
+        Operation::EhpcListRegions => Ok(clusters::list_regions()),
+        Operation::DescribeInvocations => swas::describe_invocations(view),
+        Operation::DescribeInvocationResult => swas::describe_invocation_result(view),
+        Operation::DescribeCommandInvocations => command_invocations::describe_command_invocations(view),
+        Operation::ListInstances => instances::list_instances(view),
+        Operation::SwasListRegions => Ok(instances::list_regions(view)),
+    }
+}
+
+impl View<'_> {
+    fn required(&self, name: &str) -> Result<&str, Failure> {
+        parameters::required(self.parameters, name)
+    }
+
+    fn optional(&self, name: &str) -> Option<&str> {
+        parameters::optional(self.parameters, name)
+    }
+
+    /// A time of the world as the API writes it.
+    pub(crate) fn stamp(&self, since_start: SignedDuration) -> String {
+        stamp(self.started, since_start)
+    }
+
+    /// A time, or the empty text the API sends where there is none yet.
+    fn stamp_or_empty(&self, since_start: Option<SignedDuration>) -> String {
+        since_start.map_or_else(String::new, |time| self.stamp(time))
+    }
+}
+
+/// A time of the world, in whole seconds.
+pub(crate) fn stamp(started: Timestamp, since_start: SignedDuration) -> String {
+    let time = started.saturating_add(since_start).unwrap_or(started);
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A page of a list.
+struct Page {
+    number: usize,
+    size: usize,
+}
+
+impl Page {
+    /// E-HPC: at most 50 items and 999 pages.
+    fn ehpc(view: &View<'_>) -> Result<Self, Failure> {
+        Self::read(view, 50, 999)
+    }
+
+    /// SWAS: the sizes differ, the number of pages is not limited.
+    fn swas(view: &View<'_>, largest: usize) -> Result<Self, Failure> {
+        Self::read(view, largest, usize::MAX)
+    }
+
+    fn read(view: &View<'_>, largest: usize, last: usize) -> Result<Self, Failure> {
+        let number = parameters::integer(view.parameters, "PageNumber", 1, 1..=last)?;
+        let size = parameters::integer(view.parameters, "PageSize", 10, 1..=largest)?;
+        Ok(Self { number, size })
+    }
+
+    /// The body around a page of a list: the paging fields and nothing else.
+    fn body(&self, total: usize) -> Value {
+        json!({"PageNumber": self.number, "PageSize": self.size, "TotalCount": total})
+    }
+
+    /// The items of this page.
+    fn slice<'a, T>(&self, items: &'a [T]) -> &'a [T] {
+        let start = (self.number - 1).saturating_mul(self.size).min(items.len());
+        let end = start.saturating_add(self.size).min(items.len());
+        &items[start..end]
+    }
+}

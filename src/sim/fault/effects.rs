@@ -1,0 +1,40 @@
+//! What faults do to one call.
+
+use std::time::Duration;
+
+use crate::sim::distort::Distortion;
+use crate::sim::failure::Failure;
+
+/// Everything that strikes one call.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) delay: Duration,
+    /// The service does not even look at the request.
+    pub(crate) outage: bool,
+    pub(crate) instead: Option<Instead>,
+    pub(crate) only_first_page: bool,
+    pub(crate) distortions: Vec<Distortion>,
+    pub(crate) harm: Option<Harm>,
+}
+
+/// What comes instead of an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Instead {
+    Failure(Failure),
+    Html(u16),
+}
+
+/// What becomes of the answer on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Harm {
+    Reset,
+    Truncated(Option<usize>),
+    Drip(usize, Duration),
+}
+
+impl Effects {
+    /// The first harm is the one that is done.
+    pub(super) fn set_harm(&mut self, harm: Harm) {
+        self.harm.get_or_insert(harm);
+    }
+}

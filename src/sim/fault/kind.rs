@@ -1,0 +1,155 @@
+//! The kinds of faults and their parameters.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effects, Harm, Instead};
+use crate::sim::distort::Distortion;
+use crate::sim::failure::Failure;
+
+/// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Fault {
+    /// The answer comes late.
+    Latency { ms: u64 },
+    /// The call is denied as over its quota.
+    Throttle {
+        #[serde(default = "throttle_code")]
+        code: String,
+        #[serde(default = "bad_request")]
+        status: u16,
+        /// Told in `x-ratelimit-user-api`, if it is there.
+        #[serde(default)]
+        time_left_ms: Option<u64>,
+        /// Told in `x-acs-retry-after`, if it is there.
+        #[serde(default)]
+        retry_after_ms: Option<u64>,
+    },
+    /// The call fails with this status and code.
+    Error {
+        status: u16,
+        code: String,
+        #[serde(default)]
+        message: Option<String>,
+    },
+    /// A proxy in front answers a page of HTML.
+    Html {
+        #[serde(default = "bad_gateway")]
+        status: u16,
+    },
+    /// The connection is closed in the middle of the body: after so many bytes, or half of them.
+    Truncated {
+        #[serde(default)]
+        keep: Option<usize>,
+    },
+    /// The connection is closed without an answer.
+    Reset {},
+    /// The body comes in small pieces.
+    Drip {
+        #[serde(default = "drip_bytes")]
+        bytes: usize,
+        #[serde(default = "drip_pause")]
+        pause_ms: u64,
+    },
+    /// Numbers come as strings, numbers in strings as numbers, empty strings as null.
+    WrongTypes {},
+    /// Statuses are a word nobody knows.
+    UnknownWords {
+        #[serde(default = "unknown_word")]
+        word: String,
+    },
+    /// The security token has expired.
+    ExpiredToken {},
+    /// Every page is the first.
+    RepeatedPage {},
+    /// The service is down for everybody, whoever signs.
+    Outage {},
+}
+
+fn throttle_code() -> String {
+    "Throttling.User".to_owned()
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+fn bad_gateway() -> u16 {
+    502
+}
+
+fn drip_bytes() -> usize {
+    16
+}
+
+fn drip_pause() -> u64 {
+    500
+}
+
+fn unknown_word() -> String {
+    "Hibernating".to_owned()
+}
+
+impl Fault {
+    /// What serde cannot see.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Throttle { status, .. } | Self::Error { status, .. } | Self::Html { status }
+                if !(200..600).contains(status) =>
+            {
+                Err(format!("status {status} is not between 200 and 599"))
+            }
+            Self::Drip { bytes: 0, .. } => Err("a drip of 0 bytes would never end".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of two faults that exclude each other the rule that was posted first wins; delays add up.
+    pub(super) fn apply(&self, effects: &mut Effects) {
+        match self {
+            Self::Latency { ms } => effects.delay += Duration::from_millis(*ms),
+            Self::Truncated { keep } => effects.set_harm(Harm::Truncated(*keep)),
+            Self::Reset {} => effects.set_harm(Harm::Reset),
+            Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),
+            Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
+            Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
+            Self::RepeatedPage {} => effects.only_first_page = true,
+            Self::Outage {} => effects.outage = true,
+            Self::Throttle { .. } | Self::Error { .. } | Self::ExpiredToken {} | Self::Html { .. } => {
+                effects.instead = effects.instead.take().or_else(|| self.instead());
+            }
+        }
+    }
+
+    fn instead(&self) -> Option<Instead> {
+        match self {
+            Self::Throttle { code, status, time_left_ms, retry_after_ms } => {
+                Some(Instead::Failure(throttled(code, *status, *time_left_ms, *retry_after_ms)))
+            }
+            Self::Error { status, code, message } => {
+                let message = message.clone().unwrap_or_else(|| format!("The request failed with {code}."));
+                Some(Instead::Failure(Failure::new(*status, code.clone(), message)))
+            }
+            Self::ExpiredToken {} => Some(Instead::Failure(Failure::new(
+                400,
+                "InvalidSecurityToken.Expired",
+                "Specified SecurityToken is expired.",
+            ))),
+            Self::Html { status } => Some(Instead::Html(*status)),
+            _ => None,
+        }
+    }
+}
+
+fn throttled(code: &str, status: u16, time_left_ms: Option<u64>, retry_after_ms: Option<u64>) -> Failure {
+    let mut failure = Failure::new(status, code.to_owned(), "Request was denied due to user flow control.");
+    if let Some(ms) = time_left_ms {
+        failure.headers.push(("x-ratelimit-user-api", format!("Limit:1,Remain:0,TimeLeft:{ms},Reset:0")));
+    }
+    if let Some(ms) = retry_after_ms {
+        failure.headers.push(("x-acs-retry-after", ms.to_string()));
+    }
+    failure
+}

@@ -1,0 +1,142 @@
+//! The gateway's checks before an operation sees a request: method, common parameters, clock, credentials, nonce.
+
+use std::collections::{HashSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::envelope::Envelope;
+use super::failure::Failure;
+use super::{Operation, Settings};
+
+/// How far a request's clock may be off.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
+
+/// A request stamped fifteen minutes ahead stays valid for thirty.
+const NONCE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
+
+/// Bounds the memory; at this many the oldest are forgotten first.
+const NONCES_KEPT: usize = 200_000;
+
+/// The nonces seen lately.
+#[derive(Debug, Default)]
+pub(crate) struct Nonces {
+    seen: HashSet<String>,
+    order: VecDeque<(Timestamp, String)>,
+}
+
+impl Nonces {
+    /// Remembers a nonce; a second time it is refused.
+    fn spend(&mut self, nonce: &str, now: Timestamp) -> Result<(), Failure> {
+        while self.order.front().is_some_and(|(spent, _)| now.duration_since(*spent) > NONCE_MEMORY) {
+            self.forget_oldest();
+        }
+        if !self.seen.insert(nonce.to_owned()) {
+            return Err(Failure::new(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
+        }
+        self.order.push_back((now, nonce.to_owned()));
+        if self.order.len() > NONCES_KEPT {
+            self.forget_oldest();
+        }
+        Ok(())
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, nonce)) = self.order.pop_front() {
+            self.seen.remove(&nonce);
+        }
+    }
+}
+
+/// Everything about a request that is checked before its operation.
+pub(crate) fn check(
+    envelope: &Envelope,
+    operation: Operation,
+    settings: &Settings,
+    nonces: &mut Nonces,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if !operation.allows(&envelope.method) {
+        return Err(Failure::new(400, "UnsupportedHTTPMethod", "This http method is not supported."));
+    }
+    check_format(envelope)?;
+    check_clock(envelope.timestamp()?, now)?;
+    check_signature(envelope, settings)?;
+    check_token(envelope, settings)?;
+    nonces.spend(envelope.nonce()?, now)
+}
+
+/// Without `Format=JSON` the real gateway answers XML, which nothing here reads.
+fn check_format(envelope: &Envelope) -> Result<(), Failure> {
+    match envelope.format() {
+        Some(format) if format.eq_ignore_ascii_case("json") => Ok(()),
+        _ => Err(Failure::new(400, "UnsupportedFormat", "The simulator answers JSON only: send Format=JSON.")),
+    }
+}
+
+fn check_clock(stamp: &str, now: Timestamp) -> Result<(), Failure> {
+    let malformed =
+        || Failure::new(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.");
+    let well_formed = stamp.len() == "2024-05-06T07:08:09Z".len() && stamp.ends_with('Z');
+    let time: Timestamp = stamp.parse().ok().filter(|_| well_formed).ok_or_else(malformed)?;
+    if now.duration_since(time).abs() > CLOCK_TOLERANCE {
+        return Err(Failure::new(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."));
+    }
+    Ok(())
+}
+
+fn check_signature(envelope: &Envelope, settings: &Settings) -> Result<(), Failure> {
+    let unknown = || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
+    let secret = settings.access_keys.get(envelope.access_key_id()?).ok_or_else(unknown)?;
+    envelope.verify(secret)
+}
+
+fn check_token(envelope: &Envelope, settings: &Settings) -> Result<(), Failure> {
+    match (settings.security_token.as_deref(), envelope.security_token()) {
+        (None, None) => Ok(()),
+        (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
+        (Some(_), None) => Err(Failure::missing("SecurityToken")),
+        (_, Some(_)) => Err(Failure::new(
+            400,
+            "InvalidSecurityToken.MismatchWithAccessKey",
+            "Specified SecurityToken mismatches with the AccessKey.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_nonce_is_refused_while_its_request_could_still_be_valid() {
+        let mut nonces = Nonces::default();
+        assert!(nonces.spend("a", at(0)).is_ok());
+        assert_eq!(nonces.spend("a", at(1799)).unwrap_err().code, "SignatureNonceUsed");
+        assert!(nonces.spend("a", at(1801)).is_ok());
+    }
+
+    #[test]
+    fn the_memory_of_nonces_is_bounded() {
+        let mut nonces = Nonces::default();
+        for number in 0..NONCES_KEPT + 10 {
+            nonces.spend(&number.to_string(), at(0)).unwrap();
+        }
+        assert_eq!((nonces.seen.len(), nonces.order.len()), (NONCES_KEPT, NONCES_KEPT));
+    }
+
+    #[test]
+    fn the_clock_may_be_fifteen_minutes_off_and_must_be_written_one_way() {
+        let now: Timestamp = "2024-05-06T07:15:00Z".parse().unwrap();
+        let code = |stamp| check_clock(stamp, now).err().map(|failure| failure.code.into_owned());
+        assert_eq!(code("2024-05-06T07:00:00Z"), None);
+        assert_eq!(code("2024-05-06T06:59:59Z").as_deref(), Some("InvalidTimeStamp.Expired"));
+        assert_eq!(code("2024-05-06T07:30:01Z").as_deref(), Some("InvalidTimeStamp.Expired"));
+        for malformed in ["2024-05-06 07:15:00", "2024-05-06T07:15:00+00:00", "2024-05-06T07:15:00.1Z", "now"] {
+            assert_eq!(code(malformed).as_deref(), Some("InvalidTimeStamp.Format"), "{malformed}");
+        }
+    }
+}

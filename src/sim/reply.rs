@@ -1,0 +1,44 @@
+//! An answer, and how it travels.
+
+use std::time::Duration;
+
+use http::Response;
+
+/// What the cloud answers, and how the network delivers it.
+#[derive(Debug)]
+pub struct Reply {
+    /// The whole answer as the cloud meant it.
+    pub response: Response<Vec<u8>>,
+    /// How it reaches the caller.
+    pub delivery: Delivery,
+}
+
+/// How an answer reaches the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The time until the first byte.
+    pub delay: Duration,
+    /// What becomes of the bytes.
+    pub transfer: Transfer,
+}
+
+/// What becomes of an answer's bytes on their way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Transfer {
+    /// They arrive.
+    #[default]
+    Whole,
+    /// The connection is closed before any of them.
+    Reset,
+    /// The headers promise the whole body, but the connection is closed after this many bytes of it.
+    Truncated(usize),
+    /// The body comes in pieces of this many bytes, with a pause before each.
+    Drip(usize, Duration),
+}
+
+impl Reply {
+    /// A reply that simply arrives.
+    pub(crate) fn whole(response: Response<Vec<u8>>) -> Self {
+        Self { response, delivery: Delivery::default() }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a simulated cloud is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Operation;
+
+/// The size and the manners of a simulated cloud. Every count is what a person polling it sees listed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Decides every id, duration and outcome of a generated world.
+    pub seed: u64,
+    /// E-HPC clusters.
+    pub clusters: usize,
+    /// Tasks running at once in each cluster, on average.
+    pub tasks: usize,
+    /// Ended tasks each cluster still lists with `Archived=true`.
+    pub task_history: usize,
+    /// Commands each cluster lists; about half of them run at any time.
+    pub commands: usize,
+    /// Compute nodes of each cluster; every command runs on all of them.
+    pub nodes: usize,
+    /// Simple Application Servers.
+    pub servers: usize,
+    /// Command runs each server lists; about one in six is open at any time.
+    pub invocations: usize,
+    /// How long every answer of the API takes.
+    pub latency: Duration,
+    /// How many times faster than by default things happen; the clock itself stays real.
+    pub time_scale: f64,
+    /// How many calls are let through.
+    pub quotas: Quotas,
+    /// The order in which lists come.
+    pub order: ListOrder,
+    /// Access key ids and their secrets.
+    pub access_keys: BTreeMap<String, String>,
+    /// The security token every request must carry; none may, if this is `None`.
+    pub security_token: Option<String>,
+    /// The RAM actions allowed, such as `ehpc:ListTasks`; all of them, if this is `None`.
+    pub permitted: Option<BTreeSet<String>>,
+}
+
+/// Calls per minute for each operation in each region.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    /// The limit of every operation that has none of its own.
+    pub per_minute: u32,
+    /// Limits of single operations.
+    pub operations: BTreeMap<Operation, u32>,
+    /// What a minute is.
+    pub window: QuotaWindow,
+    /// Whether a throttled answer carries `x-ratelimit-user-api`. The vendor says that not all operations do.
+    pub headers: bool,
+}
+
+/// What the quota's minute is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaWindow {
+    /// From one full minute of the clock to the next.
+    Calendar,
+    /// The sixty seconds before the call.
+    Sliding,
+}
+
+/// The order in which the API lists things. No document states one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListOrder {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+    /// In no order, and in another one each minute.
+    Reordering,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            clusters: 2,
+            tasks: 6,
+            task_history: 24,
+            commands: 4,
+            nodes: 8,
+            servers: 4,
+            invocations: 12,
+            latency: Duration::ZERO,
+            time_scale: 1.0,
+            quotas: Quotas::default(),
+            order: ListOrder::NewestFirst,
+            access_keys: BTreeMap::from([("testid".to_owned(), "testsecret".to_owned())]),
+            security_token: None,
+            permitted: None,
+        }
+    }
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { per_minute: 1000, operations: BTreeMap::new(), window: QuotaWindow::Calendar, headers: false }
+    }
+}

@@ -1,0 +1,82 @@
+//! Generated worlds: who lives there, and what each birth brings. Everything is a function of the seed.
+
+use jiff::SignedDuration;
+
+use super::lineage::{Cadence, Generator};
+use super::noise::Noise;
+use super::{Cluster, ClusterSpec, Lineage, RUN_RETENTION, Server, ServerSpec, ids, region};
+use crate::sim::Settings;
+
+mod commands;
+mod runs;
+mod tasks;
+
+pub(crate) use commands::CommandStream;
+pub(crate) use runs::RunStream;
+pub(crate) use tasks::TaskStream;
+
+/// The branches of an owner's noise.
+const TASKS: u64 = 1;
+const COMMANDS: u64 = 2;
+const RUNS: u64 = 3;
+const NODES: u64 = 4;
+
+/// The n-th cluster.
+pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
+    let noise = Noise::new(settings.seed).with(1).with(index as u64);
+    let home = region::home(index);
+    let spec = ClusterSpec {
+        id: format!("ehpc-{}-{}", home.code, ids::cluster_suffix(noise)),
+        name: format!("cluster-{}", index + 1),
+        region: home.id.to_owned(),
+        status: "running".to_owned(),
+        nodes: settings.nodes,
+    };
+    let tasks = (settings.tasks > 0).then(|| TaskStream::new(settings, noise.with(TASKS)));
+    let nodes = (0..settings.nodes).map(|node| ids::ecs_instance(noise.with(NODES).with(node as u64))).collect();
+    let commands = (settings.commands > 0)
+        .then(|| CommandStream::new(settings, noise.with(COMMANDS), format!("c-{}0", home.code), nodes));
+    Cluster { spec, tasks: Lineage::new(tasks, None), commands: Lineage::new(commands, None) }
+}
+
+/// The n-th server.
+pub(super) fn server(settings: &Settings, index: usize) -> Server {
+    let noise = Noise::new(settings.seed).with(2).with(index as u64);
+    let home = region::home(index);
+    let spec = ServerSpec {
+        id: ids::swas_instance(noise),
+        name: format!("web-{}", index + 1),
+        region: home.id.to_owned(),
+        status: "Running".to_owned(),
+    };
+    let runs = (settings.invocations > 0)
+        .then(|| RunStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index));
+    Server { spec, runs: Lineage::new(runs, Some(RUN_RETENTION)) }
+}
+
+/// Births every so many seconds, as fast as the settings want things to happen.
+fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
+    let interval = micros(settings, seconds).max(1);
+    Cadence { noise: noise.with(1), interval, phase: (noise.with(2).unit() * interval as f64) as i64 }
+}
+
+/// A length of time as the settings scale it.
+fn scaled(settings: &Settings, seconds: f64) -> SignedDuration {
+    SignedDuration::from_micros(micros(settings, seconds))
+}
+
+fn micros(settings: &Settings, seconds: f64) -> i64 {
+    // A scale that is no positive number would stop the world; it is read as 1.
+    let scale = if settings.time_scale.is_finite() && settings.time_scale > 0.0 { settings.time_scale } else { 1.0 };
+    (seconds / scale * 1e6) as i64
+}
+
+/// Part of a length of time.
+fn part(whole: SignedDuration, share: f64) -> SignedDuration {
+    SignedDuration::from_micros((super::lineage::micros(whole) as f64 * share) as i64)
+}
+
+/// When a number of a stream is born.
+fn born(stream: &impl Generator, number: i64) -> SignedDuration {
+    stream.cadence().born(number)
+}

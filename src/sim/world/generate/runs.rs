@@ -1,0 +1,157 @@
+//! The command runs of a generated server.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::{born, cadence, part, scaled};
+use crate::sim::Settings;
+use crate::sim::world::ids::Numbering;
+use crate::sim::world::lineage::{Cadence, Generator};
+use crate::sim::world::noise::Noise;
+use crate::sim::world::{RunEnd, RunSpec};
+
+/// How long a run stays listed, in seconds, when nothing scales time.
+const LISTED_FOR: f64 = 60.0;
+
+/// How long runs wait, run and stop at most, in seconds.
+const PENDING: f64 = 2.0;
+const RUNNING: f64 = 14.0;
+const STOPPING: f64 = 4.0;
+
+/// What runs do: name, type, content.
+const SCRIPTS: [(&str, &str, &str); 6] = [
+    ("backup-database", "RunShellScript", "mysqldump --all-databases | gzip > /backup/db.gz"),
+    ("renew-certificate", "RunShellScript", "certbot renew --quiet"),
+    ("rotate-logs", "RunShellScript", "logrotate -f /etc/logrotate.conf"),
+    ("health-check", "RunShellScript", "curl -fsS http://localhost/health"),
+    ("list-processes", "RunPowerShellScript", "Get-Process"),
+    ("clean-temp", "RunBatScript", "del /q C:\\Temp\\*"),
+];
+
+/// Every way to end badly: the end, its error code, an exit code.
+const BAD_ENDS: [(RunEnd, &str, i64); 20] = [
+    (RunEnd::Failed, "ExitCodeNonzero", 1),
+    (RunEnd::Timeout, "ExecutionTimeout", 0),
+    (RunEnd::Failed, "ExitCodeNonzero", 2),
+    (RunEnd::Error, "ExecutionException", 0),
+    (RunEnd::Cancelled, "", 0),
+    (RunEnd::Aborted, "ClientNotRunning", 0),
+    (RunEnd::Failed, "ExitCodeNonzero", 127),
+    (RunEnd::Invalid, "CommandNotApplicable", 0),
+    (RunEnd::Terminated, "ExecutionInterrupted", 0),
+    (RunEnd::Aborted, "InstanceNotRunning", 0),
+    (RunEnd::Failed, "ExitCodeNonzero", -1_073_741_510),
+    (RunEnd::Error, "DirectoryNotExists", 0),
+    (RunEnd::Aborted, "DeliveryTimeout", 0),
+    (RunEnd::Aborted, "ClientNotResponse", 0),
+    (RunEnd::Invalid, "BadCronExpression", 0),
+    (RunEnd::Error, "AccountNotExists", 0),
+    (RunEnd::Aborted, "ClientIsUpgrading", 0),
+    (RunEnd::Aborted, "InstanceReleased", 0),
+    (RunEnd::Aborted, "ClientNeedUpgrade", 0),
+    (RunEnd::Invalid, "InstanceNotExists", 0),
+];
+
+/// Runs without end.
+#[derive(Debug)]
+pub(crate) struct RunStream {
+    noise: Noise,
+    numbering: Numbering,
+    cadence: Cadence,
+    listed: usize,
+    prefix: String,
+    /// Servers of a generated world take turns in failing, so that every moment has both.
+    turn: i64,
+    pending: SignedDuration,
+    running: SignedDuration,
+    stopping: SignedDuration,
+}
+
+impl RunStream {
+    /// As many as keep the settings' number of runs listed.
+    pub(crate) fn new(settings: &Settings, noise: Noise, prefix: String, index: usize) -> Self {
+        Self {
+            noise,
+            numbering: Numbering::new(noise.with(0)),
+            cadence: cadence(settings, noise, LISTED_FOR / settings.invocations as f64),
+            listed: settings.invocations,
+            prefix,
+            turn: index as i64,
+            pending: scaled(settings, PENDING),
+            running: scaled(settings, RUNNING),
+            stopping: scaled(settings, STOPPING),
+        }
+    }
+
+    /// Three of five succeed; the others go through every way to end badly.
+    fn end(&self, number: i64) -> (RunEnd, &'static str, i64) {
+        let turn = number + self.turn;
+        match turn.rem_euclid(5) {
+            slot @ (1 | 3) => {
+                let bad = turn.div_euclid(5) * 2 + slot / 2 + self.turn * 7;
+                BAD_ENDS[bad.rem_euclid(BAD_ENDS.len() as i64) as usize]
+            }
+            _ => (RunEnd::Success, "", 0),
+        }
+    }
+}
+
+impl Generator for RunStream {
+    type Thing = RunSpec;
+
+    fn cadence(&self) -> &Cadence {
+        &self.cadence
+    }
+
+    fn listed(&self) -> usize {
+        self.listed
+    }
+
+    fn longest_life(&self) -> SignedDuration {
+        self.pending + self.running + self.stopping
+    }
+
+    fn make(&self, number: i64) -> RunSpec {
+        let noise = self.noise.with(3).with(number as u64);
+        let (command_name, command_type, content) = noise.with(1).pick(SCRIPTS);
+        let (end, error_code, exit_code) = self.end(number);
+        let stops = matches!(end, RunEnd::Cancelled | RunEnd::Terminated);
+        let runs = !matches!(end, RunEnd::Cancelled | RunEnd::Invalid | RunEnd::Aborted);
+        let zero = SignedDuration::ZERO;
+        RunSpec {
+            id: self.numbering.word(&self.prefix, number),
+            command_name: command_name.to_owned(),
+            command_type: command_type.to_owned(),
+            content: content.to_owned(),
+            parameters: parameters(noise.with(2)),
+            born: born(self, number),
+            pending: part(self.pending, 0.3 + 0.7 * noise.with(3).unit()),
+            running: if runs { part(self.running, 0.1 + 0.9 * noise.with(4).unit()) } else { zero },
+            stopping: if stops { part(self.stopping, 0.3 + 0.7 * noise.with(5).unit()) } else { zero },
+            end,
+            error_code: error_code.to_owned(),
+            exit_code,
+            output: if runs { output(noise.with(6), end) } else { Vec::new() },
+        }
+    }
+
+    fn number(&self, id: &str) -> Option<i64> {
+        self.numbering.number_of_word(&self.prefix, id)
+    }
+}
+
+/// One run in four has parameters.
+fn parameters(noise: Noise) -> BTreeMap<String, String> {
+    let some = [("name", "value 1"), ("count", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    if noise.between(0, 3) == 0 { BTreeMap::from(some) } else { BTreeMap::new() }
+}
+
+/// What a run prints; a Windows server prints GBK, which is not UTF-8.
+fn output(noise: Noise, end: RunEnd) -> Vec<u8> {
+    match (end, noise.between(0, 9)) {
+        (RunEnd::Success, 0) => vec![0xB3, 0xC9, 0xB9, 0xA6, b'\n'],
+        (RunEnd::Success, _) => b"done\n".to_vec(),
+        _ => b"step 1\nboom\n".to_vec(),
+    }
+}

@@ -1,0 +1,195 @@
+//! The world behind the API: clusters with tasks and commands, servers with runs. Nothing here knows of requests.
+
+mod command;
+mod generate;
+pub(crate) mod ids;
+mod lineage;
+pub(crate) mod noise;
+pub(crate) mod region;
+mod run;
+mod task;
+
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use super::Settings;
+pub(crate) use command::NodeState;
+pub use command::{CommandSpec, NodeEnd, NodeSpec};
+use generate::{CommandStream, RunStream, TaskStream};
+pub(crate) use lineage::Lineage;
+pub(crate) use run::error_info;
+pub use run::{RunEnd, RunSpec};
+pub use task::{TaskEnd, TaskSpec};
+
+/// SWAS keeps results for two weeks.
+const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// A cluster's own data.
+#[derive(Clone, Debug)]
+pub struct ClusterSpec {
+    /// `Id`
+    pub id: String,
+    /// `Name`
+    pub name: String,
+    /// `RegionId`
+    pub region: String,
+    /// `Status`, in lower case as the API writes it.
+    pub status: String,
+    /// How many compute nodes it has.
+    pub nodes: usize,
+}
+
+/// A server's own data.
+#[derive(Clone, Debug)]
+pub struct ServerSpec {
+    /// `InstanceId`
+    pub id: String,
+    /// `InstanceName`
+    pub name: String,
+    /// `RegionId`
+    pub region: String,
+    /// `Status`
+    pub status: String,
+}
+
+/// A cluster and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) spec: ClusterSpec,
+    pub(crate) tasks: Lineage<TaskStream>,
+    pub(crate) commands: Lineage<CommandStream>,
+}
+
+/// A server and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) spec: ServerSpec,
+    pub(crate) runs: Lineage<RunStream>,
+}
+
+/// Everything there is. A generated world goes on for ever; a scripted one does what its script says.
+#[derive(Debug, Default)]
+pub struct World {
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) servers: Vec<Server>,
+}
+
+/// A script named a cluster or server that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownOwner(String);
+
+impl fmt::Display for UnknownOwner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "there is no cluster or server {:?}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownOwner {}
+
+impl Default for ClusterSpec {
+    /// A running cluster in Hangzhou.
+    fn default() -> Self {
+        Self {
+            id: "ehpc-hz-FYUr320001".to_owned(),
+            name: "cluster-1".to_owned(),
+            region: "cn-hangzhou".to_owned(),
+            status: "running".to_owned(),
+            nodes: 8,
+        }
+    }
+}
+
+impl Default for ServerSpec {
+    /// A running server in Hangzhou.
+    fn default() -> Self {
+        Self {
+            id: "ace0706b2ac4454d984295a942130001".to_owned(),
+            name: "web-1".to_owned(),
+            region: "cn-hangzhou".to_owned(),
+            status: "Running".to_owned(),
+        }
+    }
+}
+
+impl World {
+    /// A world with nothing in it, for scripts.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A living world.
+    pub fn generated(settings: &Settings) -> Self {
+        let clusters = (0..settings.clusters).map(|index| generate::cluster(settings, index)).collect();
+        let servers = (0..settings.servers).map(|index| generate::server(settings, index)).collect();
+        Self { clusters, servers }
+    }
+
+    /// Adds a cluster without tasks and commands, in place of the one with its id if there is one.
+    pub fn add_cluster(&mut self, spec: ClusterSpec) {
+        self.clusters.retain(|cluster| cluster.spec.id != spec.id);
+        self.clusters.push(Cluster { spec, tasks: Lineage::new(None, None), commands: Lineage::new(None, None) });
+    }
+
+    /// Adds a server without runs, in place of the one with its id if there is one.
+    pub fn add_server(&mut self, spec: ServerSpec) {
+        self.servers.retain(|server| server.spec.id != spec.id);
+        self.servers.push(Server { spec, runs: Lineage::new(None, Some(RUN_RETENTION)) });
+    }
+
+    /// Adds a task to a cluster, in place of the one with its id if there is one.
+    ///
+    /// # Errors
+    /// There is no such cluster.
+    pub fn add_task(&mut self, cluster_id: &str, task: TaskSpec) -> Result<(), UnknownOwner> {
+        self.cluster_mut(cluster_id)?.tasks.add(task);
+        Ok(())
+    }
+
+    /// Adds a command to a cluster, in place of the one with its id if there is one.
+    ///
+    /// # Errors
+    /// There is no such cluster.
+    pub fn add_command(&mut self, cluster_id: &str, command: CommandSpec) -> Result<(), UnknownOwner> {
+        self.cluster_mut(cluster_id)?.commands.add(command);
+        Ok(())
+    }
+
+    /// Adds a run to a server, in place of the one with its id if there is one.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub fn add_run(&mut self, instance_id: &str, run: RunSpec) -> Result<(), UnknownOwner> {
+        let server = self.servers.iter_mut().find(|server| server.spec.id == instance_id);
+        server.ok_or_else(|| UnknownOwner(instance_id.to_owned()))?.runs.add(run);
+        Ok(())
+    }
+
+    /// Makes whatever has this id vanish: a cluster, a server, a task, a command or a run.
+    pub fn remove(&mut self, id: &str) {
+        self.clusters.retain(|cluster| cluster.spec.id != id);
+        self.servers.retain(|server| server.spec.id != id);
+        for cluster in &mut self.clusters {
+            cluster.tasks.remove(id);
+            cluster.commands.remove(id);
+        }
+        for server in &mut self.servers {
+            server.runs.remove(id);
+        }
+    }
+
+    /// The cluster with an id.
+    pub(crate) fn cluster(&self, id: &str) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.spec.id == id)
+    }
+
+    /// The server with an id, in its region.
+    pub(crate) fn server(&self, region: &str, id: &str) -> Option<&Server> {
+        self.servers.iter().find(|server| server.spec.id == id && server.spec.region == region)
+    }
+
+    fn cluster_mut(&mut self, id: &str) -> Result<&mut Cluster, UnknownOwner> {
+        let cluster = self.clusters.iter_mut().find(|cluster| cluster.spec.id == id);
+        cluster.ok_or_else(|| UnknownOwner(id.to_owned()))
+    }
+}

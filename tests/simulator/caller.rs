@@ -1,0 +1,140 @@
+//! A caller that signs its requests, with nothing but the vendor's rules in common with the simulator.
+
+use std::collections::BTreeMap;
+
+use aliyun_task_exporter::sim::{Operation, Reply, Settings, Simulator, Transfer};
+use base64::Engine as _;
+use hmac::{Hmac, KeyInit, Mac};
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// When the worlds of these tests start.
+pub(crate) fn start() -> Timestamp {
+    "2024-05-06T07:00:30Z".parse().unwrap()
+}
+
+/// A moment of such a world.
+pub(crate) fn at(seconds: f64) -> Timestamp {
+    start() + SignedDuration::from_secs_f64(seconds)
+}
+
+/// A living world of the default size.
+pub(crate) fn living() -> Simulator {
+    Simulator::new(Settings::default(), start())
+}
+
+/// All parameters of a request, ready to be changed before they are signed.
+pub(crate) struct Draft {
+    pub(crate) method: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+impl Draft {
+    /// A correct request at a time. Its nonce is made of the time and what is asked: two equal ones are a replay.
+    pub(crate) fn new(operation: Operation, own: &[(&str, &str)], now: Timestamp) -> Self {
+        let nonce = format!("{operation:?}{own:?}{now}");
+        let common = [
+            ("Action", operation.action()),
+            ("Version", operation.product().version()),
+            ("Format", "JSON"),
+            ("AccessKeyId", "testid"),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("SignatureVersion", "1.0"),
+            ("SignatureNonce", &nonce),
+            ("Timestamp", &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        ];
+        let parameters = common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { method: "GET", secret: "testsecret", parameters: parameters.collect() }
+    }
+
+    /// The same with one parameter set, or left out if it is empty.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.parameters.remove(name);
+        if !value.is_empty() {
+            self.parameters.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
+    /// The signed query.
+    pub(crate) fn query(&self) -> String {
+        let pairs: Vec<String> =
+            self.parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let text = format!("{}&%2F&{}", self.method, encode(&pairs.join("&")));
+        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(format!("{}&", self.secret).as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        format!("{}&Signature={}", pairs.join("&"), encode(&signature))
+    }
+
+    /// A request with everything in the query.
+    pub(crate) fn request(&self) -> Request<Vec<u8>> {
+        Request::builder().method(self.method).uri(format!("/?{}", self.query())).body(Vec::new()).unwrap()
+    }
+
+    /// A request with everything in a form.
+    pub(crate) fn form(&self) -> Request<Vec<u8>> {
+        Request::post("/")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(self.query().into_bytes())
+            .unwrap()
+    }
+}
+
+fn encode(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// Asks correctly, and reads status and body of the answer.
+pub(crate) fn ask(
+    simulator: &mut Simulator,
+    operation: Operation,
+    own: &[(&str, &str)],
+    now: Timestamp,
+) -> (u16, Value) {
+    read(simulator.handle(&Draft::new(operation, own, now).request(), now))
+}
+
+/// Asks correctly for what must be answered.
+pub(crate) fn get(simulator: &mut Simulator, operation: Operation, own: &[(&str, &str)], now: Timestamp) -> Value {
+    let (status, body) = ask(simulator, operation, own, now);
+    assert_eq!(status, 200, "{body}");
+    body
+}
+
+/// Status and error code of an answer.
+pub(crate) fn code(answer: (u16, Value)) -> (u16, String) {
+    (answer.0, answer.1["Code"].as_str().unwrap_or("ok").to_owned())
+}
+
+/// Status and JSON body of a reply that arrives whole.
+pub(crate) fn read(reply: Reply) -> (u16, Value) {
+    assert_eq!(reply.delivery.transfer, Transfer::Whole);
+    (reply.response.status().as_u16(), serde_json::from_slice(reply.response.body()).unwrap())
+}
+
+/// The items of a JSON list.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The texts in one field of the items of a list.
+pub(crate) fn column<'a>(value: &'a Value, field: &str) -> Vec<&'a str> {
+    list(value).iter().map(|item| item[field].as_str().unwrap()).collect()
+}
+
+/// The first cluster's id in a truth.
+pub(crate) fn first_cluster(simulator: &Simulator, now: Timestamp) -> String {
+    simulator.truth(now)["clusters"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// The first server's id in a truth.
+pub(crate) fn first_server(simulator: &Simulator, now: Timestamp) -> String {
+    simulator.truth(now)["servers"][0]["id"].as_str().unwrap().to_owned()
+}

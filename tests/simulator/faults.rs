@@ -1,0 +1,100 @@
+//! Every fault there is, on one call.
+
+use std::time::Duration;
+
+use aliyun_task_exporter::sim::{Delivery, Operation, Reply, Transfer};
+use http::Request;
+use serde_json::Value;
+
+use crate::caller::{Draft, at, first_cluster, living, read};
+
+/// `ListTasks` under one fault.
+fn struck(fault: &str) -> Reply {
+    let mut simulator = living();
+    let cluster = first_cluster(&simulator, at(0.0));
+    simulator.add_faults(&format!(r#"[{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}]"#)).unwrap();
+    let own = [("ClusterId", cluster.as_str()), ("Archived", "true"), ("PageNumber", "2")];
+    simulator.handle(&Draft::new(Operation::ListTasks, &own, at(0.0)).request(), at(0.0))
+}
+
+fn code(fault: &str) -> (u16, Value) {
+    let (status, mut body) = read(struck(fault));
+    (status, body["Code"].take())
+}
+
+#[test]
+fn errors_come_with_any_code_and_status() {
+    assert_eq!(code(r#"{"kind": "throttle"}"#), (400, "Throttling.User".into()));
+    assert_eq!(
+        code(r#"{"kind": "throttle", "code": "Throttling.Api", "status": 429}"#),
+        (429, "Throttling.Api".into())
+    );
+    assert_eq!(code(r#"{"kind": "error", "status": 406, "code": "DbError"}"#), (406, "DbError".into()));
+    assert_eq!(code(r#"{"kind": "expired_token"}"#), (400, "InvalidSecurityToken.Expired".into()));
+    let reply = struck(r#"{"kind": "throttle", "time_left_ms": 2000, "retry_after_ms": 1500}"#);
+    assert_eq!(reply.response.headers()["x-ratelimit-user-api"], "Limit:1,Remain:0,TimeLeft:2000,Reset:0");
+    assert_eq!(reply.response.headers()["x-acs-retry-after"], "1500");
+}
+
+#[test]
+fn deliveries_are_slow_or_cut_or_never_come() {
+    let delivery = |fault| struck(fault).delivery;
+    let whole = Delivery::default();
+    let late = Delivery { delay: Duration::from_millis(1500), ..whole.clone() };
+    assert_eq!(delivery(r#"{"kind": "latency", "ms": 1500}"#), late);
+    assert_eq!(delivery(r#"{"kind": "reset"}"#).transfer, Transfer::Reset);
+    assert_eq!(delivery(r#"{"kind": "truncated", "keep": 10}"#).transfer, Transfer::Truncated(10));
+    let drip = Transfer::Drip(4, Duration::from_millis(9));
+    assert_eq!(delivery(r#"{"kind": "drip", "bytes": 4, "pause_ms": 9}"#).transfer, drip);
+    let half = struck(r#"{"kind": "truncated"}"#);
+    assert_eq!(half.delivery.transfer, Transfer::Truncated(half.response.body().len() / 2));
+}
+
+#[test]
+fn bodies_lie() {
+    let (_, wrong) = read(struck(r#"{"kind": "wrong_types"}"#));
+    assert_eq!(wrong["TotalCount"], "30");
+    let (_, unknown) = read(struck(r#"{"kind": "unknown_words", "word": "Paused"}"#));
+    assert_eq!(unknown["Tasks"][0]["Status"], "Paused");
+    let (_, repeated) = read(struck(r#"{"kind": "repeated_page"}"#));
+    let (_, honest) = read(struck(r#"{"kind": "latency", "ms": 0}"#));
+    assert_eq!((&repeated["PageNumber"], &honest["PageNumber"]), (&1.into(), &2.into()));
+    assert_ne!(repeated["Tasks"], honest["Tasks"]);
+}
+
+#[test]
+fn a_proxy_answers_html_and_an_outage_asks_nobody_who_he_is() {
+    for (fault, status) in [(r#"{"kind": "html"}"#, 502), (r#"{"kind": "outage"}"#, 503)] {
+        let reply = struck(fault);
+        assert_eq!(reply.response.status(), status);
+        assert!(reply.response.body().starts_with(b"<html>"));
+        assert_eq!(reply.response.headers()["content-type"], "text/html");
+    }
+    let mut simulator = living();
+    let nobody = Draft { secret: "wrong", ..Draft::new(Operation::ListClusters, &[], at(0.0)) };
+    simulator.add_faults(r#"[{"fault": {"kind": "html"}}]"#).unwrap();
+    assert_eq!(simulator.handle(&nobody.request(), at(0.0)).response.status(), 400, "the gateway comes first");
+    simulator.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap();
+    assert_eq!(simulator.handle(&nobody.request(), at(0.0)).response.status(), 503);
+}
+
+#[test]
+fn faults_are_posted_shown_and_deleted() {
+    let mut simulator = living();
+    let mut control = |method: &str, body: &str| {
+        let request = Request::builder().method(method).uri("/_sim/faults").body(body.as_bytes().to_vec()).unwrap();
+        read(simulator.handle(&request, at(0.0)))
+    };
+    let rule = r#"[{"match": {"product": "EHPC", "parameters": {"PageNumber": "2"}}, "fault": {"kind": "reset"}, "times": 1}]"#;
+    let (status, shown) = control("POST", rule);
+    assert_eq!(
+        (status, shown[0]["fault"]["kind"].as_str(), shown[0]["struck"].as_u64()),
+        (200, Some("reset"), Some(0))
+    );
+    let (status, problem) = control("POST", r#"[{"fault": {"kind": "reset"}, "tiems": 1}]"#);
+    assert_eq!(status, 400);
+    assert!(problem["error"].as_str().unwrap().contains("unknown field `tiems`"), "{problem}");
+    assert_eq!(control("GET", "").1.as_array().map(Vec::len), Some(1), "a bad list adds nothing");
+    assert_eq!(control("DELETE", "").1, Value::Array(Vec::new()));
+    assert_eq!(control("PUT", "").0, 405);
+}

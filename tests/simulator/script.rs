@@ -1,0 +1,89 @@
+//! Worlds of a test's own making.
+
+use aliyun_task_exporter::sim::{
+    ClusterSpec, CommandSpec, NodeSpec, Operation, RunEnd, RunSpec, ServerSpec, Settings, Simulator, TaskEnd, TaskSpec,
+    World,
+};
+use jiff::SignedDuration;
+
+use crate::caller::{ask, at, code, column, get, living, start};
+
+fn scripted() -> Simulator {
+    let mut world = World::empty();
+    world.add_cluster(ClusterSpec { id: "cluster".to_owned(), ..ClusterSpec::default() });
+    world.add_server(ServerSpec { id: "server".to_owned(), ..ServerSpec::default() });
+    let born = SignedDuration::from_secs(10);
+    let task = TaskSpec { id: "task".to_owned(), born, end: TaskEnd::PartialFail, errors: 2, ..TaskSpec::default() };
+    world.add_task("cluster", task).unwrap();
+    let nodes =
+        vec![NodeSpec::default(), NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() }];
+    world.add_command("cluster", CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() }).unwrap();
+    let run = RunSpec { id: "run".to_owned(), end: RunEnd::Failed, exit_code: 7, ..RunSpec::default() };
+    world.add_run("server", run).unwrap();
+    Simulator::with_world(Settings::default(), world, start())
+}
+
+#[test]
+fn things_happen_as_the_script_says() {
+    let mut simulator = scripted();
+    let mut task = |second| {
+        let own = [("ClusterId", "cluster"), ("TaskId", "task")];
+        let task = &get(&mut simulator, Operation::ListTasks, &own, at(second))["Tasks"][0];
+        (task["Status"].as_str().unwrap_or("absent").to_owned(), task["CurrentStep"].as_u64(), task["Errors"] == "[]")
+    };
+    assert_eq!(task(9.0), ("absent".to_owned(), None, false));
+    assert_eq!(task(40.0), ("Processing".to_owned(), Some(5), true));
+    assert_eq!(task(70.0), ("PartialFail".to_owned(), Some(10), false));
+    let own = [("RegionId", "cn-hangzhou"), ("InstanceId", "server"), ("InvokeId", "run")];
+    let result = get(&mut simulator, Operation::DescribeInvocationResult, &own, at(10.0));
+    assert_eq!(result["InvocationResult"]["ExitCode"], 7);
+    assert_eq!(result["InvocationResult"]["FinishedTime"], "2024-05-06T07:00:40Z");
+    let own = [("ClusterId", "cluster"), ("CommandId", "command")];
+    let status = get(&mut simulator, Operation::ListInvocationStatus, &own, at(30.0));
+    assert_eq!(status["InvokeStatus"], "Finished");
+}
+
+#[test]
+fn a_script_may_change_the_world_while_it_runs() {
+    let mut simulator = scripted();
+    simulator
+        .world_mut()
+        .add_task("cluster", TaskSpec { id: "task".to_owned(), steps: 99, ..TaskSpec::default() })
+        .unwrap();
+    let truth = simulator.truth(at(1.0));
+    assert_eq!(
+        (column(&truth["clusters"][0]["tasks"], "id"), &truth["clusters"][0]["tasks"][0]["total_steps"]),
+        (vec!["task"], &99.into())
+    );
+    for id in ["task", "command", "run"] {
+        simulator.world_mut().remove(id);
+    }
+    let own = [("ClusterId", "cluster"), ("CommandId", "command")];
+    assert_eq!(code(ask(&mut simulator, Operation::ListInvocationStatus, &own, at(1.0))).1, "ObjectNotFound");
+    simulator.world_mut().remove("cluster");
+    assert_eq!(code(ask(&mut simulator, Operation::ListTasks, &own[..1], at(1.0))).1, "ClusterNotFound");
+    let lost = simulator.world_mut().add_task("cluster", TaskSpec::default()).unwrap_err();
+    assert_eq!(lost.to_string(), "there is no cluster or server \"cluster\"");
+}
+
+#[test]
+fn things_of_a_living_world_may_vanish_too() {
+    let mut simulator = living();
+    let truth = simulator.truth(at(0.0));
+    let run = truth["servers"][0]["invocations"][4]["id"].as_str().unwrap();
+    simulator.world_mut().remove(run);
+    assert!(!column(&simulator.truth(at(0.0))["servers"][0]["invocations"], "id").contains(&run));
+    let server = truth["servers"][0]["id"].as_str().unwrap();
+    let own = [("RegionId", "cn-hangzhou"), ("InstanceId", server), ("InvokeId", run)];
+    assert_eq!(code(ask(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))).0, 404);
+}
+
+#[test]
+fn runs_are_kept_for_two_weeks() {
+    let mut simulator = scripted();
+    let mut runs = |days: f64| {
+        let own = [("RegionId", "cn-hangzhou"), ("InstanceId", "server")];
+        get(&mut simulator, Operation::DescribeInvocations, &own, at(days * 86_400.0))["TotalCount"].as_u64()
+    };
+    assert_eq!((runs(13.9), runs(14.1)), (Some(1), Some(0)));
+}
