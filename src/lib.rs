@@ -6,8 +6,12 @@
 pub mod aliyun;
 pub mod app;
 pub mod catalog;
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod exposition;
+pub mod logging;
 pub mod model;
 pub mod poll;
 pub mod secret;

@@ -1,1 +1,47 @@
-fn main() {}
+//! Arguments -> command -> exit code, nothing else.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use aliyun_task_exporter::cli::Cli;
+use aliyun_task_exporter::{commands, logging};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(&cli.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let outcome = runtime.map_err(commands::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(async {
+            let shutdown = shutdown()?;
+            commands::run(cli, shutdown).await
+        });
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nowhere else to say it.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Polling waits for the network most of the time: a few threads serve any number of targets.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4))
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

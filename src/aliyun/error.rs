@@ -103,6 +103,7 @@ const CODES: &[(&str, Reason, Retry)] = &[
     ("ComputeNotFound", Reason::NotFound, Retry::Never),
     ("InvalidInstanceId.NotFound", Reason::NotFound, Retry::Never),
     ("InvalidInvokeId.NotFound", Reason::NotFound, Retry::Never),
+    ("InvalidRegionId.NotFound", Reason::NotFound, Retry::Never),
     ("InvalidParams", Reason::InvalidRequest, Retry::Never),
     ("InvalidParameter", Reason::InvalidRequest, Retry::Never),
     ("InvalidParameter.", Reason::InvalidRequest, Retry::Never),
@@ -179,7 +180,7 @@ impl Error {
 
     /// Whether one task, command or run is not found, rather than the cluster or the server.
     pub fn is_one_thing_gone(&self) -> bool {
-        let whole = ["ClusterNotFound", "InvalidInstanceId.NotFound"];
+        let whole = ["ClusterNotFound", "InvalidInstanceId.NotFound", "InvalidRegionId.NotFound"];
         matches!(self, Self::Service { code, .. } if self.reason() == Reason::NotFound && !whole.contains(&code.as_str()))
     }
 

@@ -68,7 +68,12 @@ impl Governor {
 
     /// When the next call of `key` is allowed; not after `now` means at once.
     pub fn ready_at(&self, key: &BudgetKey, now: Timestamp) -> Timestamp {
-        self.budgets.get(key).map_or(now, |budget| budget.ready_at(now))
+        self.blocked_until(key).unwrap_or(now)
+    }
+
+    /// Until when `key` was, or is, without a call to take.
+    pub fn blocked_until(&self, key: &BudgetKey) -> Option<Timestamp> {
+        self.budgets.get(key).and_then(Budget::blocked_until)
     }
 
     /// Takes one call out of the budget of `key`.
@@ -106,9 +111,9 @@ pub(super) fn quota(quotas: &Quotas, product: Product, operation: &str) -> u32 {
 }
 
 impl Budget {
-    fn ready_at(&self, now: Timestamp) -> Timestamp {
+    fn blocked_until(&self) -> Option<Timestamp> {
         let oldest = self.taken.len().checked_sub(self.per_minute as usize).and_then(|index| self.taken.get(index));
-        oldest.map(|oldest| super::later(*oldest, WINDOW)).max(self.paused_until).unwrap_or(now)
+        oldest.map(|oldest| super::later(*oldest, WINDOW)).max(self.paused_until)
     }
 }
 

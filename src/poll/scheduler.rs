@@ -346,11 +346,12 @@ impl Scheduler {
         let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
         self.leave(id, due, &phase);
         let Phase::Queued { operation, key, since: queued, .. } = phase else { return Next::WakeAt(now) };
+        let waited = self.governor.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
+        if waited > Duration::ZERO {
+            self.events.push(Event::Waited(key.clone(), waited));
+        }
         self.governor.take(&key, now);
         self.in_flight += 1;
-        if queued < now {
-            self.events.push(Event::Waited(key.clone(), since(queued, now)));
-        }
         Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
     }
 

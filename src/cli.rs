@@ -1,0 +1,256 @@
+//! The command line: what may be typed, and what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{Config, Problem, Problems, parse, with_targets};
+use crate::sim::Settings;
+
+/// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
+#[derive(Debug, Parser)]
+#[command(name = "aliyun-task-exporter", version, max_term_width = 110, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without a command, poll and serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What `serve` takes.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// How to log.
+    #[command(flatten)]
+    pub log: Log,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Poll the cloud and serve /metrics; this is what happens without a command.
+    Serve(Serve),
+    /// Read the configuration and print what would be polled; exit with 2 if there is a problem.
+    Check(Targets),
+    /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an account.
+    Demo(Demo),
+    /// Run the simulated Alibaba Cloud alone.
+    Simulate(Simulate),
+    /// Print docs/metrics.md: every metric family with its type, labels and meaning.
+    Catalog,
+}
+
+/// Arguments of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// What to poll.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Address to listen on, [HOST]:PORT; may be given several times.
+    #[arg(
+        long = "web.listen-address",
+        env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",
+        default_value = ":10977",
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
+    pub listen: Vec<String>,
+}
+
+/// What to poll.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Targets {
+    /// The configuration file.
+    #[arg(long = "config.file", env = "ALIYUN_TASK_EXPORTER_CONFIG_FILE", value_name = "PATH")]
+    pub config_file: Option<PathBuf>,
+    /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be given several times.
+    #[arg(
+        long = "ehpc.cluster",
+        env = "ALIYUN_TASK_EXPORTER_EHPC_CLUSTER",
+        value_delimiter = ',',
+        value_name = "REGION/ID"
+    )]
+    pub clusters: Vec<String>,
+    /// A Simple Application Server to poll; may be given several times.
+    #[arg(
+        long = "swas.server",
+        env = "ALIYUN_TASK_EXPORTER_SWAS_SERVER",
+        value_delimiter = ',',
+        value_name = "REGION/ID"
+    )]
+    pub servers: Vec<String>,
+}
+
+/// How to log.
+#[derive(Clone, Debug, Args)]
+pub struct Log {
+    /// Only log messages at or above this level.
+    #[arg(long = "log.level", env = "ALIYUN_TASK_EXPORTER_LOG_LEVEL", default_value = "info", global = true)]
+    pub level: Level,
+    /// How log messages are written.
+    #[arg(long = "log.format", env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT", default_value = "logfmt", global = true)]
+    pub format: LogFormat,
+}
+
+/// A level of `--log.level`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Level {
+    /// Everything.
+    Trace,
+    /// For developers.
+    Debug,
+    /// What happens: the start, each ended task or run, recoveries.
+    Info,
+    /// What an operator should look at.
+    Warn,
+    /// What stops the exporter.
+    Error,
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::TRACE,
+            Level::Debug => Self::DEBUG,
+            Level::Info => Self::INFO,
+            Level::Warn => Self::WARN,
+            Level::Error => Self::ERROR,
+        }
+    }
+}
+
+/// A format of `--log.format`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// key=value pairs.
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Arguments of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Address on which the exporter listens.
+    #[arg(long = "web.listen-address", default_value = "127.0.0.1:10977", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Address on which the simulated cloud listens.
+    #[arg(long = "sim.listen-address", default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
+    pub sim_listen: SocketAddr,
+    /// The simulated cloud.
+    #[command(flatten)]
+    pub world: WorldSize,
+}
+
+/// Arguments of `simulate`.
+#[derive(Clone, Debug, Args)]
+pub struct Simulate {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// The simulated cloud.
+    #[command(flatten)]
+    pub world: WorldSize,
+}
+
+/// How large the simulated cloud is.
+#[derive(Clone, Debug, Args)]
+pub struct WorldSize {
+    /// Decides every id, duration and outcome.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// E-HPC clusters.
+    #[arg(long, default_value_t = 2)]
+    pub clusters: usize,
+    /// Tasks running at once in each cluster.
+    #[arg(long, default_value_t = 6)]
+    pub tasks: usize,
+    /// Commands of each cluster.
+    #[arg(long, default_value_t = 4)]
+    pub commands: usize,
+    /// Nodes of each cluster.
+    #[arg(long, default_value_t = 8)]
+    pub nodes: usize,
+    /// Simple Application Servers.
+    #[arg(long, default_value_t = 4)]
+    pub servers: usize,
+    /// Command runs that each server lists.
+    #[arg(long, default_value_t = 12)]
+    pub invocations: usize,
+    /// How long every answer takes.
+    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
+    pub latency: Duration,
+    /// How many times faster things happen.
+    #[arg(long, default_value_t = 1.0)]
+    pub time_scale: f64,
+}
+
+impl WorldSize {
+    /// The simulator's settings.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            seed: self.seed,
+            clusters: self.clusters,
+            tasks: self.tasks,
+            task_history: self.tasks * 4,
+            commands: self.commands,
+            nodes: self.nodes,
+            servers: self.servers,
+            invocations: self.invocations,
+            latency: self.latency,
+            time_scale: self.time_scale,
+            ..Settings::default()
+        }
+    }
+}
+
+impl Targets {
+    /// The configuration that was asked for.
+    ///
+    /// # Errors
+    /// Every problem in the file, or that it cannot be read.
+    pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+        let file = self.config_file.as_ref().map(|path| {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(&name, &error))?;
+            parse(&name, &text, env)
+        });
+        with_targets(file.transpose()?, &self.clusters, &self.servers)
+    }
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Problems {
+    let message = format!("the configuration file cannot be read: {error}");
+    Problems(vec![Problem { file: file.to_owned(), line: None, path: String::new(), message }])
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, Command};
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves_and_targets_may_be_repeated() {
+        let cli = Cli::parse_from(["x", "--ehpc.cluster", "cn-hangzhou/a", "--ehpc.cluster", "cn-hangzhou/b"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.targets.clusters, ["cn-hangzhou/a", "cn-hangzhou/b"]);
+        assert_eq!(cli.serve.listen, [":10977"]);
+    }
+
+    #[test]
+    fn the_default_world_is_the_simulators() {
+        let Some(Command::Simulate(simulate)) = Cli::parse_from(["x", "simulate"]).command else { panic!() };
+        let (ours, theirs) = (simulate.world.settings(), crate::sim::Settings::default());
+        assert_eq!(
+            (ours.seed, ours.clusters, ours.tasks, ours.task_history, ours.commands, ours.nodes),
+            (theirs.seed, theirs.clusters, theirs.tasks, theirs.task_history, theirs.commands, theirs.nodes),
+        );
+        assert_eq!((ours.servers, ours.invocations), (theirs.servers, theirs.invocations));
+    }
+}

@@ -1,0 +1,141 @@
+//! What the commands of the command line do.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::cli::{Cli, Command, Demo, Serve, Simulate, Targets};
+use crate::config::Problems;
+use crate::sim::{self, Simulator};
+use crate::{app, catalog, demo, target};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is unusable.
+    #[error("{0}")]
+    Config(#[from] Problems),
+    /// An address cannot be listened on.
+    #[error("listening on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The exporter could not start.
+    #[error("starting: {0}")]
+    Start(#[from] app::Error),
+    /// The simulator broke, or standard output did.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// 2 for what the user typed or wrote, 1 for what went wrong.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Config(_)) { 2 } else { 1 }
+    }
+}
+
+/// Does what `cli` says, until it is done or `shutdown`.
+///
+/// # Errors
+/// Whatever stopped it.
+pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(arguments) => serve(&arguments, shutdown).await,
+        Command::Check(targets) => check(&targets),
+        Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
+        Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
+        Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
+    }
+}
+
+async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let config = arguments.targets.config(&environment)?;
+    let mut listeners = Vec::new();
+    for address in &arguments.listen {
+        let listener = listen(address).await?;
+        info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+        listeners.push(listener);
+    }
+    Ok(app::serve(config, listeners, shutdown).await?)
+}
+
+fn check(targets: &Targets) -> Result<(), Error> {
+    let config = targets.config(&environment)?;
+    let mut out = io::stdout().lock();
+    let list = target::targets(&config);
+    writeln!(out, "The configuration is valid. It polls {} targets:\n", list.len())?;
+    writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;
+    for target in list {
+        let (kind, name) = (target.id.kind.label(), &target.name);
+        writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
+    }
+    Ok(())
+}
+
+async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let simulator = Simulator::new(arguments.world.settings(), now);
+    let truth = simulator.truth(now);
+    let sim_listener = listen(&arguments.sim_listen.to_string()).await?;
+    let listener = listen(&arguments.listen.to_string()).await?;
+    let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
+    announce_demo(address, sim_address)?;
+
+    let (stop, stopped) = watch::channel(false);
+    let until = |mut stopped: watch::Receiver<bool>| async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    tokio::spawn(async move {
+        shutdown.await;
+        stop.send_replace(true);
+    });
+    let cloud = tokio::spawn(sim::serve(sim_listener, Arc::new(Mutex::new(simulator)), until(stopped.clone())));
+    app::serve(demo::config(&truth, sim_address), vec![listener], until(stopped)).await?;
+    cloud.await.map_err(io::Error::other)??;
+    Ok(())
+}
+
+fn announce_demo(address: SocketAddr, sim_address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "A simulated Alibaba Cloud, and an exporter on it. Open:\n")?;
+    writeln!(out, "  http://{address}/              status page")?;
+    writeln!(out, "  http://{address}/metrics       what Prometheus scrapes")?;
+    writeln!(out, "  http://{sim_address}/_sim/world    the truth, to compare with\n")?;
+    writeln!(out, "Ctrl-C ends it.")
+}
+
+async fn simulate(arguments: &Simulate, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let simulator = Simulator::new(arguments.world.settings(), Timestamp::now());
+    let listener = listen(&arguments.listen.to_string()).await?;
+    let mut out = io::stdout();
+    writeln!(out, "A simulated Alibaba Cloud listens on http://{}/ (key testid, testsecret)", listener.local_addr()?)?;
+    out.flush()?;
+    Ok(sim::serve(listener, Arc::new(Mutex::new(simulator)), shutdown).await?)
+}
+
+/// Binds `[HOST]:PORT`; without a host, every address of this machine.
+async fn listen(address: &str) -> Result<TcpListener, Error> {
+    let failed = |error| Error::Listen { address: address.to_owned(), error };
+    let Some(port) = address.strip_prefix(':') else {
+        return TcpListener::bind(address).await.map_err(failed);
+    };
+    match TcpListener::bind(format!("[::]:{port}")).await {
+        // A machine without IPv6.
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind(format!("0.0.0.0:{port}")).await.map_err(failed)
+        }
+        bound => bound.map_err(failed),
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,76 @@
+//! The demo: a simulated cloud, and a configuration that polls all of it. The exporter reaches it by URL, like any cloud.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::{
+    Account, Cluster, Commands, Config, Credentials, Endpoints, Poll, RunWindow, SecretSource, Server, TaskWindow,
+};
+use crate::secret::Secret;
+
+/// The configuration that polls everything in `world` (the simulator's truth) at `address`, often enough to watch.
+pub fn config(world: &Value, address: SocketAddr) -> Config {
+    Config {
+        poll: Poll {
+            interval: Duration::from_secs(2),
+            active_interval: Duration::from_secs(1),
+            idle_interval: Duration::from_secs(4),
+            history_interval: Duration::from_secs(10),
+            stale_after: Duration::from_secs(30),
+            ..Poll::default()
+        },
+        accounts: vec![account(address)],
+        clusters: objects(world, "clusters").map(cluster).collect(),
+        servers: objects(world, "servers").map(server).collect(),
+        ..Config::default()
+    }
+}
+
+/// The account whose key the simulator knows.
+fn account(address: SocketAddr) -> Account {
+    let url = format!("http://{address}");
+    Account {
+        name: "demo".into(),
+        quota_group: "demo".into(),
+        credentials: Credentials::Static {
+            access_key_id: SecretSource::Value(Secret::new("testid")),
+            access_key_secret: SecretSource::Value(Secret::new("testsecret")),
+            security_token: None,
+        },
+        // The simulator lets 1000 through, and the demo asks often.
+        quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),
+        endpoints: Endpoints { ehpc: Some(url.clone()), swas: Some(url.clone()), sts: Some(url) },
+        ..Account::default()
+    }
+}
+
+fn cluster(entry: &Value) -> Cluster {
+    Cluster {
+        id: text(entry, "id"),
+        region: text(entry, "region"),
+        account: "demo".into(),
+        name: text(entry, "name"),
+        tasks: TaskWindow::default(),
+        commands: Commands::default(),
+    }
+}
+
+fn server(entry: &Value) -> Server {
+    Server {
+        id: text(entry, "id"),
+        region: text(entry, "region"),
+        account: "demo".into(),
+        name: text(entry, "name"),
+        window: RunWindow::default(),
+    }
+}
+
+fn objects<'a>(world: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    world[key].as_array().into_iter().flatten()
+}
+
+fn text(entry: &Value, key: &str) -> String {
+    entry[key].as_str().unwrap_or_default().to_owned()
+}
