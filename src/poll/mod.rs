@@ -2,6 +2,7 @@
 
 mod governor;
 mod plan;
+mod queue;
 mod runner;
 mod scheduler;
 

@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::governor::{self, BudgetKey, Governor};
 use super::plan::{self, Memory, Notice, Plan, Verdict};
+use super::queue::{Pace, Queue};
 use super::{after, later, since};
 use crate::aliyun::op::{Answer, Operation};
 use crate::aliyun::{Error, Retry};
@@ -35,7 +36,7 @@ pub struct Scheduler {
     settings: Poll,
     slots: HashMap<TargetId, Slot>,
     timers: BTreeSet<(Timestamp, TargetId)>,
-    queues: BTreeMap<BudgetKey, BTreeSet<(Timestamp, TargetId)>>,
+    queues: BTreeMap<BudgetKey, Queue>,
     governor: Governor,
     in_flight: usize,
     tickets: u64,
@@ -74,7 +75,7 @@ struct Polling {
 #[derive(Debug)]
 enum Phase {
     Timer(Timestamp),
-    Queued { operation: Operation, key: BudgetKey, since: Timestamp, until: Option<Timestamp> },
+    Queued { operation: Operation, key: BudgetKey, pace: Pace, since: Timestamp, until: Option<Timestamp> },
     InFlight { ticket: u64, sent: Timestamp },
 }
 
@@ -194,8 +195,8 @@ impl Scheduler {
         if self.in_flight >= self.settings.concurrency {
             return Next::Wait;
         }
-        let ready = |(key, queue): (&BudgetKey, &BTreeSet<(Timestamp, TargetId)>)| {
-            let (due, id) = queue.first()?;
+        let ready = |(key, queue): (&BudgetKey, &Queue)| {
+            let (due, id) = queue.first(&self.settings, now)?;
             (self.governor.ready_at(key, now) <= now).then(|| (*due, id.clone()))
         };
         match self.queues.iter().filter_map(ready).min() {
@@ -288,9 +289,9 @@ impl Scheduler {
             Phase::Timer(time) => {
                 self.timers.remove(&(*time, id.clone()));
             }
-            Phase::Queued { key, until, .. } => {
+            Phase::Queued { key, pace, until, .. } => {
                 if let Some(queue) = self.queues.get_mut(key) {
-                    queue.remove(&(due, id.clone()));
+                    queue.remove(*pace, due, id);
                 }
                 self.queues.retain(|_, queue| !queue.is_empty());
                 if let Some(until) = until {
@@ -318,8 +319,8 @@ impl Scheduler {
 
     /// Puts what the plan asks next into its queue, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
-        let period = self.slots.get(id).map(|slot| self.period(slot)).unwrap_or_default();
-        let limit = self.settings.timeout * 3;
+        let Some(pace) = self.slots.get(id).map(|slot| self.pace(slot)) else { return };
+        let (period, limit) = (pace.period(&self.settings), self.settings.timeout * 3);
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = &slot.poll else { return };
         let next_tick = after(slot.due, period).max(now);
@@ -334,8 +335,8 @@ impl Scheduler {
         let key = budget_key(&slot.target, operation.product(), operation.name());
         let until = slot.plan.is_readable().then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
-        self.queues.entry(key.clone()).or_default().insert((slot.due, id.clone()));
-        slot.phase = Phase::Queued { operation, key, since: now, until };
+        self.queues.entry(key.clone()).or_default().insert(pace, slot.due, id.clone());
+        slot.phase = Phase::Queued { operation, key, pace, since: now, until };
     }
 
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
@@ -346,7 +347,10 @@ impl Scheduler {
         let due = slot.due;
         let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
         self.leave(id, due, &phase);
-        let Phase::Queued { operation, key, since: queued, .. } = phase else { return Next::WakeAt(now) };
+        let Phase::Queued { operation, key, pace, since: queued, .. } = phase else { return Next::WakeAt(now) };
+        if let Some(queue) = self.queues.get_mut(&key) {
+            queue.served(pace);
+        }
         let waited = self.governor.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
         if waited > Duration::ZERO {
             self.events.push(Event::Waited(key.clone(), waited));
@@ -430,16 +434,20 @@ impl Scheduler {
         self.events.push(Event::PollEnded { target: id.clone(), failure, ended: now, took, next, stale_after });
     }
 
-    /// Time between two polls of a target as it stands. One that cannot succeed until somebody changes something is asked
-    /// as seldom as an idle one.
+    /// Time between two polls of a target as it stands.
     fn period(&self, slot: &Slot) -> Duration {
+        self.pace(slot).period(&self.settings)
+    }
+
+    /// How often a target is polled as it stands. One that cannot succeed until somebody changes something is asked as
+    /// seldom as an idle one.
+    fn pace(&self, slot: &Slot) -> Pace {
         let hopeless = matches!(slot.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
         let idle = since(slot.last_open, self.last_now) >= self.settings.idle_after;
         match (hopeless, slot.plan.has_open(), idle) {
-            (true, ..) => self.settings.idle_interval,
-            (false, true, _) => self.settings.active_interval,
-            (false, false, true) => self.settings.idle_interval,
-            (false, false, false) => self.settings.interval,
+            (true, ..) | (false, false, true) => Pace::Idle,
+            (false, true, _) => Pace::Active,
+            (false, false, false) => Pace::Base,
         }
     }
 
@@ -461,9 +469,7 @@ impl Scheduler {
         }
         self.governor.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
-        for queue in self.queues.values_mut() {
-            *queue = std::mem::take(queue).into_iter().map(|(due, id)| (later(due, step), id)).collect();
-        }
+        self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));
     }
 }
