@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::wire_enum::wire_enum;
 
@@ -122,7 +123,7 @@ pub struct Page<T> {
 }
 
 /// An E-HPC task as ListTasks shows it. It carries no time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// TaskId.
     pub id: Arc<str>,
@@ -141,7 +142,7 @@ pub struct Task {
 }
 
 /// A command of an E-HPC cluster on its nodes, as ListInvocationStatus shows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatuses {
     /// InvokeStatus of the whole.
     pub status: InvokeStatus,
@@ -158,7 +159,7 @@ impl NodeStatuses {
 }
 
 /// A node's part of ListInvocationResults.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeResult {
     /// InstanceId.
     pub instance_id: Arc<str>,
@@ -171,7 +172,7 @@ pub struct NodeResult {
 }
 
 /// A run of a command on a Simple Application Server, as DescribeInvocations shows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
     /// InvokeId; together with the server's id it names the run.
     pub id: Arc<str>,
@@ -202,7 +203,7 @@ impl Invocation {
 pub const COMMAND_NAME_BYTES: usize = 128;
 
 /// How a run on a Simple Application Server went, as DescribeInvocationResult shows it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InvocationResult {
     /// InvocationStatus.
     pub status: InvocationStatus,
@@ -321,7 +322,7 @@ pub struct TasksReading {
 }
 
 /// A task, and what only watching it can tell: the cloud sends no times.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeenTask {
     /// The task as it was last listed.
     pub task: Task,
@@ -374,7 +375,7 @@ pub struct SeenRun {
 }
 
 /// The newest ended run of a command name.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LastRun {
     /// Its exit code, if it has one.
     pub exit_code: Option<i64>,
@@ -385,10 +386,10 @@ pub struct LastRun {
 }
 
 /// A histogram of seconds over [`Histogram::BOUNDS`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Observations at or below each bound, not cumulated.
-    pub buckets: [u64; Self::BOUNDS.len()],
+    pub buckets: [u64; Histogram::BOUNDS.len()],
     /// All observations.
     pub count: u64,
     /// Their sum in seconds.

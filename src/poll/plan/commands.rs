@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
@@ -28,7 +29,7 @@ pub(in crate::poll) struct CommandsPlan {
 }
 
 /// What is known of a cluster's commands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
     walk: Walk,
@@ -40,7 +41,7 @@ pub struct Memory {
     finished: BTreeMap<InvokeStatus, u64>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Held {
     run: Option<NodeStatuses>,
     results: Option<Vec<NodeResult>>,

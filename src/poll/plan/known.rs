@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The ids of a list that were seen in it.
 ///
 /// It forgets what a whole reading of the list no longer shows, so it never grows beyond what the list can hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Known {
     ids: HashSet<Arc<str>>,
     /// Ids seen since the present reading of the list began.

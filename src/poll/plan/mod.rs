@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Operation, Product};
@@ -33,7 +34,7 @@ pub(super) enum Plan {
 }
 
 /// What a plan knows from one poll to the next.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Memory {
     /// Of a cluster's tasks.
     Tasks(tasks::Memory),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
@@ -32,7 +33,7 @@ pub(in crate::poll) struct RunsPlan {
 }
 
 /// What is known of a server's runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     runs: HashMap<Arc<str>, Held>,
     walk: Walk,
@@ -45,7 +46,7 @@ pub struct Memory {
     last: BTreeMap<Arc<str>, LastRun>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Held {
     run: Invocation,
     result: Option<InvocationResult>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
@@ -29,7 +30,7 @@ pub(in crate::poll) struct TasksPlan {
 }
 
 /// What is known of a cluster's tasks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     tasks: HashMap<Arc<str>, Held>,
     /// Tasks seen so far; gives each its place.
@@ -44,7 +45,7 @@ pub struct Memory {
     durations: BTreeMap<TaskType, Histogram>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Held {
     seen: SeenTask,
     place: u64,

@@ -1,0 +1,140 @@
+//! What must survive: what plans know of their targets, and what was learned of the cloud's limits. In memory it survives
+//! a reload, in a file also a restart.
+
+mod file;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::warn;
+
+use crate::target::TargetId;
+pub use file::Error;
+use file::File;
+
+/// So many targets that are gone are remembered without a file, in case they come back.
+const MAX_PARKED: usize = 10_000;
+
+/// What is known of targets. `M` is what a plan knows of its target.
+#[derive(Debug)]
+pub struct State<M> {
+    parked: HashMap<TargetId, M>,
+    file: Option<File>,
+}
+
+impl<M: Serialize + DeserializeOwned> State<M> {
+    /// A state that knows nothing yet and is gone with the process.
+    pub fn in_memory() -> Self {
+        Self { parked: HashMap::new(), file: None }
+    }
+
+    /// The state in the file at `path`, which is made if it is not there. A damaged or foreign file is set aside.
+    ///
+    /// # Errors
+    /// If another process holds the file, or it cannot be made.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { parked: HashMap::new(), file: Some(File::open(path)?) })
+    }
+
+    /// Whether anything committed survives a restart.
+    pub fn is_durable(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Makes what is known of `targets` survive, before it is published. Without a file there is nothing to do: the plans
+    /// hold it.
+    pub fn commit<'a>(&mut self, targets: impl Iterator<Item = (&'a TargetId, &'a M)>)
+    where
+        M: 'a,
+    {
+        let Some(file) = &self.file else { return };
+        let written = targets.filter_map(|(id, memory)| Some((key(id), encode(memory)?)));
+        if let Err(error) = file.write(written.collect()) {
+            warn!(%error, "the state could not be saved; a restart would go back to what was saved before");
+        }
+    }
+
+    /// Keeps what is known of a target that is no longer polled.
+    pub fn park(&mut self, target: TargetId, memory: M) {
+        if self.file.is_some() {
+            self.commit([(&target, &memory)].into_iter());
+        } else if self.parked.len() < MAX_PARKED {
+            self.parked.insert(target, memory);
+        }
+    }
+
+    /// Gives back what was known of a target that is polled again.
+    pub fn restore(&mut self, target: &TargetId) -> Option<M> {
+        let Some(file) = &self.file else { return self.parked.remove(target) };
+        let saved = file.read(&key(target));
+        let bytes = saved.unwrap_or_else(|error| {
+            warn!(%error, target = &*target.id, "the state of a target could not be read; it begins anew");
+            None
+        })?;
+        decode(&bytes, &target.id)
+    }
+
+    /// Makes `value` survive under `name`.
+    pub fn save<T: Serialize>(&self, name: &str, value: &T) {
+        let (Some(file), Some(bytes)) = (&self.file, encode(value)) else { return };
+        if let Err(error) = file.write(vec![(name.to_owned(), bytes)]) {
+            warn!(%error, name, "the state could not be saved");
+        }
+    }
+
+    /// What was saved under `name`.
+    pub fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let bytes = self.file.as_ref()?.read(name).ok()??;
+        decode(&bytes, name)
+    }
+}
+
+fn key(target: &TargetId) -> String {
+    format!("{}/{}", target.kind.label(), target.id)
+}
+
+fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
+    rmp_serde::to_vec_named(value).inspect_err(|error| warn!(%error, "the state could not be encoded")).ok()
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
+    let told =
+        |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it begins anew");
+    rmp_serde::from_slice(bytes).inspect_err(told).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, State};
+    use crate::target::{Kind, TargetId};
+
+    fn id(name: &str) -> TargetId {
+        TargetId { kind: Kind::EhpcTasks, id: name.into() }
+    }
+
+    #[test]
+    fn in_memory_a_parked_target_is_given_back_once() {
+        let mut state = State::in_memory();
+        state.park(id("a"), 7);
+        assert_eq!((state.restore(&id("a")), state.restore(&id("a"))), (Some(7), None));
+    }
+
+    #[test]
+    fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_itself() {
+        let folder = super::file::tests::Folder::new("outlives");
+        let path = folder.path("state.redb");
+        let mut state = State::open(&path).unwrap();
+        state.commit([(&id("a"), &"alpha".to_owned()), (&id("b"), &"beta".to_owned())].into_iter());
+        state.save("ceilings", &vec![1, 2]);
+        drop(state);
+        let mut numbers = State::<Vec<u64>>::open(&path).unwrap();
+        assert_eq!(numbers.restore(&id("a")), None);
+        assert_eq!(numbers.load::<Vec<u64>>("ceilings"), Some(vec![1, 2]));
+        drop(numbers);
+        let mut state = State::<String>::open(&path).unwrap();
+        assert_eq!(state.restore(&id("b")).as_deref(), Some("beta"));
+        assert!(matches!(State::<String>::open(&path), Err(Error::InUse { .. })));
+    }
+}
