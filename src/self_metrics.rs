@@ -140,6 +140,7 @@ impl SelfMetrics {
     pub fn retarget(&self, targets: &[Target]) {
         let ids: BTreeSet<&TargetId> = targets.iter().map(|target| &target.id).collect();
         let accounts: BTreeSet<&str> = targets.iter().map(|target| &*target.account).collect();
+        self.clock_skew.reset();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         for (permission, of) in refused.iter_mut() {
             of.retain(|id| ids.contains(id));
@@ -151,6 +152,13 @@ impl SelfMetrics {
             }
         }
         refused.retain(|permission, _| accounts.contains(&*permission.0));
+    }
+
+    /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
+    pub fn expect_requests(&self, target: &Target, product: &str, operation: &str) {
+        for outcome in ["ok", Reason::Throttled.label()] {
+            self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
+        }
     }
 
     /// Every budget with its calls per minute, and how many are planned.

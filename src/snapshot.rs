@@ -23,6 +23,8 @@ struct Inner {
     entries: BTreeMap<TargetId, Entry>,
     /// Changes with every change of what is on the page.
     generation: u64,
+    /// Series of all entries' last good readings.
+    series: usize,
     /// Accounts that the cloud has not answered yet.
     unanswered: BTreeSet<Arc<str>>,
     answered: BTreeSet<Arc<str>>,
@@ -94,7 +96,8 @@ impl Store {
     /// A store without targets.
     pub fn new(metrics: Metrics) -> Self {
         let (unanswered, answered) = (BTreeSet::new(), BTreeSet::new());
-        Self { inner: RwLock::new(Inner { metrics, entries: BTreeMap::new(), generation: 0, unanswered, answered }) }
+        let (entries, generation, series) = (BTreeMap::new(), 0, 0);
+        Self { inner: RwLock::new(Inner { metrics, entries, generation, series, unanswered, answered }) }
     }
 
     /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
@@ -112,21 +115,25 @@ impl Store {
             };
             inner.entries.insert(entry.target.id.clone(), entry);
         }
+        inner.series = inner.entries.values().map(|entry| entry.state.series).sum();
         inner.generation += 1;
     }
 
     /// Records what was read of a target; if that is nothing new, only its age changes.
     pub fn record(&self, id: &TargetId, reading: Reading, at: Timestamp) {
         let mut inner = self.write();
-        let others: usize = inner.entries.iter().filter(|(other, _)| *other != id).map(|(_, e)| e.state.series).sum();
-        let budget = inner.metrics.max_series_per_target.min(inner.metrics.max_series.saturating_sub(others));
-        let metrics = inner.metrics.clone();
-        let Some(entry) = inner.entries.get_mut(id) else { return };
+        let Inner { metrics, entries, generation, series, .. } = &mut *inner;
+        let Some(entry) = entries.get_mut(id) else { return };
+        *generation += 1;
         match &mut entry.read {
             Some(read) if *read.reading == reading => read.at = at,
-            _ => entry.render(reading, at, &metrics, budget),
+            _ => {
+                let others = *series - entry.state.series;
+                let budget = metrics.max_series_per_target.min(metrics.max_series.saturating_sub(others));
+                entry.render(reading, at, metrics, budget);
+                *series = others + entry.state.series;
+            }
         }
-        inner.generation += 1;
     }
 
     /// Records how a poll has ended.

@@ -178,6 +178,11 @@ impl Error {
         known.map_or_else(|| undocumented(*status, code), |(_, reason, retry)| (*reason, *retry))
     }
 
+    /// Whether the cloud, or something in its place, has answered at all.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_))
+    }
+
     /// Whether one task, command or run is not found, rather than the cluster or the server.
     pub fn is_one_thing_gone(&self) -> bool {
         let whole = ["ClusterNotFound", "InvalidInstanceId.NotFound", "InvalidRegionId.NotFound"];

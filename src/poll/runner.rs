@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
-use super::plan::Notice;
+use super::plan::{Memory, Notice, operations};
 use super::scheduler::{Attempt, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::{Attempted, Client, Error};
@@ -31,7 +31,7 @@ const MAX_TOLD_WORDS: usize = 1000;
 #[derive(Debug)]
 pub struct Runner {
     scheduler: Scheduler,
-    state: State,
+    state: State<Memory>,
     clients: HashMap<Arc<str>, Client>,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
@@ -48,7 +48,7 @@ impl Runner {
     pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
         Self {
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
-            state: State::default(),
+            state: State::in_memory(),
             clients: HashMap::new(),
             store,
             metrics,
@@ -67,6 +67,12 @@ impl Runner {
         self.clients = config.accounts.iter().map(client).collect::<Result<_, Error>>()?;
         let (wanted, state) = (targets(config), &mut self.state);
         self.metrics.retarget(&wanted);
+        for target in &wanted {
+            for (product, operation) in operations(target.id.kind) {
+                self.metrics.expect_requests(target, product.label(), operation);
+            }
+        }
+        info!(targets = wanted.len(), accounts = config.accounts.len(), "polling");
         self.store.retarget(wanted, config.metrics.clone());
         let removed = self.scheduler.apply(config, |id| state.restore(id), Timestamp::now());
         for (id, memory) in removed {
@@ -124,6 +130,8 @@ impl Runner {
         self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
         if let Some(skew) = attempted.clock_skew {
             self.metrics.clock_skew(account, skew);
+        }
+        if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
         let outcome = attempted.outcome.map(|decoded| {

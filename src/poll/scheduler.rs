@@ -159,6 +159,7 @@ impl Scheduler {
         mut restore: impl FnMut(&TargetId) -> Option<Memory>,
         now: Timestamp,
     ) -> Vec<(TargetId, Memory)> {
+        let same_settings = self.settings == config.poll;
         self.settings = config.poll.clone();
         let wanted = targets(config);
         self.budget(config, &wanted);
@@ -169,12 +170,12 @@ impl Scheduler {
         let spread = SPREAD.min(self.settings.interval / u32::try_from(wanted.len().max(1)).unwrap_or(u32::MAX));
         let mut first = now;
         for target in wanted {
-            let unchanged = self.slots.get(&target.id).is_some_and(|slot| slot.target == target);
-            if unchanged {
+            let same_target = self.slots.get(&target.id).is_some_and(|slot| slot.target == target);
+            if same_target && same_settings {
                 continue;
             }
             let (memory, due) = match self.remove(&target.id) {
-                Some(old) => (Some(old.plan.into_memory()), now),
+                Some(old) => (Some(old.plan.into_memory()), if same_target { old.due } else { now }),
                 None => (restore(&target.id), first),
             };
             first = after(first, spread);
