@@ -5,4 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budgets;
+mod change;
 mod living;
+mod trouble;

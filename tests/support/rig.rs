@@ -58,6 +58,8 @@ pub struct Rig {
     pub unknown: Vec<(&'static str, &'static str, String)>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
+    /// The newest readings that the store has not seen: rendering each would take most of a test's time.
+    unrecorded: BTreeMap<TargetId, (Reading, Timestamp)>,
     nonces: u64,
     /// This nonce instead of a fresh one, for so many attempts.
     pub stuck_nonces: u64,
@@ -93,6 +95,7 @@ impl Rig {
             unknown: Vec::new(),
             most_in_flight: 0,
             in_flight: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
             nonces: 0,
             stuck_nonces: 0,
             pages: Pages::default(),
@@ -134,6 +137,9 @@ impl Rig {
             self.finish_attempts();
         }
         self.now = end;
+        for (id, (reading, at)) in std::mem::take(&mut self.unrecorded) {
+            self.store.record(&id, reading, at);
+        }
     }
 
     fn start_attempts(&mut self) -> Option<Timestamp> {
@@ -215,7 +221,7 @@ impl Rig {
         for event in self.scheduler.events() {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
-                Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
+                Event::Reading(id, reading, at) => drop(self.unrecorded.insert(id, (reading, at))),
                 Event::Waited(..) => {}
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {
                     let end = PollEnd { failure: failure.clone(), ended, took, next, stale_after };
@@ -291,9 +297,5 @@ pub fn config_for(sim: &Simulator) -> Config {
 }
 
 fn credential() -> Credential {
-    Credential {
-        access_key_id: "testid".into(),
-        access_key_secret: Secret::new("testsecret"),
-        security_token: None,
-    }
+    Credential { access_key_id: "testid".into(), access_key_secret: Secret::new("testsecret"), security_token: None }
 }

@@ -1,8 +1,6 @@
 //! Worlds of the tests' own making.
 
-use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World,
-};
+use aliyun_task_exporter::sim::{ClusterSpec, CommandSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World};
 use jiff::SignedDuration;
 
 /// A cluster without tasks and commands.
