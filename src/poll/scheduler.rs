@@ -22,6 +22,8 @@ use crate::target::{Target, TargetId, targets};
 
 /// A call that fails for a passing reason is attempted so many times in all.
 const MAX_ATTEMPTS: u32 = 4;
+/// A poll in which so many questions could not be answered ends: it is not the questions.
+const MAX_FAILED_PARTS: u32 = 3;
 /// The first retry waits up to this long, each further one up to twice as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// No retry waits longer.
@@ -68,6 +70,8 @@ struct Polling {
     spent: Duration,
     /// What went wrong with a part of it.
     failure: Option<Failure>,
+    /// Questions that could not be answered.
+    failed_parts: u32,
     published: bool,
 }
 
@@ -375,7 +379,13 @@ impl Scheduler {
         let failure = failure(&attempt.operation, error);
         match slot.plan.fail(error) {
             Verdict::Stop => return self.finish(&attempt.target, Some(failure), now),
-            Verdict::GoOnFailed => poll.failure = Some(failure),
+            Verdict::GoOnFailed => {
+                poll.failed_parts += u32::from(error.is_of_one_question());
+                if poll.failed_parts >= MAX_FAILED_PARTS {
+                    return self.finish(&attempt.target, Some(failure), now);
+                }
+                poll.failure = Some(failure);
+            }
             Verdict::GoOn => {}
         }
         self.publish(&attempt.target, now);
@@ -495,7 +505,7 @@ impl Slot {
 
 impl Polling {
     fn new(started: Timestamp) -> Self {
-        Self { started, attempts: 0, spent: Duration::ZERO, failure: None, published: false }
+        Self { started, attempts: 0, spent: Duration::ZERO, failure: None, failed_parts: 0, published: false }
     }
 }
 

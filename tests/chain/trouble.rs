@@ -2,12 +2,12 @@
 
 use aliyun_task_exporter::model::{Reason, TaskStatus};
 use aliyun_task_exporter::poll::Notice;
-use aliyun_task_exporter::sim::{Settings, Simulator, World};
+use aliyun_task_exporter::sim::{Settings, World};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::SignedDuration;
 
 use crate::support::page::parse;
-use crate::support::rig::{Rig, config_for, id};
+use crate::support::rig::{Rig, id};
 use crate::support::worlds::{self, add_cluster, add_server};
 use crate::support::{seconds, start};
 use aliyun_task_exporter::exposition::Format;
@@ -253,43 +253,46 @@ fn an_open_task_that_vanishes_is_lost_after_three_looks_and_not_counted_as_ended
     assert_eq!((lost.len(), rig.tasks("c").finished.len()), (1, 0));
 }
 
-/// A run or command about which every question is answered with rubbish harms only itself.
 #[test]
-fn one_run_whose_result_cannot_be_read_does_not_keep_others_from_theirs() {
-    let mut world = worlds::servers(1, 8);
-    add_cluster(&mut world, "c");
-    for index in 0..8 {
-        world.add_command("c", worlds::command(&format!("command-{index}"), 2, -100 - index, -50)).unwrap();
-    }
-    for bad in [
-        r#"{"match": {"parameters": {"InvokeId": "s00-r2"}}, "fault": {"kind": "html", "status": 200}}"#,
-        r#"{"match": {"parameters": {"InvokeId": "s00-r2"}}, "fault": {"kind": "error", "status": 406, "code": "AgentError"}}"#,
-    ] {
+fn one_run_that_cannot_be_told_of_does_not_keep_others_from_their_results() {
+    for fault in [r#"{"kind": "html", "status": 200}"#, r#"{"kind": "error", "status": 406, "code": "AgentError"}"#] {
         let mut rig = Rig::scripted(worlds::servers(1, 8));
-        rig.fault(bad);
-        rig.run_until(200);
+        rig.fault(&format!(r#"{{"match": {{"parameters": {{"InvokeId": "s00-r0"}}}}, "fault": {fault}}}"#));
+        rig.run_until(20);
         let read = rig.runs("s00").runs.iter().filter(|seen| seen.result.is_some()).count();
-        assert_eq!(read, 7, "{bad}");
+        assert_eq!(read, 7, "{fault}");
+        assert!(rig.failure(&id(Kind::SwasInvocations, "s00")).is_some(), "{fault}: it is told all the same");
     }
+}
+
+#[test]
+fn one_command_that_cannot_be_told_of_does_not_keep_others_from_being_shown() {
     for action in ["ListInvocationStatus", "ListInvocationResults"] {
-        let mut rig = Rig::scripted(World::empty());
         let mut world = World::empty();
         add_cluster(&mut world, "c");
         for index in 0..4 {
-            world.add_command("c", worlds::command(&format!("command-{index}"), 2, -100 - index, -50)).unwrap();
+            world.add_command("c", worlds::command(&format!("c-{index}"), 2, -100 - index, -50)).unwrap();
         }
-        let sim = Simulator::with_world(Settings::default(), world, start());
-        let config = config_for(&sim);
-        rig.sim = sim;
-        rig.apply(config);
-        rig.fault(&format!(
-            r#"{{"match": {{"action": "{action}", "parameters": {{"CommandId": "command-1"}}}},
-                "fault": {{"kind": "html", "status": 200}}}}"#
-        ));
-        rig.run_until(200);
+        let mut rig = Rig::scripted(world);
+        let matches = format!(r#"{{"action": "{action}", "parameters": {{"CommandId": "c-0"}}}}"#);
+        rig.fault(&format!(r#"{{"match": {matches}, "fault": {{"kind": "html", "status": 200}}}}"#));
+        rig.run_until(20);
         let read = rig.commands("c").commands.iter().filter(|seen| seen.results.is_some()).count();
         assert_eq!(read, 3, "{action}");
+        let failure = rig.failure(&id(Kind::EhpcInvocations, "c")).unwrap();
+        assert!(failure.message.starts_with(action), "{}", failure.message);
     }
+}
+
+#[test]
+fn a_poll_does_not_ask_on_and_on_while_nothing_can_be_answered() {
+    let mut rig = Rig::scripted(worlds::servers(1, 30));
+    rig.fault(r#"{"match": {"action": "DescribeInvocationResult"}, "fault": {"kind": "html", "status": 502}}"#);
+    rig.run_until(29);
+    assert_eq!(rig.of("DescribeInvocationResult").len(), 3 * 4);
+    rig.sim.clear_faults();
+    rig.run_until(59);
+    assert!(rig.runs("s00").runs.iter().all(|seen| seen.result.is_some()));
 }
 
 #[test]
