@@ -12,6 +12,7 @@ use crate::config::{Config, redacted_yaml};
 use crate::poll::Runner;
 use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Store;
+use crate::state;
 use crate::web::{self, Site};
 
 /// Why the exporter could not start.
@@ -20,6 +21,9 @@ pub enum Error {
     /// An account's client could not be made.
     #[error("making the HTTP client of an account: {0}")]
     Client(#[from] aliyun::Error),
+    /// The state file cannot be used.
+    #[error("{0}")]
+    State(#[from] state::Error),
     /// The exporter's own metrics contradict each other.
     #[error("making the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -37,7 +41,7 @@ pub async fn serve(
     let started = Timestamp::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::new(config.metrics.clone()));
-    let mut runner = Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics));
+    let mut runner = Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics))?;
     runner.apply(&config)?;
     metrics.reloaded(true, started);
     let site = Arc::new(Site::new(store, metrics, redacted_yaml(&config), started));

@@ -1,5 +1,7 @@
 //! The sections `metrics` and `state`.
 
+use std::path::PathBuf;
+
 use super::reader::Section;
 use super::scalar::Choice;
 use super::{Metrics, StatusStyle};
@@ -21,9 +23,7 @@ pub(super) fn read(section: &Section) -> Metrics {
     }
 }
 
-/// There is no state file yet.
-pub(super) fn read_state(section: &Section) {
-    if let Some(path) = section.get("path") {
-        path.unsupported();
-    }
+/// The state file; its path may be relative to where the exporter is started.
+pub(super) fn read_state(section: &Section) -> Option<PathBuf> {
+    Some(PathBuf::from(section.get("path")?.filled()?.value))
 }

@@ -24,6 +24,7 @@ mod units;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use flags::with_targets;
@@ -47,6 +48,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// What `/metrics` looks like and how large it may grow.
     pub metrics: Metrics,
+    /// `state.path`: the file for what must survive a restart.
+    pub state_path: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -58,6 +61,7 @@ impl Default for Config {
             clusters: Vec::new(),
             servers: Vec::new(),
             metrics: Metrics::default(),
+            state_path: None,
         }
     }
 }
@@ -160,7 +164,7 @@ pub enum SecretSource {
     /// The value itself.
     Value(Secret),
     /// A file that holds it, read anew for each request, trailing white space cut.
-    File(std::path::PathBuf),
+    File(PathBuf),
 }
 
 /// `accounts[].network`.

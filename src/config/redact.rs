@@ -23,7 +23,7 @@ pub fn redacted_yaml(config: &Config) -> String {
             max_series: config.metrics.max_series,
             max_series_per_target: config.metrics.max_series_per_target,
         },
-        state: State { path: None },
+        state: State { path: config.state_path.as_ref().map(|path| path.display().to_string()) },
     };
     // Strings, numbers and lists of them can always be written.
     serde_yaml::to_string(&view).unwrap_or_default()
@@ -141,7 +141,7 @@ struct Metrics {
 
 #[derive(Serialize)]
 struct State {
-    path: Option<()>,
+    path: Option<String>,
 }
 
 fn poll(poll: &Poll) -> PollView {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{after, later};
 use crate::aliyun::op::Product;
@@ -21,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// Of what has worked before the cloud refused, so much is asked for from then on: the rest is for the account's console
 /// and other programs. It is the share of the published limits that the default budgets take, too.
 const SHARE: f64 = 0.6;
+/// One refusal, which others may have caused, never takes a larger budget below this. It is [`SHARE`] of the lowest limit
+/// that was ever published, 10 per minute.
+const CAUTIOUS: u32 = 6;
 /// A learned budget is first raised a little after this time.
 const FIRST_PROBE: Duration = Duration::from_secs(3600);
 /// And at least this often, however often that was refused.
@@ -64,7 +68,7 @@ struct Budget {
 }
 
 /// A budget below the user's, learned from being refused.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceiling {
     /// Calls per minute.
     pub per_minute: u32,
@@ -172,20 +176,21 @@ impl Budget {
         let sent = self.taken.iter().filter(|time| later(**time, WINDOW) > now).count();
         let worked = sent.saturating_sub(self.refused.len());
         let share = (worked as f64 * SHARE) as u32;
-        let learned =
-            if lesson { share.min(self.per_minute().saturating_sub(1)) } else { share.min(self.per_minute()) };
+        let least = if self.per_minute() > CAUTIOUS { CAUTIOUS } else { 1 };
+        let most = self.per_minute().saturating_sub(u32::from(lesson));
+        let learned = share.min(most).max(least);
         let probe_every = match self.ceiling {
             Some(ceiling) if lesson => (ceiling.probe_every * 2).min(LONGEST_PROBE),
             Some(ceiling) => ceiling.probe_every,
             None => FIRST_PROBE,
         };
-        self.ceiling = Some(Ceiling { per_minute: learned.max(1), probe_at: after(now, probe_every), probe_every });
+        self.ceiling = Some(Ceiling { per_minute: learned, probe_at: after(now, probe_every), probe_every });
     }
 
     /// Once in a while, a little more is tried; what the user allows is never exceeded.
     fn probe(&mut self, now: Timestamp) {
         let Some(ceiling) = self.ceiling.as_mut().filter(|ceiling| ceiling.probe_at <= now) else { return };
-        ceiling.per_minute += (ceiling.per_minute / 10).max(1);
+        ceiling.per_minute += (ceiling.per_minute / 2).max(1);
         ceiling.probe_at = after(now, ceiling.probe_every);
         if ceiling.per_minute >= self.quota {
             self.ceiling = None;
@@ -274,8 +279,8 @@ mod tests {
         let mut governor = governor(600);
         let by_hour = live(&mut governor, 10, 24);
         assert!(by_hour[0].1 <= 3, "{by_hour:?}");
-        assert!(by_hour.iter().map(|hour| hour.1).sum::<usize>() <= 6, "{by_hour:?}");
-        assert!(by_hour[1..].iter().all(|hour| (5 * 60..=10 * 60).contains(&hour.0)), "{by_hour:?}");
+        assert!(by_hour.iter().map(|hour| hour.1).sum::<usize>() <= 9, "{by_hour:?}");
+        assert!(by_hour[1..].iter().all(|hour| (3 * 60..=10 * 60).contains(&hour.0)), "{by_hour:?}");
     }
 
     #[test]

@@ -4,14 +4,15 @@ mod governor;
 mod plan;
 mod queue;
 mod runner;
+mod saved;
 mod scheduler;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use governor::{BudgetKey, Governor};
-pub use plan::{Memory, Notice};
+pub use governor::{BudgetKey, Ceiling, Governor};
+pub use plan::{Memory, MemoryRef, Notice};
 pub use runner::Runner;
 pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler};
 

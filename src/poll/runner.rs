@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
-use super::plan::{Memory, Notice, operations};
+use super::plan::{Notice, operations};
+use super::saved::Saving;
 use super::scheduler::{Attempt, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::{Attempted, Client, Error};
@@ -17,7 +18,7 @@ use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
-use crate::state::State;
+use crate::state;
 use crate::target::{TargetId, targets};
 
 /// It looks around at least this often, should the clock have been set.
@@ -31,7 +32,7 @@ const MAX_TOLD_WORDS: usize = 1000;
 #[derive(Debug)]
 pub struct Runner {
     scheduler: Scheduler,
-    state: State<Memory>,
+    saving: Saving,
     clients: HashMap<Arc<str>, Client>,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
@@ -45,17 +46,20 @@ type Done = (Attempted, Duration);
 
 impl Runner {
     /// A runner without targets.
-    pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// If the state file is in use or cannot be made.
+    pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
+        Ok(Self {
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
-            state: State::in_memory(),
+            saving: Saving::open(config.state_path.as_deref())?,
             clients: HashMap::new(),
             store,
             metrics,
             failing: HashMap::new(),
             told_words: HashSet::new(),
             budgets_at: None,
-        }
+        })
     }
 
     /// The only way targets start, change or stop: makes them those of `config`.
@@ -65,7 +69,7 @@ impl Runner {
     pub fn apply(&mut self, config: &Config) -> Result<(), Error> {
         let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
         self.clients = config.accounts.iter().map(client).collect::<Result<_, Error>>()?;
-        let (wanted, state) = (targets(config), &mut self.state);
+        let (wanted, saving) = (targets(config), &mut self.saving);
         self.metrics.retarget(&wanted);
         for target in &wanted {
             for (product, operation) in operations(target.id.kind) {
@@ -74,10 +78,22 @@ impl Runner {
         }
         info!(targets = wanted.len(), accounts = config.accounts.len(), "polling");
         self.store.retarget(wanted, config.metrics.clone());
-        let removed = self.scheduler.apply(config, |id| state.restore(id), Timestamp::now());
+        let mut restored = Vec::new();
+        let restore = |id: &TargetId| {
+            let saved = saving.restore(id)?;
+            restored.extend(saved.read_at.map(|at| (id.clone(), at)));
+            Some(saved.memory)
+        };
+        let removed = self.scheduler.apply(config, restore, Timestamp::now());
+        saving.restore_ceilings(&mut self.scheduler);
         for (id, memory) in removed {
             self.failing.remove(&id);
-            self.state.park(id, memory);
+            self.saving.park(id, memory);
+        }
+        for (id, at) in restored {
+            if let Some(reading) = self.scheduler.reading(&id) {
+                self.store.restore(&id, reading, at, config.poll.stale_after);
+            }
         }
         self.budgets_at = None;
         Ok(())
@@ -91,7 +107,12 @@ impl Runner {
             let pause = self.start_attempts(&mut attempts, &mut under_way);
             self.tell();
             tokio::select! {
-                Some(done) = attempts.join_next_with_id() => self.done(done, &mut under_way),
+                Some(done) = attempts.join_next_with_id() => {
+                    self.done(done, &mut under_way);
+                    while let Some(done) = attempts.try_join_next_with_id() {
+                        self.done(done, &mut under_way);
+                    }
+                }
                 () = tokio::time::sleep(pause) => {}
                 Some(config) = configs.recv() => {
                     if let Err(error) = self.apply(&config) {
@@ -151,7 +172,13 @@ impl Runner {
 
     /// Passes on what the scheduler has to say.
     fn tell(&mut self) {
-        for event in self.scheduler.events() {
+        let events = self.scheduler.events();
+        let read = events.iter().filter_map(|event| match event {
+            Event::Reading(id, _, at) => Some((id.clone(), *at)),
+            _ => None,
+        });
+        self.saving.commit(&self.scheduler, &read.collect::<Vec<_>>());
+        for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
                 Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
@@ -165,6 +192,7 @@ impl Runner {
         }
         if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
+            self.saving.commit_ceilings(&self.scheduler);
             let planned = self.scheduler.planned();
             let quotas = self.scheduler.quotas();
             let of = |key| planned.get(key).copied().unwrap_or_default();

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::governor::{self, BudgetKey, Governor};
-use super::plan::{self, Memory, Notice, Plan, Verdict};
+use super::governor::{self, BudgetKey, Ceiling, Governor};
+use super::plan::{self, Memory, MemoryRef, Notice, Plan, Verdict};
 use super::queue::{Pace, Queue};
 use super::{after, later, since};
 use crate::aliyun::op::{Answer, Operation};
@@ -238,6 +238,27 @@ impl Scheduler {
     /// What has happened since the last call.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// What is known of a target, to be saved.
+    pub fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
+        self.slots.get(id).map(|slot| slot.plan.memory())
+    }
+
+    /// What is known of a target, to be shown.
+    pub fn reading(&self, id: &TargetId) -> Option<Reading> {
+        self.slots.get(id).map(|slot| slot.plan.reading())
+    }
+
+    /// Limits of the cloud that were learned.
+    pub fn ceilings(&self) -> impl Iterator<Item = (&BudgetKey, Ceiling)> {
+        self.governor.ceilings()
+    }
+
+    /// Gives back what was learned before a restart.
+    pub fn restore_ceiling(&mut self, labels: [&str; 4], ceiling: Ceiling) {
+        let key = self.governor.quotas().map(|(key, _)| key).find(|key| key.labels() == labels).cloned();
+        key.iter().for_each(|key| self.governor.restore(key, ceiling));
     }
 
     /// Each budget with its calls per minute.

@@ -43,14 +43,11 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.file.is_some()
     }
 
-    /// Makes what is known of `targets` survive, before it is published. Without a file there is nothing to do: the plans
-    /// hold it.
-    pub fn commit<'a>(&mut self, targets: impl Iterator<Item = (&'a TargetId, &'a M)>)
-    where
-        M: 'a,
-    {
-        let Some(file) = &self.file else { return };
-        let written = targets.filter_map(|(id, memory)| Some((key(id), encode(memory)?)));
+    /// Makes what is known of `targets`, encoded, survive before it is published. Without a file there is nothing to do: the
+    /// plans hold it.
+    pub fn commit(&self, targets: Vec<(TargetId, Vec<u8>)>) {
+        let Some(file) = self.file.as_ref().filter(|_| !targets.is_empty()) else { return };
+        let written = targets.into_iter().map(|(id, bytes)| (key(&id), bytes));
         if let Err(error) = file.write(written.collect()) {
             warn!(%error, "the state could not be saved; a restart would go back to what was saved before");
         }
@@ -59,7 +56,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// Keeps what is known of a target that is no longer polled.
     pub fn park(&mut self, target: TargetId, memory: M) {
         if self.file.is_some() {
-            self.commit([(&target, &memory)].into_iter());
+            self.commit(encode(&memory).map(|bytes| (target, bytes)).into_iter().collect());
         } else if self.parked.len() < MAX_PARKED {
             self.parked.insert(target, memory);
         }
@@ -95,7 +92,8 @@ fn key(target: &TargetId) -> String {
     format!("{}/{}", target.kind.label(), target.id)
 }
 
-fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
+/// `value` as it stands in the file.
+pub fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
     rmp_serde::to_vec_named(value).inspect_err(|error| warn!(%error, "the state could not be encoded")).ok()
 }
 
@@ -107,7 +105,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, State};
+    use super::{Error, State, encode};
     use crate::target::{Kind, TargetId};
 
     fn id(name: &str) -> TargetId {
@@ -125,8 +123,8 @@ mod tests {
     fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_itself() {
         let folder = super::file::tests::Folder::new("outlives");
         let path = folder.path("state.redb");
-        let mut state = State::open(&path).unwrap();
-        state.commit([(&id("a"), &"alpha".to_owned()), (&id("b"), &"beta".to_owned())].into_iter());
+        let state = State::<String>::open(&path).unwrap();
+        state.commit(vec![(id("a"), encode(&"alpha").unwrap()), (id("b"), encode(&"beta").unwrap())]);
         state.save("ceilings", &vec![1, 2]);
         drop(state);
         let mut numbers = State::<Vec<u64>>::open(&path).unwrap();

@@ -32,6 +32,7 @@ pub(in crate::poll) struct CommandsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
+    #[serde(skip)]
     walk: Walk,
     known: Known,
     /// Readings of the list so far.
@@ -71,6 +72,8 @@ enum Step {
 
 impl CommandsPlan {
     pub(super) fn new(cluster_id: Arc<str>, scope: Commands, limits: Limits, memory: Memory) -> Self {
+        // While nobody watched, anything may have happened anywhere in the list.
+        let memory = Memory { walk: Walk::default(), ..memory };
         Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle }
     }
 

@@ -44,6 +44,17 @@ pub enum Memory {
     Runs(runs::Memory),
 }
 
+/// A [`Memory`] that is still in use; it is written alike.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub enum MemoryRef<'a> {
+    /// Of a cluster's tasks.
+    Tasks(&'a tasks::Memory),
+    /// Of a cluster's commands.
+    Commands(&'a commands::Memory),
+    /// Of a server's runs.
+    Runs(&'a runs::Memory),
+}
+
 /// Something that happened to a followed thing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
@@ -184,6 +195,15 @@ impl Plan {
     /// What happened since the last call.
     pub(super) fn notices(&mut self) -> Vec<Notice> {
         each!(self, plan => std::mem::take(&mut plan.notices))
+    }
+
+    /// What the plan knows, to be saved.
+    pub(super) fn memory(&self) -> MemoryRef<'_> {
+        match self {
+            Self::Tasks(plan) => MemoryRef::Tasks(&plan.memory),
+            Self::Commands(plan) => MemoryRef::Commands(&plan.memory),
+            Self::Runs(plan) => MemoryRef::Runs(&plan.memory),
+        }
     }
 
     /// What the plan knows, for the next plan of the same target.

@@ -36,6 +36,7 @@ pub(in crate::poll) struct RunsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     runs: HashMap<Arc<str>, Held>,
+    #[serde(skip)]
     walk: Walk,
     known: Known,
     /// Once the list was read for the first time: whether all of it was.
@@ -71,6 +72,8 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
+        // While nobody watched, anything may have happened anywhere in the list.
+        let memory = Memory { walk: Walk::default(), ..memory };
         Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle }
     }
 

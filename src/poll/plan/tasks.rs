@@ -71,6 +71,8 @@ enum Step {
 
 impl TasksPlan {
     pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
+        // While nobody watched, anything may have happened anywhere in the lists.
+        let memory = Memory { history_due: None, ..memory };
         let (notices, listed) = (Vec::new(), HashSet::new());
         Self { cluster_id, window, limits, memory, notices, step: Step::Idle, listed }
     }

@@ -4,14 +4,13 @@
 //! `history_interval`, and whenever `TotalCount` is not what it was; else only as far as something is looked for.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::Limits;
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::after;
 
 /// The reading of one list, page by page.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Walk {
     /// TotalCount at the last whole reading.
     total: Option<u64>,

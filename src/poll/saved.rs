@@ -1,0 +1,123 @@
+//! What of the polling survives a restart, and when it is written.
+//!
+//! What has changed is written before it is published, all that has changed at once. What has not is written again now and
+//! then, so that after a restart its age is told nearly right, and never as less than it is.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use super::governor::Ceiling;
+use super::plan::{Memory, MemoryRef};
+use super::scheduler::Scheduler;
+use super::since;
+use crate::state::{Error, State, encode};
+use crate::target::TargetId;
+
+/// What has not changed is written again after this time.
+const REWRITE_AFTER: Duration = Duration::from_secs(60);
+/// The name under which learned limits are saved.
+const CEILINGS: &str = "ceilings";
+
+/// What is saved of a target.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Saved {
+    /// When it was last read.
+    pub(super) read_at: Option<Timestamp>,
+    /// What its plan knew.
+    pub(super) memory: Memory,
+}
+
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    read_at: Option<Timestamp>,
+    memory: MemoryRef<'a>,
+}
+
+/// The state, and what of it is in the file already.
+#[derive(Debug)]
+pub(super) struct Saving {
+    state: State<Saved>,
+    written: HashMap<TargetId, (u64, Timestamp)>,
+    ceilings: Vec<SavedCeiling>,
+}
+
+/// Labels of a budget, and what was learned of it.
+type SavedCeiling = ([String; 4], Ceiling);
+
+impl Saving {
+    /// Opens the file at `path`, if there is one.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let state = path.map_or_else(|| Ok(State::in_memory()), State::open)?;
+        let ceilings = state.load(CEILINGS).unwrap_or_default();
+        Ok(Self { state, written: HashMap::new(), ceilings })
+    }
+
+    /// What was known of a target.
+    pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
+        self.state.restore(id)
+    }
+
+    /// Keeps what is known of a target that is no longer polled.
+    pub(super) fn park(&mut self, id: TargetId, memory: Memory) {
+        self.written.remove(&id);
+        self.state.park(id, Saved { read_at: None, memory });
+    }
+
+    /// Gives the scheduler back what was learned of the cloud's limits.
+    pub(super) fn restore_ceilings(&self, scheduler: &mut Scheduler) {
+        for (labels, ceiling) in &self.ceilings {
+            scheduler.restore_ceiling(labels.each_ref().map(String::as_str), *ceiling);
+        }
+    }
+
+    /// Writes what is known of `targets`, each with the time it was read. When it returns, it is on the disk.
+    pub(super) fn commit(&mut self, scheduler: &Scheduler, targets: &[(TargetId, Timestamp)]) {
+        if !self.state.is_durable() {
+            return;
+        }
+        let mut entries = Vec::new();
+        for (id, at) in targets {
+            let Some(memory) = scheduler.memory(id) else { continue };
+            let (Some(known), Some(bytes)) = (encode(&memory), encode(&SavedRef { read_at: Some(*at), memory })) else {
+                continue;
+            };
+            let hash = hash(&known);
+            let same = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, *at) < REWRITE_AFTER;
+            if !self.written.get(id).is_some_and(same) {
+                self.written.insert(id.clone(), (hash, *at));
+                entries.push((id.clone(), bytes));
+            }
+        }
+        blocking(|| self.state.commit(entries));
+    }
+
+    /// Writes what was learned of the cloud's limits, if that has changed.
+    pub(super) fn commit_ceilings(&mut self, scheduler: &Scheduler) {
+        let learned = scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling));
+        let learned: Vec<SavedCeiling> = learned.collect();
+        if learned != self.ceilings {
+            blocking(|| self.state.save(CEILINGS, &learned));
+            self.ceilings = learned;
+        }
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Waits for the disk without keeping others from their work.
+fn blocking(write: impl FnOnce()) {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(write),
+        _ => write(),
+    }
+}
