@@ -133,10 +133,8 @@ fn an_expired_token_is_a_matter_of_credentials() {
 
 #[test]
 fn an_answer_larger_than_allowed_is_refused() {
-    let mut world = worlds::one_task();
-    let mut many = aliyun_task_exporter::sim::World::empty();
-    std::mem::swap(&mut world, &mut many);
-    let exporter = Exporter::start(Simulator::with_world(Settings::default(), many, Timestamp::now()), |config| {
+    let world = worlds::one_task();
+    let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         config.poll.max_response_bytes = 60;
     });
     exporter.wait("too large", |page| failing(page, "too_large"));

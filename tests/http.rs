@@ -45,9 +45,10 @@ fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
 
 #[test]
 fn an_error_of_the_cloud_is_an_answer_too() {
-    let exporter = Exporter::start(still(), |_| {});
-    exporter.fault(r#"{"fault": {"kind": "error", "status": 407, "code": "NotAuthorized"}}"#);
-    exporter.wait("all has failed or succeeded once", |page| page.all("aliyun_exporter_target_up", &[]).count() == 8);
+    let mut sim = still();
+    sim.add_faults(r#"[{"fault": {"kind": "error", "status": 407, "code": "NotAuthorized"}}]"#).unwrap();
+    let exporter = Exporter::start(sim, |_| {});
+    exporter.wait("all has failed", |page| page.sum("aliyun_exporter_target_failing", &[]) == 8.0);
     assert_eq!(exporter.get("/-/ready").status, 200);
 }
 
