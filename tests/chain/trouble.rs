@@ -23,7 +23,8 @@ fn one_task() -> Rig {
     rig.apply(rig.config.clone());
     rig.run_until(1);
     assert_eq!(rig.tasks("c").tasks.len(), 1);
-    (rig.made.clear(), rig.polled.clear());
+    rig.made.clear();
+    rig.polled.clear();
     rig
 }
 
