@@ -45,8 +45,10 @@ def _line(line: str) -> tuple[Series, float]:
     match = LINE.fullmatch(line)
     assert match, f"not a sample line: {line!r}"
     name, labels, value = match.groups()
-    unescaped = ((key, _unescape(text)) for key, text in LABEL.findall(labels or ""))
-    return (name, tuple(sorted(unescaped))), float(value)
+    unescaped = {key: _unescape(text) for key, text in LABEL.findall(labels or "")}
+    if name.endswith("_bucket") and "le" in unescaped:
+        unescaped["le"] = str(float(unescaped["le"]))  # OpenMetrics writes 1.0 where the text format has 1.
+    return series(name, **unescaped), float(value)
 
 
 def _unescape(text: str) -> str:

@@ -1,6 +1,7 @@
 """Waiting until an exporter has seen all of a world that stands still."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from cloud import Call, Cloud, seconds
 from exposition import Samples, family, samples, scrape
@@ -13,10 +14,12 @@ POLLS = 5
 LAST_SUCCESS = "aliyun_exporter_target_last_success_timestamp_seconds"
 
 
-def settle(cloud: Cloud, url: str) -> float:
-    """Stops the world and waits until every target was polled as often as it takes; tells until when that took."""
+def settle(cloud: Cloud, url: str, without: str = "") -> float:
+    """Stops the world and waits until every target was polled as often as it takes; tells until when that took.
+
+    The cluster or server `without` is not waited for."""
     frozen = cloud.freeze()
-    wait_for("enough polls of a world that stands still", lambda: _polled_enough(cloud, frozen), 60)
+    wait_for("enough polls of a world that stands still", lambda: _polled_enough(cloud, frozen, without), 60)
     newest = max(seconds(call["time"]) for call in cloud.calls())
     wait_for("a success of every target after that", lambda: _all_succeeded_after(url, newest), 60)
     return newest
@@ -48,14 +51,21 @@ IDS = (
 )
 
 
-def _polled_enough(cloud: Cloud, since: str) -> bool:
+def _polled_enough(cloud: Cloud, since: str, without: str) -> bool:
     calls = [call for call in cloud.calls() if seconds(call["time"]) > seconds(since) and call["outcome"] == "ok"]
     counts = Counter(filter(None, map(_poll_of, calls)))
+    commands = any(call["action"] == "ListCommands" for call in calls)
+    return all(counts[poll] >= times for poll, times in _wanted(cloud, without, commands))
+
+
+def _wanted(cloud: Cloud, without: str, commands: bool) -> Iterator[tuple[tuple[str, str], int]]:
     world = cloud.world()
-    clusters = [entry["id"] for entry in world["clusters"]]
-    polls = [("ListTasks", name) for name in clusters] + [("ListCommands", name) for name in clusters]
-    polls += [("DescribeInvocations", entry["id"]) for entry in world["servers"]]
-    return all(counts[poll] >= POLLS for poll in polls) and all(counts["history", name] for name in clusters)
+    for name in {entry["id"] for entry in world["clusters"]} - {without}:
+        yield ("ListTasks", name), POLLS
+        yield ("history", name), 1
+        yield ("ListCommands", name), POLLS if commands else 0
+    for name in {entry["id"] for entry in world["servers"]} - {without}:
+        yield ("DescribeInvocations", name), POLLS
 
 
 def _poll_of(call: Call) -> tuple[str, str] | None:
@@ -68,5 +78,6 @@ def _poll_of(call: Call) -> tuple[str, str] | None:
 
 
 def _all_succeeded_after(url: str, moment: float) -> bool:
+    """Of the targets that ever succeeded."""
     times = family(samples(scrape(url)), LAST_SUCCESS).values()
     return bool(times) and min(times) > moment
