@@ -27,8 +27,8 @@ class Cloud:
         """Stops the world; tells when."""
         return str(self._post("time", {"frozen": True})["now"])
 
-    def add_fault(self, **fault: object) -> None:
-        self._post("faults", [{"fault": fault}])
+    def add_fault(self, match: dict[str, str] | None = None, **fault: object) -> None:
+        self._post("faults", [{"match": match or {}, "fault": fault}])
 
     def calls(self) -> list[Call]:
         calls: list[Call] = get_json(f"{self.url}/_sim/calls")["calls"]

@@ -101,17 +101,22 @@ def test_runs_and_their_results(sdk: Sdk, world: World) -> None:
     for server in world["servers"]:
         of = {"RegionId": server["region"], "InstanceId": server["id"]}
         runs = pages(sdk, "Invocations", SWAS, "DescribeInvocations", 5, **of)
-        truth = [
-            (*entry, run["parameters"]) for entry, run in zip(pick(server["invocations"], *RUN), server["invocations"])
-        ]
-        assert [(*entry, run["Parameters"]) for entry, run in zip(pick(runs, *INVOCATION), runs)] == truth
+        assert pick(runs, *INVOCATION) == pick(server["invocations"], *RUN)
         for run in server["invocations"]:
             result = sdk(SWAS, "DescribeInvocationResult", **of, InvokeId=run["id"])["InvocationResult"]
             assert pick([result], "InstanceId", *DETAIL) == [(server["id"], *times(pick([run], *OUTCOME)[0]))]
 
 
-INVOCATION = ("InvokeId", "CommandName", "CommandType", "CreationTime", "InvocationStatus", "InvokeStatus")
-RUN = ("id", "command_name", "command_type", "created_time", "status", "record_status")
+INVOCATION = (
+    "InvokeId",
+    "CommandName",
+    "CommandType",
+    "CreationTime",
+    "InvocationStatus",
+    "InvokeStatus",
+    "Parameters",
+)
+RUN = ("id", "command_name", "command_type", "created_time", "status", "record_status", "parameters")
 DETAIL = ("InvokeId", "InvocationStatus", "InvokeRecordStatus", "StartTime", "FinishedTime", "ExitCode", "ErrorCode")
 OUTCOME = ("id", "status", "record_status", "start_time", "finished_time", "exit_code", "error_code")
 
