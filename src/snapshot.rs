@@ -103,19 +103,20 @@ impl Store {
     /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
     pub fn retarget(&self, targets: Vec<Target>, metrics: Metrics) {
         let mut inner = self.write();
-        inner.metrics = metrics;
+        let restyled = inner.metrics != metrics;
+        (inner.metrics, inner.series) = (metrics, 0);
         let accounts = targets.iter().map(|target| &target.account);
         inner.unanswered = accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
         let mut old = std::mem::take(&mut inner.entries);
         for target in targets {
             let entry = match old.remove(&target.id) {
-                Some(entry) if entry.target == target => entry,
-                Some(entry) => entry.retarget(target),
+                Some(entry) if entry.target == target && !restyled => entry,
+                Some(entry) => entry.retarget(target, &inner.metrics, inner.metrics.budget(inner.series)),
                 None => Entry::new(target),
             };
+            inner.series += entry.state.series;
             inner.entries.insert(entry.target.id.clone(), entry);
         }
-        inner.series = inner.entries.values().map(|entry| entry.state.series).sum();
         inner.generation += 1;
     }
 
@@ -126,11 +127,10 @@ impl Store {
         let Some(entry) = entries.get_mut(id) else { return };
         *generation += 1;
         match &mut entry.read {
-            Some(read) if *read.reading == reading => read.at = at,
+            Some(read) if entry.state.dropped == 0 && *read.reading == reading => read.at = at,
             _ => {
                 let others = *series - entry.state.series;
-                let budget = metrics.max_series_per_target.min(metrics.max_series.saturating_sub(others));
-                entry.render(reading, at, metrics, budget);
+                entry.render(Arc::new(reading), at, metrics, metrics.budget(others));
                 *series = others + entry.state.series;
             }
         }
@@ -203,6 +203,13 @@ impl Store {
     }
 }
 
+impl Metrics {
+    /// Series that a target may fill while the others fill `others`.
+    fn budget(&self, others: usize) -> usize {
+        self.max_series_per_target.min(self.max_series.saturating_sub(others))
+    }
+}
+
 impl Entry {
     fn new(target: Target) -> Self {
         let state = TargetState::default();
@@ -210,17 +217,20 @@ impl Entry {
         Self { target, read: None, state, own, failure: None, failing_since: None, last_failure: None }
     }
 
-    /// The same entry under changed settings: labels may differ, so its lines wait for the next reading.
-    fn retarget(self, target: Target) -> Self {
-        let state = TargetState { series: 0, dropped: 0, ..self.state };
-        let own = Arc::new(own_fragment(&target, &state));
-        Self { target, state, own, read: None, ..self }
+    /// The same entry under changed settings: what is known of it is written anew.
+    fn retarget(self, target: Target, metrics: &Metrics, budget: usize) -> Self {
+        let mut entry = Self { target, read: None, ..self };
+        entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
+        if let Some(Read { reading, at, .. }) = self.read {
+            entry.render(reading, at, metrics, budget);
+        }
+        entry
     }
 
-    fn render(&mut self, reading: Reading, at: Timestamp, metrics: &Metrics, budget: usize) {
+    fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
         let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
         (self.state.series, self.state.dropped) = (fragment.series(), dropped);
-        self.read = Some(Read { reading: Arc::new(reading), at, fragment: Arc::new(fragment) });
+        self.read = Some(Read { reading, at, fragment: Arc::new(fragment) });
         self.own = Arc::new(own_fragment(&self.target, &self.state));
     }
 

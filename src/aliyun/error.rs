@@ -189,6 +189,11 @@ impl Error {
         matches!(self, Self::Service { code, .. } if self.reason() == Reason::NotFound && !whole.contains(&code.as_str()))
     }
 
+    /// Whether it says nothing about other questions: another one may well be answered.
+    pub fn is_of_one_question(&self) -> bool {
+        matches!(self.reason(), Reason::InvalidRequest | Reason::Service | Reason::Decode | Reason::TooLarge)
+    }
+
     /// What the user can do about it.
     pub fn advice(&self) -> &'static str {
         match self {

@@ -22,6 +22,8 @@ use crate::target::{Target, TargetId, targets};
 
 /// A call that fails for a passing reason is attempted so many times in all.
 const MAX_ATTEMPTS: u32 = 4;
+/// A poll in which so many questions could not be answered ends: it is not the questions.
+const MAX_FAILED_PARTS: u32 = 3;
 /// The first retry waits up to this long, each further one up to twice as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// No retry waits longer.
@@ -68,6 +70,8 @@ struct Polling {
     spent: Duration,
     /// What went wrong with a part of it.
     failure: Option<Failure>,
+    /// Questions that could not be answered.
+    failed_parts: u32,
     published: bool,
 }
 
@@ -168,6 +172,7 @@ impl Scheduler {
         let removed: Vec<_> =
             gone.into_iter().filter_map(|id| Some((id.clone(), self.remove(&id)?.plan.into_memory()))).collect();
         let spread = SPREAD.min(self.settings.interval / u32::try_from(wanted.len().max(1)).unwrap_or(u32::MAX));
+        let soonest = after(now, self.settings.interval);
         let mut first = now;
         for target in wanted {
             let same_target = self.slots.get(&target.id).is_some_and(|slot| slot.target == target);
@@ -175,7 +180,9 @@ impl Scheduler {
                 continue;
             }
             let (memory, due) = match self.remove(&target.id) {
-                Some(old) => (Some(old.plan.into_memory()), if same_target { old.due } else { now }),
+                // No later than the new settings say, should they be the quicker ones.
+                Some(old) if same_target => (Some(old.plan.into_memory()), old.due.min(soonest)),
+                Some(old) => (Some(old.plan.into_memory()), now),
                 None => (restore(&target.id), first),
             };
             first = after(first, spread);
@@ -372,7 +379,13 @@ impl Scheduler {
         let failure = failure(&attempt.operation, error);
         match slot.plan.fail(error) {
             Verdict::Stop => return self.finish(&attempt.target, Some(failure), now),
-            Verdict::GoOnFailed => poll.failure = Some(failure),
+            Verdict::GoOnFailed => {
+                poll.failed_parts += u32::from(error.is_of_one_question());
+                if poll.failed_parts >= MAX_FAILED_PARTS {
+                    return self.finish(&attempt.target, Some(failure), now);
+                }
+                poll.failure = Some(failure);
+            }
             Verdict::GoOn => {}
         }
         self.publish(&attempt.target, now);
@@ -394,10 +407,15 @@ impl Scheduler {
 
     /// Once a poll has read enough to be true, others may know at once; details follow.
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
+        let period = self.slots.get(id).map(|slot| self.period(slot)).unwrap_or_default();
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = slot.poll.as_mut().filter(|poll| !poll.published) else { return };
         if slot.plan.is_readable() {
             poll.published = true;
+            // A poll that comes later than its next tick begins a new rhythm, else there would never be time for details.
+            if after(slot.due, period) <= now {
+                slot.due = now;
+            }
             let notices = slot.plan.notices().into_iter().map(|notice| Event::Notice(id.clone(), notice));
             self.events.extend(notices);
             self.events.push(Event::Reading(id.clone(), slot.plan.reading(), now));
@@ -409,6 +427,7 @@ impl Scheduler {
         let phase = std::mem::replace(&mut slot.phase, Phase::Timer(now));
         let Some(poll) = slot.poll.take() else { return };
         let failure = failure.or(poll.failure);
+        let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
         slot.failing = failure.as_ref().map(|failure| failure.reason);
         let notices: Vec<Notice> = slot.plan.notices();
         let reading = slot.plan.is_readable().then(|| slot.plan.reading());
@@ -420,13 +439,16 @@ impl Scheduler {
         self.events.extend(notices.into_iter().map(|notice| Event::Notice(id.clone(), notice)));
         self.events.extend(reading.map(|reading| Event::Reading(id.clone(), reading, now)));
         let period = self.slots.get(id).map(|slot| self.period(slot)).unwrap_or_default();
-        let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or_else(|| after(now, period));
+        // Details that the next tick has cut off must not delay it.
+        let earliest = if is_cut_off { now } else { after(now, period) };
+        let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
         if let Some(slot) = self.slots.get_mut(id) {
             (slot.due, slot.phase) = (next, Phase::Timer(next));
             self.timers.insert((next, id.clone()));
         }
-        let stale_after = self.settings.stale_after.max(period * 3);
         let took = since(poll.started, now);
+        // Where budgets are small, a target's turn comes more seldom than its cadence says.
+        let stale_after = self.settings.stale_after.max(period.max(took) * 3);
         self.events.push(Event::PollEnded { target: id.clone(), failure, ended: now, took, next, stale_after });
     }
 
@@ -483,7 +505,7 @@ impl Slot {
 
 impl Polling {
     fn new(started: Timestamp) -> Self {
-        Self { started, attempts: 0, spent: Duration::ZERO, failure: None, published: false }
+        Self { started, attempts: 0, spent: Duration::ZERO, failure: None, failed_parts: 0, published: false }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is served: `/metrics`, the status page, health, and the configuration without its secrets.
 
+mod budget;
 mod page;
 mod server;
 mod status;
@@ -60,13 +61,16 @@ pub fn router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
-async fn index(State(site): State<Arc<Site>>) -> Html<String> {
+/// What was true once must not come back from a cache as if it were true now.
+const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+async fn index(State(site): State<Arc<Site>>) -> impl IntoResponse {
     let now = Timestamp::now();
-    Html(page::page(&status::status(&site, now), now))
+    (NEVER_KEPT, Html(page::page(&status::facts(&site, now), now)))
 }
 
-async fn api_status(State(site): State<Arc<Site>>) -> axum::Json<status::Status> {
-    axum::Json(status::status(&site, Timestamp::now()))
+async fn api_status(State(site): State<Arc<Site>>) -> impl IntoResponse {
+    (NEVER_KEPT, axum::Json(status::status(status::facts(&site, Timestamp::now()))))
 }
 
 /// Copies what is ready; never asks the cloud, never waits for it.

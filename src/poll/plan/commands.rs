@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
-use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
 use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
 use crate::config::Commands;
 use crate::model::{CommandsReading, InvokeStatus, NodeResult, NodeStatuses, Page, SeenCommand};
@@ -47,6 +47,8 @@ struct Held {
     /// Newest is largest: those first seen last. Within a reading of the list, the first is taken for the newest.
     place: (u64, Reverse<usize>),
     misses: u8,
+    /// The last question about it could not be answered: others come first.
+    puzzles: bool,
     /// It appeared while watched, so its end counts even if it was never seen open.
     begun: bool,
 }
@@ -98,18 +100,28 @@ impl CommandsPlan {
         })
     }
 
-    pub(super) fn fail(&mut self, gone: bool) -> Verdict {
+    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Status(mut ids) if gone => {
+            Step::Status(mut ids) if harm == Harm::Gone => {
                 let named = ids.pop().is_some_and(|id| self.missed(&id));
                 self.next_status(ids);
                 if named { Verdict::GoOnFailed } else { Verdict::GoOn }
             }
-            Step::Results { mut ids, .. } if gone => {
+            Step::Results { mut ids, .. } if harm == Harm::Gone => {
                 let held = ids.pop().and_then(|id| self.memory.commands.get_mut(&id));
                 held.into_iter().for_each(|held| held.misses += 1);
                 self.next_results(ids);
                 Verdict::GoOn
+            }
+            Step::Status(mut ids) if harm == Harm::One => {
+                self.puzzled(ids.pop());
+                self.next_status(ids);
+                Verdict::GoOnFailed
+            }
+            Step::Results { mut ids, .. } if harm == Harm::One => {
+                self.puzzled(ids.pop());
+                self.next_results(ids);
+                Verdict::GoOnFailed
             }
             results @ Step::Results { .. } => {
                 self.step = results;
@@ -190,7 +202,10 @@ impl CommandsPlan {
                 self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code: None });
             }
             let id = Arc::clone(id);
-            self.memory.commands.entry(id).and_modify(|held| (held.run, held.misses) = (Some(run), 0));
+            self.memory
+                .commands
+                .entry(id)
+                .and_modify(|held| (held.run, held.misses, held.puzzles) = (Some(run), 0, false));
         }
         self.next_status(ids);
     }
@@ -210,14 +225,14 @@ impl CommandsPlan {
             self.notices.push(Notice::Truncated);
         }
         if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
-            held.results = Some(read.into_values().collect());
+            (held.results, held.puzzles) = (Some(read.into_values().collect()), false);
         }
         self.next_results(ids);
     }
 
     fn begin_status(&mut self) {
         let asked = |(id, held): (&Arc<str>, &Held)| (held.run.is_none() || held.is_open()).then(|| Arc::clone(id));
-        let ids = self.by_age(asked);
+        let ids = self.by_urgency(asked);
         self.next_status(ids);
     }
 
@@ -226,7 +241,7 @@ impl CommandsPlan {
             self.step = Step::Status(ids);
             return;
         }
-        let ids = self.by_age(|(id, held)| held.wants_results().then(|| Arc::clone(id)));
+        let ids = self.by_urgency(|(id, held)| held.wants_results().then(|| Arc::clone(id)));
         self.next_results(ids);
     }
 
@@ -242,6 +257,18 @@ impl CommandsPlan {
         let mut ids: Vec<Arc<str>> = self.memory.commands.iter().filter_map(pick).collect();
         ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.place));
         ids
+    }
+
+    /// The same, but last of all what could not be answered: it is asked about when nothing else is.
+    fn by_urgency(&self, pick: impl Fn((&Arc<str>, &Held)) -> Option<Arc<str>>) -> Vec<Arc<str>> {
+        let mut ids = self.by_age(pick);
+        ids.sort_by_key(|id| Reverse(self.memory.commands.get(id).is_some_and(|held| held.puzzles)));
+        ids
+    }
+
+    fn puzzled(&mut self, id: Option<Arc<str>>) {
+        let held = id.and_then(|id| self.memory.commands.get_mut(&id));
+        held.into_iter().for_each(|held| held.puzzles = true);
     }
 
     /// A command was not found; whether the user has named it.
@@ -291,7 +318,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{CommandsPlan, Limits, Memory, Notice, Verdict};
+    use super::{CommandsPlan, Harm, Limits, Memory, Notice, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
     use crate::model::{InvokeStatus, NodeResult, NodeStatuses, Page};
@@ -318,7 +345,7 @@ mod tests {
                     match world.iter().find(|(id, _)| **id == *call.command_id) {
                         Some((_, status)) => plan.status(run(status.clone()), now),
                         None => {
-                            asked.push(format!("{:?}", plan.fail(true)));
+                            asked.push(format!("{:?}", plan.fail(Harm::Gone)));
                         }
                     }
                 }
@@ -405,6 +432,6 @@ mod tests {
     fn a_failed_list_leaves_nothing_to_read() {
         let mut plan = plan(&[], 20);
         plan.begin(Timestamp::UNIX_EPOCH);
-        assert_eq!((plan.fail(false), plan.is_readable()), (Verdict::Stop, false));
+        assert_eq!((plan.fail(Harm::All), plan.is_readable()), (Verdict::Stop, false));
     }
 }

@@ -75,6 +75,17 @@ pub(super) enum Verdict {
     Stop,
 }
 
+/// How much a failed call harms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    /// The one thing that was asked about is not there.
+    Gone,
+    /// The one thing that was asked about cannot be told, but others may be.
+    One,
+    /// Whatever else would be asked now.
+    All,
+}
+
 /// So many times something may not be found before it is given up.
 const MAX_MISSES: u8 = 3;
 
@@ -142,7 +153,12 @@ impl Plan {
 
     /// What was asked last could not be had, and is not asked again in this poll.
     pub(super) fn fail(&mut self, error: &Error) -> Verdict {
-        each!(self, plan => plan.fail(error.is_one_thing_gone()))
+        let harm = match error {
+            error if error.is_one_thing_gone() => Harm::Gone,
+            error if error.is_of_one_question() => Harm::One,
+            _ => Harm::All,
+        };
+        each!(self, plan => plan.fail(harm))
     }
 
     /// Whether the poll has read enough that [`Plan::reading`] is true as of now; what follows are details.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
-use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, Page, RunsReading, SeenRun};
@@ -52,6 +52,8 @@ struct Held {
     first_seen: Timestamp,
     place: u64,
     misses: u8,
+    /// The last question about it could not be answered: others come first.
+    puzzles: bool,
     /// Its end was counted, and is announced with its exit code once the result is read.
     unannounced: bool,
 }
@@ -85,12 +87,18 @@ impl RunsPlan {
         })
     }
 
-    pub(super) fn fail(&mut self, gone: bool) -> Verdict {
+    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Details(mut ids) if gone => {
+            Step::Details(mut ids) if harm == Harm::Gone => {
                 ids.pop().iter().for_each(|id| self.missed(id));
                 self.next_detail(ids);
                 return Verdict::GoOn;
+            }
+            Step::Details(mut ids) if harm == Harm::One => {
+                let held = ids.pop().and_then(|id| self.memory.runs.get_mut(&id));
+                held.into_iter().for_each(|held| held.puzzles = true);
+                self.next_detail(ids);
+                return Verdict::GoOnFailed;
             }
             Step::Details(ids) => self.next_detail(ids),
             _ => {}
@@ -178,7 +186,8 @@ impl RunsPlan {
             let counts = self.memory.list_whole == Some(true) && !run.is_open();
             self.memory.seen += 1;
             let place = self.memory.seen;
-            let held = Held { run, result: None, first_seen: now, place, misses: 0, unannounced: false };
+            let held =
+                Held { run, result: None, first_seen: now, place, misses: 0, puzzles: false, unannounced: false };
             self.memory.runs.insert(Arc::clone(&id), held);
             if counts {
                 self.count(&id);
@@ -196,6 +205,7 @@ impl RunsPlan {
     /// Takes note of how a run went; an answer that it still runs is one of something that the list has lost.
     fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
         let Some(held) = self.memory.runs.get_mut(id) else { return };
+        held.puzzles = false;
         let was_open = held.run.is_open();
         let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
         if told.is_open() {
@@ -300,9 +310,9 @@ impl Held {
         (self.run.created.unwrap_or(self.first_seen), Reverse(self.place))
     }
 
-    /// Whose result is read first is largest: vanished ones, then Failed, then newest.
-    fn urgency(&self) -> (bool, bool, (Timestamp, Reverse<u64>)) {
-        (self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
+    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what cannot be answered.
+    fn urgency(&self) -> (Reverse<bool>, bool, bool, (Timestamp, Reverse<u64>)) {
+        (Reverse(self.puzzles), self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
     }
 
     fn wants_result(&self) -> bool {
@@ -330,7 +340,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Limits, Memory, Notice, RunsPlan, Verdict};
+    use super::{Harm, Limits, Memory, Notice, RunsPlan, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::RunWindow;
     use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Page};
@@ -378,7 +388,7 @@ mod tests {
                     asked.push(call.invoke_id.to_string());
                     match listed.iter().chain(hidden).find(|run| run.id == call.invoke_id) {
                         Some(run) => plan.result(result(run), at(now)),
-                        None => assert_eq!(plan.fail(true), Verdict::GoOn),
+                        None => assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn),
                     }
                 }
                 other => panic!("{other:?}"),

@@ -3,6 +3,7 @@
 //! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id until it
 //! answers ended. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::known::Known;
-use super::{Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{Histogram, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
@@ -49,6 +50,8 @@ struct Held {
     seen: SeenTask,
     place: u64,
     misses: u8,
+    /// The last question about it could not be answered: others come first.
+    puzzles: bool,
     /// It appeared while watched, so its duration is known.
     begun: bool,
 }
@@ -97,12 +100,18 @@ impl TasksPlan {
         }
     }
 
-    pub(super) fn fail(&mut self, gone: bool) -> Verdict {
+    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Chase(mut ids) if gone => {
+            Step::Chase(mut ids) if harm == Harm::Gone => {
                 ids.pop().iter().for_each(|id| self.missed(id));
                 self.chase(ids);
                 return Verdict::GoOn;
+            }
+            Step::Chase(mut ids) if harm == Harm::One => {
+                let held = ids.pop().and_then(|id| self.memory.tasks.get_mut(&id));
+                held.into_iter().for_each(|held| held.puzzles = true);
+                self.chase(ids);
+                return Verdict::GoOnFailed;
             }
             Step::Chase(ids) => self.chase(ids),
             _ => {}
@@ -120,7 +129,7 @@ impl TasksPlan {
 
     pub(super) fn reading(&self) -> TasksReading {
         let mut held: Vec<&Held> = self.memory.tasks.values().collect();
-        held.sort_unstable_by_key(|held| std::cmp::Reverse(held.recency()));
+        held.sort_unstable_by_key(|held| Reverse(held.recency()));
         TasksReading {
             tasks: held.into_iter().map(|held| held.seen.clone()).collect(),
             finished: self.memory.finished.clone(),
@@ -189,7 +198,10 @@ impl TasksPlan {
             (held.seen.task.status.is_open() && !self.listed.contains(id)).then(|| Arc::clone(id))
         };
         let mut ids: Vec<Arc<str>> = self.memory.tasks.iter().filter_map(missing).collect();
-        ids.sort_unstable();
+        ids.sort_unstable_by_key(|id| {
+            let puzzles = self.memory.tasks.get(id).is_some_and(|held| held.puzzles);
+            (Reverse(puzzles), Arc::clone(id))
+        });
         self.chase(ids);
     }
 
@@ -238,7 +250,7 @@ impl TasksPlan {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
         let seen = SeenTask { task, first_seen: now, last_progress: now, finished: None };
-        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, misses: 0, begun });
+        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, misses: 0, puzzles: false, begun });
     }
 
     fn count(&mut self, task: &Task, took: Option<Duration>) {
@@ -275,14 +287,14 @@ impl TasksPlan {
 
 impl Held {
     /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of it.
-    fn recency(&self) -> (Timestamp, std::cmp::Reverse<u64>) {
+    fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let SeenTask { finished, last_progress, .. } = self.seen;
-        (finished.unwrap_or(last_progress), std::cmp::Reverse(self.place))
+        (finished.unwrap_or(last_progress), Reverse(self.place))
     }
 
     /// Ended never changes again, whatever an older copy of a list may say.
     fn update(&mut self, task: Task, now: Timestamp) {
-        self.misses = 0;
+        (self.misses, self.puzzles) = (0, false);
         let known = &self.seen.task;
         if !known.status.is_open() && task.status.is_open() {
             return;
@@ -300,7 +312,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Limits, Memory, Notice, TasksPlan, Verdict};
+    use super::{Harm, Limits, Memory, Notice, TasksPlan, Verdict};
     use crate::aliyun::op::{Operation, TaskFilter};
     use crate::config::TaskWindow;
     use crate::model::{Page, Task, TaskStatus, TaskType};
@@ -387,7 +399,7 @@ mod tests {
         plan.begin(at(2));
         plan.answer(Page { items: vec![], total: None }, at(2));
         plan.ask();
-        assert_eq!(plan.fail(true), Verdict::GoOn, "ObjectNotFound counts as not found");
+        assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
         assert_eq!(ended(&mut plan), [""; 0]);
         poll(&mut plan, &[], at(3));
         assert_eq!((ended(&mut plan), plan.has_open()), (vec!["a lost".to_owned()], false));

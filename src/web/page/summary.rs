@@ -1,0 +1,73 @@
+//! The page in four numbers.
+
+use maud::{Markup, html};
+
+use super::api::calls;
+use super::counts::Counts;
+use super::parts::grouped;
+use super::{commands, runs, tasks};
+use crate::model::Reading;
+use crate::snapshot::View;
+use crate::web::status::Facts;
+
+/// One tile per section below the targets.
+pub(super) fn tiles(facts: &Facts) -> Markup {
+    let [tasks, commands, runs] = counts(&facts.views);
+    let (series, limit) = facts.series;
+    html! {
+        ul.tiles {
+            @for (address, title, counts) in
+                [("#tasks", "E-HPC tasks", tasks), ("#commands", "E-HPC commands", commands), ("#runs", "SWAS runs", runs)]
+            {
+                @if let Some(counts) = counts { li { (tile(address, title, counts)) } }
+            }
+            li {
+                a href="#api" {
+                    span.title { "API calls" }
+                    span.value { (calls(facts.budgets.iter().map(|budget| budget.planned_per_minute).sum())) span { " a minute" } }
+                    span.note { (share(facts)) " of the tightest budget" }
+                }
+            }
+            li {
+                a href="#targets" {
+                    span.title { "Series" }
+                    span.value { (grouped(series)) }
+                    span.note { "of at most " (grouped(limit)) }
+                }
+            }
+        }
+    }
+}
+
+fn tile(address: &str, title: &str, counts: Counts) -> Markup {
+    html! {
+        a href=(address) {
+            span.title { (title) }
+            span.value { (grouped(counts.running)) span { " running" } }
+            span.note {
+                (grouped(counts.ended)) " ended"
+                @if counts.bad > 0 { ", " strong.loud { (grouped(counts.bad)) " badly" } }
+                @if counts.unknown > 0 { ", " strong { (grouped(counts.unknown)) " unknown" } }
+            }
+        }
+    }
+}
+
+fn share(facts: &Facts) -> String {
+    let tightest = facts.budgets.iter().map(crate::web::budget::Budget::share).fold(0.0, f64::max);
+    format!("{:.0} %", tightest * 100.0)
+}
+
+/// Counts of tasks, commands and runs; absent where nothing of the kind is known.
+fn counts(views: &[View]) -> [Option<Counts>; 3] {
+    let mut all = [None; 3];
+    for reading in views.iter().filter_map(|view| view.reading.as_deref()) {
+        let (place, counts) = match reading {
+            Reading::Tasks(reading) => (0, Counts::of(reading.tasks.iter().map(tasks::judge))),
+            Reading::Commands(reading) => (1, Counts::of(reading.commands.iter().map(commands::judge))),
+            Reading::Runs(reading) => (2, Counts::of(reading.runs.iter().map(runs::judge))),
+        };
+        all[place] = Some(counts.plus(all[place].unwrap_or_default()));
+    }
+    all
+}

@@ -1,0 +1,155 @@
+//! What is polled, and how that goes: the worst first.
+
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+
+use super::parts::{Tone, bounded, elsewhere, grouped, nothing, pill};
+use super::time::{self, ago, planned};
+use super::verdict::{Condition, condition};
+use crate::snapshot::View;
+use crate::target::Kind;
+
+/// So many targets are shown at once; as many as a screen or two hold.
+const FIRST: usize = 50;
+/// So many more on demand.
+const MORE: usize = 150;
+/// A failure is remembered for so long after the recovery.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// A kind in words.
+pub(super) fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::EhpcTasks => "E-HPC tasks",
+        Kind::EhpcInvocations => "E-HPC commands",
+        Kind::SwasInvocations => "SWAS runs",
+    }
+}
+
+/// The section; `sorted` has the worst first.
+pub(super) fn section(sorted: &[&View], now: Timestamp) -> Markup {
+    let parts = bounded(sorted, FIRST, MORE);
+    html! {
+        section #targets aria-labelledby="targets-title" {
+            h2 #targets-title { "Targets " span.count { (grouped(sorted.len())) } }
+            @if !parts.first.is_empty() { (table("Targets, the worst first", parts.first, now)) }
+            @if !parts.more.is_empty() {
+                details #targets-more {
+                    summary { (grouped(parts.more.len())) " more targets" }
+                    (table("More targets", parts.more, now))
+                }
+            }
+            (elsewhere(parts.hidden, "target", "targets"))
+        }
+    }
+}
+
+fn table(caption: &str, views: &[&View], now: Timestamp) -> Markup {
+    html! {
+        table.targets {
+            caption.sr { (caption) }
+            thead {
+                tr {
+                    th scope="col" { "Target" }
+                    th scope="col" { "State" }
+                    th scope="col" { "Region, account" }
+                    th scope="col" { "Data" }
+                    th scope="col" { "Next poll" }
+                    th.number scope="col" { "Series" }
+                }
+            }
+            tbody { @for view in views { (row(view, now)) (why(view, now)) } }
+        }
+    }
+}
+
+fn row(view: &View, now: Timestamp) -> Markup {
+    let (target, state) = (&view.target, &view.state);
+    let why = view.failure.is_some();
+    html! {
+        tr.explained[why] {
+            th scope="row" {
+                span.main { @if target.name.is_empty() { (kind(target.id.kind)) } @else { (target.name) } }
+                span.sub {
+                    @if !target.name.is_empty() { (kind(target.id.kind)) " · " }
+                    code { (target.id.id) }
+                }
+            }
+            td data-label="State" { (self::state(view)) @if !why { (recovered(view, now)) } }
+            td data-label="Region, account" {
+                (target.region)
+                span.sub { (target.account) @if target.quota_group != target.account { " · quota " (target.quota_group) } }
+            }
+            td data-label="Data" { (data(view, now)) }
+            td data-label="Next poll" { @if let Some(at) = state.next_poll { (planned(at, now)) } @else { (nothing()) } }
+            td.number data-label="Series" {
+                (grouped(state.series))
+                @if state.dropped > 0 { span.sub.loud { (grouped(state.dropped)) " left out" } }
+            }
+        }
+    }
+}
+
+fn state(view: &View) -> Markup {
+    let reason = view.failure.as_ref().map_or("", |failure| failure.reason.label()).replace('_', " ");
+    match condition(view) {
+        Condition::Fails | Condition::FailsWithout => pill(Tone::Bad, &reason),
+        Condition::Withdrawn => pill(Tone::Bad, "too old"),
+        Condition::Waiting => pill(Tone::Quiet, "waiting"),
+        Condition::Fresh => pill(Tone::Good, "up"),
+    }
+}
+
+/// How old the values are, and what became of them.
+fn data(view: &View, now: Timestamp) -> Markup {
+    html! {
+        @match view.read_at {
+            Some(at) => { (ago(at, now)) @if view.reading.is_none() { span.sub.loud { "withdrawn" } } }
+            None if view.failure.is_some() => span.loud { "none yet" },
+            None => span.sub { "none before the first poll" },
+        }
+    }
+}
+
+/// The failure of a target that is well again.
+fn recovered(view: &View, now: Timestamp) -> Markup {
+    let recent = view.last_failure.as_ref().filter(|(_, at)| now.duration_since(*at) < REMEMBERED);
+    html! {
+        @if let Some((failure, at)) = recent {
+            details.past #{ "past-" (view.target.id.kind.label()) "-" (view.target.id.id) } {
+                summary { (failure.reason.label().replace('_', " ")) " " (ago(*at, now)) }
+                p { (failure.message) }
+            }
+        }
+    }
+}
+
+/// Why a target fails and what to do, in a row of its own.
+fn why(view: &View, now: Timestamp) -> Markup {
+    html! {
+        @if let Some(failure) = &view.failure {
+            tr.why {
+                td colspan="6" {
+                    p.message { (failure.message) }
+                    p.advice { (sentence(failure.advice)) }
+                    p.sub {
+                        @if let Some(since) = view.failing_since { "Failing for " (time::since(since, now)) ". " }
+                        (kept(view))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn kept(view: &View) -> &'static str {
+    match (view.read_at, &view.reading) {
+        (_, Some(_)) => "The last good values are still shown and exported.",
+        (Some(_), None) => "The last good values are too old and were withdrawn.",
+        (None, None) => "There are no values yet.",
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
+}

@@ -1,0 +1,134 @@
+//! Living worlds: everything is shown as it is, and every end is counted once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aliyun_task_exporter::poll::Notice;
+use aliyun_task_exporter::sim::{ListOrder, Settings};
+use aliyun_task_exporter::target::{Kind, TargetId};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::support::rig::Rig;
+use crate::support::truth::{assert_shown, list, text};
+
+/// Lets a world live so many seconds, stops it, and compares after one more poll of each target.
+fn assert_true(settings: Settings, seconds: i64) {
+    let context = format!("seed {}, {:?}", settings.seed, settings.order);
+    let mut rig = Rig::living(settings);
+    // A wider window than the world has things.
+    rig.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
+    rig.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
+    rig.apply(rig.config.clone());
+    rig.run_until(seconds);
+    rig.sim.freeze(rig.now);
+    rig.run_for(31);
+    assert_shown(&rig, &context);
+    let failed: Vec<_> = rig.polled.iter().filter(|poll| poll.failure.is_some()).collect();
+    assert!(failed.is_empty(), "{context}: {failed:?}");
+    let lost: Vec<_> = rig.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).collect();
+    assert!(lost.is_empty(), "{context}: {lost:?}");
+}
+
+#[test]
+fn everything_of_a_living_world_is_shown_as_it_is_whatever_the_order_of_lists() {
+    for seed in 1..=8 {
+        for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
+            assert_true(Settings { seed, order, ..Settings::default() }, 90 + 7 * seed as i64);
+        }
+    }
+}
+
+#[test]
+fn everything_is_shown_as_it_is_when_every_list_has_many_pages() {
+    for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
+        let (clusters, servers) = (1, 1);
+        let (tasks, task_history, commands, invocations) = (70, 90, 70, 170);
+        let size = Settings { clusters, tasks, task_history, commands, servers, invocations, ..Settings::default() };
+        assert_true(Settings { order, ..size }, 150);
+    }
+}
+
+/// Whose end was seen: id and the word it ended with.
+type Ends = BTreeSet<(String, String)>;
+
+/// What a target's part of the truth says has ended.
+fn ended(truth: &Value, target: &TargetId) -> Ends {
+    let (owners, things) = match target.kind {
+        Kind::EhpcTasks => ("clusters", "tasks"),
+        Kind::EhpcInvocations => ("clusters", "commands"),
+        Kind::SwasInvocations => ("servers", "invocations"),
+    };
+    let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
+    let open = ["Processing", "Running", "Pending", "Stopping"];
+    let ended = list(&owner[things]).iter().filter(|thing| !open.contains(&text(&thing["status"])));
+    ended.map(|thing| (text(&thing["id"]).to_owned(), text(&thing["status"]).to_owned())).collect()
+}
+
+/// How many things of a target ended between its first and its last poll, by word.
+fn truly_finished(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
+    let polls: Vec<Timestamp> =
+        rig.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
+    let mut all = Ends::new();
+    polls.iter().for_each(|time| all.extend(ended(&rig.sim.truth(*time), target)));
+    let before = ended(&rig.sim.truth(polls[0]), target);
+    let mut counts = BTreeMap::new();
+    all.difference(&before).for_each(|(_, word)| *counts.entry(word.clone()).or_default() += 1);
+    counts
+}
+
+fn counted(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
+    match target.kind {
+        Kind::EhpcTasks => {
+            let reading = rig.tasks(&target.id);
+            reading.finished.iter().for_each(|((_, status), count)| add(status.word(), *count));
+        }
+        Kind::EhpcInvocations => {
+            let reading = rig.commands(&target.id);
+            reading.finished.iter().for_each(|(status, count)| add(status.word(), *count));
+        }
+        Kind::SwasInvocations => {
+            let reading = rig.runs(&target.id);
+            reading.finished.iter().for_each(|(status, count)| add(status.word(), *count));
+        }
+    }
+    counts
+}
+
+#[test]
+fn each_end_after_the_first_poll_is_counted_once() {
+    for seed in 1..=20 {
+        let order = [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering][seed as usize % 3];
+        let mut rig = Rig::living(Settings { seed, order, clusters: 1, servers: 2, ..Settings::default() });
+        rig.run_until(300);
+        let targets: BTreeSet<TargetId> = rig.polled.iter().map(|poll| poll.target.clone()).collect();
+        assert_eq!(targets.len(), 4);
+        for target in targets {
+            let truth = truly_finished(&rig, &target);
+            assert!(truth.values().sum::<u64>() > 5, "seed {seed}: the world stands still");
+            assert_eq!(counted(&rig, &target), truth, "seed {seed}, {target:?}");
+        }
+    }
+}
+
+#[test]
+fn the_result_of_a_run_or_command_is_asked_once() {
+    let mut rig = Rig::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
+    rig.run_until(300);
+    for operation in ["DescribeInvocationResult", "ListInvocationResults"] {
+        let asked: Vec<String> = rig.of(operation).iter().map(|made| format!("{:?}", made.operation)).collect();
+        let distinct: BTreeSet<&String> = asked.iter().collect();
+        assert!(asked.len() > 5 && asked.len() == distinct.len(), "{operation}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_simulated_hour_takes_little_time() {
+    let begun = std::time::Instant::now();
+    let mut rig = Rig::living(Settings::default());
+    rig.run_until(3600);
+    println!("{} attempts, {} polls in {:?}", rig.made.len(), rig.polled.len(), begun.elapsed());
+    assert!(rig.polled.len() > 2000, "{}", rig.polled.len());
+    assert!(rig.polled.iter().all(|poll| poll.failure.is_none()));
+}

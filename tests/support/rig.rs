@@ -1,0 +1,301 @@
+//! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aliyun_task_exporter::aliyun::credentials::Credential;
+use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::aliyun::{Error, decode, request};
+use aliyun_task_exporter::config::{Config, Poll};
+use aliyun_task_exporter::demo;
+use aliyun_task_exporter::exposition::{Format, Pages};
+use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
+use aliyun_task_exporter::poll::{Attempt, BudgetKey, Event, Next, Notice, Outcome, Scheduler};
+use aliyun_task_exporter::secret::Secret;
+use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
+use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
+use aliyun_task_exporter::target::{Kind, TargetId, targets};
+use jiff::{SignedDuration, Timestamp};
+
+use super::start;
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub sent: Timestamp,
+    pub target: TargetId,
+    pub operation: Operation,
+    pub key: BudgetKey,
+    /// `None` if it was answered.
+    pub failure: Option<Reason>,
+}
+
+/// A poll that has ended.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    pub target: TargetId,
+    pub failure: Option<Failure>,
+    pub ended: Timestamp,
+    pub next: Timestamp,
+    pub stale_after: Duration,
+}
+
+/// The chain, with its own time.
+pub struct Rig {
+    pub config: Config,
+    pub scheduler: Scheduler,
+    pub sim: Simulator,
+    pub store: Store,
+    /// The true time, which is the cloud's.
+    pub now: Timestamp,
+    /// How far this machine's clock is ahead of it.
+    pub clock_off: SignedDuration,
+    pub made: Vec<Made>,
+    pub polled: Vec<Polled>,
+    pub notices: Vec<(TargetId, Notice)>,
+    /// Operation, field and word.
+    pub unknown: Vec<(&'static str, &'static str, String)>,
+    pub most_in_flight: usize,
+    in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
+    /// The newest readings that the store has not seen: rendering each would take most of a test's time.
+    unrecorded: BTreeMap<TargetId, (Reading, Timestamp)>,
+    nonces: u64,
+    /// This nonce instead of a fresh one, for so many attempts.
+    pub stuck_nonces: u64,
+    pages: Pages,
+}
+
+impl Rig {
+    /// A living world and an exporter that polls all of it at the default cadence.
+    pub fn living(settings: Settings) -> Self {
+        let sim = Simulator::new(settings, start());
+        let config = config_for(&sim);
+        Self::new(sim, config)
+    }
+
+    /// A world of the test's own making, all of it polled at the default cadence.
+    pub fn scripted(world: World) -> Self {
+        let sim = Simulator::with_world(Settings::default(), world, start());
+        let config = config_for(&sim);
+        Self::new(sim, config)
+    }
+
+    pub fn new(sim: Simulator, config: Config) -> Self {
+        let mut rig = Self {
+            scheduler: Scheduler::new(config.poll.clone(), 7, start()),
+            store: Store::new(config.metrics.clone()),
+            config: config.clone(),
+            sim,
+            now: start(),
+            clock_off: SignedDuration::ZERO,
+            made: Vec::new(),
+            polled: Vec::new(),
+            notices: Vec::new(),
+            unknown: Vec::new(),
+            most_in_flight: 0,
+            in_flight: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
+            nonces: 0,
+            stuck_nonces: 0,
+            pages: Pages::default(),
+        };
+        rig.apply(config);
+        rig
+    }
+
+    /// Makes the targets those of `config`, as the runner does.
+    pub fn apply(&mut self, config: Config) {
+        self.store.retarget(targets(&config), config.metrics.clone());
+        let now = self.local();
+        self.scheduler.apply(&config, |_| None, now);
+        self.config = config;
+    }
+
+    /// This machine's time.
+    pub fn local(&self) -> Timestamp {
+        self.now + self.clock_off
+    }
+
+    /// Lets time go by until so many seconds after the start.
+    pub fn run_until(&mut self, seconds: i64) {
+        self.run_to(start() + SignedDuration::from_secs(seconds));
+    }
+
+    /// Lets so many seconds go by.
+    pub fn run_for(&mut self, seconds: i64) {
+        self.run_to(self.now + SignedDuration::from_secs(seconds));
+    }
+
+    fn run_to(&mut self, end: Timestamp) {
+        loop {
+            let wake = self.start_attempts();
+            self.tell();
+            let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
+            let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
+            self.now = self.now.max(time);
+            self.finish_attempts();
+        }
+        self.now = end;
+        for (id, (reading, at)) in std::mem::take(&mut self.unrecorded) {
+            self.store.record(&id, reading, at);
+        }
+    }
+
+    fn start_attempts(&mut self) -> Option<Timestamp> {
+        loop {
+            match self.scheduler.next(self.local()) {
+                Next::Call(attempt) => self.make(*attempt),
+                Next::WakeAt(time) => {
+                    let wake = time - self.clock_off;
+                    assert!(wake > self.now, "nothing to do before now");
+                    return Some(wake);
+                }
+                Next::Wait => return None,
+            }
+        }
+    }
+
+    fn make(&mut self, attempt: Attempt) {
+        let of_target = self.in_flight.values().filter(|(other, ..)| other.target == attempt.target).count();
+        assert_eq!(of_target, 0, "{} has two calls at once", attempt.target.id);
+        self.nonces += 1;
+        let nonce = match self.stuck_nonces.checked_sub(1) {
+            Some(left) => {
+                self.stuck_nonces = left;
+                "stuck".to_owned()
+            }
+            None => format!("nonce-{}", self.nonces),
+        };
+        let (operation, region) = (&attempt.operation, &attempt.region);
+        let request =
+            request::build(operation, region, "http://sim", &credential(), &nonce, self.local()).expect("a request");
+        let reply = self.sim.handle(&request, self.now);
+        let (took, outcome) = self.deliver(operation, reply);
+        let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
+        self.in_flight.insert((arrives, self.nonces), (attempt, outcome, self.now));
+        self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
+    }
+
+    /// What the HTTP client makes of a reply, and when.
+    fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
+        let limit = self.config.poll.timeout;
+        let Reply { response, delivery } = reply;
+        let body = response.body();
+        let transfer = match &delivery.transfer {
+            Transfer::Drip(bytes, pause) => *pause * u32::try_from(body.len() / bytes).unwrap_or(u32::MAX),
+            _ => Duration::ZERO,
+        };
+        let took = delivery.delay.saturating_add(transfer);
+        if took > limit {
+            return (limit, Err(Error::Timeout(limit)));
+        }
+        let broken = |how: &str| Err(Error::Transport(format!("sim: {how}")));
+        let outcome = match delivery.transfer {
+            Transfer::Reset => broken("connection reset"),
+            Transfer::Truncated(_) => broken("connection closed before the message was complete"),
+            _ if body.len() as u64 > self.config.poll.max_response_bytes => {
+                Err(Error::TooLarge(self.config.poll.max_response_bytes))
+            }
+            _ => decode(operation, response.status().as_u16(), response.headers(), body).map(|decoded| {
+                let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
+                self.unknown.extend(words);
+                decoded.value
+            }),
+        };
+        (took, outcome)
+    }
+
+    fn finish_attempts(&mut self) {
+        while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (attempt, outcome, sent) = entry.remove();
+            let failure = outcome.as_ref().err().map(Error::reason);
+            let (target, operation, key) = (attempt.target.clone(), attempt.operation.clone(), attempt.key.clone());
+            self.made.push(Made { sent, target, operation, key, failure });
+            let now = self.local();
+            self.scheduler.done(&attempt, outcome, now);
+        }
+    }
+
+    fn tell(&mut self) {
+        for event in self.scheduler.events() {
+            match event {
+                Event::Notice(id, notice) => self.notices.push((id, notice)),
+                Event::Reading(id, reading, at) => drop(self.unrecorded.insert(id, (reading, at))),
+                Event::Waited(..) => {}
+                Event::PollEnded { target, failure, ended, took, next, stale_after } => {
+                    let end = PollEnd { failure: failure.clone(), ended, took, next, stale_after };
+                    self.store.poll_ended(&target, end);
+                    self.polled.push(Polled { target, failure, ended, next, stale_after });
+                }
+            }
+        }
+    }
+
+    /// The targets' part of `/metrics`.
+    pub fn page(&self, format: Format) -> Arc<str> {
+        let now = self.local();
+        self.pages.text(format, self.store.generation(), now, || {
+            let fresh = self.store.fresh(now);
+            (fresh.fragments, fresh.until)
+        })
+    }
+
+    pub fn view(&self, id: &TargetId) -> View {
+        let views = self.store.views(self.local());
+        views.into_iter().find(|view| view.target.id == *id).unwrap_or_else(|| panic!("there is no {id:?}"))
+    }
+
+    pub fn tasks(&self, cluster: &str) -> TasksReading {
+        match self.view(&id(Kind::EhpcTasks, cluster)).reading.as_deref() {
+            Some(Reading::Tasks(reading)) => reading.clone(),
+            other => panic!("{cluster}: {other:?}"),
+        }
+    }
+
+    pub fn commands(&self, cluster: &str) -> CommandsReading {
+        match self.view(&id(Kind::EhpcInvocations, cluster)).reading.as_deref() {
+            Some(Reading::Commands(reading)) => reading.clone(),
+            other => panic!("{cluster}: {other:?}"),
+        }
+    }
+
+    pub fn runs(&self, server: &str) -> RunsReading {
+        match self.view(&id(Kind::SwasInvocations, server)).reading.as_deref() {
+            Some(Reading::Runs(reading)) => reading.clone(),
+            other => panic!("{server}: {other:?}"),
+        }
+    }
+
+    /// Why the last poll of a target failed.
+    pub fn failure(&self, id: &TargetId) -> Option<Failure> {
+        self.view(id).failure
+    }
+
+    /// The attempts of an operation, in the order they ended.
+    pub fn of(&self, operation: &str) -> Vec<&Made> {
+        self.made.iter().filter(|made| made.operation.name() == operation).collect()
+    }
+
+    /// Posts one fault.
+    pub fn fault(&mut self, json: &str) {
+        self.sim.add_faults(&format!("[{json}]")).unwrap();
+    }
+}
+
+pub fn id(kind: Kind, id: &str) -> TargetId {
+    TargetId { kind, id: id.into() }
+}
+
+/// Polls everything there is in the simulator's world, at the default cadence and quotas.
+pub fn config_for(sim: &Simulator) -> Config {
+    let address = "127.0.0.1:1".parse().unwrap();
+    let mut config = demo::config(&sim.truth(start()), address);
+    config.poll = Poll::default();
+    config.accounts[0].quotas.clear();
+    config
+}
+
+fn credential() -> Credential {
+    Credential { access_key_id: "testid".into(), access_key_secret: Secret::new("testsecret"), security_token: None }
+}

@@ -1,0 +1,87 @@
+//! What is shown against what is true.
+
+use std::collections::BTreeMap;
+
+use aliyun_task_exporter::model::{InvocationResult, SeenCommand, SeenRun, SeenTask};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::rig::Rig;
+
+/// The items of a JSON list.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Asserts that all that is listed now is shown as it is. The world should stand still.
+pub fn assert_shown(rig: &Rig, context: &str) {
+    let truth = rig.sim.truth(rig.now);
+    for cluster in list(&truth["clusters"]) {
+        let id = text(&cluster["id"]);
+        let (tasks, commands) = (rig.tasks(id), rig.commands(id));
+        let tasks: BTreeMap<&str, &SeenTask> = tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
+        list(&cluster["tasks"]).iter().for_each(|task| assert_task(task, tasks.get(text(&task["id"])), context));
+        let commands: BTreeMap<&str, &SeenCommand> = commands.commands.iter().map(|seen| (&*seen.id, seen)).collect();
+        for command in list(&cluster["commands"]) {
+            assert_command(command, commands.get(text(&command["id"])), context);
+        }
+    }
+    for server in list(&truth["servers"]) {
+        let runs = rig.runs(text(&server["id"]));
+        let runs: BTreeMap<&str, &SeenRun> = runs.runs.iter().map(|seen| (&*seen.run.id, seen)).collect();
+        list(&server["invocations"]).iter().for_each(|run| assert_run(run, runs.get(text(&run["id"])), context));
+    }
+}
+
+fn assert_task(truth: &Value, seen: Option<&&SeenTask>, context: &str) {
+    let task = &seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown")).task;
+    let shown = (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);
+    let (steps, errors) = (truth["total_steps"].as_i64(), truth["errors"].as_u64());
+    let wanted = (text(&truth["type"]), text(&truth["status"]), truth["current_step"].as_i64(), steps, errors);
+    assert_eq!(shown, wanted, "{context}: {truth}");
+    let makes_nodes = ["CreateCluster", "AddComputes"].contains(&task.task_type.label());
+    assert_eq!(task.nodes, truth["nodes"].as_u64().filter(|_| makes_nodes), "{context}: {truth}");
+}
+
+fn assert_command(truth: &Value, seen: Option<&&SeenCommand>, context: &str) {
+    let seen = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
+    assert_eq!(seen.run.status.word(), text(&truth["status"]), "{context}: {truth}");
+    let nodes: Vec<_> = seen.run.nodes.iter().map(|(id, status)| (&**id, status.word())).collect();
+    let mut wanted: Vec<_> =
+        list(&truth["nodes"]).iter().map(|node| (text(&node["instance_id"]), text(&node["status"]))).collect();
+    wanted.sort_unstable();
+    assert_eq!(nodes, wanted, "{context}: {truth}");
+    let ended = text(&truth["status"]) != "Running";
+    assert_eq!(seen.results.is_some(), ended, "{context}: {truth}");
+    for node in list(&truth["nodes"]).iter().filter(|_| ended) {
+        let id = text(&node["instance_id"]);
+        let result = seen.results.iter().flatten().find(|result| *result.instance_id == *id).unwrap();
+        let exited = text(&node["status"]) != "Stopped";
+        assert_eq!(result.exit_code, node["exit_code"].as_i64().filter(|_| exited), "{context}: {node}");
+        assert_eq!(result.finished, time(&node["finished_time"]), "{context}: {node}");
+    }
+}
+
+fn assert_run(truth: &Value, seen: Option<&&SeenRun>, context: &str) {
+    let SeenRun { run, result } = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
+    let record = run.record.as_ref().map(|record| record.word());
+    let shown = (&*run.command_name, run.command_type.word(), run.status.word(), record, run.created);
+    let (name, kind) = (text(&truth["command_name"]), text(&truth["command_type"]));
+    let (status, created) = (text(&truth["status"]), time(&truth["created_time"]));
+    assert_eq!(shown, (name, kind, status, truth["record_status"].as_str(), created), "{context}: {truth}");
+    let ended = !["Pending", "Running", "Stopping"].contains(&status);
+    assert_eq!(result.is_some(), ended, "{context}: {truth}");
+    let Some(InvocationResult { exit_code, error, started, finished, .. }) = result else { return };
+    let exited = ["Success", "Failed"].contains(&status);
+    assert_eq!(*exit_code, truth["exit_code"].as_i64().filter(|_| exited), "{context}: {truth}");
+    assert_eq!(error.as_ref().map_or("", |error| error.word()), text(&truth["error_code"]), "{context}: {truth}");
+    assert_eq!((*started, *finished), (time(&truth["start_time"]), time(&truth["finished_time"])), "{context}");
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str().map(|text| text.parse().unwrap())
+}

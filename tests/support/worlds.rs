@@ -1,0 +1,69 @@
+//! Worlds of the tests' own making.
+
+use aliyun_task_exporter::sim::{ClusterSpec, CommandSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World};
+use jiff::SignedDuration;
+
+/// A cluster without tasks and commands.
+pub fn add_cluster(world: &mut World, id: &str) {
+    world.add_cluster(ClusterSpec { id: id.into(), ..ClusterSpec::default() });
+}
+
+/// A server without runs.
+pub fn add_server(world: &mut World, id: &str) {
+    world.add_server(ServerSpec { id: id.into(), ..ServerSpec::default() });
+}
+
+/// A task of the default kind that runs from one second to another.
+pub fn task(id: &str, from: i64, to: i64) -> TaskSpec {
+    let (born, duration) = (SignedDuration::from_secs(from), SignedDuration::from_secs(to - from));
+    TaskSpec { id: id.into(), born, duration, ..TaskSpec::default() }
+}
+
+/// A command that runs on so many nodes from one second to another; odd nodes exit with 1.
+pub fn command(id: &str, nodes: usize, from: i64, to: i64) -> CommandSpec {
+    let node = |number: usize| NodeSpec {
+        instance_id: format!("i-{number:03}"),
+        duration: SignedDuration::from_secs(to - from),
+        exit_code: (number % 2) as i32,
+        ..NodeSpec::default()
+    };
+    let born = SignedDuration::from_secs(from);
+    CommandSpec { id: id.into(), born, nodes: (0..nodes).map(node).collect(), ..CommandSpec::default() }
+}
+
+/// A run from one second to another that ends with this exit code.
+pub fn run(id: &str, from: i64, to: i64, exit_code: i64) -> RunSpec {
+    let failed = exit_code != 0;
+    RunSpec {
+        id: id.into(),
+        born: SignedDuration::from_secs(from),
+        pending: SignedDuration::ZERO,
+        running: SignedDuration::from_secs(to - from),
+        end: if failed { RunEnd::Failed } else { RunEnd::Success },
+        error_code: if failed { "ExitCodeNonzero".into() } else { String::new() },
+        exit_code,
+        ..RunSpec::default()
+    }
+}
+
+/// One cluster, `c`, with one task `t` that runs until the hundredth second.
+pub fn one_task() -> World {
+    let mut world = World::empty();
+    add_cluster(&mut world, "c");
+    world.add_task("c", task("t", -10, 100)).unwrap();
+    world
+}
+
+/// So many servers, `s00` and on, in one region, each with so many ended runs, `s00-r0` and on.
+pub fn servers(count: usize, runs: usize) -> World {
+    let mut world = World::empty();
+    for number in 0..count {
+        let server = format!("s{number:02}");
+        add_server(&mut world, &server);
+        for index in 0..runs {
+            let from = -1000 - index as i64;
+            world.add_run(&server, run(&format!("{server}-r{index}"), from, from + 5, index as i64 % 3)).unwrap();
+        }
+    }
+    world
+}
