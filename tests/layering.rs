@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
     ("app", &["aliyun", "config", "poll", "self_metrics", "snapshot", "web"]),
-    ("web", &["catalog", "exposition", "model", "self_metrics", "snapshot"]),
+    ("web", &["catalog", "exposition", "model", "self_metrics", "snapshot", "target"]),
     ("poll", &["aliyun", "config", "model", "self_metrics", "snapshot", "state", "target"]),
     ("snapshot", &["config", "exposition", "model", "target"]),
     ("exposition", &["catalog", "config", "model", "target"]),
