@@ -77,7 +77,7 @@ fn sources() -> Vec<Source> {
 
 fn source(path: &Path, text: &str) -> Source {
     let part = path.components().nth(1).unwrap().as_os_str().to_string_lossy();
-    let lines = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]");
+    let lines = text.lines().enumerate().take_while(|(_, line)| !["#[cfg(test)]", "#![cfg(test)]"].contains(line));
     let code = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     Source {
         path: path.to_string_lossy().into_owned(),
