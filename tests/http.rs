@@ -188,7 +188,8 @@ fn the_exporter_tells_of_its_own_work() {
         for sample in samples {
             let mut labels: Vec<&str> = sample.labels.keys().map(String::as_str).collect();
             let mut wanted = family.labels.to_vec();
-            (labels.sort_unstable(), wanted.sort_unstable());
+            labels.sort_unstable();
+            wanted.sort_unstable();
             assert_eq!(labels, wanted, "{name}");
         }
     }

@@ -4,7 +4,6 @@ mod api;
 mod clusters;
 mod commands;
 mod counts;
-#[cfg(test)]
 mod fixture;
 mod parts;
 mod runs;

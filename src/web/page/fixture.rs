@@ -1,5 +1,7 @@
 //! Targets for the tests.
 
+#![cfg(test)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
