@@ -71,5 +71,5 @@ build:
 $(VENV)/.stamp: $(E2E)/requirements.txt
 	@$(E2E)/tools packages
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --no-deps -r $<
 	@touch $@
