@@ -46,7 +46,7 @@ pub struct Serve {
     /// What to poll.
     #[command(flatten)]
     pub targets: Targets,
-    /// Address to listen on, [HOST]:PORT; may be given several times.
+    /// Address to listen on, HOST:PORT or :PORT for every address of this machine; may be given several times.
     #[arg(
         long = "web.listen-address",
         env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",

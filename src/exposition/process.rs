@@ -1,52 +1,41 @@
-//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4 only.
+//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4 only, and bounds of
+//! buckets otherwise than OpenMetrics wants them.
 
 use std::fmt::Write;
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
-use prometheus::{Encoder, TextEncoder};
 
 use super::fragment::escape;
 use super::negotiate::Format;
 use super::page::describe;
 use crate::catalog::Kind;
 
-/// Writes gathered families; OpenMetrics ends with its `# EOF`.
+/// Writes gathered families; OpenMetrics ends with its `# EOF`. Sample lines are the same in both.
 pub fn process_metrics(families: &[MetricFamily], format: Format) -> Vec<u8> {
-    match format {
-        Format::Text => {
-            let mut text = Vec::new();
-            // Writing into a Vec cannot fail, and families of the Registry are whole.
-            let _ = TextEncoder::new().encode(families, &mut text);
-            text
-        }
-        Format::OpenMetrics => {
-            let mut page = String::new();
-            families.iter().for_each(|family| openmetrics(family, &mut page));
-            page.push_str("# EOF\n");
-            page.into_bytes()
-        }
+    let mut page = String::new();
+    families.iter().for_each(|family| write_family(family, format, &mut page));
+    if format == Format::OpenMetrics {
+        page.push_str("# EOF\n");
     }
+    page.into_bytes()
 }
 
-fn openmetrics(family: &MetricFamily, page: &mut String) {
+fn write_family(family: &MetricFamily, format: Format, page: &mut String) {
     let kind = match family.get_field_type() {
         MetricType::COUNTER => Kind::Counter,
         MetricType::HISTOGRAM => Kind::Histogram,
         _ => Kind::Gauge,
     };
     let full = family.name();
-    let name = if kind == Kind::Counter { full.strip_suffix("_total").unwrap_or(full) } else { full };
-    let unit = ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")));
-    describe(name, kind, unit, family.help(), Format::OpenMetrics, page);
+    let base = if kind == Kind::Counter { full.strip_suffix("_total").unwrap_or(full) } else { full };
+    let unit = ["seconds", "bytes"].into_iter().find(|unit| base.ends_with(&format!("_{unit}")));
+    let name = if format == Format::OpenMetrics { base } else { full };
+    describe(name, kind, unit, family.help(), format, page);
     for metric in family.get_metric() {
         match kind {
-            Kind::Counter => {
-                line(page, name, "_total", metric.get_label(), None, metric.get_counter().get_value());
-            }
-            Kind::Gauge => {
-                line(page, name, "", metric.get_label(), None, metric.get_gauge().get_value());
-            }
-            Kind::Histogram => histogram(page, name, metric),
+            Kind::Counter => line(page, base, "_total", metric.get_label(), None, metric.get_counter().get_value()),
+            Kind::Gauge => line(page, base, "", metric.get_label(), None, metric.get_gauge().get_value()),
+            Kind::Histogram => histogram(page, base, metric),
         }
     }
 }

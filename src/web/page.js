@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const EVERY = 5000;
+  const EVERY = 3000;
   const PATIENCE = 10000;
   const link = document.getElementById("link");
   let ahead = 0;        // the exporter's clock minus ours, in milliseconds

@@ -4,7 +4,6 @@ mod api;
 mod clusters;
 mod commands;
 mod counts;
-#[cfg(test)]
 mod fixture;
 mod parts;
 mod runs;
@@ -123,5 +122,110 @@ fn said(verdict: &Verdict, facts: &Facts, now: Timestamp) -> Markup {
                 @if let Some(at) = oldest { "; the oldest data shown were read " (time::ago(at, now)) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{at, cluster, facts, failing, server, waiting, withdrawn};
+    use super::{SCRIPT, STYLE, page};
+    use crate::model::Reason;
+    use crate::target::Kind;
+
+    /// Every value of an attribute.
+    fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+        let mark = format!(" {attribute}=\"");
+        html.split(mark.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    #[test]
+    fn everything_is_its_own_and_nothing_is_inline() {
+        let views =
+            vec![cluster("c", &["Processing", "Dozing"]), failing(server("s", &[("n", "Failed")]), Reason::Clock, 0)];
+        let html = page(&facts(views), at(9));
+        for inline in ["<style", " style=", " onclick", " onload", "javascript:", "http-equiv=\"refresh\" content=\"0"]
+        {
+            assert!(!html.contains(inline), "{inline}");
+        }
+        assert_eq!(html.matches("<script").count(), 1);
+        assert!(values(&html, "src").iter().all(|address| address.starts_with("/static/")));
+        let links = html.split("<link ").skip(1).map(|rest| values(rest, "href")[0]);
+        assert!(
+            links.into_iter().all(|address| address.starts_with("/static/") || address.starts_with("data:image/svg"))
+        );
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !SCRIPT.contains("http"));
+    }
+
+    #[test]
+    fn no_id_stands_twice() {
+        let many = ["Processing"; 30];
+        let runs = [("n", "Success"); 60];
+        let html = page(&facts(vec![cluster("c", &many), cluster("d", &many), server("s", &runs)]), at(9));
+        let ids = values(&html, "id");
+        let once: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), once.len(), "{ids:?}");
+        assert!(once.contains(&"tasks-c-more"));
+    }
+
+    #[test]
+    fn what_others_wrote_is_text_and_never_markup() {
+        let evil = "<script>alert(1)</script>";
+        let html = page(
+            &facts(vec![server(evil, &[(evil, evil)]), failing(cluster(evil, &[evil]), Reason::Decode, 0)]),
+            at(9),
+        );
+        assert!(!html.contains(evil) && !html.contains("<b>no</b>"));
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    }
+
+    #[test]
+    fn a_target_tells_how_it_is() {
+        let recovered = {
+            let view = failing(server("r", &[]), Reason::Timeout, 3);
+            crate::snapshot::View { failure: None, ..view }
+        };
+        let views = vec![
+            failing(cluster("kept", &[]), Reason::Throttled, 1),
+            failing(withdrawn(server("old", &[])), Reason::NotFound, 2),
+            failing(waiting(Kind::EhpcInvocations, "never"), Reason::Permission, 2),
+            waiting(Kind::SwasInvocations, "new"),
+            recovered,
+        ];
+        let html = page(&facts(views), at(9));
+        for said in [
+            "The last good values are still shown and exported.",
+            "too old and were withdrawn.",
+            "There are no values yet.",
+            "Do something.",
+            "none before the first poll",
+            "1 server not polled yet.",
+            "1 server left out: no fresh values.",
+            "1 cluster left out: no fresh values.",
+            "not current",
+            "id=\"past-swas_invocations-r\"",
+        ] {
+            assert!(html.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_servers_make_no_larger_page_than_a_few_hundred() {
+        let servers = |count: usize| {
+            (0..count).map(|id| server(&format!("{id:05}"), &[("backup", "Running"), ("backup", "Success")])).collect()
+        };
+        let (few, many) = (page(&facts(servers(300)), at(9)), page(&facts(servers(10_000)), at(9)));
+        assert!(many.len() < few.len() + 1000 && many.len() < 500_000, "{} and {} bytes", few.len(), many.len());
+        assert!(many.contains("9\u{202f}800 more targets not shown here"));
+        assert!(many.contains("19\u{202f}850 more runs not shown here"));
+        assert!(many.contains("10\u{202f}000<span> running"), "the counts are those of all");
+    }
+
+    #[test]
+    fn what_runs_comes_first_then_the_newest() {
+        let runs = [("newest", "Success"), ("newer", "Failed"), ("open", "Running")];
+        let html = page(&facts(vec![server("s", &runs)]), at(9));
+        let place = |name: &str| html.find(&format!(">{name}<"));
+        assert!(place("open") < place("newest") && place("newest") < place("newer"));
+        assert_eq!(html.matches("not read yet").count(), 2, "{html}");
     }
 }

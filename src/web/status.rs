@@ -1,16 +1,19 @@
 //! What the status page shows, as data: also the answer of `/api/v1/status`.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
+pub(super) use self::rows::{finished, nodes, nonzero_exit_nodes};
 use super::Site;
 use super::budget::{Budget, budgets};
-use crate::model::{
-    CommandsReading, Failure, InvokeStatus, Reading, RunsReading, SeenCommand, SeenRun, SeenTask, TasksReading,
-};
+use crate::model::{CommandsReading, Failure, Reading, RunsReading, TasksReading};
+
 use crate::snapshot::View;
 
 /// What there is to tell. The page draws a bounded part of it, the API all of it.
@@ -114,73 +117,6 @@ pub(super) struct LastFailure {
     pub(super) at: Timestamp,
 }
 
-/// A task.
-#[derive(Debug, Serialize)]
-pub(super) struct TaskStatusRow {
-    /// TaskId.
-    pub(super) id: String,
-    /// TaskType, as it was sent.
-    pub(super) task_type: String,
-    /// Status, as it was sent.
-    pub(super) status: String,
-    /// Whether this version knows that word.
-    pub(super) status_known: bool,
-    /// CurrentStep.
-    pub(super) current_step: Option<i64>,
-    /// TotalSteps.
-    pub(super) steps: Option<i64>,
-    /// Entries of Errors.
-    pub(super) errors: Option<u64>,
-    /// Nodes of its result, for the task types that add nodes.
-    pub(super) nodes: Option<u64>,
-    /// When it was first seen.
-    pub(super) first_seen: Timestamp,
-    /// When it last moved.
-    pub(super) last_progress: Timestamp,
-    /// When it was seen to end.
-    pub(super) finished: Option<Timestamp>,
-}
-
-/// A command on its nodes.
-#[derive(Debug, Serialize)]
-pub(super) struct CommandStatusRow {
-    /// CommandId.
-    pub(super) id: String,
-    /// InvokeStatus, as it was sent.
-    pub(super) status: String,
-    /// Whether this version knows that word.
-    pub(super) status_known: bool,
-    /// Nodes by status, none left out.
-    pub(super) nodes: Vec<(&'static str, usize)>,
-    /// Nodes with an exit code other than 0; absent before the results were read.
-    pub(super) nonzero_exit_nodes: Option<usize>,
-    /// When it ended on its last node.
-    pub(super) finished: Option<Timestamp>,
-}
-
-/// A command run.
-#[derive(Debug, Serialize)]
-pub(super) struct RunStatusRow {
-    /// InvokeId.
-    pub(super) id: String,
-    /// CommandName.
-    pub(super) command: String,
-    /// InvocationStatus, as it was sent.
-    pub(super) status: String,
-    /// Whether this version knows that word.
-    pub(super) status_known: bool,
-    /// Its exit code, if it has one.
-    pub(super) exit_code: Option<i64>,
-    /// ErrorCode, as it was sent.
-    pub(super) error: Option<String>,
-    /// CreationTime.
-    pub(super) created: Option<Timestamp>,
-    /// StartTime.
-    pub(super) started: Option<Timestamp>,
-    /// FinishedTime.
-    pub(super) finished: Option<Timestamp>,
-}
-
 /// All that there is to tell at `now`.
 pub(super) fn facts(site: &Site, now: Timestamp) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
@@ -225,11 +161,11 @@ fn target(view: View) -> TargetStatus {
         runs: Vec::new(),
     };
     match view.reading.as_deref() {
-        Some(Reading::Tasks(TasksReading { tasks, .. })) => status.tasks = tasks.iter().map(task).collect(),
+        Some(Reading::Tasks(TasksReading { tasks, .. })) => status.tasks = tasks.iter().map(rows::task).collect(),
         Some(Reading::Commands(CommandsReading { commands, .. })) => {
-            status.commands = commands.iter().map(command).collect();
+            status.commands = commands.iter().map(rows::command).collect();
         }
-        Some(Reading::Runs(RunsReading { runs, .. })) => status.runs = runs.iter().map(run).collect(),
+        Some(Reading::Runs(RunsReading { runs, .. })) => status.runs = runs.iter().map(rows::run).collect(),
         None => {}
     }
     status
@@ -243,66 +179,59 @@ fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
     LastFailure { reason: failure.reason.label(), message: failure.message, advice: failure.advice, at }
 }
 
-fn task(seen: &SeenTask) -> TaskStatusRow {
-    TaskStatusRow {
-        id: seen.task.id.to_string(),
-        task_type: seen.task.task_type.word().to_owned(),
-        status: seen.task.status.word().to_owned(),
-        status_known: seen.task.status.unknown_word().is_none(),
-        current_step: seen.task.current_step,
-        steps: seen.task.steps,
-        errors: seen.task.errors,
-        nodes: seen.task.nodes,
-        first_seen: seen.first_seen,
-        last_progress: seen.last_progress,
-        finished: seen.finished,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
 
-fn command(seen: &SeenCommand) -> CommandStatusRow {
-    CommandStatusRow {
-        id: seen.id.to_string(),
-        status: seen.run.status.word().to_owned(),
-        status_known: seen.run.status.unknown_word().is_none(),
-        nodes: nodes(seen).to_vec(),
-        nonzero_exit_nodes: nonzero_exit_nodes(seen),
-        finished: finished(seen),
-    }
-}
+    use super::{Facts, status};
+    use crate::exposition::TargetState;
+    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun};
+    use crate::snapshot::View;
+    use crate::target::{Kind, Scope, Target, TargetId};
 
-/// How many nodes of a command have each status; none is left out.
-pub(super) fn nodes(seen: &SeenCommand) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
-    let mut counts = [0; InvokeStatus::LABELS.len()];
-    for status in seen.run.nodes.values() {
-        if let Some(at) = InvokeStatus::LABELS.iter().position(|label| *label == status.label()) {
-            counts[at] += 1;
+    fn view() -> View {
+        let run = crate::model::Invocation {
+            id: "t-1".into(),
+            command_name: "backup".into(),
+            command_type: crate::model::CommandType::RunShellScript,
+            status: InvocationStatus::parse("Dozing"),
+            record: None,
+            created: None,
+        };
+        let reading = RunsReading { runs: vec![SeenRun { run, result: None }], ..RunsReading::default() };
+        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a" };
+        View {
+            target: Target {
+                id: TargetId { kind: Kind::SwasInvocations, id: "s".into() },
+                account: "a".into(),
+                quota_group: "a".into(),
+                region: "r".into(),
+                name: "n".into(),
+                scope: Scope::Runs(crate::config::RunWindow::default()),
+            },
+            state: TargetState::default(),
+            failure: None,
+            failing_since: None,
+            last_failure: Some((failure, Timestamp::UNIX_EPOCH)),
+            read_at: Some(Timestamp::UNIX_EPOCH),
+            reading: Some(std::sync::Arc::new(Reading::Runs(reading))),
         }
     }
-    std::array::from_fn(|at| (InvokeStatus::LABELS[at], counts[at]))
-}
 
-/// Nodes with an exit code other than 0, once the results were read.
-pub(super) fn nonzero_exit_nodes(seen: &SeenCommand) -> Option<usize> {
-    let results = seen.results.as_deref()?;
-    Some(results.iter().filter(|node| node.exit_code.is_some_and(|code| code != 0)).count())
-}
-
-/// When a command ended on its last node.
-pub(super) fn finished(seen: &SeenCommand) -> Option<Timestamp> {
-    seen.results.as_deref()?.iter().filter_map(|node| node.finished).max()
-}
-
-fn run(seen: &SeenRun) -> RunStatusRow {
-    let result = seen.result.as_ref();
-    RunStatusRow {
-        id: seen.run.id.to_string(),
-        command: seen.run.command_name.to_string(),
-        status: seen.run.status.word().to_owned(),
-        status_known: seen.run.status.unknown_word().is_none(),
-        exit_code: result.and_then(|result| result.exit_code),
-        error: result.and_then(|result| result.error.as_ref()).map(|error| error.word().to_owned()),
-        created: seen.run.created,
-        started: result.and_then(|result| result.started),
-        finished: result.and_then(|result| result.finished),
+    #[test]
+    fn the_api_tells_unknown_words_and_the_last_failure() {
+        let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
+        let facts = Facts { version: "1", revision: "r", started, series: (1, 2), views, budgets: Vec::new() };
+        let json = serde_json::to_value(status(facts)).unwrap();
+        let target = &json["targets"][0];
+        assert_eq!(
+            (&target["runs"][0]["status"], &target["runs"][0]["status_known"]),
+            (&"Dozing".into(), &false.into())
+        );
+        assert_eq!(
+            (&target["last_failure"]["reason"], &target["failure"]),
+            (&"timeout".into(), &serde_json::Value::Null)
+        );
+        assert_eq!((&target["stale"], &json["targets"][1]["stale"]), (&false.into(), &true.into()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aliyun_task_exporter::model::InvocationStatus;
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::sim::{ListOrder, Settings};
 use aliyun_task_exporter::target::{Kind, TargetId};
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::rig::Rig;
 use crate::support::truth::{assert_shown, list, text};
+use crate::support::worlds;
 
 /// Lets a world live so many seconds, stops it, and compares after one more poll of each target.
 fn assert_true(settings: Settings, seconds: i64) {
@@ -110,6 +112,24 @@ fn each_end_after_the_first_poll_is_counted_once() {
             assert_eq!(counted(&rig, &target), truth, "seed {seed}, {target:?}");
         }
     }
+}
+
+#[test]
+fn what_began_and_ended_between_two_ticks_is_counted_too() {
+    let mut world = worlds::servers(1, 1);
+    worlds::add_cluster(&mut world, "c");
+    world.add_task("c", worlds::task("short", 12, 14)).unwrap();
+    world.add_command("c", worlds::command("short", 2, 12, 14)).unwrap();
+    world.add_run("s00", worlds::run("short", 12, 14, 1)).unwrap();
+    let mut rig = Rig::scripted(world);
+    rig.run_until(70);
+    assert_eq!(rig.commands("c").finished.values().sum::<u64>(), 1);
+    assert_eq!(rig.runs("s00").finished.into_iter().collect::<Vec<_>>(), [(InvocationStatus::Failed, 1)]);
+    assert!(rig.tasks("c").finished.is_empty(), "it is in the history, which is read each half hour");
+    rig.run_until(1900);
+    let tasks = rig.tasks("c");
+    assert_eq!((tasks.finished.values().sum::<u64>(), tasks.tasks[0].finished), (1, None));
+    assert!(tasks.durations.is_empty(), "nobody knows how long it took");
 }
 
 #[test]

@@ -1,1 +1,104 @@
-//! Views for the tests.
+//! Targets for the tests.
+
+#![cfg(test)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config::{Commands, RunWindow, TaskWindow};
+use crate::exposition::TargetState;
+use crate::model::{
+    CommandType, Failure, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeenTask, Task,
+    TaskStatus, TaskType, TasksReading,
+};
+use crate::snapshot::View;
+use crate::target::{Kind, Scope, Target, TargetId};
+use crate::web::status::Facts;
+
+/// So many seconds after the tests' beginning of time.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+/// A target that waits for its first poll.
+pub(super) fn waiting(kind: Kind, id: &str) -> View {
+    let scope = match kind {
+        Kind::EhpcTasks => Scope::Tasks(TaskWindow::default()),
+        Kind::EhpcInvocations => Scope::Commands(Commands::default()),
+        Kind::SwasInvocations => Scope::Runs(RunWindow::default()),
+    };
+    let target = Target {
+        id: TargetId { kind, id: id.into() },
+        account: "a".into(),
+        quota_group: "a".into(),
+        region: "cn-hangzhou".into(),
+        name: format!("name-of-{id}").into(),
+        scope,
+    };
+    let state = TargetState::default();
+    View { target, state, failure: None, failing_since: None, last_failure: None, read_at: None, reading: None }
+}
+
+/// A target whose values are fresh.
+pub(super) fn fresh(kind: Kind, id: &str, reading: Reading) -> View {
+    let stale_after = Some(Duration::from_secs(600));
+    let state = TargetState { up: Some(true), next_poll: Some(at(30)), stale_after, ..TargetState::default() };
+    View { state, read_at: Some(at(0)), reading: Some(Arc::new(reading)), ..waiting(kind, id) }
+}
+
+/// A server with runs that have these names and statuses, the newest first.
+pub(super) fn server(id: &str, runs: &[(&str, &str)]) -> View {
+    let run = |(age, (name, status)): (i64, &(&str, &str))| SeenRun {
+        run: Invocation {
+            id: format!("t-{age}").into(),
+            command_name: (*name).into(),
+            command_type: CommandType::RunShellScript,
+            status: InvocationStatus::parse(status),
+            record: None,
+            created: Some(at(-age)),
+        },
+        result: None,
+    };
+    let runs = (0..).zip(runs).map(run).collect();
+    fresh(Kind::SwasInvocations, id, Reading::Runs(RunsReading { runs, ..RunsReading::default() }))
+}
+
+/// A cluster with tasks of these statuses.
+pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
+    let task = |(number, status): (usize, &&str)| SeenTask {
+        task: Task {
+            id: format!("task-{number}").into(),
+            task_type: TaskType::AddComputes,
+            status: TaskStatus::parse(status),
+            current_step: Some(1),
+            steps: Some(2),
+            errors: None,
+            nodes: None,
+        },
+        first_seen: at(-60),
+        last_progress: at(-6),
+        finished: None,
+    };
+    let tasks = statuses.iter().enumerate().map(task).collect();
+    fresh(Kind::EhpcTasks, id, Reading::Tasks(TasksReading { tasks, ..TasksReading::default() }))
+}
+
+/// The same target, failing.
+pub(super) fn failing(view: View, reason: Reason, since: i64) -> View {
+    let failure = Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something" };
+    let last_failure = Some((failure.clone(), at(since)));
+    View { failure: Some(failure), failing_since: Some(at(since)), last_failure, ..view }
+}
+
+/// The same target, its values withdrawn.
+pub(super) fn withdrawn(view: View) -> View {
+    View { reading: None, ..view }
+}
+
+/// An exporter with these targets.
+pub(super) fn facts(views: Vec<View>) -> Facts {
+    let series = (5, 200_000);
+    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, budgets: Vec::new() }
+}

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::clusters::{absent, kept};
 use super::parts::{Tone, bounded, elsewhere, grouped, marked, nothing, status};
-use super::time::{ago, exact, since};
+use super::time::{absolute, ago, exact, since};
 use super::verdict::called;
 use crate::model::{InvocationResult, InvocationStatus, Reading, SeenRun};
 use crate::snapshot::View;
@@ -131,12 +131,17 @@ fn exit(seen: &SeenRun) -> Markup {
     }
 }
 
+/// How long a run has lasted. The cloud tells the start with the result only: an open run counts from its creation.
 fn lasted(seen: &SeenRun, result: Option<&InvocationResult>, now: Timestamp) -> Markup {
     let (started, finished) = (result.and_then(|result| result.started), result.and_then(|result| result.finished));
     html! {
         @match (started.or(seen.run.created), finished) {
+            _ if seen.run.status == InvocationStatus::Pending => (nothing()),
             (Some(from), None) if seen.run.is_open() => (since(from, now)),
-            (Some(from), Some(to)) => { (exact(to.duration_since(from))) span.sub { "ended " (ago(to, now)) } },
+            (Some(from), Some(to)) => {
+                span title={ (if started.is_some() { "started " } else { "created " }) (absolute(from)) } { (exact(to.duration_since(from))) }
+                span.sub { "ended " (ago(to, now)) }
+            },
             (None, Some(to)) => span.sub { "ended " (ago(to, now)) },
             _ => (nothing()),
         }

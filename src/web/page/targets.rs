@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::parts::{Tone, bounded, elsewhere, grouped, nothing, pill};
 use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
+use crate::model::Failure;
 use crate::snapshot::View;
 use crate::target::Kind;
 
@@ -57,16 +58,16 @@ fn table(caption: &str, views: &[&View], now: Timestamp) -> Markup {
                     th.number scope="col" { "Series" }
                 }
             }
-            tbody { @for view in views { (row(view, now)) (why(view, now)) } }
+            tbody { @for view in views { (row(view, now)) (why(view, now)) (recovered(view, now)) } }
         }
     }
 }
 
 fn row(view: &View, now: Timestamp) -> Markup {
     let (target, state) = (&view.target, &view.state);
-    let why = view.failure.is_some();
+    let explained = view.failure.is_some() || past(view, now).is_some();
     html! {
-        tr.explained[why] {
+        tr.explained[explained] {
             th scope="row" {
                 span.main { @if target.name.is_empty() { (kind(target.id.kind)) } @else { (target.name) } }
                 span.sub {
@@ -74,7 +75,7 @@ fn row(view: &View, now: Timestamp) -> Markup {
                     code { (target.id.id) }
                 }
             }
-            td data-label="State" { (self::state(view)) @if !why { (recovered(view, now)) } }
+            td data-label="State" { (self::state(view)) }
             td data-label="Region, account" {
                 (target.region)
                 span.sub { (target.account) @if target.quota_group != target.account { " · quota " (target.quota_group) } }
@@ -110,17 +111,26 @@ fn data(view: &View, now: Timestamp) -> Markup {
     }
 }
 
-/// The failure of a target that is well again.
+/// The failure of a target that is well again, in a row of its own.
 fn recovered(view: &View, now: Timestamp) -> Markup {
-    let recent = view.last_failure.as_ref().filter(|(_, at)| now.duration_since(*at) < REMEMBERED);
     html! {
-        @if let Some((failure, at)) = recent {
-            details.past #{ "past-" (view.target.id.kind.label()) "-" (view.target.id.id) } {
-                summary { (failure.reason.label().replace('_', " ")) " " (ago(*at, now)) }
-                p { (failure.message) }
+        @if let Some((failure, at)) = past(view, now) {
+            tr.past {
+                td colspan="6" {
+                    details #{ "past-" (view.target.id.kind.label()) "-" (view.target.id.id) } {
+                        summary { "Last failure " (ago(*at, now)) ": " (failure.reason.label().replace('_', " ")) }
+                        p { (failure.message) }
+                        p { (sentence(failure.advice)) }
+                    }
+                }
             }
         }
     }
+}
+
+fn past(view: &View, now: Timestamp) -> Option<&(Failure, Timestamp)> {
+    let recent = view.last_failure.as_ref().filter(|(_, at)| now.duration_since(*at) < REMEMBERED);
+    recent.filter(|_| view.failure.is_none())
 }
 
 /// Why a target fails and what to do, in a row of its own.

@@ -58,56 +58,100 @@ const NAMED: usize = 3;
 
 /// The verdict on `sorted` targets, the worst first.
 pub(super) fn verdict(sorted: &[&View]) -> Verdict {
-    let all = sorted.len();
     let count = |wanted: Condition| sorted.iter().filter(|view| condition(view) == wanted).count();
-    let without = count(Condition::FailsWithout);
-    let (failing, withdrawn, waiting) =
-        (without + count(Condition::Fails), count(Condition::Withdrawn), count(Condition::Waiting));
-    let said = [
-        (
-            failing,
-            Tone::Bad,
-            format!("{} {}: {}", of(failing, all), verb(failing, "fails", "fail"), named(sorted, failing)),
-        ),
-        (withdrawn, Tone::Bad, format!("{} {} too old to show", values(withdrawn, all), verb(withdrawn, "is", "are"))),
-        (waiting, Tone::Warn, format!("{} {} for the first poll", of(waiting, all), verb(waiting, "waits", "wait"))),
-    ];
-    let mut said = said.into_iter().filter(|(count, ..)| *count > 0).map(|(_, tone, line)| (tone, line));
-    let Some((tone, line)) = said.next() else { return calm(all) };
-    let lost =
-        (without > 0).then(|| format!("{} of them {} no fresh values", grouped(without), verb(without, "has", "have")));
-    Verdict { tone, line, rest: lost.into_iter().chain(said.map(|(_, line)| line)).collect() }
+    let (all, without) = (sorted.len(), count(Condition::FailsWithout));
+    let failing = without + count(Condition::Fails);
+    let (withdrawn, waiting) = (count(Condition::Withdrawn), count(Condition::Waiting));
+    let mut said = Vec::new();
+    if failing > 0 {
+        let verb = counted_word(failing, "fails", "fail");
+        said.push((Tone::Bad, format!("{} {verb}: {}", of(failing, all), named(&sorted[..failing]))));
+    }
+    if without > 0 {
+        let verb = counted_word(without, "has", "have");
+        said.push((Tone::Bad, format!("{} of them {verb} no fresh values", grouped(without))));
+    }
+    if withdrawn > 0 {
+        let names = named(&sorted[failing..failing + withdrawn]);
+        said.push((Tone::Bad, format!("The values of {} are too old to show: {names}", of(withdrawn, all))));
+    }
+    if waiting > 0 {
+        let verb = counted_word(waiting, "waits", "wait");
+        said.push((Tone::Warn, format!("{} {verb} for the first poll", of(waiting, all))));
+    }
+    if said.is_empty() {
+        said.push(calm(all));
+    }
+    let (tone, line) = said.remove(0);
+    Verdict { tone, line, rest: said.into_iter().map(|(_, line)| line).collect() }
 }
 
-fn calm(all: usize) -> Verdict {
-    let (tone, line) = match all {
+fn calm(all: usize) -> (Tone, String) {
+    match all {
         0 => (Tone::Warn, "No targets: the configuration names none".to_owned()),
         1 => (Tone::Good, "The target is fresh".to_owned()),
         _ => (Tone::Good, format!("All {} targets are fresh", grouped(all))),
-    };
-    Verdict { tone, line, rest: Vec::new() }
+    }
 }
 
 fn of(count: usize, all: usize) -> String {
     format!("{} of {} {}", grouped(count), grouped(all), counted_word(all, "target", "targets"))
 }
 
-fn values(count: usize, all: usize) -> String {
-    format!("What is known of {}", of(count, all))
-}
-
-fn verb<'a>(count: usize, singular: &'a str, plural: &'a str) -> &'a str {
-    counted_word(count, singular, plural)
-}
-
-fn named(sorted: &[&View], failing: usize) -> String {
-    let name = |view: &&View| {
-        let reason = view.failure.as_ref().map_or("", |failure| failure.reason.label());
-        format!("{} ({})", called(view), reason.replace('_', " "))
+/// Some names, with reasons where there are any, and how many more there are.
+fn named(views: &[&View]) -> String {
+    let name = |view: &&View| match &view.failure {
+        Some(failure) => format!("{} ({})", called(view), failure.reason.label().replace('_', " ")),
+        None => called(view).to_owned(),
     };
-    let mut text = sorted.iter().take(failing.min(NAMED)).map(name).collect::<Vec<_>>().join(", ");
-    if failing > NAMED {
-        text.push_str(&format!(" and {} more", grouped(failing - NAMED)));
+    let mut text = views.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
+    if views.len() > NAMED {
+        text.push_str(&format!(" and {} more", grouped(views.len() - NAMED)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tone, verdict, worst_first};
+    use crate::model::Reason;
+    use crate::snapshot::View;
+    use crate::target::Kind;
+    use crate::web::page::fixture::{failing, server, waiting, withdrawn};
+
+    fn said(views: &[View]) -> (Tone, String, Vec<String>) {
+        let verdict = verdict(&worst_first(views));
+        (verdict.tone, verdict.line, verdict.rest)
+    }
+
+    #[test]
+    fn all_is_well_only_if_every_target_is_fresh() {
+        let [a, b] = ["a", "b"].map(|id| server(id, &[]));
+        assert_eq!(said(&[a.clone(), b.clone()]), (Tone::Good, "All 2 targets are fresh".into(), vec![]));
+        assert_eq!(said(std::slice::from_ref(&a)), (Tone::Good, "The target is fresh".into(), vec![]));
+        assert_eq!(said(&[]).0, Tone::Warn);
+        let (tone, line, _) = said(&[a.clone(), waiting(Kind::EhpcTasks, "c")]);
+        assert_eq!((tone, line.as_str()), (Tone::Warn, "1 of 2 targets waits for the first poll"));
+        let (tone, line, _) = said(&[a, withdrawn(b)]);
+        assert_eq!((tone, line.as_str()), (Tone::Bad, "The values of 1 of 2 targets are too old to show: name-of-b"));
+    }
+
+    #[test]
+    fn the_worst_is_named_first() {
+        let kept = failing(server("kept", &[]), Reason::Throttled, 1);
+        let later = failing(withdrawn(server("later", &[])), Reason::NotFound, 3);
+        let first = failing(withdrawn(server("first", &[])), Reason::Permission, 2);
+        let (tone, line, rest) = said(&[kept, later, first, waiting(Kind::EhpcTasks, "w"), server("well", &[])]);
+        assert_eq!(tone, Tone::Bad);
+        let named = "name-of-first (permission), name-of-later (not found), name-of-kept (throttled)";
+        assert_eq!(line, format!("3 of 5 targets fail: {named}"));
+        assert_eq!(rest, ["2 of them have no fresh values", "1 of 5 targets waits for the first poll"]);
+    }
+
+    #[test]
+    fn only_a_few_are_named() {
+        let many: Vec<View> = (0..1234).map(|id| failing(server(&id.to_string(), &[]), Reason::Timeout, id)).collect();
+        let (_, line, _) = said(&many);
+        assert!(line.ends_with("name-of-2 (timeout) and 1\u{202f}231 more"), "{line}");
+    }
 }

@@ -1,0 +1,140 @@
+//! Tasks, commands and runs as rows of data.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{InvokeStatus, SeenCommand, SeenRun, SeenTask};
+
+/// A task.
+#[derive(Debug, Serialize)]
+pub(in crate::web) struct TaskStatusRow {
+    /// TaskId.
+    pub(in crate::web) id: String,
+    /// TaskType, as it was sent.
+    pub(in crate::web) task_type: String,
+    /// Status, as it was sent.
+    pub(in crate::web) status: String,
+    /// Whether this version knows that word.
+    pub(in crate::web) status_known: bool,
+    /// CurrentStep.
+    pub(in crate::web) current_step: Option<i64>,
+    /// TotalSteps.
+    pub(in crate::web) steps: Option<i64>,
+    /// Entries of Errors.
+    pub(in crate::web) errors: Option<u64>,
+    /// Nodes of its result, for the task types that add nodes.
+    pub(in crate::web) nodes: Option<u64>,
+    /// When it was first seen.
+    pub(in crate::web) first_seen: Timestamp,
+    /// When it last moved.
+    pub(in crate::web) last_progress: Timestamp,
+    /// When it was seen to end.
+    pub(in crate::web) finished: Option<Timestamp>,
+}
+
+/// A command on its nodes.
+#[derive(Debug, Serialize)]
+pub(in crate::web) struct CommandStatusRow {
+    /// CommandId.
+    pub(in crate::web) id: String,
+    /// InvokeStatus, as it was sent.
+    pub(in crate::web) status: String,
+    /// Whether this version knows that word.
+    pub(in crate::web) status_known: bool,
+    /// Nodes by status, none left out.
+    pub(in crate::web) nodes: Vec<(&'static str, usize)>,
+    /// Nodes with an exit code other than 0; absent before the results were read.
+    pub(in crate::web) nonzero_exit_nodes: Option<usize>,
+    /// When it ended on its last node.
+    pub(in crate::web) finished: Option<Timestamp>,
+}
+
+/// A command run.
+#[derive(Debug, Serialize)]
+pub(in crate::web) struct RunStatusRow {
+    /// InvokeId.
+    pub(in crate::web) id: String,
+    /// CommandName.
+    pub(in crate::web) command: String,
+    /// InvocationStatus, as it was sent.
+    pub(in crate::web) status: String,
+    /// Whether this version knows that word.
+    pub(in crate::web) status_known: bool,
+    /// Its exit code, if it has one.
+    pub(in crate::web) exit_code: Option<i64>,
+    /// ErrorCode, as it was sent.
+    pub(in crate::web) error: Option<String>,
+    /// CreationTime.
+    pub(in crate::web) created: Option<Timestamp>,
+    /// StartTime.
+    pub(in crate::web) started: Option<Timestamp>,
+    /// FinishedTime.
+    pub(in crate::web) finished: Option<Timestamp>,
+}
+
+/// Its row.
+pub(super) fn task(seen: &SeenTask) -> TaskStatusRow {
+    TaskStatusRow {
+        id: seen.task.id.to_string(),
+        task_type: seen.task.task_type.word().to_owned(),
+        status: seen.task.status.word().to_owned(),
+        status_known: seen.task.status.unknown_word().is_none(),
+        current_step: seen.task.current_step,
+        steps: seen.task.steps,
+        errors: seen.task.errors,
+        nodes: seen.task.nodes,
+        first_seen: seen.first_seen,
+        last_progress: seen.last_progress,
+        finished: seen.finished,
+    }
+}
+
+/// Its row.
+pub(super) fn command(seen: &SeenCommand) -> CommandStatusRow {
+    CommandStatusRow {
+        id: seen.id.to_string(),
+        status: seen.run.status.word().to_owned(),
+        status_known: seen.run.status.unknown_word().is_none(),
+        nodes: nodes(seen).to_vec(),
+        nonzero_exit_nodes: nonzero_exit_nodes(seen),
+        finished: finished(seen),
+    }
+}
+
+/// How many nodes of a command have each status; none is left out.
+pub(in crate::web) fn nodes(seen: &SeenCommand) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
+    let mut counts = [0; InvokeStatus::LABELS.len()];
+    for status in seen.run.nodes.values() {
+        if let Some(at) = InvokeStatus::LABELS.iter().position(|label| *label == status.label()) {
+            counts[at] += 1;
+        }
+    }
+    std::array::from_fn(|at| (InvokeStatus::LABELS[at], counts[at]))
+}
+
+/// Nodes with an exit code other than 0, once the results were read.
+pub(in crate::web) fn nonzero_exit_nodes(seen: &SeenCommand) -> Option<usize> {
+    let results = seen.results.as_deref()?;
+    Some(results.iter().filter(|node| node.exit_code.is_some_and(|code| code != 0)).count())
+}
+
+/// When a command ended on its last node.
+pub(in crate::web) fn finished(seen: &SeenCommand) -> Option<Timestamp> {
+    seen.results.as_deref()?.iter().filter_map(|node| node.finished).max()
+}
+
+/// Its row.
+pub(super) fn run(seen: &SeenRun) -> RunStatusRow {
+    let result = seen.result.as_ref();
+    RunStatusRow {
+        id: seen.run.id.to_string(),
+        command: seen.run.command_name.to_string(),
+        status: seen.run.status.word().to_owned(),
+        status_known: seen.run.status.unknown_word().is_none(),
+        exit_code: result.and_then(|result| result.exit_code),
+        error: result.and_then(|result| result.error.as_ref()).map(|error| error.word().to_owned()),
+        created: seen.run.created,
+        started: result.and_then(|result| result.started),
+        finished: result.and_then(|result| result.finished),
+    }
+}

@@ -1,0 +1,236 @@
+//! The catalog against everything that names metrics: documents, dashboards, alerts, the golden page.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::catalog::{self, CATALOG, Family, Kind};
+use aliyun_task_exporter::config;
+use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
+use aliyun_task_exporter::target;
+use support::{files, package, read};
+
+/// Labels that Prometheus adds, and that of buckets.
+const GIVEN: [&str; 3] = ["job", "instance", "le"];
+
+/// Words of statuses that alerts name although this version never shows them, each with its reason.
+const FOREIGN_WORDS: &[(&str, &str)] =
+    &[("PartialFailed", "a word of the newer operations of Simple Application Server; today it is shown as unknown")];
+
+/// Families that neither a dashboard nor an alert needs, each with its reason.
+const DIAGNOSTICS: &[(&str, &str)] = &[
+    ("aliyun_ehpc_invocation_node_status", "opt-in, one series per node: for questions about one command"),
+    ("aliyun_ehpc_invocation_node_exit_code", "opt-in, one series per node: for questions about one command"),
+    ("aliyun_ehpc_invocations_finished_total", "how many commands ended how: for reports"),
+    ("aliyun_swas_invocation_records", "the second axis of a run's status: for those who know the record's words"),
+    ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
+    ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
+    ("aliyun_exporter_config_last_reload_success_timestamp_seconds", "when; whether it succeeded is on the dashboard"),
+];
+
+/// The text of a file that names metrics, with its path.
+struct Text {
+    path: String,
+    text: String,
+}
+
+fn texts(paths: impl IntoIterator<Item = PathBuf>) -> Vec<Text> {
+    let root = package("");
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+    paths.into_iter().map(|path| Text { path: name(&path), text: std::fs::read_to_string(&path).unwrap() }).collect()
+}
+
+/// What people look at: dashboards and alerts.
+fn watched() -> Vec<Text> {
+    texts(files("dashboards", ".json").into_iter().chain([package("deploy/alerts.yaml")]))
+}
+
+/// Everything that names metrics.
+fn all() -> Vec<Text> {
+    let documents = files("docs", ".md").into_iter().chain(files("dashboards", ".md")).chain(files("deploy", ".yaml"));
+    let readmes = ["README.md", "README.zh-CN.md", "config.example.yaml"].map(package).into_iter();
+    texts(files("dashboards", ".json").into_iter().chain(documents).chain(readmes.filter(|path| path.exists())))
+}
+
+/// A metric as it is named in a text, and what follows it.
+fn names(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    text.match_indices("aliyun_").filter(move |(place, _)| !text[..*place].ends_with(is_word)).filter_map(
+        move |(place, _)| {
+            let rest = &text[place..];
+            let end = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
+            // The crate's own name is no metric.
+            (&rest[..end] != "aliyun_task_exporter").then(|| rest.split_at(end))
+        },
+    )
+}
+
+/// The family that a sample belongs to.
+fn family(name: &str) -> Option<&'static Family> {
+    let exact = CATALOG.iter().find(|family| family.name == name);
+    let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    let histogram = CATALOG.iter().find(|family| family.kind == Kind::Histogram && Some(family.name) == base);
+    exact.or(histogram).copied()
+}
+
+/// The label names and the quoted values in `{…}` at the beginning of a text; quotes may be escaped, as in JSON.
+fn matchers(text: &str) -> Vec<(String, String)> {
+    let Some((inside, _)) = text.strip_prefix('{').and_then(|inside| inside.split_once('}')) else { return Vec::new() };
+    let plain = inside.replace("\\\"", "\"");
+    let mut found = Vec::new();
+    let mut rest = plain.as_str();
+    while let Some((name, after)) = rest.split_once(['=', '!']) {
+        let Some((_, after)) = after.split_once('"') else { break };
+        let Some((value, after)) = after.split_once('"') else { break };
+        found.push((name.trim_matches([',', ' ', '\n']).to_owned(), value.to_owned()));
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn the_document_of_metrics_is_the_catalog() {
+    let path = "docs/metrics.md";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(package(path), catalog::markdown()).unwrap();
+    }
+    assert!(read(path) == catalog::markdown(), "{path} is out of date: UPDATE_GOLDEN=1 writes it anew");
+}
+
+#[test]
+fn every_metric_that_is_named_anywhere_exists() {
+    let mut wrong = Vec::new();
+    for Text { path, text } in all() {
+        let unknown = names(&text).filter(|(name, _)| family(name).is_none());
+        wrong.extend(unknown.map(|(name, _)| format!("{path}: {name}")));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_label_that_is_asked_for_exists() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for Text { path, text } in all() {
+        for (name, rest) in names(&text) {
+            let Some(family) = family(name) else { continue };
+            for (label, _) in matchers(rest) {
+                seen += 1;
+                if !family.labels.contains(&&*label) && !GIVEN.contains(&&*label) {
+                    wrong.push(format!("{path}: {name} has no label {label}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(seen > 100, "only {seen} labels were seen");
+}
+
+#[test]
+fn every_word_that_a_label_is_compared_with_can_occur() {
+    let mut words: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let statuses = [TaskStatus::LABELS, InvokeStatus::LABELS, InvocationStatus::LABELS].concat();
+    words.insert("status", statuses.into_iter().chain(FOREIGN_WORDS.iter().map(|(word, _)| *word)).collect());
+    words.insert("task_type", TaskType::LABELS.iter().copied().collect());
+    words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).chain(["discovery"]).collect());
+    words.insert("reason", Reason::ALL.iter().map(|reason| reason.label()).collect());
+    words.insert("outcome", words["reason"].iter().copied().chain(["ok"]).collect());
+    words.insert("operation", config::OPERATIONS.iter().flat_map(|(_, names)| *names).copied().collect());
+    words.insert("product", config::OPERATIONS.iter().map(|(product, _)| *product).collect());
+    let mut wrong = Vec::new();
+    for Text { path, text } in all() {
+        for (name, rest) in names(&text) {
+            for (label, value) in matchers(rest).into_iter().filter(|(_, value)| !value.contains(['$', '.', '…'])) {
+                let Some(known) = words.get(&*label) else { continue };
+                let strange = value.split('|').filter(|word| !word.is_empty() && !known.contains(word));
+                wrong.extend(strange.map(|word| format!("{path}: {name}: {label} is never {word:?}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_label_that_is_grouped_or_joined_by_exists() {
+    let labels: BTreeSet<&str> = CATALOG.iter().flat_map(|family| family.labels).copied().chain(GIVEN).collect();
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for Text { path, text } in watched() {
+        for word in ["by (", "on (", "group_left (", "group_right (", "ignoring (", "without ("] {
+            for (place, _) in text.match_indices(word) {
+                if text[..place].ends_with(char::is_alphanumeric) {
+                    continue;
+                }
+                let list = text[place + word.len()..].split(')').next().unwrap();
+                let made =
+                    |label: &&str| text.contains(&format!("\\\"{label}\\\", \\\"$1\\\"")) || labels.contains(label);
+                for label in list.split(',').map(str::trim) {
+                    seen += 1;
+                    if !made(&label) {
+                        wrong.push(format!("{path}: {word}{list}): there is no label {label}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(seen > 100, "only {seen} labels were seen");
+}
+
+#[test]
+fn every_family_is_watched_or_has_a_reason_not_to_be() {
+    let texts = watched();
+    let used: BTreeSet<&str> =
+        texts.iter().flat_map(|text| names(&text.text)).filter_map(|(name, _)| Some(family(name)?.name)).collect();
+    let excused: BTreeMap<&str, &str> = DIAGNOSTICS.iter().copied().collect();
+    for family in CATALOG {
+        let name = family.name;
+        assert!(used.contains(name) || excused.contains_key(name), "{name} is on no dashboard and in no alert");
+        assert!(!(used.contains(name) && excused.contains_key(name)), "{name} is watched: it needs no excuse");
+    }
+    assert!(excused.keys().all(|name| family(name).is_some()), "an excuse for what is not there");
+    assert!(excused.values().all(|reason| !reason.is_empty()));
+}
+
+#[test]
+fn every_alert_has_its_section_in_the_document() {
+    let alerts = read("deploy/alerts.yaml");
+    let document = read("docs/alerts.md");
+    let names: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 5);
+    for name in &names {
+        assert!(document.contains(&format!("\n## {name}\n")), "docs/alerts.md does not explain {name}");
+    }
+    let sections = document.lines().filter_map(|line| line.strip_prefix("## Aliyun"));
+    assert!(sections.clone().all(|name| names.contains(&&*format!("Aliyun{name}"))), "an alert that is not there");
+}
+
+#[test]
+fn every_reason_is_explained_where_alerts_are() {
+    let document = read("docs/alerts.md");
+    for reason in Reason::ALL {
+        assert!(document.contains(&format!("`{}`", reason.label())), "docs/alerts.md does not name {}", reason.label());
+    }
+}
+
+#[test]
+fn quotas_can_be_set_for_every_operation_that_is_asked() {
+    let known: BTreeMap<&str, &[&str]> = config::OPERATIONS.into_iter().collect();
+    for (product, name) in Operation::ALL {
+        assert!(known[product.label()].contains(name), "no quota can be set for {}.{name}", product.label());
+    }
+}
+
+#[test]
+fn no_label_holds_what_a_user_keeps_secret() {
+    let forbidden = ["content", "output", "parameter", "message", "secret", "key", "token", "error_info", "request"];
+    for family in CATALOG {
+        for label in family.labels {
+            assert!(!forbidden.iter().any(|word| label.contains(word)), "{} has the label {label}", family.name);
+        }
+    }
+}

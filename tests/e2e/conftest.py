@@ -1,0 +1,83 @@
+"""What the tests share: programs that end with the test, whatever happens."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cloud import Cloud
+from configuration import Config, write
+from program import BINARY, Program, exporter
+
+ANY_PORT = "127.0.0.1:0"
+ANY_PORTS = ("--web.listen-address", ANY_PORT, "--sim.listen-address", ANY_PORT)
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _built() -> None:
+    assert BINARY.exists(), f"{BINARY} is missing: cargo build (or `make e2e`)"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the program with arguments; every one ends with the test."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **variables: stack.enter_context(exporter(tmp_path, *arguments, **variables))
+
+
+class Demo:
+    """The demo: an exporter on a simulated cloud, in one process."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.url = program.said(r"(http://\S+?)/metrics")[1]
+        self.cloud = Cloud(program.said(r"(http://\S+?)/_sim/world")[1])
+
+
+@pytest.fixture
+def demo(start: Start) -> Demo:
+    return Demo(start("demo", *ANY_PORTS))
+
+
+class Simulation:
+    """A simulated cloud in a process of its own."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.cloud = Cloud(program.said(r"listens on (http://\S+)/")[1])
+
+
+Simulate = Callable[..., Simulation]
+
+
+@pytest.fixture
+def simulate(start: Start) -> Simulate:
+    """Starts a simulated cloud; `clusters=5` is its argument `--clusters=5`."""
+    return lambda **size: Simulation(
+        start("simulate", "--listen", ANY_PORT, *(f"--{name}={value}" for name, value in size.items()))
+    )
+
+
+class Exporter:
+    """An exporter with a configuration file, and where it listens."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.url = "http://" + program.said(r"address=\"?([\d.]+:\d+)")[1]
+
+
+Serve = Callable[..., Exporter]
+
+
+@pytest.fixture
+def serve(start: Start, tmp_path: Path) -> Serve:
+    """Starts an exporter with a configuration; other arguments are passed on."""
+
+    def serve(config: Config, *arguments: str) -> Exporter:
+        file = write(tmp_path, config)
+        return Exporter(start("--config.file", file, "--web.listen-address", ANY_PORT, *arguments))
+
+    return serve

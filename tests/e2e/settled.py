@@ -1,0 +1,83 @@
+"""Waiting until an exporter has seen all of a world that stands still."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from cloud import Call, Cloud, seconds
+from exposition import Samples, family, samples, scrape
+from truth import Owner, Owners, ended, owners, remembered
+from waiting import wait_for
+
+# What is listed no more is given up after three polls that do not find it; the first may have been under way.
+POLLS = 5
+
+LAST_SUCCESS = "aliyun_exporter_target_last_success_timestamp_seconds"
+
+
+def settle(cloud: Cloud, url: str, without: str = "") -> float:
+    """Stops the world and waits until every target was polled as often as it takes; tells until when that took.
+
+    The cluster or server `without` is not waited for."""
+    frozen = cloud.freeze()
+    wait_for("enough polls of a world that stands still", lambda: _polled_enough(cloud, frozen, without), 60)
+    newest = max(seconds(call["time"]) for call in cloud.calls())
+    wait_for("a success of every target after that", lambda: _all_succeeded_after(url, newest), 60)
+    return newest
+
+
+def shown(cloud: Cloud, page: Samples) -> Owners:
+    """What an exporter has to show: all that is listed, and ended things that were listed before if it knows them."""
+    now, before, read = owners(cloud.world()), remembered(cloud), _results_read(cloud)
+    seen = {dict(labels)[key] for name, key in IDS for labels in family(page, name)}
+    for name, owner in now.items():
+        for kind in ("tasks", "commands", "invocations"):
+            things, old = getattr(owner, kind), getattr(before.get(name, Owner()), kind)
+            for key in seen & old.keys() - things.keys():
+                if ended(old[key]):
+                    things[key] = old[key] | {"result_read": key in read}
+    return now
+
+
+def _results_read(cloud: Cloud) -> set[str]:
+    """Commands and runs whose result was asked for before they left the list."""
+    calls = [call["parameters"] for call in cloud.calls() if call["outcome"] == "ok" and "Result" in call["action"]]
+    return {parameters.get("InvokeId") or parameters["CommandId"] for parameters in calls}
+
+
+IDS = (
+    ("aliyun_ehpc_task_status", "task_id"),
+    ("aliyun_ehpc_invocation_status", "command_id"),
+    ("aliyun_swas_invocation_status", "invoke_id"),
+)
+
+
+def _polled_enough(cloud: Cloud, since: str, without: str) -> bool:
+    calls = [call for call in cloud.calls() if seconds(call["time"]) > seconds(since) and call["outcome"] == "ok"]
+    counts = Counter(filter(None, map(_poll_of, calls)))
+    commands = any(call["action"] == "ListCommands" for call in calls)
+    return all(counts[poll] >= times for poll, times in _wanted(cloud, without, commands))
+
+
+def _wanted(cloud: Cloud, without: str, commands: bool) -> Iterator[tuple[tuple[str, str], int]]:
+    world = cloud.world()
+    for name in {entry["id"] for entry in world["clusters"]} - {without}:
+        yield ("ListTasks", name), POLLS
+        yield ("history", name), 1
+        yield ("ListCommands", name), POLLS if commands else 0
+    for name in {entry["id"] for entry in world["servers"]} - {without}:
+        yield ("DescribeInvocations", name), POLLS
+
+
+def _poll_of(call: Call) -> tuple[str, str] | None:
+    """What a call tells to have begun; only first pages do."""
+    parameters = call["parameters"]
+    if parameters.get("PageNumber", "1") != "1" or "TaskId" in parameters:
+        return None
+    kind = "history" if parameters.get("Archived") == "true" else call["action"]
+    return kind, parameters.get("ClusterId") or parameters.get("InstanceId", "")
+
+
+def _all_succeeded_after(url: str, moment: float) -> bool:
+    """Of the targets that ever succeeded."""
+    times = family(samples(scrape(url)), LAST_SUCCESS).values()
+    return bool(times) and min(times) > moment

@@ -1,0 +1,117 @@
+"""The command line: exit codes, what it says, and how it ends."""
+
+import http.client
+import signal
+import socket
+import time
+from pathlib import Path
+
+from configuration import everything
+from conftest import ANY_PORT, Exporter, Serve, Simulate, Start
+from exposition import family, samples, scrape
+from program import ROOT, free_port, run
+from waiting import wait_for
+from web import get_text
+
+CLUSTER, SERVER = "cn-hangzhou/ehpc-hz-FYUr32aaaa", "cn-hangzhou/ace0706b2ac4454d984295a94213aaaa"
+
+# A program told to end has this long.
+PATIENCE = 2.0
+
+
+def test_without_targets_it_says_how_to_name_some() -> None:
+    done = run()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--config.file" in done.stderr
+    assert "--ehpc.cluster" in done.stderr
+    assert "--swas.server" in done.stderr
+
+
+def test_every_problem_of_a_bad_configuration_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("poll:\n  intervall: 30s\n  timeout: soon\nswas:\n  servers:\n    - {region: cn-hangzhou}\n")
+    for command in ([], ["serve"], ["check"]):
+        done = run(*command, "--config.file", str(file))
+        assert done.returncode == 2
+        told = [f"bad.yaml:{line}: {path}" for line, path in ((2, "poll.intervall"), (3, "poll.timeout"), (6, "swas"))]
+        assert [problem for problem in told if problem not in done.stderr] == []
+
+
+def test_a_missing_file_and_an_unknown_flag_are_the_users_mistakes(tmp_path: Path) -> None:
+    missing = run("--config.file", str(tmp_path / "none.yaml"))
+    assert (missing.returncode, "none.yaml" in missing.stderr) == (2, True)
+    unknown = run("--nonsense")
+    assert (unknown.returncode, "--nonsense" in unknown.stderr) == (2, True)
+
+
+def test_check_shows_what_the_example_would_poll() -> None:
+    done = run("check", "--config.file", str(ROOT / "config.example.yaml"))
+    assert (done.returncode, done.stderr) == (0, "")
+    polled = [line.split()[:3] for line in done.stdout.splitlines() if "cn-hangzhou" in line]
+    assert polled == [
+        ["ehpc_tasks", *CLUSTER.split("/")],
+        ["ehpc_invocations", *CLUSTER.split("/")],
+        ["swas_invocations", *SERVER.split("/")],
+    ]
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for command in (["--ehpc.cluster", CLUSTER, "--web.listen-address"], ["simulate", "--listen"]):
+            done = run(*command, address)
+            assert (done.returncode, address in done.stderr) == (1, True), done.stderr
+
+
+def test_flags_and_environment_are_enough_to_start(start: Start) -> None:
+    """There is no way to the cloud from here, and the exporter says so for each target."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    flags = ["--ehpc.cluster", CLUSTER, "--swas.server", SERVER, "--web.listen-address", ANY_PORT]
+    credentials = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5tSomeKeyId", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "SomeKeySecret"}
+    exporter = Exporter(start(*flags, HTTPS_PROXY=nowhere, https_proxy=nowhere, **credentials))
+    failing = wait_for("three targets to fail", lambda: failures(exporter.url, 3), 40)
+    assert failing == {(kind, "transport") for kind in ("ehpc_tasks", "ehpc_invocations", "swas_invocations")}
+    for target in (CLUSTER, SERVER):
+        assert f"target={target.split('/')[1]} reason=transport" in exporter.program.err
+
+
+def failures(url: str, count: int) -> set[tuple[str, str]] | None:
+    """The kinds and reasons of the targets that fail, once there are so many."""
+    found = map(dict, family(samples(scrape(url)), "aliyun_exporter_target_failing"))
+    pairs = {(labels["kind"], labels["reason"]) for labels in found}
+    return pairs if len(pairs) == count else None
+
+
+def test_it_ends_at_once_in_the_middle_of_a_poll(simulate: Simulate, serve: Serve) -> None:
+    cloud = simulate(clusters=1, servers=1).cloud
+    cloud.add_fault(kind="latency", ms=5000)
+    exporter = serve(everything(cloud, timeout="10s"))
+    wait_for("a call that waits for its answer", cloud.calls)
+    assert ended_within_patience(exporter) == 0
+
+
+def test_it_ends_at_once_while_a_scraper_keeps_its_connection(simulate: Simulate, serve: Serve) -> None:
+    exporter = serve(everything(simulate(clusters=1, servers=1).cloud))
+    connection = http.client.HTTPConnection(exporter.url.removeprefix("http://"), timeout=5)
+    connection.request("GET", "/metrics")
+    connection.getresponse().read()
+    assert ended_within_patience(exporter) == 0
+    connection.close()
+
+
+def ended_within_patience(exporter: Exporter) -> int:
+    exporter.program.signal(signal.SIGTERM)
+    asked = time.monotonic()
+    status = exporter.program.process.wait(timeout=15)
+    assert time.monotonic() - asked < PATIENCE
+    return status
+
+
+def test_the_demo_tells_where_to_look_and_ends_well(start: Start) -> None:
+    program = start("demo", "--web.listen-address", ANY_PORT, "--sim.listen-address", ANY_PORT)
+    for path in ("/", "/metrics", "/_sim/world"):
+        assert get_text(program.said(rf"(http://[\d.:]+{path})\s")[1])
+    program.signal(signal.SIGINT)
+    assert program.process.wait(timeout=PATIENCE) == 0

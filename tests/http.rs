@@ -1,0 +1,206 @@
+//! What is served over HTTP: health, readiness, the configuration, the status, and the manners of all of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Read;
+
+use aliyun_task_exporter::sim::{Settings, Simulator};
+use jiff::Timestamp;
+use support::exporter::Exporter;
+use support::page::{Page, parse};
+use support::worlds;
+
+const PATHS: [&str; 8] =
+    ["/", "/metrics", "/-/healthy", "/-/ready", "/config", "/api/v1/status", "/static/page.css", "/static/page.js"];
+
+fn living() -> Simulator {
+    Simulator::new(Settings::default(), Timestamp::now())
+}
+
+fn still() -> Simulator {
+    let mut sim = living();
+    sim.freeze(Timestamp::now());
+    sim
+}
+
+fn ready(exporter: &Exporter) {
+    exporter.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 8.0);
+}
+
+#[test]
+fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
+    let mut sim = still();
+    // Nothing is answered before the fault is taken away.
+    sim.settings_mut().latency = std::time::Duration::from_secs(3600);
+    let exporter = Exporter::start(sim, |_| {});
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+    let waiting = exporter.get("/-/ready");
+    assert_eq!((waiting.status, waiting.text()), (503, "not ready: no answer yet for account demo\n"));
+    exporter.sim().settings_mut().latency = std::time::Duration::ZERO;
+    ready(&exporter);
+    assert_eq!(exporter.get("/-/ready").status, 200);
+}
+
+#[test]
+fn an_error_of_the_cloud_is_an_answer_too() {
+    let mut sim = still();
+    sim.add_faults(r#"[{"fault": {"kind": "error", "status": 407, "code": "NotAuthorized"}}]"#).unwrap();
+    let exporter = Exporter::start(sim, |_| {});
+    exporter.wait("all has failed", |page| page.sum("aliyun_exporter_target_failing", &[]) == 8.0);
+    assert_eq!(exporter.get("/-/ready").status, 200);
+}
+
+#[test]
+fn every_answer_has_the_security_headers() {
+    let exporter = Exporter::start(still(), |_| {});
+    for path in PATHS.into_iter().chain(["/nothing", "/static/../Cargo.toml"]) {
+        let answer = exporter.get(path);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let policy = answer.header("content-security-policy").unwrap_or_else(|| panic!("{path}: {}", answer.head));
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(answer.header("content-type").is_some() || answer.body.is_empty(), "{path}: {}", answer.head);
+    }
+    assert_eq!(exporter.get("/nothing").status, 404);
+}
+
+#[test]
+fn nothing_can_be_changed_over_http() {
+    let exporter = Exporter::start(still(), |_| {});
+    for path in PATHS {
+        for method in ["POST", "PUT", "DELETE", "PATCH"] {
+            assert_eq!(exporter.request(method, path, &[]).status, 405, "{method} {path}");
+        }
+        let head = exporter.request("HEAD", path, &[]);
+        assert!(head.body.is_empty() && [200, 503].contains(&head.status), "{path}: {}", head.head);
+    }
+}
+
+#[test]
+fn the_configuration_is_shown_without_its_secrets() {
+    let exporter = Exporter::start(still(), |_| {});
+    let answer = exporter.get("/config");
+    assert_eq!(answer.status, 200);
+    assert!(!answer.text().contains("testsecret"), "{}", answer.text());
+    assert!(answer.text().contains("<secret>") && answer.text().contains("ehpc:"), "{}", answer.text());
+}
+
+#[test]
+fn the_status_tells_what_the_metrics_tell() {
+    let exporter = Exporter::start(still(), |_| {});
+    ready(&exporter);
+    let status: serde_json::Value = serde_json::from_slice(&exporter.get("/api/v1/status").body).unwrap();
+    let targets = status["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 8);
+    let page = exporter.metrics();
+    let shown = |family: &str| page.all(family, &[]).count();
+    let rows = |what: &str| targets.iter().map(|target| target[what].as_array().unwrap().len()).sum::<usize>();
+    assert_eq!(rows("tasks"), shown("aliyun_ehpc_task_status"));
+    assert_eq!(rows("commands"), shown("aliyun_ehpc_invocation_status"));
+    assert_eq!(rows("runs"), shown("aliyun_swas_invocation_status"));
+    assert!(rows("tasks") > 0 && rows("commands") > 0 && rows("runs") > 0);
+    assert!(targets.iter().all(|target| target["up"] == true && target["failure"].is_null()));
+}
+
+#[test]
+fn a_scraper_gets_the_format_and_the_encoding_it_asks_for() {
+    let exporter = Exporter::start(still(), |_| {});
+    ready(&exporter);
+    let text = exporter.get("/metrics");
+    assert_eq!(text.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!((text.header("content-encoding"), text.header("vary")), (None, Some("Accept, Accept-Encoding")));
+    assert!(!parse(text.text()).eof);
+    let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let openmetrics = exporter.request("GET", "/metrics", &[("Accept", prometheus)]);
+    assert_eq!(openmetrics.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert!(openmetrics.text().ends_with("\n# EOF\n") && parse(openmetrics.text()).eof);
+    let packed = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip"), ("Accept", prometheus)]);
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&*packed.body).read_to_string(&mut unpacked).unwrap();
+    assert!(packed.body.len() * 4 < unpacked.len() && parse(&unpacked).eof);
+}
+
+/// Each series with its labels, whatever its value.
+fn series(page: &Page) -> Vec<String> {
+    page.samples.iter().map(|sample| format!("{} {:?}", sample.name, sample.labels)).collect()
+}
+
+#[test]
+fn both_formats_show_the_same_series_the_exporters_own_among_them() {
+    let exporter = Exporter::start(still(), |_| {});
+    // Everything has been read when nothing is asked for any more but lists.
+    exporter.wait("results are read", |page| {
+        let ended = page
+            .all("aliyun_swas_invocation_status", &[])
+            .filter(|sample| !["Pending", "Running", "Stopping"].contains(&&*sample.labels["status"]));
+        let ended = ended.count();
+        ended > 0 && page.all("aliyun_swas_invocation_finished_timestamp_seconds", &[]).count() == ended
+    });
+    let formats = ["text/plain", "application/openmetrics-text"];
+    let [text, openmetrics] =
+        formats.map(|format| parse(exporter.request("GET", "/metrics", &[("Accept", format)]).text()));
+    assert_eq!(series(&text), series(&openmetrics));
+    for (name, kind) in &openmetrics.types {
+        let full = if kind == "counter" { format!("{name}_total") } else { name.clone() };
+        assert_eq!(text.types.get(&full), Some(kind), "{name}");
+        assert!(kind != "counter" || !name.ends_with("_total"), "{name}");
+        assert_eq!(text.helps[&full], openmetrics.helps[name].replace("\\\"", "\""), "{name}");
+    }
+    assert_eq!(text.types.len(), openmetrics.types.len());
+    let wanted = |name: &str| name.ends_with("_seconds") || name.ends_with("_bytes");
+    assert!(openmetrics.types.keys().all(|name| wanted(name) == openmetrics.units.contains_key(name)));
+}
+
+#[test]
+fn the_exporter_tells_of_its_own_work() {
+    let exporter = Exporter::start(living(), |_| {});
+    ready(&exporter);
+    exporter.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "unknown_words"}, "times": 1}"#);
+    let page = exporter.wait("an unknown word is counted", |page| {
+        page.sum("aliyun_exporter_unknown_values_total", &[("field", "InvocationStatus")]) > 0.0
+    });
+    for family in aliyun_task_exporter::catalog::CATALOG {
+        if family.source != aliyun_task_exporter::catalog::Source::Process {
+            continue;
+        }
+        let name = match family.kind {
+            aliyun_task_exporter::catalog::Kind::Histogram => format!("{}_count", family.name),
+            _ => family.name.to_owned(),
+        };
+        let samples: Vec<_> = page.all(&name, &[]).collect();
+        assert!(!samples.is_empty(), "{name} is nowhere");
+        for sample in samples {
+            let mut labels: Vec<&str> = sample.labels.keys().map(String::as_str).collect();
+            let mut wanted = family.labels.to_vec();
+            labels.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!(labels, wanted, "{name}");
+        }
+    }
+    let known = |name: &&String| {
+        let name = name.as_str();
+        name.starts_with("process_") || aliyun_task_exporter::catalog::CATALOG.iter().any(|family| family.name == name)
+    };
+    assert!(page.types.keys().all(|name| known(&name)), "{:?}", page.types.keys());
+}
+
+#[test]
+fn many_scrapes_at_once_get_whole_pages() {
+    let exporter =
+        Exporter::start(Simulator::with_world(Settings::default(), worlds::servers(5, 30), Timestamp::now()), |_| {});
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let answer = exporter.get("/metrics");
+                    assert_eq!(answer.status, 200);
+                    parse(answer.text());
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,203 @@
+//! The house's walls: which part may know which, and who alone may touch what lies outside.
+//!
+//! A part is a top-level module. Its tests may know more; what stands behind `#[cfg(test)]` is not looked at.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use support::package;
+
+/// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> snapshot ->
+/// exposition -> web, and everything rests on model, catalog, secret and wire_enum.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("main", &["cli", "commands", "logging"]),
+    ("cli", &["config", "sim"]),
+    ("commands", &["app", "catalog", "cli", "config", "demo", "sim", "target"]),
+    ("logging", &["cli"]),
+    ("demo", &["config", "secret"]),
+    ("app", &["aliyun", "config", "poll", "self_metrics", "snapshot", "web"]),
+    ("web", &["catalog", "exposition", "model", "self_metrics", "snapshot", "target"]),
+    ("poll", &["aliyun", "config", "model", "self_metrics", "snapshot", "state", "target"]),
+    ("snapshot", &["config", "exposition", "model", "target"]),
+    ("exposition", &["catalog", "config", "model", "target"]),
+    ("self_metrics", &["aliyun", "catalog", "model", "target"]),
+    ("state", &["target"]),
+    ("target", &["config"]),
+    ("aliyun", &["config", "model", "secret"]),
+    ("config", &["secret"]),
+    ("model", &["wire_enum"]),
+    ("catalog", &[]),
+    ("secret", &[]),
+    ("wire_enum", &[]),
+    // The simulated cloud shares nothing with the client, so that neither can hide a mistake of the other.
+    ("sim", &[]),
+    ("lib", &[]),
+];
+
+/// Crates with consequences, and the only parts that may name them.
+const CRATES: &[(&str, &[&str])] = &[
+    ("serde_yaml", &["config"]),
+    ("saphyr_parser", &["config"]),
+    ("reqwest", &["aliyun"]),
+    ("rustls", &["aliyun"]),
+    ("prometheus", &["app", "exposition", "self_metrics", "web"]),
+    ("axum", &["sim", "web"]),
+    ("hyper", &["sim", "web"]),
+    ("clap", &["cli", "main"]),
+    ("tracing_subscriber", &["logging"]),
+    ("maud", &["web"]),
+];
+
+/// The only files that may look at a clock: everywhere else the time is an argument.
+const CLOCKS: &[&str] = &[
+    "src/aliyun/mod.rs",
+    "src/app.rs",
+    "src/commands.rs",
+    "src/poll/runner.rs",
+    "src/sim/server.rs",
+    "src/web/mod.rs",
+];
+
+/// A source file: its path in the package, its part, and its lines without comments and tests.
+struct Source {
+    path: String,
+    part: String,
+    lines: Vec<(usize, String)>,
+}
+
+fn sources() -> Vec<Source> {
+    let root = package("");
+    let files = support::files("src", ".rs").into_iter();
+    files.map(|file| source(file.strip_prefix(&root).unwrap(), &std::fs::read_to_string(&file).unwrap())).collect()
+}
+
+fn source(path: &Path, text: &str) -> Source {
+    let part = path.components().nth(1).unwrap().as_os_str().to_string_lossy();
+    let lines = text.lines().enumerate().take_while(|(_, line)| !["#[cfg(test)]", "#![cfg(test)]"].contains(line));
+    let code = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    Source {
+        path: path.to_string_lossy().into_owned(),
+        part: part.trim_end_matches(".rs").to_owned(),
+        lines: code.map(|(number, line)| (number + 1, line.to_owned())).collect(),
+    }
+}
+
+/// The parts that a line names after `root`, one or a list in braces.
+fn named(line: &str, root: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (place, _) in line.match_indices(root) {
+        let is_word = |character: char| character.is_alphanumeric() || character == '_';
+        if line[..place].ends_with(is_word) {
+            continue;
+        }
+        let rest = &line[place + root.len()..];
+        match rest.strip_prefix('{').and_then(|list| list.split_once('}')) {
+            Some((list, _)) => names.extend(list.split(',').map(|name| name.trim().to_owned())),
+            None => names.push(rest.chars().take_while(|character| is_word(*character)).collect()),
+        }
+    }
+    names.iter().map(|name: &String| name.split("::").next().unwrap().to_owned()).filter(|n| !n.is_empty()).collect()
+}
+
+/// Every edge between parts, with the places that make it.
+fn edges(sources: &[Source]) -> BTreeMap<(String, String), Vec<String>> {
+    let mut edges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for source in sources {
+        for (number, line) in &source.lines {
+            let of_crate = named(line, "crate::").into_iter().chain(named(line, "aliyun_task_exporter::"));
+            for part in of_crate.filter(|part| *part != source.part) {
+                let place = format!("{}:{number}", source.path);
+                edges.entry((source.part.clone(), part)).or_default().push(place);
+            }
+        }
+    }
+    edges
+}
+
+#[test]
+fn no_part_knows_what_it_must_not_know() {
+    let sources = sources();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        ALLOWED.iter().map(|(part, others)| (*part, others.iter().copied().collect())).collect();
+    let mut wrong = Vec::new();
+    for ((from, to), places) in edges(&sources) {
+        let known = allowed.get(&*from).unwrap_or_else(|| panic!("{from} has no place in the house yet"));
+        if !known.contains(&*to) {
+            wrong.push(format!("{from} -> {to}: {}", places.join(", ")));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_names_parts_that_exist_and_no_circle() {
+    let parts: BTreeSet<String> = sources().into_iter().map(|source| source.part).collect();
+    let table: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    assert!(table.keys().all(|part| parts.contains(*part)), "a part is gone");
+    for part in table.keys() {
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut next = table[part].to_vec();
+        while let Some(other) = next.pop() {
+            assert_ne!(other, *part, "{part} leads back to itself");
+            if reached.insert(other) {
+                next.extend(table.get(other).into_iter().copied().flatten());
+            }
+        }
+    }
+}
+
+#[test]
+fn crates_with_consequences_are_named_in_one_place() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (number, line) in &source.lines {
+            for (name, parts) in CRATES.iter().filter(|(_, parts)| !parts.contains(&&*source.part)) {
+                let used = line.match_indices(&format!("{name}::")).any(|(place, _)| {
+                    !line[..place].ends_with(|character: char| character.is_alphanumeric() || "_:".contains(character))
+                });
+                if used {
+                    wrong.push(format!("{}:{number} names {name}, which is for {parts:?}", source.path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_time_is_an_argument_but_for_the_outermost_walls() {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !CLOCKS.contains(&&*source.path)) {
+        for (number, line) in &source.lines {
+            if ["Timestamp::now", "Instant::now", "SystemTime"].iter().any(|clock| line.contains(clock)) {
+                wrong.push(format!("{}:{number}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these look at a clock: {}", wrong.join(", "));
+}
+
+#[test]
+fn nothing_knows_whether_the_cloud_is_real() {
+    for source in sources().iter().filter(|source| !["sim", "cli", "commands", "demo", "lib"].contains(&&*source.part))
+    {
+        for (number, line) in &source.lines {
+            let lower = line.to_lowercase();
+            assert!(!lower.contains("simulat"), "{}:{number}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_edge_would_be_found() {
+    let text =
+        "use crate::{model, sim::World};\nfn f() { crate::web::serve() }\n// crate::cli\n#[cfg(test)]\ncrate::app";
+    let found: Vec<_> = edges(&[source(Path::new("src/aliyun/mod.rs"), text)]).into_iter().collect();
+    let wanted = ["model", "sim", "web"].map(|to| ("aliyun".to_owned(), to.to_owned()));
+    assert_eq!(found.iter().map(|(edge, _)| edge.clone()).collect::<Vec<_>>(), wanted);
+    assert_eq!(found[2].1, ["src/aliyun/mod.rs:2"]);
+}
