@@ -3,7 +3,10 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=.git/HEAD");
+    // Moves with every commit; a source archive has none.
+    let head =
+        output("git", &["rev-parse", "--git-path", "logs/HEAD"]).filter(|path| std::path::Path::new(path).exists());
+    println!("cargo:rerun-if-changed={}", head.as_deref().unwrap_or("build.rs"));
     println!("cargo:rerun-if-env-changed=REVISION");
     let given = std::env::var("REVISION").ok().filter(|revision| !revision.is_empty());
     let revision = given.or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));

@@ -40,7 +40,11 @@ pub enum Error {
 impl Error {
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Config(_)) { 2 } else { 1 }
+        match self {
+            Self::Config(_) => 2,
+            Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
+            _ => 1,
+        }
     }
 }
 

@@ -223,21 +223,21 @@ impl Error {
 fn advice(reason: Reason) -> &'static str {
     match reason {
         Reason::Throttled => {
-            "the account's quota is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
+            "the quota of the account is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
         }
-        Reason::Credentials => "check the account's credentials",
+        Reason::Credentials => "check the credentials of the account",
         Reason::Permission => {
             "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"
         }
         Reason::NotFound => "check the id and the region; remove the target from the configuration if it is gone",
         Reason::InvalidRequest => "check region and endpoint; if both are right, report this as a bug",
-        Reason::Account => "settle the account's bill, or enable the service in the console",
+        Reason::Account => "settle the bill of the account, or enable the service in the console",
         Reason::Conflict => "none needed: the cluster is busy and is asked again at the next tick",
-        Reason::Clock => "set this machine's clock: the cloud refuses requests more than 15 minutes off",
+        Reason::Clock => "set the clock of this machine: the cloud refuses requests more than 15 minutes off",
         Reason::Service => "none needed: the cloud has trouble of its own and is asked again at the next tick",
         Reason::Timeout => "check the network to the endpoint; raise poll.timeout if it is slow",
         Reason::Transport => "check DNS, proxy and firewall between here and the endpoint",
-        Reason::Decode => "check that the endpoint is Alibaba Cloud's; if so, report this as a bug",
+        Reason::Decode => "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug",
         Reason::TooLarge => "raise poll.max_response_bytes",
     }
 }

@@ -19,18 +19,20 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Replaces every part of the credential that occurs in `text`, plain or percent-encoded.
+    /// Replaces every part of the credential that occurs in `text`, plain or percent-encoded. A part of a few letters, which
+    /// no real key has, stays: it would be found in the middle of words.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let token = self.security_token.as_ref().map_or("", Secret::expose);
-        let mut clean = text.to_owned();
-        for part in [self.access_key_id.as_str(), self.access_key_secret.expose(), token] {
-            for form in [part.to_owned(), super::sign::encode(part)].into_iter().filter(|form| !form.is_empty()) {
-                clean = clean.replace(&form, "<secret>");
-            }
-        }
-        clean
+        let parts = [self.access_key_id.as_str(), self.access_key_secret.expose(), token];
+        let forms = parts.into_iter().flat_map(|part| [part.to_owned(), super::sign::encode(part)]);
+        let mut forms: Vec<String> = forms.filter(|form| form.len() >= SHORTEST_PART).collect();
+        forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
+        forms.iter().fold(text.to_owned(), |clean, form| clean.replace(form.as_str(), "<secret>"))
     }
 }
+
+/// No part of a real credential is shorter.
+const SHORTEST_PART: usize = 6;
 
 /// A provider of credentials.
 #[derive(Clone, Debug)]
@@ -65,10 +67,10 @@ mod tests {
     fn a_message_is_scrubbed_of_every_part_in_both_forms() {
         let credential = Credential {
             access_key_id: "LTAI5t".into(),
-            access_key_secret: Secret::new("s/cret"),
-            security_token: Some(Secret::new("CAIS+x=")),
+            access_key_secret: Secret::new("s/cret-key"),
+            security_token: Some(Secret::new("CAIS+token=")),
         };
-        let clean = credential.scrub("id LTAI5t, s/cret s%2Fcret, token CAIS+x= CAIS%2Bx%3D");
+        let clean = credential.scrub("id LTAI5t, s/cret-key s%2Fcret-key, token CAIS+token= CAIS%2Btoken%3D");
         assert_eq!(clean, "id <secret>, <secret> <secret>, token <secret> <secret>");
     }
 }
