@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::Path;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
