@@ -137,6 +137,17 @@ impl Governor {
     }
 }
 
+/// Calls per minute that a budget lets through in the long run: its window is a little longer than a minute.
+pub fn sustained(per_minute: u32) -> f64 {
+    f64::from(per_minute) * 60.0 / WINDOW.as_secs_f64()
+}
+
+/// How long `calls` take out of a fresh budget: as many as it allows at once, then as many again after each window.
+pub fn time_for(calls: f64, per_minute: u32) -> Duration {
+    let windows = ((calls.ceil() - 1.0).max(0.0) / f64::from(per_minute.max(1))).floor();
+    Duration::from_secs_f64(windows * WINDOW.as_secs_f64())
+}
+
 /// Calls per minute that the user allows for an operation, else the product's default.
 pub(super) fn quota(quotas: &Quotas, product: Product, operation: &str) -> u32 {
     let set = |operation: Option<&str>| quotas.get(&(product.label().to_owned(), operation.map(str::to_owned)));

@@ -1,5 +1,6 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
+mod demand;
 mod governor;
 mod plan;
 mod queue;
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use governor::{BudgetKey, Ceiling, Governor};
-pub use plan::{Memory, MemoryRef, Notice};
+pub use demand::{budgets, by_budget, per_minute};
+pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
+pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, per_poll, refreshes};
+pub use queue::Pace;
 pub use runner::Runner;
-pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler};
+pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler, spread};
 
 /// `time` moved by `step`, held inside what a timestamp can be.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {

@@ -18,7 +18,7 @@ const MAX_WEIGHT: u32 = 8;
 
 /// How often a target is to be polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub enum Pace {
     /// It has open work.
     Active,
     /// It had some lately.
@@ -31,7 +31,7 @@ impl Pace {
     const ALL: [Self; 3] = [Self::Active, Self::Base, Self::Idle];
 
     /// Time between two polls.
-    pub(super) fn period(self, settings: &Poll) -> Duration {
+    pub fn period(self, settings: &Poll) -> Duration {
         match self {
             Self::Active => settings.active_interval,
             Self::Base => settings.interval,

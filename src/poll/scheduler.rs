@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::governor::{self, BudgetKey, Ceiling, Governor};
+use super::demand::{self, budget_key};
+use super::governor::{BudgetKey, Ceiling, Governor};
 use super::plan::{self, Memory, MemoryRef, Notice, Plan, Verdict};
 use super::queue::{Pace, Queue};
 use super::{after, later, since};
@@ -172,7 +173,7 @@ impl Scheduler {
         let gone: Vec<TargetId> = self.slots.keys().filter(|id| !ids.contains(id)).cloned().collect();
         let removed: Vec<_> =
             gone.into_iter().filter_map(|id| Some((id.clone(), self.remove(&id)?.plan.into_memory()))).collect();
-        let spread = SPREAD.min(self.settings.interval / u32::try_from(wanted.len().max(1)).unwrap_or(u32::MAX));
+        let spread = spread(&self.settings, wanted.len());
         let soonest = after(now, self.settings.interval);
         let mut first = now;
         for target in wanted {
@@ -271,29 +272,16 @@ impl Scheduler {
         let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = self.period(slot);
-            for (operation, calls) in slot.plan.calls_per_poll(period) {
-                let of = plan::operations(slot.target.id.kind).iter().find(|(_, name)| *name == operation);
-                let key = of.map(|(product, name)| budget_key(&slot.target, *product, name));
-                if let Some(sum) = key.and_then(|key| planned.get_mut(&key)) {
-                    *sum += calls * 60.0 / period.as_secs_f64();
-                }
+            let calls = plan::per_poll(slot.target.id.kind, &slot.plan.load(), period, self.settings.history_interval);
+            for (key, calls) in demand::by_budget(&slot.target, calls) {
+                *planned.entry(key).or_default() += calls * demand::per_minute(period);
             }
         }
         planned
     }
 
     fn budget(&mut self, config: &Config, wanted: &[Target]) {
-        let mut budgets: BTreeMap<BudgetKey, u32> = BTreeMap::new();
-        for target in wanted {
-            let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account) else {
-                continue;
-            };
-            for (product, operation) in plan::operations(target.id.kind) {
-                let quota = governor::quota(&account.quotas, *product, operation);
-                let least = budgets.entry(budget_key(target, *product, operation)).or_insert(quota);
-                *least = quota.min(*least);
-            }
-        }
+        let budgets = demand::budgets(config, wanted);
         self.governor.retain(|key| budgets.contains_key(key));
         budgets.into_iter().for_each(|(key, quota)| self.governor.set(key, quota));
     }
@@ -536,8 +524,9 @@ impl Polling {
     }
 }
 
-fn budget_key(target: &Target, product: crate::aliyun::op::Product, operation: &'static str) -> BudgetKey {
-    BudgetKey { group: Arc::clone(&target.quota_group), region: Arc::clone(&target.region), product, operation }
+/// Time between the first polls of two targets out of `targets`.
+pub fn spread(settings: &Poll, targets: usize) -> Duration {
+    SPREAD.min(settings.interval / u32::try_from(targets.max(1)).unwrap_or(u32::MAX))
 }
 
 fn failure(operation: &Operation, error: &Error) -> Failure {

@@ -6,14 +6,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
-use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
 use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
 use crate::config::Commands;
 use crate::model::{CommandsReading, InvokeStatus, NodeResult, NodeStatuses, Page, SeenCommand};
@@ -155,10 +154,9 @@ impl CommandsPlan {
         }
     }
 
-    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
-        let open = self.memory.commands.values().filter(|held| held.is_open()).count() as f64;
-        let list = if self.scope.ids.is_empty() { 1.0 + ratio(period, self.limits.history_interval) } else { 0.0 };
-        vec![("ListCommands", list), ("ListInvocationStatus", open)]
+    pub(super) fn load(&self) -> Load {
+        let open = self.memory.commands.values().filter(|held| held.is_open()).count();
+        Load { pages: self.memory.walk.pages(), listed: self.scope.ids.is_empty(), open, ..Load::QUIET }
     }
 
     pub(super) fn listed(&mut self, page: Page<Arc<str>>, now: Timestamp) {

@@ -4,6 +4,7 @@
 //! nothing more. What outlives a poll is in its memory; the rest is where the present poll stands.
 
 mod commands;
+mod cost;
 mod known;
 mod runs;
 mod tasks;
@@ -22,6 +23,8 @@ use crate::model::Reading;
 use crate::target::{Kind, Scope, Target};
 
 use commands::CommandsPlan;
+pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
+pub use runs::MAX_NAMES;
 use runs::RunsPlan;
 use tasks::TasksPlan;
 
@@ -215,9 +218,9 @@ impl Plan {
         }
     }
 
-    /// Calls that a poll needs as things stand, by operation.
-    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
-        each!(self, plan => plan.calls_per_poll(period))
+    /// What its calls hang on, as things stand.
+    pub(super) fn load(&self) -> Load {
+        each!(self, plan => plan.load())
     }
 }
 
@@ -232,9 +235,4 @@ pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
         ],
         Kind::SwasInvocations => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
     }
-}
-
-/// How many of `per` fall into `period`.
-fn ratio(period: Duration, per: Duration) -> f64 {
-    period.as_secs_f64() / per.as_secs_f64().max(1.0)
 }

@@ -6,21 +6,20 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::walk::{Cursor, Step as WalkStep, Walk};
-use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, Page, RunsReading, SeenRun};
 use crate::poll::since;
 
-/// So many command names have a last run.
-const MAX_NAMES: usize = 50;
+/// So many command names of a server have a last run.
+pub const MAX_NAMES: usize = 50;
 
 #[derive(Debug)]
 pub(in crate::poll) struct RunsPlan {
@@ -128,8 +127,8 @@ impl RunsPlan {
         }
     }
 
-    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
-        vec![("DescribeInvocations", 1.0 + ratio(period, self.limits.history_interval))]
+    pub(super) fn load(&self) -> Load {
+        Load { pages: self.memory.walk.pages(), ..Load::QUIET }
     }
 
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
-use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
+use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{Histogram, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
@@ -140,9 +140,9 @@ impl TasksPlan {
         }
     }
 
-    pub(super) fn calls_per_poll(&self, period: Duration) -> Vec<(&'static str, f64)> {
-        let history = f64::from(self.memory.history_pages.max(1)) * ratio(period, self.limits.history_interval);
-        vec![("ListTasks", f64::from(self.memory.running_pages.max(1)) + history)]
+    pub(super) fn load(&self) -> Load {
+        let (pages, running_pages) = (self.memory.history_pages.max(1), self.memory.running_pages.max(1));
+        Load { pages, running_pages, ..Load::QUIET }
     }
 
     fn running(&mut self, number: u32, page: Page<Task>, now: Timestamp) {

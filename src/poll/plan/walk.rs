@@ -16,6 +16,8 @@ pub(super) struct Walk {
     total: Option<u64>,
     /// When all pages are to be read again.
     whole_due: Option<Timestamp>,
+    /// Pages of the last whole reading.
+    pages: u32,
 }
 
 /// Where the reading of a list stands within a poll.
@@ -46,6 +48,11 @@ impl Walk {
         Cursor { page: 1, whole: self.whole_due.is_none_or(|due| due <= now) }
     }
 
+    /// Pages that the whole list has, as far as is known.
+    pub(super) fn pages(&self) -> u32 {
+        self.pages.max(1)
+    }
+
     /// Notes a page with `entries` entries, `news` of which were not yet seen in this walk, and says how to go on.
     /// `searching`: something is still looked for.
     pub(super) fn read(
@@ -67,7 +74,7 @@ impl Walk {
             (false, true) => Step::Next(Cursor { page: cursor.page + 1, whole }),
         };
         if matches!(step, Step::Complete | Step::Truncated) {
-            self.total = total;
+            (self.total, self.pages) = (total, cursor.page);
             self.whole_due = Some(after(now, limits.history_interval));
         }
         step
