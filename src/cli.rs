@@ -31,7 +31,7 @@ pub enum Command {
     /// Poll the cloud and serve /metrics; this is what happens without a command.
     Serve(Serve),
     /// Read the configuration and print what would be polled; exit with 2 if there is a problem.
-    Check(Targets),
+    Check(Check),
     /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an account.
     Demo(Demo),
     /// Run the simulated Alibaba Cloud alone.
@@ -55,6 +55,17 @@ pub struct Serve {
         value_name = "ADDRESS"
     )]
     pub listen: Vec<String>,
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct Check {
+    /// What would be polled.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit with 1 if budgets are too small.
+    #[arg(long)]
+    pub estimate: bool,
 }
 
 /// What to poll.

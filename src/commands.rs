@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::cli::{Cli, Command, Demo, Serve, Simulate, Targets};
+use crate::cli::{Check, Cli, Command, Demo, Serve, Simulate};
 use crate::config::Problems;
+use crate::estimate::{Assumptions, estimate, text};
 use crate::sim::{self, Simulator};
 use crate::{app, catalog, demo, target};
 
@@ -29,6 +30,9 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
+    /// `check --estimate` has found that budgets are too small.
+    #[error("the plan cannot be kept")]
+    Plan,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -55,7 +59,7 @@ impl Error {
 pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
-        Command::Check(targets) => check(&targets),
+        Command::Check(arguments) => check(&arguments),
         Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
         Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
         Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
@@ -73,9 +77,14 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     Ok(app::serve(config, listeners, shutdown).await?)
 }
 
-fn check(targets: &Targets) -> Result<(), Error> {
-    let config = targets.config(&environment)?;
+fn check(arguments: &Check) -> Result<(), Error> {
+    let config = arguments.targets.config(&environment)?;
     let mut out = io::stdout().lock();
+    if arguments.estimate {
+        let estimate = estimate(&config, Assumptions::default());
+        out.write_all(text(&estimate).as_bytes())?;
+        return if estimate.is_kept() { Ok(()) } else { Err(Error::Plan) };
+    }
     let list = target::targets(&config);
     writeln!(out, "The configuration is valid. It polls {} targets:\n", list.len())?;
     writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;

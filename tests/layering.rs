@@ -16,10 +16,11 @@ use support::package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "sim"]),
-    ("commands", &["app", "catalog", "cli", "config", "demo", "sim", "target"]),
+    ("commands", &["app", "catalog", "cli", "config", "demo", "estimate", "sim", "target"]),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
-    ("app", &["aliyun", "config", "poll", "self_metrics", "snapshot", "web"]),
+    ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
+    ("app", &["aliyun", "config", "poll", "self_metrics", "snapshot", "state", "web"]),
     ("web", &["catalog", "exposition", "model", "self_metrics", "snapshot", "target"]),
     ("poll", &["aliyun", "config", "model", "self_metrics", "snapshot", "state", "target"]),
     ("snapshot", &["config", "exposition", "model", "target"]),

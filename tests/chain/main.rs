@@ -7,5 +7,6 @@ mod support;
 
 mod budgets;
 mod change;
+mod estimate;
 mod living;
 mod trouble;

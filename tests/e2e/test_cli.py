@@ -6,7 +6,7 @@ import socket
 import time
 from pathlib import Path
 
-from configuration import everything
+from configuration import everything, write
 from conftest import ANY_PORT, Exporter, Serve, Simulate, Start
 from exposition import family, samples, scrape
 from program import ROOT, free_port, run
@@ -53,6 +53,18 @@ def test_check_shows_what_the_example_would_poll() -> None:
         ["ehpc_invocations", *CLUSTER.split("/")],
         ["swas_invocations", *SERVER.split("/")],
     ]
+
+
+def test_an_estimate_says_first_whether_the_plan_fits(tmp_path: Path) -> None:
+    done = run("check", "--estimate", "--config.file", str(ROOT / "config.example.yaml"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("The plan fits: 3 targets every 30s ")
+    servers = [{"id": f"s{number}", "region": "cn-hangzhou"} for number in range(100)]
+    config = {"accounts": [{"name": "main", "quotas": {"SWAS": 6}}], "swas": {"servers": servers}}
+    done = run("check", "--estimate", "--config.file", write(tmp_path, config))
+    assert (done.returncode, done.stderr) == (1, "the plan cannot be kept\n")
+    assert done.stdout.startswith("The plan cannot be kept: SWAS DescribeInvocations in cn-hangzhou ")
+    assert run("check", "--estimate").returncode == 2
 
 
 def test_a_port_in_use_is_named() -> None:

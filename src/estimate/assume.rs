@@ -1,0 +1,54 @@
+//! What an estimate has to assume, because only the cloud knows it.
+
+use std::time::Duration;
+
+use crate::aliyun::op::PAGE_SIZE;
+use crate::config::Config;
+use crate::poll::Load;
+use crate::target::{Scope, Target};
+
+use super::Scenario;
+
+/// What is assumed of the cloud's side. Lists are taken to be as long as their windows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assumptions {
+    /// Commands that are open at once in each cluster when it is busy, if so many are followed.
+    pub open_commands: usize,
+    /// Tasks, commands or runs that end in an hour in each target when it is busy.
+    pub ended_per_hour: f64,
+    /// Nodes of each command.
+    pub nodes: usize,
+    /// How long a call takes.
+    pub latency: Duration,
+}
+
+impl Default for Assumptions {
+    fn default() -> Self {
+        Self { open_commands: 5, ended_per_hour: 6.0, nodes: 16, latency: Duration::from_millis(200) }
+    }
+}
+
+/// How many things of a target are followed or shown at most.
+pub(super) fn window(target: &Target) -> usize {
+    match &target.scope {
+        Scope::Tasks(window) => window.max_tasks,
+        Scope::Commands(commands) if commands.ids.is_empty() => commands.discover,
+        Scope::Commands(commands) => commands.ids.len(),
+        Scope::Runs(window) => window.max_invocations,
+    }
+}
+
+/// What the calls of a target hang on in a scenario.
+pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumptions: &Assumptions) -> Load {
+    let window = window(target);
+    let pages = u32::try_from(window.div_ceil(PAGE_SIZE as usize)).unwrap_or(u32::MAX);
+    let pages = pages.clamp(1, config.poll.history_max_pages);
+    let listed = !matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
+    let quiet = Load { pages, listed, ..Load::QUIET };
+    match scenario {
+        Scenario::Idle | Scenario::Base => quiet,
+        Scenario::Busy => {
+            Load { open: window.min(assumptions.open_commands), ended_per_hour: assumptions.ended_per_hour, ..quiet }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Calls per minute, by budget and scenario.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Assumptions;
+use super::assume::load;
+use crate::config::Config;
+use crate::poll::{BudgetKey, Pace, budgets as quotas, by_budget, per_minute, per_poll, refreshes, sustained};
+use crate::target::Target;
+
+/// What is going on in the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Nothing is open anywhere, and has not been for `poll.idle_after`.
+    Idle,
+    /// Nothing is open, but something was lately.
+    Base,
+    /// Every target has open work.
+    Busy,
+}
+
+/// A budget, and what is asked of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// What it is for.
+    pub key: BudgetKey,
+    /// Calls per minute that it allows.
+    pub quota: u32,
+    /// How many targets share it.
+    pub targets: usize,
+    /// Whether values wait for its answers, and not only details.
+    pub refreshes: bool,
+    /// Calls per minute by scenario.
+    pub needs: [f64; 3],
+}
+
+impl Scenario {
+    /// Every scenario.
+    pub const ALL: [Self; 3] = [Self::Idle, Self::Base, Self::Busy];
+
+    fn pace(self) -> Pace {
+        match self {
+            Self::Idle => Pace::Idle,
+            Self::Base => Pace::Base,
+            Self::Busy => Pace::Active,
+        }
+    }
+}
+
+impl Budget {
+    /// Calls per minute that a scenario needs.
+    pub fn need(&self, scenario: Scenario) -> f64 {
+        self.needs[scenario as usize]
+    }
+
+    /// Whether a scenario needs more than there is.
+    pub fn is_over(&self, scenario: Scenario) -> bool {
+        self.need(scenario) > f64::from(self.quota)
+    }
+
+    /// What becomes of a planned `period`: where a budget is too small, everybody's grows by the same factor.
+    pub fn stretched(&self, scenario: Scenario, period: Duration) -> Duration {
+        match self.is_over(scenario) {
+            true => Duration::try_from_secs_f64(period.as_secs_f64() * self.need(scenario) / sustained(self.quota))
+                .unwrap_or(Duration::MAX),
+            false => period,
+        }
+    }
+
+    /// How many of its targets it carries in a scenario.
+    pub fn carries(&self, scenario: Scenario) -> usize {
+        let share = f64::from(self.quota) / self.need(scenario);
+        if share < 1.0 { (self.targets as f64 * share) as usize } else { self.targets }
+    }
+}
+
+/// Every budget of `config`, in order.
+pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumptions) -> Vec<Budget> {
+    let new = |(key, quota): (BudgetKey, u32)| {
+        let refreshes = refreshes(key.operation);
+        (key.clone(), Budget { key, quota, targets: 0, refreshes, needs: [0.0; 3] })
+    };
+    let mut budgets: BTreeMap<BudgetKey, Budget> = quotas(config, targets).into_iter().map(new).collect();
+    for target in targets {
+        for scenario in Scenario::ALL {
+            let period = scenario.pace().period(&config.poll);
+            let load = load(config, target, scenario, assumptions);
+            let calls = per_poll(target.id.kind, &load, period, config.poll.history_interval);
+            for (key, calls) in by_budget(target, calls) {
+                let Some(budget) = budgets.get_mut(&key) else { continue };
+                budget.targets += usize::from(scenario == Scenario::Base);
+                budget.needs[scenario as usize] += calls * per_minute(period);
+            }
+        }
+    }
+    budgets.into_values().collect()
+}
+
+/// A `poll.interval` at which every budget suffices; `None` if it does already, or if none below a day does.
+pub(super) fn enough_interval(
+    config: &Config,
+    targets: &[Target],
+    now: &[Budget],
+    assumptions: &Assumptions,
+) -> Option<Duration> {
+    let excess = |budgets: &[Budget]| {
+        let over = budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
+        over.fold(0.0, f64::max)
+    };
+    let mut config = config.clone();
+    let mut share = excess(now);
+    let needed = share > 1.0;
+    while share > 1.0 && config.poll.interval < Duration::from_secs(24 * 3600) {
+        config.poll.interval = round_up(config.poll.interval.mul_f64(share));
+        share = excess(&budgets(&config, targets, assumptions));
+    }
+    (needed && share <= 1.0).then_some(config.poll.interval)
+}
+
+/// To whole seconds, beyond two minutes to whole minutes.
+fn round_up(time: Duration) -> Duration {
+    let seconds = time.as_secs_f64().ceil() as u64;
+    Duration::from_secs(if seconds > 120 { seconds.div_ceil(60) * 60 } else { seconds })
+}

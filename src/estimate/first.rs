@@ -1,0 +1,69 @@
+//! How long it takes until everything has been read once, after a start without a state file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::assume::{load, window};
+use super::{Assumptions, Scenario};
+use crate::config::Config;
+use crate::poll::{BudgetKey, budgets, by_budget, first_pass, refreshes, spread, time_for};
+use crate::target::Target;
+
+/// The first reading of all there is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirstPass {
+    /// Until every target shows values.
+    pub values: Duration,
+    /// Until the results of all that has ended before are there, too.
+    pub complete: Duration,
+    /// Calls in all.
+    pub calls: f64,
+    /// The budget that takes longest, if budgets and not the spread decide.
+    pub slowest: Option<BudgetKey>,
+}
+
+/// Calls of a pass, with the budgets they come from.
+#[derive(Default)]
+struct Pass {
+    by_budget: BTreeMap<BudgetKey, f64>,
+    /// Of the target that has most; they come one after the other.
+    longest: f64,
+    calls: f64,
+}
+
+impl Pass {
+    fn add(&mut self, calls: Vec<(BudgetKey, f64)>) {
+        let sum: f64 = calls.iter().map(|(_, calls)| calls).sum();
+        (self.calls, self.longest) = (self.calls + sum, self.longest.max(sum));
+        calls.into_iter().for_each(|(key, calls)| *self.by_budget.entry(key).or_default() += calls);
+    }
+
+    /// How long it takes: budgets, the spread of first polls with the longest target, and calls under way at once each
+    /// set a bound.
+    fn takes(&self, config: &Config, targets: &[Target], latency: Duration) -> (Duration, Option<BudgetKey>) {
+        let quotas = budgets(config, targets);
+        let times = self
+            .by_budget
+            .iter()
+            .map(|(key, calls)| (time_for(*calls, quotas.get(key).copied().unwrap_or(1)), Some(key.clone())));
+        let last = u32::try_from(targets.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let spread = spread(&config.poll, targets.len()).saturating_mul(last) + latency.mul_f64(self.longest);
+        let crowd = latency.mul_f64(self.calls / config.poll.concurrency as f64);
+        let others = (spread.max(crowd), None);
+        times.chain([others]).max_by_key(|(time, _)| *time).unwrap_or_default()
+    }
+}
+
+/// The first pass of `config`.
+pub(super) fn pass(config: &Config, targets: &[Target], assumptions: &Assumptions) -> FirstPass {
+    let (mut values, mut complete) = (Pass::default(), Pass::default());
+    for target in targets {
+        let load = load(config, target, Scenario::Base, assumptions);
+        let calls: Vec<_> = by_budget(target, first_pass(target.id.kind, &load, window(target))).collect();
+        values.add(calls.iter().filter(|(key, _)| refreshes(key.operation)).cloned().collect());
+        complete.add(calls);
+    }
+    let (took, slowest) = complete.takes(config, targets, assumptions.latency);
+    let first = values.takes(config, targets, assumptions.latency).0;
+    FirstPass { values: first, complete: took, calls: complete.calls, slowest }
+}

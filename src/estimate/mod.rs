@@ -1,0 +1,196 @@
+//! What a configuration will cost, before anything is started: calls by budget, the first pass, series. Pure.
+//!
+//! Numbers come first, [`text`] puts them into words. The arithmetic of calls is the live plan's own (`poll`), and series
+//! are counted by rendering (`exposition`), so neither is written twice. Formulas: docs/design.md, "What a plan costs".
+
+mod assume;
+mod calls;
+mod first;
+mod series;
+mod text;
+mod verdict;
+
+use std::time::Duration;
+
+pub use assume::Assumptions;
+pub use calls::{Budget, Scenario};
+pub use first::FirstPass;
+pub use series::Series;
+pub use text::text;
+
+use crate::config::Config;
+use crate::target::targets;
+
+/// What a configuration will cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// How many targets are polled.
+    pub targets: usize,
+    /// What was assumed of the cloud's side.
+    pub assumptions: Assumptions,
+    /// Every budget with what is asked of it.
+    pub budgets: Vec<Budget>,
+    /// The reading of all there is, after a start without a state file.
+    pub first_pass: FirstPass,
+    /// Series on the page.
+    pub series: Series,
+    /// What the user has planned.
+    pub poll: Planned,
+    /// A `poll.interval` at which every budget suffices, if that is what is missing.
+    pub enough_interval: Option<Duration>,
+}
+
+/// The parts of `poll` that an estimate is held against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Planned {
+    /// `interval`.
+    pub interval: Duration,
+    /// `active_interval`.
+    pub active: Duration,
+    /// `idle_interval`.
+    pub idle: Duration,
+    /// `stale_after`.
+    pub stale_after: Duration,
+}
+
+/// Estimates what `config` will cost.
+pub fn estimate(config: &Config, assumptions: Assumptions) -> Estimate {
+    let list = targets(config);
+    let budgets = calls::budgets(config, &list, &assumptions);
+    let poll = &config.poll;
+    Estimate {
+        targets: list.len(),
+        first_pass: first::pass(config, &list, &assumptions),
+        series: series::series(&list, &config.metrics, &assumptions),
+        enough_interval: calls::enough_interval(config, &list, &budgets, &assumptions),
+        poll: Planned {
+            interval: poll.interval,
+            active: poll.active_interval,
+            idle: poll.idle_interval,
+            stale_after: poll.stale_after,
+        },
+        budgets,
+        assumptions,
+    }
+}
+
+impl Estimate {
+    /// Budgets that are too small at `poll.interval`.
+    pub fn overdrawn(&self) -> impl Iterator<Item = &Budget> {
+        self.budgets.iter().filter(|budget| budget.is_over(Scenario::Base))
+    }
+
+    /// The longest time between two refreshes of a target without running work.
+    pub fn longest_refresh(&self) -> Duration {
+        let refreshing = self.budgets.iter().filter(|budget| budget.refreshes);
+        let idle = refreshing.map(|budget| budget.stretched(Scenario::Idle, self.poll.idle));
+        let base = self.overdrawn().filter(|budget| budget.refreshes);
+        let base = base.map(|budget| budget.stretched(Scenario::Base, self.poll.interval));
+        idle.chain(base).max().unwrap_or(self.poll.interval)
+    }
+
+    /// Whether every target is refreshed as planned, and before its values are old.
+    pub fn is_kept(&self) -> bool {
+        self.overdrawn().next().is_none() && self.longest_refresh() <= self.poll.stale_after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Assumptions, Budget, Estimate, Scenario, estimate, text};
+    use crate::config::parse;
+
+    fn of(yaml: &str) -> Estimate {
+        estimate(&parse("test.yaml", yaml, &|_| None).unwrap(), Assumptions::default())
+    }
+
+    fn servers(count: usize) -> String {
+        let ids: Vec<String> = (0..count).map(|number| format!("{{id: s{number}, region: r}}")).collect();
+        format!("swas: {{servers: [{}]}}\n", ids.join(", "))
+    }
+
+    fn budget<'a>(estimate: &'a Estimate, operation: &str) -> &'a Budget {
+        estimate.budgets.iter().find(|budget| budget.key.operation == operation).unwrap()
+    }
+
+    /// Calls per minute: idle, base, busy; in hundredths.
+    fn needs(estimate: &Estimate, operation: &str) -> [u32; 3] {
+        budget(estimate, operation).needs.map(|need| (need * 100.0).round() as u32)
+    }
+
+    #[test]
+    fn a_hundred_servers_at_six_calls_a_minute() {
+        let small = of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 6}}]"));
+        assert_eq!(needs(&small, "DescribeInvocations"), [5_000, 20_000, 60_000], "100 x 0.5, 2 and 6");
+        assert_eq!(needs(&small, "DescribeInvocationResult"), [0, 0, 1000], "100 x 6 in an hour");
+        assert_eq!(budget(&small, "DescribeInvocations").carries(Scenario::Base), 3);
+        assert_eq!(small.longest_refresh().as_secs(), 1016, "100 in turn, 6 in 61 seconds");
+        assert_eq!(small.first_pass.values.as_secs(), 16 * 61, "the last is among the 17th six");
+        assert_eq!(small.first_pass.complete.as_secs(), 833 * 61, "5000 results");
+        assert_eq!(small.enough_interval, Some(Duration::from_secs(17 * 60)), "1000 s and a bit");
+        assert!(!small.is_kept());
+        let text = text(&small);
+        assert!(text.starts_with("The plan cannot be kept: SWAS DescribeInvocations in r (quota group a) needs 200 calls a minute and may make 6.\n"), "{text}");
+        assert!(text.contains("Set poll.interval, poll.idle_interval, poll.stale_after to 17m"), "{text}");
+    }
+
+    #[test]
+    fn what_it_advises_helps() {
+        let poll = "accounts: [{name: a, quotas: {SWAS: 6}}]\n\
+                    poll: {interval: 17m, idle_interval: 17m, stale_after: 17m}";
+        assert!(of(&(servers(100) + poll)).is_kept());
+        assert!(of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 200}}]")).is_kept());
+        assert!(!of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 199}}]")).is_kept());
+        assert!(!of(&(servers(1) + "poll: {idle_interval: 11m}")).is_kept(), "older than stale_after when idle");
+    }
+
+    #[test]
+    fn two_clusters_at_the_defaults() {
+        let two = of("ehpc: {clusters: [{id: a, region: r}, {id: b, region: r}]}");
+        // Two polls a minute and four pages of history in half an hour; when busy, six polls and a task that ended.
+        assert_eq!(needs(&two, "ListTasks"), [127, 427, 1247]);
+        assert_eq!(needs(&two, "ListInvocationStatus"), [0, 0, 6000], "five commands six times a minute");
+        assert_eq!(needs(&two, "ListInvocationResults"), [0, 0, 20]);
+        assert_eq!(two.first_pass.calls, 2.0 * (5.0 + 1.0 + 20.0 + 20.0));
+        assert_eq!((two.first_pass.values.as_millis(), two.is_kept()), (4500, true), "21 calls after the third spread");
+    }
+
+    #[test]
+    fn accounts_of_one_quota_group_share_the_smaller_budget() {
+        let shared = of("accounts:\n  - {name: a, quota_group: g, quotas: {SWAS: 10}}\n  \
+                         - {name: b, quota_group: g, quotas: {SWAS: 6}}\n\
+                         swas: {servers: [{id: s0, region: r, account: a}, {id: s1, region: r, account: b}]}");
+        let lists = budget(&shared, "DescribeInvocations");
+        assert_eq!((&*lists.key.group, lists.quota, lists.targets), ("g", 6, 2));
+        assert_eq!((lists.need(Scenario::Base), shared.budgets.len()), (4.0, 2));
+    }
+
+    #[test]
+    fn named_commands_need_no_list_and_many_discovered_ones_a_long_one() {
+        let named = of("ehpc: {clusters: [{id: a, region: r, commands: {ids: [x, y, z]}}]}");
+        assert_eq!(needs(&named, "ListCommands"), [0, 0, 0]);
+        assert_eq!(needs(&named, "ListInvocationStatus"), [0, 0, 1800], "three six times a minute");
+        let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
+        assert_eq!(
+            needs(&found, "ListCommands"),
+            [57, 207, 627],
+            "two more pages twice an hour, when busy eight times"
+        );
+        assert_eq!(needs(&found, "ListInvocationStatus")[2], 3000, "five are open");
+    }
+
+    #[test]
+    fn series_are_those_of_empty_and_of_full_windows() {
+        let series = |more: &str| of(&(servers(2) + more)).series;
+        let plain = series("");
+        assert_eq!((plain.least, plain.most, plain.cut), (2 * 26, 2 * (26 + 50 * 7 + 50 * 3), 0));
+        assert_eq!(plain.own, 2 * 9);
+        assert_eq!(series("metrics: {status_style: full}").most, 2 * (26 + 50 * 18 + 50 * 3));
+        let cut = series("metrics: {max_series_per_target: 100, max_series: 500}");
+        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (26 + 14 * 7 + 50 * 3), 2, 500));
+        let warned = of(&(servers(2) + "metrics: {max_series: 500}"));
+        assert!(warned.is_kept() && text(&warned).contains("may exceed metrics.max_series, 500"));
+    }
+}

@@ -1,0 +1,137 @@
+//! Series to expect. They are not computed but counted: a reading with nothing in it and one with a thing in it are rendered
+//! as `/metrics` would, and the difference is what each thing costs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Assumptions;
+use super::assume::window;
+use crate::config::Metrics;
+use crate::exposition::{TargetState, own_fragment, reading_fragment};
+use crate::model::{
+    CommandType, CommandsReading, ErrorCode, Histogram, Invocation, InvocationResult, InvocationStatus, InvokeStatus,
+    LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand, SeenRun, SeenTask, Task, TaskStatus,
+    TaskType, TasksReading,
+};
+use crate::poll::MAX_NAMES;
+use crate::target::{Kind, Scope, Target};
+
+/// Series to expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    /// Polled series when nothing is listed.
+    pub least: usize,
+    /// Polled series when every window is full, what a target's budget cuts left out.
+    pub most: usize,
+    /// `metrics.max_series`.
+    pub limit: usize,
+    /// Targets whose full window breaks `metrics.max_series_per_target`.
+    pub cut: usize,
+    /// The exporter's own series about targets, which no budget counts.
+    pub own: usize,
+}
+
+/// Series of one target.
+struct Cost {
+    least: usize,
+    /// All but the things themselves, when there is everything.
+    fixed: usize,
+    item: usize,
+}
+
+/// Series of all targets.
+pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assumptions) -> Series {
+    let mut sum = Series { limit: metrics.max_series, ..Series::default() };
+    let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
+    for target in targets {
+        let per_node = matches!(&target.scope, Scope::Commands(commands) if commands.per_node);
+        let kind = (target.id.kind, per_node);
+        let cost = known.entry(kind).or_insert_with(|| cost(target, metrics, assumptions));
+        let fitting = metrics.max_series_per_target / cost.item;
+        sum.least += cost.least;
+        sum.most += cost.fixed + cost.item * window(target).min(fitting);
+        sum.cut += usize::from(window(target) > fitting);
+        sum.own += own_fragment(target, &full_state()).series();
+    }
+    sum
+}
+
+fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
+    let count = |reading: Reading| reading_fragment(target, &reading, metrics, usize::MAX).0.series();
+    let (empty, fixed, one) = match target.id.kind {
+        Kind::EhpcTasks => (Reading::Tasks(TasksReading::default()), tasks(0), tasks(1)),
+        Kind::EhpcInvocations => {
+            (Reading::Commands(CommandsReading::default()), commands(0, 0), commands(1, assumptions.nodes))
+        }
+        Kind::SwasInvocations => (Reading::Runs(RunsReading::default()), runs(0), runs(1)),
+    };
+    let fixed = count(fixed);
+    Cost { least: count(empty), fixed, item: (count(one) - fixed).max(1) }
+}
+
+fn full_state() -> TargetState {
+    let (time, duration) = (Some(Timestamp::UNIX_EPOCH), Some(Duration::ZERO));
+    TargetState {
+        up: Some(false),
+        failing: Some(Reason::Timeout),
+        last_success: time,
+        next_poll: time,
+        took: duration,
+        stale_after: duration,
+        series: 0,
+        dropped: 0,
+    }
+}
+
+fn tasks(count: usize) -> Reading {
+    let (time, one) = (Timestamp::UNIX_EPOCH, Some(1));
+    let (task_type, status) = (TaskType::AddComputes, TaskStatus::Failed);
+    let task =
+        Task { id: "t".into(), task_type, status, current_step: one, steps: one, errors: Some(1), nodes: Some(1) };
+    let seen = SeenTask { task, first_seen: time, last_progress: time, finished: Some(time) };
+    let durations = TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
+    Reading::Tasks(TasksReading { tasks: vec![seen; count], durations, ..TasksReading::default() })
+}
+
+fn commands(count: usize, nodes: usize) -> Reading {
+    let names: Vec<Arc<str>> = (0..nodes).map(|node| node.to_string().into()).collect();
+    let status = InvokeStatus::Failed;
+    let result = |name: &Arc<str>| NodeResult {
+        instance_id: Arc::clone(name),
+        status: InvokeStatus::Failed,
+        exit_code: Some(1),
+        finished: Some(Timestamp::UNIX_EPOCH),
+    };
+    let results = Some(names.iter().map(result).collect());
+    let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
+    let seen = SeenCommand { id: "c".into(), run: NodeStatuses { status, nodes }, results };
+    Reading::Commands(CommandsReading { commands: vec![seen; count], ..CommandsReading::default() })
+}
+
+fn runs(count: usize) -> Reading {
+    let (time, status) = (Some(Timestamp::UNIX_EPOCH), InvocationStatus::Failed);
+    let run = Invocation {
+        id: "r".into(),
+        command_name: "n".into(),
+        command_type: CommandType::RunShellScript,
+        status: status.clone(),
+        record: Some(InvokeStatus::Failed),
+        created: time,
+    };
+    let error = Some(ErrorCode::ExitCodeNonzero);
+    let result = InvocationResult {
+        status,
+        record: run.record.clone(),
+        exit_code: Some(1),
+        error,
+        started: time,
+        finished: time,
+    };
+    let seen = SeenRun { run, result: Some(result) };
+    let last = LastRun { exit_code: Some(1), finished: time, succeeded: time };
+    let last = (0..MAX_NAMES).map(|name| (name.to_string().into(), last)).collect();
+    Reading::Runs(RunsReading { runs: vec![seen; count], last, ..RunsReading::default() })
+}

@@ -1,0 +1,132 @@
+//! The verdict in one sentence, what to change, and what else is worth knowing.
+
+use std::time::Duration;
+
+use super::{Budget, Estimate, Scenario};
+
+/// So many budgets are named in the verdict; the table has the rest.
+const NAMED: usize = 2;
+
+/// Whether the plan can be kept, and why.
+pub(super) fn verdict(estimate: &Estimate) -> String {
+    let over: Vec<&Budget> = estimate.overdrawn().collect();
+    if !over.is_empty() {
+        let named: Vec<String> = over.iter().take(NAMED).map(|budget| shortage(budget)).collect();
+        let more = over.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!("; {more} more budgets are too small") } else { String::new() };
+        return format!("The plan cannot be kept: {}{more}.", named.join("; "));
+    }
+    let (refresh, poll) = (estimate.longest_refresh(), &estimate.poll);
+    if refresh > poll.stale_after {
+        let (refresh, stale) = (time(refresh), time(poll.stale_after));
+        return format!(
+            "The plan cannot be kept: a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}."
+        );
+    }
+    let fullest = estimate.budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
+    let share = fullest.fold(0.0, f64::max) * 100.0;
+    let (targets, interval) = (estimate.targets, time(poll.interval));
+    format!("The plan fits: {targets} targets every {interval} need at most {share:.0} % of any budget.")
+}
+
+/// What is missing of a budget.
+fn shortage(budget: &Budget) -> String {
+    let [group, region, product, operation] = budget.key.labels();
+    let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
+    format!("{product} {operation} in {region} (quota group {group}) needs {need} calls a minute and may make {quota}")
+}
+
+/// What to change, if anything.
+pub(super) fn advice(estimate: &Estimate) -> Option<String> {
+    if estimate.is_kept() {
+        return None;
+    }
+    if estimate.overdrawn().next().is_none() {
+        return Some("Lower poll.idle_interval, or raise poll.stale_after.".to_owned());
+    }
+    let quotas: Vec<String> = estimate.overdrawn().map(quota).collect();
+    let quotas = format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
+    Some(match estimate.enough_interval {
+        Some(interval) => format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval)),
+        None => format!("No poll.interval below a day is long enough; {quotas}."),
+    })
+}
+
+/// What must not be shorter than a new `interval`.
+fn keys(estimate: &Estimate, interval: Duration) -> String {
+    let others = [("poll.idle_interval", estimate.poll.idle), ("poll.stale_after", estimate.poll.stale_after)];
+    let shorter = others.iter().filter(|(_, now)| *now < interval).map(|(key, _)| *key);
+    ["poll.interval"].into_iter().chain(shorter).collect::<Vec<_>>().join(", ")
+}
+
+fn quota(budget: &Budget) -> String {
+    let [_, _, product, operation] = budget.key.labels();
+    format!("{product}.{operation} to {}", budget.need(Scenario::Base).ceil())
+}
+
+/// What does not break the plan, but may surprise.
+pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
+    let overdrawn = estimate.overdrawn().next().is_some();
+    let refresh = overdrawn.then(|| refresh(estimate));
+    let only_busy = |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
+    let busy = estimate.budgets.iter().filter(only_busy).map(|budget| when_busy(budget, estimate));
+    refresh.into_iter().chain(busy).chain(too_many_series(estimate)).collect()
+}
+
+/// What becomes of a plan that cannot be kept.
+fn refresh(estimate: &Estimate) -> String {
+    let (refresh, stale) = (estimate.longest_refresh(), estimate.poll.stale_after);
+    let mut line = format!("As it is, a target is refreshed every {} only", time(refresh));
+    if refresh > stale {
+        line += &format!(", and its values are kept for three times that, though poll.stale_after is {}", time(stale));
+    }
+    line + "."
+}
+
+fn when_busy(budget: &Budget, estimate: &Estimate) -> String {
+    let [_, region, product, operation] = budget.key.labels();
+    if !budget.refreshes {
+        return format!("When everything is busy, {product} {operation} in {region} falls behind: results come late.");
+    }
+    let (carried, all) = (budget.carries(Scenario::Busy), budget.targets);
+    let every = time(budget.stretched(Scenario::Busy, estimate.poll.active));
+    format!(
+        "When everything is busy, {product} {operation} in {region} carries {carried} of {all} targets: each is \
+         refreshed every {every}."
+    )
+}
+
+fn too_many_series(estimate: &Estimate) -> Vec<String> {
+    let mut lines = Vec::new();
+    let series = &estimate.series;
+    if series.cut > 0 {
+        lines.push(format!(
+            "{} targets have windows larger than metrics.max_series_per_target: their oldest ended things are left out.",
+            series.cut
+        ));
+    }
+    if series.most > series.limit {
+        lines.push(format!(
+            "Series may exceed metrics.max_series, {}: the oldest ended things are then left out.",
+            series.limit
+        ));
+    }
+    lines
+}
+
+/// A duration in at most two units.
+pub(super) fn time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let rounded = match seconds {
+        0.0..1.0 => Duration::from_millis(time.as_millis() as u64),
+        1.0..3600.0 => Duration::from_secs(seconds.round() as u64),
+        3600.0..86400.0 => Duration::from_secs((seconds / 60.0).round() as u64 * 60),
+        _ => Duration::from_secs((seconds / 3600.0).round() as u64 * 3600),
+    };
+    humantime::format_duration(rounded).to_string()
+}
+
+/// A number of calls, with a decimal where it matters.
+pub(super) fn number(calls: f64) -> String {
+    if calls < 9.95 && calls.fract() > 0.0 { format!("{calls:.1}") } else { format!("{calls:.0}") }
+}

@@ -1,0 +1,37 @@
+//! What `check --estimate` says before a start is what is asked for afterwards.
+
+use std::collections::BTreeMap;
+
+use aliyun_task_exporter::estimate::{Assumptions, Scenario, estimate};
+use aliyun_task_exporter::poll::BudgetKey;
+use aliyun_task_exporter::sim::{Settings, Simulator};
+
+use crate::support::rig::{Rig, config_for};
+use crate::support::{start, worlds};
+
+#[test]
+fn an_hour_without_running_work_costs_what_was_estimated() {
+    let mut world = worlds::servers(10, 3);
+    for cluster in ["c1", "c2"] {
+        worlds::add_cluster(&mut world, cluster);
+        world.add_command(cluster, worlds::command(&format!("{cluster}-ended"), 3, -500, -400)).unwrap();
+    }
+    let sim = Simulator::with_world(Settings::default(), world, start());
+    let mut config = config_for(&sim);
+    config.poll.idle_after = std::time::Duration::from_secs(24 * 3600);
+    let estimate = estimate(&config, Assumptions::default());
+    assert!(estimate.is_kept());
+    let mut rig = Rig::new(sim, config);
+    let first = i64::try_from(estimate.first_pass.complete.as_secs()).unwrap() + 1;
+    rig.run_until(first);
+    assert!(rig.store.views(rig.now).iter().all(|view| view.state.up == Some(true)), "the first pass is over in time");
+    rig.made.clear();
+    rig.run_until(first + 3600);
+    let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();
+    rig.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
+    assert_eq!(estimate.budgets.len(), 6);
+    for budget in &estimate.budgets {
+        let (planned, made) = (budget.need(Scenario::Base) * 60.0, made.get(&budget.key).copied().unwrap_or_default());
+        assert!((planned - made).abs() <= made * 0.1, "{:?}: {planned} planned, {made} made", budget.key);
+    }
+}
