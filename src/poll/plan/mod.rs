@@ -5,9 +5,9 @@
 
 mod commands;
 mod known;
+mod listing;
 mod runs;
 mod tasks;
-mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
