@@ -31,7 +31,7 @@ pub(in crate::poll) struct CommandsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
-    listing: Listing,
+    pub(super) listing: Listing,
     /// Readings of the list so far.
     readings: u64,
     finished: BTreeMap<InvokeStatus, u64>,

@@ -31,7 +31,7 @@ pub(super) struct Listing {
     #[serde(skip)]
     total: Option<u64>,
     #[serde(skip)]
-    whole_due: Option<Timestamp>,
+    pub(super) whole_due: Option<Timestamp>,
     #[serde(skip)]
     evidence: Evidence,
 }

@@ -35,7 +35,7 @@ pub(in crate::poll) struct RunsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     runs: HashMap<Arc<str>, Held>,
-    listing: Listing,
+    pub(super) listing: Listing,
     /// Runs seen so far; gives each its place.
     seen: u64,
     finished: BTreeMap<InvocationStatus, u64>,
