@@ -140,27 +140,28 @@ impl Listing {
             self.known.begin();
             return Progress::Next(Cursor { page: cursor.page - 1, ..cursor });
         }
-        let last = entries < PAGE_SIZE as usize || news == 0;
+        let last = entries < PAGE_SIZE as usize;
+        // A full page without anything new is one that was read before: what else there is cannot be read.
+        let repeats = !last && news == 0;
         let wanted = cursor.whole || self.order == Order::OldestFirst || unseen > 0 || looking;
         let read = cursor.read + 1;
-        match (last, wanted) {
+        match (last, wanted && !repeats) {
             (false, true) if read < limits.max_pages => {
-                Progress::Next(Cursor { page: cursor.page + 1, read, whole: cursor.whole })
+                return Progress::Next(Cursor { page: cursor.page + 1, read, whole: cursor.whole });
             }
-            (false, false) => Progress::Read,
-            (last, _) => {
-                if cursor.whole || cursor.page == read {
-                    self.end_whole(last, limits, now, keep);
-                }
-                if last { Progress::Read } else { Progress::Truncated }
-            }
+            // From the first page to the last, or as far as may be.
+            _ if cursor.page == read && (last || wanted) => self.end_whole(last, repeats, limits, now, keep),
+            _ => {}
         }
+        if last || repeats || !wanted { Progress::Read } else { Progress::Truncated }
     }
 
     /// The list was read from its first page to its last, or as far as it may be.
-    fn end_whole(&mut self, complete: bool, limits: &Limits, now: Timestamp, keep: impl Fn(&str) -> bool) {
-        if complete {
-            self.known.complete(keep);
+    fn end_whole(&mut self, last: bool, repeats: bool, limits: &Limits, now: Timestamp, keep: impl Fn(&str) -> bool) {
+        self.whole_due = Some(after(now, limits.history_interval));
+        let complete = last && self.known.complete(self.total, keep);
+        if !complete && (last || repeats) {
+            return;
         }
         if let Some(order) = self.evidence.by_times() {
             self.order = order;
@@ -169,7 +170,6 @@ impl Listing {
         }
         // What a cut-off first reading has not shown may be old: it is never counted as new.
         self.whole.get_or_insert(complete);
-        self.whole_due = Some(after(now, limits.history_interval));
     }
 
     fn vote(&mut self, order: Order) {
