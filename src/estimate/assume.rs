@@ -44,7 +44,9 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     let pages = u32::try_from(window.div_ceil(PAGE_SIZE as usize)).unwrap_or(u32::MAX);
     let pages = pages.clamp(1, config.poll.history_max_pages);
     let listed = !matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
-    let quiet = Load { pages, listed, ..Load::QUIET };
+    // Runs carry times, which teach the order of their list; that of commands is learned from newcomers only.
+    let ordered = matches!(&target.scope, Scope::Runs(_));
+    let quiet = Load { pages, listed, ordered, ..Load::QUIET };
     match scenario {
         Scenario::Idle | Scenario::Base => quiet,
         Scenario::Busy => {

@@ -173,11 +173,7 @@ mod tests {
         assert_eq!(needs(&named, "ListCommands"), [0, 0, 0]);
         assert_eq!(needs(&named, "ListInvocationStatus"), [0, 0, 1800], "three six times a minute");
         let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
-        assert_eq!(
-            needs(&found, "ListCommands"),
-            [57, 207, 627],
-            "two more pages twice an hour, when busy eight times"
-        );
+        assert_eq!(needs(&found, "ListCommands"), [150, 600, 1800], "three pages: no times teach their order");
         assert_eq!(needs(&found, "ListInvocationStatus")[2], 3000, "five are open");
     }
 

@@ -16,6 +16,8 @@ pub struct Load {
     pub running_pages: u32,
     /// Whether its things are found by a list, and not named by the user.
     pub listed: bool,
+    /// Whether the order of the list is known; all of it is read at each poll until then.
+    pub ordered: bool,
     /// Things that are asked for one by one at each poll: open commands.
     pub open: usize,
     /// Things that end in an hour; each changes the list and has a result.
@@ -24,15 +26,17 @@ pub struct Load {
 
 impl Load {
     /// One page of everything, and nothing going on.
-    pub const QUIET: Self = Self { pages: 1, running_pages: 1, listed: true, open: 0, ended_per_hour: 0.0 };
+    pub const QUIET: Self =
+        Self { pages: 1, running_pages: 1, listed: true, ordered: true, open: 0, ended_per_hour: 0.0 };
 }
 
 /// Calls of one poll on average, where a poll comes each `period` and whole lists are read each `history_interval`.
 pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Duration) -> Calls {
     let whole = (period.as_secs_f64() / history_interval.as_secs_f64()).min(1.0);
     let ended = load.ended_per_hour * period.as_secs_f64() / 3600.0;
-    // One page is read anyway; the others when all are due, and when something has turned up.
-    let list = 1.0 + f64::from(load.pages - 1) * (whole + ended).min(1.0);
+    let others = f64::from(load.pages - 1);
+    // One page is read anyway, one more when something has turned up, and all when that is due.
+    let list = 1.0 + if load.ordered { others * whole + others.min(1.0) * ended.min(1.0) } else { others };
     match kind {
         Kind::EhpcTasks => vec![("ListTasks", f64::from(load.running_pages) + f64::from(load.pages) * whole + ended)],
         Kind::EhpcInvocations => vec![
@@ -82,10 +86,12 @@ mod tests {
         assert_eq!(calls(Kind::SwasInvocations, Load { pages: 4, ..Load::QUIET }, 180), [1.3, 0.0]);
         assert_eq!(calls(Kind::EhpcTasks, Load { pages: 4, ..Load::QUIET }, 180), [1.4], "archived tasks come on top");
         assert_eq!(calls(Kind::SwasInvocations, Load { pages: 4, ..Load::QUIET }, 7200), [4.0, 0.0], "at most all");
+        let unordered = Load { pages: 4, ordered: false, ..Load::QUIET };
+        assert_eq!(calls(Kind::EhpcInvocations, unordered, 180), [4.0, 0.0, 0.0], "a new entry may be anywhere");
     }
 
     #[test]
-    fn what_ends_costs_a_result_and_the_rest_of_the_list() {
+    fn what_ends_costs_a_result_and_another_page_of_the_list() {
         let load = Load { pages: 2, ended_per_hour: 6.0, ..Load::QUIET };
         assert_eq!(calls(Kind::SwasInvocations, load, 180), [1.4, 0.3], "a tenth for the history, 0.3 for news");
         let named = Load { listed: false, open: 3, ended_per_hour: 6.0, ..Load::QUIET };
