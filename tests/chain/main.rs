@@ -8,4 +8,6 @@ mod support;
 mod budgets;
 mod change;
 mod living;
+mod random;
+mod restart;
 mod trouble;
