@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aliyun_task_exporter::sim::{ListOrder, Settings, Simulator, TaskEnd, World};
 use aliyun_task_exporter::target::{Kind, TargetId};
-use jiff::Timestamp;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -233,19 +232,16 @@ fn a_living_world_is_followed_through_any_kills() {
         }
         rig.run_for(35);
         for id in &ids {
-            let polls: Vec<Timestamp> =
-                rig.polled.iter().filter(|poll| poll.target == *id).map(|poll| poll.ended).collect();
-            let mut all = Ends::new();
-            polls.iter().for_each(|time| all.extend(ended(&rig.sim.truth(*time), id)));
             let reading = rig.reading(id);
+            let mut ends: Vec<String> = rig.ends(id).collect();
             let counted: u64 = finished(&reading).values().sum();
-            let (still, over): (BTreeSet<_>, BTreeSet<_>) =
-                (open(&reading), all.iter().map(|(id, _)| id.clone()).collect());
-            assert!(counted > 5, "seed {seed}, {id:?}: {counted}");
-            let forgotten = opened[id]
-                .iter()
-                .find(|thing| !still.contains(*thing) && !over.contains(*thing) && !rig.lost(id).contains(*thing));
+            assert_eq!(counted, ends.len() as u64, "seed {seed}, {id:?}");
+            ends.sort_unstable();
+            assert!(ends.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}, {id:?}: {ends:?}");
+            let over: BTreeSet<String> = ends.into_iter().chain(rig.lost(id)).chain(open(&reading)).collect();
+            let forgotten = opened[id].difference(&over).next();
             assert_eq!(forgotten, None, "seed {seed}, {id:?}: it was open");
+            assert!(counted > 5, "seed {seed}, {id:?}: {counted}");
         }
     }
 }

@@ -426,6 +426,15 @@ impl Rig {
         self.view(id).reading.map(|reading| (*reading).clone()).unwrap_or_else(|| panic!("{id:?} shows nothing"))
     }
 
+    /// What was told to have ended.
+    pub fn ends(&self, id: &TargetId) -> impl Iterator<Item = String> {
+        let of_target = self.notices.iter().filter(move |(target, _)| target == id);
+        of_target.filter_map(|(_, notice)| match notice {
+            Notice::Ended { id, .. } => Some(id.to_string()),
+            _ => None,
+        })
+    }
+
     /// What was lost, each named once however often it was told.
     pub fn lost(&self, id: &TargetId) -> BTreeSet<String> {
         let of_target = self.notices.iter().filter(|(target, _)| target == id);

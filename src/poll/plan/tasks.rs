@@ -176,19 +176,26 @@ impl TasksPlan {
             let new = self.memory.known.note(&task.id);
             self.see(task, new, now);
         }
-        let more = entries >= PAGE_SIZE as usize && self.memory.known.fresh_count() > before;
-        if more && number < self.limits.max_pages {
+        let more = entries >= PAGE_SIZE as usize;
+        // A full page without anything new is one that was read before: what else there is cannot be read.
+        let repeats = more && self.memory.known.fresh_count() == before;
+        if more && !repeats && number < self.limits.max_pages {
             self.step = Step::History(number + 1);
             return;
         }
-        if more {
-            self.notices.push(Notice::Truncated);
-        } else {
-            let tasks = &self.memory.tasks;
-            self.memory.known.complete(|id| tasks.contains_key(id));
+        match (more, repeats) {
+            (_, true) => {}
+            (true, false) => {
+                self.notices.push(Notice::Truncated);
+                // What a cut-off first reading has not shown may be old: it is never counted as new.
+                self.memory.history_whole.get_or_insert(false);
+            }
+            (false, false) => {
+                let tasks = &self.memory.tasks;
+                self.memory.known.complete(|id| tasks.contains_key(id));
+                self.memory.history_whole.get_or_insert(true);
+            }
         }
-        // What a cut-off first reading has not shown may be old: it is never counted as new.
-        self.memory.history_whole.get_or_insert(!more);
         self.memory.history_due = Some(after(now, self.limits.history_interval));
         self.memory.history_pages = number;
         self.begin_chase();

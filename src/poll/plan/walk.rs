@@ -34,7 +34,7 @@ pub(super) enum Step {
     Next(Cursor),
     /// Every page was read.
     Complete,
-    /// What was looked for was found; there may be more pages.
+    /// What was looked for was found, or cannot be found; there may be more pages.
     Enough,
     /// There may be more pages than may be read.
     Truncated,
@@ -59,14 +59,17 @@ impl Walk {
     ) -> Step {
         let changed = total.is_none() || total != self.total;
         let whole = cursor.whole || changed;
-        let last = entries < PAGE_SIZE as usize || news == 0;
+        let last = entries < PAGE_SIZE as usize;
+        // A full page without anything new is one that was read before: what else there is cannot be read.
+        let repeats = !last && news == 0;
         let step = match (last, whole || searching) {
             (true, _) => Step::Complete,
             (false, false) => Step::Enough,
+            (false, true) if repeats => Step::Enough,
             (false, true) if cursor.page >= limits.max_pages => Step::Truncated,
             (false, true) => Step::Next(Cursor { page: cursor.page + 1, whole }),
         };
-        if matches!(step, Step::Complete | Step::Truncated) {
+        if repeats || matches!(step, Step::Complete | Step::Truncated) {
             self.total = total;
             self.whole_due = Some(after(now, limits.history_interval));
         }
@@ -108,10 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn pages_are_bounded_and_a_page_that_repeats_ends_the_list() {
+    fn pages_are_bounded_and_a_page_that_repeats_ends_the_walk_but_is_not_the_end_of_the_list() {
         let (mut list, now) = (Walk::default(), Timestamp::from_second(1_700_000_000).unwrap());
         assert_eq!(walk(&mut list, 1000, false, now), (4, Step::Truncated));
         let second = Cursor { page: 2, whole: true };
-        assert_eq!(list.read(second, (50, 0), None, true, &LIMITS, now), Step::Complete);
+        assert_eq!(list.read(second, (50, 0), None, true, &LIMITS, now), Step::Enough);
     }
 }
