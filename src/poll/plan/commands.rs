@@ -183,8 +183,9 @@ impl CommandsPlan {
             }
             WalkStep::Complete => {
                 let commands = &self.memory.commands;
-                self.memory.known.complete(|id| commands.contains_key(id));
-                self.memory.list_whole.get_or_insert(true);
+                if self.memory.known.complete(page.total, |id| commands.contains_key(id)) {
+                    self.memory.list_whole.get_or_insert(true);
+                }
             }
             WalkStep::Truncated => {
                 self.notices.push(Notice::Truncated);

@@ -7,13 +7,22 @@ use serde::{Deserialize, Serialize};
 
 /// The ids of a list that were seen in it.
 ///
-/// It forgets what a whole reading of the list no longer shows, so it never grows beyond what the list can hold.
+/// It forgets what a whole reading of the list no longer shows, so it never grows much beyond what the list can hold. A
+/// list that changes its order between two pages is not read whole, though its last page was.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Known {
     ids: HashSet<Arc<str>>,
     /// Ids seen since the present reading of the list began.
+    #[serde(skip)]
     fresh: HashSet<Arc<str>>,
+    /// Readings since the last whole one that have come to the last page and have shown less than there is.
+    gaps: u8,
+    /// What they have shown.
+    lately: HashSet<Arc<str>>,
 }
+
+/// What so many readings with gaps have not shown is not there: it is the total that is wrong.
+const MAX_GAPS: u8 = 8;
 
 impl Known {
     /// A reading of the list begins.
@@ -37,9 +46,50 @@ impl Known {
         self.fresh.len()
     }
 
-    /// The list was read whole: what it did not show is forgotten, but for what `keep` wants.
-    pub(super) fn complete(&mut self, keep: impl Fn(&str) -> bool) {
-        let fresh = &self.fresh;
-        self.ids.retain(|id| fresh.contains(id) || keep(id));
+    /// The list was read to its last page: what it did not show is forgotten, but for what `keep` wants. Whether it has shown
+    /// all of its `total` entries; if not, nothing is forgotten yet.
+    pub(super) fn complete(&mut self, total: Option<u64>, keep: impl Fn(&str) -> bool) -> bool {
+        let whole = total.is_none_or(|total| self.fresh.len() as u64 >= total);
+        self.lately.extend(self.fresh.iter().cloned());
+        self.gaps += 1;
+        if whole || self.gaps >= MAX_GAPS {
+            let shown = std::mem::take(&mut self.lately);
+            self.ids.retain(|id| shown.contains(id) || keep(id));
+            self.gaps = 0;
+        }
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Known, MAX_GAPS};
+
+    /// Reads a list that shows `ids` and says it has `total` entries; those not known before, and whether it was whole.
+    fn read(known: &mut Known, ids: &[&str], total: u64) -> (Vec<String>, bool) {
+        known.begin();
+        let new = ids.iter().filter(|id| known.note(&Arc::from(**id))).map(|id| (*id).to_owned()).collect();
+        (new, known.complete(Some(total), |_| false))
+    }
+
+    #[test]
+    fn what_a_whole_reading_does_not_show_is_forgotten_and_what_one_with_gaps_does_not_show_is_not() {
+        let mut known = Known::default();
+        read(&mut known, &["a", "b", "c"], 3);
+        assert_eq!(read(&mut known, &["a"], 3), (vec![], false));
+        assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec![], true));
+        assert_eq!(read(&mut known, &["a", "b"], 2), (vec![], true));
+        assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec!["c".to_owned()], true));
+    }
+
+    #[test]
+    fn a_total_that_is_always_wrong_does_not_make_it_grow_for_ever() {
+        let mut known = Known::default();
+        for number in 0..100 {
+            read(&mut known, &[&format!("n{number}")], 99);
+        }
+        assert!(known.ids.len() <= 2 * usize::from(MAX_GAPS));
     }
 }

@@ -150,8 +150,9 @@ impl RunsPlan {
             }
             WalkStep::Complete => {
                 let runs = &self.memory.runs;
-                self.memory.known.complete(|id| runs.contains_key(id));
-                self.memory.list_whole.get_or_insert(true);
+                if self.memory.known.complete(page.total, |id| runs.contains_key(id)) {
+                    self.memory.list_whole.get_or_insert(true);
+                }
             }
             WalkStep::Truncated => {
                 self.notices.push(Notice::Truncated);

@@ -192,8 +192,9 @@ impl TasksPlan {
             }
             (false, false) => {
                 let tasks = &self.memory.tasks;
-                self.memory.known.complete(|id| tasks.contains_key(id));
-                self.memory.history_whole.get_or_insert(true);
+                if self.memory.known.complete(page.total, |id| tasks.contains_key(id)) {
+                    self.memory.history_whole.get_or_insert(true);
+                }
             }
         }
         self.memory.history_due = Some(after(now, self.limits.history_interval));
