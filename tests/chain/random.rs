@@ -190,27 +190,27 @@ const NONE: Troubles = Troubles { faults: false, removals: false, kills: false }
 
 #[test]
 fn each_end_is_counted_once_whatever_dies_and_whenever() {
-    let restarts: u32 = (1..=9).map(|seed| tell(seed, Troubles { kills: true, ..NONE })).sum();
-    assert!(restarts > 100, "{restarts}");
+    let restarts: u32 = (1..=3).map(|seed| tell(seed, Troubles { kills: true, ..NONE })).sum();
+    assert!(restarts > 40, "{restarts}");
 }
 
 #[test]
 fn each_end_is_counted_once_whatever_fails() {
-    for seed in 101..=106 {
+    for seed in 101..=104 {
         tell(seed, Troubles { faults: true, ..NONE });
     }
 }
 
 #[test]
 fn each_end_is_counted_once_or_lost_whatever_fails_vanishes_and_dies() {
-    for seed in 201..=212 {
+    for seed in 201..=206 {
         tell(seed, Troubles { faults: true, removals: true, kills: true });
     }
 }
 
 #[test]
 fn a_living_world_is_followed_through_any_kills() {
-    for seed in 301..=306 {
+    for seed in 301..=303 {
         let order = ORDERS[seed as usize % 3];
         let (clusters, servers, commands) = (1, 2, 8);
         let settings = Settings { seed, order, clusters, servers, commands, ..Settings::default() };

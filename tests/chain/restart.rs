@@ -328,6 +328,17 @@ fn a_living_world_that_many_exporters_watch_one_after_another_is_shown_as_it_is(
 }
 
 #[test]
+fn a_budget_that_suffices_for_lists_alone_still_lets_what_is_missing_be_asked_for() {
+    let mut rig = rig(|world| add(world, "a", 5, 300));
+    rig.config.accounts[0].quotas = [(("EHPC".into(), None), 1)].into();
+    rig.apply(rig.config.clone());
+    rig.run_until(200);
+    assert!(rig.tasks("c").tasks.iter().any(|seen| seen.task.status.is_open()));
+    rig.run_until(1800);
+    assert_eq!(rig.tasks("c").finished.values().sum::<u64>(), 1);
+}
+
+#[test]
 fn a_task_that_ended_while_watched_keeps_the_time_of_its_end() {
     let mut rig = rig(|world| add(world, "a", 5, 40));
     rig.run_until(100);
