@@ -287,7 +287,7 @@ fn a_kill_at_any_commit_loses_no_end_and_counts_none_twice() {
             rig.run_until(300);
             assert!(rig.is_dead, "{kill:?}, {commits}");
             rig.restart(3);
-            rig.run_for(300);
+            rig.run_for(200);
             assert_eq!(counts(&rig), [5, 5, 5], "{kill:?} at commit {commits}");
             assert_eq!(rig.lost(&kinds()[0]).len(), 0);
         }
@@ -336,6 +336,17 @@ fn a_budget_that_suffices_for_lists_alone_still_lets_what_is_missing_be_asked_fo
     assert!(rig.tasks("c").tasks.iter().any(|seen| seen.task.status.is_open()));
     rig.run_until(1800);
     assert_eq!(rig.tasks("c").finished.values().sum::<u64>(), 1);
+}
+
+#[test]
+fn what_has_not_changed_is_written_once_a_minute() {
+    let mut rig = rig(|world| add(world, "a", 5, 10_000));
+    rig.run_until(120);
+    let before = rig.writes();
+    rig.run_for(600);
+    let polls = rig.polled.iter().filter(|poll| poll.ended > start() + seconds(120)).count();
+    let writes = rig.writes() - before;
+    assert!(polls > 100 && writes <= 3 * 11, "{writes} writes in {polls} polls");
 }
 
 #[test]

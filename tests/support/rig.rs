@@ -64,6 +64,7 @@ struct Disk {
     first: BTreeMap<TargetId, Timestamp>,
     /// What the store was told last of each target.
     published: BTreeMap<TargetId, (Reading, Timestamp)>,
+    writes: usize,
     /// Where to die, and after how many more commits.
     kill: Option<(Kill, u32)>,
 }
@@ -192,6 +193,11 @@ impl Rig {
         self.disk.as_mut().expect("a state").kill = Some((kill, commits));
     }
 
+    /// How many entries were written.
+    pub fn writes(&self) -> usize {
+        self.disk.as_ref().map_or(0, |disk| disk.writes)
+    }
+
     /// When what a target's plan knew was committed first.
     pub fn first_commit(&self, id: &TargetId) -> Option<Timestamp> {
         self.disk.as_ref()?.first.get(id).copied()
@@ -249,6 +255,7 @@ impl Rig {
             if rewrite {
                 let entry = state::encode(&SavedRef { read_at: Some(*at), memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, known, *at));
+                disk.writes += 1;
                 disk.first.entry(id.clone()).or_insert(*at);
             }
         }

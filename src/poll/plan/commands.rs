@@ -35,7 +35,7 @@ pub struct Memory {
     #[serde(skip)]
     walk: Walk,
     known: Known,
-    /// Readings of the list so far.
+    /// Readings of the list so far that have shown something new.
     readings: u64,
     /// Once the list was read for the first time: whether all of it was.
     list_whole: Option<bool>,
@@ -80,7 +80,9 @@ impl CommandsPlan {
     pub(super) fn begin(&mut self, now: Timestamp) {
         if self.scope.ids.is_empty() {
             self.memory.known.begin();
-            self.memory.readings += 1;
+            // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
+            let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
+            self.memory.readings += u64::from(shown_new);
             self.step = Step::List(self.memory.walk.start(now));
             return;
         }
