@@ -201,6 +201,24 @@ fn a_restored_reading_has_its_age_and_is_never_shown_as_younger() {
 }
 
 #[test]
+fn polls_that_fail_in_part_have_not_succeeded_after_a_restart_either() {
+    let mut rig = rig(|world| add(world, "a", 5, 100));
+    rig.run_until(60);
+    let fault = r#"{"kind": "error", "status": 500, "code": "InternalError"}"#;
+    rig.fault(&format!(r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {fault}}}"#));
+    rig.run_until(500);
+    let labels = [("kind", "swas_invocations"), ("target", "s00")];
+    let last_success = |rig: &Rig| {
+        page(rig).value("aliyun_exporter_target_last_success_timestamp_seconds", &labels).expect("a success")
+    };
+    let before = last_success(&rig);
+    assert!(before < start().as_second() as f64 + 150.0 && counts(&rig)[2] == 1, "the list is read, the result is not");
+    rig.restart(5);
+    let after = last_success(&rig);
+    assert!(after <= before && after > before - 60.0, "{before} then {after}");
+}
+
+#[test]
 fn a_reading_that_has_grown_stale_is_not_shown_again_but_its_counts_are() {
     let mut rig = rig(|world| {
         add(world, "a", 5, 40);

@@ -60,6 +60,8 @@ pub enum Kill {
 struct Disk {
     /// The entry, what its plan knew, encoded, and when it was written.
     entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp)>,
+    /// When a poll of each target last succeeded.
+    succeeded: BTreeMap<TargetId, Timestamp>,
     /// When each target was committed first.
     first: BTreeMap<TargetId, Timestamp>,
     /// What the store was told last of each target.
@@ -73,6 +75,7 @@ struct Disk {
 #[derive(Serialize)]
 struct SavedRef<'a> {
     read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
     memory: MemoryRef<'a>,
 }
 
@@ -80,6 +83,7 @@ struct SavedRef<'a> {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
     memory: Memory,
 }
 
@@ -160,19 +164,19 @@ impl Rig {
         let restore = |id: &TargetId| {
             let (bytes, ..) = disk.as_ref()?.entries.get(id)?;
             let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
-            restored.extend(saved.read_at.map(|at| (id.clone(), at)));
+            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
         for (id, memory) in self.scheduler.apply(&config, restore, now) {
             if let Some(disk) = &mut self.disk {
-                let entry = state::encode(&Saved { read_at: None, memory }).expect("an entry");
+                let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, Vec::new(), now));
                 disk.published.remove(&id);
             }
         }
-        for (id, at) in restored {
+        for (id, at, succeeded_at) in restored {
             let reading = self.scheduler.reading(&id).expect("a reading");
-            self.store.restore(&id, reading, at, config.poll.stale_after);
+            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
         }
         self.config = config;
     }
@@ -246,6 +250,11 @@ impl Rig {
     fn commit(&mut self, events: &[Event]) {
         let Some(disk) = &mut self.disk else { return };
         for event in events {
+            if let Event::PollEnded { target, failure: None, ended, .. } = event {
+                disk.succeeded.insert(target.clone(), *ended);
+            }
+        }
+        for event in events {
             let Event::Reading(id, _, at) = event else { continue };
             let memory = self.scheduler.memory(id).expect("a target");
             let known = state::encode(&memory).expect("a memory");
@@ -253,7 +262,8 @@ impl Rig {
                 *old != known || at.duration_since(*written) >= SignedDuration::from_secs(60)
             });
             if rewrite {
-                let entry = state::encode(&SavedRef { read_at: Some(*at), memory }).expect("an entry");
+                let succeeded_at = disk.succeeded.get(id).copied();
+                let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, known, *at));
                 disk.writes += 1;
                 disk.first.entry(id.clone()).or_insert(*at);
