@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{Config, Problem, Problems, parse, with_targets};
-use crate::sim::Settings;
+use crate::sim::{Quotas, Settings};
 
 /// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
 #[derive(Debug, Parser)]
@@ -180,6 +180,9 @@ pub struct WorldSize {
     /// How long every answer takes.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
+    /// Calls per minute that every operation lets through in each region; more are throttled.
+    #[arg(long, default_value_t = 1000)]
+    pub quota: u32,
     /// How many times faster things happen.
     #[arg(long, default_value_t = 1.0)]
     pub time_scale: f64,
@@ -199,6 +202,7 @@ impl WorldSize {
             invocations: self.invocations,
             latency: self.latency,
             time_scale: self.time_scale,
+            quotas: Quotas { per_minute: self.quota, ..Quotas::default() },
             ..Settings::default()
         }
     }
@@ -252,5 +256,6 @@ mod tests {
             (theirs.seed, theirs.clusters, theirs.tasks, theirs.task_history, theirs.commands, theirs.nodes),
         );
         assert_eq!((ours.servers, ours.invocations), (theirs.servers, theirs.invocations));
+        assert_eq!(ours.quotas.per_minute, theirs.quotas.per_minute);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tracing::info;
 
 use super::governor::Ceiling;
 use super::plan::{Memory, MemoryRef};
@@ -113,6 +114,12 @@ impl Saving {
         let learned = scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling));
         let learned: Vec<SavedCeiling> = learned.collect();
         if learned != self.ceilings {
+            for ([group, region, product, operation], ceiling) in
+                learned.iter().filter(|new| !self.ceilings.contains(new))
+            {
+                let per_minute = ceiling.per_minute;
+                info!(group, region, product, operation, per_minute, "the cloud allows less than the budget: learned");
+            }
             blocking(|| self.state.save(CEILINGS, &learned));
             self.ceilings = learned;
         }

@@ -184,14 +184,19 @@ impl Scheduler {
             if same_target && same_settings {
                 continue;
             }
-            let (memory, due) = match self.remove(&target.id) {
-                // No later than the new settings say, should they be the quicker ones.
-                Some(old) if same_target => (Some(old.plan.into_memory()), old.due.min(soonest)),
-                Some(old) => (Some(old.plan.into_memory()), now),
-                None => (restore(&target.id), first),
-            };
-            first = after(first, spread);
-            self.insert(target, memory, due, now);
+            match self.remove(&target.id) {
+                Some(old) => {
+                    // No later than the new settings say, should they be the quicker ones.
+                    let due = if same_target { old.due.min(soonest) } else { now };
+                    let failing = old.failing.filter(|_| same_target);
+                    self.insert(target, Some(old.plan.into_memory()), due, (old.last_open, failing));
+                }
+                None => {
+                    let memory = restore(&target.id);
+                    self.insert(target, memory, first, (now, None));
+                    first = after(first, spread);
+                }
+            }
         }
         removed
     }
@@ -303,12 +308,17 @@ impl Scheduler {
         budgets.into_iter().for_each(|(key, quota)| self.governor.set(key, quota));
     }
 
-    fn insert(&mut self, target: Target, memory: Option<Memory>, due: Timestamp, now: Timestamp) {
+    fn insert(
+        &mut self,
+        target: Target,
+        memory: Option<Memory>,
+        due: Timestamp,
+        (last_open, failing): (Timestamp, Option<Reason>),
+    ) {
         let (id, plan) = (target.id.clone(), Plan::new(&target, &self.settings, memory));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
-        self.slots
-            .insert(id, Slot { target, plan, due, last_open: now, failing: None, cut_short: false, poll: None, phase });
+        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short: false, poll: None, phase });
     }
 
     fn remove(&mut self, id: &TargetId) -> Option<Slot> {
@@ -529,6 +539,7 @@ impl Scheduler {
 
 impl Slot {
     fn shift(&mut self, step: SignedDuration) {
+        self.plan.shift(step);
         let times = [&mut self.due, &mut self.last_open];
         times.into_iter().chain(self.poll.as_mut().map(|poll| &mut poll.started)).for_each(|t| *t = later(*t, step));
         match &mut self.phase {

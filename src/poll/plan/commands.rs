@@ -11,8 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::known::Known;
-use super::walk::{Cursor, Step as WalkStep, Walk};
+use super::listing::{Cursor, Listing, Progress};
 use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
 use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
 use crate::config::Commands;
@@ -32,13 +31,9 @@ pub(in crate::poll) struct CommandsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
-    #[serde(skip)]
-    walk: Walk,
-    known: Known,
+    pub(super) listing: Listing,
     /// Readings of the list so far that have shown something new.
     readings: u64,
-    /// Once the list was read for the first time: whether all of it was.
-    list_whole: Option<bool>,
     finished: BTreeMap<InvokeStatus, u64>,
 }
 
@@ -72,18 +67,15 @@ enum Step {
 
 impl CommandsPlan {
     pub(super) fn new(cluster_id: Arc<str>, scope: Commands, limits: Limits, memory: Memory) -> Self {
-        // While nobody watched, anything may have happened anywhere in the list.
-        let memory = Memory { walk: Walk::default(), ..memory };
         Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
         if self.scope.ids.is_empty() {
-            self.memory.known.begin();
             // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
             let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
-            self.step = Step::List(self.memory.walk.start(now));
+            self.step = Step::List(self.memory.listing.begin(now));
             return;
         }
         self.memory.commands.retain(|id, _| self.scope.ids.iter().any(|named| **named == **id));
@@ -165,35 +157,22 @@ impl CommandsPlan {
 
     pub(super) fn listed(&mut self, page: Page<Arc<str>>, now: Timestamp) {
         let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        let (entries, before) = (page.items.len(), self.memory.known.fresh_count());
-        let mut searching = false;
+        let size = (page.items.len(), page.total);
+        let Memory { listing, commands, readings, .. } = &mut self.memory;
+        let begun = listing.is_watched();
         for id in page.items {
-            let position = self.memory.known.fresh_count();
-            let new = self.memory.known.note(&id);
-            if new {
-                let place = (self.memory.readings, Reverse(position));
-                let begun = self.memory.list_whole == Some(true);
-                self.memory.commands.entry(id).or_insert(Held { place, begun, ..Held::default() });
+            let place = (*readings, Reverse(listing.shown()));
+            if listing.note(&id, None) {
+                commands.entry(id).or_insert(Held { place, begun, ..Held::default() });
             }
-            searching |= new;
         }
-        let news = self.memory.known.fresh_count() - before;
-        match self.memory.walk.read(cursor, (entries, news), page.total, searching, &self.limits, now) {
-            WalkStep::Next(cursor) => {
+        match listing.read(cursor, size, false, &self.limits, now, |id| commands.contains_key(id)) {
+            Progress::Next(cursor) => {
                 self.step = Step::List(cursor);
                 return;
             }
-            WalkStep::Complete => {
-                let commands = &self.memory.commands;
-                if self.memory.known.complete(page.total, |id| commands.contains_key(id)) {
-                    self.memory.list_whole.get_or_insert(true);
-                }
-            }
-            WalkStep::Truncated => {
-                self.notices.push(Notice::Truncated);
-                self.memory.list_whole.get_or_insert(false);
-            }
-            WalkStep::Enough => {}
+            Progress::Truncated => self.notices.push(Notice::Truncated),
+            Progress::Read => {}
         }
         self.trim();
         self.begin_status();

@@ -5,20 +5,21 @@
 
 mod commands;
 mod known;
+mod listing;
 mod runs;
 mod tasks;
-mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Operation, Product};
 use crate::config::Poll;
 use crate::model::Reading;
+use crate::poll::later;
 use crate::target::{Kind, Scope, Target};
 
 use commands::CommandsPlan;
@@ -195,6 +196,16 @@ impl Plan {
     /// What happened since the last call.
     pub(super) fn notices(&mut self) -> Vec<Notice> {
         each!(self, plan => std::mem::take(&mut plan.notices))
+    }
+
+    /// This machine's clock was set back by `step`: what is due moves with it.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        let due = match self {
+            Self::Tasks(plan) => &mut plan.memory.history_due,
+            Self::Commands(plan) => &mut plan.memory.listing.whole_due,
+            Self::Runs(plan) => &mut plan.memory.listing.whole_due,
+        };
+        *due = due.map(|due| later(due, step));
     }
 
     /// What the plan knows, to be saved.

@@ -11,8 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::known::Known;
-use super::walk::{Cursor, Step as WalkStep, Walk};
+use super::listing::{Cursor, Listing, Progress};
 use super::{Harm, Limits, MAX_MISSES, Notice, Verdict, ratio};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
@@ -36,11 +35,7 @@ pub(in crate::poll) struct RunsPlan {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     runs: HashMap<Arc<str>, Held>,
-    #[serde(skip)]
-    walk: Walk,
-    known: Known,
-    /// Once the list was read for the first time: whether all of it was.
-    list_whole: Option<bool>,
+    pub(super) listing: Listing,
     /// Runs seen so far; gives each its place.
     seen: u64,
     finished: BTreeMap<InvocationStatus, u64>,
@@ -72,14 +67,11 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
-        // While nobody watched, anything may have happened anywhere in the list.
-        let memory = Memory { walk: Walk::default(), ..memory };
         Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
-        self.memory.known.begin();
-        self.step = Step::List(self.memory.walk.start(now));
+        self.step = Step::List(self.memory.listing.begin(now));
     }
 
     pub(super) fn ask(&mut self) -> Option<Operation> {
@@ -134,31 +126,20 @@ impl RunsPlan {
 
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
         let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        let (entries, before) = (page.items.len(), self.memory.known.fresh_count());
-        let mut searching = false;
+        let size = (page.items.len(), page.total);
         for run in page.items {
-            let new = self.memory.known.note(&run.id);
-            searching |= new;
+            let new = self.memory.listing.note(&run.id, run.created);
             self.see(run, new, now);
         }
-        searching |= self.missing().next().is_some();
-        let news = self.memory.known.fresh_count() - before;
-        match self.memory.walk.read(cursor, (entries, news), page.total, searching, &self.limits, now) {
-            WalkStep::Next(cursor) => {
+        let looking = self.missing().next().is_some();
+        let Memory { listing, runs, .. } = &mut self.memory;
+        match listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id)) {
+            Progress::Next(cursor) => {
                 self.step = Step::List(cursor);
                 return;
             }
-            WalkStep::Complete => {
-                let runs = &self.memory.runs;
-                if self.memory.known.complete(page.total, |id| runs.contains_key(id)) {
-                    self.memory.list_whole.get_or_insert(true);
-                }
-            }
-            WalkStep::Truncated => {
-                self.notices.push(Notice::Truncated);
-                self.memory.list_whole.get_or_insert(false);
-            }
-            WalkStep::Enough => {}
+            Progress::Truncated => self.notices.push(Notice::Truncated),
+            Progress::Read => {}
         }
         self.trim(now);
         self.begin_details();
@@ -174,7 +155,7 @@ impl RunsPlan {
 
     /// Open runs that this poll has not yet found in the list.
     fn missing(&self) -> impl Iterator<Item = &Arc<str>> {
-        let missing = |(id, held): &(&Arc<str>, &Held)| held.run.is_open() && !self.memory.known.is_fresh(id);
+        let missing = |(id, held): &(&Arc<str>, &Held)| held.run.is_open() && !self.memory.listing.has_shown(id);
         self.memory.runs.iter().filter(missing).map(|(id, _)| id)
     }
 
@@ -188,7 +169,7 @@ impl RunsPlan {
                 self.count(&id);
             }
         } else if new {
-            let counts = self.memory.list_whole == Some(true) && !run.is_open();
+            let counts = self.memory.listing.is_watched() && !run.is_open();
             self.memory.seen += 1;
             let place = self.memory.seen;
             let held =

@@ -39,7 +39,7 @@ pub struct Memory {
     known: Known,
     /// Once the history was read for the first time: whether all of it was.
     history_whole: Option<bool>,
-    history_due: Option<Timestamp>,
+    pub(super) history_due: Option<Timestamp>,
     history_pages: u32,
     running_pages: u32,
     finished: BTreeMap<(TaskType, TaskStatus), u64>,
