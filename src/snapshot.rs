@@ -136,12 +136,18 @@ impl Store {
         }
     }
 
-    /// Shows what was known of a target before a restart, with its age.
-    pub fn restore(&self, id: &TargetId, reading: Reading, at: Timestamp, stale_after: Duration) {
+    /// Shows what was known of a target before a restart, with its age: when it was read, and when a poll last succeeded.
+    pub fn restore(
+        &self,
+        id: &TargetId,
+        reading: Reading,
+        (at, last_success): (Timestamp, Option<Timestamp>),
+        stale_after: Duration,
+    ) {
         self.record(id, reading, at);
         let mut inner = self.write();
         if let Some(entry) = inner.entries.get_mut(id) {
-            (entry.state.last_success, entry.state.stale_after) = (Some(at), Some(stale_after));
+            (entry.state.last_success, entry.state.stale_after) = (last_success, Some(stale_after));
             entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
         }
     }

@@ -81,7 +81,7 @@ impl Runner {
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
             let saved = saving.restore(id)?;
-            restored.extend(saved.read_at.map(|at| (id.clone(), at)));
+            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
         let removed = self.scheduler.apply(config, restore, Timestamp::now());
@@ -90,9 +90,9 @@ impl Runner {
             self.failing.remove(&id);
             self.saving.park(id, memory);
         }
-        for (id, at) in restored {
+        for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, at, config.poll.stale_after);
+                self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
             }
         }
         self.budgets_at = None;
@@ -173,6 +173,11 @@ impl Runner {
     /// Passes on what the scheduler has to say.
     fn tell(&mut self) {
         let events = self.scheduler.events();
+        for event in &events {
+            if let Event::PollEnded { target, failure: None, ended, .. } = event {
+                self.saving.succeeded(target, *ended);
+            }
+        }
         let read = events.iter().filter_map(|event| match event {
             Event::Reading(id, _, at) => Some((id.clone(), *at)),
             _ => None,

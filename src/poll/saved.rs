@@ -30,6 +30,8 @@ const CEILINGS: &str = "ceilings";
 pub(super) struct Saved {
     /// When it was last read.
     pub(super) read_at: Option<Timestamp>,
+    /// When a poll of it last succeeded: one that fails in part has read something all the same.
+    pub(super) succeeded_at: Option<Timestamp>,
     /// What its plan knew.
     pub(super) memory: Memory,
 }
@@ -37,6 +39,7 @@ pub(super) struct Saved {
 #[derive(Serialize)]
 struct SavedRef<'a> {
     read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
     memory: MemoryRef<'a>,
 }
 
@@ -45,6 +48,7 @@ struct SavedRef<'a> {
 pub(super) struct Saving {
     state: State<Saved>,
     written: HashMap<TargetId, (u64, Timestamp)>,
+    succeeded: HashMap<TargetId, Timestamp>,
     ceilings: Vec<SavedCeiling>,
 }
 
@@ -56,18 +60,26 @@ impl Saving {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
         let state = path.map_or_else(|| Ok(State::in_memory()), State::open)?;
         let ceilings = state.load(CEILINGS).unwrap_or_default();
-        Ok(Self { state, written: HashMap::new(), ceilings })
+        Ok(Self { state, written: HashMap::new(), succeeded: HashMap::new(), ceilings })
     }
 
     /// What was known of a target.
     pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
-        self.state.restore(id)
+        let saved = self.state.restore(id)?;
+        self.succeeded.extend(saved.succeeded_at.map(|at| (id.clone(), at)));
+        Some(saved)
+    }
+
+    /// A poll of a target has succeeded.
+    pub(super) fn succeeded(&mut self, id: &TargetId, at: Timestamp) {
+        self.succeeded.insert(id.clone(), at);
     }
 
     /// Keeps what is known of a target that is no longer polled.
     pub(super) fn park(&mut self, id: TargetId, memory: Memory) {
         self.written.remove(&id);
-        self.state.park(id, Saved { read_at: None, memory });
+        self.succeeded.remove(&id);
+        self.state.park(id, Saved { read_at: None, succeeded_at: None, memory });
     }
 
     /// Gives the scheduler back what was learned of the cloud's limits.
@@ -85,9 +97,8 @@ impl Saving {
         let mut entries = Vec::new();
         for (id, at) in targets {
             let Some(memory) = scheduler.memory(id) else { continue };
-            let (Some(known), Some(bytes)) = (encode(&memory), encode(&SavedRef { read_at: Some(*at), memory })) else {
-                continue;
-            };
+            let entry = SavedRef { read_at: Some(*at), succeeded_at: self.succeeded.get(id).copied(), memory };
+            let (Some(known), Some(bytes)) = (encode(&memory), encode(&entry)) else { continue };
             let hash = hash(&known);
             let same = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, *at) < REWRITE_AFTER;
             if !self.written.get(id).is_some_and(same) {

@@ -58,6 +58,8 @@ struct Slot {
     last_open: Timestamp,
     /// The reason of the last failure, while it fails.
     failing: Option<Reason>,
+    /// The next tick came before the last poll had asked for any of its details.
+    cut_short: bool,
     poll: Option<Polling>,
     phase: Phase,
 }
@@ -75,6 +77,8 @@ struct Polling {
     /// Questions that could not be answered.
     failed_parts: u32,
     published: bool,
+    /// At least one of its details was asked for.
+    detailed: bool,
 }
 
 #[derive(Debug)]
@@ -230,6 +234,7 @@ impl Scheduler {
         let Phase::InFlight { ticket, sent } = slot.phase else { return };
         let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
         poll.spent += since(sent, now);
+        poll.detailed |= slot.plan.is_readable();
         match outcome {
             Ok(answer) => {
                 poll.attempts = 0;
@@ -301,7 +306,7 @@ impl Scheduler {
         let (id, plan) = (target.id.clone(), Plan::new(&target, &self.settings, memory));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
-        self.slots.insert(id, Slot { target, plan, due, last_open, failing, poll: None, phase });
+        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short: false, poll: None, phase });
     }
 
     fn remove(&mut self, id: &TargetId) -> Option<Slot> {
@@ -351,7 +356,10 @@ impl Scheduler {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = &slot.poll else { return };
         let next_tick = after(slot.due, period).max(now);
-        if slot.plan.is_readable() && (poll.spent >= limit || (next_tick <= now && poll.published)) {
+        // Where lists and details share a budget, lists alone could use it up for ever.
+        let is_patient = slot.cut_short && !poll.detailed && plan::operations(slot.target.id.kind).len() == 1;
+        let is_over = next_tick <= now && poll.published && !is_patient;
+        if slot.plan.is_readable() && (poll.spent >= limit || is_over) {
             return self.finish(id, None, now);
         }
         let Some(operation) = slot.plan.ask() else { return self.finish(id, None, now) };
@@ -360,7 +368,7 @@ impl Scheduler {
             return self.finish(id, Some(failure), now);
         }
         let key = budget_key(&slot.target, operation.product(), operation.name());
-        let until = slot.plan.is_readable().then_some(next_tick);
+        let until = (slot.plan.is_readable() && !is_patient).then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
         self.queues.entry(key.clone()).or_default().insert(pace, slot.due, id.clone());
         slot.phase = Phase::Queued { operation, key, pace, since: now, until };
@@ -452,6 +460,7 @@ impl Scheduler {
         let Some(poll) = slot.poll.take() else { return };
         let failure = failure.or(poll.failure);
         let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
+        slot.cut_short = is_cut_off && !poll.detailed;
         slot.failing = failure.as_ref().map(|failure| failure.reason);
         let notices: Vec<Notice> = slot.plan.notices();
         let reading = slot.plan.is_readable().then(|| slot.plan.reading());
@@ -532,7 +541,15 @@ impl Slot {
 
 impl Polling {
     fn new(started: Timestamp) -> Self {
-        Self { started, attempts: 0, spent: Duration::ZERO, failure: None, failed_parts: 0, published: false }
+        Self {
+            started,
+            attempts: 0,
+            spent: Duration::ZERO,
+            failure: None,
+            failed_parts: 0,
+            published: false,
+            detailed: false,
+        }
     }
 }
 

@@ -97,7 +97,8 @@ pub fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
     rmp_serde::to_vec_named(value).inspect_err(|error| warn!(%error, "the state could not be encoded")).ok()
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
+/// The value that stands in the file as `bytes`; `name` is for the log.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
     let told =
         |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it begins anew");
     rmp_serde::from_slice(bytes).inspect_err(told).ok()

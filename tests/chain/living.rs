@@ -1,16 +1,14 @@
 //! Living worlds: everything is shown as it is, and every end is counted once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aliyun_task_exporter::model::InvocationStatus;
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::sim::{ListOrder, Settings};
-use aliyun_task_exporter::target::{Kind, TargetId};
-use jiff::Timestamp;
-use serde_json::Value;
+use aliyun_task_exporter::target::TargetId;
 
 use crate::support::rig::Rig;
-use crate::support::truth::{assert_shown, list, text};
+use crate::support::truth::{assert_shown, finished, truly_finished};
 use crate::support::worlds;
 
 /// Lets a world live so many seconds, stops it, and compares after one more poll of each target.
@@ -50,54 +48,6 @@ fn everything_is_shown_as_it_is_when_every_list_has_many_pages() {
     }
 }
 
-/// Whose end was seen: id and the word it ended with.
-type Ends = BTreeSet<(String, String)>;
-
-/// What a target's part of the truth says has ended.
-fn ended(truth: &Value, target: &TargetId) -> Ends {
-    let (owners, things) = match target.kind {
-        Kind::EhpcTasks => ("clusters", "tasks"),
-        Kind::EhpcInvocations => ("clusters", "commands"),
-        Kind::SwasInvocations => ("servers", "invocations"),
-    };
-    let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
-    let open = ["Processing", "Running", "Pending", "Stopping"];
-    let ended = list(&owner[things]).iter().filter(|thing| !open.contains(&text(&thing["status"])));
-    ended.map(|thing| (text(&thing["id"]).to_owned(), text(&thing["status"]).to_owned())).collect()
-}
-
-/// How many things of a target ended between its first and its last poll, by word.
-fn truly_finished(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
-    let polls: Vec<Timestamp> =
-        rig.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
-    let mut all = Ends::new();
-    polls.iter().for_each(|time| all.extend(ended(&rig.sim.truth(*time), target)));
-    let before = ended(&rig.sim.truth(polls[0]), target);
-    let mut counts = BTreeMap::new();
-    all.difference(&before).for_each(|(_, word)| *counts.entry(word.clone()).or_default() += 1);
-    counts
-}
-
-fn counted(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
-    match target.kind {
-        Kind::EhpcTasks => {
-            let reading = rig.tasks(&target.id);
-            reading.finished.iter().for_each(|((_, status), count)| add(status.word(), *count));
-        }
-        Kind::EhpcInvocations => {
-            let reading = rig.commands(&target.id);
-            reading.finished.iter().for_each(|(status, count)| add(status.word(), *count));
-        }
-        Kind::SwasInvocations => {
-            let reading = rig.runs(&target.id);
-            reading.finished.iter().for_each(|(status, count)| add(status.word(), *count));
-        }
-    }
-    counts
-}
-
 #[test]
 fn each_end_after_the_first_poll_is_counted_once() {
     for seed in 1..=20 {
@@ -109,7 +59,7 @@ fn each_end_after_the_first_poll_is_counted_once() {
         for target in targets {
             let truth = truly_finished(&rig, &target);
             assert!(truth.values().sum::<u64>() > 5, "seed {seed}: the world stands still");
-            assert_eq!(counted(&rig, &target), truth, "seed {seed}, {target:?}");
+            assert_eq!(finished(&rig.reading(&target)), truth, "seed {seed}, {target:?}");
         }
     }
 }

@@ -9,4 +9,6 @@ mod budgets;
 mod change;
 mod estimate;
 mod living;
+mod random;
+mod restart;
 mod trouble;

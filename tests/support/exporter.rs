@@ -62,8 +62,19 @@ pub fn quick() -> Poll {
 impl Exporter {
     /// Polls everything of the simulator's world, under a configuration that `change` has had its way with.
     pub fn start(sim: Simulator, change: impl FnOnce(&mut Config)) -> Self {
-        let truth = sim.truth(Timestamp::now());
-        let sim = Arc::new(Mutex::new(sim));
+        Self::start_on(Arc::new(Mutex::new(sim)), change)
+    }
+
+    /// Ends it, lets something happen to the cloud, and starts another one that polls the same cloud.
+    pub fn again(self, meanwhile: impl FnOnce(&mut Simulator), change: impl FnOnce(&mut Config)) -> Self {
+        let sim = Arc::clone(&self.sim);
+        drop(self);
+        meanwhile(&mut sim.lock().unwrap_or_else(PoisonError::into_inner));
+        Self::start_on(sim, change)
+    }
+
+    fn start_on(sim: Arc<Mutex<Simulator>>, change: impl FnOnce(&mut Config)) -> Self {
+        let truth = sim.lock().unwrap_or_else(PoisonError::into_inner).truth(Timestamp::now());
         let (stop, stopped) = watch::channel(false);
         let (sender, addresses) = mpsc::channel();
         let (configs, config) = mpsc::channel::<Config>();

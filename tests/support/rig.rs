@@ -1,6 +1,6 @@
 //! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +11,17 @@ use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
-use aliyun_task_exporter::poll::{Attempt, BudgetKey, Event, Next, Notice, Outcome, Scheduler};
+use aliyun_task_exporter::poll::{Attempt, BudgetKey, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
 use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
+use aliyun_task_exporter::state;
 use aliyun_task_exporter::target::{Kind, TargetId, targets};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::start;
+use super::truth::finished;
 
 /// An attempt that has ended.
 #[derive(Clone, Debug)]
@@ -39,6 +42,49 @@ pub struct Polled {
     pub ended: Timestamp,
     pub next: Timestamp,
     pub stale_after: Duration,
+}
+
+/// Where a kill strikes what the exporter has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// It was written nowhere.
+    BeforeCommit,
+    /// It is in the state, and nobody has seen it.
+    AfterCommit,
+    /// It is in the state, and was seen.
+    AfterPublish,
+}
+
+/// The state file: what is committed of each target, as the exporter writes it.
+#[derive(Default)]
+struct Disk {
+    /// The entry, what its plan knew, encoded, and when it was written.
+    entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp)>,
+    /// When a poll of each target last succeeded.
+    succeeded: BTreeMap<TargetId, Timestamp>,
+    /// When each target was committed first.
+    first: BTreeMap<TargetId, Timestamp>,
+    /// What the store was told last of each target.
+    published: BTreeMap<TargetId, (Reading, Timestamp)>,
+    writes: usize,
+    /// Where to die, and after how many more commits.
+    kill: Option<(Kill, u32)>,
+}
+
+/// An entry of the state file, to be written.
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
+    memory: MemoryRef<'a>,
+}
+
+/// The same, read.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
+    memory: Memory,
 }
 
 /// The chain, with its own time.
@@ -64,6 +110,9 @@ pub struct Rig {
     /// This nonce instead of a fresh one, for so many attempts.
     pub stuck_nonces: u64,
     pages: Pages,
+    disk: Option<Disk>,
+    /// Killed, until it is restarted.
+    pub is_dead: bool,
 }
 
 impl Rig {
@@ -99,6 +148,8 @@ impl Rig {
             nonces: 0,
             stuck_nonces: 0,
             pages: Pages::default(),
+            disk: None,
+            is_dead: false,
         };
         rig.apply(config);
         rig
@@ -108,8 +159,126 @@ impl Rig {
     pub fn apply(&mut self, config: Config) {
         self.store.retarget(targets(&config), config.metrics.clone());
         let now = self.local();
-        self.scheduler.apply(&config, |_| None, now);
+        let mut restored = Vec::new();
+        let disk = &self.disk;
+        let restore = |id: &TargetId| {
+            let (bytes, ..) = disk.as_ref()?.entries.get(id)?;
+            let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
+            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
+            Some(saved.memory)
+        };
+        for (id, memory) in self.scheduler.apply(&config, restore, now) {
+            if let Some(disk) = &mut self.disk {
+                let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
+                disk.entries.insert(id.clone(), (entry, Vec::new(), now));
+                disk.published.remove(&id);
+            }
+        }
+        for (id, at, succeeded_at) in restored {
+            let reading = self.scheduler.reading(&id).expect("a reading");
+            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
+        }
         self.config = config;
+    }
+
+    /// From now on what is known survives a restart. To be called before the first poll.
+    pub fn with_state(mut self) -> Self {
+        self.disk = Some(Disk::default());
+        self
+    }
+
+    /// What is known survives no longer: the state file is gone.
+    pub fn lose_state(&mut self) {
+        self.disk = Some(Disk::default());
+    }
+
+    /// Dies at the `commits`-th commit from now; [`Rig::is_dead`] tells when.
+    pub fn kill_at(&mut self, kill: Kill, commits: u32) {
+        self.disk.as_mut().expect("a state").kill = Some((kill, commits));
+    }
+
+    /// How many entries were written.
+    pub fn writes(&self) -> usize {
+        self.disk.as_ref().map_or(0, |disk| disk.writes)
+    }
+
+    /// When what a target's plan knew was committed first.
+    pub fn first_commit(&self, id: &TargetId) -> Option<Timestamp> {
+        self.disk.as_ref()?.first.get(id).copied()
+    }
+
+    /// What was published last of a target, and when it was read.
+    pub fn published(&self, id: &TargetId) -> Option<&(Reading, Timestamp)> {
+        self.disk.as_ref()?.published.get(id)
+    }
+
+    /// Ends the exporter as it stands, attempts under way and all, and starts another one `down` seconds later on what was
+    /// committed. Asserts that nothing that was published is lost.
+    pub fn restart(&mut self, down: i64) {
+        self.in_flight.clear();
+        self.unrecorded.clear();
+        self.now += SignedDuration::from_secs(down);
+        let now = self.local();
+        let ceilings: Vec<_> =
+            self.scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling)).collect();
+        self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
+        self.store = Store::new(self.config.metrics.clone());
+        self.pages = Pages::default();
+        self.is_dead = false;
+        self.apply(self.config.clone());
+        for (labels, ceiling) in ceilings {
+            self.scheduler.restore_ceiling(labels.each_ref().map(String::as_str), ceiling);
+        }
+        let Some(disk) = &mut self.disk else { return };
+        disk.kill = None;
+        // A new process does not know what is written already.
+        disk.entries.values_mut().for_each(|(_, known, _)| known.clear());
+        for (id, (reading, at)) in &disk.published {
+            let view = self.store.views(now).into_iter().find(|view| view.target.id == *id);
+            let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
+            let restored = self.scheduler.reading(id).map(|reading| finished(&reading)).unwrap_or_default();
+            let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
+            assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
+            let older = at.duration_since(read_at);
+            assert!(older < SignedDuration::from_secs(60), "{id:?} was read at {at}, and is shown as of {read_at}");
+            let committed = disk.entries[id].2;
+            assert!(read_at <= committed.max(*at), "{id:?} is shown younger than it is");
+        }
+    }
+
+    /// Writes what is known of the targets that have been read, as `poll/saved.rs` does.
+    fn commit(&mut self, events: &[Event]) {
+        let Some(disk) = &mut self.disk else { return };
+        for event in events {
+            if let Event::PollEnded { target, failure: None, ended, .. } = event {
+                disk.succeeded.insert(target.clone(), *ended);
+            }
+        }
+        for event in events {
+            let Event::Reading(id, _, at) = event else { continue };
+            let memory = self.scheduler.memory(id).expect("a target");
+            let known = state::encode(&memory).expect("a memory");
+            let rewrite = disk.entries.get(id).is_none_or(|(_, old, written)| {
+                *old != known || at.duration_since(*written) >= SignedDuration::from_secs(60)
+            });
+            if rewrite {
+                let succeeded_at = disk.succeeded.get(id).copied();
+                let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
+                disk.entries.insert(id.clone(), (entry, known, *at));
+                disk.writes += 1;
+                disk.first.entry(id.clone()).or_insert(*at);
+            }
+        }
+    }
+
+    /// Whether it dies at this commit, and where.
+    fn dies(&mut self, events: &[Event]) -> Option<Kill> {
+        let (kill, left) = self.disk.as_mut()?.kill.as_mut()?;
+        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
+            return None;
+        }
+        *left = left.saturating_sub(1);
+        (*left == 0).then_some(*kill)
     }
 
     /// This machine's time.
@@ -131,6 +300,9 @@ impl Rig {
         loop {
             let wake = self.start_attempts();
             self.tell();
+            if self.is_dead {
+                return;
+            }
             let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
             let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
             self.now = self.now.max(time);
@@ -218,10 +390,30 @@ impl Rig {
     }
 
     fn tell(&mut self) {
-        for event in self.scheduler.events() {
+        let events = self.scheduler.events();
+        let dies = self.dies(&events);
+        self.is_dead = dies.is_some();
+        if dies == Some(Kill::BeforeCommit) {
+            return;
+        }
+        self.commit(&events);
+        if dies == Some(Kill::AfterCommit) {
+            // Counts of the process itself end with it, so nobody misses these; the tests want to know them.
+            let notices = events.into_iter().filter_map(|event| match event {
+                Event::Notice(id, notice) => Some((id, notice)),
+                _ => None,
+            });
+            return self.notices.extend(notices);
+        }
+        for event in events {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
-                Event::Reading(id, reading, at) => drop(self.unrecorded.insert(id, (reading, at))),
+                Event::Reading(id, reading, at) => {
+                    if let Some(disk) = &mut self.disk {
+                        disk.published.insert(id.clone(), (reading.clone(), at));
+                    }
+                    self.unrecorded.insert(id, (reading, at));
+                }
                 Event::Waited(..) => {}
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {
                     let end = PollEnd { failure: failure.clone(), ended, took, next, stale_after };
@@ -244,6 +436,30 @@ impl Rig {
     pub fn view(&self, id: &TargetId) -> View {
         let views = self.store.views(self.local());
         views.into_iter().find(|view| view.target.id == *id).unwrap_or_else(|| panic!("there is no {id:?}"))
+    }
+
+    /// What is shown of a target.
+    pub fn reading(&self, id: &TargetId) -> Reading {
+        self.view(id).reading.map(|reading| (*reading).clone()).unwrap_or_else(|| panic!("{id:?} shows nothing"))
+    }
+
+    /// What was told to have ended.
+    pub fn ends(&self, id: &TargetId) -> impl Iterator<Item = String> {
+        let of_target = self.notices.iter().filter(move |(target, _)| target == id);
+        of_target.filter_map(|(_, notice)| match notice {
+            Notice::Ended { id, .. } => Some(id.to_string()),
+            _ => None,
+        })
+    }
+
+    /// What was lost, each named once however often it was told.
+    pub fn lost(&self, id: &TargetId) -> BTreeSet<String> {
+        let of_target = self.notices.iter().filter(|(target, _)| target == id);
+        let lost = of_target.filter_map(|(_, notice)| match notice {
+            Notice::Lost { id } => Some(id.to_string()),
+            _ => None,
+        });
+        lost.collect()
     }
 
     pub fn tasks(&self, cluster: &str) -> TasksReading {

@@ -1,8 +1,9 @@
 //! What is shown against what is true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aliyun_task_exporter::model::{InvocationResult, SeenCommand, SeenRun, SeenTask};
+use aliyun_task_exporter::model::{InvocationResult, Reading, SeenCommand, SeenRun, SeenTask};
+use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -15,6 +16,80 @@ pub fn list(value: &Value) -> &[Value] {
 
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// Whose end was seen: id and the word it ended with.
+pub type Ends = BTreeSet<(String, String)>;
+
+/// What a target's part of the truth says: each thing's id and status.
+pub fn things<'a>(truth: &'a Value, target: &TargetId) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let (owners, things) = match target.kind {
+        Kind::EhpcTasks => ("clusters", "tasks"),
+        Kind::EhpcInvocations => ("clusters", "commands"),
+        Kind::SwasInvocations => ("servers", "invocations"),
+    };
+    let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
+    list(&owner[things]).iter().map(|thing| (text(&thing["id"]), text(&thing["status"])))
+}
+
+/// Whether a status is one of something that may still change.
+pub fn is_open(status: &str) -> bool {
+    ["Processing", "Running", "Pending", "Stopping"].contains(&status)
+}
+
+/// What a target's part of the truth says has ended.
+pub fn ended(truth: &Value, target: &TargetId) -> Ends {
+    let ended = things(truth, target).filter(|(_, status)| !is_open(status));
+    ended.map(|(id, status)| (id.to_owned(), status.to_owned())).collect()
+}
+
+/// How many things of each last word there are.
+pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    ends.into_iter().for_each(|(_, word)| *counts.entry(word.clone()).or_default() += 1);
+    counts
+}
+
+/// How many things of a target ended between its first and its last poll, by word.
+pub fn truly_finished(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
+    let polls: Vec<Timestamp> =
+        rig.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
+    let mut all = Ends::new();
+    polls.iter().for_each(|time| all.extend(ended(&rig.sim.truth(*time), target)));
+    by_word(all.difference(&ended(&rig.sim.truth(polls[0]), target)))
+}
+
+/// How many ends a reading has counted, by word.
+pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
+    match reading {
+        Reading::Tasks(tasks) => {
+            tasks.finished.iter().for_each(|((_, status), count)| add(status.word(), *count));
+        }
+        Reading::Commands(commands) => {
+            commands.finished.iter().for_each(|(status, count)| add(status.word(), *count));
+        }
+        Reading::Runs(runs) => runs.finished.iter().for_each(|(status, count)| add(status.word(), *count)),
+    }
+    counts
+}
+
+/// The ids of what a reading shows as open.
+pub fn open(reading: &Reading) -> BTreeSet<String> {
+    match reading {
+        Reading::Tasks(tasks) => {
+            let open = tasks.tasks.iter().filter(|seen| seen.task.status.is_open());
+            open.map(|seen| seen.task.id.to_string()).collect()
+        }
+        Reading::Commands(commands) => {
+            let open = commands.commands.iter().filter(|seen| seen.run.is_open());
+            open.map(|seen| seen.id.to_string()).collect()
+        }
+        Reading::Runs(runs) => {
+            runs.runs.iter().filter(|seen| seen.run.is_open()).map(|seen| seen.run.id.to_string()).collect()
+        }
+    }
 }
 
 /// Asserts that all that is listed now is shown as it is. The world should stand still.

@@ -31,7 +31,7 @@ pub(in crate::poll) struct CommandsPlan {
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
     pub(super) listing: Listing,
-    /// Readings of the list so far.
+    /// Readings of the list so far that have shown something new.
     readings: u64,
     finished: BTreeMap<InvokeStatus, u64>,
 }
@@ -71,7 +71,9 @@ impl CommandsPlan {
 
     pub(super) fn begin(&mut self, now: Timestamp) {
         if self.scope.ids.is_empty() {
-            self.memory.readings += 1;
+            // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
+            let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
+            self.memory.readings += u64::from(shown_new);
             self.step = Step::List(self.memory.listing.begin(now));
             return;
         }

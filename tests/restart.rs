@@ -1,0 +1,184 @@
+//! The exporter ends and starts again on its state file, over TCP.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aliyun_task_exporter::sim::{Settings, Simulator};
+use aliyun_task_exporter::{app, demo};
+use jiff::Timestamp;
+use support::exporter::Exporter;
+use support::page::Page;
+use support::worlds::{self, command, run, task};
+
+/// A folder for a state file; it goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-restart-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("state.redb")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
+        names.map(|name| name.to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the script.
+fn start(folder: &Folder) -> Exporter {
+    let mut world = worlds::servers(1, 3);
+    worlds::add_cluster(&mut world, "c");
+    world.add_task("c", task("open", -10, 10_000)).unwrap();
+    world.add_command("c", command("open", 2, -10, 10_000)).unwrap();
+    world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
+    let path = folder.file();
+    let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
+        config.state_path = Some(path);
+    });
+    exporter.wait("everything is read", is_read);
+    exporter
+}
+
+fn is_read(page: &Page) -> bool {
+    page.sum("aliyun_exporter_target_up", &[]) == 3.0 && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 3
+}
+
+const COUNTERS: [&str; 3] = [
+    "aliyun_ehpc_tasks_finished_total",
+    "aliyun_ehpc_invocations_finished_total",
+    "aliyun_swas_invocations_finished_total",
+];
+
+fn counts(page: &Page) -> [f64; 3] {
+    COUNTERS.map(|name| page.sum(name, &[]))
+}
+
+/// Everything that is open ends, and more begins and ends.
+fn end_all(sim: &mut Simulator, started: Timestamp) {
+    let now = Timestamp::now().duration_since(started).as_secs();
+    let world = sim.world_mut();
+    world.add_task("c", task("open", -10, now - 1)).unwrap();
+    world.add_command("c", command("open", 2, -10, now - 1)).unwrap();
+    world.add_run("s00", run("open", -10, now - 1, 3)).unwrap();
+    for quick in ["quick1", "quick2"] {
+        world.add_task("c", task(quick, now - 2, now - 1)).unwrap();
+        world.add_command("c", command(quick, 1, now - 2, now - 1)).unwrap();
+        world.add_run("s00", run(quick, now - 2, now - 1, 0)).unwrap();
+    }
+}
+
+fn last_success(page: &Page) -> Vec<(String, f64)> {
+    let all = page.all("aliyun_exporter_target_last_success_timestamp_seconds", &[]);
+    all.map(|sample| (format!("{:?}", sample.labels), sample.value.parse().unwrap())).collect()
+}
+
+#[test]
+fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
+    let folder = Folder::new("again");
+    let begun = Timestamp::now();
+    let exporter = start(&folder);
+    let before = exporter.metrics();
+    assert_eq!(counts(&before), [0.0; 3]);
+    let results = |exporter: &Exporter| {
+        let sim = exporter.sim();
+        let calls = sim.calls().filter(|call| call.action == "DescribeInvocationResult");
+        calls.map(|call| call.parameters["InvokeId"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(results(&exporter).len(), 3);
+    // The first poll does not end before the test has looked.
+    let path = folder.file();
+    let exporter = exporter.again(
+        |sim| {
+            end_all(sim, begun);
+            sim.add_faults(r#"[{"fault": {"kind": "latency", "ms": 60000}}]"#).unwrap();
+        },
+        |config| {
+            config.poll.timeout = Duration::from_secs(30);
+            config.state_path = Some(path);
+        },
+    );
+    let restored = exporter.metrics();
+    assert_eq!(restored.all("aliyun_exporter_target_up", &[]).count(), 0, "no poll has ended");
+    let shown = |page: &Page| {
+        let things = page
+            .samples
+            .iter()
+            .filter(|sample| sample.name.starts_with("aliyun_ehpc_") || sample.name.starts_with("aliyun_swas_"));
+        things.map(ToString::to_string).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(shown(&restored), shown(&before));
+    for ((target, now), (_, then)) in last_success(&restored).into_iter().zip(last_success(&before)) {
+        assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
+    }
+    // The first poll, now in earnest.
+    let path = folder.file();
+    let exporter = exporter.again(Simulator::clear_faults, |config| config.state_path = Some(path));
+    let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
+    exporter.wait("what ended while nobody watched is counted", all);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
+    let path = folder.file();
+    let exporter = exporter.again(|_| {}, |config| config.state_path = Some(path));
+    assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
+    exporter.wait("it polls again", is_read);
+    assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
+    let mut asked = results(&exporter);
+    assert_eq!(asked.len(), 6);
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 6, "each once");
+}
+
+#[test]
+fn a_second_exporter_on_the_same_file_refuses_to_start() {
+    let folder = Folder::new("second");
+    let exporter = start(&folder);
+    let mut config = demo::config(&exporter.sim().truth(Timestamp::now()), exporter.cloud);
+    config.state_path = Some(folder.file());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let refused = runtime.block_on(app::serve(config, vec![], async {})).unwrap_err().to_string();
+    assert!(refused.contains("is in use by another process") && refused.contains("state.redb"), "{refused}");
+    assert_eq!(exporter.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_the_exporter_starts_anew() {
+    let folder = Folder::new("damaged");
+    let exporter = start(&folder);
+    let path = folder.file();
+    let exporter = exporter.again(
+        |_| std::fs::write(&path, "this was a database once").unwrap(),
+        |config| config.state_path = Some(folder.file()),
+    );
+    exporter.wait("everything is read", is_read);
+    let names = folder.names();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("state.redb.damaged-")), "{names:?}");
+}
+
+#[test]
+fn without_a_file_everything_begins_anew() {
+    let folder = Folder::new("without");
+    let exporter = start(&folder);
+    let exporter = exporter
+        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state_path = None);
+    let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
+    assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
+}
