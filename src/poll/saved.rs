@@ -106,7 +106,10 @@ impl Saving {
                 entries.push((id.clone(), bytes));
             }
         }
-        blocking(|| self.state.commit(entries));
+        let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
+        if !blocking(|| self.state.commit(entries)) {
+            self.written.retain(|id, _| !ids.contains(id));
+        }
     }
 
     /// Writes what was learned of the cloud's limits, if that has changed.
@@ -133,7 +136,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// Waits for the disk without keeping others from their work.
-fn blocking(write: impl FnOnce()) {
+fn blocking<T>(write: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(write),
         _ => write(),

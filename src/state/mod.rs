@@ -45,12 +45,14 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
     /// Makes what is known of `targets`, encoded, survive before it is published. Without a file there is nothing to do: the
     /// plans hold it.
-    pub fn commit(&self, targets: Vec<(TargetId, Vec<u8>)>) {
-        let Some(file) = self.file.as_ref().filter(|_| !targets.is_empty()) else { return };
+    ///
+    /// Whether that was possible; if not, it is told, and the caller tries again.
+    pub fn commit(&self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
+        let Some(file) = self.file.as_ref().filter(|_| !targets.is_empty()) else { return true };
         let written = targets.into_iter().map(|(id, bytes)| (key(&id), bytes));
-        if let Err(error) = file.write(written.collect()) {
-            warn!(%error, "the state could not be saved; a restart would go back to what was saved before");
-        }
+        let told =
+            |error: &_| warn!(%error, "the state could not be saved; a restart would go back to what was saved before");
+        file.write(written.collect()).inspect_err(told).is_ok()
     }
 
     /// Keeps what is known of a target that is no longer polled.

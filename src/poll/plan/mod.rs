@@ -48,6 +48,16 @@ pub enum Memory {
     Runs(runs::Memory),
 }
 
+impl Memory {
+    /// The same after nobody has watched for a while. (What is due of a [`listing::Listing`] is not kept at all then.)
+    pub(super) fn after_a_gap(self) -> Self {
+        match self {
+            Self::Tasks(memory) => Self::Tasks(memory.after_a_gap()),
+            other => other,
+        }
+    }
+}
+
 /// A [`Memory`] that is still in use; it is written alike.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub enum MemoryRef<'a> {

@@ -273,6 +273,11 @@ impl RunsPlan {
     fn trim(&mut self, now: Timestamp) {
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
+        let unannounced = |(id, held): (&Arc<str>, &Held)| {
+            (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
+        };
+        let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
+        leaving.iter().for_each(|id| self.announce(id));
         self.memory.runs.retain(|id, held| {
             let unknown = held.run.is_open() && held.run.status.unknown_word().is_some();
             let old = since(held.recency().0, now) > max_age;

@@ -57,6 +57,16 @@ struct Held {
     begun: bool,
 }
 
+impl Memory {
+    /// The same after nobody has watched for a while: anything may have happened anywhere in the lists, and how long it
+    /// took cannot be told.
+    pub(super) fn after_a_gap(mut self) -> Self {
+        self.history_due = None;
+        self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()).for_each(|held| held.begun = false);
+        self
+    }
+}
+
 /// Where a poll stands.
 #[derive(Debug, PartialEq)]
 enum Step {
@@ -71,8 +81,6 @@ enum Step {
 
 impl TasksPlan {
     pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
-        // While nobody watched, anything may have happened anywhere in the lists.
-        let memory = Memory { history_due: None, ..memory };
         let (notices, listed) = (Vec::new(), HashSet::new());
         Self { cluster_id, window, limits, memory, notices, step: Step::Idle, listed }
     }

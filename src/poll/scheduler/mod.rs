@@ -3,6 +3,10 @@
 //! A target is waiting for its tick or for a retry (a timer), waiting for its budget (a queue), or being answered (in
 //! flight). It has one call at a time, so a slow poll never stacks; those longest overdue are served first.
 
+mod apply;
+mod event;
+mod slot;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +17,18 @@ use rand::{RngExt, SeedableRng};
 
 use super::demand::{self, budget_key};
 use super::governor::{BudgetKey, Ceiling, Governor};
-use super::plan::{self, Memory, MemoryRef, Notice, Plan, Verdict};
-use super::queue::{Pace, Queue};
+use super::plan::{self, MemoryRef, Notice, Verdict};
+use super::queue::Queue;
 use super::{after, later, since};
-use crate::aliyun::op::{Answer, Operation};
+use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry};
-use crate::config::{Config, Poll};
+use crate::config::Poll;
 use crate::model::{Failure, Reading, Reason};
-use crate::target::{Target, TargetId, targets};
+use crate::target::TargetId;
+
+pub use apply::spread;
+pub use event::{Attempt, Event, Next, Outcome};
+use slot::{Phase, Polling, Slot};
 
 /// A call that fails for a passing reason is attempted so many times in all.
 const MAX_ATTEMPTS: u32 = 4;
@@ -30,9 +38,6 @@ const MAX_FAILED_PARTS: u32 = 3;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// No retry waits longer.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// First polls follow each other at this distance, all within one `interval`.
-const SPREAD: Duration = Duration::from_millis(100);
-
 /// All targets, and where each stands.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -46,102 +51,6 @@ pub struct Scheduler {
     random: SmallRng,
     last_now: Timestamp,
     events: Vec<Event>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    target: Target,
-    plan: Plan,
-    /// The tick that the present or the next poll belongs to.
-    due: Timestamp,
-    /// When it last had open work.
-    last_open: Timestamp,
-    /// The reason of the last failure, while it fails.
-    failing: Option<Reason>,
-    /// The next tick came before the last poll had asked for any of its details.
-    cut_short: bool,
-    poll: Option<Polling>,
-    phase: Phase,
-}
-
-/// A poll under way.
-#[derive(Debug)]
-struct Polling {
-    started: Timestamp,
-    /// Attempts of the present call.
-    attempts: u32,
-    /// Time spent in attempts and pauses, but not in waiting for budgets.
-    spent: Duration,
-    /// What went wrong with a part of it.
-    failure: Option<Failure>,
-    /// Questions that could not be answered.
-    failed_parts: u32,
-    published: bool,
-    /// At least one of its details was asked for.
-    detailed: bool,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Timer(Timestamp),
-    Queued { operation: Operation, key: BudgetKey, pace: Pace, since: Timestamp, until: Option<Timestamp> },
-    InFlight { ticket: u64, sent: Timestamp },
-}
-
-/// One HTTP request to make.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// For whom.
-    pub target: TargetId,
-    /// Which account asks.
-    pub account: Arc<str>,
-    /// In which region.
-    pub region: Arc<str>,
-    /// What.
-    pub operation: Operation,
-    /// From which budget.
-    pub key: BudgetKey,
-    ticket: u64,
-}
-
-/// What to do next.
-#[derive(Debug, PartialEq)]
-pub enum Next {
-    /// Make this attempt, then report it by [`Scheduler::done`].
-    Call(Box<Attempt>),
-    /// Nothing before this time.
-    WakeAt(Timestamp),
-    /// Nothing before an attempt under way is done.
-    Wait,
-}
-
-/// What came of an attempt.
-pub type Outcome = Result<Answer, Error>;
-
-/// Something that others should know.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A followed thing ended or was lost, or a list was cut off.
-    Notice(TargetId, Notice),
-    /// What is now known of a target.
-    Reading(TargetId, Reading, Timestamp),
-    /// A poll has ended.
-    PollEnded {
-        /// Of which target.
-        target: TargetId,
-        /// Why it failed, if it did.
-        failure: Option<Failure>,
-        /// When it ended.
-        ended: Timestamp,
-        /// How long it took, waiting for budgets included.
-        took: Duration,
-        /// When the next one is planned.
-        next: Timestamp,
-        /// Age at which values are withdrawn.
-        stale_after: Duration,
-    },
-    /// A call has waited for its budget.
-    Waited(BudgetKey, Duration),
 }
 
 impl Scheduler {
@@ -159,47 +68,6 @@ impl Scheduler {
             last_now: now,
             events: Vec::new(),
         }
-    }
-
-    /// Starts, changes and stops targets so that they are those of `config`. A changed target keeps what is known of it, a
-    /// new one takes it from `restore`, a removed one leaves it to the caller.
-    pub fn apply(
-        &mut self,
-        config: &Config,
-        mut restore: impl FnMut(&TargetId) -> Option<Memory>,
-        now: Timestamp,
-    ) -> Vec<(TargetId, Memory)> {
-        let same_settings = self.settings == config.poll;
-        self.settings = config.poll.clone();
-        let wanted = targets(config);
-        self.budget(config, &wanted);
-        let ids: BTreeSet<&TargetId> = wanted.iter().map(|target| &target.id).collect();
-        let gone: Vec<TargetId> = self.slots.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        let removed: Vec<_> =
-            gone.into_iter().filter_map(|id| Some((id.clone(), self.remove(&id)?.plan.into_memory()))).collect();
-        let spread = spread(&self.settings, wanted.len());
-        let soonest = after(now, self.settings.interval);
-        let mut first = now;
-        for target in wanted {
-            let same_target = self.slots.get(&target.id).is_some_and(|slot| slot.target == target);
-            if same_target && same_settings {
-                continue;
-            }
-            match self.remove(&target.id) {
-                Some(old) => {
-                    // No later than the new settings say, should they be the quicker ones.
-                    let due = if same_target { old.due.min(soonest) } else { now };
-                    let failing = old.failing.filter(|_| same_target);
-                    self.insert(target, Some(old.plan.into_memory()), due, (old.last_open, failing));
-                }
-                None => {
-                    let memory = restore(&target.id);
-                    self.insert(target, memory, first, (now, None));
-                    first = after(first, spread);
-                }
-            }
-        }
-        removed
     }
 
     /// What to do now. Call it again until it is not [`Next::Call`].
@@ -281,38 +149,13 @@ impl Scheduler {
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
         let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
-            let period = self.period(slot);
+            let period = slot.pace(&self.settings, self.last_now).period(&self.settings);
             let calls = plan::per_poll(slot.target.id.kind, &slot.plan.load(), period, self.settings.history_interval);
             for (key, calls) in demand::by_budget(&slot.target, calls) {
                 *planned.entry(key).or_default() += calls * demand::per_minute(period);
             }
         }
         planned
-    }
-
-    fn budget(&mut self, config: &Config, wanted: &[Target]) {
-        let budgets = demand::budgets(config, wanted);
-        self.governor.retain(|key| budgets.contains_key(key));
-        budgets.into_iter().for_each(|(key, quota)| self.governor.set(key, quota));
-    }
-
-    fn insert(
-        &mut self,
-        target: Target,
-        memory: Option<Memory>,
-        due: Timestamp,
-        (last_open, failing): (Timestamp, Option<Reason>),
-    ) {
-        let (id, plan) = (target.id.clone(), Plan::new(&target, &self.settings, memory));
-        self.timers.insert((due, id.clone()));
-        let phase = Phase::Timer(due);
-        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short: false, poll: None, phase });
-    }
-
-    fn remove(&mut self, id: &TargetId) -> Option<Slot> {
-        let slot = self.slots.remove(id)?;
-        self.leave(id, slot.due, &slot.phase);
-        Some(slot)
     }
 
     /// Takes a target out of the timers and queues that its phase has put it in.
@@ -351,7 +194,7 @@ impl Scheduler {
 
     /// Puts what the plan asks next into its queue, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(pace) = self.slots.get(id).map(|slot| self.pace(slot)) else { return };
+        let Some(pace) = self.slots.get(id).map(|slot| slot.pace(&self.settings, self.last_now)) else { return };
         let (period, limit) = (pace.period(&self.settings), self.settings.timeout * 3);
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = &slot.poll else { return };
@@ -439,7 +282,7 @@ impl Scheduler {
 
     /// Once a poll has read enough to be true, others may know at once; details follow.
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
-        let period = self.slots.get(id).map(|slot| self.period(slot)).unwrap_or_default();
+        let period = self.period(id);
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = slot.poll.as_mut().filter(|poll| !poll.published) else { return };
         if slot.plan.is_readable() {
@@ -471,7 +314,7 @@ impl Scheduler {
         self.leave(id, due, &phase);
         self.events.extend(notices.into_iter().map(|notice| Event::Notice(id.clone(), notice)));
         self.events.extend(reading.map(|reading| Event::Reading(id.clone(), reading, now)));
-        let period = self.slots.get(id).map(|slot| self.period(slot)).unwrap_or_default();
+        let period = self.period(id);
         // Details that the next tick has cut off must not delay it.
         let earliest = if is_cut_off { now } else { after(now, period) };
         let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
@@ -486,20 +329,9 @@ impl Scheduler {
     }
 
     /// Time between two polls of a target as it stands.
-    fn period(&self, slot: &Slot) -> Duration {
-        self.pace(slot).period(&self.settings)
-    }
-
-    /// How often a target is polled as it stands. One that cannot succeed until somebody changes something is asked as
-    /// seldom as an idle one.
-    fn pace(&self, slot: &Slot) -> Pace {
-        let hopeless = matches!(slot.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
-        let idle = since(slot.last_open, self.last_now) >= self.settings.idle_after;
-        match (hopeless, slot.plan.has_open(), idle) {
-            (true, ..) | (false, false, true) => Pace::Idle,
-            (false, true, _) => Pace::Active,
-            (false, false, false) => Pace::Base,
-        }
+    fn period(&self, id: &TargetId) -> Duration {
+        let pace = self.slots.get(id).map(|slot| slot.pace(&self.settings, self.last_now));
+        pace.map(|pace| pace.period(&self.settings)).unwrap_or_default()
     }
 
     fn wake_at(&self, now: Timestamp) -> Next {
@@ -523,39 +355,6 @@ impl Scheduler {
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));
     }
-}
-
-impl Slot {
-    fn shift(&mut self, step: SignedDuration) {
-        self.plan.shift(step);
-        let times = [&mut self.due, &mut self.last_open];
-        times.into_iter().chain(self.poll.as_mut().map(|poll| &mut poll.started)).for_each(|t| *t = later(*t, step));
-        match &mut self.phase {
-            Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
-            Phase::Queued { since, until, .. } => {
-                until.iter_mut().chain([since]).for_each(|time| *time = later(*time, step));
-            }
-        }
-    }
-}
-
-impl Polling {
-    fn new(started: Timestamp) -> Self {
-        Self {
-            started,
-            attempts: 0,
-            spent: Duration::ZERO,
-            failure: None,
-            failed_parts: 0,
-            published: false,
-            detailed: false,
-        }
-    }
-}
-
-/// Time between the first polls of two targets out of `targets`.
-pub fn spread(settings: &Poll, targets: usize) -> Duration {
-    SPREAD.min(settings.interval / u32::try_from(targets.max(1)).unwrap_or(u32::MAX))
 }
 
 fn failure(operation: &Operation, error: &Error) -> Failure {

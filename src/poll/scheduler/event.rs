@@ -1,0 +1,69 @@
+//! What the scheduler says to others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::aliyun::Error;
+use crate::aliyun::op::{Answer, Operation};
+use crate::model::{Failure, Reading};
+use crate::poll::governor::BudgetKey;
+use crate::poll::plan::Notice;
+use crate::target::TargetId;
+
+/// One HTTP request to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// For whom.
+    pub target: TargetId,
+    /// Which account asks.
+    pub account: Arc<str>,
+    /// In which region.
+    pub region: Arc<str>,
+    /// What.
+    pub operation: Operation,
+    /// From which budget.
+    pub key: BudgetKey,
+    pub(super) ticket: u64,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq)]
+pub enum Next {
+    /// Make this attempt, then report it by [`super::Scheduler::done`].
+    Call(Box<Attempt>),
+    /// Nothing before this time.
+    WakeAt(Timestamp),
+    /// Nothing before an attempt under way is done.
+    Wait,
+}
+
+/// What came of an attempt.
+pub type Outcome = Result<Answer, Error>;
+
+/// Something that others should know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A followed thing ended or was lost, or a list was cut off.
+    Notice(TargetId, Notice),
+    /// What is now known of a target.
+    Reading(TargetId, Reading, Timestamp),
+    /// A poll has ended.
+    PollEnded {
+        /// Of which target.
+        target: TargetId,
+        /// Why it failed, if it did.
+        failure: Option<Failure>,
+        /// When it ended.
+        ended: Timestamp,
+        /// How long it took, waiting for budgets included.
+        took: Duration,
+        /// When the next one is planned.
+        next: Timestamp,
+        /// Age at which values are withdrawn.
+        stale_after: Duration,
+    },
+    /// A call has waited for its budget.
+    Waited(BudgetKey, Duration),
+}

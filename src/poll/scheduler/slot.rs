@@ -1,0 +1,97 @@
+//! Where one target stands.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::aliyun::op::Operation;
+use crate::config::Poll;
+use crate::model::{Failure, Reason};
+use crate::poll::governor::BudgetKey;
+use crate::poll::plan::Plan;
+use crate::poll::queue::Pace;
+use crate::poll::{later, since};
+use crate::target::Target;
+
+/// A target, its plan, and where its present poll stands.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) target: Target,
+    pub(super) plan: Plan,
+    /// The tick that the present or the next poll belongs to.
+    pub(super) due: Timestamp,
+    /// When it last had open work.
+    pub(super) last_open: Timestamp,
+    /// The reason of the last failure, while it fails.
+    pub(super) failing: Option<Reason>,
+    /// The next tick came before the last poll had asked for any of its details.
+    pub(super) cut_short: bool,
+    pub(super) poll: Option<Polling>,
+    pub(super) phase: Phase,
+}
+
+/// A poll under way.
+#[derive(Debug)]
+pub(super) struct Polling {
+    pub(super) started: Timestamp,
+    /// Attempts of the present call.
+    pub(super) attempts: u32,
+    /// Time spent in attempts and pauses, but not in waiting for budgets.
+    pub(super) spent: Duration,
+    /// What went wrong with a part of it.
+    pub(super) failure: Option<Failure>,
+    /// Questions that could not be answered.
+    pub(super) failed_parts: u32,
+    pub(super) published: bool,
+    /// At least one of its details was asked for.
+    pub(super) detailed: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Timer(Timestamp),
+    Queued { operation: Operation, key: BudgetKey, pace: Pace, since: Timestamp, until: Option<Timestamp> },
+    InFlight { ticket: u64, sent: Timestamp },
+}
+
+impl Slot {
+    /// How often it is polled as it stands. One that cannot succeed until somebody changes something is asked as seldom as
+    /// an idle one.
+    pub(super) fn pace(&self, settings: &Poll, now: Timestamp) -> Pace {
+        let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
+        let idle = since(self.last_open, now) >= settings.idle_after;
+        match (hopeless, self.plan.has_open(), idle) {
+            (true, ..) | (false, false, true) => Pace::Idle,
+            (false, true, _) => Pace::Active,
+            (false, false, false) => Pace::Base,
+        }
+    }
+
+    /// This machine's clock was set back by `step`: what is planned moves with it.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.plan.shift(step);
+        let times = [&mut self.due, &mut self.last_open];
+        times.into_iter().chain(self.poll.as_mut().map(|poll| &mut poll.started)).for_each(|t| *t = later(*t, step));
+        match &mut self.phase {
+            Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
+            Phase::Queued { since, until, .. } => {
+                until.iter_mut().chain([since]).for_each(|time| *time = later(*time, step));
+            }
+        }
+    }
+}
+
+impl Polling {
+    /// A poll that begins now.
+    pub(super) fn new(started: Timestamp) -> Self {
+        Self {
+            started,
+            attempts: 0,
+            spent: Duration::ZERO,
+            failure: None,
+            failed_parts: 0,
+            published: false,
+            detailed: false,
+        }
+    }
+}
