@@ -1,6 +1,6 @@
 //! What a configuration will cost, before anything is started: calls by budget, the first pass, series. Pure.
 //!
-//! Numbers come first, [`text`] puts them into words. The arithmetic of calls is the live plan's own (`poll`), and series
+//! Numbers come first, [`text()`] puts them into words. The arithmetic of calls is the live plan's own (`poll`), and series
 //! are counted by rendering (`exposition`), so neither is written twice. Formulas: docs/design.md, "What a plan costs".
 
 mod assume;
