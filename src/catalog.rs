@@ -90,69 +90,69 @@ macro_rules! families {
 families! {
     /// An E-HPC cluster that is configured, with its name. Always 1.
     EHPC_CLUSTER_INFO = Target Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
-    /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_STATUS = Cloud Gauge "aliyun_ehpc_task_status" ["cluster_id", "task_id", "task_type", "status"];
-    /// Step that an E-HPC task has reached, CurrentStep. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Step that an E-HPC task has reached, CurrentStep. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_CURRENT_STEP = Cloud Gauge "aliyun_ehpc_task_current_step" ["cluster_id", "task_id", "task_type"];
-    /// Steps that an E-HPC task has in all, TotalSteps. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Steps that an E-HPC task has in all, TotalSteps. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_STEPS = Cloud Gauge "aliyun_ehpc_task_steps" ["cluster_id", "task_id", "task_type"];
-    /// Entries in the Errors of an E-HPC task. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Entries in the Errors of an E-HPC task. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_ERRORS = Cloud Gauge "aliyun_ehpc_task_errors" ["cluster_id", "task_id", "task_type"];
-    /// Nodes in the Result of an E-HPC task that adds nodes (CreateCluster, AddComputes). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Nodes in the Result of an E-HPC task that adds nodes (CreateCluster, AddComputes). Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_NODES = Cloud Gauge "aliyun_ehpc_task_nodes" ["cluster_id", "task_id", "task_type"];
-    /// When the exporter first saw an E-HPC task; the API itself gives no times. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When the exporter first saw an E-HPC task; the API itself gives no times. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_FIRST_SEEN = Cloud Gauge "aliyun_ehpc_task_first_seen_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
-    /// When the exporter last saw the step or the status of an E-HPC task change. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When the exporter last saw the step or the status of an E-HPC task change. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_LAST_PROGRESS = Cloud Gauge "aliyun_ehpc_task_last_progress_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
-    /// When the exporter first saw an E-HPC task ended; absent if it never saw it open. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When the exporter first saw an E-HPC task ended; absent if it never saw it open. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_FINISHED = Cloud Gauge "aliyun_ehpc_task_finished_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
-    /// E-HPC tasks that are exported now, by status. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// E-HPC tasks that are exported now, by status. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASKS = Cloud Gauge "aliyun_ehpc_tasks" ["cluster_id", "task_type", "status"];
     /// E-HPC tasks that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_TASKS_FINISHED = Cloud Counter "aliyun_ehpc_tasks_finished_total" ["cluster_id", "task_type", "status"];
     /// How long E-HPC tasks took that were seen from their beginning to their end. Counted as polls find them; never withdrawn.
     EHPC_TASK_DURATION = Cloud Histogram "aliyun_ehpc_task_duration_seconds" ["cluster_id", "task_type"];
-    /// Status of an E-HPC command over all its nodes (ListInvocationStatus): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Status of an E-HPC command over all its nodes (ListInvocationStatus): 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_STATUS = Cloud Gauge "aliyun_ehpc_invocation_status" ["cluster_id", "command_id", "status"];
-    /// Nodes of an E-HPC command by status. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Nodes of an E-HPC command by status. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODES = Cloud Gauge "aliyun_ehpc_invocation_nodes" ["cluster_id", "command_id", "status"];
-    /// Nodes on which an ended E-HPC command ended with an exit code other than 0 (ListInvocationResults). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Nodes on which an ended E-HPC command ended with an exit code other than 0 (ListInvocationResults). Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NONZERO_EXIT_NODES = Cloud Gauge "aliyun_ehpc_invocation_nonzero_exit_nodes" ["cluster_id", "command_id"];
-    /// When an E-HPC command ended on the last of its nodes. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When an E-HPC command ended on the last of its nodes. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_FINISHED = Cloud Gauge "aliyun_ehpc_invocation_finished_timestamp_seconds" ["cluster_id", "command_id"];
-    /// Status of an E-HPC command on one node, where per_node is set: 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Status of an E-HPC command on one node, where per_node is set: 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODE_STATUS = Cloud Gauge "aliyun_ehpc_invocation_node_status" ["cluster_id", "command_id", "instance_id", "status"];
-    /// Exit code of an E-HPC command on one node, where per_node is set; only for nodes Finished or Failed. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Exit code of an E-HPC command on one node, where per_node is set; only for nodes Finished or Failed. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODE_EXIT_CODE = Cloud Gauge "aliyun_ehpc_invocation_node_exit_code" ["cluster_id", "command_id", "instance_id"];
     /// E-HPC commands that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
     /// A Simple Application Server that is configured, with its name. Always 1.
     SWAS_SERVER_INFO = Target Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
-    /// A command run on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// A command run on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
-    /// InvocationStatus of a command run (DescribeInvocations): 1 for the status it has. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// InvocationStatus of a command run (DescribeInvocations): 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_STATUS = Cloud Gauge "aliyun_swas_invocation_status" ["instance_id", "invoke_id", "status"];
-    /// Exit code of a command run that ended as Success or Failed (DescribeInvocationResult). Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Exit code of a command run that ended as Success or Failed (DescribeInvocationResult). Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_EXIT_CODE = Cloud Gauge "aliyun_swas_invocation_exit_code" ["instance_id", "invoke_id"];
-    /// When a command run was created. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When a command run was created. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_CREATED = Cloud Gauge "aliyun_swas_invocation_created_timestamp_seconds" ["instance_id", "invoke_id"];
-    /// When a command run started on the server. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When a command run started on the server. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_STARTED = Cloud Gauge "aliyun_swas_invocation_started_timestamp_seconds" ["instance_id", "invoke_id"];
-    /// When a command run ended on the server. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When a command run ended on the server. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_FINISHED = Cloud Gauge "aliyun_swas_invocation_finished_timestamp_seconds" ["instance_id", "invoke_id"];
-    /// ErrorCode of a command run that has one. Always 1. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// ErrorCode of a command run that has one. Always 1. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_ERROR = Cloud Gauge "aliyun_swas_invocation_error" ["instance_id", "invoke_id", "error_code"];
-    /// Command runs that are exported now, by InvocationStatus. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Command runs that are exported now, by InvocationStatus. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATIONS = Cloud Gauge "aliyun_swas_invocations" ["instance_id", "status"];
-    /// Command runs that are exported now, by InvokeStatus. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Command runs that are exported now, by InvokeStatus. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
     /// Command runs that ended while watched. Counted as polls find them; never withdrawn.
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
-    /// Exit code of the newest ended run of a command name; absent if that run has none. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// Exit code of the newest ended run of a command name; absent if that run has none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_EXIT_CODE = Cloud Gauge "aliyun_swas_command_last_exit_code" ["instance_id", "command_name"];
-    /// When the newest ended run of a command name ended. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When the newest ended run of a command name ended. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_FINISHED = Cloud Gauge "aliyun_swas_command_last_finished_timestamp_seconds" ["instance_id", "command_name"];
-    /// When the newest successful run of a command name ended. Polled; see aliyun_exporter_target_last_success_timestamp_seconds.
+    /// When the newest successful run of a command name ended. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_SUCCESS = Cloud Gauge "aliyun_swas_command_last_success_timestamp_seconds" ["instance_id", "command_name"];
     /// Whether the last poll of a target succeeded (1) or not (0); absent until the first poll has ended.
     TARGET_UP = Target Gauge "aliyun_exporter_target_up" ["account", "kind", "target"];
@@ -160,6 +160,8 @@ families! {
     TARGET_FAILING = Target Gauge "aliyun_exporter_target_failing" ["account", "kind", "target", "reason"];
     /// When the last successful poll of a target ended.
     TARGET_LAST_SUCCESS = Target Gauge "aliyun_exporter_target_last_success_timestamp_seconds" ["account", "kind", "target"];
+    /// When the values of a target that are shown were read; a poll that fails only in part reads values too.
+    TARGET_LAST_READ = Target Gauge "aliyun_exporter_target_last_read_timestamp_seconds" ["account", "kind", "target"];
     /// When the next poll of a target is planned.
     TARGET_NEXT_POLL = Target Gauge "aliyun_exporter_target_next_poll_timestamp_seconds" ["account", "kind", "target"];
     /// How long the last poll of a target took, waiting for quota included.

@@ -1,7 +1,5 @@
 //! The command line: what may be typed, and what it means.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -73,7 +71,7 @@ pub struct Check {
 pub struct Targets {
     /// The configuration file.
     #[arg(long = "config.file", env = "ALIYUN_TASK_EXPORTER_CONFIG_FILE", value_name = "PATH")]
-    pub config_file: Option<PathBuf>,
+    pub config_file: Option<String>,
     /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be given several times.
     #[arg(
         long = "ehpc.cluster",
@@ -144,10 +142,10 @@ pub enum LogFormat {
 pub struct Demo {
     /// Address on which the exporter listens.
     #[arg(long = "web.listen-address", default_value = "127.0.0.1:10977", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// Address on which the simulated cloud listens.
     #[arg(long = "sim.listen-address", default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
-    pub sim_listen: SocketAddr,
+    pub sim_listen: String,
     /// The simulated cloud.
     #[command(flatten)]
     pub world: WorldSize,
@@ -158,7 +156,7 @@ pub struct Demo {
 pub struct Simulate {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    pub listen: String,
     /// The simulated cloud.
     #[command(flatten)]
     pub world: WorldSize,
@@ -225,13 +223,17 @@ impl Targets {
     /// # Errors
     /// Every problem in the file, or that it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
-        let file = self.config_file.as_ref().map(|path| {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(&name, &error))?;
-            parse(&name, &text, env)
+        let file = self.config_file.as_ref().filter(|path| !path.is_empty()).map(|path| {
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+            parse(path, &text, env)
         });
-        with_targets(file.transpose()?, &self.clusters, &self.servers)
+        with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))
     }
+}
+
+/// Without what an empty environment variable leaves behind.
+fn given(values: &[String]) -> Vec<String> {
+    values.iter().filter(|value| !value.is_empty()).cloned().collect()
 }
 
 fn unreadable(file: &str, error: &std::io::Error) -> Problems {

@@ -99,8 +99,8 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     let now = Timestamp::now();
     let simulator = Simulator::new(arguments.world.settings(), now);
     let truth = simulator.truth(now);
-    let sim_listener = listen(&arguments.sim_listen.to_string()).await?;
-    let listener = listen(&arguments.listen.to_string()).await?;
+    let sim_listener = listen(&arguments.sim_listen).await?;
+    let listener = listen(&arguments.listen).await?;
     let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
     announce_demo(address, sim_address)?;
 
@@ -127,7 +127,7 @@ fn announce_demo(address: SocketAddr, sim_address: SocketAddr) -> io::Result<()>
 
 async fn simulate(arguments: &Simulate, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let simulator = Simulator::new(arguments.world.settings(), Timestamp::now());
-    let listener = listen(&arguments.listen.to_string()).await?;
+    let listener = listen(&arguments.listen).await?;
     let mut out = io::stdout();
     writeln!(out, "A simulated Alibaba Cloud listens on http://{}/ (key testid, testsecret)", listener.local_addr()?)?;
     out.flush()?;

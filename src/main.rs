@@ -38,10 +38,15 @@ fn workers() -> usize {
 /// Resolves at the first SIGTERM or SIGINT.
 fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                // By default it would end the process, and a service manager's reload is no wish to stop.
+                _ = hangup.recv() => tracing::warn!("SIGHUP: there is no reload; restart to change the configuration"),
+            }
         }
     })
 }

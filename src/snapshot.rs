@@ -127,7 +127,10 @@ impl Store {
         let Some(entry) = entries.get_mut(id) else { return };
         *generation += 1;
         match &mut entry.read {
-            Some(read) if entry.state.dropped == 0 && *read.reading == reading => read.at = at,
+            Some(read) if entry.state.dropped == 0 && *read.reading == reading => {
+                (read.at, entry.state.last_read) = (at, Some(at));
+                entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
+            }
             _ => {
                 let others = *series - entry.state.series;
                 entry.render(Arc::new(reading), at, metrics, metrics.budget(others));
@@ -245,7 +248,7 @@ impl Entry {
 
     fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
         let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
-        (self.state.series, self.state.dropped) = (fragment.series(), dropped);
+        (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at));
         self.read = Some(Read { reading, at, fragment: Arc::new(fragment) });
         self.own = Arc::new(own_fragment(&self.target, &self.state));
     }

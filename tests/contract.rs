@@ -29,6 +29,7 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_swas_invocation_records", "the second axis of a run's status: for those who know the record's words"),
     ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
     ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
+    ("aliyun_exporter_target_last_success_timestamp_seconds", "since when it fails; target_failing tells that it does"),
     ("aliyun_exporter_config_last_reload_success_timestamp_seconds", "when; whether it succeeded is on the dashboard"),
 ];
 

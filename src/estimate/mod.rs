@@ -182,7 +182,7 @@ mod tests {
         let series = |more: &str| of(&(servers(2) + more)).series;
         let plain = series("");
         assert_eq!((plain.least, plain.most, plain.cut), (2 * 26, 2 * (26 + 50 * 7 + 50 * 3), 0));
-        assert_eq!(plain.own, 2 * 9);
+        assert_eq!(plain.own, 2 * 10);
         assert_eq!(series("metrics: {status_style: full}").most, 2 * (26 + 50 * 18 + 50 * 3));
         let cut = series("metrics: {max_series_per_target: 100, max_series: 500}");
         assert_eq!((cut.most, cut.cut, cut.limit), (2 * (26 + 14 * 7 + 50 * 3), 2, 500));

@@ -78,6 +78,7 @@ fn full_state() -> TargetState {
         up: Some(false),
         failing: Some(Reason::Timeout),
         last_success: time,
+        last_read: time,
         next_poll: time,
         took: duration,
         stale_after: duration,

@@ -19,6 +19,8 @@ pub struct TargetState {
     pub failing: Option<Reason>,
     /// When the last successful poll ended.
     pub last_success: Option<Timestamp>,
+    /// When the shown values were read.
+    pub last_read: Option<Timestamp>,
     /// When the next poll is planned.
     pub next_poll: Option<Timestamp>,
     /// How long the last poll took.
@@ -42,6 +44,7 @@ pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
         lines.sample(&TARGET_FAILING, &[account, kind, id, ("reason", reason.label())], 1u64);
     }
     lines.optional(&TARGET_LAST_SUCCESS, &labels, state.last_success);
+    lines.optional(&TARGET_LAST_READ, &labels, state.last_read);
     lines.optional(&TARGET_NEXT_POLL, &labels, state.next_poll);
     lines.optional(&TARGET_POLL_DURATION, &labels, state.took.map(|took| took.as_secs_f64()));
     lines.optional(&TARGET_STALE_AFTER, &labels, state.stale_after.map(|age| age.as_secs_f64()));

@@ -32,7 +32,7 @@ async fn read(source: &SecretSource) -> Result<Secret, Error> {
 
 async fn from_file(path: &Path) -> Result<Secret, Error> {
     let problem = |what: &str| Error::Credentials(format!("credentials file {}: {what}", path.display()));
-    let text = tokio::fs::read_to_string(path).await.map_err(|error| problem(&error.kind().to_string()))?;
+    let text = tokio::fs::read_to_string(path).await.map_err(|error| problem(&error.to_string()))?;
     match text.trim() {
         "" => Err(problem("it is empty")),
         value => Ok(Secret::new(value)),
