@@ -27,6 +27,13 @@ def test_without_targets_it_says_how_to_name_some() -> None:
     assert "--swas.server" in done.stderr
 
 
+def test_an_empty_variable_counts_as_unset() -> None:
+    done = run("check", ALIYUN_TASK_EXPORTER_CONFIG_FILE="", ALIYUN_TASK_EXPORTER_EHPC_CLUSTER="")
+    assert (done.returncode, "nothing to poll" in done.stderr) == (2, True)
+    done = run("check", "--swas.server", SERVER, ALIYUN_TASK_EXPORTER_CONFIG_FILE="")
+    assert (done.returncode, SERVER.split("/")[1] in done.stdout) == (0, True)
+
+
 def test_every_problem_of_a_bad_configuration_is_told(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("poll:\n  intervall: 30s\n  timeout: soon\nswas:\n  servers:\n    - {region: cn-hangzhou}\n")
@@ -111,6 +118,14 @@ def test_it_ends_at_once_while_a_scraper_keeps_its_connection(simulate: Simulate
     connection.getresponse().read()
     assert ended_within_patience(exporter) == 0
     connection.close()
+
+
+def test_a_hangup_is_answered_in_the_log_and_ends_nothing(simulate: Simulate, serve: Serve) -> None:
+    exporter = serve(everything(simulate(clusters=1, servers=1).cloud))
+    exporter.program.signal(signal.SIGHUP)
+    exporter.program.said("SIGHUP: there is no reload")
+    assert get_text(f"{exporter.url}/-/healthy") == "healthy\n"
+    assert ended_within_patience(exporter) == 0
 
 
 def ended_within_patience(exporter: Exporter) -> int:
