@@ -97,14 +97,15 @@ impl Saving {
         let mut entries = Vec::new();
         for (id, at) in targets {
             let Some(memory) = scheduler.memory(id) else { continue };
-            let entry = SavedRef { read_at: Some(*at), succeeded_at: self.succeeded.get(id).copied(), memory };
-            let (Some(known), Some(bytes)) = (encode(&memory), encode(&entry)) else { continue };
-            let hash = hash(&known);
+            let Some(hash) = encode(&memory).map(|known| hash(&known)) else { continue };
             let same = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, *at) < REWRITE_AFTER;
-            if !self.written.get(id).is_some_and(same) {
-                self.written.insert(id.clone(), (hash, *at));
-                entries.push((id.clone(), bytes));
+            if self.written.get(id).is_some_and(same) {
+                continue;
             }
+            let entry = SavedRef { read_at: Some(*at), succeeded_at: self.succeeded.get(id).copied(), memory };
+            let Some(bytes) = encode(&entry) else { continue };
+            self.written.insert(id.clone(), (hash, *at));
+            entries.push((id.clone(), bytes));
         }
         let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
         if !blocking(|| self.state.commit(entries)) {

@@ -182,20 +182,16 @@ impl CommandsPlan {
         self.begin_status();
     }
 
-    pub(super) fn status(&mut self, run: NodeStatuses, _now: Timestamp) {
+    pub(super) fn status(&mut self, run: NodeStatuses) {
         let Step::Status(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        if let Some((id, held)) = ids.pop().and_then(|id| self.memory.commands.get_key_value(&id)) {
+        let Memory { commands, finished, .. } = &mut self.memory;
+        if let Some((id, held)) = ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held))) {
             let counts = held.run.is_some() || held.begun;
             if counts && !run.is_open() {
-                *self.memory.finished.entry(run.status.clone()).or_default() += 1;
-                let status = run.status.word().to_owned();
-                self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code: None });
+                *finished.entry(run.status.clone()).or_default() += 1;
+                self.notices.push(Notice::Ended { id, status: run.status.word().to_owned(), exit_code: None });
             }
-            let id = Arc::clone(id);
-            self.memory
-                .commands
-                .entry(id)
-                .and_modify(|held| (held.run, held.misses, held.puzzles) = (Some(run), 0, false));
+            (held.run, held.misses, held.puzzles) = (Some(run), 0, false);
         }
         self.next_status(ids);
     }
@@ -333,7 +329,7 @@ mod tests {
                 Operation::ListInvocationStatus(call) => {
                     asked.push(format!("status {}", call.command_id));
                     match world.iter().find(|(id, _)| **id == *call.command_id) {
-                        Some((_, status)) => plan.status(run(status.clone()), now),
+                        Some((_, status)) => plan.status(run(status.clone())),
                         None => {
                             asked.push(format!("{:?}", plan.fail(Harm::Gone)));
                         }

@@ -169,7 +169,7 @@ impl Plan {
         match (self, answer) {
             (Self::Tasks(plan), Answer::ListTasks(page)) => plan.answer(page, now),
             (Self::Commands(plan), Answer::ListCommands(page)) => plan.listed(page, now),
-            (Self::Commands(plan), Answer::ListInvocationStatus(run)) => plan.status(run, now),
+            (Self::Commands(plan), Answer::ListInvocationStatus(run)) => plan.status(run),
             (Self::Commands(plan), Answer::ListInvocationResults(page)) => plan.results(page),
             (Self::Runs(plan), Answer::DescribeInvocations(page)) => plan.listed(page, now),
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
