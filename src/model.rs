@@ -47,7 +47,8 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `InvocationStatus`: one run of a command on one Simple Application Server.
+    /// `InvocationStatus`: one run of a command on one Simple Application Server. The last two words are documented only for
+    /// the whole of a run on several servers (DescribeCommandInvocations).
     InvocationStatus {
         Pending = "Pending",
         Invalid = "Invalid",
@@ -60,6 +61,8 @@ wire_enum! {
         Cancelled = "Cancelled",
         Stopping = "Stopping",
         Terminated = "Terminated",
+        Stopped = "Stopped",
+        PartialFailed = "PartialFailed",
     }
 }
 
@@ -197,6 +200,37 @@ impl Invocation {
             _ => false,
         }
     }
+}
+
+/// A command run as DescribeCommandInvocations shows it: on several servers at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandInvocation {
+    /// InvokeId.
+    pub id: Arc<str>,
+    /// Its part on each server.
+    pub servers: Vec<ServerRun>,
+}
+
+/// The part of a command run that one server has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerRun {
+    /// InstanceId.
+    pub instance_id: Arc<str>,
+    /// The run on this server; its `record` is not sent.
+    pub run: Invocation,
+    /// How it went, as far as it has.
+    pub result: InvocationResult,
+}
+
+/// A cluster or server that the cloud lists.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Found {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its name; may be empty.
+    pub name: Arc<str>,
+    /// RegionId, if it was sent.
+    pub region: Option<Arc<str>>,
 }
 
 /// Command names longer than this are cut, on a character.

@@ -2,26 +2,34 @@
 //!
 //! To add one: a file here, a line in `operations!`, and what CONTRIBUTING.md lists.
 
+mod describe_command_invocations;
 mod describe_invocation_result;
 mod describe_invocations;
+mod list_clusters;
 mod list_commands;
+mod list_instances;
 mod list_invocation_results;
 mod list_invocation_status;
+mod list_regions;
 mod list_tasks;
 mod wire;
 
 use std::sync::Arc;
 
+pub use describe_command_invocations::DescribeCommandInvocations;
 pub use describe_invocation_result::DescribeInvocationResult;
 pub use describe_invocations::DescribeInvocations;
+pub use list_clusters::ListClusters;
 pub use list_commands::ListCommands;
+pub use list_instances::ListInstances;
 pub use list_invocation_results::ListInvocationResults;
 pub use list_invocation_status::ListInvocationStatus;
+pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 
-use crate::model::{Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task};
+use crate::model::{CommandInvocation, Found, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task};
 
-/// Largest PageSize of the lists that are read here (docs/alibaba-cloud-api.md, "Limits").
+/// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md, "Limits").
 pub const PAGE_SIZE: u32 = 50;
 
 /// A product of Alibaba Cloud.
@@ -77,13 +85,14 @@ pub struct Decoded<T> {
     pub unknown: Vec<(&'static str, String)>,
 }
 
-/// Declares [`Operation`] and [`Answer`] from one list, in which each operation stands once.
+/// Declares [`Operation`] and [`Answer`] from one list, in which each operation stands once: as the cloud names it, and its
+/// type here.
 macro_rules! operations {
-    ($($name:ident: $product:ident -> $answer:ty),+ $(,)?) => {
+    ($($product:ident.$action:ident($name:ident) -> $answer:ty),+ $(,)?) => {
         /// An operation with its parameters.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Operation {
-            $(#[doc = concat!("`", stringify!($name), "`.")] $name($name),)+
+            $(#[doc = concat!("`", stringify!($action), "`.")] $name($name),)+
         }
 
         /// What an operation answers.
@@ -94,7 +103,7 @@ macro_rules! operations {
 
         impl Operation {
             /// Product and name of every operation.
-            pub const ALL: &'static [(Product, &'static str)] = &[$((Product::$product, stringify!($name))),+];
+            pub const ALL: &'static [(Product, &'static str)] = &[$((Product::$product, stringify!($action))),+];
 
             /// The product it belongs to.
             pub fn product(&self) -> Product {
@@ -103,7 +112,7 @@ macro_rules! operations {
 
             /// Its name, `Action` of a request.
             pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($name),)+ }
+                match self { $(Self::$name(_) => stringify!($action),)+ }
             }
 
             /// Its own parameters.
@@ -134,10 +143,15 @@ macro_rules! operations {
 }
 
 operations! {
-    ListTasks: Ehpc -> Page<Task>,
-    ListCommands: Ehpc -> Page<Arc<str>>,
-    ListInvocationStatus: Ehpc -> NodeStatuses,
-    ListInvocationResults: Ehpc -> Page<NodeResult>,
-    DescribeInvocations: Swas -> Page<Invocation>,
-    DescribeInvocationResult: Swas -> InvocationResult,
+    Ehpc.ListTasks(ListTasks) -> Page<Task>,
+    Ehpc.ListCommands(ListCommands) -> Page<Arc<str>>,
+    Ehpc.ListInvocationStatus(ListInvocationStatus) -> NodeStatuses,
+    Ehpc.ListInvocationResults(ListInvocationResults) -> Page<NodeResult>,
+    Ehpc.ListClusters(ListClusters) -> Page<Found>,
+    Ehpc.ListRegions(EhpcListRegions) -> Vec<Arc<str>>,
+    Swas.DescribeInvocations(DescribeInvocations) -> Page<Invocation>,
+    Swas.DescribeInvocationResult(DescribeInvocationResult) -> InvocationResult,
+    Swas.DescribeCommandInvocations(DescribeCommandInvocations) -> Page<CommandInvocation>,
+    Swas.ListInstances(ListInstances) -> Page<Found>,
+    Swas.ListRegions(SwasListRegions) -> Vec<Arc<str>>,
 }

@@ -95,6 +95,11 @@ impl Scalar {
         text.parse().ok().or_else(|| text.strip_suffix(".0")?.parse().ok())
     }
 
+    /// Whether the text is a point in time that names its zone.
+    pub(super) fn has_zone(&self) -> bool {
+        self.text().is_some_and(|text| text.parse::<Timestamp>().is_ok())
+    }
+
     /// The text as a point in time, in any of the forms the cloud uses; without a zone it is UTC.
     pub(super) fn time(&self) -> Option<Timestamp> {
         let text = self.text()?;

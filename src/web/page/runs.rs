@@ -104,13 +104,14 @@ pub(super) fn judge(seen: &SeenRun) -> (bool, Tone) {
 /// The tone of a run's status.
 fn tone(status: &InvocationStatus) -> Tone {
     use InvocationStatus::{
-        Aborted, Cancelled, Error, Failed, Invalid, Pending, Running, Stopping, Success, Terminated, Timeout, Unknown,
+        Aborted, Cancelled, Error, Failed, Invalid, PartialFailed, Pending, Running, Stopped, Stopping, Success,
+        Terminated, Timeout, Unknown,
     };
     match status {
         Pending | Running | Stopping => Tone::Active,
         Success => Tone::Good,
-        Failed | Error | Timeout | Invalid | Aborted => Tone::Bad,
-        Cancelled | Terminated => Tone::Quiet,
+        Failed | PartialFailed | Error | Timeout | Invalid | Aborted => Tone::Bad,
+        Cancelled | Stopped | Terminated => Tone::Quiet,
         Unknown(_) => Tone::Unknown,
     }
 }

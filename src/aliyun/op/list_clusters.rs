@@ -1,0 +1,82 @@
+//! E-HPC ListClusters: the clusters of an account. Source: "ListClusters" in `docs/alibaba-cloud-api.md`.
+
+use serde::Deserialize;
+
+use super::wire::{List, Scalar, UnknownWords};
+use super::{Decoded, PAGE_SIZE};
+use crate::model::{Found, Page};
+
+/// Asks for a page of the account's clusters. It is left open whether those are of one region or of all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListClusters {
+    /// PageNumber, from 1.
+    pub page: u32,
+}
+
+impl ListClusters {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
+    }
+
+    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {
+        let wire: Body = serde_json::from_slice(body)?;
+        let mut unknown = UnknownWords::default();
+        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let items = wire.list.0.iter().filter_map(|entry| entry.to_model(&mut unknown)).collect();
+        Ok(unknown.with(Page { items, total }))
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "Clusters")]
+    list: List<Entry>,
+    #[serde(rename = "TotalCount", default)]
+    total: Scalar,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "Id", default)]
+    id: Scalar,
+    #[serde(rename = "Name", default)]
+    name: Scalar,
+    #[serde(rename = "RegionId", default)]
+    region: Scalar,
+}
+
+impl Entry {
+    fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
+        let Some(id) = self.id.text() else {
+            unknown.note("Id", Some(""));
+            return None;
+        };
+        let name = self.name.text().unwrap_or_default();
+        Some(Found { id: id.into(), name: name.into(), region: self.region.text().map(Into::into) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListClusters;
+
+    #[test]
+    fn the_sample_decodes_to_what_it_says() {
+        let body = include_bytes!("../../../tests/fixtures/api/ehpc_ListClusters.json");
+        let decoded = ListClusters { page: 1 }.decode(body).unwrap();
+        assert_eq!(decoded.unknown, []);
+        assert_eq!((decoded.value.items.len(), decoded.value.total), (6, Some(6)));
+        let last = decoded.value.items.last().unwrap();
+        assert_eq!(
+            (&*last.id, &*last.name, last.region.as_deref()),
+            ("ehpc-hz-FYUr320006", "cluster-6", Some("cn-hangzhou"))
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_empty_and_a_missing_one_an_error() {
+        let body = include_bytes!("../../../tests/fixtures/api/ehpc_ListClusters.empty.json");
+        assert_eq!(ListClusters { page: 1 }.decode(body).unwrap().value.items, []);
+        assert!(ListClusters { page: 1 }.decode(b"{}").is_err());
+    }
+}

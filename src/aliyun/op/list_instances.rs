@@ -1,0 +1,85 @@
+//! SWAS ListInstances: the servers of an account in a region. Source: "ListInstances" in `docs/alibaba-cloud-api.md`.
+
+use serde::Deserialize;
+
+use super::Decoded;
+use super::wire::{List, Scalar, UnknownWords};
+use crate::model::{Found, Page};
+
+/// Largest PageSize of ListInstances (docs/alibaba-cloud-api.md, "Limits").
+const PAGE_SIZE: u32 = 100;
+
+/// Asks for a page of a region's servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListInstances {
+    /// PageNumber, from 1.
+    pub page: u32,
+}
+
+impl ListInstances {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
+    }
+
+    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {
+        let wire: Body = serde_json::from_slice(body)?;
+        let mut unknown = UnknownWords::default();
+        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let items = wire.list.0.iter().filter_map(|entry| entry.to_model(&mut unknown)).collect();
+        Ok(unknown.with(Page { items, total }))
+    }
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "Instances")]
+    list: List<Entry>,
+    #[serde(rename = "TotalCount", default)]
+    total: Scalar,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "InstanceId", default)]
+    id: Scalar,
+    #[serde(rename = "InstanceName", default)]
+    name: Scalar,
+    #[serde(rename = "RegionId", default)]
+    region: Scalar,
+}
+
+impl Entry {
+    fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
+        let Some(id) = self.id.text() else {
+            unknown.note("InstanceId", Some(""));
+            return None;
+        };
+        let name = self.name.text().unwrap_or_default();
+        Some(Found { id: id.into(), name: name.into(), region: self.region.text().map(Into::into) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListInstances;
+
+    #[test]
+    fn the_sample_decodes_to_what_it_says() {
+        let body = include_bytes!("../../../tests/fixtures/api/swas_ListInstances.json");
+        let decoded = ListInstances { page: 1 }.decode(body).unwrap();
+        assert_eq!(decoded.unknown, []);
+        assert_eq!((decoded.value.items.len(), decoded.value.total), (10, Some(10)));
+        let last = decoded.value.items.last().unwrap();
+        assert_eq!(
+            (&*last.id, &*last.name, last.region.as_deref()),
+            ("ace0706b2ac4454d984295a942130010", "srv-10", Some("cn-hangzhou"))
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_empty_and_a_missing_one_an_error() {
+        let body = include_bytes!("../../../tests/fixtures/api/swas_ListInstances.empty.json");
+        assert_eq!(ListInstances { page: 1 }.decode(body).unwrap().value.items, []);
+        assert!(ListInstances { page: 1 }.decode(b"{}").is_err());
+    }
+}
