@@ -81,7 +81,7 @@ pub struct Poll {
     pub history_interval: Duration,
     /// At most so many pages of a list are read in one poll.
     pub history_max_pages: u32,
-    /// Limit of one HTTP request; a whole poll may take three times that.
+    /// Limit of one HTTP request; a poll without an answer for three times that ends.
     pub timeout: Duration,
     /// Values older than this are withdrawn (at least three planned periods).
     pub stale_after: Duration,

@@ -297,6 +297,25 @@ fn a_poll_does_not_ask_on_and_on_while_nothing_can_be_answered() {
 }
 
 #[test]
+fn a_cluster_that_answers_slowly_is_read_to_the_end_however_much_there_is_to_ask() {
+    let mut world = World::empty();
+    add_cluster(&mut world, "c");
+    for number in 0..20 {
+        world.add_command("c", worlds::command(&format!("k{number:02}"), 2, -5, 3600)).unwrap();
+    }
+    for number in 0..1000 {
+        world.add_task("c", worlds::task(&format!("t{number:03}"), -200, -100)).unwrap();
+    }
+    let mut rig = Rig::scripted(world);
+    rig.sim.settings_mut().latency = std::time::Duration::from_secs(4);
+    rig.run_until(120);
+    let failed: Vec<_> = rig.polled.iter().filter(|poll| poll.failure.is_some()).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(rig.commands("c").commands.len(), 20, "twenty questions of four seconds each");
+    assert_eq!(rig.tasks("c").tasks.len(), 200, "twenty pages of four seconds each");
+}
+
+#[test]
 fn a_server_that_is_gone_is_told_from_a_run_that_is_gone() {
     let mut world = worlds::servers(2, 3);
     add_server(&mut world, "empty");

@@ -202,12 +202,13 @@ impl CommandsPlan {
         };
         let (entries, before) = (page.items.len(), read.len());
         read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
-        let more = entries >= PAGE_SIZE as usize && read.len() > before;
-        if more && number < self.limits.max_pages {
+        let full = entries >= PAGE_SIZE as usize;
+        if full && read.len() > before && number < self.limits.max_pages {
             self.step = Step::Results { ids, page: number + 1, read };
             return;
         }
-        if more {
+        // A full page of what was read before hides the rest of them.
+        if full {
             self.notices.push(Notice::Truncated);
         }
         if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
@@ -371,6 +372,18 @@ mod tests {
         assert_eq!(plan.reading().commands[0].results.as_ref().unwrap().len(), 60);
         assert_eq!(plan.reading().finished[&InvokeStatus::Finished], 1);
         assert_eq!(poll(&mut plan, &ended), ["list"]);
+    }
+
+    #[test]
+    fn a_page_of_results_that_repeats_ends_the_reading_and_is_told() {
+        let mut plan = plan(&["a"], 0);
+        plan.begin(Timestamp::UNIX_EPOCH);
+        plan.status(run(InvokeStatus::Finished));
+        for page in [1, 2] {
+            assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
+            plan.results(Page { items: nodes(1, 60), total: Some(60) });
+        }
+        assert_eq!((plan.ask(), plan.notices), (None, vec![Notice::Truncated]));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Scheduler {
         poll.detailed |= slot.plan.is_readable();
         match outcome {
             Ok(answer) => {
-                poll.attempts = 0;
+                (poll.attempts, poll.spent) = (0, Duration::ZERO);
                 slot.plan.answer(answer, now);
                 self.publish(&attempt.target, now);
                 self.go_on(&attempt.target, now);

@@ -36,7 +36,7 @@ pub(super) struct Polling {
     pub(super) started: Timestamp,
     /// Attempts of the present call.
     pub(super) attempts: u32,
-    /// Time spent in attempts and pauses, but not in waiting for budgets.
+    /// Time spent in attempts and pauses since the last answer, but not in waiting for budgets.
     pub(super) spent: Duration,
     /// What went wrong with a part of it.
     pub(super) failure: Option<Failure>,
