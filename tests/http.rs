@@ -41,6 +41,8 @@ fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
     assert_eq!(exporter.get("/-/healthy").status, 200);
     let waiting = exporter.get("/-/ready");
     assert_eq!((waiting.status, waiting.text()), (503, "not ready: no answer yet for account demo\n"));
+    let planned = exporter.metrics().all("aliyun_exporter_target_next_poll_timestamp_seconds", &[]).count();
+    assert_eq!(planned, 8, "who waits for a first answer shows since when");
     exporter.sim().settings_mut().latency = std::time::Duration::ZERO;
     ready(&exporter);
     assert_eq!(exporter.get("/-/ready").status, 200);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use aliyun_task_exporter::config::StatusStyle;
 use aliyun_task_exporter::exposition::Format;
-use aliyun_task_exporter::sim::{Settings, TaskEnd, TaskSpec};
+use aliyun_task_exporter::sim::{RunSpec, Settings, TaskEnd, TaskSpec};
 
 use crate::support::page::{Page, parse};
 use crate::support::rig::Rig;
-use crate::support::{start, worlds};
+use crate::support::{seconds, start, worlds};
 
 const COUNTERS: [&str; 3] = [
     "aliyun_ehpc_tasks_finished_total",
@@ -110,4 +110,33 @@ fn a_failure_is_a_step_from_a_zero_that_was_there_and_has_the_time_of_its_end() 
     assert_eq!(page.value("aliyun_ehpc_invocation_nonzero_exit_nodes", &[("command_id", "k")]), Some(1.0));
     let error = [("invoke_id", "r"), ("error_code", "ExitCodeNonzero")];
     assert_eq!(page.value("aliyun_swas_invocation_error", &error), Some(1.0));
+}
+
+#[test]
+fn names_are_there_though_nothing_could_ever_be_read() {
+    let mut world = worlds::servers(1, 1);
+    worlds::add_cluster(&mut world, "c");
+    let mut rig = Rig::scripted(world);
+    (rig.config.clusters[0].name, rig.config.servers[0].name) = ("prod".into(), "web".into());
+    rig.apply(rig.config.clone());
+    rig.fault(r#"{"fault": {"kind": "throttle"}}"#);
+    rig.run_until(3600);
+    let page = page(&rig);
+    assert_eq!(page.sum("aliyun_exporter_target_failing", &[("reason", "throttled")]), 3.0);
+    assert_eq!(page.value("aliyun_ehpc_cluster_info", &[("cluster_name", "prod")]), Some(1.0));
+    assert_eq!(page.value("aliyun_swas_server_info", &[("instance_name", "web")]), Some(1.0));
+    assert!(STATUSES.iter().all(|family| page.all(family, &[]).count() == 0), "absent is absent");
+}
+
+#[test]
+fn how_long_a_run_has_waited_can_be_told() {
+    let mut world = worlds::servers(1, 0);
+    world.add_run("s00", RunSpec { pending: seconds(7), ..worlds::run("r", 5, 20, 0) }).unwrap();
+    let mut rig = Rig::scripted(world);
+    rig.run_until(90);
+    let time = |what: &str| {
+        page(&rig).value(&format!("aliyun_swas_invocation_{what}_timestamp_seconds"), &[("invoke_id", "r")]).unwrap()
+    };
+    assert_eq!(time("started") - time("created"), 7.0);
+    assert_eq!(time("finished") - time("started"), 15.0);
 }

@@ -1,12 +1,12 @@
-"""The disk with the state is full for a while: that is told once, nothing else suffers, and saving goes on by itself."""
+"""The disk with the state is full for a while: that is told once, and saving goes on by itself."""
 
 import resource
 from pathlib import Path
 
 import pytest
 
-from conftest import ANY_PORT, Exporter, Simulate
 from configuration import everything, write
+from conftest import ANY_PORT, Exporter, Simulate
 from exposition import family, samples, scrape
 from program import BINARY, Program
 from waiting import wait_for
