@@ -20,14 +20,19 @@ fn size(rig: &Rig, ids: &BTreeSet<TargetId>) -> (usize, usize) {
 
 #[test]
 fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
-    let settings = Settings { clusters: 1, servers: 1, time_scale: 10.0, ..Settings::default() };
+    let settings = Settings { clusters: 1, servers: 1, time_scale: 40.0, ..Settings::default() };
     let mut rig = Rig::living(settings).with_state();
+    // Windows that are soon full.
+    rig.config.poll.history_interval = Duration::from_secs(120);
+    rig.config.clusters[0].tasks.max_tasks = 40;
+    rig.config.servers[0].window.max_invocations = 20;
+    rig.apply(rig.config.clone());
     rig.run_until(60);
     let ids: BTreeSet<TargetId> = rig.polled.iter().map(|poll| poll.target.clone()).collect();
     assert_eq!(ids.len(), 3);
     let mut largest = [(0, 0); 2];
     for step in 1..=60 {
-        rig.run_until(60 + step * 120);
+        rig.run_until(60 + step * 30);
         let (state, page) = size(&rig, &ids);
         let half = &mut largest[usize::from(step > 30)];
         *half = (half.0.max(state), half.1.max(page));
@@ -36,7 +41,10 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
     let came: BTreeSet<String> = ids.iter().flat_map(|id| rig.ends(id)).collect();
     assert!(came.len() > 2000, "only {} things came and went", came.len());
     let [early, late] = largest;
-    assert!(late.0 * 4 < early.0 * 5 && late.1 * 4 < early.1 * 5, "bytes of state and page: {early:?}, then {late:?}");
+    assert!(
+        late.0 * 10 < early.0 * 11 && late.1 * 10 < early.1 * 11,
+        "bytes of state and page: {early:?}, then {late:?}"
+    );
 }
 
 #[test]
@@ -46,21 +54,23 @@ fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_a
     worlds::add_cluster(&mut world, "c");
     world.add_task("c", worlds::task("t", -10, 2 * DAYS)).unwrap();
     let mut rig = Rig::scripted(world);
+    rig.config.poll.active_interval = Duration::from_secs(120);
+    rig.apply(rig.config.clone());
     rig.run_until(50);
     let drips = r#"{"kind": "drip", "bytes": 1, "pause_ms": 1000}"#;
     rig.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
     let (hanging, other) = (id(Kind::EhpcTasks, "c"), id(Kind::SwasInvocations, "s00"));
-    rig.run_until(DAYS);
+    rig.run_until(DAYS - 1);
     assert_eq!(rig.failure(&hanging).unwrap().reason.label(), "timeout");
     let ends = |target: &TargetId| {
         let polls = rig.polled.iter().filter(|poll| poll.target == *target);
         polls.map(|poll| poll.ended).collect::<Vec<_>>()
     };
     let longest = |target| ends(target).windows(2).map(|pair| pair[1].duration_since(pair[0])).max().unwrap();
-    assert!(longest(&hanging) < seconds(60), "{:?}", longest(&hanging));
+    assert!(longest(&hanging) <= seconds(160), "{:?}", longest(&hanging));
     assert!(longest(&other) <= seconds(121), "{:?}", longest(&other));
     assert!(rig.polled.iter().all(|poll| poll.target == hanging || poll.failure.is_none()));
-    rig.run_until(DAYS + 60);
+    rig.run_until(DAYS + 160);
     assert_eq!(rig.failure(&hanging), None);
     assert_eq!(rig.tasks("c").tasks.len(), 1);
 }
