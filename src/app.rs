@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::aliyun;
 use crate::config::{Config, redacted_yaml};
@@ -27,12 +28,15 @@ pub enum Error {
     /// The exporter's own metrics contradict each other.
     #[error("making the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Polling or serving has ended by itself.
+    #[error("a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}")]
+    Ended(String),
 }
 
 /// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests under way finish.
 ///
 /// # Errors
-/// If the parts cannot be made; once it serves, it goes on.
+/// If the parts cannot be made, or if one of them ends before `shutdown`.
 pub async fn serve(
     config: Config,
     listeners: Vec<TcpListener>,
@@ -48,14 +52,61 @@ pub async fn serve(
 
     let (stop, stopped) = watch::channel(false);
     let (_configs, changes) = mpsc::channel(1);
-    let polling = tokio::spawn(runner.run(changes, stopped.clone()));
-    let serving = tokio::spawn(web::serve(listeners, web::router(site), stopped));
-    shutdown.await;
+    let mut parts = JoinSet::new();
+    parts.spawn(runner.run(changes, stopped.clone()));
+    parts.spawn(web::serve(listeners, web::router(site), stopped));
+    until_ended(parts, shutdown, &stop).await
+}
+
+/// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an exporter that serves
+/// and no longer polls would look well until its values are stale, and nobody would start it again.
+async fn until_ended(
+    mut parts: JoinSet<()>,
+    shutdown: impl Future<Output = ()>,
+    stop: &watch::Sender<bool>,
+) -> Result<(), Error> {
+    let early = tokio::select! {
+        () = shutdown => None,
+        part = parts.join_next() => part.map(|ended| ended.err().map_or("it returned".into(), |error| error.to_string())),
+    };
     stop.send_replace(true);
-    for part in [polling, serving] {
-        if let Err(error) = part.await {
-            tracing::error!(%error, "a part of the exporter ended badly");
-        }
+    let mut ended = early.map_or(Ok(()), |why| Err(Error::Ended(why)));
+    while let Some(part) = parts.join_next().await {
+        ended = ended.and(part.map_err(|error| Error::Ended(error.to_string())));
     }
-    Ok(())
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use tokio::sync::watch;
+    use tokio::task::JoinSet;
+
+    use super::{Error, until_ended};
+
+    async fn until_told(mut stopped: watch::Receiver<bool>) {
+        drop(stopped.wait_for(|stopped| *stopped).await);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_ends_the_exporter_with_an_error_and_the_others_well() {
+        let (stop, stopped) = watch::channel(false);
+        let mut parts = JoinSet::new();
+        parts.spawn(async { panic!("no such state") });
+        parts.spawn(until_told(stopped));
+        let ended = until_ended(parts, future::pending(), &stop).await;
+        assert!(matches!(&ended, Err(Error::Ended(why)) if why.contains("no such state")), "{ended:?}");
+        assert!(*stop.borrow());
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_ends_all_parts_without_an_error() {
+        let (stop, stopped) = watch::channel(false);
+        let mut parts = JoinSet::new();
+        parts.spawn(until_told(stopped.clone()));
+        parts.spawn(until_told(stopped));
+        until_ended(parts, future::ready(()), &stop).await.unwrap();
+    }
 }

@@ -239,7 +239,7 @@ could not be read. A word of the API that this version does not know has the lab
 
 #[cfg(test)]
 mod tests {
-    use super::{CATALOG, Kind};
+    use super::{CATALOG, Kind, Source};
 
     #[test]
     fn names_are_unique_and_end_as_their_type_demands() {
@@ -256,6 +256,17 @@ mod tests {
                 family.name
             );
             assert!(family.help.ends_with('.') && !family.help.contains('\n'), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn every_polled_family_says_where_its_age_is_or_that_it_is_never_withdrawn() {
+        for family in CATALOG.iter().filter(|family| family.source == Source::Cloud) {
+            let wanted = match family.kind {
+                Kind::Gauge => "Polled; see aliyun_exporter_target_last_read_timestamp_seconds.",
+                Kind::Counter | Kind::Histogram => "never withdrawn.",
+            };
+            assert!(family.help.ends_with(wanted), "{}: {}", family.name, family.help);
         }
     }
 

@@ -155,6 +155,18 @@ impl Store {
         }
     }
 
+    /// Records when polls are planned: a target that waits for its first turn shows how late that is.
+    pub fn planned<'a>(&self, polls: impl Iterator<Item = (&'a TargetId, Timestamp)>) {
+        let mut inner = self.write();
+        for (id, next) in polls {
+            if let Some(entry) = inner.entries.get_mut(id) {
+                entry.state.next_poll = Some(next);
+                entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
+            }
+        }
+        inner.generation += 1;
+    }
+
     /// Records how a poll has ended.
     pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
         let mut inner = self.write();

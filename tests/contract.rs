@@ -235,3 +235,64 @@ fn no_label_holds_what_a_user_keeps_secret() {
         }
     }
 }
+
+#[test]
+fn an_alert_on_what_failed_once_falls_silent() {
+    let (alerts, tests) = (read("deploy/alerts.yaml"), read("deploy/alerts_test.yaml"));
+    let rules: Vec<&str> = alerts.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let alerts = rules.join("\n");
+    let events = alerts.split("- alert: ").skip(1).filter(|alert| {
+        ["increase(", "_finished_timestamp_seconds)"].iter().any(|of_events| alert.contains(of_events))
+    });
+    let names: Vec<&str> = events.filter_map(|alert| alert.lines().next()).collect();
+    assert!(names.len() > 4, "{names:?}");
+    for name in names {
+        let falls_silent = tests
+            .split("\n  - name: ")
+            .filter(|test| test.starts_with(name))
+            .any(|test| test.rsplit_once("exp_labels").is_some_and(|(_, after)| after.contains("exp_alerts: []")));
+        assert!(falls_silent, "no test of {name} sees it fire and then fall silent");
+    }
+}
+
+/// Whether a file of the package has a test of this name.
+fn has_test(path: &str, name: &str) -> bool {
+    if !package(path).is_file() {
+        return false;
+    }
+    let text = read(path);
+    if path.ends_with(".py") {
+        return name.starts_with("test_") && text.lines().any(|line| line.starts_with(&format!("def {name}(")));
+    }
+    let mut lines = text.lines().map(str::trim).scan("", |before, line| Some((std::mem::replace(before, line), line)));
+    let is_test = |before: &str| before == "#[test]" || before == "#[tokio::test]";
+    lines.any(|(before, line)| {
+        is_test(before) && line.split("fn ").nth(1).is_some_and(|f| f.starts_with(&format!("{name}(")))
+    })
+}
+
+#[test]
+fn every_failure_of_others_is_held_by_a_test_or_has_a_reason() {
+    let document = read("docs/peers.md");
+    let rows: Vec<Vec<&str>> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|row| row.split(" | ").collect::<Vec<_>>())
+        .filter(|row| row[0] != "what failed" && !row[0].starts_with("---"))
+        .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in &rows {
+        let [what, links, held] = row[..] else { panic!("three cells are wanted: {row:?}") };
+        let is_public = |link: &str| ["/issues/", "/pull/"].iter().any(|part| link.contains(part));
+        let mut places = links.split("](https://github.com/").skip(1).map(|rest| rest.split(')').next().unwrap());
+        assert!(places.clone().count() > 0 && places.all(is_public), "{what}: {links}");
+        // Whatever stands between backquotes with `::` in it is a test.
+        let tests: Vec<_> = held.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+        for (path, name) in &tests {
+            assert!(has_test(path, name), "{what}: there is no test {path}::{name}");
+        }
+        let reason = held.strip_prefix("Cannot happen: ").is_some_and(|reason| reason.len() > 60);
+        assert!(reason || !tests.is_empty(), "{what}: neither a test nor a reason");
+    }
+    assert!(!has_test("tests/contract.rs", "has_test") && !has_test("tests/none.rs", "none"), "it finds only tests");
+}

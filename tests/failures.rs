@@ -127,6 +127,47 @@ fn an_answer_that_drips_runs_into_the_timeout() {
 }
 
 #[test]
+fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms_nobody_else() {
+    let world = || {
+        let mut world = worlds::servers(1, 3);
+        worlds::add_cluster(&mut world, "c");
+        world
+    };
+    // Connections are made by the system; nobody reads them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let exporter = Exporter::start(Simulator::with_world(Settings::default(), world(), Timestamp::now()), |config| {
+        config.poll.timeout = Duration::from_millis(100);
+        config.accounts[0].endpoints.ehpc = Some(format!("http://{}", silent.local_addr().unwrap()));
+    });
+    let outcome = |page: &Page, outcome| page.sum("aliyun_exporter_polls_total", &[("outcome", outcome)]);
+    let page = exporter.wait("polls end again and again", |page| outcome(page, "timeout") >= 6.0);
+    assert!(failing(&page, "timeout"));
+    assert_eq!(page.value("aliyun_exporter_target_up", &[("target", "s00")]), Some(1.0));
+    assert!(outcome(&page, "ok") > outcome(&page, "timeout"), "the server is polled at its own pace");
+}
+
+#[test]
+fn while_a_target_fails_its_up_is_0_and_its_last_success_stands_still() {
+    let exporter = exporter();
+    exporter.fault(r#"{"fault": {"kind": "outage"}}"#);
+    let failed = |page: &Page| page.sum("aliyun_exporter_polls_total", &[("outcome", "service")]);
+    let last = |page: &Page| {
+        let all = page.all("aliyun_exporter_target_last_success_timestamp_seconds", &[]);
+        all.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let down = |page: &Page| page.sum("aliyun_exporter_target_failing", &[("reason", "service")]) == 3.0;
+    let begun = exporter.wait("all is down", down);
+    let later = exporter.wait("more polls have failed", |page| failed(page) >= failed(&begun) + 9.0);
+    for page in [&begun, &later] {
+        assert_eq!(page.all("aliyun_exporter_target_up", &[]).filter(|up| up.value == "0").count(), 3);
+    }
+    assert_eq!((last(&begun).len(), last(&begun)), (3, last(&later)));
+    exporter.clear_faults();
+    exporter
+        .wait("it moves on", |page| page.sum("aliyun_exporter_target_up", &[]) == 3.0 && last(page) != last(&later));
+}
+
+#[test]
 fn an_expired_token_is_a_matter_of_credentials() {
     assert_failing(&exporter(), r#"{"kind": "expired_token"}"#, "credentials");
 }

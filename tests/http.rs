@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::Read;
+use std::time::Duration;
 
+use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
 use support::exporter::Exporter;
@@ -38,6 +41,8 @@ fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
     assert_eq!(exporter.get("/-/healthy").status, 200);
     let waiting = exporter.get("/-/ready");
     assert_eq!((waiting.status, waiting.text()), (503, "not ready: no answer yet for account demo\n"));
+    let planned = exporter.metrics().all("aliyun_exporter_target_next_poll_timestamp_seconds", &[]).count();
+    assert_eq!(planned, 8, "who waits for a first answer shows since when");
     exporter.sim().settings_mut().latency = std::time::Duration::ZERO;
     ready(&exporter);
     assert_eq!(exporter.get("/-/ready").status, 200);
@@ -203,4 +208,63 @@ fn many_scrapes_at_once_get_whole_pages() {
             });
         }
     });
+}
+
+/// Each target is polled once, and then for an hour no more.
+fn once(config: &mut Config) {
+    let hour = Duration::from_secs(3600);
+    config.poll = Poll { interval: hour, active_interval: hour, idle_interval: hour, ..Poll::default() };
+}
+
+/// Waits until all that is asked in the first polls has been answered.
+fn settled(exporter: &Exporter) {
+    exporter.wait("all is up and nothing is missing", |page| {
+        page.sum("aliyun_exporter_polls_total", &[])
+            == page.all("aliyun_exporter_target_next_poll_timestamp_seconds", &[]).count() as f64
+    });
+}
+
+#[test]
+fn scrapes_cost_no_calls_however_many_prometheus_servers_there_are() {
+    let exporter = Exporter::start(still(), once);
+    settled(&exporter);
+    let before = exporter.sim().calls().count();
+    assert!(before > 8);
+    std::thread::scope(|scope| {
+        for accept in ["text/plain", "application/openmetrics-text"] {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert_eq!(exporter.request("GET", "/metrics", &[("Accept", accept)]).status, 200);
+                    assert_eq!(exporter.get("/").status, 200);
+                }
+            });
+        }
+    });
+    assert_eq!(exporter.sim().calls().count(), before);
+}
+
+#[test]
+fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
+    let mut sim = still();
+    sim.add_faults(
+        r#"[{"match": {"action": "ListTasks"}, "fault": {"kind": "error", "status": 500, "code": "InternalError"}, "times": 3},
+            {"match": {"action": "ListCommands"}, "fault": {"kind": "truncated"}, "times": 2},
+            {"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 200}, "times": 1}]"#,
+    )
+    .unwrap();
+    let exporter = Exporter::start(sim, once);
+    settled(&exporter);
+    let mut counted: BTreeMap<(String, bool), f64> = BTreeMap::new();
+    exporter.sim().calls().for_each(|call| {
+        *counted.entry((call.action.clone(), call.outcome == "ok")).or_default() += 1.0;
+    });
+    let mut shown: BTreeMap<(String, bool), f64> = BTreeMap::new();
+    for sample in exporter.metrics().all("aliyun_exporter_api_requests_total", &[]) {
+        let (key, count) = ((sample.labels["operation"].clone(), sample.labels["outcome"] == "ok"), &sample.value);
+        *shown.entry(key).or_default() += count.parse::<f64>().unwrap();
+    }
+    shown.retain(|_, count| *count > 0.0);
+    assert_eq!(shown, counted);
+    let refused = |operation: &str| counted[&(operation.to_owned(), false)];
+    assert_eq!(["ListTasks", "ListCommands", "DescribeInvocations"].map(refused), [3.0, 2.0, 1.0]);
 }

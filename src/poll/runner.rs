@@ -37,8 +37,11 @@ pub struct Runner {
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
     failing: HashMap<TargetId, Reason>,
+    /// Whose list is longer than may be read: told once.
+    truncated: HashSet<TargetId>,
     told_words: HashSet<(&'static str, &'static str, String)>,
     budgets_at: Option<Instant>,
+    longest_attempt: Duration,
 }
 
 /// An attempt that has ended.
@@ -57,8 +60,10 @@ impl Runner {
             store,
             metrics,
             failing: HashMap::new(),
+            truncated: HashSet::new(),
             told_words: HashSet::new(),
             budgets_at: None,
+            longest_attempt: Duration::ZERO,
         })
     }
 
@@ -77,6 +82,7 @@ impl Runner {
             }
         }
         info!(targets = wanted.len(), accounts = config.accounts.len(), "polling");
+        self.longest_attempt = config.poll.timeout * 3;
         self.store.retarget(wanted, config.metrics.clone());
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
@@ -88,6 +94,7 @@ impl Runner {
         saving.restore_ceilings(&mut self.scheduler);
         for (id, memory) in removed {
             self.failing.remove(&id);
+            self.truncated.remove(&id);
             self.saving.park(id, memory);
         }
         for (id, at, succeeded_at) in restored {
@@ -95,6 +102,7 @@ impl Runner {
                 self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
             }
         }
+        self.store.planned(self.scheduler.planned_polls());
         self.budgets_at = None;
         Ok(())
     }
@@ -131,7 +139,7 @@ impl Runner {
             match self.scheduler.next(now) {
                 Next::Call(attempt) => {
                     let client = self.clients.get(&attempt.account).cloned();
-                    let handle = attempts.spawn(make(client, (*attempt).clone()));
+                    let handle = attempts.spawn(make(client, (*attempt).clone(), self.longest_attempt));
                     under_way.insert(handle.id(), *attempt);
                 }
                 Next::WakeAt(time) => return since(now, time).min(LONGEST_SLEEP),
@@ -205,7 +213,7 @@ impl Runner {
         }
     }
 
-    fn notice(&self, id: &TargetId, notice: Notice) {
+    fn notice(&mut self, id: &TargetId, notice: Notice) {
         let (kind, target) = (id.kind.label(), &*id.id);
         match notice {
             Notice::Ended { id, status, exit_code } => info!(kind, target, id = &*id, status, exit_code, "ended"),
@@ -215,7 +223,9 @@ impl Runner {
             }
             Notice::Truncated => {
                 self.metrics.truncated(id.kind);
-                warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it was not read");
+                if self.truncated.insert(id.clone()) {
+                    warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it is not read");
+                }
             }
         }
     }
@@ -238,14 +248,16 @@ impl Runner {
     }
 }
 
-async fn make(client: Option<Client>, attempt: Attempt) -> Done {
+/// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that hung for ever would take
+/// its target's turn with it.
+async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Done {
     let started = Instant::now();
+    let unmade = |error| Attempted { outcome: Err(error), clock_skew: None };
     let attempted = match client {
-        Some(client) => client.attempt(&attempt.region, &attempt.operation).await,
-        None => Attempted {
-            outcome: Err(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
-            clock_skew: None,
-        },
+        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
+            .await
+            .unwrap_or_else(|_| unmade(Error::Timeout(limit))),
+        None => unmade(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
     };
     (attempted, started.elapsed())
 }
@@ -254,4 +266,78 @@ async fn make(client: Option<Client>, attempt: Attempt) -> Done {
 fn panicked() -> Done {
     let outcome = Err(Error::Transport("a bug in this program: the attempt panicked".into()));
     (Attempted { outcome, clock_skew: None }, Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::{Attempt, Done, Runner, make};
+    use crate::aliyun::op::{Answer, Decoded};
+    use crate::aliyun::{Attempted, Client, Error};
+    use crate::config::Config;
+    use crate::model::{Page, Reason};
+    use crate::poll::Next;
+    use crate::self_metrics::SelfMetrics;
+    use crate::snapshot::Store;
+
+    fn config(servers: &[&str], port: u16) -> Config {
+        let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
+        crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], port).into())
+    }
+
+    fn runner(config: &Config) -> (Runner, Arc<Store>) {
+        let store = Arc::new(Store::new(config.metrics.clone()));
+        let mut runner = Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
+        runner.apply(config).unwrap();
+        (runner, store)
+    }
+
+    fn nothing_ran() -> Done {
+        let value = Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) });
+        (Attempted { outcome: Ok(Decoded { value, unknown: Vec::new() }), clock_skew: None }, Duration::ZERO)
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_panics_harms_its_target_only_and_is_made_again() {
+        let (mut runner, store) = runner(&config(&["bad", "good"], 1));
+        let (mut attempts, mut under_way, mut asked) = (JoinSet::new(), HashMap::<_, Attempt>::new(), 0);
+        let start = Timestamp::now();
+        for second in 0..60 {
+            while let Next::Call(attempt) = runner.scheduler.next(start + SignedDuration::from_secs(second)) {
+                let panics = *attempt.target.id == *"bad";
+                asked += usize::from(panics);
+                let handle = attempts.spawn(async move {
+                    assert!(!panics, "a bug that a test has made");
+                    nothing_ran()
+                });
+                under_way.insert(handle.id(), *attempt);
+                runner.done(attempts.join_next_with_id().await.unwrap(), &mut under_way);
+            }
+            runner.tell();
+        }
+        assert!(under_way.is_empty() && asked > 8, "{asked}");
+        let views = store.views(start);
+        assert_eq!(views.iter().map(|view| view.state.up).collect::<Vec<_>>(), [Some(false), Some(true)]);
+        assert_eq!(views[0].state.failing, Some(Reason::Transport));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_waits_for_ever_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = config(&["s"], silent.local_addr().unwrap().port());
+        config.poll.timeout = Duration::from_secs(3600);
+        let (mut runner, _) = runner(&config);
+        let Next::Call(attempt) = runner.scheduler.next(Timestamp::now()) else { panic!("nothing is due") };
+        let client = Client::new(&config.accounts[0], &config.poll).unwrap();
+        let (attempted, _) = make(Some(client), *attempt, Duration::from_millis(20)).await;
+        assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);
+    }
 }

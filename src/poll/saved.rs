@@ -50,6 +50,7 @@ pub(super) struct Saving {
     written: HashMap<TargetId, (u64, Timestamp)>,
     succeeded: HashMap<TargetId, Timestamp>,
     ceilings: Vec<SavedCeiling>,
+    ceilings_saved: bool,
 }
 
 /// Labels of a budget, and what was learned of it.
@@ -58,9 +59,9 @@ type SavedCeiling = ([String; 4], Ceiling);
 impl Saving {
     /// Opens the file at `path`, if there is one.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
-        let state = path.map_or_else(|| Ok(State::in_memory()), State::open)?;
+        let mut state = path.map_or_else(|| Ok(State::in_memory()), State::open)?;
         let ceilings = state.load(CEILINGS).unwrap_or_default();
-        Ok(Self { state, written: HashMap::new(), succeeded: HashMap::new(), ceilings })
+        Ok(Self { state, written: HashMap::new(), succeeded: HashMap::new(), ceilings, ceilings_saved: true })
     }
 
     /// What was known of a target.
@@ -124,8 +125,10 @@ impl Saving {
                 let per_minute = ceiling.per_minute;
                 info!(group, region, product, operation, per_minute, "the cloud allows less than the budget: learned");
             }
-            blocking(|| self.state.save(CEILINGS, &learned));
-            self.ceilings = learned;
+            (self.ceilings, self.ceilings_saved) = (learned, false);
+        }
+        if !self.ceilings_saved {
+            self.ceilings_saved = blocking(|| self.state.save(CEILINGS, &self.ceilings));
         }
     }
 }

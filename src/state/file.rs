@@ -48,16 +48,15 @@ pub enum Error {
 /// An open state file.
 #[derive(Debug)]
 pub(super) struct File {
-    database: Database,
+    path: PathBuf,
+    /// Closed after a failure: the database refuses all further work then, so it is opened anew for the next.
+    database: Option<Database>,
 }
-
-/// What may go wrong while it is read or written.
-pub(super) type Broken = redb::Error;
 
 impl File {
     /// Opens the file at `path`, or makes it. What cannot be used is set aside under another name.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        match Self::try_open(path) {
+        let database = match open(path) {
             Err(Error::Unusable { error, .. }) => {
                 let aside = aside(path);
                 std::fs::rename(path, &aside).map_err(|error| Error::Open { path: path.to_owned(), error })?;
@@ -67,60 +66,77 @@ impl File {
                     set_aside = %aside.display(),
                     "the state file is damaged or not ours; a new one is begun, and what had ended before is not counted"
                 );
-                Self::try_open(path)
+                open(path)
             }
             opened => opened,
-        }
+        };
+        Ok(Self { path: path.to_owned(), database: Some(database?) })
     }
 
-    fn try_open(path: &Path) -> Result<Self, Error> {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = options.map_err(|error| Error::Open { path: path.to_owned(), error })?;
-        let unusable = |error: String| Error::Unusable { path: path.to_owned(), error };
-        // A damaged file may break the database's own assumptions.
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
-            let file = Self { database };
-            file.check().map(|sound| (file, sound))
-        }));
-        match opened.map_err(|_| unusable("it is damaged".into()))? {
-            Ok((file, true)) => Ok(file),
-            Ok((_, false)) => Err(unusable("it has another version".into())),
-            Err(redb::Error::DatabaseAlreadyOpen) => Err(Error::InUse { path: path.to_owned() }),
-            Err(error) => Err(unusable(error.to_string())),
-        }
-    }
-
-    /// Whether the file is one of this version; an empty one becomes that. Reads all of it once.
-    fn check(&self) -> Result<bool, Broken> {
-        if let Some(version) = self.read(VERSION_KEY)? {
-            return Ok(version == VERSION);
-        }
-        self.write(vec![(VERSION_KEY.to_owned(), VERSION.to_vec())])?;
-        Ok(true)
-    }
-
-    pub(super) fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Broken> {
-        let transaction = self.database.begin_read()?;
-        match transaction.open_table(ENTRIES) {
-            Ok(table) => Ok(table.get(key)?.map(|bytes| bytes.value().to_vec())),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// What stands under `key`.
+    pub(super) fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.use_database(|database| read(database, key))
     }
 
     /// Writes entries; when it returns, they are on the disk, all or none.
-    pub(super) fn write(&self, entries: Vec<(String, Vec<u8>)>) -> Result<(), Broken> {
-        let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
-        {
-            let mut table = transaction.open_table(ENTRIES)?;
-            for (key, bytes) in &entries {
-                table.insert(key.as_str(), bytes.as_slice())?;
-            }
-        }
-        Ok(transaction.commit()?)
+    pub(super) fn write(&mut self, entries: &[(String, Vec<u8>)]) -> Result<(), Error> {
+        self.use_database(|database| write(database, entries))
     }
+
+    fn use_database<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
+        let database = self.database.take().map_or_else(|| open(&self.path), Ok)?;
+        let done =
+            work(&database).map_err(|error| Error::Unusable { path: self.path.clone(), error: error.to_string() });
+        self.database = Some(database).filter(|_| done.is_ok());
+        done
+    }
+}
+
+fn open(path: &Path) -> Result<Database, Error> {
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = options.map_err(|error| Error::Open { path: path.to_owned(), error })?;
+    let unusable = |error: String| Error::Unusable { path: path.to_owned(), error };
+    // A damaged file may break the database's own assumptions.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
+        check(&database).map(|sound| (database, sound))
+    }));
+    match opened.map_err(|_| unusable("it is damaged".into()))? {
+        Ok((database, true)) => Ok(database),
+        Ok((_, false)) => Err(unusable("it has another version".into())),
+        Err(redb::Error::DatabaseAlreadyOpen) => Err(Error::InUse { path: path.to_owned() }),
+        Err(error) => Err(unusable(error.to_string())),
+    }
+}
+
+/// Whether the database is one of this version; an empty one becomes that. Reads all of it once.
+fn check(database: &Database) -> Result<bool, redb::Error> {
+    if let Some(version) = read(database, VERSION_KEY)? {
+        return Ok(version == VERSION);
+    }
+    write(database, &[(VERSION_KEY.to_owned(), VERSION.to_vec())])?;
+    Ok(true)
+}
+
+fn read(database: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+    let transaction = database.begin_read()?;
+    match transaction.open_table(ENTRIES) {
+        Ok(table) => Ok(table.get(key)?.map(|bytes| bytes.value().to_vec())),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write(database: &Database, entries: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    {
+        let mut table = transaction.open_table(ENTRIES)?;
+        for (key, bytes) in entries {
+            table.insert(key.as_str(), bytes.as_slice())?;
+        }
+    }
+    Ok(transaction.commit()?)
 }
 
 /// A name beside `path` that says what happened and when.
@@ -134,6 +150,11 @@ fn aside(path: &Path) -> PathBuf {
 pub(super) mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::backends::InMemoryBackend;
+    use redb::{Builder, StorageBackend};
 
     use super::{Error, File};
 
@@ -167,11 +188,11 @@ pub(super) mod tests {
     fn the_file_is_for_its_owner_only_and_keeps_what_was_written() {
         let folder = Folder::new("mode");
         let path = folder.path("state.redb");
-        let file = File::open(&path).unwrap();
-        file.write(vec![("a".into(), b"1".to_vec()), ("b".into(), b"2".to_vec())]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        file.write(&[("a".into(), b"1".to_vec()), ("b".into(), b"2".to_vec())]).unwrap();
         drop(file);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let file = File::open(&path).unwrap();
+        let mut file = File::open(&path).unwrap();
         assert_eq!((file.read("b").unwrap(), file.read("c").unwrap()), (Some(b"2".to_vec()), None));
     }
 
@@ -194,8 +215,8 @@ pub(super) mod tests {
     fn a_file_of_another_version_is_set_aside() {
         let folder = Folder::new("version");
         let path = folder.path("state.redb");
-        let file = File::open(&path).unwrap();
-        file.write(vec![(super::VERSION_KEY.into(), b"99".to_vec()), ("a".into(), b"1".to_vec())]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        file.write(&[(super::VERSION_KEY.into(), b"99".to_vec()), ("a".into(), b"1".to_vec())]).unwrap();
         drop(file);
         assert_eq!(File::open(&path).unwrap().read("a").unwrap(), None);
         assert_eq!(folder.set_aside(), 1);
@@ -208,5 +229,56 @@ pub(super) mod tests {
         let _held = File::open(&path).unwrap();
         assert!(matches!(File::open(&path), Err(Error::InUse { .. })));
         assert!(matches!(File::open(&folder.path("no/such/folder")), Err(Error::Open { .. })));
+    }
+
+    /// A disk that is full from some moment on.
+    #[derive(Debug)]
+    struct Disk {
+        memory: InMemoryBackend,
+        full: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> std::io::Result<u64> {
+            self.memory.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+            self.memory.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            self.memory.set_len(len)
+        }
+
+        fn sync_data(&self) -> std::io::Result<()> {
+            self.memory.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+            match self.full.load(Ordering::Relaxed) {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => self.memory.write(offset, data),
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_that_was_full_for_a_moment_does_not_end_saving() {
+        let folder = Folder::new("full");
+        let path = folder.path("state.redb");
+        let mut file = File::open(&path).unwrap();
+        let entry = |key: &str| [(key.to_owned(), key.as_bytes().to_vec())];
+        file.write(&entry("before")).unwrap();
+        let full = Arc::new(AtomicBool::new(false));
+        let disk = Disk { memory: InMemoryBackend::new(), full: Arc::clone(&full) };
+        file.database = Some(Builder::new().create_with_backend(disk).unwrap());
+        full.store(true, Ordering::Relaxed);
+        let error = file.write(&entry("lost")).unwrap_err();
+        assert!(error.to_string().contains("state.redb"), "{error}");
+        file.write(&entry("after")).unwrap();
+        assert_eq!(file.read("before").unwrap().as_deref(), Some(&b"before"[..]));
+        assert_eq!(file.read("after").unwrap().as_deref(), Some(&b"after"[..]));
+        assert_eq!(folder.set_aside(), 0, "what was saved is not thrown away");
     }
 }

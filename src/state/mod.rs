@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::target::TargetId;
 pub use file::Error;
@@ -22,12 +22,14 @@ const MAX_PARKED: usize = 10_000;
 pub struct State<M> {
     parked: HashMap<TargetId, M>,
     file: Option<File>,
+    /// The last write has failed.
+    failing: bool,
 }
 
 impl<M: Serialize + DeserializeOwned> State<M> {
     /// A state that knows nothing yet and is gone with the process.
     pub fn in_memory() -> Self {
-        Self { parked: HashMap::new(), file: None }
+        Self { parked: HashMap::new(), file: None, failing: false }
     }
 
     /// The state in the file at `path`, which is made if it is not there. A damaged or foreign file is set aside.
@@ -35,7 +37,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// # Errors
     /// If another process holds the file, or it cannot be made.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { parked: HashMap::new(), file: Some(File::open(path)?) })
+        Ok(Self { parked: HashMap::new(), file: Some(File::open(path)?), failing: false })
     }
 
     /// Whether anything committed survives a restart.
@@ -47,12 +49,24 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// plans hold it.
     ///
     /// Whether that was possible; if not, it is told, and the caller tries again.
-    pub fn commit(&self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
-        let Some(file) = self.file.as_ref().filter(|_| !targets.is_empty()) else { return true };
-        let written = targets.into_iter().map(|(id, bytes)| (key(&id), bytes));
-        let told =
-            |error: &_| warn!(%error, "the state could not be saved; a restart would go back to what was saved before");
-        file.write(written.collect()).inspect_err(told).is_ok()
+    pub fn commit(&mut self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
+        let entries: Vec<_> = targets.into_iter().map(|(id, bytes)| (key(&id), bytes)).collect();
+        entries.is_empty() || self.write(&entries)
+    }
+
+    /// Tells once that nothing can be written, and once that it can be again.
+    fn write(&mut self, entries: &[(String, Vec<u8>)]) -> bool {
+        let Some(file) = &mut self.file else { return true };
+        let written = file.write(entries);
+        match &written {
+            Err(error) if !self.failing => {
+                warn!(%error, "the state cannot be saved; until it can, a restart would go back to what was saved before");
+            }
+            Ok(()) if self.failing => info!("the state is saved again"),
+            _ => {}
+        }
+        self.failing = written.is_err();
+        !self.failing
     }
 
     /// Keeps what is known of a target that is no longer polled.
@@ -66,7 +80,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
     /// Gives back what was known of a target that is polled again.
     pub fn restore(&mut self, target: &TargetId) -> Option<M> {
-        let Some(file) = &self.file else { return self.parked.remove(target) };
+        let Some(file) = &mut self.file else { return self.parked.remove(target) };
         let saved = file.read(&key(target));
         let bytes = saved.unwrap_or_else(|error| {
             warn!(%error, target = &*target.id, "the state of a target could not be read; it begins anew");
@@ -75,17 +89,14 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         decode(&bytes, &target.id)
     }
 
-    /// Makes `value` survive under `name`.
-    pub fn save<T: Serialize>(&self, name: &str, value: &T) {
-        let (Some(file), Some(bytes)) = (&self.file, encode(value)) else { return };
-        if let Err(error) = file.write(vec![(name.to_owned(), bytes)]) {
-            warn!(%error, name, "the state could not be saved");
-        }
+    /// Makes `value` survive under `name`. Whether that was possible.
+    pub fn save<T: Serialize>(&mut self, name: &str, value: &T) -> bool {
+        encode(value).is_none_or(|bytes| self.write(&[(name.to_owned(), bytes)]))
     }
 
     /// What was saved under `name`.
-    pub fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let bytes = self.file.as_ref()?.read(name).ok()??;
+    pub fn load<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let bytes = self.file.as_mut()?.read(name).ok()??;
         decode(&bytes, name)
     }
 }
@@ -126,7 +137,7 @@ mod tests {
     fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_itself() {
         let folder = super::file::tests::Folder::new("outlives");
         let path = folder.path("state.redb");
-        let state = State::<String>::open(&path).unwrap();
+        let mut state = State::<String>::open(&path).unwrap();
         state.commit(vec![(id("a"), encode(&"alpha").unwrap()), (id("b"), encode(&"beta").unwrap())]);
         state.save("ceilings", &vec![1, 2]);
         drop(state);

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aliyun_task_exporter::exposition::Format;
+use aliyun_task_exporter::poll::BudgetKey;
 use aliyun_task_exporter::sim::{Operation, QuotaWindow, Quotas, Settings, Simulator};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::support::page::parse;
 use crate::support::rig::{Rig, config_for, id};
 use crate::support::{seconds, start, worlds};
 
@@ -148,4 +151,45 @@ fn running_work_is_looked_at_more_often_and_idle_targets_less() {
     rig.made.clear();
     rig.run_until(3600);
     assert!((15..=17).contains(&calls(&rig, "s00")), "idle after half an hour: {}", calls(&rig, "s00"));
+}
+
+#[test]
+fn a_target_that_waits_for_its_turn_shows_how_late_it_is_even_before_its_first_poll() {
+    let mut rig = limited(15, 1, Operation::DescribeInvocations, 1);
+    rig.run_until(330);
+    let page = parse(&rig.page(Format::Text));
+    let value = |family: &str, server: &str| page.value(family, &[("target", server)]);
+    let mut waiting = 0;
+    for number in 0..15 {
+        let server = format!("s{number:02}");
+        let planned = value("aliyun_exporter_target_next_poll_timestamp_seconds", &server).unwrap();
+        if value("aliyun_exporter_target_up", &server).is_none() {
+            waiting += 1;
+            assert!(rig.now.as_second() as f64 - planned > 300.0, "{server} waits since the start: {planned}");
+        }
+    }
+    assert_eq!(waiting, 15 - 6, "one turn a minute");
+}
+
+#[test]
+fn no_operation_exceeds_its_budget_whatever_is_listed_followed_and_retried() {
+    let mut rig = Rig::living(Settings { clusters: 2, servers: 3, ..Settings::default() });
+    let mut config = rig.config.clone();
+    config.accounts[0].quotas = [(("EHPC".into(), None), 6), (("SWAS".into(), None), 6)].into();
+    rig.apply(config);
+    rig.fault(
+        r#"{"fault": {"kind": "error", "status": 500, "code": "InternalError"}, "schedule": {"from": 300, "to": 900}}"#,
+    );
+    rig.run_until(1800);
+    let mut sent: BTreeMap<BudgetKey, Vec<Timestamp>> = BTreeMap::new();
+    rig.made.iter().for_each(|made| sent.entry(made.key.clone()).or_default().push(made.sent));
+    let operations: BTreeSet<&str> = sent.keys().map(|key| key.operation).collect();
+    assert_eq!(operations.len(), 6, "every operation is asked");
+    for (key, times) in &mut sent {
+        times.sort_unstable();
+        let close = times.windows(7).find(|seven| seven[6].duration_since(seven[0]) <= seconds(60));
+        assert_eq!(close, None, "{key:?}: seven calls in a minute");
+    }
+    assert!(rig.made.iter().filter(|made| made.failure.is_some()).count() > 100, "trouble was retried");
+    assert_eq!(rig.made.len(), rig.sim.calls().count(), "what the cloud has counted");
 }

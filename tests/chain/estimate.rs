@@ -35,3 +35,20 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
         assert!((planned - made).abs() <= made * 0.1, "{:?}: {planned} planned, {made} made", budget.key);
     }
 }
+
+#[test]
+fn the_default_budgets_stay_below_the_published_limits() {
+    let sim = Simulator::new(Settings::default(), start());
+    let estimate = estimate(&config_for(&sim), Assumptions::default());
+    let most = |product: &str| {
+        let budgets = estimate.budgets.iter().filter(|budget| budget.key.product.label() == product);
+        budgets.map(|budget| budget.quota).max().unwrap()
+    };
+    // Calls per minute and operation. Of E-HPC nothing is published: the gateway's default is 100 calls per second.
+    for (product, published) in [("SWAS", 1000), ("EHPC", 100 * 60)] {
+        assert!(most(product) * 10 <= published * 6, "{product}: {}", most(product));
+    }
+    let mut rig = Rig::new(sim, config_for(&Simulator::new(Settings::default(), start())));
+    rig.run_until(1800);
+    assert!(rig.made.iter().all(|made| made.failure.is_none()), "the simulated cloud lets the published limit through");
+}

@@ -7,8 +7,10 @@ mod support;
 
 mod budgets;
 mod change;
+mod endurance;
 mod estimate;
 mod living;
 mod random;
 mod restart;
+mod shown;
 mod trouble;

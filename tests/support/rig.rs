@@ -178,6 +178,7 @@ impl Rig {
             let reading = self.scheduler.reading(&id).expect("a reading");
             self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
         }
+        self.store.planned(self.scheduler.planned_polls());
         self.config = config;
     }
 

@@ -129,6 +129,11 @@ impl Scheduler {
         self.slots.get(id).map(|slot| slot.plan.reading())
     }
 
+    /// When the present or the next poll of each target is, or was, due.
+    pub fn planned_polls(&self) -> impl Iterator<Item = (&TargetId, Timestamp)> {
+        self.slots.iter().map(|(id, slot)| (id, slot.due))
+    }
+
     /// Limits of the cloud that were learned.
     pub fn ceilings(&self) -> impl Iterator<Item = (&BudgetKey, Ceiling)> {
         self.governor.ceilings()

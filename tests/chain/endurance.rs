@@ -1,0 +1,89 @@
+//! Days of trouble, thousands of ids that come and go: nothing grows, nothing is stuck.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aliyun_task_exporter::exposition::Format;
+use aliyun_task_exporter::sim::Settings;
+use aliyun_task_exporter::state;
+use aliyun_task_exporter::target::{Kind, TargetId};
+
+use crate::support::page::parse;
+use crate::support::rig::{Rig, id};
+use crate::support::{seconds, start, worlds};
+
+/// Bytes of the state's entries of all targets together, and of the page.
+fn size(rig: &Rig, ids: &BTreeSet<TargetId>) -> (usize, usize) {
+    let entry = |id| state::encode(&rig.scheduler.memory(id).unwrap()).unwrap().len();
+    (ids.iter().map(entry).sum(), rig.page(Format::Text).len())
+}
+
+#[test]
+fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
+    let settings = Settings { clusters: 1, servers: 1, time_scale: 40.0, ..Settings::default() };
+    let mut rig = Rig::living(settings).with_state();
+    // Windows that are soon full.
+    rig.config.poll.history_interval = Duration::from_secs(120);
+    rig.config.clusters[0].tasks.max_tasks = 40;
+    rig.config.servers[0].window.max_invocations = 20;
+    rig.apply(rig.config.clone());
+    rig.run_until(60);
+    let ids: BTreeSet<TargetId> = rig.polled.iter().map(|poll| poll.target.clone()).collect();
+    assert_eq!(ids.len(), 3);
+    let mut largest = [(0, 0); 2];
+    for step in 1..=60 {
+        rig.run_until(60 + step * 30);
+        let (state, page) = size(&rig, &ids);
+        let half = &mut largest[usize::from(step > 30)];
+        *half = (half.0.max(state), half.1.max(page));
+        (rig.made, rig.polled) = Default::default();
+    }
+    let came: BTreeSet<String> = ids.iter().flat_map(|id| rig.ends(id)).collect();
+    assert!(came.len() > 2000, "only {} things came and went", came.len());
+    let [early, late] = largest;
+    assert!(
+        late.0 * 10 < early.0 * 11 && late.1 * 10 < early.1 * 11,
+        "bytes of state and page: {early:?}, then {late:?}"
+    );
+}
+
+#[test]
+fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_answers() {
+    const DAYS: i64 = 3 * 86_400;
+    let mut world = worlds::servers(1, 1);
+    worlds::add_cluster(&mut world, "c");
+    world.add_task("c", worlds::task("t", -10, 2 * DAYS)).unwrap();
+    let mut rig = Rig::scripted(world);
+    rig.config.poll.active_interval = Duration::from_secs(120);
+    rig.apply(rig.config.clone());
+    rig.run_until(50);
+    let drips = r#"{"kind": "drip", "bytes": 1, "pause_ms": 1000}"#;
+    rig.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
+    let (hanging, other) = (id(Kind::EhpcTasks, "c"), id(Kind::SwasInvocations, "s00"));
+    rig.run_until(DAYS - 1);
+    assert_eq!(rig.failure(&hanging).unwrap().reason.label(), "timeout");
+    let ends = |target: &TargetId| {
+        let polls = rig.polled.iter().filter(|poll| poll.target == *target);
+        polls.map(|poll| poll.ended).collect::<Vec<_>>()
+    };
+    let longest = |target| ends(target).windows(2).map(|pair| pair[1].duration_since(pair[0])).max().unwrap();
+    assert!(longest(&hanging) <= seconds(160), "{:?}", longest(&hanging));
+    assert!(longest(&other) <= seconds(121), "{:?}", longest(&other));
+    assert!(rig.polled.iter().all(|poll| poll.target == hanging || poll.failure.is_none()));
+    rig.run_until(DAYS + 160);
+    assert_eq!(rig.failure(&hanging), None);
+    assert_eq!(rig.tasks("c").tasks.len(), 1);
+}
+
+#[test]
+fn a_poll_whose_calls_are_all_slow_ends_with_the_attempt_that_reaches_its_limit() {
+    let mut rig = Rig::scripted(worlds::servers(1, 30));
+    let timeout = rig.config.poll.timeout;
+    rig.sim.settings_mut().latency = timeout - Duration::from_millis(100);
+    rig.run_until(600);
+    let page = parse(&rig.page(Format::Text));
+    let took = page.value("aliyun_exporter_target_poll_duration_seconds", &[("target", "s00")]).unwrap();
+    assert!(took <= 4.0 * timeout.as_secs_f64(), "{took}");
+    assert!(rig.polled.len() > 10 && rig.polled.iter().all(|poll| poll.failure.is_none()));
+    assert!(rig.polled[0].ended > start() + seconds(29), "the list and its results were slow");
+}

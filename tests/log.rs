@@ -1,0 +1,96 @@
+//! What the log says of trouble that lasts: once that it is there, once that it is over.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use aliyun_task_exporter::sim::{Settings, Simulator};
+use jiff::Timestamp;
+use support::exporter::Exporter;
+use support::page::Page;
+use support::worlds;
+
+/// Everything that was logged by this test program.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The log of the program; the tests tell their lines by the names of their targets.
+    fn get() -> &'static Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+            log
+        })
+    }
+
+    /// Lines that hold all of these.
+    fn lines(&self, parts: &[&str]) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
+    }
+}
+
+fn polls(page: &Page, outcome: &str) -> f64 {
+    page.sum("aliyun_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", outcome)])
+}
+
+/// One cluster of this name.
+fn start(cluster: &str, tasks: usize, max_pages: u32) -> Exporter {
+    let mut world = aliyun_task_exporter::sim::World::empty();
+    worlds::add_cluster(&mut world, cluster);
+    for number in 0..tasks {
+        world.add_task(cluster, worlds::task(&format!("{cluster}-{number}"), -10, 10_000)).unwrap();
+    }
+    Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
+        config.poll.history_max_pages = max_pages;
+    })
+}
+
+#[test]
+fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
+    let log = Log::get();
+    let exporter = start("lasting", 1, 20);
+    exporter.wait("it is up", |page| polls(page, "ok") > 0.0);
+    let strike = |reason: &str, status: u16, code: &str| {
+        let fault = format!(r#"{{"kind": "error", "status": {status}, "code": "{code}"}}"#);
+        exporter.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}"#));
+        let before = polls(&exporter.metrics(), reason);
+        exporter.wait("many polls have failed", |page| polls(page, reason) >= before + 20.0);
+        exporter.clear_faults();
+    };
+    let told = |reason: &str| log.lines(&["poll failed", "ehpc_tasks", "lasting", &format!("reason=\"{reason}\"")]);
+    strike("conflict", 403, "ConflictOpt");
+    assert_eq!(told("conflict").len(), 1, "{:?}", told("conflict"));
+    strike("credentials", 400, "SignatureDoesNotMatch");
+    assert_eq!((told("conflict").len(), told("credentials").len()), (1, 1));
+    exporter.wait("it is up again", |page| page.sum("aliyun_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0);
+    let recovered = log.lines(&["poll succeeded again", "ehpc_tasks", "lasting"]).len();
+    assert!((1..=2).contains(&recovered), "{recovered}");
+}
+
+#[test]
+fn a_list_that_stays_too_long_is_one_line_and_each_reading_is_counted() {
+    let log = Log::get();
+    let exporter = start("toolong", 120, 1);
+    let truncated = [("kind", "ehpc_tasks")];
+    exporter
+        .wait("many readings were cut", |page| page.sum("aliyun_exporter_history_truncated_total", &truncated) >= 20.0);
+    let told = log.lines(&["longer than poll.history_max_pages", "ehpc_tasks", "toolong"]);
+    assert_eq!(told.len(), 1, "{told:?}");
+}
