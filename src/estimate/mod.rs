@@ -19,7 +19,7 @@ pub use series::Series;
 pub use text::text;
 
 use crate::config::Config;
-use crate::target::targets;
+use crate::target::{polled, targets};
 
 /// What a configuration will cost.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,13 +56,14 @@ pub struct Planned {
 /// Estimates what `config` will cost.
 pub fn estimate(config: &Config, assumptions: Assumptions) -> Estimate {
     let list = targets(config);
-    let budgets = calls::budgets(config, &list, &assumptions);
+    let asked = polled(list.clone());
+    let budgets = calls::budgets(config, &asked, &assumptions);
     let poll = &config.poll;
     Estimate {
         targets: list.len(),
-        first_pass: first::pass(config, &list, &assumptions),
+        first_pass: first::pass(config, &asked, &assumptions),
         series: series::series(&list, &config.metrics, &assumptions),
-        enough_interval: calls::enough_interval(config, &list, &budgets, &assumptions),
+        enough_interval: calls::enough_interval(config, &asked, &budgets, &assumptions),
         poll: Planned {
             interval: poll.interval,
             active: poll.active_interval,

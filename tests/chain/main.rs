@@ -10,5 +10,6 @@ mod change;
 mod estimate;
 mod living;
 mod random;
+mod region;
 mod restart;
 mod trouble;
