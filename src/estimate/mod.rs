@@ -169,6 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn a_region_costs_as_much_as_one_server_and_has_the_series_of_all() {
+        let region = of(&servers(100).replace("{servers", "{strategy: per_region, servers"));
+        // 5000 runs in 100 pages are more than 20: a poll, and 19 pages more each half hour.
+        assert_eq!(needs(&region, "DescribeCommandInvocations")[..2], [113, 263]);
+        assert_eq!(needs(&region, "ListInstances"), [7, 7, 7], "two pages each half hour");
+        assert_eq!(region.budgets.len(), 2, "and no results");
+        assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
+        assert_eq!((region.series.least, region.series.most), (100 * 21, 100 * (21 + 50 * 7 + 50 * 3)));
+        let lists = budget(&region, "DescribeCommandInvocations");
+        assert_eq!((lists.targets, lists.refreshes), (100, true));
+    }
+
+    #[test]
     fn named_commands_need_no_list_and_many_discovered_ones_a_long_one() {
         let named = of("ehpc: {clusters: [{id: a, region: r, commands: {ids: [x, y, z]}}]}");
         assert_eq!(needs(&named, "ListCommands"), [0, 0, 0]);

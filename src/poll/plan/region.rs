@@ -255,3 +255,164 @@ fn entry(invocation: &CommandInvocation) -> Arc<str> {
     let first = invocation.servers.iter().map(|server| &server.instance_id).min();
     first.map_or_else(|| Arc::clone(&invocation.id), |server| format!("{}@{server}", invocation.id).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{Harm, Ledger, Limits, Notice, RegionPlan, Verdict};
+    use crate::aliyun::op::Operation;
+    use crate::config::RunWindow;
+    use crate::model::{
+        CommandInvocation, CommandType, Failure, Found, Invocation, InvocationResult, InvocationStatus, Page, Reason,
+        ServerRun,
+    };
+    use crate::poll::plan::ledger::Memory;
+
+    use InvocationStatus::{PartialFailed, Running, Stopped, Success, Unknown};
+
+    fn plan(servers: &[&str]) -> RegionPlan {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 4 };
+        let ledger = |id: &&str| (Arc::from(*id), Ledger::new(RunWindow::default(), Memory::default(), true));
+        RegionPlan::new(servers.iter().map(ledger), limits)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn run(id: &str, servers: &[(&str, InvocationStatus)], created: i64) -> CommandInvocation {
+        let on = |(server, status): &(&str, InvocationStatus)| ServerRun {
+            instance_id: (*server).into(),
+            run: Invocation {
+                id: id.into(),
+                command_name: "c".into(),
+                command_type: CommandType::RunShellScript,
+                status: status.clone(),
+                record: None,
+                created: Some(at(created)),
+            },
+            result: InvocationResult {
+                status: status.clone(),
+                record: None,
+                exit_code: (*status == Success).then_some(0),
+                error: None,
+                started: None,
+                finished: None,
+            },
+        };
+        CommandInvocation { id: id.into(), servers: servers.iter().map(on).collect() }
+    }
+
+    /// Polls once against a region that lists `listed`, also knows `hidden`, and has all servers that are asked for.
+    fn poll(
+        plan: &mut RegionPlan,
+        listed: &[CommandInvocation],
+        hidden: &[CommandInvocation],
+        now: i64,
+    ) -> Vec<String> {
+        let mut asked = Vec::new();
+        plan.begin(at(now));
+        while let Some(operation) = plan.ask() {
+            let Operation::DescribeCommandInvocations(call) = operation else {
+                let all = plan.servers.keys().map(|id| Found { id: id.clone(), name: "".into(), region: None });
+                let page = Page { items: all.collect(), total: None };
+                plan.counted(page);
+                continue;
+            };
+            let wanted: Vec<CommandInvocation> = match &call.invoke_id {
+                None => listed.to_vec(),
+                Some(id) => listed.iter().chain(hidden).filter(|run| run.id == *id).cloned().collect(),
+            };
+            asked
+                .push(call.invoke_id.map_or_else(|| format!("page {}", call.page), |id| format!("{id} {}", call.page)));
+            let total = Some(wanted.len() as u64);
+            let items = wanted.into_iter().skip((call.page as usize - 1) * 50).take(50).collect();
+            plan.answer(Page { items, total }, at(now));
+        }
+        assert!(plan.is_readable());
+        asked
+    }
+
+    fn notices(plan: &mut RegionPlan) -> Vec<(String, Notice)> {
+        let all = plan.server_notices().flat_map(|(id, notices)| notices.into_iter().map(move |n| (id.to_string(), n)));
+        all.collect()
+    }
+
+    #[test]
+    fn a_command_that_is_listed_once_for_each_server_is_read_to_its_last_page_and_followed_over_pages() {
+        let names: Vec<String> = (0..120).map(|n| format!("s{n:03}")).collect();
+        let servers: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut plan = plan(&servers);
+        let each = |status: InvocationStatus| -> Vec<CommandInvocation> {
+            servers.iter().map(|server| run("all", &[(*server, status.clone())], 0)).collect()
+        };
+        assert_eq!(poll(&mut plan, &each(Running), &[], 1), ["page 1", "page 2", "page 3"]);
+        assert!(plan.servers.values().all(Ledger::has_open));
+        // The list shows it no more; by its id, it still comes in pages.
+        assert_eq!(poll(&mut plan, &[], &each(Success), 11), ["page 1", "all 1", "all 2", "all 3"]);
+        assert_eq!(notices(&mut plan).len(), 120);
+        assert!(!plan.has_open());
+    }
+
+    #[test]
+    fn a_server_that_an_answer_by_id_does_not_name_has_not_been_found() {
+        let mut plan = plan(&["a", "b"]);
+        poll(&mut plan, &[run("x", &[("a", Running), ("b", Running)], 0)], &[], 1);
+        for now in [11, 21, 31] {
+            assert_eq!(poll(&mut plan, &[], &[run("x", &[("a", Running)], 0)], now), ["page 1", "x 1"]);
+        }
+        assert_eq!(notices(&mut plan), [("b".to_owned(), Notice::Lost { id: "x".into() })]);
+        assert!(plan.has_open(), "on the other one it still runs");
+    }
+
+    #[test]
+    fn pages_are_read_on_only_while_more_runs_are_missing_than_pages_were_read() {
+        let mut plan = plan(&["a"]);
+        let mut list: Vec<_> = (0..110).map(|n| run(&format!("n{n:03}"), &[("foreign", Success)], 1000 - n)).collect();
+        let open = |n: i64| run(&format!("open{n}"), &[("a", Running)], 941);
+        (0..3).for_each(|n| list.insert(60 + n as usize, open(n)));
+        assert_eq!(poll(&mut plan, &list, &[], 2000), ["page 1", "page 2", "page 3"]);
+        assert_eq!(poll(&mut plan, &list, &[], 2010), ["page 1", "page 2"], "three in one call");
+        list.retain(|run| !["open0", "open1"].contains(&&*run.id));
+        poll(&mut plan, &list, &[run("open0", &[("a", Success)], 0), run("open1", &[("a", Success)], 0)], 2020);
+        assert_eq!(poll(&mut plan, &list, &[], 2030), ["page 1", "open2 1"], "one is asked for");
+        assert_eq!(plan.load().open, 1);
+    }
+
+    #[test]
+    fn words_that_only_a_region_knows_end_a_run_and_one_that_nobody_knows_does_not() {
+        let mut plan = plan(&["a", "b", "c"]);
+        let all = |status: [InvocationStatus; 3]| {
+            let [a, b, c] = status;
+            [run("x", &[("a", a), ("b", b), ("c", c)], 0)]
+        };
+        poll(&mut plan, &all([Running, Running, Running]), &[], 1);
+        poll(&mut plan, &all([Stopped, PartialFailed, Unknown("New".into())]), &[], 11);
+        let ends = notices(&mut plan).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((ends, plan.servers["c"].has_open()), (vec!["a".to_owned(), "b".to_owned()], true));
+        let finished = plan.servers["b"].reading().finished;
+        assert_eq!(finished.into_iter().collect::<Vec<_>>(), [(PartialFailed, 1)]);
+    }
+
+    #[test]
+    fn a_failure_harms_only_what_was_asked() {
+        let failure = Failure { reason: Reason::Service, message: "m".into(), advice: "a" };
+        let mut plan = plan(&["a"]);
+        poll(&mut plan, &[run("x", &[("a", Running)], 0), run("y", &[("a", Running)], 1)], &[], 1);
+        plan.begin(at(11));
+        assert_eq!(plan.fail(Harm::One, &failure), Verdict::Stop, "without the list nothing is known");
+        assert!(!plan.is_readable());
+        for (harm, verdict) in
+            [(Harm::One, Verdict::GoOnFailed), (Harm::Gone, Verdict::GoOn), (Harm::All, Verdict::Stop)]
+        {
+            plan.begin(at(21));
+            plan.answer(Page { items: vec![], total: None }, at(21));
+            assert_eq!(plan.fail(harm, &failure), verdict);
+            assert!(plan.is_readable() && plan.ask().is_some(), "the other one can still be asked for");
+        }
+    }
+}

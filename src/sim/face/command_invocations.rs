@@ -29,18 +29,18 @@ pub(super) fn describe_command_invocations(view: &View<'_>) -> Result<Value, Fai
         ListOrder::OldestFirst => runs.sort_by_key(|(_, run)| run.born),
         ListOrder::Reordering => {}
     }
-    let invocations = by_id(runs);
+    let invocations = by_id(&runs);
     let mut body = page.body(invocations.len());
     body["CommandInvocations"] = page.slice(&invocations).iter().filter_map(|runs| run_json(view, runs)).collect();
     Ok(body)
 }
 
 /// A command that was sent to several servers is one entry; it stands where its first run does.
-fn by_id(runs: Vec<Placed<'_>>) -> Vec<Vec<Placed<'_>>> {
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut invocations: Vec<Vec<Placed<'_>>> = Vec::new();
+fn by_id<'a>(runs: &'a [Placed<'_>]) -> Vec<Vec<&'a Placed<'a>>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut invocations: Vec<Vec<&Placed<'_>>> = Vec::new();
     for placed in runs {
-        let place = *places.entry(placed.1.id.clone()).or_insert(invocations.len());
+        let place = *places.entry(&placed.1.id).or_insert(invocations.len());
         match invocations.get_mut(place) {
             Some(runs) => runs.push(placed),
             None => invocations.push(vec![placed]),
@@ -54,14 +54,14 @@ fn is_wanted(view: &View<'_>, server: &Server, run: &RunSpec) -> bool {
     let is = |name: &str, value: &str| view.optional(name).is_none_or(|wanted| wanted == value);
     is("InstanceId", &server.spec.id)
         && is("InvokeId", &run.id)
-        && is("CommandId", &command_id(run))
+        && view.optional("CommandId").is_none_or(|wanted| wanted == command_id(run))
         && is("CommandType", &run.command_type)
         && is("InvocationStatus", run.at(view.at).status)
         && (view.optional("InstanceId").is_some() || is("CommandName", &run.command_name))
 }
 
 /// Here the creation has no zone, and the command is plain text.
-fn run_json(view: &View<'_>, runs: &[Placed<'_>]) -> Option<Value> {
+fn run_json(view: &View<'_>, runs: &[&Placed<'_>]) -> Option<Value> {
     let (_, run) = runs.first()?;
     let statuses: Vec<&str> = runs.iter().map(|(_, run)| run.at(view.at).status).collect();
     Some(json!({
