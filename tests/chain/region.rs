@@ -77,11 +77,11 @@ fn a_hundred_servers_cost_one_call_a_tick() {
         let runs = rig.runs(&format!("s{number:02}")).runs;
         assert!(runs.len() == 50 && runs.iter().all(|seen| seen.result.is_some()), "s{number:02}");
     }
-    rig.run_until(7200);
+    rig.run_until(5460);
     assert_eq!(calls(&rig, list, 30, 1800), 59, "one call each half minute");
-    // Idle: a poll each two minutes, and each half hour all pages.
-    assert_eq!(calls(&rig, list, 3600, 7200), 28 + 2 * 101);
-    assert_eq!(calls(&rig, "ListInstances", 3600, 7200), 2 * 2);
+    // An idle hour: a poll each two minutes, and each half hour all pages.
+    assert_eq!(calls(&rig, list, 1860, 5460), 28 + 2 * 101);
+    assert_eq!(calls(&rig, "ListInstances", 1860, 5460), 2 * 2);
     let others = rig.sim.calls().filter(|call| ![list, "ListInstances"].contains(&call.action.as_str()));
     assert_eq!(others.count(), 0);
     assert!(rig.polled.iter().all(|poll| poll.failure.is_none()) && rig.notices.is_empty());
@@ -417,9 +417,13 @@ fn an_end_is_counted_though_the_list_is_longer_than_may_be_read() {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = per_region(config_for(&sim));
     config.poll.history_max_pages = 3;
-    let mut rig = Rig::new(sim, config);
+    let mut rig = Rig::new(sim, config).with_state();
     rig.run_until(4000);
     assert_eq!((count(&rig, "s00"), count(&rig, "s01")), (5, 0), "what is newer than all that was seen first is new");
+    rig.restart(0);
+    rig.sim.world_mut().add_run("s01", run("late", 4010, 4020, 0)).unwrap();
+    rig.run_for(150);
+    assert_eq!((count(&rig, "s00"), count(&rig, "s01")), (5, 1), "and it stays so over a restart");
     let truncated = rig.notices.iter().filter(|(_, notice)| *notice == Notice::Truncated).count();
     assert!(
         (1..=4).contains(&truncated),

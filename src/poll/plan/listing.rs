@@ -24,7 +24,7 @@ pub(super) struct Listing {
     known: Known,
     /// Once it was read for the first time: whether all of it was.
     whole: Option<bool>,
-    /// The newest entry's time, if the first reading was cut off but begins with the newest: what is newer has turned up since.
+    /// The newest entry's time when a reading that begins with the newest was first cut off: what is newer is new.
     #[serde(default)]
     since: Option<Timestamp>,
     order: Order,
@@ -124,7 +124,7 @@ impl Listing {
         if let Some(whole) = list.ended_whole {
             self.known.end(whole, keep);
         }
-        if self.whole.is_none() {
+        if self.whole.is_none() || list.since.is_some() {
             (self.whole, self.since) = (list.whole, list.since);
         }
     }
@@ -211,7 +211,7 @@ impl Listing {
     /// The list was read from its first page to its last, or as far as it may be.
     fn end_whole(&mut self, last: bool, repeats: bool, limits: &Limits, now: Timestamp, keep: impl Fn(&str) -> bool) {
         self.whole_due = Some(after(now, limits.history_interval));
-        let complete = last && self.known.complete(self.total, keep);
+        let complete = last && self.known.complete(self.total, &keep);
         self.ended_whole = last.then_some(complete);
         if !complete && (last || repeats) {
             return;
@@ -221,11 +221,19 @@ impl Listing {
         } else if let Some(order) = self.evidence.by_newcomers().filter(|_| self.whole.is_some()) {
             self.vote(order);
         }
-        // What a cut-off first reading has not shown may be old: it is not counted as new, unless its time says that it is.
-        if self.whole.is_none() {
-            self.whole = Some(complete);
-            self.since = self.evidence.latest.filter(|_| self.order == Order::NewestFirst);
+        match self.evidence.latest.filter(|_| !complete && self.order == Order::NewestFirst) {
+            Some(latest) => self.cut_off(latest, keep),
+            // What a cut-off first reading has not shown may be old: it is never counted as new.
+            None => self.whole = self.whole.or(Some(complete)),
         }
+    }
+
+    /// What lies beyond the last page that may be read is older than all that was shown: it is forgotten, and from now on
+    /// only what is newer than all that was seen is new.
+    fn cut_off(&mut self, latest: Timestamp, keep: impl Fn(&str) -> bool) {
+        self.known.end(true, keep);
+        (self.ended_whole, self.whole) = (Some(true), Some(false));
+        self.since.get_or_insert(latest);
     }
 
     fn vote(&mut self, order: Order) {
@@ -382,6 +390,21 @@ mod tests {
         let mut restored: Listing = rmp_serde::from_slice(&saved).unwrap();
         assert_eq!((restored.order, restored.is_watched()), (Order::NewestFirst, true));
         assert_eq!(read(&mut restored, &newest_first(121), true, at(1801)).0, [1, 2, 3]);
+    }
+
+    #[test]
+    fn of_a_list_cut_off_at_its_old_end_what_is_newer_than_all_is_new_and_what_is_beyond_is_forgotten() {
+        let mut listing = Listing::default();
+        for round in 0..40 {
+            read(&mut listing, &newest_first(1000 + 50 * round), true, at(1800 * round));
+        }
+        assert!(!listing.is_watched() && listing.is_watched_since(Some(at(1000))));
+        assert!(!listing.is_watched_since(Some(at(999))) && !listing.is_watched_since(None));
+        let saved = rmp_serde::to_vec_named(&listing).unwrap();
+        assert!(saved.len() < 400 * 6, "the ids of four pages, not of all that ever was: {} bytes", saved.len());
+        let mut unordered = Listing::default();
+        read(&mut unordered, &newest_first(1000), false, at(0));
+        assert!(!unordered.is_watched_since(Some(at(5000))), "without times nobody knows what is beyond");
     }
 
     #[test]

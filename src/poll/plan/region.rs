@@ -415,4 +415,20 @@ mod tests {
             assert!(plan.is_readable() && plan.ask().is_some(), "the other one can still be asked for");
         }
     }
+
+    #[test]
+    fn what_another_list_shows_ended_at_first_sight_is_not_counted_and_what_was_open_is() {
+        let mut plan = plan(&["a"]);
+        poll(&mut plan, &[run("old", &[("a", Success)], 0), run("open", &[("a", Running)], 9)], &[], 10);
+        let of = |ledger: Ledger, regional| Ledger::new(RunWindow::default(), ledger.memory, regional);
+        let one_by_one = of(plan.servers.remove("a").unwrap(), false);
+        plan.servers.insert("a".into(), of(one_by_one, true));
+        let list = [("older", -9), ("old", 0), ("open", 9)].map(|(id, born)| run(id, &[("a", Success)], born));
+        plan.listing = super::Listing::default();
+        poll(&mut plan, &list, &[], 20);
+        let counted = |plan: &RegionPlan| plan.servers["a"].reading().finished.values().sum::<u64>();
+        assert_eq!((counted(&plan), plan.servers["a"].reading().runs.len()), (1, 3), "the open one has ended");
+        poll(&mut plan, &[&list[..], &[run("next", &[("a", Success)], 21)]].concat(), &[], 30);
+        assert_eq!(counted(&plan), 2);
+    }
 }
