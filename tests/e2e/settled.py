@@ -38,7 +38,7 @@ def shown(cloud: Cloud, page: Samples) -> Owners:
             things, old = getattr(owner, kind), getattr(before.get(name, Owner()), kind)
             for key in seen & old.keys() - things.keys():
                 if ended(old[key]):
-                    things[key] = old[key] | {"result_read": key in read or told and kind == "invocations"}
+                    things[key] = old[key] | {"result_read": key in read or (told and kind == "invocations")}
     return now
 
 

@@ -71,9 +71,9 @@ pub fn first_pass(kind: Kind, load: &Load, followed: usize) -> Calls {
     }
 }
 
-/// Whether values wait for the answers of an operation; others bring details of what has ended.
+/// Whether values are as old as the answers of an operation; others bring details of what has ended, or tell who is there.
 pub fn refreshes(operation: &str) -> bool {
-    !["ListInvocationResults", "DescribeInvocationResult"].contains(&operation)
+    !["ListInvocationResults", "DescribeInvocationResult", "ListInstances"].contains(&operation)
 }
 
 #[cfg(test)]
