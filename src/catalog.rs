@@ -144,7 +144,7 @@ families! {
     SWAS_INVOCATION_ERROR = Cloud Gauge "aliyun_swas_invocation_error" ["instance_id", "invoke_id", "error_code"];
     /// Command runs that are exported now, by InvocationStatus. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATIONS = Cloud Gauge "aliyun_swas_invocations" ["instance_id", "status"];
-    /// Command runs that are exported now, by InvokeStatus. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Command runs that are exported now, by InvokeStatus; absent with swas.strategy per_region, whose list does not send it. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
     /// Command runs that ended while watched. Counted as polls find them; never withdrawn.
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::config::{
     Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, RunWindow, SecretSource, Server,
-    StatusStyle, TaskWindow, parse, redacted_yaml, with_targets,
+    StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
 };
 use proptest::prelude::*;
 
@@ -197,6 +197,7 @@ fn targets_fall_back_to_their_section() {
     let [server] = config.servers.as_slice() else { panic!("{:?}", config.servers) };
     assert_eq!((server.region.as_str(), server.account.as_str()), ("cn-shanghai", "one"));
     assert_eq!(server.window, RunWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
+    assert_eq!((config.swas_strategy, example().swas_strategy), (SwasStrategy::PerRegion, SwasStrategy::PerServer));
 }
 
 #[test]

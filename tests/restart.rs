@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aliyun_task_exporter::config::{Config, SwasStrategy};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
@@ -58,6 +59,50 @@ fn start(folder: &Folder) -> Exporter {
 
 fn is_read(page: &Page) -> bool {
     page.sum("aliyun_exporter_target_up", &[]) == 3.0 && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 3
+}
+
+#[test]
+fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one() {
+    let folder = Folder::new("region");
+    let mut world = worlds::servers(3, 4);
+    world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
+    let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
+    let by_region = |config: &mut Config| {
+        (config.state_path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
+    };
+    let all = |page: &Page| {
+        page.sum("aliyun_exporter_target_up", &[]) == 3.0
+            && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 12
+    };
+    let exporter = Exporter::start(sim, by_region);
+    let page = exporter.wait("everything is read", all);
+    assert_eq!(page.all("aliyun_swas_invocation_records", &[]).count(), 0);
+    assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 0.0);
+    let asked =
+        page.value("aliyun_exporter_api_quota_calls_per_minute", &[("operation", "DescribeCommandInvocations")]);
+    assert!(
+        asked.is_some() && page.sum("aliyun_exporter_api_requests_total", &[("operation", "ListInstances")]) == 1.0
+    );
+    // It ends while nobody looks, and then again by the other way of asking.
+    let end = |id: &'static str| {
+        move |sim: &mut Simulator| {
+            sim.world_mut().add_run("s00", run(id, -10, -5, 3)).unwrap();
+        }
+    };
+    let exporter = exporter.again(end("open"), by_region);
+    let ended = |count: f64| move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count;
+    exporter.wait("its end is counted", ended(1.0));
+    let exporter = exporter.again(end("open"), |config| config.state_path = Some(folder.file()));
+    let page = exporter
+        .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
+    assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
+    exporter.sim().world_mut().add_run("s01", run("new", 0, 1, 0)).unwrap();
+    exporter.wait("counted on", ended(2.0));
+    let exporter = exporter.again(|_| {}, by_region);
+    let page = exporter.wait("everything is read", all);
+    assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 2.0);
+    let results = exporter.sim().calls().filter(|call| call.action == "DescribeInvocationResult").count();
+    assert_eq!(results, 1, "of the one run that ended meanwhile");
 }
 
 const COUNTERS: [&str; 3] = [

@@ -46,6 +46,8 @@ pub struct Config {
     pub clusters: Vec<Cluster>,
     /// The Simple Application Servers to poll.
     pub servers: Vec<Server>,
+    /// `swas.strategy`: how they are asked for.
+    pub swas_strategy: SwasStrategy,
     /// What `/metrics` looks like and how large it may grow.
     pub metrics: Metrics,
     /// `state.path`: the file for what must survive a restart.
@@ -60,6 +62,7 @@ impl Default for Config {
             accounts: vec![Account::default()],
             clusters: Vec::new(),
             servers: Vec::new(),
+            swas_strategy: SwasStrategy::PerServer,
             metrics: Metrics::default(),
             state_path: None,
         }
@@ -234,6 +237,15 @@ impl Default for Commands {
     fn default() -> Self {
         Self { ids: Vec::new(), discover: 20, per_node: false }
     }
+}
+
+/// `swas.strategy`: how the runs of servers are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwasStrategy {
+    /// DescribeInvocations for each server.
+    PerServer,
+    /// DescribeCommandInvocations for all servers of an account in a region at once.
+    PerRegion,
 }
 
 /// An entry of `swas.servers`.

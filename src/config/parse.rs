@@ -28,10 +28,12 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
 
 fn read(root: &Section) -> Config {
     let accounts = account::read(root);
+    let swas = root.section("swas", swas::KEYS);
     Config {
         poll: poll::read(&root.section("poll", poll::KEYS)),
         clusters: ehpc::read(&root.section("ehpc", ehpc::KEYS), &accounts),
-        servers: swas::read(&root.section("swas", swas::KEYS), &accounts),
+        servers: swas::read(&swas, &accounts),
+        swas_strategy: swas::strategy(&swas),
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
         state_path: metrics::read_state(&root.section("state", metrics::STATE_KEYS)),
         accounts: accounts.all,

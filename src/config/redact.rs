@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::units::{format_duration, format_size};
-use super::{Account, Cluster, Config, Credentials, Network, Poll, SecretSource, Server, StatusStyle};
+use super::{Account, Cluster, Config, Credentials, Network, Poll, SecretSource, Server, StatusStyle, SwasStrategy};
 
 /// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
 /// `<secret>`; where a file holds one, its path is shown.
@@ -14,7 +14,14 @@ pub fn redacted_yaml(config: &Config) -> String {
         poll: poll(&config.poll),
         accounts: config.accounts.iter().map(account).collect(),
         ehpc: Ehpc { clusters: config.clusters.iter().map(cluster).collect(), discovery: [] },
-        swas: Swas { strategy: "per_server", servers: config.servers.iter().map(server).collect(), discovery: [] },
+        swas: Swas {
+            strategy: match config.swas_strategy {
+                SwasStrategy::PerServer => "per_server",
+                SwasStrategy::PerRegion => "per_region",
+            },
+            servers: config.servers.iter().map(server).collect(),
+            discovery: [],
+        },
         metrics: Metrics {
             status_style: match config.metrics.status_style {
                 StatusStyle::Current => "current",

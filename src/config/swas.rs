@@ -4,16 +4,20 @@ use super::account::Accounts;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
-use super::{RunWindow, Server, names};
+use super::{RunWindow, Server, SwasStrategy, names};
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];
 pub(super) const SERVER_KEYS: &[&str] = &["id", "region", "account", "name", "max_invocations", "max_age"];
 
-const STRATEGIES: &[Choice<()>] = &[("per_server", Some(())), ("per_region", None)];
+const STRATEGIES: &[Choice<SwasStrategy>] =
+    &[("per_server", Some(SwasStrategy::PerServer)), ("per_region", Some(SwasStrategy::PerRegion))];
+
+pub(super) fn strategy(section: &Section) -> SwasStrategy {
+    section.choice("strategy", STRATEGIES).unwrap_or(SwasStrategy::PerServer)
+}
 
 pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Server> {
-    section.choice("strategy", STRATEGIES);
     section.must_be_empty("discovery");
     let place = Place::defaults(section, accounts);
     let window = window(section, RunWindow::default());

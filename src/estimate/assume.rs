@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::aliyun::op::PAGE_SIZE;
+use crate::aliyun::op::{ListInstances, PAGE_SIZE};
 use crate::config::Config;
 use crate::poll::Load;
 use crate::target::{Scope, Target};
@@ -34,7 +34,8 @@ pub(super) fn window(target: &Target) -> usize {
         Scope::Tasks(window) => window.max_tasks,
         Scope::Commands(commands) if commands.ids.is_empty() => commands.discover,
         Scope::Commands(commands) => commands.ids.len(),
-        Scope::Runs(window) => window.max_invocations,
+        Scope::Runs(window) | Scope::RegionRuns(window) => window.max_invocations,
+        Scope::Region(servers) => servers.iter().map(self::window).sum(),
     }
 }
 
@@ -45,12 +46,17 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     let pages = pages.clamp(1, config.poll.history_max_pages);
     let listed = !matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
     // Runs carry times, which teach the order of their list; that of commands is learned from newcomers only.
-    let ordered = matches!(&target.scope, Scope::Runs(_));
-    let quiet = Load { pages, listed, ordered, ..Load::QUIET };
+    let ordered = matches!(&target.scope, Scope::Runs(_) | Scope::Region(_));
+    let servers = target.members().len();
+    let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE as usize).unwrap_or(u32::MAX).saturating_add(1);
+    let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
+    let open = match &target.scope {
+        // They are the newest, and on the page that is read anyway.
+        Scope::Region(_) => 0,
+        _ => window.min(assumptions.open_commands),
+    };
     match scenario {
         Scenario::Idle | Scenario::Base => quiet,
-        Scenario::Busy => {
-            Load { open: window.min(assumptions.open_commands), ended_per_hour: assumptions.ended_per_hour, ..quiet }
-        }
+        Scenario::Busy => Load { open, ended_per_hour: assumptions.ended_per_hour * servers as f64, ..quiet },
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumpt
             let calls = per_poll(target.id.kind, &load, period, config.poll.history_interval);
             for (key, calls) in by_budget(target, calls) {
                 let Some(budget) = budgets.get_mut(&key) else { continue };
-                budget.targets += usize::from(scenario == Scenario::Base);
+                budget.targets += if scenario == Scenario::Base { target.members().len() } else { 0 };
                 budget.needs[scenario as usize] += calls * per_minute(period);
             }
         }

@@ -19,7 +19,7 @@ pub use series::Series;
 pub use text::text;
 
 use crate::config::Config;
-use crate::target::targets;
+use crate::target::{polled, targets};
 
 /// What a configuration will cost.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,13 +56,14 @@ pub struct Planned {
 /// Estimates what `config` will cost.
 pub fn estimate(config: &Config, assumptions: Assumptions) -> Estimate {
     let list = targets(config);
-    let budgets = calls::budgets(config, &list, &assumptions);
+    let asked = polled(list.clone());
+    let budgets = calls::budgets(config, &asked, &assumptions);
     let poll = &config.poll;
     Estimate {
         targets: list.len(),
-        first_pass: first::pass(config, &list, &assumptions),
+        first_pass: first::pass(config, &asked, &assumptions),
         series: series::series(&list, &config.metrics, &assumptions),
-        enough_interval: calls::enough_interval(config, &list, &budgets, &assumptions),
+        enough_interval: calls::enough_interval(config, &asked, &budgets, &assumptions),
         poll: Planned {
             interval: poll.interval,
             active: poll.active_interval,
@@ -165,6 +166,19 @@ mod tests {
         let lists = budget(&shared, "DescribeInvocations");
         assert_eq!((&*lists.key.group, lists.quota, lists.targets), ("g", 6, 2));
         assert_eq!((lists.need(Scenario::Base), shared.budgets.len()), (4.0, 2));
+    }
+
+    #[test]
+    fn a_region_costs_as_much_as_one_server_and_has_the_series_of_all() {
+        let region = of(&servers(100).replace("{servers", "{strategy: per_region, servers"));
+        // 5000 runs in 100 pages are more than 20: a poll, and 19 pages more each half hour.
+        assert_eq!(needs(&region, "DescribeCommandInvocations")[..2], [113, 263]);
+        assert_eq!(needs(&region, "ListInstances"), [7, 7, 7], "two pages each half hour");
+        assert_eq!(region.budgets.len(), 2, "and no results");
+        assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
+        assert_eq!((region.series.least, region.series.most), (100 * 21, 100 * (21 + 50 * 7 + 50 * 3)));
+        let lists = budget(&region, "DescribeCommandInvocations");
+        assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
 
     #[test]

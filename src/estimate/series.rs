@@ -66,7 +66,7 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
         Kind::EhpcInvocations => {
             (Reading::Commands(CommandsReading::default()), commands(0, 0), commands(1, assumptions.nodes))
         }
-        Kind::SwasInvocations => (Reading::Runs(RunsReading::default()), runs(0), runs(1)),
+        Kind::SwasInvocations | Kind::SwasRegion => (Reading::Runs(RunsReading::default()), runs(0), runs(1)),
     };
     let fixed = count(fixed);
     Cost { least: count(empty), fixed, item: (count(one) - fixed).max(1) }

@@ -4,7 +4,7 @@ use super::fragment::Lines;
 use super::words;
 use crate::catalog::*;
 use crate::model::{InvocationStatus, InvokeStatus, RunsReading, SeenRun};
-use crate::target::Target;
+use crate::target::{Scope, Target};
 
 /// The runs of a server.
 pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
@@ -14,6 +14,9 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let shown: Vec<&SeenRun> =
         shown.filter(|seen| lines.item(!seen.run.is_open(), |lines| run(server, seen, lines))).collect();
     counts(server, &shown, lines);
+    if has_records(target, &shown) {
+        records(server, &shown, lines);
+    }
     for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status)) {
         let count = reading.finished.get(status).copied().unwrap_or_default();
         if count == 0 && is_rare(status.label()) {
@@ -64,6 +67,15 @@ fn counts(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
         }
         lines.sample(&SWAS_INVOCATIONS, &[("instance_id", server), ("status", word)], count);
     }
+}
+
+/// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the strategy was changed just now.
+fn has_records(target: &Target, shown: &[&SeenRun]) -> bool {
+    let sent = shown.is_empty() || shown.iter().any(|seen| seen.run.record.is_some());
+    sent && !matches!(target.scope, Scope::RegionRuns(_))
+}
+
+fn records(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
         let records = shown.iter().filter_map(|seen| seen.run.record.as_ref());
         let count = records.filter(|record| record.label() == *word).count() as u64;

@@ -19,7 +19,7 @@ use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
-use crate::target::{TargetId, targets};
+use crate::target::{TargetId, polled, targets};
 
 /// It looks around at least this often, should the clock have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -75,8 +75,9 @@ impl Runner {
         let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
         self.clients = config.accounts.iter().map(client).collect::<Result<_, Error>>()?;
         let (wanted, saving) = (targets(config), &mut self.saving);
-        self.metrics.retarget(&wanted);
-        for target in &wanted {
+        let asked = polled(wanted.clone());
+        self.metrics.retarget(&asked);
+        for target in &asked {
             for (product, operation) in operations(target.id.kind) {
                 self.metrics.expect_requests(target, product.label(), operation);
             }

@@ -11,6 +11,7 @@ mod endurance;
 mod estimate;
 mod living;
 mod random;
+mod region;
 mod restart;
 mod shown;
 mod trouble;

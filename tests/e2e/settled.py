@@ -8,6 +8,9 @@ from exposition import Samples, family, samples, scrape
 from truth import Owner, Owners, ended, owners, remembered
 from waiting import wait_for
 
+# The list of a region's runs, which tells results, too.
+REGION = "DescribeCommandInvocations"
+
 # What is listed no more is given up after three polls that do not find it; the first may have been under way.
 POLLS = 5
 
@@ -28,13 +31,14 @@ def settle(cloud: Cloud, url: str, without: str = "") -> float:
 def shown(cloud: Cloud, page: Samples) -> Owners:
     """What an exporter has to show: all that is listed, and ended things that were listed before if it knows them."""
     now, before, read = owners(cloud.world()), remembered(cloud), _results_read(cloud)
+    told = any(call["action"] == REGION for call in cloud.calls())
     seen = {dict(labels)[key] for name, key in IDS for labels in family(page, name)}
     for name, owner in now.items():
         for kind in ("tasks", "commands", "invocations"):
             things, old = getattr(owner, kind), getattr(before.get(name, Owner()), kind)
             for key in seen & old.keys() - things.keys():
                 if ended(old[key]):
-                    things[key] = old[key] | {"result_read": key in read}
+                    things[key] = old[key] | {"result_read": key in read or (told and kind == "invocations")}
     return now
 
 
@@ -54,24 +58,24 @@ IDS = (
 def _polled_enough(cloud: Cloud, since: str, without: str) -> bool:
     calls = [call for call in cloud.calls() if seconds(call["time"]) > seconds(since) and call["outcome"] == "ok"]
     counts = Counter(filter(None, map(_poll_of, calls)))
-    commands = any(call["action"] == "ListCommands" for call in calls)
-    return all(counts[poll] >= times for poll, times in _wanted(cloud, without, commands))
+    actions = {call["action"] for call in calls}
+    return all(counts[poll] >= times for poll, times in _wanted(cloud, without, actions))
 
 
-def _wanted(cloud: Cloud, without: str, commands: bool) -> Iterator[tuple[tuple[str, str], int]]:
+def _wanted(cloud: Cloud, without: str, actions: set[str]) -> Iterator[tuple[tuple[str, str], int]]:
     world = cloud.world()
     for name in {entry["id"] for entry in world["clusters"]} - {without}:
         yield ("ListTasks", name), POLLS
         yield ("history", name), 1
-        yield ("ListCommands", name), POLLS if commands else 0
+        yield ("ListCommands", name), POLLS if "ListCommands" in actions else 0
     for name in {entry["id"] for entry in world["servers"]} - {without}:
-        yield ("DescribeInvocations", name), POLLS
+        yield (REGION, "") if REGION in actions else ("DescribeInvocations", name), POLLS
 
 
 def _poll_of(call: Call) -> tuple[str, str] | None:
     """What a call tells to have begun; only first pages do."""
     parameters = call["parameters"]
-    if parameters.get("PageNumber", "1") != "1" or "TaskId" in parameters:
+    if parameters.get("PageNumber", "1") != "1" or {"TaskId", "InvokeId"} & parameters.keys():
         return None
     kind = "history" if parameters.get("Archived") == "true" else call["action"]
     return kind, parameters.get("ClusterId") or parameters.get("InstanceId", "")

@@ -6,9 +6,6 @@ use super::Decoded;
 use super::wire::{List, Scalar, UnknownWords};
 use crate::model::{Found, Page};
 
-/// Largest PageSize of ListInstances (docs/alibaba-cloud-api.md, "Limits").
-const PAGE_SIZE: u32 = 100;
-
 /// Asks for a page of a region's servers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListInstances {
@@ -17,8 +14,11 @@ pub struct ListInstances {
 }
 
 impl ListInstances {
+    /// Largest PageSize (docs/alibaba-cloud-api.md, "Limits").
+    pub const PAGE_SIZE: u32 = 100;
+
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
+        vec![("PageNumber", self.page.to_string()), ("PageSize", Self::PAGE_SIZE.to_string())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {

@@ -14,11 +14,13 @@ pub struct Load {
     pub pages: u32,
     /// Pages of what runs; only a cluster's tasks have a list for that.
     pub running_pages: u32,
+    /// Pages of ListInstances; only a region has them.
+    pub server_pages: u32,
     /// Whether its things are found by a list, and not named by the user.
     pub listed: bool,
     /// Whether the order of the list is known; all of it is read at each poll until then.
     pub ordered: bool,
-    /// Things that are asked for one by one at each poll: open commands.
+    /// Things that are asked for one by one at each poll: open commands, and open runs that a region's list shows no more.
     pub open: usize,
     /// Things that end in an hour; each changes the list and has a result.
     pub ended_per_hour: f64,
@@ -27,7 +29,7 @@ pub struct Load {
 impl Load {
     /// One page of everything, and nothing going on.
     pub const QUIET: Self =
-        Self { pages: 1, running_pages: 1, listed: true, ordered: true, open: 0, ended_per_hour: 0.0 };
+        Self { pages: 1, running_pages: 1, server_pages: 1, listed: true, ordered: true, open: 0, ended_per_hour: 0.0 };
 }
 
 /// Calls of one poll on average, where a poll comes each `period` and whole lists are read each `history_interval`.
@@ -45,6 +47,10 @@ pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Dur
             ("ListInvocationResults", ended),
         ],
         Kind::SwasInvocations => vec![("DescribeInvocations", list), ("DescribeInvocationResult", ended)],
+        Kind::SwasRegion => vec![
+            ("DescribeCommandInvocations", list + load.open as f64),
+            ("ListInstances", f64::from(load.server_pages) * whole),
+        ],
     }
 }
 
@@ -59,12 +65,15 @@ pub fn first_pass(kind: Kind, load: &Load, followed: usize) -> Calls {
             ("ListInvocationResults", followed),
         ],
         Kind::SwasInvocations => vec![("DescribeInvocations", pages), ("DescribeInvocationResult", followed)],
+        Kind::SwasRegion => {
+            vec![("DescribeCommandInvocations", pages), ("ListInstances", f64::from(load.server_pages))]
+        }
     }
 }
 
-/// Whether values wait for the answers of an operation; others bring details of what has ended.
+/// Whether values are as old as the answers of an operation; others bring details of what has ended, or tell who is there.
 pub fn refreshes(operation: &str) -> bool {
-    !["ListInvocationResults", "DescribeInvocationResult"].contains(&operation)
+    !["ListInvocationResults", "DescribeInvocationResult", "ListInstances"].contains(&operation)
 }
 
 #[cfg(test)]
@@ -99,6 +108,13 @@ mod tests {
     }
 
     #[test]
+    fn a_region_costs_one_list_however_many_servers_it_has() {
+        assert_eq!(calls(Kind::SwasRegion, Load { pages: 10, server_pages: 2, ..Load::QUIET }, 180), [1.9, 0.2]);
+        let busy = Load { pages: 10, open: 2, ended_per_hour: 6.0, ..Load::QUIET };
+        assert_eq!(calls(Kind::SwasRegion, busy, 180), [4.2, 0.1], "two by id, and 0.3 for news: results come along");
+    }
+
+    #[test]
     fn the_first_pass_reads_every_page_and_every_result() {
         let of = |kind, pages, followed| -> Vec<f64> {
             let calls = first_pass(kind, &Load { pages, ..Load::QUIET }, followed);
@@ -107,5 +123,6 @@ mod tests {
         assert_eq!(of(Kind::EhpcTasks, 4, 200), [5.0]);
         assert_eq!(of(Kind::EhpcInvocations, 1, 20), [1.0, 20.0, 20.0]);
         assert_eq!(of(Kind::SwasInvocations, 2, 80), [2.0, 80.0]);
+        assert_eq!(of(Kind::SwasRegion, 9, 400), [9.0, 1.0]);
     }
 }

@@ -49,15 +49,20 @@ impl Known {
     /// The list was read to its last page: what it did not show is forgotten, but for what `keep` wants. Whether it has shown
     /// all of its `total` entries, or has long shown as many as it ever will; if not, nothing is forgotten yet.
     pub(super) fn complete(&mut self, total: Option<u64>, keep: impl Fn(&str) -> bool) -> bool {
-        self.lately.extend(self.fresh.iter().cloned());
         self.gaps += 1;
         let whole = self.gaps >= MAX_GAPS || total.is_none_or(|total| self.fresh.len() as u64 >= total);
+        self.end(whole, keep);
+        whole
+    }
+
+    /// The same where somebody else knows whether the reading was `whole`: these are but a part of what the list shows.
+    pub(super) fn end(&mut self, whole: bool, keep: impl Fn(&str) -> bool) {
+        self.lately.extend(self.fresh.iter().cloned());
         if whole {
             let shown = std::mem::take(&mut self.lately);
             self.ids.retain(|id| shown.contains(id) || keep(id));
             self.gaps = 0;
         }
-        whole
     }
 }
 

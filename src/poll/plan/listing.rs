@@ -24,6 +24,9 @@ pub(super) struct Listing {
     known: Known,
     /// Once it was read for the first time: whether all of it was.
     whole: Option<bool>,
+    /// The newest entry's time when a reading that begins with the newest was first cut off: what is newer is new.
+    #[serde(default)]
+    since: Option<Timestamp>,
     order: Order,
     /// How often new entries turned up first (positive) or last (negative) in a row.
     votes: i8,
@@ -34,6 +37,9 @@ pub(super) struct Listing {
     pub(super) whole_due: Option<Timestamp>,
     #[serde(skip)]
     evidence: Evidence,
+    /// Whether the present reading, from the first page to the last, has shown all there is; `None` if it is not such a one.
+    #[serde(skip)]
+    ended_whole: Option<bool>,
 }
 
 /// The order in which a list comes.
@@ -48,7 +54,10 @@ enum Order {
 /// What the present reading has shown of the order, entry by entry.
 #[derive(Clone, Copy, Debug, Default)]
 struct Evidence {
-    newest: Option<Timestamp>,
+    /// The time of the entry before.
+    before: Option<Timestamp>,
+    /// The newest time of all.
+    latest: Option<Timestamp>,
     rises: bool,
     falls: bool,
     seen_new: bool,
@@ -68,7 +77,8 @@ struct Evidence {
 pub(super) struct Cursor {
     /// The page to ask for.
     pub(super) page: u32,
-    read: u32,
+    /// Pages that were read before it.
+    pub(super) read: u32,
     whole: bool,
 }
 
@@ -87,6 +97,36 @@ impl Listing {
     /// Whether ends of things that appear from now on can be told from those of old ones.
     pub(super) fn is_watched(&self) -> bool {
         self.whole == Some(true)
+    }
+
+    /// The same of a thing of that time.
+    pub(super) fn is_watched_since(&self, time: Option<Timestamp>) -> bool {
+        self.is_watched() || self.since.zip(time).is_some_and(|(since, time)| time > since)
+    }
+
+    /// What it shows from now on may be old, though it was never seen: it is read from another list than before.
+    pub(super) fn forget_whole(&mut self) {
+        (self.whole, self.since, self.whole_due) = (None, None, None);
+    }
+
+    /// A reading begins of a larger list, of which this one holds a part.
+    pub(super) fn begin_part(&mut self) {
+        self.known.begin();
+    }
+
+    /// Notes an entry of the part. Whether it was never seen before.
+    pub(super) fn note_part(&mut self, id: &Arc<str>) -> bool {
+        self.known.note(id)
+    }
+
+    /// The reading of the larger list has ended: as far as that has come, the part was read, too.
+    pub(super) fn end_part(&mut self, list: &Self, keep: impl Fn(&str) -> bool) {
+        if let Some(whole) = list.ended_whole {
+            self.known.end(whole, keep);
+        }
+        if self.whole.is_none() || list.since.is_some() {
+            (self.whole, self.since) = (list.whole, list.since);
+        }
     }
 
     /// Whether its order is known, so that not all of it need be read.
@@ -114,6 +154,7 @@ impl Listing {
     pub(super) fn begin(&mut self, now: Timestamp) -> Cursor {
         self.known.begin();
         self.evidence = Evidence::default();
+        self.ended_whole = None;
         let pages = self.total.map(|total| total.div_ceil(u64::from(PAGE_SIZE)).max(1));
         let due = self.whole_due.is_none_or(|due| due <= now);
         let page = match (self.order, pages) {
@@ -170,7 +211,8 @@ impl Listing {
     /// The list was read from its first page to its last, or as far as it may be.
     fn end_whole(&mut self, last: bool, repeats: bool, limits: &Limits, now: Timestamp, keep: impl Fn(&str) -> bool) {
         self.whole_due = Some(after(now, limits.history_interval));
-        let complete = last && self.known.complete(self.total, keep);
+        let complete = last && self.known.complete(self.total, &keep);
+        self.ended_whole = last.then_some(complete);
         if !complete && (last || repeats) {
             return;
         }
@@ -179,8 +221,19 @@ impl Listing {
         } else if let Some(order) = self.evidence.by_newcomers().filter(|_| self.whole.is_some()) {
             self.vote(order);
         }
-        // What a cut-off first reading has not shown may be old: it is never counted as new.
-        self.whole.get_or_insert(complete);
+        match self.evidence.latest.filter(|_| !complete && self.order == Order::NewestFirst) {
+            Some(latest) => self.cut_off(latest, keep),
+            // What a cut-off first reading has not shown may be old: it is never counted as new.
+            None => self.whole = self.whole.or(Some(complete)),
+        }
+    }
+
+    /// What lies beyond the last page that may be read is older than all that was shown: it is forgotten, and from now on
+    /// only what is newer than all that was seen is new.
+    fn cut_off(&mut self, latest: Timestamp, keep: impl Fn(&str) -> bool) {
+        self.known.end(true, keep);
+        (self.ended_whole, self.whole) = (Some(true), Some(false));
+        self.since.get_or_insert(latest);
     }
 
     fn vote(&mut self, order: Order) {
@@ -207,11 +260,12 @@ impl Evidence {
         self.old_after_new |= !unseen && self.seen_new;
         self.seen_new |= unseen;
         self.seen_old |= !unseen;
-        if let (Some(before), Some(time)) = (self.newest, time) {
+        if let (Some(before), Some(time)) = (self.before, time) {
             self.rises |= time > before;
             self.falls |= time < before;
         }
-        self.newest = time.or(self.newest);
+        self.before = time.or(self.before);
+        self.latest = self.latest.max(time);
     }
 
     /// What was noted until the end of a page; the next begins anew.
@@ -336,6 +390,21 @@ mod tests {
         let mut restored: Listing = rmp_serde::from_slice(&saved).unwrap();
         assert_eq!((restored.order, restored.is_watched()), (Order::NewestFirst, true));
         assert_eq!(read(&mut restored, &newest_first(121), true, at(1801)).0, [1, 2, 3]);
+    }
+
+    #[test]
+    fn of_a_list_cut_off_at_its_old_end_what_is_newer_than_all_is_new_and_what_is_beyond_is_forgotten() {
+        let mut listing = Listing::default();
+        for round in 0..40 {
+            read(&mut listing, &newest_first(1000 + 50 * round), true, at(1800 * round));
+        }
+        assert!(!listing.is_watched() && listing.is_watched_since(Some(at(1000))));
+        assert!(!listing.is_watched_since(Some(at(999))) && !listing.is_watched_since(None));
+        let saved = rmp_serde::to_vec_named(&listing).unwrap();
+        assert!(saved.len() < 400 * 6, "the ids of four pages, not of all that ever was: {} bytes", saved.len());
+        let mut unordered = Listing::default();
+        read(&mut unordered, &newest_first(1000), false, at(0));
+        assert!(!unordered.is_watched_since(Some(at(5000))), "without times nobody knows what is beyond");
     }
 
     #[test]

@@ -5,8 +5,11 @@
 
 mod commands;
 mod cost;
+mod inventory;
 mod known;
+mod ledger;
 mod listing;
+mod region;
 mod runs;
 mod tasks;
 
@@ -19,13 +22,15 @@ use serde::{Deserialize, Serialize};
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Operation, Product};
 use crate::config::Poll;
-use crate::model::Reading;
+use crate::model::{Failure, Reading};
 use crate::poll::later;
-use crate::target::{Kind, Scope, Target};
+use crate::target::{Kind, Scope, Target, TargetId};
 
 use commands::CommandsPlan;
 pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
-pub use runs::MAX_NAMES;
+use ledger::Ledger;
+pub use ledger::MAX_NAMES;
+use region::RegionPlan;
 use runs::RunsPlan;
 use tasks::TasksPlan;
 
@@ -35,9 +40,10 @@ pub(super) enum Plan {
     Tasks(TasksPlan),
     Commands(CommandsPlan),
     Runs(RunsPlan),
+    Region(RegionPlan),
 }
 
-/// What a plan knows from one poll to the next.
+/// What a plan knows of a target from one poll to the next.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Memory {
     /// Of a cluster's tasks.
@@ -45,10 +51,22 @@ pub enum Memory {
     /// Of a cluster's commands.
     Commands(commands::Memory),
     /// Of a server's runs.
-    Runs(runs::Memory),
+    Runs(ledger::Memory),
 }
 
 impl Memory {
+    fn tasks(self) -> Option<tasks::Memory> {
+        if let Self::Tasks(memory) = self { Some(memory) } else { None }
+    }
+
+    fn commands(self) -> Option<commands::Memory> {
+        if let Self::Commands(memory) = self { Some(memory) } else { None }
+    }
+
+    fn runs(self) -> Option<ledger::Memory> {
+        if let Self::Runs(memory) = self { Some(memory) } else { None }
+    }
+
     /// The same after nobody has watched for a while. (What is due of a [`listing::Listing`] is not kept at all then.)
     pub(super) fn after_a_gap(self) -> Self {
         match self {
@@ -66,7 +84,7 @@ pub enum MemoryRef<'a> {
     /// Of a cluster's commands.
     Commands(&'a commands::Memory),
     /// Of a server's runs.
-    Runs(&'a runs::Memory),
+    Runs(&'a ledger::Memory),
 }
 
 /// Something that happened to a followed thing.
@@ -129,27 +147,36 @@ macro_rules! each {
             Plan::Tasks($inner) => $body,
             Plan::Commands($inner) => $body,
             Plan::Runs($inner) => $body,
+            Plan::Region($inner) => $body,
         }
     };
 }
 
 impl Plan {
-    /// The plan of `target`; `memory` is what an earlier plan of it knew.
-    pub(super) fn new(target: &Target, poll: &Poll, memory: Option<Memory>) -> Self {
+    /// The plan of `target`; `recall` tells what earlier plans knew of it, or of each server of a region.
+    pub(super) fn new(target: &Target, poll: &Poll, mut recall: impl FnMut(&TargetId) -> Option<Memory>) -> Self {
         let limits = Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
         let id = Arc::clone(&target.id.id);
         match &target.scope {
             Scope::Tasks(window) => {
-                let memory = memory.and_then(|memory| if let Memory::Tasks(m) = memory { Some(m) } else { None });
-                Self::Tasks(TasksPlan::new(id, window.clone(), limits, memory.unwrap_or_default()))
+                let memory = recall(&target.id).and_then(Memory::tasks).unwrap_or_default();
+                Self::Tasks(TasksPlan::new(id, window.clone(), limits, memory))
             }
             Scope::Commands(scope) => {
-                let memory = memory.and_then(|memory| if let Memory::Commands(m) = memory { Some(m) } else { None });
-                Self::Commands(CommandsPlan::new(id, scope.clone(), limits, memory.unwrap_or_default()))
+                let memory = recall(&target.id).and_then(Memory::commands).unwrap_or_default();
+                Self::Commands(CommandsPlan::new(id, scope.clone(), limits, memory))
             }
-            Scope::Runs(window) => {
-                let memory = memory.and_then(|memory| if let Memory::Runs(m) = memory { Some(m) } else { None });
-                Self::Runs(RunsPlan::new(id, window.clone(), limits, memory.unwrap_or_default()))
+            Scope::Runs(window) | Scope::RegionRuns(window) => {
+                let memory = recall(&target.id).and_then(Memory::runs).unwrap_or_default();
+                Self::Runs(RunsPlan::new(id, window.clone(), limits, memory))
+            }
+            Scope::Region(servers) => {
+                let ledgers = servers.iter().filter_map(|server| {
+                    let Scope::RegionRuns(window) = &server.scope else { return None };
+                    let memory = recall(&server.id).and_then(Memory::runs).unwrap_or_default();
+                    Some((Arc::clone(&server.id.id), Ledger::new(window.clone(), memory, true)))
+                });
+                Self::Region(RegionPlan::new(ledgers, limits))
             }
         }
     }
@@ -173,18 +200,25 @@ impl Plan {
             (Self::Commands(plan), Answer::ListInvocationResults(page)) => plan.results(page),
             (Self::Runs(plan), Answer::DescribeInvocations(page)) => plan.listed(page, now),
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
+            (Self::Region(plan), Answer::DescribeCommandInvocations(page)) => plan.answer(page, now),
+            (Self::Region(plan), Answer::ListInstances(page)) => plan.counted(page),
             (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
         }
     }
 
-    /// What was asked last could not be had, and is not asked again in this poll.
-    pub(super) fn fail(&mut self, error: &Error) -> Verdict {
+    /// What was asked last could not be had, and is not asked again in this poll; `failure` is the error in words.
+    pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> Verdict {
         let harm = match error {
             error if error.is_one_thing_gone() => Harm::Gone,
             error if error.is_of_one_question() => Harm::One,
             _ => Harm::All,
         };
-        each!(self, plan => plan.fail(harm))
+        match self {
+            Self::Tasks(plan) => plan.fail(harm),
+            Self::Commands(plan) => plan.fail(harm),
+            Self::Runs(plan) => plan.fail(harm),
+            Self::Region(plan) => plan.fail(harm, failure),
+        }
     }
 
     /// Whether the poll has read enough that [`Plan::reading`] is true as of now; what follows are details.
@@ -197,18 +231,39 @@ impl Plan {
         each!(self, plan => plan.has_open())
     }
 
-    /// All that is to be shown.
-    pub(super) fn reading(&self) -> Reading {
-        match self {
+    /// All that is to be shown of a target: of `id`, which is the plan's own or one of its servers.
+    pub(super) fn reading(&self, id: &TargetId) -> Option<Reading> {
+        Some(match self {
             Self::Tasks(plan) => Reading::Tasks(plan.reading()),
             Self::Commands(plan) => Reading::Commands(plan.reading()),
             Self::Runs(plan) => Reading::Runs(plan.reading()),
+            Self::Region(plan) => Reading::Runs(plan.ledger(&id.id)?.reading()),
+        })
+    }
+
+    /// What is wrong with one target of several that share a poll.
+    pub(super) fn failure(&self, id: &TargetId) -> Option<Failure> {
+        match self {
+            Self::Region(plan) => plan.failure(&id.id),
+            _ => None,
         }
     }
 
-    /// What happened since the last call.
-    pub(super) fn notices(&mut self) -> Vec<Notice> {
-        each!(self, plan => std::mem::take(&mut plan.notices))
+    /// What happened since the last call; `id` is the plan's own target.
+    pub(super) fn notices(&mut self, id: &TargetId) -> Vec<(TargetId, Notice)> {
+        let own = match self {
+            Self::Tasks(plan) => std::mem::take(&mut plan.notices),
+            Self::Commands(plan) => std::mem::take(&mut plan.notices),
+            Self::Runs(plan) => plan.notices(),
+            Self::Region(plan) => std::mem::take(&mut plan.notices),
+        };
+        let mut all: Vec<_> = own.into_iter().map(|notice| (id.clone(), notice)).collect();
+        if let Self::Region(plan) = self {
+            for (server, notices) in plan.server_notices() {
+                all.extend(notices.into_iter().map(|notice| (TargetId::server(server), notice)));
+            }
+        }
+        all
     }
 
     /// This machine's clock was set back by `step`: what is due moves with it.
@@ -216,26 +271,32 @@ impl Plan {
         let due = match self {
             Self::Tasks(plan) => &mut plan.memory.history_due,
             Self::Commands(plan) => &mut plan.memory.listing.whole_due,
-            Self::Runs(plan) => &mut plan.memory.listing.whole_due,
+            Self::Runs(plan) => &mut plan.ledger.memory.listing.whole_due,
+            Self::Region(plan) => return plan.shift(step),
         };
         *due = due.map(|due| later(due, step));
     }
 
-    /// What the plan knows, to be saved.
-    pub(super) fn memory(&self) -> MemoryRef<'_> {
-        match self {
+    /// What the plan knows of a target, to be saved.
+    pub(super) fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
+        Some(match self {
             Self::Tasks(plan) => MemoryRef::Tasks(&plan.memory),
             Self::Commands(plan) => MemoryRef::Commands(&plan.memory),
-            Self::Runs(plan) => MemoryRef::Runs(&plan.memory),
-        }
+            Self::Runs(plan) => MemoryRef::Runs(&plan.ledger.memory),
+            Self::Region(plan) => MemoryRef::Runs(&plan.ledger(&id.id)?.memory),
+        })
     }
 
-    /// What the plan knows, for the next plan of the same target.
-    pub(super) fn into_memory(self) -> Memory {
+    /// What the plan knows of each target, for the next plan of the same; `id` is the plan's own.
+    pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory)> {
         match self {
-            Self::Tasks(plan) => Memory::Tasks(plan.memory),
-            Self::Commands(plan) => Memory::Commands(plan.memory),
-            Self::Runs(plan) => Memory::Runs(plan.memory),
+            Self::Tasks(plan) => vec![(id, Memory::Tasks(plan.memory))],
+            Self::Commands(plan) => vec![(id, Memory::Commands(plan.memory))],
+            Self::Runs(plan) => vec![(id, Memory::Runs(plan.ledger.memory))],
+            Self::Region(plan) => {
+                let ledgers = plan.into_ledgers();
+                ledgers.map(|(id, ledger)| (TargetId::server(&id), Memory::Runs(ledger.memory))).collect()
+            }
         }
     }
 
@@ -255,5 +316,11 @@ pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
             (Product::Ehpc, "ListInvocationResults"),
         ],
         Kind::SwasInvocations => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
+        Kind::SwasRegion => &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")],
     }
+}
+
+/// Whether what makes a reading true and its details are asked of one operation, and so share a budget.
+pub(super) fn details_share_the_budget(kind: Kind) -> bool {
+    matches!(kind, Kind::EhpcTasks | Kind::SwasRegion)
 }

@@ -1,57 +1,25 @@
-//! The command runs of a Simple Application Server.
+//! The command runs of a Simple Application Server, asked for server by server.
 //!
 //! DescribeInvocations carries the status of open runs; DescribeInvocationResult is asked once, when a run has ended, Failed
 //! ones first, and for open runs that the list no longer shows.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::listing::{Cursor, Listing, Progress};
-use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
+use super::ledger::{Ledger, Memory};
+use super::listing::{Cursor, Progress};
+use super::{Harm, Limits, Load, Notice, Verdict};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
-use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, Page, RunsReading, SeenRun};
-use crate::poll::since;
-
-/// So many command names of a server have a last run.
-pub const MAX_NAMES: usize = 50;
+use crate::model::{Invocation, InvocationResult, Page, RunsReading};
 
 #[derive(Debug)]
 pub(in crate::poll) struct RunsPlan {
     instance_id: Arc<str>,
-    window: RunWindow,
     limits: Limits,
-    pub(super) memory: Memory,
-    pub(super) notices: Vec<Notice>,
+    pub(super) ledger: Ledger,
     step: Step,
-}
-
-/// What is known of a server's runs.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Memory {
-    runs: HashMap<Arc<str>, Held>,
-    pub(super) listing: Listing,
-    /// Runs seen so far; gives each its place.
-    seen: u64,
-    finished: BTreeMap<InvocationStatus, u64>,
-    last: BTreeMap<Arc<str>, LastRun>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Held {
-    run: Invocation,
-    result: Option<InvocationResult>,
-    first_seen: Timestamp,
-    place: u64,
-    misses: u8,
-    /// The last question about it could not be answered: others come first.
-    puzzles: bool,
-    /// Its end was counted, and is announced with its exit code once the result is read.
-    unannounced: bool,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -66,11 +34,11 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
-        Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle }
+        Self { instance_id, limits, ledger: Ledger::new(window, memory, false), step: Step::Idle }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
-        self.step = Step::List(self.memory.listing.begin(now));
+        self.step = Step::List(self.ledger.memory.listing.begin(now));
     }
 
     pub(super) fn ask(&mut self) -> Option<Operation> {
@@ -85,13 +53,12 @@ impl RunsPlan {
     pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Details(mut ids) if harm == Harm::Gone => {
-                ids.pop().iter().for_each(|id| self.missed(id));
+                ids.pop().iter().for_each(|id| self.ledger.missed(id));
                 self.next_detail(ids);
                 return Verdict::GoOn;
             }
             Step::Details(mut ids) if harm == Harm::One => {
-                let held = ids.pop().and_then(|id| self.memory.runs.get_mut(&id));
-                held.into_iter().for_each(|held| held.puzzles = true);
+                ids.pop().iter().for_each(|id| self.ledger.puzzled(id));
                 self.next_detail(ids);
                 return Verdict::GoOnFailed;
             }
@@ -106,225 +73,60 @@ impl RunsPlan {
     }
 
     pub(super) fn has_open(&self) -> bool {
-        self.memory.runs.values().any(|held| held.run.is_open())
+        self.ledger.has_open()
     }
 
     pub(super) fn reading(&self) -> RunsReading {
-        let mut held: Vec<&Held> = self.memory.runs.values().collect();
-        held.sort_unstable_by_key(|held| Reverse(held.recency()));
-        RunsReading {
-            runs: held.into_iter().map(Held::seen).collect(),
-            finished: self.memory.finished.clone(),
-            last: self.memory.last.clone(),
-        }
+        self.ledger.reading()
+    }
+
+    pub(super) fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.ledger.notices)
     }
 
     pub(super) fn load(&self) -> Load {
-        Load {
-            pages: self.memory.listing.pages(&self.limits),
-            ordered: self.memory.listing.is_ordered(),
-            ..Load::QUIET
-        }
+        let listing = &self.ledger.memory.listing;
+        Load { pages: listing.pages(&self.limits), ordered: listing.is_ordered(), ..Load::QUIET }
     }
 
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
         let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
         let size = (page.items.len(), page.total);
         for run in page.items {
-            let new = self.memory.listing.note(&run.id, run.created);
-            self.see(run, new, now);
+            let new = self.ledger.memory.listing.note(&run.id, run.created);
+            self.ledger.see(run, new, now);
         }
-        let looking = self.missing().next().is_some();
-        let Memory { listing, runs, .. } = &mut self.memory;
+        let looking = self.ledger.missing().next().is_some();
+        let Memory { listing, runs, .. } = &mut self.ledger.memory;
         match listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id)) {
             Progress::Next(cursor) => {
                 self.step = Step::List(cursor);
                 return;
             }
-            Progress::Truncated => self.notices.push(Notice::Truncated),
+            Progress::Truncated => self.ledger.notices.push(Notice::Truncated),
             Progress::Read => {}
         }
-        self.trim(now);
+        self.ledger.trim(now);
         self.begin_details();
     }
 
     pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
         let Step::Details(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
         if let Some(id) = ids.pop() {
-            self.learn(&id, result, now);
+            self.ledger.learn(&id, result, now);
         }
         self.next_detail(ids);
     }
 
-    /// Open runs that this poll has not yet found in the list.
-    fn missing(&self) -> impl Iterator<Item = &Arc<str>> {
-        let missing = |(id, held): &(&Arc<str>, &Held)| held.run.is_open() && !self.memory.listing.has_shown(id);
-        self.memory.runs.iter().filter(missing).map(|(id, _)| id)
-    }
-
-    /// Takes note of a run as the list shows it; `new` if its id was not known before.
-    fn see(&mut self, run: Invocation, new: bool, now: Timestamp) {
-        let id = Arc::clone(&run.id);
-        if let Some(held) = self.memory.runs.get_mut(&id) {
-            let was_open = held.run.is_open();
-            held.update(run);
-            if was_open && !held.run.is_open() {
-                self.count(&id);
-            }
-        } else if new {
-            let counts = self.memory.listing.is_watched() && !run.is_open();
-            self.memory.seen += 1;
-            let place = self.memory.seen;
-            let held =
-                Held { run, result: None, first_seen: now, place, misses: 0, puzzles: false, unannounced: false };
-            self.memory.runs.insert(Arc::clone(&id), held);
-            if counts {
-                self.count(&id);
-            }
-        }
-    }
-
-    fn count(&mut self, id: &str) {
-        if let Some(held) = self.memory.runs.get_mut(id) {
-            held.unannounced = true;
-            *self.memory.finished.entry(held.run.status.clone()).or_default() += 1;
-        }
-    }
-
-    /// Takes note of how a run went; an answer that it still runs is one of something that the list has lost.
-    fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
-        let Some(held) = self.memory.runs.get_mut(id) else { return };
-        held.puzzles = false;
-        let was_open = held.run.is_open();
-        let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
-        if told.is_open() {
-            match was_open {
-                true => held.update(told),
-                false => self.missed(id),
-            }
-            return;
-        }
-        held.update(told);
-        if was_open {
-            self.count(id);
-        }
-        self.keep_result(id, result, now);
-    }
-
-    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
-        let Some(held) = self.memory.runs.get_mut(id) else { return };
-        let ended = result.finished.or(held.run.created).unwrap_or(now);
-        let last = self.memory.last.entry(Arc::clone(&held.run.command_name)).or_default();
-        if last.finished.is_none_or(|known| known <= ended) {
-            (last.exit_code, last.finished) = (result.exit_code, Some(ended));
-        }
-        if result.status == InvocationStatus::Success {
-            last.succeeded = last.succeeded.max(Some(ended));
-        }
-        held.result = Some(result);
-        self.announce(id);
-        self.forget_names();
-    }
-
-    fn announce(&mut self, id: &Arc<str>) {
-        let Some(held) = self.memory.runs.get_mut(id).filter(|held| held.unannounced) else { return };
-        held.unannounced = false;
-        let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
-        let status = held.run.status.word().to_owned();
-        self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
-    }
-
-    fn forget_names(&mut self) {
-        while self.memory.last.len() > MAX_NAMES {
-            let oldest =
-                self.memory.last.iter().min_by_key(|(_, last)| last.finished).map(|(name, _)| Arc::clone(name));
-            oldest.and_then(|name| self.memory.last.remove(&name));
-        }
-    }
-
     fn begin_details(&mut self) {
-        let mut ids: Vec<Arc<str>> = self.missing().cloned().collect();
-        let wants = |(id, held): (&Arc<str>, &Held)| held.wants_result().then(|| Arc::clone(id));
-        ids.extend(self.memory.runs.iter().filter_map(wants));
-        ids.sort_unstable_by_key(|id| self.memory.runs.get(id).map(Held::urgency));
+        let wanted = self.ledger.missing().chain(self.ledger.without_result());
+        let mut ids: Vec<Arc<str>> = wanted.cloned().collect();
+        ids.sort_unstable_by_key(|id| self.ledger.urgency(id));
         self.next_detail(ids);
     }
 
     fn next_detail(&mut self, ids: Vec<Arc<str>>) {
         self.step = if ids.is_empty() { Step::Done } else { Step::Details(ids) };
-    }
-
-    /// The result of a run was not found, or says otherwise than the list.
-    fn missed(&mut self, id: &Arc<str>) {
-        let Some(held) = self.memory.runs.get_mut(id) else { return };
-        held.misses += 1;
-        if held.misses < MAX_MISSES {
-            return;
-        }
-        if held.run.is_open() {
-            self.memory.runs.remove(id);
-            self.notices.push(Notice::Lost { id: Arc::clone(id) });
-        } else {
-            self.announce(id);
-        }
-    }
-
-    /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.
-    fn trim(&mut self, now: Timestamp) {
-        let max_age = self.window.max_age;
-        let mut lost = Vec::new();
-        let unannounced = |(id, held): (&Arc<str>, &Held)| {
-            (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
-        };
-        let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
-        leaving.iter().for_each(|id| self.announce(id));
-        self.memory.runs.retain(|id, held| {
-            let unknown = held.run.is_open() && held.run.status.unknown_word().is_some();
-            let old = since(held.recency().0, now) > max_age;
-            if old && unknown {
-                lost.push(Notice::Lost { id: Arc::clone(id) });
-            }
-            !old || (held.run.is_open() && !unknown)
-        });
-        self.notices.append(&mut lost);
-        let surplus = self.memory.runs.len().saturating_sub(self.window.max_invocations);
-        let ended = self.memory.runs.iter().filter(|(_, held)| !held.run.is_open());
-        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
-        oldest.sort_unstable();
-        for (_, id) in oldest.into_iter().take(surplus) {
-            self.announce(&id);
-            self.memory.runs.remove(&id);
-        }
-    }
-}
-
-impl Held {
-    /// Newest is largest.
-    fn recency(&self) -> (Timestamp, Reverse<u64>) {
-        (self.run.created.unwrap_or(self.first_seen), Reverse(self.place))
-    }
-
-    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what cannot be answered.
-    fn urgency(&self) -> (Reverse<bool>, bool, bool, (Timestamp, Reverse<u64>)) {
-        (Reverse(self.puzzles), self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
-    }
-
-    fn wants_result(&self) -> bool {
-        !self.run.is_open() && self.result.is_none() && self.misses < MAX_MISSES
-    }
-
-    /// Ended never changes again, whatever an older copy of a list may say.
-    fn update(&mut self, run: Invocation) {
-        if self.run.is_open() || !run.is_open() {
-            self.run = run;
-        }
-        if self.run.is_open() {
-            self.misses = 0;
-        }
-    }
-
-    fn seen(&self) -> SeenRun {
-        SeenRun { run: self.run.clone(), result: self.result.clone() }
     }
 }
 
@@ -416,7 +218,7 @@ mod tests {
             status: status.into(),
             exit_code: Some(code),
         };
-        assert_eq!(plan.notices, [ended("a", "Failed", 3), ended("quick", "Success", 0)]);
+        assert_eq!(plan.notices(), [ended("a", "Failed", 3), ended("quick", "Success", 0)]);
         assert_eq!(plan.reading().finished.values().sum::<u64>(), 2);
     }
 
@@ -438,7 +240,7 @@ mod tests {
         for now in [11, 21, 31] {
             assert_eq!(poll(&mut plan, &[], &[], now), ["page 1", "a"]);
         }
-        assert_eq!(plan.notices, [Notice::Lost { id: "a".into() }]);
+        assert_eq!(plan.notices(), [Notice::Lost { id: "a".into() }]);
         assert_eq!(poll(&mut plan, &[], &[], 41), ["page 1"]);
     }
 
@@ -457,7 +259,7 @@ mod tests {
     #[test]
     fn the_window_keeps_open_runs_and_the_newest_ended_ones() {
         let mut plan = plan();
-        plan.window.max_invocations = 2;
+        plan.ledger.window.max_invocations = 2;
         let world = [run("open", Running, 0), run("old", Success, 1), run("mid", Success, 2), run("new", Success, 3)];
         assert_eq!(poll(&mut plan, &world, &[], 10), ["page 1", "new"]);
         poll(&mut plan, &world, &[], 86_410);

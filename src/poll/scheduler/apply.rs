@@ -1,6 +1,6 @@
 //! How targets start, change and stop.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use crate::config::{Config, Poll};
 use crate::model::Reason;
 use crate::poll::plan::{Memory, Plan};
 use crate::poll::{after, demand};
-use crate::target::{Target, TargetId, targets};
+use crate::target::{Target, TargetId, polled, targets};
 
 /// First polls follow each other at this distance, all within one `interval`.
 const SPREAD: Duration = Duration::from_millis(100);
@@ -27,35 +27,49 @@ impl Scheduler {
     ) -> Vec<(TargetId, Memory)> {
         let same_settings = self.settings == config.poll;
         self.settings = config.poll.clone();
-        let wanted = targets(config);
+        let wanted = polled(targets(config));
         self.budget(config, &wanted);
-        let ids: BTreeSet<&TargetId> = wanted.iter().map(|target| &target.id).collect();
-        let gone: Vec<TargetId> = self.slots.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        let removed: Vec<_> =
-            gone.into_iter().filter_map(|id| Some((id.clone(), self.remove(&id)?.plan.into_memory()))).collect();
+        let mut old = self.remove_all_but(&wanted, same_settings);
+        let mut known = BTreeMap::new();
+        let mut pasts = BTreeMap::new();
+        for slot in old.drain(..) {
+            let id = slot.target.id.clone();
+            pasts.insert(id.clone(), (slot.target, slot.due, slot.last_open, slot.failing));
+            known.extend(slot.plan.into_memories(id));
+        }
         let spread = spread(&self.settings, wanted.len());
         let soonest = after(now, self.settings.interval);
         let mut first = now;
         for target in wanted {
-            let same_target = self.slots.get(&target.id).is_some_and(|slot| slot.target == target);
-            if same_target && same_settings {
+            if self.slots.contains_key(&target.id) {
                 continue;
             }
-            match self.remove(&target.id) {
-                Some(old) => {
+            // What was known of a server goes with it from one way of asking to the other.
+            let recall = |id: &TargetId| known.remove(id).or_else(|| restore(id).map(Memory::after_a_gap));
+            let plan = Plan::new(&target, &self.settings, recall);
+            match pasts.remove(&target.id) {
+                Some((old, due, last_open, failing)) => {
+                    let same_target = old == target;
                     // No later than the new settings say, should they be the quicker ones.
-                    let due = if same_target { old.due.min(soonest) } else { now };
-                    let failing = old.failing.filter(|_| same_target);
-                    self.insert(target, Some(old.plan.into_memory()), due, (old.last_open, failing));
+                    let due = if same_target { due.min(soonest) } else { now };
+                    self.insert(target, plan, due, (last_open, failing.filter(|_| same_target)));
                 }
                 None => {
-                    let memory = restore(&target.id).map(Memory::after_a_gap);
-                    self.insert(target, memory, first, (now, None));
+                    self.insert(target, plan, first, (now, None));
                     first = after(first, spread);
                 }
             }
         }
-        removed
+        known.into_iter().collect()
+    }
+
+    /// Removes what is not wanted any more, or not as it is.
+    fn remove_all_but(&mut self, wanted: &[Target], same_settings: bool) -> Vec<Slot> {
+        let wanted: BTreeMap<&TargetId, &Target> = wanted.iter().map(|target| (&target.id, target)).collect();
+        let stays = |slot: &Slot| same_settings && wanted.get(&slot.target.id) == Some(&&slot.target);
+        let leaving = self.slots.values().filter(|slot| !stays(slot)).map(|slot| slot.target.id.clone());
+        let leaving: Vec<TargetId> = leaving.collect();
+        leaving.iter().filter_map(|id| self.remove(id)).collect()
     }
 
     fn budget(&mut self, config: &Config, wanted: &[Target]) {
@@ -67,11 +81,13 @@ impl Scheduler {
     fn insert(
         &mut self,
         target: Target,
-        memory: Option<Memory>,
+        plan: Plan,
         due: Timestamp,
         (last_open, failing): (Timestamp, Option<Reason>),
     ) {
-        let (id, plan) = (target.id.clone(), Plan::new(&target, &self.settings, memory));
+        let id = target.id.clone();
+        let members = target.members().iter().filter(|member| member.id != id);
+        self.shared.extend(members.map(|member| (member.id.clone(), id.clone())));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
         self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short: false, poll: None, phase });
@@ -79,6 +95,9 @@ impl Scheduler {
 
     pub(super) fn remove(&mut self, id: &TargetId) -> Option<Slot> {
         let slot = self.slots.remove(id)?;
+        slot.target.members().iter().for_each(|member| {
+            self.shared.remove(&member.id);
+        });
         self.leave(id, slot.due, &slot.phase);
         Some(slot)
     }

@@ -17,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::demand::{self, budget_key};
 use super::governor::{BudgetKey, Ceiling, Governor};
-use super::plan::{self, MemoryRef, Notice, Verdict};
+use super::plan::{self, MemoryRef, Verdict};
 use super::queue::Queue;
 use super::{after, later, since};
 use crate::aliyun::op::Operation;
@@ -43,6 +43,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 pub struct Scheduler {
     settings: Poll,
     slots: HashMap<TargetId, Slot>,
+    /// The slot of each server that is asked for with others.
+    shared: HashMap<TargetId, TargetId>,
     timers: BTreeSet<(Timestamp, TargetId)>,
     queues: BTreeMap<BudgetKey, Queue>,
     governor: Governor,
@@ -59,6 +61,7 @@ impl Scheduler {
         Self {
             settings,
             slots: HashMap::new(),
+            shared: HashMap::new(),
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
             governor: Governor::default(),
@@ -121,12 +124,16 @@ impl Scheduler {
 
     /// What is known of a target, to be saved.
     pub fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
-        self.slots.get(id).map(|slot| slot.plan.memory())
+        self.slot_of(id)?.plan.memory(id)
     }
 
     /// What is known of a target, to be shown.
     pub fn reading(&self, id: &TargetId) -> Option<Reading> {
-        self.slots.get(id).map(|slot| slot.plan.reading())
+        self.slot_of(id)?.plan.reading(id)
+    }
+
+    fn slot_of(&self, id: &TargetId) -> Option<&Slot> {
+        self.slots.get(self.shared.get(id).unwrap_or(id))
     }
 
     /// When the present or the next poll of each target is, or was, due.
@@ -205,7 +212,7 @@ impl Scheduler {
         let Some(poll) = &slot.poll else { return };
         let next_tick = after(slot.due, period).max(now);
         // Where lists and details share a budget, lists alone could use it up for ever.
-        let is_patient = slot.cut_short && !poll.detailed && plan::operations(slot.target.id.kind).len() == 1;
+        let is_patient = slot.cut_short && !poll.detailed && plan::details_share_the_budget(slot.target.id.kind);
         let is_over = next_tick <= now && poll.published && !is_patient;
         if slot.plan.is_readable() && (poll.spent >= limit || is_over) {
             return self.finish(id, None, now);
@@ -257,7 +264,7 @@ impl Scheduler {
         }
         poll.attempts = 0;
         let failure = failure(&attempt.operation, error);
-        match slot.plan.fail(error) {
+        match slot.plan.fail(error, &failure) {
             Verdict::Stop => return self.finish(&attempt.target, Some(failure), now),
             Verdict::GoOnFailed => {
                 poll.failed_parts += u32::from(error.is_of_one_question());
@@ -296,9 +303,7 @@ impl Scheduler {
             if after(slot.due, period) <= now {
                 slot.due = now;
             }
-            let notices = slot.plan.notices().into_iter().map(|notice| Event::Notice(id.clone(), notice));
-            self.events.extend(notices);
-            self.events.push(Event::Reading(id.clone(), slot.plan.reading(), now));
+            self.events.extend(slot.told(now));
         }
     }
 
@@ -310,15 +315,13 @@ impl Scheduler {
         let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
         slot.cut_short = is_cut_off && !poll.detailed;
         slot.failing = failure.as_ref().map(|failure| failure.reason);
-        let notices: Vec<Notice> = slot.plan.notices();
-        let reading = slot.plan.is_readable().then(|| slot.plan.reading());
         if slot.plan.has_open() {
             slot.last_open = now;
         }
-        let due = slot.due;
+        let (due, told) = (slot.due, slot.told(now));
+        let members = slot.members_ended(failure);
         self.leave(id, due, &phase);
-        self.events.extend(notices.into_iter().map(|notice| Event::Notice(id.clone(), notice)));
-        self.events.extend(reading.map(|reading| Event::Reading(id.clone(), reading, now)));
+        self.events.extend(told);
         let period = self.period(id);
         // Details that the next tick has cut off must not delay it.
         let earliest = if is_cut_off { now } else { after(now, period) };
@@ -330,7 +333,8 @@ impl Scheduler {
         let took = since(poll.started, now);
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
         let stale_after = self.settings.stale_after.max(period.max(took) * 3);
-        self.events.push(Event::PollEnded { target: id.clone(), failure, ended: now, took, next, stale_after });
+        let ended = |(target, failure)| Event::PollEnded { target, failure, ended: now, took, next, stale_after };
+        self.events.extend(members.into_iter().map(ended));
     }
 
     /// Time between two polls of a target as it stands.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::event::Event;
 use crate::aliyun::op::Operation;
 use crate::config::Poll;
 use crate::model::{Failure, Reason};
@@ -11,7 +12,7 @@ use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Plan;
 use crate::poll::queue::Pace;
 use crate::poll::{later, since};
-use crate::target::Target;
+use crate::target::{Target, TargetId};
 
 /// A target, its plan, and where its present poll stands.
 #[derive(Debug)]
@@ -65,6 +66,25 @@ impl Slot {
             (false, true, _) => Pace::Active,
             (false, false, false) => Pace::Base,
         }
+    }
+
+    /// What has happened, and, if it is true by now, what is known of each of its targets.
+    pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
+        let notices = self.plan.notices(&self.target.id);
+        let mut events: Vec<Event> = notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
+        if self.plan.is_readable() {
+            let there = self.target.members().iter().filter(|member| self.plan.failure(&member.id).is_none());
+            events.extend(
+                there.filter_map(|member| Some(Event::Reading(member.id.clone(), self.plan.reading(&member.id)?, now))),
+            );
+        }
+        events
+    }
+
+    /// Each of its targets with why its poll has failed: because all of it has, or for a reason of its own.
+    pub(super) fn members_ended(&self, failure: Option<Failure>) -> Vec<(TargetId, Option<Failure>)> {
+        let own = |id| failure.clone().or_else(|| self.plan.failure(id));
+        self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
     }
 
     /// This machine's clock was set back by `step`: what is planned moves with it.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
@@ -28,9 +29,24 @@ pub(super) fn describe_command_invocations(view: &View<'_>) -> Result<Value, Fai
         ListOrder::OldestFirst => runs.sort_by_key(|(_, run)| run.born),
         ListOrder::Reordering => {}
     }
-    let mut body = page.body(runs.len());
-    body["CommandInvocations"] = page.slice(&runs).iter().map(|placed| run_json(view, placed)).collect();
+    let invocations = by_id(&runs);
+    let mut body = page.body(invocations.len());
+    body["CommandInvocations"] = page.slice(&invocations).iter().filter_map(|runs| run_json(view, runs)).collect();
     Ok(body)
+}
+
+/// A command that was sent to several servers is one entry; it stands where its first run does.
+fn by_id<'a>(runs: &'a [Placed<'_>]) -> Vec<Vec<&'a Placed<'a>>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut invocations: Vec<Vec<&Placed<'_>>> = Vec::new();
+    for placed in runs {
+        let place = *places.entry(&placed.1.id).or_insert(invocations.len());
+        match invocations.get_mut(place) {
+            Some(runs) => runs.push(placed),
+            None => invocations.push(vec![placed]),
+        }
+    }
+    invocations
 }
 
 /// The filters; `CommandName` is ignored when a server is named.
@@ -38,16 +54,17 @@ fn is_wanted(view: &View<'_>, server: &Server, run: &RunSpec) -> bool {
     let is = |name: &str, value: &str| view.optional(name).is_none_or(|wanted| wanted == value);
     is("InstanceId", &server.spec.id)
         && is("InvokeId", &run.id)
-        && is("CommandId", &command_id(run))
+        && view.optional("CommandId").is_none_or(|wanted| wanted == command_id(run))
         && is("CommandType", &run.command_type)
         && is("InvocationStatus", run.at(view.at).status)
         && (view.optional("InstanceId").is_some() || is("CommandName", &run.command_name))
 }
 
-/// Here the creation has no zone, the command and its output are plain text, and the end is called `FinishTime`.
-fn run_json(view: &View<'_>, (server, run): &Placed<'_>) -> Value {
-    let state = run.at(view.at);
-    json!({
+/// Here the creation has no zone, and the command is plain text.
+fn run_json(view: &View<'_>, runs: &[&Placed<'_>]) -> Option<Value> {
+    let (_, run) = runs.first()?;
+    let statuses: Vec<&str> = runs.iter().map(|(_, run)| run.at(view.at).status).collect();
+    Some(json!({
         "InvokeId": run.id,
         "CommandId": command_id(run),
         "CommandName": run.command_name,
@@ -55,22 +72,36 @@ fn run_json(view: &View<'_>, (server, run): &Placed<'_>) -> Value {
         "CommandDescription": "",
         "CommandContent": run.content,
         "CreationTime": view.stamp(run.born).trim_end_matches('Z'),
-        "InvocationStatus": state.status,
+        "InvocationStatus": overall(&statuses),
         "Parameters": json!(run.parameters).to_string(),
         "Timeout": 60,
         "Username": "root",
         "WorkingDir": "/home/admin",
-        "InvokeInstances": [{
-            "InstanceId": server.spec.id,
-            "InvocationStatus": state.status,
-            "StartTime": view.stamp_or_empty(state.started),
-            "FinishTime": view.stamp_or_empty(state.finished),
-            "ExitCode": state.exit_code,
-            "ErrorCode": state.error_code,
-            "ErrorInfo": error_info(state.error_code),
-            "Output": String::from_utf8_lossy(state.output),
-        }],
+        "InvokeInstances": runs.iter().map(|placed| server_json(view, placed)).collect::<Vec<_>>(),
+    }))
+}
+
+/// Here the end is called `FinishTime`, and the output is plain text.
+fn server_json(view: &View<'_>, (server, run): &Placed<'_>) -> Value {
+    let state = run.at(view.at);
+    json!({
+        "InstanceId": server.spec.id,
+        "InvocationStatus": state.status,
+        "StartTime": view.stamp_or_empty(state.started),
+        "FinishTime": view.stamp_or_empty(state.finished),
+        "ExitCode": state.exit_code,
+        "ErrorCode": state.error_code,
+        "ErrorInfo": error_info(state.error_code),
+        "Output": String::from_utf8_lossy(state.output),
     })
+}
+
+/// The status of the whole: open as long as any part is; `PartialFailed` if its parts have ended differently.
+fn overall<'a>(statuses: &[&'a str]) -> &'a str {
+    let open = ["Running", "Stopping", "Pending"].into_iter().find(|word| statuses.contains(word));
+    let first = statuses.first().copied().unwrap_or_default();
+    let alike = statuses.iter().all(|status| *status == first);
+    open.unwrap_or(if alike { first } else { "PartialFailed" })
 }
 
 /// A command is the same wherever its name is met.

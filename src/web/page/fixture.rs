@@ -27,7 +27,7 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
     let scope = match kind {
         Kind::EhpcTasks => Scope::Tasks(TaskWindow::default()),
         Kind::EhpcInvocations => Scope::Commands(Commands::default()),
-        Kind::SwasInvocations => Scope::Runs(RunWindow::default()),
+        Kind::SwasInvocations | Kind::SwasRegion => Scope::Runs(RunWindow::default()),
     };
     let target = Target {
         id: TargetId { kind, id: id.into() },

@@ -1,0 +1,157 @@
+//! Which servers a region has, by ListInstances: only that tells a server without runs from one that does not exist.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Limits;
+use crate::aliyun::op::ListInstances;
+use crate::model::{Failure, Found, Page, Reason};
+use crate::poll::{after, later};
+
+/// A reading that has failed for a passing reason is tried again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(120);
+
+/// What ListInstances has said, and when it is asked again.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    /// The servers, once all of them were read.
+    servers: Option<BTreeSet<Arc<str>>>,
+    /// What the present reading has shown.
+    shown: BTreeSet<Arc<str>>,
+    page: u32,
+    due: Option<Timestamp>,
+    /// Why there is no reading, if the last has failed and there was none before.
+    failure: Option<Failure>,
+}
+
+impl Inventory {
+    /// Whether it is to be read now. One reading is enough for a while, whether it succeeds or not.
+    pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) -> bool {
+        if self.due.is_some_and(|due| now < due) {
+            return false;
+        }
+        (self.page, self.due) = (1, Some(after(now, limits.history_interval)));
+        self.shown.clear();
+        true
+    }
+
+    pub(super) fn ask(&self) -> ListInstances {
+        ListInstances { page: self.page }
+    }
+
+    /// Takes note of a page; whether there is another one to read.
+    pub(super) fn listed(&mut self, page: Page<Found>, limits: &Limits) -> bool {
+        let last = page.items.len() < ListInstances::PAGE_SIZE as usize;
+        let known = self.shown.len();
+        self.shown.extend(page.items.into_iter().map(|server| server.id));
+        if !last && self.shown.len() > known && self.page < limits.max_pages {
+            self.page += 1;
+            return true;
+        }
+        self.failure = None;
+        // A list that was not read whole, or that has changed on the way, says of nobody that he is not there.
+        if last && page.total.is_none_or(|total| self.shown.len() as u64 >= total) {
+            self.servers = Some(std::mem::take(&mut self.shown));
+        }
+        false
+    }
+
+    /// The reading has failed; what was known before still holds.
+    pub(super) fn failed(&mut self, failure: &Failure, now: Timestamp) {
+        let passing = [Reason::Timeout, Reason::Transport, Reason::Service, Reason::Throttled, Reason::Clock];
+        if passing.contains(&failure.reason) {
+            self.due = self.due.min(Some(after(now, RETRY_AFTER)));
+        }
+        self.failure = self.servers.is_none().then(|| failure.clone());
+    }
+
+    /// Whether the region certainly has no such server.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.servers.as_ref().is_some_and(|servers| !servers.contains(id))
+    }
+
+    /// Why nobody knows which servers there are.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Pages that a reading takes, as far as is known.
+    pub(super) fn pages(&self) -> u32 {
+        let servers = self.servers.as_ref().map_or(0, BTreeSet::len);
+        u32::try_from(servers / ListInstances::PAGE_SIZE as usize).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.due = self.due.map(|due| later(due, step));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::Inventory;
+    use crate::model::{Failure, Found, Page, Reason};
+    use crate::poll::plan::Limits;
+
+    const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn page(ids: std::ops::Range<u32>, total: u64) -> Page<Found> {
+        let found = |id: u32| Found { id: format!("s{id}").into(), name: "".into(), region: None };
+        Page { items: ids.map(found).collect(), total: Some(total) }
+    }
+
+    #[test]
+    fn all_pages_are_read_once_in_the_history_interval() {
+        let mut inventory = Inventory::default();
+        assert!(inventory.begin(&LIMITS, at(0)));
+        assert!(inventory.listed(page(0..100, 150), &LIMITS) && inventory.ask().page == 2);
+        assert!(!inventory.lacks("s200"), "it has not been read whole yet");
+        assert!(!inventory.listed(page(100..150, 150), &LIMITS));
+        assert!(inventory.lacks("s200") && !inventory.lacks("s149"));
+        assert_eq!(inventory.pages(), 2);
+        assert!(!inventory.begin(&LIMITS, at(1799)) && inventory.begin(&LIMITS, at(1800)));
+    }
+
+    #[test]
+    fn a_list_with_gaps_or_beyond_the_bound_says_of_nobody_that_he_is_gone() {
+        let mut gap = Inventory::default();
+        gap.begin(&LIMITS, at(0));
+        assert!(!gap.listed(page(0..9, 10), &LIMITS) && !gap.lacks("s9"));
+        let mut long = Inventory::default();
+        long.begin(&LIMITS, at(0));
+        let more: Vec<bool> = (0..3).map(|n| long.listed(page(n * 100..n * 100 + 100, 400), &LIMITS)).collect();
+        assert_eq!((more, long.lacks("s399")), (vec![true, true, false], false));
+        let mut repeating = Inventory::default();
+        repeating.begin(&LIMITS, at(0));
+        assert!(repeating.listed(page(0..100, 200), &LIMITS) && !repeating.listed(page(0..100, 200), &LIMITS));
+        assert!(!repeating.lacks("s150"));
+    }
+
+    #[test]
+    fn a_failure_is_told_until_a_list_was_read_and_tried_again_if_it_may_pass() {
+        let failure = |reason| Failure { reason, message: "m".into(), advice: "a" };
+        let mut inventory = Inventory::default();
+        inventory.begin(&LIMITS, at(0));
+        inventory.failed(&failure(Reason::Permission), at(1));
+        assert!(inventory.failure().is_some() && !inventory.lacks("s0"));
+        assert!(!inventory.begin(&LIMITS, at(1799)) && inventory.begin(&LIMITS, at(1800)));
+        inventory.failed(&failure(Reason::Timeout), at(1801));
+        assert!(!inventory.begin(&LIMITS, at(1920)) && inventory.begin(&LIMITS, at(1921)));
+        inventory.listed(page(0..1, 1), &LIMITS);
+        assert_eq!(inventory.failure(), None);
+        inventory.begin(&LIMITS, at(4000));
+        inventory.failed(&failure(Reason::Permission), at(4001));
+        assert!(inventory.failure().is_none() && inventory.lacks("s1"), "what was known still holds");
+    }
+}

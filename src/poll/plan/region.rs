@@ -1,0 +1,434 @@
+//! The command runs of several Simple Application Servers of a region, asked for at once.
+//!
+//! DescribeCommandInvocations carries every server's runs with their results; it is asked again by InvokeId for open runs that
+//! the list no longer shows. Runs of servers that nobody has configured are passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::inventory::Inventory;
+use super::ledger::Ledger;
+use super::listing::{Cursor, Listing, Progress};
+use super::{Harm, Limits, Load, Notice, Verdict};
+use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
+use crate::model::{CommandInvocation, Failure, Found, Page, Reason, ServerRun};
+use crate::poll::later;
+
+#[derive(Debug)]
+pub(in crate::poll) struct RegionPlan {
+    limits: Limits,
+    servers: BTreeMap<Arc<str>, Ledger>,
+    /// Which runs the list has shown, whosever they are. It is not saved: after a restart the list is read whole again anyway.
+    listing: Listing,
+    inventory: Inventory,
+    /// Of the list itself.
+    pub(super) notices: Vec<Notice>,
+    /// When the present poll has begun.
+    began: Timestamp,
+    /// How many runs were asked for by id last.
+    followed: usize,
+    step: Step,
+}
+
+/// Where a poll stands. Ids are asked for last first.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    List(Cursor),
+    Inventory,
+    Follow {
+        ids: Vec<Arc<str>>,
+        page: u32,
+    },
+    Done,
+}
+
+impl RegionPlan {
+    pub(super) fn new(servers: impl Iterator<Item = (Arc<str>, Ledger)>, limits: Limits) -> Self {
+        Self {
+            limits,
+            servers: servers.collect(),
+            listing: Listing::default(),
+            inventory: Inventory::default(),
+            notices: Vec::new(),
+            began: Timestamp::UNIX_EPOCH,
+            followed: 0,
+            step: Step::Idle,
+        }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
+        self.servers.values_mut().for_each(|ledger| ledger.memory.listing.begin_part());
+        self.step = Step::List(self.listing.begin(now));
+    }
+
+    pub(super) fn ask(&self) -> Option<Operation> {
+        Some(match &self.step {
+            Step::List(cursor) => DescribeCommandInvocations { invoke_id: None, page: cursor.page }.into(),
+            Step::Inventory => self.inventory.ask().into(),
+            Step::Follow { ids, page } => {
+                DescribeCommandInvocations { invoke_id: Some(Arc::clone(ids.last()?)), page: *page }.into()
+            }
+            Step::Idle | Step::Done => return None,
+        })
+    }
+
+    /// A page of the region's list, or of what was asked for by id.
+    pub(super) fn answer(&mut self, page: Page<CommandInvocation>, now: Timestamp) {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::List(cursor) => self.listed(cursor, page, now),
+            Step::Follow { ids, page: number } => self.found(ids, number, page, now),
+            _ => {}
+        }
+    }
+
+    fn listed(&mut self, cursor: Cursor, page: Page<CommandInvocation>, now: Timestamp) {
+        let size = (page.items.len(), page.total);
+        for invocation in page.items {
+            let created = invocation.servers.iter().find_map(|server| server.run.created);
+            self.listing.note(&entry(&invocation), created);
+            invocation.servers.into_iter().for_each(|server| self.see(server, now));
+        }
+        // An open run is found by its id in one call, wherever it is; a further page may show many, or none.
+        let looking = self.missing().len() > cursor.read as usize + 1;
+        match self.listing.read(cursor, size, looking, &self.limits, now, |_| false) {
+            Progress::Next(cursor) => {
+                self.step = Step::List(cursor);
+                return;
+            }
+            Progress::Truncated => self.notices.push(Notice::Truncated),
+            Progress::Read => {}
+        }
+        self.end_list(now);
+        self.step = Step::Inventory;
+        if !self.inventory.begin(&self.limits, now) {
+            self.begin_to_follow();
+        }
+    }
+
+    fn see(&mut self, server: ServerRun, now: Timestamp) {
+        if self.inventory.lacks(&server.instance_id) {
+            return;
+        }
+        let Some(ledger) = self.servers.get_mut(&server.instance_id) else { return };
+        let new = ledger.memory.listing.note_part(&server.run.id);
+        ledger.see_whole(server, new, now);
+    }
+
+    fn end_list(&mut self, now: Timestamp) {
+        let Self { servers, listing, inventory, .. } = self;
+        for (_, ledger) in servers.iter_mut().filter(|(id, _)| !inventory.lacks(id)) {
+            let runs = &ledger.memory.runs;
+            ledger.memory.listing.end_part(listing, |id| runs.contains_key(id));
+            ledger.trim(now);
+        }
+    }
+
+    /// A page of ListInstances.
+    pub(super) fn counted(&mut self, page: Page<Found>) {
+        if !self.inventory.listed(page, &self.limits) {
+            self.begin_to_follow();
+        }
+    }
+
+    fn begin_to_follow(&mut self) {
+        let mut ids: Vec<Arc<str>> = self.missing().into_iter().cloned().collect();
+        ids.sort_by_key(|id| self.live().filter_map(|(_, ledger)| ledger.urgency(id)).max());
+        self.followed = ids.len();
+        self.follow(ids);
+    }
+
+    /// Open runs that this poll has not yet found, on whichever server.
+    fn missing(&self) -> BTreeSet<&Arc<str>> {
+        self.live().flat_map(|(_, ledger)| ledger.missing()).collect()
+    }
+
+    fn follow(&mut self, ids: Vec<Arc<str>>) {
+        self.step = if ids.is_empty() { Step::Done } else { Step::Follow { ids, page: 1 } };
+    }
+
+    /// What was asked for by id; on a server that it does not name, it was not found.
+    fn found(&mut self, mut ids: Vec<Arc<str>>, number: u32, page: Page<CommandInvocation>, now: Timestamp) {
+        let Some(id) = ids.last().cloned() else { return };
+        let is_full = page.items.len() >= PAGE_SIZE as usize;
+        let found = page.items.into_iter().filter(|invocation| invocation.id == id);
+        found.flat_map(|invocation| invocation.servers).for_each(|server| self.see(server, now));
+        if is_full && number < self.limits.max_pages && self.live().any(|(_, ledger)| ledger.misses(&id)) {
+            self.step = Step::Follow { ids, page: number + 1 };
+            return;
+        }
+        self.each_that_misses(&id, Ledger::missed);
+        ids.pop();
+        self.follow(ids);
+    }
+
+    fn each_that_misses(&mut self, id: &Arc<str>, note: impl Fn(&mut Ledger, &Arc<str>)) {
+        let Self { servers, inventory, .. } = self;
+        let live = servers.iter_mut().filter(|(server, _)| !inventory.lacks(server));
+        live.filter(|(_, ledger)| ledger.misses(id)).for_each(|(_, ledger)| note(ledger, id));
+    }
+
+    pub(super) fn fail(&mut self, harm: Harm, failure: &Failure) -> Verdict {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Inventory => {
+                self.inventory.failed(failure, self.began);
+                self.begin_to_follow();
+                Verdict::GoOn
+            }
+            Step::Follow { mut ids, .. } if harm != Harm::All => {
+                let note = if harm == Harm::Gone { Ledger::missed } else { Ledger::puzzled };
+                ids.pop().iter().for_each(|id| self.each_that_misses(id, note));
+                self.follow(ids);
+                if harm == Harm::Gone { Verdict::GoOn } else { Verdict::GoOnFailed }
+            }
+            Step::Follow { ids, .. } => {
+                self.follow(ids);
+                Verdict::Stop
+            }
+            _ => Verdict::Stop,
+        }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.step, Step::Follow { .. } | Step::Done)
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.live().any(|(_, ledger)| ledger.has_open())
+    }
+
+    /// The servers that are there, as far as is known.
+    fn live(&self) -> impl Iterator<Item = (&Arc<str>, &Ledger)> {
+        self.servers.iter().filter(|(id, _)| !self.inventory.lacks(id))
+    }
+
+    pub(super) fn ledger(&self, id: &str) -> Option<&Ledger> {
+        self.servers.get(id)
+    }
+
+    pub(super) fn into_ledgers(self) -> impl Iterator<Item = (Arc<str>, Ledger)> {
+        self.servers.into_iter()
+    }
+
+    /// Takes what has happened on each server.
+    pub(super) fn server_notices(&mut self) -> impl Iterator<Item = (&Arc<str>, Vec<Notice>)> {
+        self.servers.iter_mut().map(|(id, ledger)| (id, std::mem::take(&mut ledger.notices)))
+    }
+
+    /// What is wrong with one server alone: it is not there, or nobody knows whether it is. One that was seen to run
+    /// something is there.
+    pub(super) fn failure(&self, id: &str) -> Option<Failure> {
+        if self.inventory.lacks(id) {
+            return Some(Failure {
+                reason: Reason::NotFound,
+                message: "ListInstances: the region has no server of this id".into(),
+                advice: "check the id, its region and account; remove it from the configuration if the server is gone",
+            });
+        }
+        let seen = self.servers.get(id).is_some_and(Ledger::has_seen);
+        self.inventory.failure().filter(|_| !seen).cloned()
+    }
+
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.listing.whole_due = self.listing.whole_due.map(|due| later(due, step));
+        self.inventory.shift(step);
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            pages: self.listing.pages(&self.limits),
+            server_pages: self.inventory.pages(),
+            ordered: self.listing.is_ordered(),
+            open: self.followed,
+            ..Load::QUIET
+        }
+    }
+}
+
+/// What tells an entry of the list from every other. An InvokeId may span servers: whether in one entry, as in the document's
+/// sample, or in one for each, is open.
+fn entry(invocation: &CommandInvocation) -> Arc<str> {
+    let first = invocation.servers.iter().map(|server| &server.instance_id).min();
+    first.map_or_else(|| Arc::clone(&invocation.id), |server| format!("{}@{server}", invocation.id).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{Harm, Ledger, Limits, Notice, RegionPlan, Verdict};
+    use crate::aliyun::op::Operation;
+    use crate::config::RunWindow;
+    use crate::model::{
+        CommandInvocation, CommandType, Failure, Found, Invocation, InvocationResult, InvocationStatus, Page, Reason,
+        ServerRun,
+    };
+    use crate::poll::plan::ledger::Memory;
+
+    use InvocationStatus::{PartialFailed, Running, Stopped, Success, Unknown};
+
+    fn plan(servers: &[&str]) -> RegionPlan {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 4 };
+        let ledger = |id: &&str| (Arc::from(*id), Ledger::new(RunWindow::default(), Memory::default(), true));
+        RegionPlan::new(servers.iter().map(ledger), limits)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn run(id: &str, servers: &[(&str, InvocationStatus)], created: i64) -> CommandInvocation {
+        let on = |(server, status): &(&str, InvocationStatus)| ServerRun {
+            instance_id: (*server).into(),
+            run: Invocation {
+                id: id.into(),
+                command_name: "c".into(),
+                command_type: CommandType::RunShellScript,
+                status: status.clone(),
+                record: None,
+                created: Some(at(created)),
+            },
+            result: InvocationResult {
+                status: status.clone(),
+                record: None,
+                exit_code: (*status == Success).then_some(0),
+                error: None,
+                started: None,
+                finished: None,
+            },
+        };
+        CommandInvocation { id: id.into(), servers: servers.iter().map(on).collect() }
+    }
+
+    /// Polls once against a region that lists `listed`, also knows `hidden`, and has all servers that are asked for.
+    fn poll(
+        plan: &mut RegionPlan,
+        listed: &[CommandInvocation],
+        hidden: &[CommandInvocation],
+        now: i64,
+    ) -> Vec<String> {
+        let mut asked = Vec::new();
+        plan.begin(at(now));
+        while let Some(operation) = plan.ask() {
+            let Operation::DescribeCommandInvocations(call) = operation else {
+                let all = plan.servers.keys().map(|id| Found { id: id.clone(), name: "".into(), region: None });
+                let page = Page { items: all.collect(), total: None };
+                plan.counted(page);
+                continue;
+            };
+            let wanted: Vec<CommandInvocation> = match &call.invoke_id {
+                None => listed.to_vec(),
+                Some(id) => listed.iter().chain(hidden).filter(|run| run.id == *id).cloned().collect(),
+            };
+            asked
+                .push(call.invoke_id.map_or_else(|| format!("page {}", call.page), |id| format!("{id} {}", call.page)));
+            let total = Some(wanted.len() as u64);
+            let items = wanted.into_iter().skip((call.page as usize - 1) * 50).take(50).collect();
+            plan.answer(Page { items, total }, at(now));
+        }
+        assert!(plan.is_readable());
+        asked
+    }
+
+    fn notices(plan: &mut RegionPlan) -> Vec<(String, Notice)> {
+        let all = plan.server_notices().flat_map(|(id, notices)| notices.into_iter().map(move |n| (id.to_string(), n)));
+        all.collect()
+    }
+
+    #[test]
+    fn a_command_that_is_listed_once_for_each_server_is_read_to_its_last_page_and_followed_over_pages() {
+        let names: Vec<String> = (0..120).map(|n| format!("s{n:03}")).collect();
+        let servers: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut plan = plan(&servers);
+        let each = |status: InvocationStatus| -> Vec<CommandInvocation> {
+            servers.iter().map(|server| run("all", &[(*server, status.clone())], 0)).collect()
+        };
+        assert_eq!(poll(&mut plan, &each(Running), &[], 1), ["page 1", "page 2", "page 3"]);
+        assert!(plan.servers.values().all(Ledger::has_open));
+        // The list shows it no more; by its id, it still comes in pages.
+        assert_eq!(poll(&mut plan, &[], &each(Success), 11), ["page 1", "all 1", "all 2", "all 3"]);
+        assert_eq!(notices(&mut plan).len(), 120);
+        assert!(!plan.has_open());
+    }
+
+    #[test]
+    fn a_server_that_an_answer_by_id_does_not_name_has_not_been_found() {
+        let mut plan = plan(&["a", "b"]);
+        poll(&mut plan, &[run("x", &[("a", Running), ("b", Running)], 0)], &[], 1);
+        for now in [11, 21, 31] {
+            assert_eq!(poll(&mut plan, &[], &[run("x", &[("a", Running)], 0)], now), ["page 1", "x 1"]);
+        }
+        assert_eq!(notices(&mut plan), [("b".to_owned(), Notice::Lost { id: "x".into() })]);
+        assert!(plan.has_open(), "on the other one it still runs");
+    }
+
+    #[test]
+    fn pages_are_read_on_only_while_more_runs_are_missing_than_pages_were_read() {
+        let mut plan = plan(&["a"]);
+        let mut list: Vec<_> = (0..110).map(|n| run(&format!("n{n:03}"), &[("foreign", Success)], 1000 - n)).collect();
+        let open = |n: i64| run(&format!("open{n}"), &[("a", Running)], 941);
+        (0..3).for_each(|n| list.insert(60 + n as usize, open(n)));
+        assert_eq!(poll(&mut plan, &list, &[], 2000), ["page 1", "page 2", "page 3"]);
+        assert_eq!(poll(&mut plan, &list, &[], 2010), ["page 1", "page 2"], "three in one call");
+        list.retain(|run| !["open0", "open1"].contains(&&*run.id));
+        poll(&mut plan, &list, &[run("open0", &[("a", Success)], 0), run("open1", &[("a", Success)], 0)], 2020);
+        assert_eq!(poll(&mut plan, &list, &[], 2030), ["page 1", "open2 1"], "one is asked for");
+        assert_eq!(plan.load().open, 1);
+    }
+
+    #[test]
+    fn words_that_only_a_region_knows_end_a_run_and_one_that_nobody_knows_does_not() {
+        let mut plan = plan(&["a", "b", "c"]);
+        let all = |status: [InvocationStatus; 3]| {
+            let [a, b, c] = status;
+            [run("x", &[("a", a), ("b", b), ("c", c)], 0)]
+        };
+        poll(&mut plan, &all([Running, Running, Running]), &[], 1);
+        poll(&mut plan, &all([Stopped, PartialFailed, Unknown("New".into())]), &[], 11);
+        let ends = notices(&mut plan).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((ends, plan.servers["c"].has_open()), (vec!["a".to_owned(), "b".to_owned()], true));
+        let finished = plan.servers["b"].reading().finished;
+        assert_eq!(finished.into_iter().collect::<Vec<_>>(), [(PartialFailed, 1)]);
+    }
+
+    #[test]
+    fn a_failure_harms_only_what_was_asked() {
+        let failure = Failure { reason: Reason::Service, message: "m".into(), advice: "a" };
+        let mut plan = plan(&["a"]);
+        poll(&mut plan, &[run("x", &[("a", Running)], 0), run("y", &[("a", Running)], 1)], &[], 1);
+        plan.begin(at(11));
+        assert_eq!(plan.fail(Harm::One, &failure), Verdict::Stop, "without the list nothing is known");
+        assert!(!plan.is_readable());
+        for (harm, verdict) in
+            [(Harm::One, Verdict::GoOnFailed), (Harm::Gone, Verdict::GoOn), (Harm::All, Verdict::Stop)]
+        {
+            plan.begin(at(21));
+            plan.answer(Page { items: vec![], total: None }, at(21));
+            assert_eq!(plan.fail(harm, &failure), verdict);
+            assert!(plan.is_readable() && plan.ask().is_some(), "the other one can still be asked for");
+        }
+    }
+
+    #[test]
+    fn what_another_list_shows_ended_at_first_sight_is_not_counted_and_what_was_open_is() {
+        let mut plan = plan(&["a"]);
+        poll(&mut plan, &[run("old", &[("a", Success)], 0), run("open", &[("a", Running)], 9)], &[], 10);
+        let of = |ledger: Ledger, regional| Ledger::new(RunWindow::default(), ledger.memory, regional);
+        let one_by_one = of(plan.servers.remove("a").unwrap(), false);
+        plan.servers.insert("a".into(), of(one_by_one, true));
+        let list = [("older", -9), ("old", 0), ("open", 9)].map(|(id, born)| run(id, &[("a", Success)], born));
+        plan.listing = super::Listing::default();
+        poll(&mut plan, &list, &[], 20);
+        let counted = |plan: &RegionPlan| plan.servers["a"].reading().finished.values().sum::<u64>();
+        assert_eq!((counted(&plan), plan.servers["a"].reading().runs.len()), (1, 3), "the open one has ended");
+        poll(&mut plan, &[&list[..], &[run("next", &[("a", Success)], 21)]].concat(), &[], 30);
+        assert_eq!(counted(&plan), 2);
+    }
+}
