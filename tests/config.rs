@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::config::{
     Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, RunWindow, SecretSource, Server,
-    StatusStyle, TaskWindow, parse, redacted_yaml, with_targets,
+    Signature, StatusStyle, TaskWindow, parse, redacted_yaml, with_targets,
 };
 use proptest::prelude::*;
 
@@ -177,6 +177,7 @@ fn every_key_is_taken_over() {
     assert_eq!(config.metrics, metrics);
     let [one, two] = config.accounts.as_slice() else { panic!("{:?}", config.accounts) };
     assert_eq!((one.name.as_str(), one.quota_group.as_str(), one.network), ("one", "company", Network::Vpc));
+    assert_eq!((one.signature, two.signature), (Signature::V3, Signature::V1));
     assert_eq!(one.endpoints.ehpc.as_deref(), Some("https://ehpc.{region}.example.com"));
     assert_eq!(one.endpoints.sts.as_deref(), Some("http://localhost:9000"));
     let quotas = [(("EHPC".to_owned(), None), 6), (("SWAS".to_owned(), Some("ListRegions".to_owned())), 30)];

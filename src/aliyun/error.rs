@@ -258,9 +258,13 @@ pub(crate) fn request_id(headers: &HeaderMap) -> String {
     headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map_or_else(|| "unknown".into(), presentable)
 }
 
+/// Where a message begins to repeat the request; the two methods of signing have words of their own.
+const REPEATED: [&str; 4] = ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
+
 /// One short line of the cloud's text, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
-    let end = text.to_ascii_lowercase().find("server string to sign").unwrap_or(text.len());
+    let lower = text.to_ascii_lowercase();
+    let end = REPEATED.iter().filter_map(|words| lower.find(words)).min().unwrap_or(text.len());
     let line: String = text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().chars().take(200).collect()
 }
@@ -349,6 +353,9 @@ mod tests {
         let text = include_str!("../../tests/fixtures/api/error_400_SignatureDoesNotMatch.json");
         let shown = service(400, text).to_string();
         assert!(shown.contains("not matched with our calculation") && !shown.contains("AccessKeyId"), "{shown}");
+        let v3 =
+            r#"{"Code": "SignatureDoesNotMatch", "Message": "No match. server CanonicalRequest is [GET\n/\nA=1]"}"#;
+        assert!(!service(400, v3).to_string().contains("GET"));
     }
 
     #[test]

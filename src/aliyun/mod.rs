@@ -18,6 +18,7 @@ pub use error::{Error, Retry};
 use crate::config::{Account, Poll};
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
+use request::Signer;
 
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
@@ -71,7 +72,8 @@ impl Client {
     async fn send(&self, region: &str, operation: &Operation, credential: &Credential) -> Result<RawAnswer, Error> {
         let endpoint = endpoint::endpoint(&self.account, operation.product(), region);
         let nonce = format!("{:032x}", rand::random::<u128>());
-        let request = request::build(operation, region, &endpoint, credential, &nonce, Timestamp::now())
+        let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: Timestamp::now() };
+        let request = request::build(operation, region, &endpoint, signer)
             .map_err(|error| Error::Transport(format!("{endpoint}: {error}")))?;
         let request = reqwest::Request::try_from(request).map_err(|error| self.transport(&endpoint, error))?;
         let response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;

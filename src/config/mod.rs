@@ -115,8 +115,10 @@ pub struct Account {
     pub name: String,
     /// Accounts with the same quota group share their budgets. By default the account's name.
     pub quota_group: String,
-    /// How requests are signed.
+    /// Where the access key comes from.
     pub credentials: Credentials,
+    /// How requests are signed.
+    pub signature: Signature,
     /// Which of the vendor's endpoints are used.
     pub network: Network,
     /// Endpoints that replace the vendor's.
@@ -131,6 +133,7 @@ impl Default for Account {
             name: "default".into(),
             quota_group: "default".into(),
             credentials: Credentials::Environment,
+            signature: Signature::V1,
             network: Network::Public,
             endpoints: Endpoints::default(),
             quotas: Quotas::default(),
@@ -165,6 +168,15 @@ pub enum SecretSource {
     Value(Secret),
     /// A file that holds it, read anew for each request, trailing white space cut.
     File(PathBuf),
+}
+
+/// `accounts[].signature`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// RPC signature V1, HMAC-SHA1.
+    V1,
+    /// ACS3-HMAC-SHA256.
+    V3,
 }
 
 /// `accounts[].network`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::units::{format_duration, format_size};
-use super::{Account, Cluster, Config, Credentials, Network, Poll, SecretSource, Server, StatusStyle};
+use super::{Account, Cluster, Config, Credentials, Network, Poll, SecretSource, Server, Signature, StatusStyle};
 
 /// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
 /// `<secret>`; where a file holds one, its path is shown.
@@ -170,7 +170,10 @@ fn account(account: &Account) -> AccountView<'_> {
         quota_group: &account.quota_group,
         credentials: credentials(&account.credentials),
         assume_role: None,
-        signature: "v1",
+        signature: match account.signature {
+            Signature::V1 => "v1",
+            Signature::V3 => "v3",
+        },
         network: match account.network {
             Network::Public => "public",
             Network::Vpc => "vpc",

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::Operation;
-use aliyun_task_exporter::aliyun::{Error, decode, request};
+use aliyun_task_exporter::aliyun::request::{self, Signer};
+use aliyun_task_exporter::aliyun::{Error, decode};
 use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
@@ -340,8 +341,9 @@ impl Rig {
             None => format!("nonce-{}", self.nonces),
         };
         let (operation, region) = (&attempt.operation, &attempt.region);
-        let request =
-            request::build(operation, region, "http://sim", &credential(), &nonce, self.local()).expect("a request");
+        let signature = self.config.accounts[0].signature;
+        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
+        let request = request::build(operation, region, "http://sim", signer).expect("a request");
         let reply = self.sim.handle(&request, self.now);
         let (took, outcome) = self.deliver(operation, reply);
         let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
