@@ -1,9 +1,11 @@
 //! What can go wrong, and the one table Code -> reason, retryable. By Code, never by HTTP status: the cloud sends
 //! permission errors as 407 and trouble of its own as 406. Source: "Errors" in `docs/alibaba-cloud-api.md`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::model::Reason;
@@ -17,6 +19,12 @@ pub enum Error {
     /// No connection, or it broke.
     #[error("{0}")]
     Transport(String),
+    /// The other side's certificate is of no authority that is trusted, or not valid.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The proxy wants to know who asks.
+    #[error("{0}")]
+    Proxy(String),
     /// No answer in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -46,6 +54,8 @@ pub enum Error {
         request_id: String,
         /// How long the cloud wants to be left alone, where its headers say so.
         pause: Option<Duration>,
+        /// How far the cloud's clock is ahead of ours, where that is the trouble.
+        clock_skew: Option<SignedDuration>,
     },
 }
 
@@ -129,6 +139,10 @@ impl Error {
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let request_id = request_id(headers);
         let Ok(ErrorBody { code: Some(code), message, request_id: own_id }) = serde_json::from_slice(body) else {
+            // E-HPC's own 407 has a Code.
+            if status == 407 {
+                return Self::Proxy("the proxy wants a user name and a password (HTTP 407)".into());
+            }
             let detail = format!("an error that is not the documented JSON ({} bytes)", body.len());
             return Self::Decode { status, request_id, detail };
         };
@@ -138,14 +152,26 @@ impl Error {
             message: presentable(message.as_deref().unwrap_or("no message")),
             request_id: own_id.unwrap_or(request_id),
             code: presentable(&code),
+            clock_skew: None,
         }
+    }
+
+    /// The same, told how far the clocks are apart if they are the reason.
+    pub(crate) fn with_clock_skew(mut self, skew: Option<SignedDuration>) -> Self {
+        let of_clock = self.reason() == Reason::Clock;
+        if let Self::Service { clock_skew, .. } = &mut self
+            && of_clock
+        {
+            *clock_skew = skew;
+        }
+        self
     }
 
     /// Which of the closed set of reasons it is.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Credentials(_) => Reason::Credentials,
-            Self::Transport(_) => Reason::Transport,
+            Self::Transport(_) | Self::Untrusted(_) | Self::Proxy(_) => Reason::Transport,
             Self::Timeout(_) => Reason::Timeout,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::Decode { status: 500.., .. } => Reason::Service,
@@ -158,7 +184,8 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Transport(_) | Self::Timeout(_) | Self::Decode { status: 500.., .. } => Retry::Backoff,
-            Self::Credentials(_) | Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
+            Self::Credentials(_) | Self::Untrusted(_) | Self::Proxy(_) => Retry::Never,
+            Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
             Self::Service { .. } => self.classify().1,
         }
     }
@@ -195,8 +222,25 @@ impl Error {
     }
 
     /// What the user can do about it.
-    pub fn advice(&self) -> &'static str {
+    pub fn advice(&self) -> Cow<'static, str> {
         match self {
+            Self::Service { clock_skew: Some(skew), .. } => clock_advice(*skew),
+            _ => None,
+        }
+        .map_or_else(|| self.fixed_advice().into(), Cow::Owned)
+    }
+
+    fn fixed_advice(&self) -> &'static str {
+        match self {
+            Self::Untrusted(_) => {
+                "if an authority of your own has signed the certificate (of a proxy that looks into TLS, of an endpoint of \
+                 your own), name its PEM file in accounts[].ca_file; if it is said to have expired or not to be valid yet, \
+                 check the clock of this machine"
+            }
+            Self::Proxy(_) => {
+                "give the proxy a user name and a password: accounts[].proxy.username and accounts[].proxy.password, or \
+                 http://user:password@host:port in HTTPS_PROXY"
+            }
             Self::Service { code, .. } if code == "ClusterNotFound" => {
                 "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
                  ListTasks and cannot be polled, only those of API 2018-04-12 can"
@@ -240,6 +284,18 @@ fn advice(reason: Reason) -> &'static str {
         Reason::Decode => "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug",
         Reason::TooLarge => "raise poll.max_response_bytes",
     }
+}
+
+/// Names by how much the clock is wrong, to the minute.
+fn clock_advice(skew: SignedDuration) -> Option<String> {
+    let minutes = (skew.as_secs().unsigned_abs() + 30) / 60;
+    let side = if skew.is_negative() { "ahead of" } else { "behind" };
+    (minutes > 0).then(|| {
+        format!(
+            "set the clock of this machine, which is {} {side} the cloud's: requests more than 15 minutes off are refused",
+            humantime::format_duration(Duration::from_secs(minutes * 60))
+        )
+    })
 }
 
 /// The gateway's error body; some of its parts write the keys in lower case.
@@ -292,6 +348,7 @@ mod tests {
     use std::time::Duration;
 
     use http::HeaderMap;
+    use jiff::SignedDuration;
 
     use super::{Error, Retry};
     use crate::model::Reason;
@@ -356,6 +413,31 @@ mod tests {
         let v3 =
             r#"{"Code": "SignatureDoesNotMatch", "Message": "No match. server CanonicalRequest is [GET\n/\nA=1]"}"#;
         assert!(!service(400, v3).to_string().contains("GET"));
+    }
+
+    #[test]
+    fn a_407_with_a_code_is_ehpcs_and_any_other_the_proxys() {
+        let denied = service(407, r#"{"Code": "NotAuthorized", "Message": "You are not authorized."}"#);
+        assert_eq!((denied.reason(), denied.retry()), (Reason::Permission, Retry::Never));
+        assert!(denied.advice().contains("RAM"), "{}", denied.advice());
+        for body in ["<html>407</html>", "", r#"{"error": "auth"}"#] {
+            let proxy = service(407, body);
+            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Transport, Retry::Never), "{body}");
+            assert!(proxy.to_string().contains("proxy") && proxy.advice().contains("accounts[].proxy.username"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_with_its_offset() {
+        let expired = r#"{"Code": "InvalidTimeStamp.Expired"}"#;
+        for (seconds, wanted) in [(3725, "is 1h 2m behind the cloud's"), (-959, "is 16m ahead of the cloud's")] {
+            let skew = Some(SignedDuration::from_secs(seconds));
+            let error = service(400, expired).with_clock_skew(skew);
+            assert!(error.advice().contains(wanted), "{}", error.advice());
+            let other = service(400, r#"{"Code": "InvalidParams"}"#);
+            assert_eq!(other.clone().with_clock_skew(skew), other, "the clock is not its trouble");
+        }
+        assert!(service(400, expired).advice().contains("set the clock"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::aliyun::request::{self, Signer};
-use aliyun_task_exporter::aliyun::{Error, decode};
+use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
 use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
@@ -98,6 +98,8 @@ pub struct Rig {
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
     pub clock_off: SignedDuration,
+    /// How far the cloud's clock was last said to be ahead of this machine's.
+    pub clock_skew: Option<SignedDuration>,
     pub made: Vec<Made>,
     pub polled: Vec<Polled>,
     pub notices: Vec<(TargetId, Notice)>,
@@ -139,6 +141,7 @@ impl Rig {
             sim,
             now: start(),
             clock_off: SignedDuration::ZERO,
+            clock_skew: None,
             made: Vec::new(),
             polled: Vec::new(),
             notices: Vec::new(),
@@ -371,11 +374,18 @@ impl Rig {
             _ if body.len() as u64 > self.config.poll.max_response_bytes => {
                 Err(Error::TooLarge(self.config.poll.max_response_bytes))
             }
-            _ => decode(operation, response.status().as_u16(), response.headers(), body).map(|decoded| {
-                let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
-                self.unknown.extend(words);
-                decoded.value
-            }),
+            _ => {
+                let sent = self.local();
+                let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let attempted = decode(operation, &RawAnswer { status, headers, body: body.clone(), sent, received });
+                self.clock_skew = attempted.clock_skew.or(self.clock_skew);
+                attempted.outcome.map(|decoded| {
+                    let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
+                    self.unknown.extend(words);
+                    decoded.value
+                })
+            }
         };
         (took, outcome)
     }
