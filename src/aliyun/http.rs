@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -52,7 +55,11 @@ fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
     let made = made.no_proxy(reqwest::NoProxy::from_string(&proxy.no_proxy));
     let Some(username) = &proxy.username else { return Ok(made) };
     let password = proxy.password.as_ref().map(password).transpose()?;
-    Ok(made.basic_auth(username, password.as_ref().map_or("", Secret::expose)))
+    // Proxy::basic_auth takes a percent sign in a password for the start of an encoded character.
+    let told = STANDARD.encode(format!("{username}:{}", password.as_ref().map_or("", Secret::expose)));
+    let mut header = HeaderValue::from_str(&format!("Basic {told}")).map_err(|error| error.to_string())?;
+    header.set_sensitive(true);
+    Ok(made.custom_http_auth(header))
 }
 
 fn password(source: &SecretSource) -> Result<Secret, String> {

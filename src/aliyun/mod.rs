@@ -182,9 +182,12 @@ fn scrubbed(error: Error, credential: &Credential) -> Error {
 
 /// Whether it is the other side's certificate that stops us.
 fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    let tls = error.downcast_ref::<rustls::Error>().or_else(|| wrapped?.downcast_ref());
-    matches!(tls, Some(rustls::Error::InvalidCertificate(_))) || error.source().is_some_and(is_untrusted)
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
+    }
+    // What an I/O error is made of is not its source.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| is_untrusted(inner)) || error.source().is_some_and(is_untrusted)
 }
 
 /// An error and its causes in one line.
