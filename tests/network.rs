@@ -138,9 +138,7 @@ async fn proxy(mut stream: TcpStream, upstream: SocketAddr) -> std::io::Result<(
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8(head).unwrap();
-    let told = head
-        .lines()
-        .find_map(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic ").then_some(line));
+    let told = head.lines().find(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic "));
     if told.and_then(|line| line.rsplit(' ').next()) != Some(&authentication()) {
         let page = "<html>Who are you?</html>";
         let length = page.len();

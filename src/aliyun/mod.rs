@@ -1,5 +1,6 @@
 //! The cloud client: signs, sends and decodes one attempt of one operation. Knows nothing of exporters.
 
+mod advice;
 pub mod credentials;
 pub mod endpoint;
 mod error;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
-use ::http::header::DATE;
+use ::http::header::{DATE, InvalidHeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
 pub use error::{Error, Retry};
@@ -65,13 +66,11 @@ impl Client {
             Ok(credential) => credential,
             Err(error) => return Attempted { outcome: Err(error), clock_skew: None },
         };
-        match self.send(region, operation, &credential).await {
-            Ok(answer) => {
-                let Attempted { outcome, clock_skew } = decode(operation, &answer);
-                Attempted { outcome: outcome.map_err(|error| scrubbed(error, &credential)), clock_skew }
-            }
-            Err(error) => Attempted { outcome: Err(scrubbed(error, &credential)), clock_skew: None },
-        }
+        let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
+            Ok(answer) => decode(operation, &answer),
+            Err(error) => (Err(error), None),
+        };
+        Attempted { outcome: outcome.map_err(|error| scrubbed(error, &credential)), clock_skew }
     }
 
     async fn send(&self, region: &str, operation: &Operation, credential: &Credential) -> Result<RawAnswer, Error> {
@@ -79,8 +78,8 @@ impl Client {
         let nonce = format!("{:032x}", rand::random::<u128>());
         let sent = Timestamp::now();
         let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
-        let request = request::build(operation, region, &endpoint, signer)
-            .map_err(|error| Error::Transport(format!("{endpoint}: {error}")))?;
+        let request =
+            request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
         let request = reqwest::Request::try_from(request).map_err(|error| self.transport(&endpoint, error))?;
         let response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;
         let received = Timestamp::now();
@@ -114,11 +113,13 @@ impl Client {
         let host = endpoint.split("://").last().unwrap_or(endpoint);
         let error = error.without_url();
         let text = format!("{host}: {}", chain(&error));
-        match () {
-            () if is_untrusted(&error) => Error::Untrusted(text),
-            // The word of the library that makes the tunnel; it has no type that could be asked for.
-            () if text.contains("proxy authorization required") => Error::Proxy(text),
-            () => Error::Transport(text),
+        if is_untrusted(&error) {
+            return Error::Untrusted(text);
+        }
+        // The word of the library that makes the tunnel; it has no type that could be asked for.
+        match text.contains("proxy authorization required") {
+            true => Error::Proxy(text),
+            false => Error::Transport(text),
         }
     }
 }
@@ -155,8 +156,9 @@ impl RawAnswer {
     }
 }
 
-/// Reads an answer, pure. Its outcome is the cloud's own error, or [`Error::Decode`] if the body is not the documented JSON.
-pub fn decode(operation: &Operation, answer: &RawAnswer) -> Attempted {
+/// Reads an answer, pure: what it says (else the cloud's own error, or [`Error::Decode`] if the body is not the documented
+/// JSON), and how far the cloud's clock is ahead of ours.
+pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
     let clock_skew = answer.clock_skew();
     let RawAnswer { status, headers, body, .. } = answer;
     let outcome = match (200..300).contains(status) {
@@ -167,7 +169,7 @@ pub fn decode(operation: &Operation, answer: &RawAnswer) -> Attempted {
         }),
         false => Err(Error::from_answer(*status, headers, body).with_clock_skew(clock_skew)),
     };
-    Attempted { outcome, clock_skew }
+    (outcome, clock_skew)
 }
 
 fn scrubbed(error: Error, credential: &Credential) -> Error {
@@ -177,6 +179,16 @@ fn scrubbed(error: Error, credential: &Credential) -> Error {
         }
         Error::Transport(message) => Error::Transport(credential.scrub(&message)),
         other => other,
+    }
+}
+
+/// Why there is no request. With signature V3 the key stands in headers.
+fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
+    match error.is::<InvalidHeaderValue>() {
+        true => {
+            Error::Credentials("the access key or its token holds characters that none has, such as a line end".into())
+        }
+        false => Error::Transport(format!("{endpoint}: {error}")),
     }
 }
 

@@ -148,6 +148,7 @@ fn stamp(now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use http::header::InvalidHeaderValue;
 
     use super::{Signer, build, host};
     use crate::aliyun::credentials::Credential;
@@ -208,6 +209,21 @@ mod tests {
         assert!(headers["authorization"].to_str().unwrap().starts_with(&start));
         let printed = format!("{request:?}");
         assert!(!printed.contains("testid") && !printed.contains("tok/en"), "{printed}");
+    }
+
+    #[test]
+    fn a_key_that_no_header_can_hold_is_told_from_a_bad_endpoint() {
+        let credential = Credential {
+            access_key_id: "testid".into(),
+            access_key_secret: Secret::new("testsecret"),
+            security_token: Some(Secret::new("tok\nen")),
+        };
+        let now = "2024-05-06T07:08:09Z".parse().unwrap();
+        let signer = Signer { signature: Signature::V3, credential: &credential, nonce: "n-1", now };
+        let error = build(&EhpcListRegions.into(), "cn-hangzhou", "https://h", signer).unwrap_err();
+        assert!(error.is::<InvalidHeaderValue>(), "{error}");
+        let error = build(&EhpcListRegions.into(), "cn-hangzhou", "https://a b", signer).unwrap_err();
+        assert!(!error.is::<InvalidHeaderValue>(), "{error}");
     }
 
     #[test]

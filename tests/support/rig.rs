@@ -378,9 +378,10 @@ impl Rig {
                 let sent = self.local();
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let attempted = decode(operation, &RawAnswer { status, headers, body: body.clone(), sent, received });
-                self.clock_skew = attempted.clock_skew.or(self.clock_skew);
-                attempted.outcome.map(|decoded| {
+                let answer = RawAnswer { status, headers, body: body.clone(), sent, received };
+                let (outcome, clock_skew) = decode(operation, &answer);
+                self.clock_skew = clock_skew.or(self.clock_skew);
+                outcome.map(|decoded| {
                     let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
                     self.unknown.extend(words);
                     decoded.value
