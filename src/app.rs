@@ -19,9 +19,9 @@ use crate::web::{self, Site};
 /// Why the exporter could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An account's client could not be made.
-    #[error("making the HTTP client of an account: {0}")]
-    Client(#[from] aliyun::Error),
+    /// An account's settings cannot be used.
+    #[error("{0}")]
+    Client(#[from] aliyun::SetupError),
     /// The state file cannot be used.
     #[error("{0}")]
     State(#[from] state::Error),

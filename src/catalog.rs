@@ -194,7 +194,7 @@ families! {
     HISTORY_TRUNCATED = Process Counter "aliyun_exporter_history_truncated_total" ["kind"];
     /// Words in the cloud's answers that this version does not know, by field; the word itself is in the log.
     UNKNOWN_VALUES = Process Counter "aliyun_exporter_unknown_values_total" ["product", "operation", "field"];
-    /// How far the cloud's clock is ahead of this machine's, from the Date of its last answer.
+    /// How far the cloud's clock is ahead of this machine's (below 0: behind), as far as the Date of its last answer proves.
     CLOCK_SKEW = Process Gauge "aliyun_exporter_clock_skew_seconds" ["account"];
     /// Polled series on this page.
     SERIES = Process Gauge "aliyun_exporter_series" [];

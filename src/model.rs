@@ -2,6 +2,7 @@
 //!
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -330,7 +331,7 @@ pub struct Failure {
     /// What was being done, and what went wrong.
     pub message: String,
     /// What the user can do about it.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
 }
 
 /// What one target's polls have shown so far: all that is exported of it.

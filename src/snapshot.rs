@@ -336,7 +336,7 @@ mod tests {
     }
 
     fn end(failed: bool, seconds: i64) -> PollEnd {
-        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a" };
+        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         PollEnd {
             failure: failed.then_some(failure),
             ended: at(seconds),

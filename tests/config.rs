@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{
-    Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, RunWindow, SecretSource, Server,
-    StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
+    Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, Proxy, RunWindow, SecretSource,
+    Server, Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
 };
+use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
 
 /// Stands wherever a secret stands in the files, and must not come out.
@@ -177,8 +178,18 @@ fn every_key_is_taken_over() {
     assert_eq!(config.metrics, metrics);
     let [one, two] = config.accounts.as_slice() else { panic!("{:?}", config.accounts) };
     assert_eq!((one.name.as_str(), one.quota_group.as_str(), one.network), ("one", "company", Network::Vpc));
+    assert_eq!((one.signature, two.signature), (Signature::V3, Signature::V1));
     assert_eq!(one.endpoints.ehpc.as_deref(), Some("https://ehpc.{region}.example.com"));
     assert_eq!(one.endpoints.sts.as_deref(), Some("http://localhost:9000"));
+    assert!(one.insecure_http && !two.insecure_http);
+    let proxy = Proxy {
+        url: "http://proxy.example.com:3128".into(),
+        username: Some("exporter".into()),
+        password: Some(SecretSource::Value(Secret::new(SECRET))),
+        no_proxy: "localhost, .example.com,10.0.0.0/8".into(),
+    };
+    assert_eq!((one.proxy.as_ref(), two.proxy.as_ref()), (Some(&proxy), None));
+    assert_eq!(one.ca_file.as_deref(), Some(Path::new("/etc/ssl/company.pem")));
     let quotas = [(("EHPC".to_owned(), None), 6), (("SWAS".to_owned(), Some("ListRegions".to_owned())), 30)];
     assert_eq!(one.quotas, quotas.into_iter().collect());
     assert_eq!((two.name.as_str(), two.quota_group.as_str()), ("two", "two"));
@@ -224,6 +235,7 @@ fn no_secret_survives_printing() {
     let yaml = redacted_yaml(&config);
     assert!(!format!("{config:?} {config:#?} {yaml}").contains(SECRET), "{yaml}");
     assert!(yaml.contains("access_key_id: <secret>") && yaml.contains("security_token: <secret>"), "{yaml}");
+    assert!(yaml.contains("password: <secret>") && yaml.contains("username: exporter"), "{yaml}");
     assert!(yaml.contains("access_key_secret: file:/run/secrets/aliyun"), "{yaml}");
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::model::Reason;
@@ -17,6 +18,12 @@ pub enum Error {
     /// No connection, or it broke.
     #[error("{0}")]
     Transport(String),
+    /// The other side's certificate is of no authority that is trusted, or not valid.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The proxy wants to know who asks.
+    #[error("{0}")]
+    Proxy(String),
     /// No answer in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -46,6 +53,8 @@ pub enum Error {
         request_id: String,
         /// How long the cloud wants to be left alone, where its headers say so.
         pause: Option<Duration>,
+        /// How far the cloud's clock is ahead of ours, where that is the trouble.
+        clock_skew: Option<SignedDuration>,
     },
 }
 
@@ -129,6 +138,10 @@ impl Error {
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let request_id = request_id(headers);
         let Ok(ErrorBody { code: Some(code), message, request_id: own_id }) = serde_json::from_slice(body) else {
+            // E-HPC's own 407 has a Code.
+            if status == 407 {
+                return Self::Proxy("the proxy wants a user name and a password (HTTP 407)".into());
+            }
             let detail = format!("an error that is not the documented JSON ({} bytes)", body.len());
             return Self::Decode { status, request_id, detail };
         };
@@ -138,14 +151,26 @@ impl Error {
             message: presentable(message.as_deref().unwrap_or("no message")),
             request_id: own_id.unwrap_or(request_id),
             code: presentable(&code),
+            clock_skew: None,
         }
+    }
+
+    /// The same, told how far the clocks are apart if they are the reason.
+    pub(crate) fn with_clock_skew(mut self, skew: Option<SignedDuration>) -> Self {
+        let of_clock = self.reason() == Reason::Clock;
+        if let Self::Service { clock_skew, .. } = &mut self
+            && of_clock
+        {
+            *clock_skew = skew;
+        }
+        self
     }
 
     /// Which of the closed set of reasons it is.
     pub fn reason(&self) -> Reason {
         match self {
             Self::Credentials(_) => Reason::Credentials,
-            Self::Transport(_) => Reason::Transport,
+            Self::Transport(_) | Self::Untrusted(_) | Self::Proxy(_) => Reason::Transport,
             Self::Timeout(_) => Reason::Timeout,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::Decode { status: 500.., .. } => Reason::Service,
@@ -158,7 +183,8 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Transport(_) | Self::Timeout(_) | Self::Decode { status: 500.., .. } => Retry::Backoff,
-            Self::Credentials(_) | Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
+            Self::Credentials(_) | Self::Untrusted(_) | Self::Proxy(_) => Retry::Never,
+            Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
             Self::Service { .. } => self.classify().1,
         }
     }
@@ -194,51 +220,12 @@ impl Error {
         matches!(self.reason(), Reason::InvalidRequest | Reason::Service | Reason::Decode | Reason::TooLarge)
     }
 
-    /// What the user can do about it.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Service { code, .. } if code == "ClusterNotFound" => {
-                "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
-                 ListTasks and cannot be polled, only those of API 2018-04-12 can"
-            }
-            Self::Service { code, .. } if code == "SignatureDoesNotMatch" => {
-                "the AccessKeySecret does not belong to the AccessKeyId: check both"
-            }
-            Self::Service { code, .. } if code.starts_with("InvalidAccessKeyId") => {
-                "this AccessKeyId does not exist or is disabled: check it in the RAM console"
-            }
-            _ => advice(self.reason()),
-        }
-    }
-
     /// How long the cloud wants to be left alone, if this is throttling and its headers say so.
     pub fn pause(&self) -> Option<Duration> {
         match self {
             Self::Service { pause, .. } => *pause,
             _ => None,
         }
-    }
-}
-
-fn advice(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Throttled => {
-            "the quota of the account is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
-        }
-        Reason::Credentials => "check the credentials of the account",
-        Reason::Permission => {
-            "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"
-        }
-        Reason::NotFound => "check the id and the region; remove the target from the configuration if it is gone",
-        Reason::InvalidRequest => "check region and endpoint; if both are right, report this as a bug",
-        Reason::Account => "settle the bill of the account, or enable the service in the console",
-        Reason::Conflict => "none needed: the cluster is busy and is asked again at the next tick",
-        Reason::Clock => "set the clock of this machine: the cloud refuses requests more than 15 minutes off",
-        Reason::Service => "none needed: the cloud has trouble of its own and is asked again at the next tick",
-        Reason::Timeout => "check the network to the endpoint; raise poll.timeout if it is slow",
-        Reason::Transport => "check DNS, proxy and firewall between here and the endpoint",
-        Reason::Decode => "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug",
-        Reason::TooLarge => "raise poll.max_response_bytes",
     }
 }
 
@@ -258,9 +245,13 @@ pub(crate) fn request_id(headers: &HeaderMap) -> String {
     headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map_or_else(|| "unknown".into(), presentable)
 }
 
+/// Where a message begins to repeat the request; the two methods of signing have words of their own.
+const REPEATED: [&str; 4] = ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
+
 /// One short line of the cloud's text, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
-    let end = text.to_ascii_lowercase().find("server string to sign").unwrap_or(text.len());
+    let lower = text.to_ascii_lowercase();
+    let end = REPEATED.iter().filter_map(|words| lower.find(words)).min().unwrap_or(text.len());
     let line: String = text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().chars().take(200).collect()
 }
@@ -349,6 +340,21 @@ mod tests {
         let text = include_str!("../../tests/fixtures/api/error_400_SignatureDoesNotMatch.json");
         let shown = service(400, text).to_string();
         assert!(shown.contains("not matched with our calculation") && !shown.contains("AccessKeyId"), "{shown}");
+        let v3 =
+            r#"{"Code": "SignatureDoesNotMatch", "Message": "No match. server CanonicalRequest is [GET\n/\nA=1]"}"#;
+        assert!(!service(400, v3).to_string().contains("GET"));
+    }
+
+    #[test]
+    fn a_407_with_a_code_is_ehpcs_and_any_other_the_proxys() {
+        let denied = service(407, r#"{"Code": "NotAuthorized", "Message": "You are not authorized."}"#);
+        assert_eq!((denied.reason(), denied.retry()), (Reason::Permission, Retry::Never));
+        assert!(denied.advice().contains("RAM"), "{}", denied.advice());
+        for body in ["<html>407</html>", "", r#"{"error": "auth"}"#] {
+            let proxy = service(407, body);
+            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Transport, Retry::Never), "{body}");
+            assert!(proxy.to_string().contains("proxy") && proxy.advice().contains("accounts[].proxy.username"));
+        }
     }
 
     #[test]

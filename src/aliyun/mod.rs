@@ -1,23 +1,30 @@
 //! The cloud client: signs, sends and decodes one attempt of one operation. Knows nothing of exporters.
 
+mod advice;
 pub mod credentials;
 pub mod endpoint;
 mod error;
+mod http;
 pub mod op;
 pub mod request;
 mod sign;
 
+use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header;
+use ::http::HeaderMap;
+use ::http::header::{DATE, InvalidHeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
 pub use error::{Error, Retry};
+pub use http::SetupError;
 
 use crate::config::{Account, Poll};
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
+use request::Signer;
 
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
@@ -42,10 +49,10 @@ impl Client {
     /// A client for `account`.
     ///
     /// # Errors
-    /// If the TLS settings cannot be used.
-    pub fn new(account: &Account, poll: &Poll) -> Result<Self, Error> {
+    /// If a file that the account names cannot be used.
+    pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
         Ok(Self {
-            http: http_client(account, poll).map_err(|error| Error::Transport(chain(&error)))?,
+            http: http::client(account, poll)?,
             provider: Provider::new(account.credentials.clone()),
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
@@ -59,29 +66,32 @@ impl Client {
             Ok(credential) => credential,
             Err(error) => return Attempted { outcome: Err(error), clock_skew: None },
         };
-        match self.send(region, operation, &credential).await {
-            Ok(answer) => Attempted {
-                clock_skew: answer.clock_skew(Timestamp::now()),
-                outcome: answer.decode(operation).map_err(|error| scrubbed(error, &credential)),
-            },
-            Err(error) => Attempted { outcome: Err(scrubbed(error, &credential)), clock_skew: None },
-        }
+        let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
+            Ok(answer) => decode(operation, &answer),
+            Err(error) => (Err(error), None),
+        };
+        Attempted { outcome: outcome.map_err(|error| scrubbed(error, &credential)), clock_skew }
     }
 
     async fn send(&self, region: &str, operation: &Operation, credential: &Credential) -> Result<RawAnswer, Error> {
         let endpoint = endpoint::endpoint(&self.account, operation.product(), region);
         let nonce = format!("{:032x}", rand::random::<u128>());
-        let request = request::build(operation, region, &endpoint, credential, &nonce, Timestamp::now())
-            .map_err(|error| Error::Transport(format!("{endpoint}: {error}")))?;
+        let sent = Timestamp::now();
+        let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
+        let request =
+            request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
         let request = reqwest::Request::try_from(request).map_err(|error| self.transport(&endpoint, error))?;
         let response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;
-        self.read(response).await.map_err(|error| match error {
+        let received = Timestamp::now();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
             Unread::Broken(error) => self.transport(&endpoint, error),
-        })
+        })?;
+        Ok(RawAnswer { status, headers, body, sent, received })
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<RawAnswer, Unread> {
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Unread> {
         if response.content_length().is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
@@ -92,15 +102,24 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        Ok(body)
     }
 
     /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
     fn transport(&self, endpoint: &str, error: reqwest::Error) -> Error {
+        if error.is_timeout() {
+            return Error::Timeout(self.timeout);
+        }
         let host = endpoint.split("://").last().unwrap_or(endpoint);
-        match error.is_timeout() {
-            true => Error::Timeout(self.timeout),
-            false => Error::Transport(format!("{host}: {}", chain(&error.without_url()))),
+        let error = error.without_url();
+        let text = format!("{host}: {}", chain(&error));
+        if is_untrusted(&error) {
+            return Error::Untrusted(text);
+        }
+        // The word of the library that makes the tunnel; it has no type that could be asked for.
+        match text.contains("proxy authorization required") {
+            true => Error::Proxy(text),
+            false => Error::Transport(text),
         }
     }
 }
@@ -111,56 +130,80 @@ enum Unread {
 }
 
 /// An answer as it came.
-struct RawAnswer {
-    status: u16,
-    headers: http::HeaderMap,
-    body: Vec<u8>,
+#[derive(Clone, Debug)]
+pub struct RawAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its whole body.
+    pub body: Vec<u8>,
+    /// When, by this machine's clock, the request was signed.
+    pub sent: Timestamp,
+    /// When its head came.
+    pub received: Timestamp,
 }
 
 impl RawAnswer {
-    fn decode(&self, operation: &Operation) -> Result<Decoded<Answer>, Error> {
-        decode(operation, self.status, &self.headers, &self.body)
-    }
-
-    fn clock_skew(&self, now: Timestamp) -> Option<SignedDuration> {
-        let date = self.headers.get(header::DATE)?.to_str().ok()?;
+    /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written between sending and receiving,
+    /// and is cut to the second.
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        let date = self.headers.get(DATE)?.to_str().ok()?;
         let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
-        Some(date.duration_since(now))
+        let least = date.duration_since(self.received);
+        let most = date.duration_since(self.sent) + SignedDuration::from_secs(1);
+        Some(SignedDuration::ZERO.clamp(least.min(most), most.max(least)))
     }
 }
 
-/// Reads an answer, pure.
-///
-/// # Errors
-/// The cloud's own error, or [`Error::Decode`] if the body is not the documented JSON.
-pub fn decode(
-    operation: &Operation,
-    status: u16,
-    headers: &http::HeaderMap,
-    body: &[u8],
-) -> Result<Decoded<Answer>, Error> {
-    if !(200..300).contains(&status) {
-        return Err(Error::from_answer(status, headers, body));
-    }
-    operation.decode(body).map_err(|error| Error::Decode {
-        status,
-        request_id: error::request_id(headers),
-        detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
-    })
+/// Reads an answer, pure: what it says (else the cloud's own error, or [`Error::Decode`] if the body is not the documented
+/// JSON), and how far the cloud's clock is ahead of ours.
+pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
+    let clock_skew = answer.clock_skew();
+    let RawAnswer { status, headers, body, .. } = answer;
+    let outcome = match (200..300).contains(status) {
+        true => operation.decode(body).map_err(|error| Error::Decode {
+            status: *status,
+            request_id: error::request_id(headers),
+            detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
+        }),
+        false => Err(Error::from_answer(*status, headers, body).with_clock_skew(clock_skew)),
+    };
+    (outcome, clock_skew)
 }
 
 fn scrubbed(error: Error, credential: &Credential) -> Error {
     match error {
-        Error::Service { status, code, message, request_id, pause } => {
-            Error::Service { status, code, message: credential.scrub(&message), request_id, pause }
+        Error::Service { status, code, message, request_id, pause, clock_skew } => {
+            Error::Service { status, code, message: credential.scrub(&message), request_id, pause, clock_skew }
         }
         Error::Transport(message) => Error::Transport(credential.scrub(&message)),
         other => other,
     }
 }
 
+/// Why there is no request. With signature V3 the key stands in headers.
+fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
+    match error.is::<InvalidHeaderValue>() {
+        true => {
+            Error::Credentials("the access key or its token holds characters that none has, such as a line end".into())
+        }
+        false => Error::Transport(format!("{endpoint}: {error}")),
+    }
+}
+
+/// Whether it is the other side's certificate that stops us.
+fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return true;
+    }
+    // What an I/O error is made of is not its source.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| is_untrusted(inner)) || error.source().is_some_and(is_untrusted)
+}
+
 /// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -174,35 +217,36 @@ fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-fn http_client(account: &Account, poll: &Poll) -> Result<reqwest::Client, reqwest::Error> {
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls())
-        .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
-        .timeout(poll.timeout)
-        .connect_timeout(poll.timeout.min(Duration::from_secs(5)))
-        .pool_idle_timeout(Duration::from_secs(60))
-        // A redirect would carry the signature elsewhere.
-        .redirect(reqwest::redirect::Policy::none());
-    match is_local(account) {
-        true => builder.no_proxy().build(),
-        false => builder.build(),
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use jiff::Timestamp;
+
+    use super::RawAnswer;
+
+    fn skew(date: &str, sent: &str, received: &str) -> f64 {
+        let time = |time: &str| format!("2024-05-06T{time}Z").parse::<Timestamp>().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("date", format!("Mon, 06 May 2024 {date} GMT").parse().unwrap());
+        let answer = RawAnswer { status: 200, headers, body: Vec::new(), sent: time(sent), received: time(received) };
+        answer.clock_skew().unwrap().as_secs_f64()
     }
-}
 
-/// Whether every product is asked on this machine, where a proxy has no business.
-fn is_local(account: &Account) -> bool {
-    let local = |endpoint: &Option<String>| {
-        let host = endpoint.as_deref().and_then(|url| url.parse::<http::Uri>().ok()?.host().map(str::to_owned));
-        matches!(host.as_deref(), Some("127.0.0.1" | "localhost" | "[::1]"))
-    };
-    local(&account.endpoints.ehpc) && local(&account.endpoints.swas)
-}
+    #[test]
+    fn the_clock_skew_is_what_the_date_proves_and_positive_when_the_cloud_is_ahead() {
+        assert_eq!(skew("07:00:00", "07:00:00.2", "07:00:00.4"), 0.0);
+        assert_eq!(skew("07:00:00", "06:59:59.9", "07:00:08"), 0.0, "a slow answer proves nothing");
+        assert_eq!(skew("08:00:00", "07:00:00", "07:00:00.5"), 3599.5);
+        assert_eq!(skew("06:00:00", "07:00:00", "07:00:00.5"), -3599.0);
+    }
 
-/// TLS with built-in roots: an image without system certificates still verifies.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
-    builder.with_root_certificates(roots).with_no_client_auth()
+    #[test]
+    fn without_a_date_nothing_is_said() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut answer =
+            RawAnswer { status: 200, headers: HeaderMap::new(), body: Vec::new(), sent: now, received: now };
+        assert_eq!(answer.clock_skew(), None);
+        answer.headers.insert("date", "today".parse().unwrap());
+        assert_eq!(answer.clock_skew(), None);
+    }
 }

@@ -1,14 +1,27 @@
 //! The section `accounts`.
 
+use std::path::PathBuf;
+
 use super::problem::hint;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Account, Network, credentials, endpoint, names, quota};
+use super::{Account, Network, Signature, credentials, endpoint, names, network, quota};
 
-pub(super) const KEYS: &[&str] =
-    &["name", "quota_group", "credentials", "assume_role", "signature", "network", "endpoints", "quotas"];
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "quota_group",
+    "credentials",
+    "assume_role",
+    "signature",
+    "network",
+    "endpoints",
+    "insecure_http",
+    "proxy",
+    "ca_file",
+    "quotas",
+];
 
-const SIGNATURES: &[Choice<()>] = &[("v1", Some(())), ("v3", None)];
+const SIGNATURES: &[Choice<Signature>] = &[("v1", Some(Signature::V1)), ("v3", Some(Signature::V3))];
 const NETWORKS: &[Choice<Network>] = &[("public", Some(Network::Public)), ("vpc", Some(Network::Vpc))];
 
 /// The accounts, and whether their names are all known.
@@ -64,12 +77,27 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     if let Some(role) = section.get("assume_role") {
         role.unsupported();
     }
-    section.choice("signature", SIGNATURES);
+    let signature = section.choice("signature", SIGNATURES).unwrap_or(Signature::V1);
     let network = section.choice("network", NETWORKS).unwrap_or(Network::Public);
-    let endpoints = endpoint::read(&section.section("endpoints", endpoint::KEYS));
+    let insecure_http = section.boolean("insecure_http").unwrap_or(false);
+    let endpoints = endpoint::read(&section.section("endpoints", endpoint::KEYS), insecure_http);
+    let proxy = network::proxy(&section.section("proxy", network::PROXY_KEYS));
+    let ca_file = section.get("ca_file").and_then(|value| Some(PathBuf::from(value.filled()?.value)));
     let quotas = quota::read(&section);
     let name = name.unwrap_or_else(|| Some(Account::default().name))?;
     let quota_group = quota_group.unwrap_or_else(|| name.clone());
     let place = section.get("name").unwrap_or_else(|| item.clone());
-    Some((place, Account { name, quota_group, credentials, network, endpoints, quotas }))
+    let account = Account {
+        name,
+        quota_group,
+        credentials,
+        signature,
+        network,
+        endpoints,
+        insecure_http,
+        proxy,
+        ca_file,
+        quotas,
+    };
+    Some((place, account))
 }

@@ -91,7 +91,7 @@ fn required(section: &Section, key: &str) -> Option<SecretSource> {
 }
 
 /// A secret or the file it is in. No problem repeats the text.
-fn source(value: &Value) -> Option<SecretSource> {
+pub(super) fn source(value: &Value) -> Option<SecretSource> {
     let text = value.filled()?.value;
     if let Some(path) = text.strip_prefix("file:") {
         let path = PathBuf::from(path);

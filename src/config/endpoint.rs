@@ -9,15 +9,16 @@ use super::reader::{Section, Value};
 
 pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts"];
 
-pub(super) fn read(section: &Section) -> Endpoints {
-    let url = |key: &str| section.get(key).and_then(|value| endpoint(&value));
+/// `insecure_http` lets URLs without TLS lead beyond this machine.
+pub(super) fn read(section: &Section, insecure_http: bool) -> Endpoints {
+    let url = |key: &str| section.get(key).and_then(|value| endpoint(&value, insecure_http));
     Endpoints { ehpc: url("ehpc"), swas: url("swas"), sts: url("sts") }
 }
 
 /// The URL without a slash at its end. It may hold a password, so no problem repeats it.
-fn endpoint(value: &Value) -> Option<String> {
+fn endpoint(value: &Value, insecure_http: bool) -> Option<String> {
     let text = value.filled()?.value;
-    match check(&text.replace("{region}", "cn-hangzhou")) {
+    match check(&text.replace("{region}", "cn-hangzhou"), insecure_http) {
         Ok(()) => Some(text.trim_end_matches('/').to_owned()),
         Err(message) => {
             value.problem(message);
@@ -26,16 +27,27 @@ fn endpoint(value: &Value) -> Option<String> {
     }
 }
 
-fn check(url: &str) -> Result<(), &'static str> {
+fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {
     if url.contains(['{', '}']) {
         return Err("only {region} is replaced in an endpoint, no other word in braces");
     }
+    let uri = base_url(url, "must start with https://")?;
+    if uri.scheme_str() == Some("http") && !insecure_http && !uri.host().is_some_and(is_loopback) {
+        return Err("must start with https://: over http:// the answers could be read and forged on the way \
+                    (http:// is possible on localhost, and elsewhere only with insecure_http: true)");
+    }
+    Ok(())
+}
+
+/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path.
+pub(super) fn base_url(url: &str, wanted: &'static str) -> Result<Uri, &'static str> {
     if url.contains(['?', '#']) {
         return Err("must not have a query or a fragment");
     }
     let uri: Uri = url.parse().map_err(|_| "is not a URL: write one like https://ehpc.{region}.aliyuncs.com")?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"));
-    let scheme = scheme.ok_or("must start with https://")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wanted);
+    }
     let authority = uri.authority().ok_or("names no host")?;
     if authority.as_str().contains('@') {
         return Err("must not hold a user name or password");
@@ -44,11 +56,7 @@ fn check(url: &str) -> Result<(), &'static str> {
     if host.is_empty() || !is_port(&authority.as_str()[host.len()..]) {
         return Err("has no valid host and port");
     }
-    if scheme == "http" && !is_loopback(host) {
-        return Err("must start with https://: over http:// the answers could be read and forged on the way \
-                    (http:// is possible on localhost only)");
-    }
-    Ok(())
+    Ok(uri)
 }
 
 /// Nothing, or a colon and a port.
@@ -74,7 +82,7 @@ mod tests {
             "http://127.0.0.53",
             "http://[::1]:80",
         ] {
-            assert_eq!(check(url), Ok(()), "{url}");
+            assert_eq!(check(url, false), Ok(()), "{url}");
         }
     }
 
@@ -98,7 +106,13 @@ mod tests {
             "http://[::2]",
             "https://a b",
         ] {
-            assert!(check(url).is_err(), "{url}");
+            assert!(check(url, false).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn who_says_so_may_do_without_tls() {
+        assert_eq!(check("http://host:8080", true), Ok(()));
+        assert!(check("http://user@host", true).is_err() && check("ftp://host", true).is_err());
     }
 }

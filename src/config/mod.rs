@@ -11,6 +11,7 @@ mod expand;
 mod flags;
 mod metrics;
 mod names;
+mod network;
 mod parse;
 mod poll;
 mod problem;
@@ -118,12 +119,20 @@ pub struct Account {
     pub name: String,
     /// Accounts with the same quota group share their budgets. By default the account's name.
     pub quota_group: String,
-    /// How requests are signed.
+    /// Where the access key comes from.
     pub credentials: Credentials,
+    /// How requests are signed.
+    pub signature: Signature,
     /// Which of the vendor's endpoints are used.
     pub network: Network,
     /// Endpoints that replace the vendor's.
     pub endpoints: Endpoints,
+    /// Whether endpoints without TLS may lie beyond this machine.
+    pub insecure_http: bool,
+    /// What stands between here and the endpoints; `None` leaves it to the environment.
+    pub proxy: Option<Proxy>,
+    /// A PEM file of certificate authorities that are trusted beside the built-in ones.
+    pub ca_file: Option<PathBuf>,
     /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::op::Product::default_quota`].
     pub quotas: Quotas,
 }
@@ -134,8 +143,12 @@ impl Default for Account {
             name: "default".into(),
             quota_group: "default".into(),
             credentials: Credentials::Environment,
+            signature: Signature::V1,
             network: Network::Public,
             endpoints: Endpoints::default(),
+            insecure_http: false,
+            proxy: None,
+            ca_file: None,
             quotas: Quotas::default(),
         }
     }
@@ -170,6 +183,15 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
+/// `accounts[].signature`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// RPC signature V1, HMAC-SHA1.
+    V1,
+    /// ACS3-HMAC-SHA256.
+    V3,
+}
+
 /// `accounts[].network`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
@@ -188,6 +210,19 @@ pub struct Endpoints {
     pub swas: Option<String>,
     /// For Security Token Service.
     pub sts: Option<String>,
+}
+
+/// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxy {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Whom it is told.
+    pub username: Option<String>,
+    /// What it wants to hear of him; a file is read when the configuration is applied.
+    pub password: Option<SecretSource>,
+    /// A comma list of hosts, domains and networks that are reached without it.
+    pub no_proxy: String,
 }
 
 /// An entry of `ehpc.clusters`.

@@ -42,7 +42,7 @@ fn read(root: &Section) -> Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{account, credentials, ehpc, endpoint, metrics, poll, swas};
+    use super::super::{account, credentials, ehpc, endpoint, metrics, network, poll, swas};
 
     #[test]
     fn the_example_holds_every_key() {
@@ -53,6 +53,7 @@ mod tests {
             account::KEYS,
             credentials::KEYS,
             endpoint::KEYS,
+            network::PROXY_KEYS,
             ehpc::KEYS,
             ehpc::CLUSTER_KEYS,
             ehpc::TASK_KEYS,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::units::{format_duration, format_size};
-use super::{Account, Cluster, Config, Credentials, Network, Poll, SecretSource, Server, StatusStyle, SwasStrategy};
+use super::{
+    Account, Cluster, Config, Credentials, Network, Poll, Proxy, SecretSource, Server, Signature, StatusStyle,
+    SwasStrategy,
+};
 
 /// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
 /// `<secret>`; where a file holds one, its path is shown.
@@ -72,6 +75,9 @@ struct AccountView<'a> {
     signature: &'static str,
     network: &'static str,
     endpoints: EndpointsView<'a>,
+    insecure_http: bool,
+    proxy: ProxyView<'a>,
+    ca_file: Option<String>,
     quotas: BTreeMap<String, u32>,
 }
 
@@ -91,6 +97,14 @@ struct EndpointsView<'a> {
     ehpc: Option<&'a str>,
     swas: Option<&'a str>,
     sts: Option<&'a str>,
+}
+
+#[derive(Default, Serialize)]
+struct ProxyView<'a> {
+    url: Option<&'a str>,
+    username: Option<&'a str>,
+    password: Option<String>,
+    no_proxy: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -177,7 +191,10 @@ fn account(account: &Account) -> AccountView<'_> {
         quota_group: &account.quota_group,
         credentials: credentials(&account.credentials),
         assume_role: None,
-        signature: "v1",
+        signature: match account.signature {
+            Signature::V1 => "v1",
+            Signature::V3 => "v3",
+        },
         network: match account.network {
             Network::Public => "public",
             Network::Vpc => "vpc",
@@ -187,7 +204,19 @@ fn account(account: &Account) -> AccountView<'_> {
             swas: endpoints.swas.as_deref(),
             sts: endpoints.sts.as_deref(),
         },
+        insecure_http: account.insecure_http,
+        proxy: account.proxy.as_ref().map_or_else(ProxyView::default, proxy),
+        ca_file: account.ca_file.as_ref().map(|path| path.display().to_string()),
         quotas: account.quotas.iter().map(quota).collect(),
+    }
+}
+
+fn proxy(proxy: &Proxy) -> ProxyView<'_> {
+    ProxyView {
+        url: Some(&proxy.url),
+        username: proxy.username.as_deref(),
+        password: proxy.password.as_ref().map(hidden),
+        no_proxy: Some(&*proxy.no_proxy).filter(|list| !list.is_empty()),
     }
 }
 

@@ -13,7 +13,7 @@ use super::plan::{Notice, operations};
 use super::saved::Saving;
 use super::scheduler::{Attempt, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::{Attempted, Client, Error};
+use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -71,9 +71,10 @@ impl Runner {
     ///
     /// # Errors
     /// If an account's client cannot be made; nothing has changed then.
-    pub fn apply(&mut self, config: &Config) -> Result<(), Error> {
+    pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
         let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
-        self.clients = config.accounts.iter().map(client).collect::<Result<_, Error>>()?;
+        self.clients = config.accounts.iter().map(client).collect::<Result<_, SetupError>>()?;
+        endpoint::warnings(config).iter().for_each(|warning| warn!("{warning}"));
         let (wanted, saving) = (targets(config), &mut self.saving);
         let asked = polled(wanted.clone());
         self.metrics.retarget(&asked);
@@ -237,7 +238,7 @@ impl Runner {
         match failure {
             Some(Failure { reason, message, advice }) => {
                 if self.failing.insert(id.clone(), *reason) != Some(*reason) {
-                    warn!(kind, target, reason = reason.label(), error = message, advice, "poll failed");
+                    warn!(kind, target, reason = reason.label(), error = message, advice = &**advice, "poll failed");
                 }
             }
             None => {

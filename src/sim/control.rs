@@ -1,6 +1,6 @@
 //! The simulator's own addresses: faults, the truth, the log of calls, the world's clock.
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::{Simulator, parameters};
 const INDEX: &str = "\
 A pretend Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01.
 
-The API: RPC style, signature V1, on this address whatever the region
+The API: RPC style, signatures V1 and V3, on this address whatever the region
   E-HPC, GET          ListTasks ListInvocationStatus ListInvocationResults ListCommands ListClusters ListRegions
   SWAS, GET or POST   DescribeInvocations DescribeInvocationResult DescribeCommandInvocations ListInstances ListRegions
 
@@ -34,10 +34,12 @@ struct TimeOrder {
     frozen: bool,
 }
 
-/// Whether a request is for the simulator rather than for the cloud.
+/// Whether a request is for the simulator rather than for the cloud, whose requests say what they want in the query, in a
+/// form or, with ACS3 signatures, in headers.
 pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
     let uri = request.uri();
-    uri.path().starts_with("/_sim/") || (uri.path() == "/" && uri.query().is_none() && request.method() == Method::GET)
+    let says_nothing = uri.query().is_none() && !request.headers().contains_key(AUTHORIZATION);
+    uri.path().starts_with("/_sim/") || (uri.path() == "/" && says_nothing && request.method() == Method::GET)
 }
 
 /// Answers such a request.

@@ -67,10 +67,12 @@ pub(crate) fn check(
 
 /// Without `Format=JSON` the real gateway answers XML, which nothing here reads.
 fn check_format(envelope: &Envelope) -> Result<(), Failure> {
-    match envelope.format() {
-        Some(format) if format.eq_ignore_ascii_case("json") => Ok(()),
-        _ => Err(Failure::new(400, "UnsupportedFormat", "The simulator answers JSON only: send Format=JSON.")),
+    if envelope.wants_json() {
+        return Ok(());
     }
+    let message =
+        "The simulator answers JSON only: send Format=JSON, or with ACS3 signatures Accept: application/json.";
+    Err(Failure::new(400, "UnsupportedFormat", message))
 }
 
 fn check_clock(stamp: &str, now: Timestamp) -> Result<(), Failure> {

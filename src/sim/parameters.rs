@@ -12,12 +12,17 @@ pub(crate) type Parameters = BTreeMap<String, String>;
 
 /// Reads the parameters of the query and, if there is one, of the form body. A body of any other kind is not looked at.
 pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Parameters {
-    let mut parameters = decode(request.uri().query().unwrap_or_default().as_bytes());
+    let mut parameters = of_query(request);
     let content_type = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if content_type.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
         parameters.extend(decode(request.body().as_ref()));
     }
     parameters
+}
+
+/// Reads the parameters of the query alone.
+pub(crate) fn of_query<B>(request: &Request<B>) -> Parameters {
+    decode(request.uri().query().unwrap_or_default().as_bytes())
 }
 
 fn decode(text: &[u8]) -> Parameters {

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -99,7 +100,7 @@ pub(super) struct FailureStatus {
     /// What went wrong.
     pub(super) message: String,
     /// What to do about it.
-    pub(super) advice: &'static str,
+    pub(super) advice: Cow<'static, str>,
     /// Since when.
     pub(super) since: Option<Timestamp>,
 }
@@ -112,7 +113,7 @@ pub(super) struct LastFailure {
     /// What went wrong.
     pub(super) message: String,
     /// What to do about it.
-    pub(super) advice: &'static str,
+    pub(super) advice: Cow<'static, str>,
     /// When.
     pub(super) at: Timestamp,
 }
@@ -199,7 +200,7 @@ mod tests {
             created: None,
         };
         let reading = RunsReading { runs: vec![SeenRun { run, result: None }], ..RunsReading::default() };
-        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a" };
+        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         View {
             target: Target {
                 id: TargetId { kind: Kind::SwasInvocations, id: "s".into() },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aliyun_task_exporter::config::Signature;
 use aliyun_task_exporter::model::InvocationStatus;
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::sim::{ListOrder, Settings};
@@ -13,8 +14,10 @@ use crate::support::worlds;
 
 /// Lets a world live so many seconds, stops it, and compares after one more poll of each target.
 fn assert_true(settings: Settings, seconds: i64) {
-    let context = format!("seed {}, {:?}", settings.seed, settings.order);
+    let signature = if settings.seed.is_multiple_of(2) { Signature::V3 } else { Signature::V1 };
+    let context = format!("seed {}, {:?}, {signature:?}", settings.seed, settings.order);
     let mut rig = Rig::living(settings);
+    rig.config.accounts[0].signature = signature;
     // A wider window than the world has things.
     rig.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
     rig.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);

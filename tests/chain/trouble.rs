@@ -1,5 +1,6 @@
 //! What fails, and what comes of it: retries, pauses, kept values.
 
+use aliyun_task_exporter::config::Signature;
 use aliyun_task_exporter::model::{Reason, TaskStatus};
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::sim::{Settings, World};
@@ -328,6 +329,29 @@ fn a_server_that_is_gone_is_told_from_a_run_that_is_gone() {
         assert_eq!(rig.failure(&id(Kind::SwasInvocations, fine)), None);
     }
     assert!(rig.runs("empty").runs.is_empty());
+}
+
+#[test]
+fn a_wrong_clock_is_told_with_its_offset_whatever_the_signature() {
+    for (signature, minutes, told) in [
+        (Signature::V1, 60, "which is 1h ahead of the cloud's"),
+        (Signature::V1, -20, "which is 20m behind the cloud's"),
+        (Signature::V3, 60, "which is 1h ahead of the cloud's"),
+        (Signature::V3, -20, "which is 20m behind the cloud's"),
+    ] {
+        let mut rig = one_task();
+        rig.config.accounts[0].signature = signature;
+        rig.clock_off = SignedDuration::from_mins(minutes);
+        rig.run_until(60);
+        let failure = rig.failure(&tasks_of("c")).unwrap();
+        assert_eq!(failure.reason, Reason::Clock, "{signature:?} {minutes}");
+        assert!(failure.advice.contains(told), "{signature:?}: {}", failure.advice);
+        let wrong = rig.clock_skew.unwrap() + SignedDuration::from_mins(minutes);
+        assert!(wrong.abs() <= seconds(1), "{signature:?} {minutes}: {wrong}");
+        rig.clock_off = SignedDuration::ZERO;
+        rig.run_until(150);
+        assert_eq!((rig.failure(&tasks_of("c")), rig.clock_skew), (None, Some(SignedDuration::ZERO)));
+    }
 }
 
 #[test]

@@ -7,12 +7,16 @@ import pytest
 
 from cloud import KEY_ID, SECRET, Cloud, World
 from conftest import Simulate
-from vendor import EHPC, SWAS, Body, Refused, Sdk, old_generation, pages, part, tea_generation
+from vendor import EHPC, SWAS, Body, Refused, Sdk, old_generation, pages, part, tea_generation, tea_generation_v1
 
-GENERATIONS = (old_generation, tea_generation)
+GENERATIONS = (old_generation, tea_generation, tea_generation_v1)
 
 # A wrong secret. The old core says so in a word of its own when the service has signed the very same text.
-REFUSALS = {old_generation: "InvalidAccessKeySecret", tea_generation: "SignatureDoesNotMatch"}
+REFUSALS = {
+    old_generation: "InvalidAccessKeySecret",
+    tea_generation: "SignatureDoesNotMatch",
+    tea_generation_v1: "SignatureDoesNotMatch",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -50,12 +50,21 @@ def old_generation(address: str, key_id: str, secret: str) -> Sdk:
 
 
 def tea_generation(address: str, key_id: str, secret: str) -> Sdk:
-    """alibabacloud-tea-openapi with its name for the RPC V1 signature: models in, models out."""
+    """alibabacloud-tea-openapi with the V3 signature, its default: models in, models out."""
+    return _tea(address, key_id, secret, None)
+
+
+def tea_generation_v1(address: str, key_id: str, secret: str) -> Sdk:
+    """The same with the RPC V1 signature, under the name this SDK has for it."""
+    return _tea(address, key_id, secret, "v2")
+
+
+def _tea(address: str, key_id: str, secret: str, signature: str | None) -> Sdk:
     packages = {EHPC: "alibabacloud_ehpc20180412", SWAS: "alibabacloud_swas_open20200601"}
 
     def call(product: str, action: str, **parameters: object) -> Body:
         config = Config(access_key_id=key_id, access_key_secret=secret, endpoint=address, region_id=REGION)
-        config.protocol, config.signature_algorithm = "http", "v2"
+        config.protocol, config.signature_algorithm = "http", signature
         client = importlib.import_module(f"{packages[product]}.client").Client(config)
         models = importlib.import_module(f"{packages[product]}.models")
         model = getattr(models, f"{action}Request", None)

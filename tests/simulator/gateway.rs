@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aliyun_task_exporter::sim::{Operation, QuotaWindow, Quotas, Settings, Simulator};
 use http::Request;
 
-use crate::caller::{Draft, ask, at, code, get, living, read, start};
+use crate::caller::{Acs3, Draft, ask, at, code, get, living, read, start};
 
 fn draft() -> Draft {
     Draft::new(Operation::ListClusters, &[], at(0.0))
@@ -62,6 +62,56 @@ fn the_clock_may_not_be_far_off_and_a_nonce_serves_once() {
         200,
         "only a valid request spends it"
     );
+}
+
+fn answer_acs3(simulator: &mut Simulator, draft: Draft) -> (u16, String) {
+    code(read(simulator.handle(&Acs3::new(draft, false).request(), at(0.0))))
+}
+
+#[test]
+fn acs3_is_held_to_the_same() {
+    assert_eq!(answer_acs3(&mut living(), draft()), (200, "ok".to_owned()));
+    for name in ["Action", "Version", "SignatureNonce", "Timestamp"] {
+        assert_eq!(answer_acs3(&mut living(), draft().set(name, "")), (400, format!("Missing{name}")));
+    }
+    assert_eq!(answer_acs3(&mut living(), draft().set("Action", "ListBeans")), (404, "InvalidApi.NotFound".to_owned()));
+    assert_eq!(answer_acs3(&mut living(), draft().set("Format", "")).1, "UnsupportedFormat");
+    assert_eq!(answer_acs3(&mut living(), draft().set("Timestamp", "yesterday")).1, "InvalidTimeStamp.Format");
+    let late = Draft::new(Operation::ListClusters, &[], at(-901.0));
+    assert_eq!(answer_acs3(&mut living(), late), (400, "InvalidTimeStamp.Expired".to_owned()));
+    let unknown = draft().set("AccessKeyId", "nobody");
+    assert_eq!(answer_acs3(&mut living(), unknown), (404, "InvalidAccessKeyId.NotFound".to_owned()));
+    let wrong = Draft { secret: "wrong", ..draft() };
+    assert_eq!(answer_acs3(&mut living(), wrong), (400, "SignatureDoesNotMatch".to_owned()));
+}
+
+#[test]
+fn a_nonce_serves_once_whatever_the_signature() {
+    let mut simulator = living();
+    assert_eq!(answer(&mut simulator, &draft()).0, 200);
+    assert_eq!(answer_acs3(&mut simulator, draft()), (400, "SignatureNonceUsed".to_owned()));
+    assert_eq!(answer_acs3(&mut simulator, draft().set("SignatureNonce", "fresh")).0, 200);
+    assert_eq!(answer_acs3(&mut simulator, draft().set("SignatureNonce", "fresh")).1, "SignatureNonceUsed");
+}
+
+#[test]
+fn acs3_signs_queries_forms_and_tokens() {
+    let own = [("RegionId", "cn-hangzhou"), ("InstanceName", "a b*~/测试"), ("PageSize", "1")];
+    for (method, in_form) in [("GET", false), ("POST", false), ("POST", true)] {
+        let draft = Draft { method, ..Draft::new(Operation::ListInstances, &own, at(0.0)) }.set("SignatureNonce", "1");
+        let settings = Settings { security_token: Some("a+b/c==".to_owned()), ..Settings::default() };
+        let mut simulator = Simulator::new(settings, start());
+        let request = Acs3::new(draft.set("SecurityToken", "a+b/c=="), in_form).request();
+        assert_eq!(code(read(simulator.handle(&request, at(0.0)))), (200, "ok".to_owned()), "{method} {in_form}");
+        let parameters = &simulator.calls().next().unwrap().parameters;
+        assert_eq!(parameters["InstanceName"], own[1].1);
+        assert_eq!(parameters.len(), 3, "nothing else is a parameter: {parameters:?}");
+        let mut forged = request.map(|body| [body, b"&PageSize=2".to_vec()].concat());
+        forged.headers_mut().insert("x-acs-signature-nonce", "another".parse().unwrap());
+        assert_eq!(code(read(simulator.handle(&forged, at(0.0)))).1, "SignatureDoesNotMatch");
+    }
+    let untold = draft().set("SecurityToken", "b");
+    assert_eq!(answer_acs3(&mut living(), untold).1, "InvalidSecurityToken.MismatchWithAccessKey");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::Operation;
-use aliyun_task_exporter::aliyun::{Error, decode, request};
+use aliyun_task_exporter::aliyun::request::{self, Signer};
+use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
 use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
@@ -97,6 +98,8 @@ pub struct Rig {
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
     pub clock_off: SignedDuration,
+    /// How far the cloud's clock was last said to be ahead of this machine's.
+    pub clock_skew: Option<SignedDuration>,
     pub made: Vec<Made>,
     pub polled: Vec<Polled>,
     pub notices: Vec<(TargetId, Notice)>,
@@ -138,6 +141,7 @@ impl Rig {
             sim,
             now: start(),
             clock_off: SignedDuration::ZERO,
+            clock_skew: None,
             made: Vec::new(),
             polled: Vec::new(),
             notices: Vec::new(),
@@ -341,8 +345,9 @@ impl Rig {
             None => format!("nonce-{}", self.nonces),
         };
         let (operation, region) = (&attempt.operation, &attempt.region);
-        let request =
-            request::build(operation, region, "http://sim", &credential(), &nonce, self.local()).expect("a request");
+        let signature = self.config.accounts[0].signature;
+        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
+        let request = request::build(operation, region, "http://sim", signer).expect("a request");
         let reply = self.sim.handle(&request, self.now);
         let (took, outcome) = self.deliver(operation, reply);
         let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
@@ -370,11 +375,19 @@ impl Rig {
             _ if body.len() as u64 > self.config.poll.max_response_bytes => {
                 Err(Error::TooLarge(self.config.poll.max_response_bytes))
             }
-            _ => decode(operation, response.status().as_u16(), response.headers(), body).map(|decoded| {
-                let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
-                self.unknown.extend(words);
-                decoded.value
-            }),
+            _ => {
+                let sent = self.local();
+                let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let answer = RawAnswer { status, headers, body: body.clone(), sent, received };
+                let (outcome, clock_skew) = decode(operation, &answer);
+                self.clock_skew = clock_skew.or(self.clock_skew);
+                outcome.map(|decoded| {
+                    let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
+                    self.unknown.extend(words);
+                    decoded.value
+                })
+            }
         };
         (took, outcome)
     }

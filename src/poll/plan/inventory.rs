@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_until_a_list_was_read_and_tried_again_if_it_may_pass() {
-        let failure = |reason| Failure { reason, message: "m".into(), advice: "a" };
+        let failure = |reason| Failure { reason, message: "m".into(), advice: "a".into() };
         let mut inventory = Inventory::default();
         inventory.begin(&LIMITS, at(0));
         inventory.failed(&failure(Reason::Permission), at(1));

@@ -226,7 +226,8 @@ impl RegionPlan {
             return Some(Failure {
                 reason: Reason::NotFound,
                 message: "ListInstances: the region has no server of this id".into(),
-                advice: "check the id, its region and account; remove it from the configuration if the server is gone",
+                advice: "check the id, its region and account; remove it from the configuration if the server is gone"
+                    .into(),
             });
         }
         let seen = self.servers.get(id).is_some_and(Ledger::has_seen);
@@ -400,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_failure_harms_only_what_was_asked() {
-        let failure = Failure { reason: Reason::Service, message: "m".into(), advice: "a" };
+        let failure = Failure { reason: Reason::Service, message: "m".into(), advice: "a".into() };
         let mut plan = plan(&["a"]);
         poll(&mut plan, &[run("x", &[("a", Running)], 0), run("y", &[("a", Running)], 1)], &[], 1);
         plan.begin(at(11));

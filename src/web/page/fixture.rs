@@ -87,7 +87,7 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
 
 /// The same target, failing.
 pub(super) fn failing(view: View, reason: Reason, since: i64) -> View {
-    let failure = Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something" };
+    let failure = Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something".into() };
     let last_failure = Some((failure.clone(), at(since)));
     View { failure: Some(failure), failing_since: Some(at(since)), last_failure, ..view }
 }

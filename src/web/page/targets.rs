@@ -120,7 +120,7 @@ fn recovered(view: &View, now: Timestamp) -> Markup {
                     details #{ "past-" (view.target.id.kind.label()) "-" (view.target.id.id) } {
                         summary { "Last failure " (ago(*at, now)) ": " (failure.reason.label().replace('_', " ")) }
                         p { (failure.message) }
-                        p { (sentence(failure.advice)) }
+                        p { (sentence(&failure.advice)) }
                     }
                 }
             }
@@ -140,7 +140,7 @@ fn why(view: &View, now: Timestamp) -> Markup {
             tr.why {
                 td colspan="6" {
                     p.message { (failure.message) }
-                    p.advice { (sentence(failure.advice)) }
+                    p.advice { (sentence(&failure.advice)) }
                     p.sub {
                         @if let Some(since) = view.failing_since { "Failing for " (time::since(since, now)) ". " }
                         (kept(view))

@@ -1,24 +1,16 @@
-//! RPC V1 signatures (HMAC-SHA1), verified by the simulator's own reading of the vendor's rules.
+//! RPC V1 signatures (HMAC-SHA1): everything is in the parameters.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 
-use super::parameters::Parameters;
-
-/// Everything but the unreserved characters of RFC 3986 is encoded.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use super::{encode, pairs};
+use crate::sim::parameters::Parameters;
 
 /// The text both sides sign: the method word and all parameters but the signature itself.
 pub(crate) fn string_to_sign(method: &str, parameters: &Parameters) -> String {
-    let pairs: Vec<String> = parameters
-        .iter()
-        .filter(|(name, _)| *name != "Signature")
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
-    format!("{method}&%2F&{}", encode(&pairs.join("&")))
+    format!("{method}&%2F&{}", encode(&pairs(parameters, "Signature")))
 }
 
 /// The signature of a text under the secret of an access key.
@@ -28,10 +20,6 @@ pub(crate) fn sign(secret: &str, text: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key.as_bytes()) else { return String::new() };
     mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
-}
-
-fn encode(word: &str) -> String {
-    utf8_percent_encode(word, RESERVED).to_string()
 }
 
 #[cfg(test)]
@@ -68,7 +56,7 @@ mod tests {
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(case["wire_body"].as_str().unwrap_or_default().as_bytes().to_vec())
                 .unwrap();
-            let parameters = super::super::parameters::read(&request);
+            let parameters = crate::sim::parameters::read(&request);
             let text = string_to_sign(request.method().as_str(), &parameters);
             let secret = case["access_key_secret"].as_str().unwrap();
             assert_eq!(sign(secret, &text), parameters["Signature"], "{}", case["name"]);

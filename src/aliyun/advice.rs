@@ -1,0 +1,104 @@
+//! What the user can do about an error.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::Error;
+use crate::model::Reason;
+
+impl Error {
+    /// What the user can do about it.
+    pub fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::Service { clock_skew: Some(skew), .. } => clock_advice(*skew),
+            _ => None,
+        }
+        .map_or_else(|| self.fixed_advice().into(), Cow::Owned)
+    }
+
+    fn fixed_advice(&self) -> &'static str {
+        match self {
+            Self::Untrusted(_) => {
+                "if an authority of your own has signed the certificate (of a proxy that looks into TLS, of an endpoint of \
+                 your own), name its PEM file in accounts[].ca_file; if it is said to have expired or not to be valid yet, \
+                 check the clock of this machine"
+            }
+            Self::Proxy(_) => {
+                "check the user name and the password for the proxy: accounts[].proxy.username and accounts[].proxy.password, or \
+                 http://user:password@host:port in HTTPS_PROXY"
+            }
+            Self::Service { code, .. } if code == "ClusterNotFound" => {
+                "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
+                 ListTasks and cannot be polled, only those of API 2018-04-12 can"
+            }
+            Self::Service { code, .. } if code == "SignatureDoesNotMatch" => {
+                "the AccessKeySecret does not belong to the AccessKeyId: check both"
+            }
+            Self::Service { code, .. } if code.starts_with("InvalidAccessKeyId") => {
+                "this AccessKeyId does not exist or is disabled: check it in the RAM console"
+            }
+            _ => advice(self.reason()),
+        }
+    }
+}
+
+fn advice(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Throttled => {
+            "the quota of the account is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
+        }
+        Reason::Credentials => "check the credentials of the account",
+        Reason::Permission => {
+            "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"
+        }
+        Reason::NotFound => "check the id and the region; remove the target from the configuration if it is gone",
+        Reason::InvalidRequest => "check region and endpoint; if both are right, report this as a bug",
+        Reason::Account => "settle the bill of the account, or enable the service in the console",
+        Reason::Conflict => "none needed: the cluster is busy and is asked again at the next tick",
+        Reason::Clock => "set the clock of this machine: the cloud refuses requests more than 15 minutes off",
+        Reason::Service => "none needed: the cloud has trouble of its own and is asked again at the next tick",
+        Reason::Timeout => "check the network to the endpoint; raise poll.timeout if it is slow",
+        Reason::Transport => "check DNS, proxy and firewall between here and the endpoint",
+        Reason::Decode => "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug",
+        Reason::TooLarge => "raise poll.max_response_bytes",
+    }
+}
+
+/// Names by how much the clock is wrong, to the minute.
+fn clock_advice(skew: SignedDuration) -> Option<String> {
+    let minutes = (skew.as_secs().unsigned_abs() + 30) / 60;
+    let side = if skew.is_negative() { "ahead of" } else { "behind" };
+    (minutes > 0).then(|| {
+        format!(
+            "set the clock of this machine, which is {} {side} the cloud's: requests more than 15 minutes off are refused",
+            humantime::format_duration(Duration::from_secs(minutes * 60))
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use jiff::SignedDuration;
+
+    use super::Error;
+
+    fn answered(body: &str) -> Error {
+        Error::from_answer(400, &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_with_its_offset() {
+        let expired = r#"{"Code": "InvalidTimeStamp.Expired"}"#;
+        for (seconds, wanted) in [(3725, "is 1h 2m behind the cloud's"), (-959, "is 16m ahead of the cloud's")] {
+            let skew = Some(SignedDuration::from_secs(seconds));
+            let error = answered(expired).with_clock_skew(skew);
+            assert!(error.advice().contains(wanted), "{}", error.advice());
+            let other = answered(r#"{"Code": "InvalidParams"}"#);
+            assert_eq!(other.clone().with_clock_skew(skew), other, "the clock is not its trouble");
+        }
+        assert!(answered(expired).advice().contains("set the clock"));
+    }
+}

@@ -1,0 +1,434 @@
+//! The way to the cloud, as the real program goes it: trust, proxies, connections that are used again.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use aliyun_task_exporter::sim::{self, Settings, Simulator};
+use base64::Engine;
+use jiff::Timestamp;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use support::exporter::exchange;
+use support::page::{Page, parse};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a condition is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A name that no resolver knows, so only a proxy leads there.
+const FAR_AWAY: &str = "cloud.test";
+
+/// What a proxy wants to hear, and it is hard to write into a URL.
+const PASSWORD: &str = "p@ss:w/rd %41";
+
+/// A simulated cloud, and what stands before it. It ends with the value.
+struct Cloud {
+    runtime: Runtime,
+    sim: Arc<Mutex<Simulator>>,
+    address: SocketAddr,
+}
+
+/// Something that listens, and counts who comes.
+struct Front {
+    address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Front {
+    fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let settings = Settings { clusters: 2, servers: 3, ..Settings::default() };
+        let sim = Arc::new(Mutex::new(Simulator::new(settings, Timestamp::now())));
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(sim::serve(listener, Arc::clone(&sim), std::future::pending()));
+        Self { runtime, sim, address }
+    }
+
+    /// Hands every connection to `answer`.
+    fn front<F>(&self, answer: impl Fn(TcpStream) -> F + Send + 'static) -> Front
+    where
+        F: Future<Output = std::io::Result<()>> + Send + 'static,
+    {
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let (address, accepted) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&accepted);
+        self.runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer(stream));
+            }
+        });
+        Front { address, accepted }
+    }
+
+    /// Counts connections and does nothing else.
+    fn plain(&self) -> Front {
+        let cloud = self.address;
+        self.front(move |stream| relay(stream, cloud))
+    }
+
+    /// TLS with a certificate of an authority for `localhost` and the far-away name.
+    fn tls(&self, authority: &CertifiedIssuer<'static, KeyPair>) -> Front {
+        let (cloud, acceptor) = (self.address, acceptor(authority));
+        self.front(move |stream| {
+            let acceptor = acceptor.clone();
+            async move { relay(acceptor.accept(stream).await?, cloud).await }
+        })
+    }
+
+    /// A proxy that wants to know a user, and leads to `upstream` whatever it is asked for.
+    fn proxy(&self, upstream: SocketAddr) -> Front {
+        self.front(move |stream| proxy(stream, upstream))
+    }
+
+    fn calls(&self) -> usize {
+        self.sim.lock().unwrap().calls().len()
+    }
+
+    /// A configuration that polls this world, with the account's own lines.
+    fn config(&self, account: &str) -> String {
+        let truth = self.sim.lock().unwrap().truth(Timestamp::now());
+        let ids = |key: &str| {
+            let entries = truth[key].as_array().unwrap().iter();
+            let entries = entries.map(|entry| format!("{{id: {}, region: {}}}", entry["id"], entry["region"]));
+            entries.collect::<Vec<_>>().join(", ")
+        };
+        format!(
+            "poll: {{interval: 60ms, active_interval: 40ms, idle_interval: 100ms, concurrency: 3, timeout: 5s}}\n\
+             ehpc: {{clusters: [{}]}}\nswas: {{servers: [{}]}}\naccounts:\n  - name: a\n    quotas: {{EHPC: 60000, SWAS: 60000}}\n    \
+             credentials: {{provider: access_key, access_key_id: testid, access_key_secret: testsecret}}\n{account}",
+            ids("clusters"),
+            ids("servers")
+        )
+    }
+}
+
+async fn relay(mut near: impl AsyncRead + AsyncWrite + Unpin, far: SocketAddr) -> std::io::Result<()> {
+    let mut far = TcpStream::connect(far).await?;
+    copy_bidirectional(&mut near, &mut far).await.map(drop)
+}
+
+/// HTTP's basic authentication of the user and the password.
+fn authentication() -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("exporter:{PASSWORD}"))
+}
+
+async fn proxy(mut stream: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let told = head.lines().find(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic "));
+    if told.and_then(|line| line.rsplit(' ').next()) != Some(&authentication()) {
+        let page = "<html>Who are you?</html>";
+        let length = page.len();
+        let answer = format!(
+            "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"office\"\r\n\
+             Content-Type: text/html\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{page}"
+        );
+        return stream.write_all(answer.as_bytes()).await;
+    }
+    let mut far = TcpStream::connect(upstream).await?;
+    match head.starts_with("CONNECT ") {
+        true => stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?,
+        false => far.write_all(head.as_bytes()).await?,
+    }
+    copy_bidirectional(&mut stream, &mut far).await.map(drop)
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
+    let key = KeyPair::generate().unwrap();
+    let parameters = CertificateParams::new(vec!["localhost".to_owned(), FAR_AWAY.to_owned()]).unwrap();
+    let certificate: CertificateDer<'static> = parameters.signed_by(&key, authority).unwrap().der().clone();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()))
+}
+
+/// Files of one test; they go with the value.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("network-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+/// The real program. It ends with the value.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Program {
+    /// Starts it with a configuration file, and an environment of nothing but `variables`.
+    fn start(config: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"))
+            .args(["--config.file", config, "--web.listen-address", "127.0.0.1:0"])
+            .env_clear()
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (sender, addresses) = mpsc::channel();
+        let (lines, all) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once("address=") {
+                    let _ = sender.send(rest.split(' ').next().unwrap().parse().unwrap());
+                }
+                all.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let address = addresses.recv_timeout(PATIENCE);
+        let address = address.unwrap_or_else(|_| panic!("it does not listen: {}", log.lock().unwrap()));
+        Self { child, address, log }
+    }
+
+    fn page(&self) -> Page {
+        parse(exchange(self.address, "GET", "/metrics", &[], "").text())
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn wait(&self, what: &str, wanted: impl Fn(&Page) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !wanted(&self.page()) {
+            assert!(Instant::now() < deadline, "still not so: {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until all seven targets are up.
+    fn wait_up(&self) {
+        self.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 7.0);
+    }
+
+    /// Waits until all seven targets fail for a reason, and tells how the page of the status explains it.
+    fn wait_failing(&self, reason: &str) -> String {
+        let failing = |page: &Page| page.sum("aliyun_exporter_target_failing", &[("reason", reason)]) == 7.0;
+        self.wait(reason, failing);
+        exchange(self.address, "GET", "/api/v1/status", &[], "").text().to_owned()
+    }
+
+    /// Everything that anybody can see of it.
+    fn all(&self) -> String {
+        let pages = ["/", "/metrics", "/config", "/api/v1/status"];
+        let pages: String =
+            pages.iter().map(|path| exchange(self.address, "GET", path, &[], "").text().to_owned()).collect();
+        pages + &self.log()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn endpoints(url: &str) -> String {
+    format!("    endpoints: {{ehpc: \"{url}\", swas: \"{url}\"}}\n")
+}
+
+#[test]
+fn polling_uses_its_connections_again() {
+    for signature in ["v1", "v3"] {
+        let (cloud, folder) = (Cloud::start(), Folder::new(&format!("reuse-{signature}")));
+        let front = cloud.plain();
+        let account = endpoints(&format!("http://{}", front.address)) + &format!("    signature: {signature}\n");
+        let program = Program::start(&folder.write("config.yaml", &cloud.config(&account)), &[]);
+        program.wait_up();
+        program.wait("many calls", |_| cloud.calls() > 400);
+        let (calls, connections) = (cloud.calls(), front.accepted());
+        // A few more than are under way at once: a connection that is begun may find another one free again.
+        assert!(connections * 20 < calls, "{connections} connections for {calls} calls, three at once");
+    }
+}
+
+#[test]
+fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
+    let (cloud, folder, authority) = (Cloud::start(), Folder::new("trust"), authority());
+    let front = cloud.tls(&authority);
+    let account = endpoints(&format!("https://localhost:{}", front.address.port()));
+    let ca_file = folder.write("ca.pem", &authority.pem());
+
+    // The system's certificates count for nothing, be they right or missing.
+    let config = folder.write("without.yaml", &cloud.config(&account));
+    let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("transport");
+    assert!(told.contains("invalid peer certificate: UnknownIssuer") && told.contains("accounts[].ca_file"), "{told}");
+    assert_eq!(cloud.calls(), 0, "nothing was sent");
+
+    let config = folder.write("with.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
+    let nowhere = [("SSL_CERT_FILE", "/nonexistent/file"), ("SSL_CERT_DIR", "/nonexistent")];
+    Program::start(&config, &nowhere).wait_up();
+}
+
+#[test]
+fn a_ca_file_that_cannot_be_read_stops_the_start() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("no-ca"));
+    let config = folder.write("config.yaml", &cloud.config("    ca_file: /nonexistent/ca.pem\n"));
+    let program = env!("CARGO_BIN_EXE_aliyun-task-exporter");
+    let arguments = ["--config.file", &config, "--web.listen-address", "127.0.0.1:0"];
+    let output = Command::new(program).args(arguments).env_clear().output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("ca_file /nonexistent/ca.pem: No such file or directory"), "{told}");
+    assert!(told.contains("account") && told.contains('a'), "{told}");
+}
+
+/// An account beyond a proxy: the cloud's own lines, and a file with the password.
+fn beyond(folder: &Folder, authority: &CertifiedIssuer<'static, KeyPair>) -> String {
+    let ca_file = folder.write("ca.pem", &authority.pem());
+    folder.write("password", &format!("{PASSWORD}\n"));
+    format!("{}    ca_file: {ca_file}\n", endpoints(&format!("https://{FAR_AWAY}")))
+}
+
+#[test]
+fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere() {
+    let (cloud, folder, authority) = (Cloud::start(), Folder::new("proxy"), authority());
+    let tunnel = beyond(&folder, &authority);
+    let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n    signature: v3\n";
+    for (name, account, upstream) in
+        [("tunnel", tunnel, cloud.tls(&authority).address), ("plain", plain, cloud.address)]
+    {
+        let proxy = cloud.proxy(upstream);
+        let account = format!(
+            "{account}    proxy: {{url: \"http://{}\", username: exporter, password: \"file:{}/password\"}}\n",
+            proxy.address,
+            folder.0.display()
+        );
+        let config = folder.write(name, &cloud.config(&account));
+        // The account's own proxy comes before that of the environment.
+        let program = Program::start(&config, &[("HTTPS_PROXY", "http://127.0.0.1:9")]);
+        program.wait_up();
+        assert!(proxy.accepted() > 0, "{name}");
+        let all = program.all();
+        for secret in [PASSWORD, &authentication(), "p%40ss"] {
+            assert!(!all.contains(secret), "{secret}: {all}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() {
+    let (cloud, folder, authority) = (Cloud::start(), Folder::new("407"), authority());
+    let proxy = cloud.proxy(cloud.address);
+    let url = format!("http://{}", proxy.address);
+    // A tunnel for TLS; and without TLS, where the proxy answers in the cloud's place.
+    let tunnel = beyond(&folder, &authority);
+    let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n";
+    for (name, account) in [("tunnel", tunnel), ("plain", plain)] {
+        let account = format!("{account}    proxy: {{url: \"{url}\", username: exporter, password: hunter2}}\n");
+        let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
+        let told = program.wait_failing("transport");
+        assert!(told.contains("accounts[].proxy.username"), "{name}: {told}");
+        assert!(!program.all().contains("hunter2"), "{name}");
+    }
+    assert_eq!(cloud.calls(), 0);
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used_in_any_spelling_but_where_it_is_not_wanted() {
+    let (cloud, folder, authority) = (Cloud::start(), Folder::new("environment"), authority());
+    let config = folder.write("config.yaml", &cloud.config(&beyond(&folder, &authority)));
+    let front = cloud.tls(&authority);
+    for name in ["HTTPS_PROXY", "https_proxy"] {
+        let proxy = cloud.proxy(front.address);
+        let url = format!("http://exporter:p%40ss%3Aw%2Frd%20%2541@{}", proxy.address);
+        let program = Program::start(&config, &[(name, &url)]);
+        program.wait_up();
+        assert!(proxy.accepted() > 0 && !program.all().contains("p%40ss"), "{name}");
+    }
+}
+
+#[test]
+fn what_the_environment_excepts_is_reached_without_the_proxy() {
+    let (cloud, folder, authority) = (Cloud::start(), Folder::new("no-proxy"), authority());
+    let (near, far) = (cloud.tls(&authority), cloud.tls(&authority));
+    let ca_file = folder.write("ca.pem", &authority.pem());
+    let port = near.address.port();
+    let config = cloud.config(&format!(
+        "    endpoints: {{ehpc: \"https://localhost:{port}\", swas: \"https://{FAR_AWAY}\"}}\n    ca_file: {ca_file}\n"
+    ));
+    let config = folder.write("config.yaml", &config);
+    let proxy = cloud.proxy(far.address);
+    let url = format!("http://exporter:p%40ss%3Aw%2Frd%20%2541@{}", proxy.address);
+    for name in ["NO_PROXY", "no_proxy"] {
+        let before = near.accepted();
+        Program::start(&config, &[("HTTPS_PROXY", &url), (name, "example.com, localhost")]).wait_up();
+        assert!(near.accepted() > before && far.accepted() > 0, "{name}");
+    }
+    let before = near.accepted();
+    Program::start(&config, &[("HTTPS_PROXY", &url)]).wait_up();
+    assert_eq!(near.accepted(), before, "nothing is excepted");
+}
+
+#[test]
+fn a_407_of_ehpc_is_a_missing_permission() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("permission"));
+    cloud.sim.lock().unwrap().settings_mut().permitted = Some(std::collections::BTreeSet::new());
+    let config = cloud.config(&endpoints(&format!("http://{}", cloud.address)));
+    let told = Program::start(&folder.write("config.yaml", &config), &[]).wait_failing("permission");
+    assert!(told.contains("NotAuthorized") && told.contains("HTTP 407"), "{told}");
+}
+
+#[test]
+fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("warnings"));
+    let proxy = format!("    proxy: {{url: \"http://{}\"}}\n", cloud.proxy(cloud.address).address);
+    let config = cloud.config(&(endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n" + &proxy));
+    let program = Program::start(&folder.write("insecure.yaml", &config), &[]);
+    program.wait("it polls", |page| page.sum("aliyun_exporter_polls_total", &[]) > 0.0);
+    assert_eq!(program.log().matches("without TLS").count(), 1, "{}", program.log());
+    let config = "ehpc: {clusters: [{id: a, region: xx-1}, {id: b, region: xx-1}]}\n";
+    let program = Program::start(&folder.write("unknown.yaml", config), &[]);
+    program.wait("it polls", |page| page.sum("aliyun_exporter_polls_total", &[]) > 0.0);
+    assert_eq!(program.log().matches("no public endpoint in region xx-1").count(), 1, "{}", program.log());
+}
