@@ -28,10 +28,14 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
 
 fn read(root: &Section) -> Config {
     let accounts = account::read(root);
+    let (clusters, cluster_discovery) = ehpc::read(&root.section("ehpc", ehpc::KEYS), &accounts);
+    let (servers, server_discovery) = swas::read(&root.section("swas", swas::KEYS), &accounts);
     Config {
         poll: poll::read(&root.section("poll", poll::KEYS)),
-        clusters: ehpc::read(&root.section("ehpc", ehpc::KEYS), &accounts),
-        servers: swas::read(&root.section("swas", swas::KEYS), &accounts),
+        clusters,
+        servers,
+        cluster_discovery,
+        server_discovery,
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
         state_path: metrics::read_state(&root.section("state", metrics::STATE_KEYS)),
         accounts: accounts.all,
@@ -40,7 +44,7 @@ fn read(root: &Section) -> Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{account, credentials, ehpc, endpoint, metrics, poll, swas};
+    use super::super::{account, credentials, discovery, ehpc, endpoint, metrics, poll, swas};
 
     #[test]
     fn the_example_holds_every_key() {
@@ -57,6 +61,7 @@ mod tests {
             ehpc::COMMAND_KEYS,
             swas::KEYS,
             swas::SERVER_KEYS,
+            discovery::KEYS,
             metrics::KEYS,
             metrics::STATE_KEYS,
         ];

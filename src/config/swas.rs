@@ -4,7 +4,7 @@ use super::account::Accounts;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
-use super::{RunWindow, Server, names};
+use super::{RunWindow, Server, ServerDiscovery, discovery, names};
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];
@@ -12,9 +12,8 @@ pub(super) const SERVER_KEYS: &[&str] = &["id", "region", "account", "name", "ma
 
 const STRATEGIES: &[Choice<()>] = &[("per_server", Some(())), ("per_region", None)];
 
-pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Server> {
+pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, ServerDiscovery) {
     section.choice("strategy", STRATEGIES);
-    section.must_be_empty("discovery");
     let place = Place::defaults(section, accounts);
     let window = window(section, RunWindow::default());
     let mut ids = Ids::new("server");
@@ -26,7 +25,9 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Server> {
         let window = self::window(&own, window.clone());
         Some(Server { id: id?, region: region?, account: account?, name, window })
     });
-    servers.collect()
+    let servers = servers.collect();
+    let entries = discovery::read(section, place.account(), accounts);
+    (servers, ServerDiscovery { entries, window })
 }
 
 /// The keys of the window over what holds otherwise.

@@ -35,6 +35,7 @@ pub(super) fn window(target: &Target) -> usize {
         Scope::Commands(commands) if commands.ids.is_empty() => commands.discover,
         Scope::Commands(commands) => commands.ids.len(),
         Scope::Runs(window) => window.max_invocations,
+        Scope::Discovery(_) => 0,
     }
 }
 

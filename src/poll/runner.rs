@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::plan::{Notice, operations};
 use super::saved::Saving;
-use super::scheduler::{Attempt, Event, Next, Scheduler};
+use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::{Attempted, Client, Error};
 use crate::config::{Account, Config};
@@ -19,7 +19,7 @@ use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
-use crate::target::{TargetId, targets};
+use crate::target::{Target, TargetId};
 
 /// It looks around at least this often, should the clock have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -31,6 +31,9 @@ const MAX_TOLD_WORDS: usize = 1000;
 /// Runs the scheduler.
 #[derive(Debug)]
 pub struct Runner {
+    config: Config,
+    /// How many targets there are.
+    targets: usize,
     scheduler: Scheduler,
     saving: Saving,
     clients: HashMap<Arc<str>, Client>,
@@ -42,7 +45,7 @@ pub struct Runner {
 }
 
 /// An attempt that has ended.
-type Done = (Attempted, Duration);
+pub(super) type Done = (Attempted, Duration);
 
 impl Runner {
     /// A runner without targets.
@@ -51,6 +54,8 @@ impl Runner {
     /// If the state file is in use or cannot be made.
     pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
         Ok(Self {
+            config: config.clone(),
+            targets: 0,
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
             saving: Saving::open(config.state_path.as_deref())?,
             clients: HashMap::new(),
@@ -62,41 +67,64 @@ impl Runner {
         })
     }
 
-    /// The only way targets start, change or stop: makes them those of `config`.
+    /// The only way targets start, change or stop: makes them those of `config`, and of what discovery finds for it.
     ///
     /// # Errors
     /// If an account's client cannot be made; nothing has changed then.
     pub fn apply(&mut self, config: &Config) -> Result<(), Error> {
-        let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
-        self.clients = config.accounts.iter().map(client).collect::<Result<_, Error>>()?;
-        let (wanted, saving) = (targets(config), &mut self.saving);
-        self.metrics.retarget(&wanted);
-        for target in &wanted {
-            for (product, operation) in operations(target.id.kind) {
-                self.metrics.expect_requests(target, product.label(), operation);
-            }
-        }
-        info!(targets = wanted.len(), accounts = config.accounts.len(), "polling");
-        self.store.retarget(wanted, config.metrics.clone());
+        self.clients = clients(config)?;
+        self.config = config.clone();
+        self.metrics.forget_clocks();
+        self.retarget();
+        info!(targets = self.targets, accounts = config.accounts.len(), "polling");
+        Ok(())
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found so far. Which are new, and which gone.
+    fn retarget(&mut self) -> (Vec<TargetId>, Vec<TargetId>) {
+        let saving = &mut self.saving;
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
             let saved = saving.restore(id)?;
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        let removed = self.scheduler.apply(config, restore, Timestamp::now());
-        saving.restore_ceilings(&mut self.scheduler);
+        let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, Timestamp::now());
+        self.metrics.retarget(&targets);
+        targets.iter().for_each(|target| self.expect(target));
+        self.targets = targets.len();
+        self.store.retarget(targets, self.config.metrics.clone());
+        self.saving.restore_ceilings(&mut self.scheduler);
+        let gone = removed.iter().map(|(id, _)| id.clone()).collect();
         for (id, memory) in removed {
             self.failing.remove(&id);
             self.saving.park(id, memory);
         }
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
+                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after);
             }
         }
         self.budgets_at = None;
-        Ok(())
+        (added, gone)
+    }
+
+    fn expect(&self, target: &Target) {
+        for (product, operation) in operations(target) {
+            self.metrics.expect_requests(target, product.label(), operation);
+        }
+    }
+
+    /// Discovery has found something else than before.
+    fn discovered(&mut self) {
+        let (added, gone) = self.retarget();
+        for (ids, what) in [(&added, "appeared"), (&gone, "vanished")] {
+            ids.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "{what}"));
+        }
+        if !(added.is_empty() && gone.is_empty()) {
+            let (appeared, vanished) = (added.len(), gone.len());
+            info!(appeared, vanished, targets = self.targets, "discovery has changed what is polled");
+        }
     }
 
     /// Polls until `stop`, under each configuration that `configs` brings.
@@ -183,6 +211,7 @@ impl Runner {
             _ => None,
         });
         self.saving.commit(&self.scheduler, &read.collect::<Vec<_>>());
+        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
@@ -194,6 +223,9 @@ impl Runner {
                     self.store.poll_ended(&target, PollEnd { failure, ended, took, next, stale_after });
                 }
             }
+        }
+        if discovered {
+            self.discovered();
         }
         if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
@@ -217,6 +249,7 @@ impl Runner {
                 self.metrics.truncated(id.kind);
                 warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it was not read");
             }
+            Notice::Discovered => debug!(kind, target, "what there is has changed"),
         }
     }
 
@@ -238,7 +271,14 @@ impl Runner {
     }
 }
 
-async fn make(client: Option<Client>, attempt: Attempt) -> Done {
+/// The client of each account.
+pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, Error> {
+    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
+    config.accounts.iter().map(client).collect()
+}
+
+/// Makes an attempt.
+pub(super) async fn make(client: Option<Client>, attempt: Attempt) -> Done {
     let started = Instant::now();
     let attempted = match client {
         Some(client) => client.attempt(&attempt.region, &attempt.operation).await,
@@ -251,7 +291,7 @@ async fn make(client: Option<Client>, attempt: Attempt) -> Done {
 }
 
 /// What an attempt comes to whose code has panicked: the target goes on at its next tick.
-fn panicked() -> Done {
+pub(super) fn panicked() -> Done {
     let outcome = Err(Error::Transport("a bug in this program: the attempt panicked".into()));
     (Attempted { outcome, clock_skew: None }, Duration::ZERO)
 }

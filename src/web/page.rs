@@ -35,7 +35,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let verdict = verdict(&sorted);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
-    let [tasks, commands, runs] = Kind::ALL.map(of);
+    let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
         (DOCTYPE)
         html lang="en" {

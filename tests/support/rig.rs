@@ -11,12 +11,12 @@ use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
-use aliyun_task_exporter::poll::{Attempt, BudgetKey, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler};
+use aliyun_task_exporter::poll::{Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
 use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
 use aliyun_task_exporter::state;
-use aliyun_task_exporter::target::{Kind, TargetId, targets};
+use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +111,8 @@ pub struct Rig {
     pub stuck_nonces: u64,
     pages: Pages,
     disk: Option<Disk>,
+    /// Without a disk: what is known of targets that are gone.
+    parked: BTreeMap<TargetId, Memory>,
     /// Killed, until it is restarted.
     pub is_dead: bool,
 }
@@ -149,6 +151,7 @@ impl Rig {
             stuck_nonces: 0,
             pages: Pages::default(),
             disk: None,
+            parked: BTreeMap::new(),
             is_dead: false,
         };
         rig.apply(config);
@@ -157,28 +160,39 @@ impl Rig {
 
     /// Makes the targets those of `config`, as the runner does.
     pub fn apply(&mut self, config: Config) {
-        self.store.retarget(targets(&config), config.metrics.clone());
+        self.config = config;
+        self.retarget();
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found, as the runner does.
+    fn retarget(&mut self) {
+        let config = self.config.clone();
         let now = self.local();
         let mut restored = Vec::new();
-        let disk = &self.disk;
+        let (disk, parked) = (&self.disk, &mut self.parked);
         let restore = |id: &TargetId| {
-            let (bytes, ..) = disk.as_ref()?.entries.get(id)?;
+            let Some(disk) = disk else { return parked.remove(id) };
+            let (bytes, ..) = disk.entries.get(id)?;
             let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        for (id, memory) in self.scheduler.apply(&config, restore, now) {
+        let Change { targets, removed, .. } = self.scheduler.apply(&config, restore, now);
+        self.store.retarget(targets, config.metrics.clone());
+        for (id, memory) in removed {
+            self.unrecorded.remove(&id);
             if let Some(disk) = &mut self.disk {
                 let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, Vec::new(), now));
                 disk.published.remove(&id);
+            } else {
+                self.parked.insert(id, memory);
             }
         }
         for (id, at, succeeded_at) in restored {
             let reading = self.scheduler.reading(&id).expect("a reading");
             self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
         }
-        self.config = config;
     }
 
     /// From now on what is known survives a restart. To be called before the first poll.
@@ -405,6 +419,7 @@ impl Rig {
             });
             return self.notices.extend(notices);
         }
+        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
@@ -421,6 +436,9 @@ impl Rig {
                     self.polled.push(Polled { target, failure, ended, next, stale_after });
                 }
             }
+        }
+        if discovered {
+            self.retarget();
         }
     }
 

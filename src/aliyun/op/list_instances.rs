@@ -3,11 +3,8 @@
 use serde::Deserialize;
 
 use super::Decoded;
-use super::wire::{List, Scalar, UnknownWords};
+use super::wire::{List, Scalar, UnknownWords, found};
 use crate::model::{Found, Page};
-
-/// Largest PageSize of ListInstances (docs/alibaba-cloud-api.md, "Limits").
-const PAGE_SIZE: u32 = 100;
 
 /// Asks for a page of a region's servers.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +14,11 @@ pub struct ListInstances {
 }
 
 impl ListInstances {
+    /// Entries of a full page: the largest PageSize (docs/alibaba-cloud-api.md, "Limits").
+    pub const PAGE_SIZE: usize = 100;
+
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
+        vec![("PageNumber", self.page.to_string()), ("PageSize", Self::PAGE_SIZE.to_string())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {
@@ -50,12 +50,8 @@ struct Entry {
 
 impl Entry {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
-        let Some(id) = self.id.text() else {
-            unknown.note("InstanceId", Some(""));
-            return None;
-        };
-        let name = self.name.text().unwrap_or_default();
-        Some(Found { id: id.into(), name: name.into(), region: self.region.text().map(Into::into) })
+        let fields = (self.id.text(), self.name.text(), self.region.text());
+        found(fields, "InstanceId", unknown)
     }
 }
 

@@ -45,6 +45,7 @@ pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Dur
             ("ListInvocationResults", ended),
         ],
         Kind::SwasInvocations => vec![("DescribeInvocations", list), ("DescribeInvocationResult", ended)],
+        Kind::Discovery => search(load),
     }
 }
 
@@ -59,7 +60,13 @@ pub fn first_pass(kind: Kind, load: &Load, followed: usize) -> Calls {
             ("ListInvocationResults", followed),
         ],
         Kind::SwasInvocations => vec![("DescribeInvocations", pages), ("DescribeInvocationResult", followed)],
+        Kind::Discovery => search(load),
     }
+}
+
+/// A discovery target asks for one of these; [`by_budget`](super::super::by_budget) leaves out what it does not ask for.
+fn search(load: &Load) -> Calls {
+    ["ListClusters", "ListInstances", "ListRegions"].map(|list| (list, f64::from(load.pages))).to_vec()
 }
 
 /// Whether values wait for the answers of an operation; others bring details of what has ended.

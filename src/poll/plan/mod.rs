@@ -5,8 +5,10 @@
 
 mod commands;
 mod cost;
+mod discovery;
 mod known;
 mod listing;
+mod roll;
 mod runs;
 mod tasks;
 
@@ -17,14 +19,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aliyun::Error;
-use crate::aliyun::op::{Answer, Operation, Product};
+use crate::aliyun::op::{Answer, ListClusters, ListInstances, Operation, Product};
 use crate::config::Poll;
-use crate::model::Reading;
+use crate::model::{Found, Reading};
 use crate::poll::later;
-use crate::target::{Kind, Scope, Target};
+use crate::target::{Scope, Search, Sought, Target};
 
 use commands::CommandsPlan;
 pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
+use discovery::DiscoveryPlan;
 pub use runs::MAX_NAMES;
 use runs::RunsPlan;
 use tasks::TasksPlan;
@@ -35,6 +38,7 @@ pub(super) enum Plan {
     Tasks(TasksPlan),
     Commands(CommandsPlan),
     Runs(RunsPlan),
+    Discovery(DiscoveryPlan),
 }
 
 /// What a plan knows from one poll to the next.
@@ -46,6 +50,8 @@ pub enum Memory {
     Commands(commands::Memory),
     /// Of a server's runs.
     Runs(runs::Memory),
+    /// Of what there is.
+    Discovery(discovery::Memory),
 }
 
 impl Memory {
@@ -67,6 +73,8 @@ pub enum MemoryRef<'a> {
     Commands(&'a commands::Memory),
     /// Of a server's runs.
     Runs(&'a runs::Memory),
+    /// Of what there is.
+    Discovery(&'a discovery::Memory),
 }
 
 /// Something that happened to a followed thing.
@@ -88,6 +96,8 @@ pub enum Notice {
     },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
+    /// What there is has changed: the targets are to be made anew.
+    Discovered,
 }
 
 /// What a failed call means for the rest of the poll.
@@ -129,6 +139,7 @@ macro_rules! each {
             Plan::Tasks($inner) => $body,
             Plan::Commands($inner) => $body,
             Plan::Runs($inner) => $body,
+            Plan::Discovery($inner) => $body,
         }
     };
 }
@@ -150,6 +161,11 @@ impl Plan {
             Scope::Runs(window) => {
                 let memory = memory.and_then(|memory| if let Memory::Runs(m) = memory { Some(m) } else { None });
                 Self::Runs(RunsPlan::new(id, window.clone(), limits, memory.unwrap_or_default()))
+            }
+            Scope::Discovery(Search { sought, .. }) => {
+                let memory = memory.and_then(|memory| if let Memory::Discovery(m) = memory { Some(m) } else { None });
+                let region = Arc::clone(&target.region);
+                Self::Discovery(DiscoveryPlan::new(*sought, region, limits, memory.unwrap_or_default()))
             }
         }
     }
@@ -173,6 +189,10 @@ impl Plan {
             (Self::Commands(plan), Answer::ListInvocationResults(page)) => plan.results(page),
             (Self::Runs(plan), Answer::DescribeInvocations(page)) => plan.listed(page, now),
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
+            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page, ListClusters::PAGE_SIZE),
+            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page, ListInstances::PAGE_SIZE),
+            (Self::Discovery(plan), Answer::EhpcListRegions(regions)) => plan.regions(regions),
+            (Self::Discovery(plan), Answer::SwasListRegions(regions)) => plan.regions(regions),
             (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
         }
     }
@@ -203,6 +223,15 @@ impl Plan {
             Self::Tasks(plan) => Reading::Tasks(plan.reading()),
             Self::Commands(plan) => Reading::Commands(plan.reading()),
             Self::Runs(plan) => Reading::Runs(plan.reading()),
+            Self::Discovery(plan) => Reading::Discovery(plan.reading()),
+        }
+    }
+
+    /// What it has found, if it looks for anything.
+    pub(super) fn found(&self) -> Vec<Found> {
+        match self {
+            Self::Discovery(plan) => plan.found(),
+            Self::Tasks(_) | Self::Commands(_) | Self::Runs(_) => Vec::new(),
         }
     }
 
@@ -217,6 +246,7 @@ impl Plan {
             Self::Tasks(plan) => &mut plan.memory.history_due,
             Self::Commands(plan) => &mut plan.memory.listing.whole_due,
             Self::Runs(plan) => &mut plan.memory.listing.whole_due,
+            Self::Discovery(_) => return,
         };
         *due = due.map(|due| later(due, step));
     }
@@ -227,6 +257,7 @@ impl Plan {
             Self::Tasks(plan) => MemoryRef::Tasks(&plan.memory),
             Self::Commands(plan) => MemoryRef::Commands(&plan.memory),
             Self::Runs(plan) => MemoryRef::Runs(&plan.memory),
+            Self::Discovery(plan) => MemoryRef::Discovery(&plan.memory),
         }
     }
 
@@ -236,6 +267,7 @@ impl Plan {
             Self::Tasks(plan) => Memory::Tasks(plan.memory),
             Self::Commands(plan) => Memory::Commands(plan.memory),
             Self::Runs(plan) => Memory::Runs(plan.memory),
+            Self::Discovery(plan) => Memory::Discovery(plan.memory),
         }
     }
 
@@ -245,15 +277,21 @@ impl Plan {
     }
 }
 
-/// The operations that targets of a kind need.
-pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
-    match kind {
-        Kind::EhpcTasks => &[(Product::Ehpc, "ListTasks")],
-        Kind::EhpcInvocations => &[
+/// The operations that a target needs.
+pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] {
+    match &target.scope {
+        Scope::Tasks(_) => &[(Product::Ehpc, "ListTasks")],
+        Scope::Commands(_) => &[
             (Product::Ehpc, "ListCommands"),
             (Product::Ehpc, "ListInvocationStatus"),
             (Product::Ehpc, "ListInvocationResults"),
         ],
-        Kind::SwasInvocations => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
+        Scope::Runs(_) => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
+        Scope::Discovery(search) => match search.sought {
+            Sought::Clusters => &[(Product::Ehpc, "ListClusters")],
+            Sought::Servers => &[(Product::Swas, "ListInstances")],
+            Sought::ClusterRegions => &[(Product::Ehpc, "ListRegions")],
+            Sought::ServerRegions => &[(Product::Swas, "ListRegions")],
+        },
     }
 }

@@ -11,7 +11,7 @@ use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Plan;
 use crate::poll::queue::Pace;
 use crate::poll::{later, since};
-use crate::target::Target;
+use crate::target::{Scope, Target};
 
 /// A target, its plan, and where its present poll stands.
 #[derive(Debug)]
@@ -64,6 +64,25 @@ impl Slot {
             (true, ..) | (false, false, true) => Pace::Idle,
             (false, true, _) => Pace::Active,
             (false, false, false) => Pace::Base,
+        }
+    }
+
+    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it fails it is asked as often
+    /// as anything else, if that is more often.
+    pub(super) fn period(&self, settings: &Poll, now: Timestamp) -> Duration {
+        let usual = self.pace(settings, now).period(settings);
+        match (self.own_period(), self.failing) {
+            (Some(own), None) => own,
+            (Some(own), Some(_)) => own.min(usual),
+            (None, _) => usual,
+        }
+    }
+
+    /// Its own time between two polls, if `poll` does not set it.
+    pub(super) fn own_period(&self) -> Option<Duration> {
+        match &self.target.scope {
+            Scope::Discovery(search) => Some(search.interval),
+            Scope::Tasks(_) | Scope::Commands(_) | Scope::Runs(_) => None,
         }
     }
 
