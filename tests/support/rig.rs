@@ -7,7 +7,7 @@ use std::time::Duration;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::aliyun::{Error, decode, request};
-use aliyun_task_exporter::config::{Config, Poll};
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
@@ -527,6 +527,17 @@ pub fn config_for(sim: &Simulator) -> Config {
     let mut config = demo::config(&sim.truth(start()), address);
     config.poll = Poll::default();
     config.accounts[0].quotas.clear();
+    config
+}
+
+/// The configuration that polls nothing but what `regions` of both products hold, looked for each minute.
+pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
+    let filter = Filter::default();
+    let entry = Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
+    let mut config = config_for(sim);
+    (config.clusters, config.servers) = (Vec::new(), Vec::new());
+    config.cluster_discovery.entries = vec![entry.clone()];
+    config.server_discovery.entries = vec![entry];
     config
 }
 
