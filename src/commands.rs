@@ -103,7 +103,10 @@ async fn check_estimate(config: &Config, live: bool) -> Result<(), Error> {
     let mut findings = Findings::new();
     let mut complete = true;
     if live && !config.discovers() {
-        writeln!(io::stdout(), "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n")?;
+        writeln!(
+            io::stdout(),
+            "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n"
+        )?;
     } else if live {
         let survey = survey(config).await.map_err(app::Error::from)?;
         complete = survey.failures.is_empty();

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{
-    Account, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network, Pattern, Poll,
-    Problems, Regions, RunWindow, SecretSource, Server, ServerDiscovery, StatusStyle, TaskWindow, parse, redacted_yaml, with_targets,
+    Account, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network, Pattern,
+    Poll, Problems, Regions, RunWindow, SecretSource, Server, ServerDiscovery, StatusStyle, TaskWindow, parse,
+    redacted_yaml, with_targets,
 };
 use proptest::prelude::*;
 

@@ -196,7 +196,10 @@ mod tests {
         assert_eq!(needs(&blind, "ListInstances"), [20, 20, 20], "each five minutes");
         assert!(blind.is_kept(), "discovery may be slower than stale_after");
         let text = text(&blind);
-        assert!(text.contains("discovery in 2 places") && text.contains("check --estimate --live asks the cloud"), "{text}");
+        assert!(
+            text.contains("discovery in 2 places") && text.contains("check --estimate --live asks the cloud"),
+            "{text}"
+        );
         assert!(text.lines().any(|line| line.contains("SWAS.ListInstances") && line.ends_with("5m")), "{text}");
 
         let found = |id: usize| Found { id: format!("s{id}").into(), name: "".into(), region: None };

@@ -12,9 +12,9 @@ use super::assume::window;
 use crate::config::Metrics;
 use crate::exposition::{TargetState, own_fragment, reading_fragment};
 use crate::model::{
-    CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult, InvocationStatus, InvokeStatus,
-    LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand, SeenRun, SeenTask, Task, TaskStatus,
-    TaskType, TasksReading,
+    CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
+    InvocationStatus, InvokeStatus, LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand,
+    SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::poll::MAX_NAMES;
 use crate::target::{Kind, Scope, Target};

@@ -19,7 +19,8 @@ pub fn surveyed(survey: &Survey, config: &Config) -> String {
         let Scope::Discovery(search) = &target.scope else { continue };
         let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
         let taken = found.iter().filter(|thing| search.takes(thing)).count();
-        let more = if survey.truncated.contains(&target.id) { "; there are more than poll.history_max_pages" } else { "" };
+        let more =
+            if survey.truncated.contains(&target.id) { "; there are more than poll.history_max_pages" } else { "" };
         let _ = writeln!(page, "  {place}: {} {}, {taken} taken{more}", found.len(), search.sought.things());
     }
     page.push('\n');
@@ -34,5 +35,7 @@ fn found(survey: &Survey, config: &Config) -> String {
     let (clusters, servers) = (count(Kind::EhpcTasks), count(Kind::SwasInvocations));
     let (failed, places) = (survey.failures.len(), count(Kind::Discovery));
     let failed = if failed > 0 { format!(", but failed in {failed} of {places} places") } else { String::new() };
-    format!("Discovery has looked{failed}. With what is configured, that makes {clusters} clusters and {servers} servers:\n")
+    format!(
+        "Discovery has looked{failed}. With what is configured, that makes {clusters} clusters and {servers} servers:\n"
+    )
 }

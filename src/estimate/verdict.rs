@@ -80,7 +80,8 @@ pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
 
 /// What discovery will find only the cloud knows.
 fn undiscovered(estimate: &Estimate) -> Option<String> {
-    let line = "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
+    let line =
+        "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
     estimate.unknown.then(|| line.to_owned())
 }
 

@@ -133,7 +133,10 @@ impl Runner {
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let pause = self.start_attempts(&mut attempts, &mut under_way);
-            self.tell();
+            if self.tell() {
+                // There are new targets, which must not wait until others are due.
+                continue;
+            }
             tokio::select! {
                 Some(done) = attempts.join_next_with_id() => {
                     self.done(done, &mut under_way);
@@ -198,8 +201,8 @@ impl Runner {
         }
     }
 
-    /// Passes on what the scheduler has to say.
-    fn tell(&mut self) {
+    /// Passes on what the scheduler has to say. Whether that has changed the targets.
+    fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
         for event in &events {
             if let Event::PollEnded { target, failure: None, ended, .. } = event {
@@ -235,6 +238,7 @@ impl Runner {
             let of = |key| planned.get(key).copied().unwrap_or_default();
             self.metrics.budgets(quotas.map(|(key, quota)| (key.labels(), quota, of(key))));
         }
+        discovered
     }
 
     fn notice(&self, id: &TargetId, notice: Notice) {

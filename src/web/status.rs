@@ -108,7 +108,8 @@ pub(super) struct Discovered {
 impl Discovered {
     /// What a target has found; absent if it looks for nothing, or if that is withdrawn.
     pub(super) fn of(view: &View) -> Option<Self> {
-        let (Scope::Discovery(search), Some(Reading::Discovery(reading))) = (&view.target.scope, view.reading.as_deref())
+        let (Scope::Discovery(search), Some(Reading::Discovery(reading))) =
+            (&view.target.scope, view.reading.as_deref())
         else {
             return None;
         };

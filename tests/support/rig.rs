@@ -11,7 +11,9 @@ use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
-use aliyun_task_exporter::poll::{Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler};
+use aliyun_task_exporter::poll::{
+    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler,
+};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
 use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
@@ -313,9 +315,12 @@ impl Rig {
     fn run_to(&mut self, end: Timestamp) {
         loop {
             let wake = self.start_attempts();
-            self.tell();
+            let discovered = self.tell();
             if self.is_dead {
                 return;
+            }
+            if discovered {
+                continue;
             }
             let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
             let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
@@ -403,12 +408,12 @@ impl Rig {
         }
     }
 
-    fn tell(&mut self) {
+    fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
         let dies = self.dies(&events);
         self.is_dead = dies.is_some();
         if dies == Some(Kill::BeforeCommit) {
-            return;
+            return false;
         }
         self.commit(&events);
         if dies == Some(Kill::AfterCommit) {
@@ -417,7 +422,8 @@ impl Rig {
                 Event::Notice(id, notice) => Some((id, notice)),
                 _ => None,
             });
-            return self.notices.extend(notices);
+            self.notices.extend(notices);
+            return false;
         }
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
@@ -440,6 +446,7 @@ impl Rig {
         if discovered {
             self.retarget();
         }
+        discovered
     }
 
     /// The targets' part of `/metrics`.

@@ -109,7 +109,11 @@ mod tests {
     fn every_page_is_read_and_what_is_gone_is_gone() {
         let mut roll = Roll::default();
         assert_eq!(read(&mut roll, &[&["b", "a"], &["c"]], Some(3)), (Progress::Read, 2, "abc".into()));
-        assert_eq!(read(&mut roll, &[&["c", "b"]], Some(2)), (Progress::Read, 2, "bc".into()), "a full page may be the last");
+        assert_eq!(
+            read(&mut roll, &[&["c", "b"]], Some(2)),
+            (Progress::Read, 2, "bc".into()),
+            "a full page may be the last"
+        );
         assert_eq!(read(&mut roll, &[&["b"]], None), (Progress::Read, 1, "b".into()));
         assert_eq!(read(&mut roll, &[&[]], Some(0)), (Progress::Read, 1, String::new()));
     }

@@ -1,6 +1,7 @@
 //! How targets start, change and stop.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -99,6 +100,10 @@ impl Scheduler {
         let soonest = after(start.now, self.settings.interval);
         let mut first = start.now;
         for target in wanted {
+            // Nothing that is asked hangs on a name.
+            if let Some(slot) = self.slots.get_mut(&target.id) {
+                slot.target.name = Arc::clone(&target.name);
+            }
             let same_target = self.slots.get(&target.id).is_some_and(|slot| slot.target == **target);
             if same_target && start.same_settings {
                 continue;

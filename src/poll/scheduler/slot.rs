@@ -59,7 +59,8 @@ impl Slot {
     /// an idle one.
     pub(super) fn pace(&self, settings: &Poll, now: Timestamp) -> Pace {
         let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
-        let idle = since(self.last_open, now) >= settings.idle_after;
+        // What looks for others never has open work, and is not idle for it.
+        let idle = since(self.last_open, now) >= settings.idle_after && self.own_period().is_none();
         match (hopeless, self.plan.has_open(), idle) {
             (true, ..) | (false, false, true) => Pace::Idle,
             (false, true, _) => Pace::Active,

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::config::{Commands, Filter, Pattern, RunWindow, TaskWindow};
 use crate::exposition::TargetState;
 use crate::model::{
-    CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeenTask, Task,
-    TaskStatus, TaskType, TasksReading,
+    CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun,
+    SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
