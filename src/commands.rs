@@ -95,6 +95,9 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         let (kind, name) = (target.id.kind.label(), &target.name);
         writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
     }
+    if config.discovers() {
+        writeln!(out, "\nand what discovery finds; check --estimate --live asks the cloud what that is.")?;
+    }
     Ok(())
 }
 

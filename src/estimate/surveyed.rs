@@ -21,7 +21,7 @@ pub fn surveyed(survey: &Survey, config: &Config) -> String {
         let taken = found.iter().filter(|thing| search.takes(thing)).count();
         let more =
             if survey.truncated.contains(&target.id) { "; there are more than poll.history_max_pages" } else { "" };
-        let _ = writeln!(page, "  {place}: {} {}, {taken} taken{more}", found.len(), search.sought.things());
+        let _ = writeln!(page, "  {place}: {}: {} found, {taken} taken{more}", search.sought.things(), found.len());
     }
     page.push('\n');
     page

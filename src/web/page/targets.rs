@@ -121,8 +121,8 @@ fn data(view: &View, now: Timestamp) -> Markup {
 fn found(discovered: Discovered) -> String {
     let Discovered { things, found, taken } = discovered;
     match found == taken {
-        true => format!("{} {things} found", grouped(found)),
-        false => format!("{} of {} {things} found are taken", grouped(taken), grouped(found)),
+        true => format!("{things}: {} found", grouped(found)),
+        false => format!("{things}: {} of {} taken", grouped(taken), grouped(found)),
     }
 }
 
@@ -167,6 +167,9 @@ fn why(view: &View, now: Timestamp) -> Markup {
 }
 
 fn kept(view: &View) -> &'static str {
+    if view.target.id.kind == Kind::Discovery {
+        return "What was found before is still polled.";
+    }
     match (view.read_at, &view.reading) {
         (_, Some(_)) => "The last good values are still shown and exported.",
         (Some(_), None) => "The last good values are too old and were withdrawn.",
