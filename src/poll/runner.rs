@@ -1,6 +1,6 @@
 //! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ impl Runner {
     }
 
     /// Makes the targets those of the configuration and of what discovery has found so far. Which are new, and which gone.
-    fn retarget(&mut self) -> (Vec<TargetId>, Vec<TargetId>) {
+    fn retarget(&mut self) -> (Vec<TargetId>, BTreeSet<TargetId>) {
         let saving = &mut self.saving;
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
@@ -95,11 +95,9 @@ impl Runner {
         self.targets = targets.len();
         self.store.retarget(targets, self.config.metrics.clone());
         self.saving.restore_ceilings(&mut self.scheduler);
-        let gone = removed.iter().map(|(id, _)| id.clone()).collect();
-        for (id, memory) in removed {
-            self.failing.remove(&id);
-            self.saving.park(id, memory);
-        }
+        let gone: BTreeSet<TargetId> = removed.iter().map(|(id, _)| id.clone()).collect();
+        self.failing.retain(|id, _| !gone.contains(id));
+        self.saving.park(removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
                 self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after);
@@ -118,9 +116,8 @@ impl Runner {
     /// Discovery has found something else than before.
     fn discovered(&mut self) {
         let (added, gone) = self.retarget();
-        for (ids, what) in [(&added, "appeared"), (&gone, "vanished")] {
-            ids.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "{what}"));
-        }
+        added.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "appeared"));
+        gone.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "vanished"));
         if !(added.is_empty() && gone.is_empty()) {
             let (appeared, vanished) = (added.len(), gone.len());
             info!(appeared, vanished, targets = self.targets, "discovery has changed what is polled");

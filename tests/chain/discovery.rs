@@ -330,3 +330,20 @@ fn a_thousand_servers_found_at_once_are_spread() {
     assert!(each_second.iter().sum::<i32>() > 900, "{each_second:?}");
     assert!(each_second.iter().all(|calls| *calls <= 40), "{each_second:?}");
 }
+
+#[test]
+fn a_long_list_is_read_whole_however_small_its_budget() {
+    let mut world = World::empty();
+    (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
+    let mut rig = found(world, hangzhou(), |config| {
+        config.accounts[0].quotas = [(("SWAS".to_owned(), Some("ListInstances".to_owned())), 6)].into();
+    });
+    rig.run_until(59);
+    assert_eq!((rig.of("ListInstances").len(), ids(&rig, Kind::SwasInvocations).len()), (6, 0), "not yet whole");
+    rig.run_until(70);
+    // The tenth page is full: only the eleventh tells that there is no more.
+    assert_eq!((rig.of("ListInstances").len(), ids(&rig, Kind::SwasInvocations).len()), (11, 1000));
+    rig.run_until(600);
+    assert!(rig.polled.iter().filter(|poll| *poll.target.id == *SERVERS).all(|poll| poll.failure.is_none()));
+    assert!(rig.of("ListInstances").len() >= 40, "{}", rig.of("ListInstances").len());
+}

@@ -117,7 +117,6 @@ def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:
     assert run("check", "--live", "--swas.server", SERVER).returncode == 2
 
 
-
 def test_a_port_in_use_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
