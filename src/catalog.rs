@@ -88,7 +88,7 @@ macro_rules! families {
 }
 
 families! {
-    /// An E-HPC cluster that is configured, with its name. Always 1.
+    /// An E-HPC cluster that is configured or was discovered, with its name. Always 1.
     EHPC_CLUSTER_INFO = Target Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
     /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_STATUS = Cloud Gauge "aliyun_ehpc_task_status" ["cluster_id", "task_id", "task_type", "status"];
@@ -126,7 +126,7 @@ families! {
     EHPC_INVOCATION_NODE_EXIT_CODE = Cloud Gauge "aliyun_ehpc_invocation_node_exit_code" ["cluster_id", "command_id", "instance_id"];
     /// E-HPC commands that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
-    /// A Simple Application Server that is configured, with its name. Always 1.
+    /// A Simple Application Server that is configured or was discovered, with its name. Always 1.
     SWAS_SERVER_INFO = Target Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
     /// A command run on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
@@ -154,6 +154,8 @@ families! {
     SWAS_COMMAND_LAST_FINISHED = Cloud Gauge "aliyun_swas_command_last_finished_timestamp_seconds" ["instance_id", "command_name"];
     /// When the newest successful run of a command name ended. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_SUCCESS = Cloud Gauge "aliyun_swas_command_last_success_timestamp_seconds" ["instance_id", "command_name"];
+    /// Clusters, servers or regions that a discovery target has found and include and exclude let through. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    DISCOVERED = Cloud Gauge "aliyun_exporter_discovered" ["account", "kind", "target"];
     /// Whether the last poll of a target succeeded (1) or not (0); absent until the first poll has ended.
     TARGET_UP = Target Gauge "aliyun_exporter_target_up" ["account", "kind", "target"];
     /// Why the last poll of a target failed: 1 while it fails.

@@ -64,6 +64,9 @@ pub struct Check {
     /// Print what it would cost instead: calls by budget, time of the first pass, series; exit with 1 if budgets are too small.
     #[arg(long)]
     pub estimate: bool,
+    /// With --estimate: first ask the cloud what discovery would find; exit with 1 if that fails.
+    #[arg(long, requires = "estimate")]
+    pub live: bool,
 }
 
 /// What to poll.

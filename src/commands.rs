@@ -11,10 +11,12 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::cli::{Check, Cli, Command, Demo, Serve, Simulate};
-use crate::config::Problems;
-use crate::estimate::{Assumptions, estimate, text};
+use crate::config::{Config, Problems};
+use crate::estimate::{Assumptions, estimate, surveyed, text};
+use crate::poll::survey;
 use crate::sim::{self, Simulator};
-use crate::{app, catalog, demo, target};
+use crate::target::{self, Findings};
+use crate::{app, catalog, demo};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,9 @@ pub enum Error {
     /// `check --estimate` has found that budgets are too small.
     #[error("the plan cannot be kept")]
     Plan,
+    /// `check --estimate --live` could not ask everywhere.
+    #[error("discovery has failed, so the estimate is not complete")]
+    Discovery,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -59,7 +64,7 @@ impl Error {
 pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
-        Command::Check(arguments) => check(&arguments),
+        Command::Check(arguments) => check(&arguments).await,
         Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
         Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
         Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
@@ -77,22 +82,47 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     Ok(app::serve(config, listeners, shutdown).await?)
 }
 
-fn check(arguments: &Check) -> Result<(), Error> {
+async fn check(arguments: &Check) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;
-    let mut out = io::stdout().lock();
     if arguments.estimate {
-        let estimate = estimate(&config, Assumptions::default());
-        out.write_all(text(&estimate).as_bytes())?;
-        return if estimate.is_kept() { Ok(()) } else { Err(Error::Plan) };
+        return check_estimate(&config, arguments.live).await;
     }
-    let list = target::targets(&config);
+    let mut out = io::stdout().lock();
+    let list = target::targets(&config, &Findings::new());
     writeln!(out, "The configuration is valid. It polls {} targets:\n", list.len())?;
     writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;
     for target in list {
         let (kind, name) = (target.id.kind.label(), &target.name);
         writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
     }
+    if config.discovers() {
+        writeln!(out, "\nand what discovery finds; check --estimate --live asks the cloud what that is.")?;
+    }
     Ok(())
+}
+
+/// Prints what `config` will cost; with `live`, after asking the cloud what discovery would find.
+async fn check_estimate(config: &Config, live: bool) -> Result<(), Error> {
+    let mut findings = Findings::new();
+    let mut complete = true;
+    if live && !config.discovers() {
+        writeln!(
+            io::stdout(),
+            "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n"
+        )?;
+    } else if live {
+        let survey = survey(config).await.map_err(app::Error::from)?;
+        complete = survey.failures.is_empty();
+        io::stdout().write_all(surveyed(&survey, config).as_bytes())?;
+        findings = survey.findings;
+    }
+    let estimate = estimate(config, &findings, Assumptions::default());
+    io::stdout().write_all(text(&estimate).as_bytes())?;
+    match (complete, estimate.is_kept()) {
+        (false, _) => Err(Error::Discovery),
+        (true, false) => Err(Error::Plan),
+        (true, true) => Ok(()),
+    }
 }
 
 async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {

@@ -343,6 +343,8 @@ pub enum Reading {
     Commands(CommandsReading),
     /// The command runs of a Simple Application Server.
     Runs(RunsReading),
+    /// What there is in a region, or which regions there are.
+    Discovery(DiscoveryReading),
 }
 
 /// The tasks of an E-HPC cluster.
@@ -387,6 +389,13 @@ pub struct SeenCommand {
     pub run: NodeStatuses,
     /// Its nodes' results; present once all pages were read after the end.
     pub results: Option<Vec<NodeResult>>,
+}
+
+/// What there is in a region, or which regions there are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DiscoveryReading {
+    /// All of it, whether wanted or not, by id.
+    pub found: Vec<Found>,
 }
 
 /// The command runs of a Simple Application Server.

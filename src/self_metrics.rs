@@ -140,7 +140,6 @@ impl SelfMetrics {
     pub fn retarget(&self, targets: &[Target]) {
         let ids: BTreeSet<&TargetId> = targets.iter().map(|target| &target.id).collect();
         let accounts: BTreeSet<&str> = targets.iter().map(|target| &*target.account).collect();
-        self.clock_skew.reset();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         for (permission, of) in refused.iter_mut() {
             of.retain(|id| ids.contains(id));
@@ -152,6 +151,11 @@ impl SelfMetrics {
             }
         }
         refused.retain(|permission, _| accounts.contains(&*permission.0));
+    }
+
+    /// The accounts are no longer the same: what was said of their clocks is forgotten.
+    pub fn forget_clocks(&self) {
+        self.clock_skew.reset();
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.

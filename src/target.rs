@@ -1,9 +1,14 @@
-//! Configuration -> what is polled.
+//! Configuration, and what discovery has found -> what is polled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{Commands, Config, RunWindow, SwasStrategy, TaskWindow};
+use crate::config::{Cluster, Commands, Config, Filter, Regions, RunWindow, Server, SwasStrategy, TaskWindow};
+use crate::model::Found;
+
+/// Where a product is asked for its regions. ListRegions answers the same everywhere, and this region has every product.
+const REGION_OF_REGIONS: &str = "cn-hangzhou";
 
 /// What kind of thing a target is: the `kind` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,11 +21,13 @@ pub enum Kind {
     SwasInvocations,
     /// The same of all servers of a region that are asked for at once. It has no values of its own; its servers have.
     SwasRegion,
+    /// Which clusters, servers or regions there are.
+    Discovery,
 }
 
 impl Kind {
     /// Every kind that has values.
-    pub const ALL: [Self; 3] = [Self::EhpcTasks, Self::EhpcInvocations, Self::SwasInvocations];
+    pub const ALL: [Self; 4] = [Self::EhpcTasks, Self::EhpcInvocations, Self::SwasInvocations, Self::Discovery];
 
     /// The kind as a label value.
     pub fn label(self) -> &'static str {
@@ -28,6 +35,7 @@ impl Kind {
             Self::EhpcTasks => "ehpc_tasks",
             Self::EhpcInvocations => "ehpc_invocations",
             Self::SwasInvocations | Self::SwasRegion => "swas_invocations",
+            Self::Discovery => "discovery",
         }
     }
 }
@@ -37,7 +45,7 @@ impl Kind {
 pub struct TargetId {
     /// Its kind.
     pub kind: Kind,
-    /// Cluster id or instance id: the `target` label.
+    /// Cluster id, instance id, or where is looked, as in `swas/default/cn-hangzhou`: the `target` label.
     pub id: Arc<str>,
 }
 
@@ -59,7 +67,7 @@ pub struct Target {
     pub quota_group: Arc<str>,
     /// Region id.
     pub region: Arc<str>,
-    /// The user's name for it; may be empty.
+    /// The user's name for it, else the cloud's; may be empty.
     pub name: Arc<str>,
     /// What of it is followed.
     pub scope: Scope,
@@ -78,6 +86,8 @@ pub enum Scope {
     RegionRuns(RunWindow),
     /// Of a region: these servers.
     Region(Vec<Target>),
+    /// Of what there is.
+    Discovery(Search),
 }
 
 impl Target {
@@ -88,38 +98,183 @@ impl Target {
             _ => std::slice::from_ref(self),
         }
     }
+
+    /// Whether the same is asked of the same place: all but names.
+    pub fn is_asked_like(&self, other: &Self) -> bool {
+        let place = |target: &Self| {
+            let Self { id, account, quota_group, region, .. } = target;
+            (id.clone(), Arc::clone(account), Arc::clone(quota_group), Arc::clone(region))
+        };
+        let same_scope = match (&self.scope, &other.scope) {
+            (Scope::Region(mine), Scope::Region(theirs)) => {
+                mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(mine, its)| mine.is_asked_like(its))
+            }
+            (mine, theirs) => mine == theirs,
+        };
+        same_scope && place(self) == place(other)
+    }
 }
 
-/// Every target of a configuration, in its order.
-pub fn targets(config: &Config) -> Vec<Target> {
-    let group = |account: &str| {
-        let found = config.accounts.iter().find(|known| known.name == account);
-        Arc::from(found.map_or(account, |known| known.quota_group.as_str()))
-    };
-    let target = |kind, id: &str, account: &str, region: &str, name: &str, scope| Target {
-        id: TargetId { kind, id: id.into() },
-        account: account.into(),
-        quota_group: group(account),
-        region: region.into(),
-        name: name.into(),
-        scope,
-    };
-    let mut targets = Vec::new();
-    for cluster in &config.clusters {
-        let of = |kind, scope| target(kind, &cluster.id, &cluster.account, &cluster.region, &cluster.name, scope);
-        targets.push(of(Kind::EhpcTasks, Scope::Tasks(cluster.tasks.clone())));
-        if !cluster.commands.ids.is_empty() || cluster.commands.discover > 0 {
-            targets.push(of(Kind::EhpcInvocations, Scope::Commands(cluster.commands.clone())));
+/// What a discovery target looks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// What kind of thing.
+    pub sought: Sought,
+    /// Which of those it finds are taken.
+    pub filter: Filter,
+    /// Time between two readings.
+    pub interval: Duration,
+}
+
+/// What there is to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// E-HPC clusters of a region.
+    Clusters,
+    /// Simple Application Servers of a region.
+    Servers,
+    /// The regions of E-HPC.
+    ClusterRegions,
+    /// The regions of Simple Application Server.
+    ServerRegions,
+}
+
+impl Sought {
+    /// What is sought, in words.
+    pub fn things(self) -> &'static str {
+        match self {
+            Self::Clusters => "clusters",
+            Self::Servers => "servers",
+            Self::ClusterRegions | Self::ServerRegions => "regions",
         }
     }
-    for server in &config.servers {
-        let scope = match config.swas_strategy {
-            SwasStrategy::PerServer => Scope::Runs(server.window.clone()),
-            SwasStrategy::PerRegion => Scope::RegionRuns(server.window.clone()),
-        };
-        targets.push(target(Kind::SwasInvocations, &server.id, &server.account, &server.region, &server.name, scope));
+}
+
+impl Search {
+    /// Whether it takes what it has found. Regions are all taken: a filter is for what is in them.
+    pub fn takes(&self, found: &Found) -> bool {
+        match self.sought {
+            Sought::Clusters | Sought::Servers => self.filter.takes(&found.id, &found.name),
+            Sought::ClusterRegions | Sought::ServerRegions => true,
+        }
     }
-    targets
+}
+
+/// What each discovery target has found last.
+pub type Findings = BTreeMap<TargetId, Vec<Found>>;
+
+/// Every target of a configuration where discovery has found this: what is configured, in its order, then where to look,
+/// then what was found and stands nowhere before. What is configured without a name has the cloud's.
+///
+/// New findings may bring new places to look in (regions); asked with those again, it comes to an end.
+pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
+    let searches = searches(config, findings);
+    let found = |sought: Sought| searches.iter().filter_map(move |target| finds(target, sought, findings)).flatten();
+    let (clusters, servers): (Vec<_>, Vec<_>) = (found(Sought::Clusters).collect(), found(Sought::Servers).collect());
+    let accounts = Accounts::of(config);
+    let mut all = Vec::new();
+    let names = names(&clusters);
+    config.clusters.iter().for_each(|cluster| accounts.cluster(&named_cluster(cluster, &names), &mut all));
+    let names = self::names(&servers);
+    config.servers.iter().for_each(|server| all.push(accounts.server(&named_server(server, &names))));
+    let mut known: HashSet<Arc<str>> = all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
+    all.extend(searches.iter().cloned());
+    // A cluster and a server never have the same id: their forms differ.
+    for (search, thing) in clusters.iter().filter(|(search, thing)| takes(search, thing)) {
+        if known.insert(Arc::clone(&thing.id)) {
+            accounts.cluster(&found_cluster(config, search, thing), &mut all);
+        }
+    }
+    for (search, thing) in servers.iter().filter(|(search, thing)| takes(search, thing)) {
+        if known.insert(Arc::clone(&thing.id)) {
+            all.push(accounts.server(&found_server(config, search, thing)));
+        }
+    }
+    all
+}
+
+/// Only where to look: the discovery targets.
+pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
+    let accounts = Accounts::of(config);
+    let products = [
+        ("ehpc", &config.cluster_discovery.entries, Sought::ClusterRegions, Sought::Clusters),
+        ("swas", &config.server_discovery.entries, Sought::ServerRegions, Sought::Servers),
+    ];
+    let mut searches = Vec::new();
+    for (product, entries, regions, things) in products {
+        for entry in entries {
+            let search = |sought| Search { sought, filter: entry.filter.clone(), interval: entry.interval };
+            let target = |place: &str, region: &str, sought| {
+                let id = format!("{product}/{}/{place}", entry.account);
+                accounts.target((Kind::Discovery, &id), &entry.account, (region, ""), Scope::Discovery(search(sought)))
+            };
+            let named = match &entry.regions {
+                Regions::Named(named) => named.clone(),
+                Regions::All => {
+                    let all = target("all", REGION_OF_REGIONS, regions);
+                    let found = findings.get(&all.id).into_iter().flatten();
+                    searches.push(all);
+                    // Its place is taken.
+                    found.map(|region| region.id.to_string()).filter(|region| region != "all").collect()
+                }
+            };
+            searches.extend(named.iter().map(|region| target(region, region, things)));
+        }
+    }
+    searches
+}
+
+/// What a discovery target has found, with itself; `None` if it looks for something else.
+fn finds<'a>(
+    target: &'a Target,
+    wanted: Sought,
+    findings: &'a Findings,
+) -> Option<impl Iterator<Item = (&'a Target, &'a Found)>> {
+    let Scope::Discovery(Search { sought, .. }) = &target.scope else { return None };
+    let found = findings.get(&target.id).filter(|_| *sought == wanted)?;
+    Some(found.iter().map(move |thing| (target, thing)))
+}
+
+fn takes(target: &Target, thing: &Found) -> bool {
+    matches!(&target.scope, Scope::Discovery(search) if search.takes(thing))
+}
+
+/// The cloud's name of each thing.
+fn names<'a>(found: &[(&Target, &'a Found)]) -> HashMap<&'a str, &'a str> {
+    found.iter().map(|(_, thing)| (&*thing.id, &*thing.name)).collect()
+}
+
+fn named_cluster(cluster: &Cluster, names: &HashMap<&str, &str>) -> Cluster {
+    Cluster { name: name(&cluster.id, &cluster.name, names), ..cluster.clone() }
+}
+
+fn named_server(server: &Server, names: &HashMap<&str, &str>) -> Server {
+    Server { name: name(&server.id, &server.name, names), ..server.clone() }
+}
+
+fn name(id: &str, own: &str, names: &HashMap<&str, &str>) -> String {
+    if own.is_empty() { names.get(id).copied().unwrap_or_default().to_owned() } else { own.to_owned() }
+}
+
+fn found_cluster(config: &Config, search: &Target, found: &Found) -> Cluster {
+    Cluster {
+        id: found.id.to_string(),
+        region: search.region.to_string(),
+        account: search.account.to_string(),
+        name: found.name.to_string(),
+        tasks: config.cluster_discovery.tasks.clone(),
+        commands: config.cluster_discovery.commands.clone(),
+    }
+}
+
+fn found_server(config: &Config, search: &Target, found: &Found) -> Server {
+    Server {
+        id: found.id.to_string(),
+        region: search.region.to_string(),
+        account: search.account.to_string(),
+        name: found.name.to_string(),
+        window: config.server_discovery.window.clone(),
+    }
 }
 
 /// What is polled on its own of these: each target, but for servers that are asked for by account and region.
@@ -143,10 +298,114 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     polled
 }
 
+/// The quota group of each account, and how servers are asked for.
+struct Accounts<'a> {
+    groups: HashMap<&'a str, &'a str>,
+    strategy: SwasStrategy,
+}
+
+impl<'a> Accounts<'a> {
+    fn of(config: &'a Config) -> Self {
+        let groups = config.accounts.iter().map(|account| (&*account.name, &*account.quota_group)).collect();
+        Self { groups, strategy: config.swas_strategy }
+    }
+
+    fn target(&self, (kind, id): (Kind, &str), account: &str, (region, name): (&str, &str), scope: Scope) -> Target {
+        Target {
+            id: TargetId { kind, id: id.into() },
+            account: account.into(),
+            quota_group: self.groups.get(account).copied().unwrap_or(account).into(),
+            region: region.into(),
+            name: name.into(),
+            scope,
+        }
+    }
+
+    fn cluster(&self, cluster: &Cluster, all: &mut Vec<Target>) {
+        let place = (&*cluster.region, &*cluster.name);
+        let of = |kind, scope| self.target((kind, &cluster.id), &cluster.account, place, scope);
+        all.push(of(Kind::EhpcTasks, Scope::Tasks(cluster.tasks.clone())));
+        if !cluster.commands.ids.is_empty() || cluster.commands.discover > 0 {
+            all.push(of(Kind::EhpcInvocations, Scope::Commands(cluster.commands.clone())));
+        }
+    }
+
+    fn server(&self, server: &Server) -> Target {
+        let window = server.window.clone();
+        let scope = match self.strategy {
+            SwasStrategy::PerServer => Scope::Runs(window),
+            SwasStrategy::PerRegion => Scope::RegionRuns(window),
+        };
+        let place = (&*server.region, &*server.name);
+        self.target((Kind::SwasInvocations, &server.id), &server.account, place, scope)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Kind, polled, targets};
-    use crate::config::parse;
+    use std::sync::Arc;
+
+    use super::{Findings, Kind, Target, TargetId, polled, targets};
+    use crate::config::{Config, parse};
+    use crate::model::Found;
+
+    fn config(yaml: &str) -> Config {
+        parse("test.yaml", yaml, &|_| None).unwrap()
+    }
+
+    fn found(findings: &mut Findings, place: &str, things: &[(&str, &str)]) {
+        let found = |(id, name): &(&str, &str)| Found { id: (*id).into(), name: (*name).into(), region: None };
+        let id = TargetId { kind: Kind::Discovery, id: place.into() };
+        findings.insert(id, things.iter().map(found).collect());
+    }
+
+    /// Kind, id, region and name of each target.
+    fn said(targets: &[Target]) -> Vec<String> {
+        let line = |t: &Target| format!("{} {} {} {}", t.id.kind.label(), t.id.id, t.region, t.name);
+        targets.iter().map(|target| line(target).trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn regions_are_found_first_then_what_is_in_them() {
+        let config = config("swas: {max_invocations: 7, discovery: [{regions: [all]}]}");
+        let mut findings = Findings::new();
+        assert_eq!(said(&targets(&config, &findings)), ["discovery swas/default/all cn-hangzhou"]);
+        found(&mut findings, "swas/default/all", &[("r1", ""), ("r2", ""), ("all", "")]);
+        let places = said(&targets(&config, &findings));
+        assert_eq!(places[1..], ["discovery swas/default/r1 r1", "discovery swas/default/r2 r2"]);
+        found(&mut findings, "swas/default/r1", &[("s1", "web")]);
+        found(&mut findings, "swas/default/r2", &[("s1", "web"), ("s2", "")]);
+        let all = targets(&config, &findings);
+        assert_eq!(said(&all)[3..], ["swas_invocations s1 r1 web", "swas_invocations s2 r2"], "each once");
+        let super::Scope::Runs(window) = &all[3].scope else { panic!() };
+        assert_eq!(window.max_invocations, 7, "the section's default");
+        found(&mut findings, "swas/default/all", &[("r2", "")]);
+        assert_eq!(said(&targets(&config, &findings))[2..], ["swas_invocations s1 r2 web", "swas_invocations s2 r2"]);
+    }
+
+    #[test]
+    fn what_is_configured_wins_and_has_the_clouds_name_if_it_has_none_of_its_own() {
+        let config = config(
+            "ehpc:\n  clusters: [{id: a, region: x}, {id: b, region: x, name: mine}]\n  \
+             discovery: [{regions: [r], exclude: a}]\n  commands: {discover: 0}",
+        );
+        let mut findings = Findings::new();
+        found(&mut findings, "ehpc/default/r", &[("a", "cloud-a"), ("b", "cloud-b"), ("c", "cloud-c")]);
+        let expected =
+            ["ehpc_tasks a x cloud-a", "ehpc_tasks b x mine", "discovery ehpc/default/r r", "ehpc_tasks c r cloud-c"];
+        assert_eq!(said(&targets(&config, &findings)), expected);
+    }
+
+    #[test]
+    fn include_and_exclude_look_at_id_and_name() {
+        let config = config("swas: {discovery: [{regions: [r], include: 'web-.*|s9', exclude: '.*-test|s2'}]}");
+        let mut findings = Findings::new();
+        let things =
+            [("s1", "web-1"), ("s2", "web-2"), ("s3", "web-test"), ("s4", "db"), ("s9", "db-9"), ("s10", "my-web-1")];
+        found(&mut findings, "swas/default/r", &things);
+        let taken: Vec<Arc<str>> = targets(&config, &findings)[1..].iter().map(|t| Arc::clone(&t.id.id)).collect();
+        assert_eq!(taken, ["s1".into(), "s9".into()]);
+    }
 
     #[test]
     fn servers_are_asked_for_by_account_and_region_if_the_user_says_so() {
@@ -157,7 +416,7 @@ mod tests {
                  swas: {{strategy: {strategy}, region: r, servers: [{{id: s1}}, {{id: s2, account: b}}, {{id: s3}}, \
                  {{id: s4, region: q}}]}}"
             );
-            polled(targets(&parse("test.yaml", &yaml, &|_| None).unwrap()))
+            polled(targets(&config(&yaml), &Findings::new()))
         };
         assert_eq!(of("per_server").iter().filter(|target| target.id.kind == Kind::SwasInvocations).count(), 4);
         let regions = of("per_region").split_off(2);

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{
-    Account, Cluster, Commands, Config, Credentials, Metrics, Network, Poll, Problems, Proxy, RunWindow, SecretSource,
-    Server, Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
+    Account, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network, Pattern,
+    Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery, Signature, StatusStyle,
+    SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -209,6 +210,36 @@ fn targets_fall_back_to_their_section() {
     assert_eq!((server.region.as_str(), server.account.as_str()), ("cn-shanghai", "one"));
     assert_eq!(server.window, RunWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
     assert_eq!((config.swas_strategy, example().swas_strategy), (SwasStrategy::PerRegion, SwasStrategy::PerServer));
+}
+
+#[test]
+fn discovery_looks_where_it_is_told_and_takes_the_windows_of_its_section() {
+    let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
+    let ClusterDiscovery { entries, tasks, commands } = config.cluster_discovery;
+    let [some, all] = entries.as_slice() else { panic!("{entries:?}") };
+    let named = Regions::Named(vec!["cn-hangzhou".into(), "cn-beijing".into()]);
+    assert_eq!((some.account.as_str(), &some.regions, some.interval), ("two", &named, Duration::from_secs(3600)));
+    let pattern = |text| Some(Pattern::new(text).unwrap());
+    assert_eq!(some.filter, Filter { include: pattern("prod-.*"), exclude: pattern("ehpc-hz-[12]$") });
+    let default = Discovery {
+        account: "one".into(),
+        regions: Regions::All,
+        filter: Filter::default(),
+        interval: Duration::from_secs(600),
+    };
+    assert_eq!(*all, default);
+    assert_eq!(tasks, TaskWindow { max_tasks: 10, ..TaskWindow::default() });
+    assert_eq!(commands, Commands { ids: vec!["c-1".into()], discover: 0, per_node: true });
+    let ServerDiscovery { entries, window } = config.server_discovery;
+    assert_eq!(entries[0].regions, Regions::Named(vec!["cn-shanghai".into()]));
+    assert_eq!(window, RunWindow { max_age: Duration::from_secs(48 * 3600), ..RunWindow::default() });
+}
+
+#[test]
+fn somewhere_to_look_is_enough() {
+    let config = good("swas: {discovery: [{regions: [all]}]}");
+    assert!(config.discovers() && config.servers.is_empty());
+    assert_eq!(good(&redacted_yaml(&config)), config);
 }
 
 #[test]

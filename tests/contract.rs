@@ -27,6 +27,7 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_ehpc_invocation_node_exit_code", "opt-in, one series per node: for questions about one command"),
     ("aliyun_ehpc_invocations_finished_total", "how many commands ended how: for reports"),
     ("aliyun_swas_invocation_records", "the second axis of a run's status: for those who know the record's words"),
+    ("aliyun_exporter_discovered", "how much there is in a region: for questions about discovery's filters"),
     ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
     ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
     ("aliyun_exporter_target_last_success_timestamp_seconds", "since when it fails; target_failing tells that it does"),
@@ -137,7 +138,7 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
     let statuses = [TaskStatus::LABELS, InvokeStatus::LABELS, InvocationStatus::LABELS].concat();
     words.insert("status", statuses.into_iter().chain(FOREIGN_WORDS.iter().map(|(word, _)| *word)).collect());
     words.insert("task_type", TaskType::LABELS.iter().copied().collect());
-    words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).chain(["discovery"]).collect());
+    words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).collect());
     words.insert("reason", Reason::ALL.iter().map(|reason| reason.label()).collect());
     words.insert("outcome", words["reason"].iter().copied().chain(["ok"]).collect());
     words.insert("operation", config::OPERATIONS.iter().flat_map(|(_, names)| *names).copied().collect());

@@ -7,13 +7,13 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aliyun_task_exporter::catalog::{CATALOG, Family, Kind, Source};
-use aliyun_task_exporter::config::StatusStyle;
+use aliyun_task_exporter::config::{Regions, StatusStyle};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::sim::{
     CommandSpec, ListOrder, NodeEnd, NodeSpec, RunEnd, RunSpec, Settings, TaskEnd, TaskSpec, World,
 };
 use support::page::{Page, parse};
-use support::rig::Rig;
+use support::rig::{Rig, discovering};
 use support::{package, read, worlds};
 
 const GOLDEN: &str = "tests/golden/metrics.prom";
@@ -64,6 +64,8 @@ fn golden() -> Rig {
     let mut rig = Rig::scripted(world());
     let mut config = rig.config.clone();
     config.clusters[0].commands.per_node = true;
+    let here = Regions::Named(vec!["cn-hangzhou".into()]);
+    config.server_discovery = discovering(&rig.sim, here).server_discovery;
     rig.apply(config);
     rig.fault(r#"{"match": {"cluster_id": "ehpc-hz-odd"}, "fault": {"kind": "unknown_words"}}"#);
     rig.run_until(45);

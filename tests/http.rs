@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use aliyun_task_exporter::config::{Config, Poll};
-use aliyun_task_exporter::sim::{Settings, Simulator};
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Pattern, Poll, Regions};
+use aliyun_task_exporter::sim::{ServerSpec, Settings, Simulator};
 use jiff::Timestamp;
 use support::exporter::Exporter;
 use support::page::{Page, parse};
@@ -267,4 +267,41 @@ fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
     assert_eq!(shown, counted);
     let refused = |operation: &str| counted[&(operation.to_owned(), false)];
     assert_eq!(["ListTasks", "ListCommands", "DescribeInvocations"].map(refused), [3.0, 2.0, 1.0]);
+}
+
+/// Nothing is listed, and everything in Hangzhou is looked for.
+fn discovering(config: &mut Config) {
+    let regions = Regions::Named(vec!["cn-hangzhou".into()]);
+    let (account, filter) = ("demo".into(), Filter { include: None, exclude: Pattern::new("web-5").ok() });
+    let entry = Discovery { account, regions, filter, interval: std::time::Duration::from_millis(200) };
+    (config.clusters, config.servers) = (Vec::new(), Vec::new());
+    (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
+}
+
+#[test]
+fn a_fleet_that_nobody_has_listed_is_found_and_followed() {
+    let sim = Simulator::new(Settings { clusters: 5, servers: 6, ..Settings::default() }, Timestamp::now());
+    let exporter = Exporter::start(sim, discovering);
+    let servers = |page: &Page| page.all("aliyun_swas_server_info", &[("region_id", "cn-hangzhou")]).count();
+    // Half of them live there, and one server is left out.
+    let page = exporter.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 2.0 + 2.0 * 3.0 + 3.0);
+    assert_eq!((servers(&page), page.all("aliyun_ehpc_cluster_info", &[]).count()), (3, 3));
+    assert_eq!(page.value("aliyun_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
+    let asked = [("operation", "ListInstances"), ("region_id", "cn-hangzhou"), ("outcome", "ok")];
+    assert!(page.sum("aliyun_exporter_api_requests_total", &asked) >= 1.0);
+    assert_eq!(page.sum("aliyun_exporter_api_quota_calls_per_minute", &[("operation", "ListClusters")]), 60_000.0);
+    let status: serde_json::Value = serde_json::from_slice(&exporter.get("/api/v1/status").body).unwrap();
+    let search = status["targets"].as_array().unwrap().iter().find(|target| target["id"] == "swas/demo/cn-hangzhou");
+    assert_eq!(search.unwrap()["discovered"], serde_json::json!({"things": "servers", "found": 4, "taken": 3}));
+    assert!(exporter.get("/").text().contains("servers: 3 of 4 taken"));
+
+    let id = "ace0706b2ac4454d984295a94213cccc";
+    exporter.sim().world_mut().add_server(ServerSpec { id: id.into(), name: "new".into(), ..ServerSpec::default() });
+    let new = [("instance_id", id), ("instance_name", "new")];
+    let up = [("kind", "swas_invocations"), ("target", id)];
+    exporter.wait("the new one is polled", |page| page.value("aliyun_exporter_target_up", &up) == Some(1.0));
+    assert_eq!(exporter.metrics().value("aliyun_swas_server_info", &new), Some(1.0));
+    exporter.sim().world_mut().remove(id);
+    exporter.wait("it is gone", |page| page.samples.iter().all(|sample| !sample.to_string().contains(id)));
+    assert_eq!(servers(&exporter.metrics()), 3);
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aliyun_task_exporter::config::{Config, SwasStrategy};
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Regions, SwasStrategy};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
@@ -226,4 +226,36 @@ fn without_a_file_everything_begins_anew() {
         .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state_path = None);
     let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
     assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
+}
+
+#[test]
+fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
+    let folder = Folder::new("discovered");
+    let discovering = |config: &mut Config| {
+        let (account, filter) = ("demo".into(), Filter::default());
+        let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
+        (config.clusters, config.servers) = (Vec::new(), Vec::new());
+        (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
+        config.state_path = Some(folder.file());
+    };
+    let mut world = worlds::servers(3, 1);
+    worlds::add_cluster(&mut world, "c");
+    let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
+    let fleet = |page: &Page| {
+        page.sum("aliyun_exporter_target_up", &[("kind", "swas_invocations")]) == 3.0
+            && page.sum("aliyun_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0
+    };
+    let exporter = Exporter::start(sim, discovering);
+    exporter.wait("the fleet is found", fleet);
+    let break_discovery = |sim: &mut Simulator| {
+        for action in ["ListRegions", "ListClusters", "ListInstances"] {
+            sim.add_faults(&format!(r#"[{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}]"#))
+                .unwrap();
+        }
+    };
+    let exporter = exporter.again(break_discovery, discovering);
+    assert_eq!(exporter.metrics().all("aliyun_swas_server_info", &[]).count(), 3, "at once");
+    let page = exporter.wait("the fleet is polled", fleet);
+    assert_eq!(page.sum("aliyun_exporter_target_up", &[("kind", "discovery")]), 0.0);
+    assert_eq!(page.value("aliyun_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
 }

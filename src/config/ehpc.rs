@@ -3,18 +3,18 @@
 use super::account::Accounts;
 use super::reader::{Section, Value};
 use super::target::{Ids, MAX_AGE, Place};
-use super::{Cluster, Commands, TaskWindow, names};
+use super::{Cluster, ClusterDiscovery, Commands, TaskWindow, discovery, names};
 
 pub(super) const KEYS: &[&str] = &["clusters", "discovery", "region", "account", "tasks", "commands"];
 pub(super) const CLUSTER_KEYS: &[&str] = &["id", "region", "account", "name", "tasks", "commands"];
 pub(super) const TASK_KEYS: &[&str] = &["max_tasks", "max_age"];
 pub(super) const COMMAND_KEYS: &[&str] = &["ids", "discover", "per_node"];
 
-pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Cluster> {
-    section.must_be_empty("discovery");
+pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Cluster>, ClusterDiscovery) {
     let place = Place::defaults(section, accounts);
     let tasks = tasks(section, TaskWindow::default());
     let commands = commands(section, &Commands::default());
+    let (found_tasks, found_commands) = (tasks.clone(), commands.clone());
     let mut ids = Ids::new("cluster");
     let clusters = section.items("clusters").into_iter().filter_map(|item| {
         let own = item.section(CLUSTER_KEYS);
@@ -25,7 +25,9 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Cluster> {
         let commands = self::commands(&own, &commands);
         Some(Cluster { id: id?, region: region?, account: account?, name, tasks, commands })
     });
-    clusters.collect()
+    let clusters = clusters.collect();
+    let entries = discovery::read(section, place.account(), accounts);
+    (clusters, ClusterDiscovery { entries, tasks: found_tasks, commands: found_commands })
 }
 
 /// The key `tasks` over what holds otherwise.

@@ -28,7 +28,7 @@ pub fn with_targets(config: Option<Config>, clusters: &[String], servers: &[Stri
             Err(message) => problems.push(problem(SERVER, message)),
         }
     }
-    if problems.is_empty() && config.clusters.is_empty() && config.servers.is_empty() {
+    if problems.is_empty() && !config.has_targets() {
         problems.push(problem("", nothing(has_file)));
     }
     Problems::or(problems, config)
@@ -72,7 +72,8 @@ fn server(region: &str, id: &str, account: &str) -> Server {
 
 fn nothing(has_file: bool) -> String {
     let file = if has_file {
-        "list targets under ehpc.clusters or swas.servers in the configuration file"
+        "list targets under ehpc.clusters or swas.servers in the configuration file, or where to look for them under \
+         ehpc.discovery or swas.discovery"
     } else {
         "give a configuration file with --config.file"
     };

@@ -5,6 +5,7 @@
 
 mod account;
 mod credentials;
+mod discovery;
 mod ehpc;
 mod endpoint;
 mod expand;
@@ -28,7 +29,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use discovery::{Discovery, Filter, Pattern, Regions};
 pub use flags::with_targets;
+pub(crate) use names::{MAX_LENGTH as MAX_NAME_BYTES, is_id, is_region};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use quota::OPERATIONS;
@@ -49,10 +52,26 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// `swas.strategy`: how they are asked for.
     pub swas_strategy: SwasStrategy,
+    /// Where to look for more clusters.
+    pub cluster_discovery: ClusterDiscovery,
+    /// Where to look for more servers.
+    pub server_discovery: ServerDiscovery,
     /// What `/metrics` looks like and how large it may grow.
     pub metrics: Metrics,
     /// `state.path`: the file for what must survive a restart.
     pub state_path: Option<PathBuf>,
+}
+
+impl Config {
+    /// Whether there is anything to poll, or to look for.
+    pub fn has_targets(&self) -> bool {
+        !(self.clusters.is_empty() && self.servers.is_empty()) || self.discovers()
+    }
+
+    /// Whether there is anything to look for.
+    pub fn discovers(&self) -> bool {
+        !(self.cluster_discovery.entries.is_empty() && self.server_discovery.entries.is_empty())
+    }
 }
 
 impl Default for Config {
@@ -64,6 +83,8 @@ impl Default for Config {
             clusters: Vec::new(),
             servers: Vec::new(),
             swas_strategy: SwasStrategy::PerServer,
+            cluster_discovery: ClusterDiscovery::default(),
+            server_discovery: ServerDiscovery::default(),
             metrics: Metrics::default(),
             state_path: None,
         }
@@ -311,6 +332,26 @@ impl Default for RunWindow {
     fn default() -> Self {
         Self { max_invocations: 50, max_age: Duration::from_secs(336 * 3600) }
     }
+}
+
+/// `ehpc.discovery`, and what of the found clusters is followed: the defaults of the section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClusterDiscovery {
+    /// Where to look.
+    pub entries: Vec<Discovery>,
+    /// Which of their tasks are shown.
+    pub tasks: TaskWindow,
+    /// Which of their commands are followed.
+    pub commands: Commands,
+}
+
+/// `swas.discovery`, and what of the found servers is shown: the defaults of the section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerDiscovery {
+    /// Where to look.
+    pub entries: Vec<Discovery>,
+    /// Which of their command runs are shown.
+    pub window: RunWindow,
 }
 
 /// `metrics`.

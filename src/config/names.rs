@@ -2,16 +2,16 @@
 
 use super::reader::Value;
 
-/// Longer names and ids are refused.
-const MAX_LENGTH: usize = 128;
+/// In bytes; longer names and ids are refused.
+pub(crate) const MAX_LENGTH: usize = 128;
 
 /// Whether `id` can be the id of a cluster, command or server.
-pub(super) fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_LENGTH && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Whether `region` can be the id of a region.
-pub(super) fn is_region(region: &str) -> bool {
+pub(crate) fn is_region(region: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !region.is_empty() && region.len() <= MAX_LENGTH && region.bytes().all(fits)
 }

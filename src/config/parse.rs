@@ -29,11 +29,15 @@ pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Re
 fn read(root: &Section) -> Config {
     let accounts = account::read(root);
     let swas = root.section("swas", swas::KEYS);
+    let (clusters, cluster_discovery) = ehpc::read(&root.section("ehpc", ehpc::KEYS), &accounts);
+    let (servers, server_discovery) = swas::read(&swas, &accounts);
     Config {
         poll: poll::read(&root.section("poll", poll::KEYS)),
-        clusters: ehpc::read(&root.section("ehpc", ehpc::KEYS), &accounts),
-        servers: swas::read(&swas, &accounts),
+        clusters,
+        servers,
         swas_strategy: swas::strategy(&swas),
+        cluster_discovery,
+        server_discovery,
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
         state_path: metrics::read_state(&root.section("state", metrics::STATE_KEYS)),
         accounts: accounts.all,
@@ -42,7 +46,7 @@ fn read(root: &Section) -> Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{account, credentials, ehpc, endpoint, metrics, network, poll, swas};
+    use super::super::{account, credentials, discovery, ehpc, endpoint, metrics, network, poll, swas};
 
     #[test]
     fn the_example_holds_every_key() {
@@ -60,6 +64,7 @@ mod tests {
             ehpc::COMMAND_KEYS,
             swas::KEYS,
             swas::SERVER_KEYS,
+            discovery::KEYS,
             metrics::KEYS,
             metrics::STATE_KEYS,
         ];

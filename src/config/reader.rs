@@ -145,15 +145,6 @@ impl<'a> Section<'a> {
             self.reader.problem(self.line, &join(&self.path, key), format!("is missing{advice}"));
         }
     }
-
-    /// A list for a feature that does not exist yet: it must be empty.
-    pub(super) fn must_be_empty(&self, key: &str) {
-        if let Some(value) = self.get(key)
-            && !value.items().is_empty()
-        {
-            value.unsupported();
-        }
-    }
 }
 
 fn join(path: &str, key: &str) -> String {

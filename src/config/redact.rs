@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::units::{format_duration, format_size};
 use super::{
-    Account, Cluster, Config, Credentials, Network, Poll, Proxy, SecretSource, Server, Signature, StatusStyle,
-    SwasStrategy,
+    Account, Cluster, Commands, Config, Credentials, Discovery, Network, Pattern, Poll, Proxy, Regions, SecretSource,
+    Server, Signature, StatusStyle, SwasStrategy, TaskWindow,
 };
 
 /// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
@@ -16,15 +16,8 @@ pub fn redacted_yaml(config: &Config) -> String {
     let view = Root {
         poll: poll(&config.poll),
         accounts: config.accounts.iter().map(account).collect(),
-        ehpc: Ehpc { clusters: config.clusters.iter().map(cluster).collect(), discovery: [] },
-        swas: Swas {
-            strategy: match config.swas_strategy {
-                SwasStrategy::PerServer => "per_server",
-                SwasStrategy::PerRegion => "per_region",
-            },
-            servers: config.servers.iter().map(server).collect(),
-            discovery: [],
-        },
+        ehpc: ehpc(config),
+        swas: swas(config),
         metrics: Metrics {
             status_style: match config.metrics.status_style {
                 StatusStyle::Current => "current",
@@ -38,9 +31,6 @@ pub fn redacted_yaml(config: &Config) -> String {
     // Strings, numbers and lists of them can always be written.
     serde_yaml::to_string(&view).unwrap_or_default()
 }
-
-/// Names nothing: features this version does not have.
-type Nothing = [(); 0];
 
 #[derive(Serialize)]
 struct Root<'a> {
@@ -110,7 +100,21 @@ struct ProxyView<'a> {
 #[derive(Serialize)]
 struct Ehpc<'a> {
     clusters: Vec<ClusterView<'a>>,
-    discovery: Nothing,
+    discovery: Vec<DiscoveryView<'a>>,
+    /// What of found clusters is followed; nothing else hangs on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Tasks>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commands: Option<CommandsView<'a>>,
+}
+
+#[derive(Serialize)]
+struct DiscoveryView<'a> {
+    account: &'a str,
+    regions: Vec<&'a str>,
+    include: Option<String>,
+    exclude: Option<String>,
+    interval: String,
 }
 
 #[derive(Serialize)]
@@ -140,7 +144,12 @@ struct CommandsView<'a> {
 struct Swas<'a> {
     strategy: &'static str,
     servers: Vec<ServerView<'a>>,
-    discovery: Nothing,
+    discovery: Vec<DiscoveryView<'a>>,
+    /// What of found servers is shown; nothing else hangs on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_invocations: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -234,6 +243,45 @@ fn credentials(credentials: &Credentials) -> CredentialsView {
     }
 }
 
+fn ehpc(config: &Config) -> Ehpc<'_> {
+    let found = Some(&config.cluster_discovery).filter(|found| !found.entries.is_empty());
+    Ehpc {
+        clusters: config.clusters.iter().map(cluster).collect(),
+        discovery: config.cluster_discovery.entries.iter().map(discovery).collect(),
+        tasks: found.map(|found| tasks(&found.tasks)),
+        commands: found.map(|found| commands(&found.commands)),
+    }
+}
+
+fn swas(config: &Config) -> Swas<'_> {
+    let found = Some(&config.server_discovery).filter(|found| !found.entries.is_empty());
+    Swas {
+        strategy: match config.swas_strategy {
+            SwasStrategy::PerServer => "per_server",
+            SwasStrategy::PerRegion => "per_region",
+        },
+        servers: config.servers.iter().map(server).collect(),
+        discovery: config.server_discovery.entries.iter().map(discovery).collect(),
+        max_invocations: found.map(|found| found.window.max_invocations),
+        max_age: found.map(|found| format_duration(found.window.max_age)),
+    }
+}
+
+fn discovery(entry: &Discovery) -> DiscoveryView<'_> {
+    // A dollar is doubled where a configuration is read.
+    let written = |pattern: &Pattern| pattern.as_str().replace('$', "$$");
+    DiscoveryView {
+        account: &entry.account,
+        regions: match &entry.regions {
+            Regions::All => vec!["all"],
+            Regions::Named(regions) => regions.iter().map(String::as_str).collect(),
+        },
+        include: entry.filter.include.as_ref().map(written),
+        exclude: entry.filter.exclude.as_ref().map(written),
+        interval: format_duration(entry.interval),
+    }
+}
+
 fn hidden(source: &SecretSource) -> String {
     match source {
         SecretSource::Value(secret) => secret.to_string(),
@@ -247,13 +295,17 @@ fn cluster(cluster: &Cluster) -> ClusterView<'_> {
         region: &cluster.region,
         account: &cluster.account,
         name: &cluster.name,
-        tasks: Tasks { max_tasks: cluster.tasks.max_tasks, max_age: format_duration(cluster.tasks.max_age) },
-        commands: CommandsView {
-            ids: &cluster.commands.ids,
-            discover: cluster.commands.discover,
-            per_node: cluster.commands.per_node,
-        },
+        tasks: tasks(&cluster.tasks),
+        commands: commands(&cluster.commands),
     }
+}
+
+fn tasks(window: &TaskWindow) -> Tasks {
+    Tasks { max_tasks: window.max_tasks, max_age: format_duration(window.max_age) }
+}
+
+fn commands(commands: &Commands) -> CommandsView<'_> {
+    CommandsView { ids: &commands.ids, discover: commands.discover, per_node: commands.per_node }
 }
 
 fn server(server: &Server) -> ServerView<'_> {

@@ -4,7 +4,7 @@ use super::account::Accounts;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
-use super::{RunWindow, Server, SwasStrategy, names};
+use super::{RunWindow, Server, ServerDiscovery, SwasStrategy, discovery, names};
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];
@@ -17,8 +17,7 @@ pub(super) fn strategy(section: &Section) -> SwasStrategy {
     section.choice("strategy", STRATEGIES).unwrap_or(SwasStrategy::PerServer)
 }
 
-pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Server> {
-    section.must_be_empty("discovery");
+pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, ServerDiscovery) {
     let place = Place::defaults(section, accounts);
     let window = window(section, RunWindow::default());
     let mut ids = Ids::new("server");
@@ -30,7 +29,9 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> Vec<Server> {
         let window = self::window(&own, window.clone());
         Some(Server { id: id?, region: region?, account: account?, name, window })
     });
-    servers.collect()
+    let servers = servers.collect();
+    let entries = discovery::read(section, place.account(), accounts);
+    (servers, ServerDiscovery { entries, window })
 }
 
 /// The keys of the window over what holds otherwise.

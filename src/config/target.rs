@@ -29,6 +29,11 @@ impl Place {
         Self { region, account }
     }
 
+    /// The account that holds where none is named.
+    pub(super) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     /// Region and account of a target; `default` is the key where a region may also stand.
     pub(super) fn of(&self, own: &Section, default: &str, accounts: &Accounts) -> (Option<String>, Option<String>) {
         let region = match (own.get("region"), &self.region) {

@@ -36,6 +36,7 @@ pub(super) fn window(target: &Target) -> usize {
         Scope::Commands(commands) => commands.ids.len(),
         Scope::Runs(window) | Scope::RegionRuns(window) => window.max_invocations,
         Scope::Region(servers) => servers.iter().map(self::window).sum(),
+        Scope::Discovery(_) => 0,
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     // Runs carry times, which teach the order of their list; that of commands is learned from newcomers only.
     let ordered = matches!(&target.scope, Scope::Runs(_) | Scope::Region(_));
     let servers = target.members().len();
-    let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE as usize).unwrap_or(u32::MAX).saturating_add(1);
+    let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
     let open = match &target.scope {
         // They are the newest, and on the page that is read anyway.

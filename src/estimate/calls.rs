@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Assumptions;
 use super::assume::load;
-use crate::config::Config;
+use crate::config::{Config, Poll};
 use crate::poll::{BudgetKey, Pace, budgets as quotas, by_budget, per_minute, per_poll, refreshes, sustained};
-use crate::target::Target;
+use crate::target::{Scope, Target};
 
 /// What is going on in the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Budget {
     pub targets: usize,
     /// Whether values wait for its answers, and not only details.
     pub refreshes: bool,
+    /// How often discovery asks for it, if that does.
+    pub discovery: Option<Duration>,
     /// Calls per minute by scenario.
     pub needs: [f64; 3],
 }
@@ -38,6 +40,14 @@ pub struct Budget {
 impl Scenario {
     /// Every scenario.
     pub const ALL: [Self; 3] = [Self::Idle, Self::Base, Self::Busy];
+
+    /// Time between two polls of a target. Discovery has its own, whatever is going on.
+    fn period(self, target: &Target, poll: &Poll) -> Duration {
+        match &target.scope {
+            Scope::Discovery(search) => search.interval,
+            _ => self.pace().period(poll),
+        }
+    }
 
     fn pace(self) -> Pace {
         match self {
@@ -79,17 +89,20 @@ impl Budget {
 pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumptions) -> Vec<Budget> {
     let new = |(key, quota): (BudgetKey, u32)| {
         let refreshes = refreshes(key.operation);
-        (key.clone(), Budget { key, quota, targets: 0, refreshes, needs: [0.0; 3] })
+        (key.clone(), Budget { key, quota, targets: 0, refreshes, discovery: None, needs: [0.0; 3] })
     };
     let mut budgets: BTreeMap<BudgetKey, Budget> = quotas(config, targets).into_iter().map(new).collect();
     for target in targets {
         for scenario in Scenario::ALL {
-            let period = scenario.pace().period(&config.poll);
+            let period = scenario.period(target, &config.poll);
             let load = load(config, target, scenario, assumptions);
             let calls = per_poll(target.id.kind, &load, period, config.poll.history_interval);
             for (key, calls) in by_budget(target, calls) {
                 let Some(budget) = budgets.get_mut(&key) else { continue };
                 budget.targets += if scenario == Scenario::Base { target.members().len() } else { 0 };
+                if let Scope::Discovery(search) = &target.scope {
+                    budget.discovery = budget.discovery.max(Some(search.interval));
+                }
                 budget.needs[scenario as usize] += calls * per_minute(period);
             }
         }

@@ -7,6 +7,7 @@ mod assume;
 mod calls;
 mod first;
 mod series;
+mod surveyed;
 mod text;
 mod verdict;
 
@@ -16,16 +17,21 @@ pub use assume::Assumptions;
 pub use calls::{Budget, Scenario};
 pub use first::FirstPass;
 pub use series::Series;
+pub use surveyed::surveyed;
 pub use text::text;
 
 use crate::config::Config;
-use crate::target::{polled, targets};
+use crate::target::{Findings, Kind, polled, targets};
 
 /// What a configuration will cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// How many targets are polled.
+    /// How many targets are polled, discovery not counted.
     pub targets: usize,
+    /// In how many places discovery looks for more.
+    pub searches: usize,
+    /// What discovery will find is not known, so it is not counted.
+    pub unknown: bool,
     /// What was assumed of the cloud's side.
     pub assumptions: Assumptions,
     /// Every budget with what is asked of it.
@@ -53,14 +59,17 @@ pub struct Planned {
     pub stale_after: Duration,
 }
 
-/// Estimates what `config` will cost.
-pub fn estimate(config: &Config, assumptions: Assumptions) -> Estimate {
-    let list = targets(config);
+/// Estimates what `config` will cost where discovery finds this; where that was not asked, `findings` is empty.
+pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) -> Estimate {
+    let list = targets(config, findings);
+    let searches = list.iter().filter(|target| target.id.kind == Kind::Discovery).count();
     let asked = polled(list.clone());
     let budgets = calls::budgets(config, &asked, &assumptions);
     let poll = &config.poll;
     Estimate {
-        targets: list.len(),
+        targets: list.len() - searches,
+        searches,
+        unknown: config.discovers() && findings.is_empty(),
         first_pass: first::pass(config, &asked, &assumptions),
         series: series::series(&list, &config.metrics, &assumptions),
         enough_interval: calls::enough_interval(config, &asked, &budgets, &assumptions),
@@ -83,9 +92,9 @@ impl Estimate {
 
     /// The longest time between two refreshes of a target without running work.
     pub fn longest_refresh(&self) -> Duration {
-        let refreshing = self.budgets.iter().filter(|budget| budget.refreshes);
+        let refreshing = self.budgets.iter().filter(|budget| budget.refreshes && budget.discovery.is_none());
         let idle = refreshing.map(|budget| budget.stretched(Scenario::Idle, self.poll.idle));
-        let base = self.overdrawn().filter(|budget| budget.refreshes);
+        let base = self.overdrawn().filter(|budget| budget.refreshes && budget.discovery.is_none());
         let base = base.map(|budget| budget.stretched(Scenario::Base, self.poll.interval));
         idle.chain(base).max().unwrap_or(self.poll.interval)
     }
@@ -102,9 +111,11 @@ mod tests {
 
     use super::{Assumptions, Budget, Estimate, Scenario, estimate, text};
     use crate::config::parse;
+    use crate::model::Found;
+    use crate::target::{Findings, Kind, TargetId};
 
     fn of(yaml: &str) -> Estimate {
-        estimate(&parse("test.yaml", yaml, &|_| None).unwrap(), Assumptions::default())
+        estimate(&parse("test.yaml", yaml, &|_| None).unwrap(), &Findings::new(), Assumptions::default())
     }
 
     fn servers(count: usize) -> String {
@@ -189,6 +200,29 @@ mod tests {
         let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
         assert_eq!(needs(&found, "ListCommands"), [150, 600, 1800], "three pages: no times teach their order");
         assert_eq!(needs(&found, "ListInvocationStatus")[2], 3000, "five are open");
+    }
+
+    #[test]
+    fn discovery_costs_little_and_what_it_finds_is_unknown_until_it_is_asked() {
+        let yaml = "swas: {discovery: [{regions: [r, q], interval: 5m}]}\npoll: {stale_after: 2m}";
+        let blind = of(yaml);
+        assert_eq!((blind.targets, blind.searches, blind.unknown), (0, 2, true));
+        assert_eq!(needs(&blind, "ListInstances"), [20, 20, 20], "each five minutes");
+        assert!(blind.is_kept(), "discovery may be slower than stale_after");
+        let text = text(&blind);
+        assert!(
+            text.contains("discovery in 2 places") && text.contains("check --estimate --live asks the cloud"),
+            "{text}"
+        );
+        assert!(text.lines().any(|line| line.contains("SWAS.ListInstances") && line.ends_with("5m")), "{text}");
+
+        let found = |id: usize| Found { id: format!("s{id}").into(), name: "".into(), region: None };
+        let place = TargetId { kind: Kind::Discovery, id: "swas/default/r".into() };
+        let findings: Findings = [(place, (0..400).map(found).collect())].into();
+        let config = parse("test.yaml", yaml, &|_| None).unwrap();
+        let live = estimate(&config, &findings, Assumptions::default());
+        assert_eq!((live.targets, live.unknown, live.is_kept()), (400, false, false), "800 of 600 calls a minute");
+        assert!(!super::text(&live).contains("--live"));
     }
 
     #[test]

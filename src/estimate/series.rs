@@ -12,9 +12,9 @@ use super::assume::window;
 use crate::config::Metrics;
 use crate::exposition::{TargetState, own_fragment, reading_fragment};
 use crate::model::{
-    CommandType, CommandsReading, ErrorCode, Histogram, Invocation, InvocationResult, InvocationStatus, InvokeStatus,
-    LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand, SeenRun, SeenTask, Task, TaskStatus,
-    TaskType, TasksReading,
+    CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
+    InvocationStatus, InvokeStatus, LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand,
+    SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::poll::MAX_NAMES;
 use crate::target::{Kind, Scope, Target};
@@ -67,6 +67,7 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
             (Reading::Commands(CommandsReading::default()), commands(0, 0), commands(1, assumptions.nodes))
         }
         Kind::SwasInvocations | Kind::SwasRegion => (Reading::Runs(RunsReading::default()), runs(0), runs(1)),
+        Kind::Discovery => (discovery(), discovery(), discovery()),
     };
     let fixed = count(fixed);
     Cost { least: count(empty), fixed, item: (count(one) - fixed).max(1) }
@@ -85,6 +86,10 @@ fn full_state() -> TargetState {
         series: 0,
         dropped: 0,
     }
+}
+
+fn discovery() -> Reading {
+    Reading::Discovery(DiscoveryReading::default())
 }
 
 fn tasks(count: usize) -> Reading {

@@ -47,9 +47,10 @@ fn row(budget: &Budget, estimate: &Estimate) -> [String; 9] {
         let mark = if budget.is_over(scenario) { "! " } else { "" };
         format!("{mark}{}", number(budget.need(scenario)))
     };
-    let refresh = match budget.refreshes {
-        true => time(budget.stretched(Scenario::Base, estimate.poll.interval)),
-        false => "once".to_owned(),
+    let refresh = match (budget.discovery, budget.refreshes) {
+        (Some(interval), _) => time(budget.stretched(Scenario::Base, interval)),
+        (None, true) => time(budget.stretched(Scenario::Base, estimate.poll.interval)),
+        (None, false) => "once".to_owned(),
     };
     [
         group.to_owned(),

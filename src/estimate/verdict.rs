@@ -26,7 +26,12 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     let fullest = estimate.budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
     let share = fullest.fold(0.0, f64::max) * 100.0;
     let (targets, interval) = (estimate.targets, time(poll.interval));
-    format!("The plan fits: {targets} targets every {interval} need at most {share:.0} % of any budget.")
+    let searches = match estimate.searches {
+        0 => String::new(),
+        1 => ", and discovery in 1 place,".to_owned(),
+        places => format!(", and discovery in {places} places,"),
+    };
+    format!("The plan fits: {targets} targets every {interval}{searches} need at most {share:.0} % of any budget.")
 }
 
 /// What is missing of a budget.
@@ -70,7 +75,14 @@ pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
     let refresh = overdrawn.then(|| refresh(estimate));
     let only_busy = |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
     let busy = estimate.budgets.iter().filter(only_busy).map(|budget| when_busy(budget, estimate));
-    refresh.into_iter().chain(busy).chain(too_many_series(estimate)).collect()
+    undiscovered(estimate).into_iter().chain(refresh).chain(busy).chain(too_many_series(estimate)).collect()
+}
+
+/// What discovery will find only the cloud knows.
+fn undiscovered(estimate: &Estimate) -> Option<String> {
+    let line =
+        "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
+    estimate.unknown.then(|| line.to_owned())
 }
 
 /// What becomes of a plan that cannot be kept.

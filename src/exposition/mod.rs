@@ -3,6 +3,7 @@
 //! A target's sample lines are rendered once, when its reading changes, into a [`Fragment`]; a page is fragments put
 //! together family by family. Sample lines are the same in both formats.
 
+mod discovery;
 mod ehpc;
 mod fragment;
 mod negotiate;
@@ -29,6 +30,7 @@ pub fn reading_fragment(target: &Target, reading: &Reading, metrics: &Metrics, b
         Reading::Tasks(reading) => ehpc::tasks(target, reading, &mut lines),
         Reading::Commands(reading) => ehpc::commands(target, reading, &mut lines),
         Reading::Runs(reading) => swas::runs(target, reading, &mut lines),
+        Reading::Discovery(reading) => discovery::found(target, reading, &mut lines),
     }
     let dropped = lines.dropped();
     (lines.finish(), dropped)

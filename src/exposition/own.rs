@@ -58,7 +58,7 @@ fn info(target: &Target, lines: &mut Lines) {
     let (family, id, name) = match target.id.kind {
         Kind::EhpcTasks => (&EHPC_CLUSTER_INFO, "cluster_id", "cluster_name"),
         Kind::SwasInvocations => (&SWAS_SERVER_INFO, "instance_id", "instance_name"),
-        Kind::EhpcInvocations | Kind::SwasRegion => return,
+        Kind::EhpcInvocations | Kind::SwasRegion | Kind::Discovery => return,
     };
     let place = [("account", &*target.account), ("region_id", &*target.region)];
     let [account, region] = place;

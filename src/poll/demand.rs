@@ -17,7 +17,7 @@ pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
         let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account) else {
             continue;
         };
-        for (product, operation) in plan::operations(target.id.kind) {
+        for (product, operation) in plan::operations(target) {
             let quota = governor::quota(&account.quotas, *product, operation);
             let least = budgets.entry(budget_key(target, *product, operation)).or_insert(quota);
             *least = quota.min(*least);
@@ -29,7 +29,7 @@ pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
 /// The budget of each of these calls of a target.
 pub fn by_budget(target: &Target, calls: plan::Calls) -> impl Iterator<Item = (BudgetKey, f64)> {
     calls.into_iter().filter_map(|(operation, calls)| {
-        let (product, name) = plan::operations(target.id.kind).iter().find(|(_, name)| *name == operation)?;
+        let (product, name) = plan::operations(target).iter().find(|(_, name)| *name == operation)?;
         Some((budget_key(target, *product, name), calls))
     })
 }

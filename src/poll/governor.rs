@@ -84,10 +84,10 @@ impl Governor {
         self.budgets.entry(key).or_insert_with(Budget::new).quota = per_minute;
     }
 
-    /// Gives back what was learned of `key` before a restart.
+    /// Gives back what was learned of `key` before a restart, if nothing was learned since.
     pub fn restore(&mut self, key: &BudgetKey, ceiling: Ceiling) {
         if let Some(budget) = self.budgets.get_mut(key) {
-            budget.ceiling = Some(ceiling);
+            budget.ceiling.get_or_insert(ceiling);
         }
     }
 

@@ -7,6 +7,7 @@ mod queue;
 mod runner;
 mod saved;
 mod scheduler;
+mod survey;
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
 pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, per_poll, refreshes};
 pub use queue::Pace;
 pub use runner::Runner;
-pub use scheduler::{Attempt, Event, Next, Outcome, Scheduler, spread};
+pub use scheduler::{Attempt, Change, Event, Next, Outcome, Scheduler, spread};
+pub use survey::{Survey, survey};
 
 /// `time` moved by `step`, held inside what a timestamp can be.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {

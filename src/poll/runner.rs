@@ -1,17 +1,17 @@
 //! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::plan::{Notice, operations};
 use super::saved::Saving;
-use super::scheduler::{Attempt, Event, Next, Scheduler};
+use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
 use crate::config::{Account, Config};
@@ -19,7 +19,7 @@ use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
-use crate::target::{TargetId, polled, targets};
+use crate::target::{Target, TargetId, polled};
 
 /// It looks around at least this often, should the clock have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -31,6 +31,9 @@ const MAX_TOLD_WORDS: usize = 1000;
 /// Runs the scheduler.
 #[derive(Debug)]
 pub struct Runner {
+    config: Config,
+    /// How many targets there are.
+    targets: usize,
     scheduler: Scheduler,
     saving: Saving,
     clients: HashMap<Arc<str>, Client>,
@@ -45,7 +48,7 @@ pub struct Runner {
 }
 
 /// An attempt that has ended.
-type Done = (Attempted, Duration);
+pub(super) type Done = (Attempted, Duration);
 
 impl Runner {
     /// A runner without targets.
@@ -54,6 +57,8 @@ impl Runner {
     /// If the state file is in use or cannot be made.
     pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
         Ok(Self {
+            config: config.clone(),
+            targets: 0,
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
             saving: Saving::open(config.state_path.as_deref())?,
             clients: HashMap::new(),
@@ -67,46 +72,66 @@ impl Runner {
         })
     }
 
-    /// The only way targets start, change or stop: makes them those of `config`.
+    /// The only way targets start, change or stop: makes them those of `config`, and of what discovery finds for it.
     ///
     /// # Errors
     /// If an account's client cannot be made; nothing has changed then.
     pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
-        let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
-        self.clients = config.accounts.iter().map(client).collect::<Result<_, SetupError>>()?;
+        self.clients = clients(config)?;
         endpoint::warnings(config).iter().for_each(|warning| warn!("{warning}"));
-        let (wanted, saving) = (targets(config), &mut self.saving);
-        let asked = polled(wanted.clone());
-        self.metrics.retarget(&asked);
-        for target in &asked {
-            for (product, operation) in operations(target.id.kind) {
-                self.metrics.expect_requests(target, product.label(), operation);
-            }
-        }
-        info!(targets = wanted.len(), accounts = config.accounts.len(), "polling");
+        self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
-        self.store.retarget(wanted, config.metrics.clone());
+        self.metrics.forget_clocks();
+        self.retarget();
+        info!(targets = self.targets, accounts = config.accounts.len(), "polling");
+        Ok(())
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found so far. Which are new, and which gone.
+    fn retarget(&mut self) -> (Vec<TargetId>, BTreeSet<TargetId>) {
+        let saving = &mut self.saving;
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
             let saved = saving.restore(id)?;
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        let removed = self.scheduler.apply(config, restore, Timestamp::now());
-        saving.restore_ceilings(&mut self.scheduler);
-        for (id, memory) in removed {
-            self.failing.remove(&id);
-            self.truncated.remove(&id);
-            self.saving.park(id, memory);
-        }
+        let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, Timestamp::now());
+        let asked = polled(targets.clone());
+        self.metrics.retarget(&asked);
+        asked.iter().for_each(|target| self.expect(target));
+        self.targets = targets.len();
+        self.store.retarget(targets, self.config.metrics.clone());
+        self.saving.restore_ceilings(&mut self.scheduler);
+        let gone: BTreeSet<TargetId> = removed.iter().map(|(id, _)| id.clone()).collect();
+        self.failing.retain(|id, _| !gone.contains(id));
+        self.truncated.retain(|id| !gone.contains(id));
+        self.saving.park(removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
+                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after);
             }
         }
         self.store.planned(self.scheduler.planned_polls());
         self.budgets_at = None;
-        Ok(())
+        (added, gone)
+    }
+
+    fn expect(&self, target: &Target) {
+        for (product, operation) in operations(target) {
+            self.metrics.expect_requests(target, product.label(), operation);
+        }
+    }
+
+    /// Discovery has found something else than before.
+    fn discovered(&mut self) {
+        let (added, gone) = self.retarget();
+        added.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "appeared"));
+        gone.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "vanished"));
+        if !(added.is_empty() && gone.is_empty()) {
+            let (appeared, vanished) = (added.len(), gone.len());
+            info!(appeared, vanished, targets = self.targets, "discovery has changed what is polled");
+        }
     }
 
     /// Polls until `stop`, under each configuration that `configs` brings.
@@ -115,7 +140,10 @@ impl Runner {
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let pause = self.start_attempts(&mut attempts, &mut under_way);
-            self.tell();
+            if self.tell() {
+                // There are new targets, which must not wait until others are due.
+                continue;
+            }
             tokio::select! {
                 Some(done) = attempts.join_next_with_id() => {
                     self.done(done, &mut under_way);
@@ -180,8 +208,8 @@ impl Runner {
         }
     }
 
-    /// Passes on what the scheduler has to say.
-    fn tell(&mut self) {
+    /// Passes on what the scheduler has to say. Whether that has changed the targets.
+    fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
         for event in &events {
             if let Event::PollEnded { target, failure: None, ended, .. } = event {
@@ -193,6 +221,7 @@ impl Runner {
             _ => None,
         });
         self.saving.commit(&self.scheduler, &read.collect::<Vec<_>>());
+        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
@@ -205,6 +234,9 @@ impl Runner {
                 }
             }
         }
+        if discovered {
+            self.discovered();
+        }
         if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             self.saving.commit_ceilings(&self.scheduler);
@@ -213,6 +245,7 @@ impl Runner {
             let of = |key| planned.get(key).copied().unwrap_or_default();
             self.metrics.budgets(quotas.map(|(key, quota)| (key.labels(), quota, of(key))));
         }
+        discovered
     }
 
     fn notice(&mut self, id: &TargetId, notice: Notice) {
@@ -229,6 +262,7 @@ impl Runner {
                     warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it is not read");
                 }
             }
+            Notice::Discovered => debug!(kind, target, "what there is has changed"),
         }
     }
 
@@ -250,9 +284,15 @@ impl Runner {
     }
 }
 
+/// The client of each account.
+pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, SetupError> {
+    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
+    config.accounts.iter().map(client).collect()
+}
+
 /// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that hung for ever would take
 /// its target's turn with it.
-async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Done {
+pub(super) async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Done {
     let started = Instant::now();
     let unmade = |error| Attempted { outcome: Err(error), clock_skew: None };
     let attempted = match client {
@@ -265,7 +305,7 @@ async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Done
 }
 
 /// What an attempt comes to whose code has panicked: the target goes on at its next tick.
-fn panicked() -> Done {
+pub(super) fn panicked() -> Done {
     let outcome = Err(Error::Transport("a bug in this program: the attempt panicked".into()));
     (Attempted { outcome, clock_skew: None }, Duration::ZERO)
 }

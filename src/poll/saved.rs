@@ -76,11 +76,14 @@ impl Saving {
         self.succeeded.insert(id.clone(), at);
     }
 
-    /// Keeps what is known of a target that is no longer polled.
-    pub(super) fn park(&mut self, id: TargetId, memory: Memory) {
-        self.written.remove(&id);
-        self.succeeded.remove(&id);
-        self.state.park(id, Saved { read_at: None, succeeded_at: None, memory });
+    /// Keeps what is known of targets that are no longer polled.
+    pub(super) fn park(&mut self, gone: Vec<(TargetId, Memory)>) {
+        for (id, _) in &gone {
+            self.written.remove(id);
+            self.succeeded.remove(id);
+        }
+        let saved = |(id, memory)| (id, Saved { read_at: None, succeeded_at: None, memory });
+        blocking(|| self.state.park(gone.into_iter().map(saved).collect()));
     }
 
     /// Gives the scheduler back what was learned of the cloud's limits.

@@ -69,12 +69,13 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         !self.failing
     }
 
-    /// Keeps what is known of a target that is no longer polled.
-    pub fn park(&mut self, target: TargetId, memory: M) {
+    /// Keeps what is known of targets that are no longer polled.
+    pub fn park(&mut self, gone: Vec<(TargetId, M)>) {
         if self.file.is_some() {
-            self.commit(encode(&memory).map(|bytes| (target, bytes)).into_iter().collect());
-        } else if self.parked.len() < MAX_PARKED {
-            self.parked.insert(target, memory);
+            self.commit(gone.into_iter().filter_map(|(target, memory)| Some((target, encode(&memory)?))).collect());
+        } else {
+            let room = MAX_PARKED.saturating_sub(self.parked.len());
+            self.parked.extend(gone.into_iter().take(room));
         }
     }
 
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn in_memory_a_parked_target_is_given_back_once() {
         let mut state = State::in_memory();
-        state.park(id("a"), 7);
+        state.park(vec![(id("a"), 7)]);
         assert_eq!((state.restore(&id("a")), state.restore(&id("a"))), (Some(7), None));
     }
 

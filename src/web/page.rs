@@ -35,7 +35,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let verdict = verdict(&sorted);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
-    let [tasks, commands, runs] = Kind::ALL.map(of);
+    let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -127,7 +127,7 @@ fn said(verdict: &Verdict, facts: &Facts, now: Timestamp) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::fixture::{at, cluster, facts, failing, server, waiting, withdrawn};
+    use super::fixture::{at, cluster, discovery, facts, failing, server, waiting, withdrawn};
     use super::{SCRIPT, STYLE, page};
     use crate::model::Reason;
     use crate::target::Kind;
@@ -205,6 +205,22 @@ mod tests {
             "id=\"past-swas_invocations-r\"",
         ] {
             assert!(html.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn discovery_tells_how_much_it_has_found_and_what_became_of_it() {
+        let found = discovery("swas/a/cn-hangzhou", &["web-1", "web-2", "db"]);
+        let failed = failing(discovery("swas/a/cn-beijing", &["web-3"]), Reason::Permission, 1);
+        let html = page(&facts(vec![found, failed, waiting(Kind::Discovery, "swas/a/all")]), at(9));
+        for said in [
+            "servers: 2 of 3 taken",
+            "servers: 1 found",
+            "What was found before is still polled.",
+            "none before the first poll",
+            "swas/a/all",
+        ] {
+            assert!(html.contains(said), "{said}: {html}");
         }
     }
 

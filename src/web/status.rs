@@ -16,6 +16,7 @@ use super::budget::{Budget, budgets};
 use crate::model::{CommandsReading, Failure, Reading, RunsReading, TasksReading};
 
 use crate::snapshot::View;
+use crate::target::Scope;
 
 /// What there is to tell. The page draws a bounded part of it, the API all of it.
 #[derive(Debug)]
@@ -84,12 +85,38 @@ pub(super) struct TargetStatus {
     pub(super) series: usize,
     /// Series that its budget has left out.
     pub(super) series_dropped: usize,
+    /// What it has found, if it looks for anything.
+    pub(super) discovered: Option<Discovered>,
     /// Its tasks, if it has any.
     pub(super) tasks: Vec<TaskStatusRow>,
     /// Its commands, if it has any.
     pub(super) commands: Vec<CommandStatusRow>,
     /// Its command runs, if it has any.
     pub(super) runs: Vec<RunStatusRow>,
+}
+
+/// How much discovery has found.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Discovered {
+    /// Of what: clusters, servers or regions.
+    pub(super) things: &'static str,
+    /// How many there are.
+    pub(super) found: usize,
+    /// How many of them include and exclude let through.
+    pub(super) taken: usize,
+}
+
+impl Discovered {
+    /// What a target has found; absent if it looks for nothing, or if that is withdrawn.
+    pub(super) fn of(view: &View) -> Option<Self> {
+        let (Scope::Discovery(search), Some(Reading::Discovery(reading))) =
+            (&view.target.scope, view.reading.as_deref())
+        else {
+            return None;
+        };
+        let taken = reading.found.iter().filter(|found| search.takes(found)).count();
+        Some(Self { things: search.sought.things(), found: reading.found.len(), taken })
+    }
 }
 
 /// Why a target fails.
@@ -141,6 +168,7 @@ pub(super) fn status(facts: Facts) -> Status {
 }
 
 fn target(view: View) -> TargetStatus {
+    let discovered = Discovered::of(&view);
     let mut status = TargetStatus {
         kind: view.target.id.kind.label(),
         id: view.target.id.id.to_string(),
@@ -157,6 +185,7 @@ fn target(view: View) -> TargetStatus {
         stale: view.read_at.is_some() && view.reading.is_none(),
         series: view.state.series,
         series_dropped: view.state.dropped,
+        discovered,
         tasks: Vec::new(),
         commands: Vec::new(),
         runs: Vec::new(),
@@ -167,7 +196,7 @@ fn target(view: View) -> TargetStatus {
             status.commands = commands.iter().map(rows::command).collect();
         }
         Some(Reading::Runs(RunsReading { runs, .. })) => status.runs = runs.iter().map(rows::run).collect(),
-        None => {}
+        Some(Reading::Discovery(_)) | None => {}
     }
     status
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aliyun_task_exporter::estimate::{Assumptions, Scenario, estimate};
 use aliyun_task_exporter::poll::BudgetKey;
 use aliyun_task_exporter::sim::{Settings, Simulator};
+use aliyun_task_exporter::target::Findings;
 
 use crate::support::rig::{Rig, config_for};
 use crate::support::{start, worlds};
@@ -19,7 +20,7 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = config_for(&sim);
     config.poll.idle_after = std::time::Duration::from_secs(24 * 3600);
-    let estimate = estimate(&config, Assumptions::default());
+    let estimate = estimate(&config, &Findings::new(), Assumptions::default());
     assert!(estimate.is_kept());
     let mut rig = Rig::new(sim, config);
     let first = i64::try_from(estimate.first_pass.complete.as_secs()).unwrap() + 1;
@@ -39,7 +40,7 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
 #[test]
 fn the_default_budgets_stay_below_the_published_limits() {
     let sim = Simulator::new(Settings::default(), start());
-    let estimate = estimate(&config_for(&sim), Assumptions::default());
+    let estimate = estimate(&config_for(&sim), &Findings::new(), Assumptions::default());
     let most = |product: &str| {
         let budgets = estimate.budgets.iter().filter(|budget| budget.key.product.label() == product);
         budgets.map(|budget| budget.quota).max().unwrap()

@@ -7,6 +7,7 @@ mod support;
 
 mod budgets;
 mod change;
+mod discovery;
 mod endurance;
 mod estimate;
 mod living;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, TaskStatus};
 use aliyun_task_exporter::sim::{ListOrder, Settings, World};
-use aliyun_task_exporter::target::{Kind, TargetId, targets};
+use aliyun_task_exporter::target::{Findings, Kind, TargetId, targets};
 
 use crate::support::page::{Page, parse};
 use crate::support::rig::{Kill, Rig, id};
@@ -257,7 +257,7 @@ fn a_target_that_is_removed_and_put_back_goes_on_from_where_it_was() {
         without.clusters.clear();
         without.servers.clear();
         rig.apply(without);
-        assert!(targets(&rig.config).is_empty());
+        assert!(targets(&rig.config, &Findings::new()).is_empty());
         rig.run_for(100);
         if restarts {
             rig.restart(10);

@@ -5,8 +5,9 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
-from configuration import everything, write
+from configuration import Config, account, everything, write
 from conftest import ANY_PORT, Exporter, Serve, Simulate, Start
 from exposition import family, samples, scrape
 from program import ROOT, free_port, run
@@ -72,6 +73,48 @@ def test_an_estimate_says_first_whether_the_plan_fits(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "the plan cannot be kept\n")
     assert done.stdout.startswith("The plan cannot be kept: SWAS DescribeInvocations in cn-hangzhou ")
     assert run("check", "--estimate").returncode == 2
+
+
+def discovering(url: str, **more: Any) -> Config:
+    """A configuration that lists nothing and looks everywhere."""
+    entry = {"regions": ["all"], **more}
+    return {"accounts": [account(url)], "ehpc": {"discovery": [entry]}, "swas": {"discovery": [entry]}}
+
+
+def test_a_live_estimate_is_one_of_what_discovery_finds(simulate: Simulate, tmp_path: Path) -> None:
+    cloud = simulate(clusters=5, servers=9).cloud
+    file = write(tmp_path, discovering(cloud.url, exclude="web-1"))
+    blind = run("check", "--estimate", "--config.file", file)
+    assert (blind.returncode, "check --estimate --live asks the cloud" in blind.stdout) == (0, True)
+    live = run("check", "--estimate", "--live", "--config.file", file)
+    assert (live.returncode, live.stderr) == (0, "")
+    assert "that makes 5 clusters and 8 servers" in live.stdout
+    assert "  swas/main/cn-hangzhou: servers: 5 found, 4 taken\n" in live.stdout
+    assert "The plan fits: 18 targets every 30s, and discovery in 10 places," in live.stdout
+    assert "--live" not in live.stdout
+    asked = {(call["action"], call["region"]) for call in cloud.calls()}
+    assert {action for action, _ in asked} == {"ListRegions", "ListClusters", "ListInstances"}
+
+
+def test_a_live_estimate_says_what_could_not_be_asked(simulate: Simulate, tmp_path: Path) -> None:
+    cloud = simulate(servers=9).cloud
+    match = {"action": "ListInstances", "region": "cn-shanghai"}
+    cloud.add_fault(match, kind="error", status=403, code="Forbidden.RAM")
+    done = run("check", "--estimate", "--live", "--config.file", write(tmp_path, discovering(cloud.url)))
+    assert done.returncode == 1
+    assert "discovery has failed" in done.stderr
+    assert "failed in 1 of 10 places" in done.stdout
+    assert "! swas/main/cn-shanghai failed: ListInstances: Forbidden.RAM" in done.stdout
+    assert "What to do: " in done.stdout
+    assert "The plan fits" in done.stdout
+
+
+def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:
+    done = run("check", "--estimate", "--live", "--swas.server", SERVER)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("There is nothing to discover")
+    assert "The plan fits: 1 targets" in done.stdout
+    assert run("check", "--live", "--swas.server", SERVER).returncode == 2
 
 
 def test_a_port_in_use_is_named() -> None:

@@ -8,16 +8,18 @@ use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
-use aliyun_task_exporter::config::{Config, Poll};
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Format, Pages};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
-use aliyun_task_exporter::poll::{Attempt, BudgetKey, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler};
+use aliyun_task_exporter::poll::{
+    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler,
+};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
 use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
 use aliyun_task_exporter::state;
-use aliyun_task_exporter::target::{Kind, TargetId, targets};
+use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +116,8 @@ pub struct Rig {
     pub stuck_nonces: u64,
     pages: Pages,
     disk: Option<Disk>,
+    /// Without a disk: what is known of targets that are gone.
+    parked: BTreeMap<TargetId, Memory>,
     /// Killed, until it is restarted.
     pub is_dead: bool,
 }
@@ -153,6 +157,7 @@ impl Rig {
             stuck_nonces: 0,
             pages: Pages::default(),
             disk: None,
+            parked: BTreeMap::new(),
             is_dead: false,
         };
         rig.apply(config);
@@ -161,21 +166,33 @@ impl Rig {
 
     /// Makes the targets those of `config`, as the runner does.
     pub fn apply(&mut self, config: Config) {
-        self.store.retarget(targets(&config), config.metrics.clone());
+        self.config = config;
+        self.retarget();
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found, as the runner does.
+    fn retarget(&mut self) {
+        let config = self.config.clone();
         let now = self.local();
         let mut restored = Vec::new();
-        let disk = &self.disk;
+        let (disk, parked) = (&self.disk, &mut self.parked);
         let restore = |id: &TargetId| {
-            let (bytes, ..) = disk.as_ref()?.entries.get(id)?;
+            let Some(disk) = disk else { return parked.remove(id) };
+            let (bytes, ..) = disk.entries.get(id)?;
             let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        for (id, memory) in self.scheduler.apply(&config, restore, now) {
+        let Change { targets, removed, .. } = self.scheduler.apply(&config, restore, now);
+        self.store.retarget(targets, config.metrics.clone());
+        for (id, memory) in removed {
+            self.unrecorded.remove(&id);
             if let Some(disk) = &mut self.disk {
                 let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, Vec::new(), now));
                 disk.published.remove(&id);
+            } else {
+                self.parked.insert(id, memory);
             }
         }
         for (id, at, succeeded_at) in restored {
@@ -183,7 +200,6 @@ impl Rig {
             self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
         }
         self.store.planned(self.scheduler.planned_polls());
-        self.config = config;
     }
 
     /// From now on what is known survives a restart. To be called before the first poll.
@@ -304,9 +320,12 @@ impl Rig {
     fn run_to(&mut self, end: Timestamp) {
         loop {
             let wake = self.start_attempts();
-            self.tell();
+            let discovered = self.tell();
             if self.is_dead {
                 return;
+            }
+            if discovered {
+                continue;
             }
             let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
             let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
@@ -403,12 +422,12 @@ impl Rig {
         }
     }
 
-    fn tell(&mut self) {
+    fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
         let dies = self.dies(&events);
         self.is_dead = dies.is_some();
         if dies == Some(Kill::BeforeCommit) {
-            return;
+            return false;
         }
         self.commit(&events);
         if dies == Some(Kill::AfterCommit) {
@@ -417,8 +436,10 @@ impl Rig {
                 Event::Notice(id, notice) => Some((id, notice)),
                 _ => None,
             });
-            return self.notices.extend(notices);
+            self.notices.extend(notices);
+            return false;
         }
+        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
@@ -436,6 +457,10 @@ impl Rig {
                 }
             }
         }
+        if discovered {
+            self.retarget();
+        }
+        discovered
     }
 
     /// The targets' part of `/metrics`.
@@ -523,6 +548,17 @@ pub fn config_for(sim: &Simulator) -> Config {
     let mut config = demo::config(&sim.truth(start()), address);
     config.poll = Poll::default();
     config.accounts[0].quotas.clear();
+    config
+}
+
+/// The configuration that polls nothing but what `regions` of both products hold, looked for each minute.
+pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
+    let filter = Filter::default();
+    let entry = Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
+    let mut config = config_for(sim);
+    (config.clusters, config.servers) = (Vec::new(), Vec::new());
+    config.cluster_discovery.entries = vec![entry.clone()];
+    config.server_discovery.entries = vec![entry];
     config
 }
 

@@ -28,6 +28,7 @@ pub fn things<'a>(truth: &'a Value, target: &TargetId) -> impl Iterator<Item = (
         Kind::EhpcTasks => ("clusters", "tasks"),
         Kind::EhpcInvocations => ("clusters", "commands"),
         Kind::SwasInvocations | Kind::SwasRegion => ("servers", "invocations"),
+        Kind::Discovery => panic!("{target:?} is no thing's owner"),
     };
     let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
     list(&owner[things]).iter().map(|thing| (text(&thing["id"]), text(&thing["status"])))
@@ -72,6 +73,7 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
             commands.finished.iter().for_each(|(status, count)| add(status.word(), *count));
         }
         Reading::Runs(runs) => runs.finished.iter().for_each(|(status, count)| add(status.word(), *count)),
+        Reading::Discovery(_) => {}
     }
     counts
 }
@@ -90,6 +92,7 @@ pub fn open(reading: &Reading) -> BTreeSet<String> {
         Reading::Runs(runs) => {
             runs.runs.iter().filter(|seen| seen.run.is_open()).map(|seen| seen.run.id.to_string()).collect()
         }
+        Reading::Discovery(_) => BTreeSet::new(),
     }
 }
 

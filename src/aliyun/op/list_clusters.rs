@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::wire::{List, Scalar, UnknownWords};
+use super::wire::{List, Scalar, UnknownWords, found};
 use super::{Decoded, PAGE_SIZE};
 use crate::model::{Found, Page};
 
@@ -14,6 +14,9 @@ pub struct ListClusters {
 }
 
 impl ListClusters {
+    /// Entries of a full page.
+    pub const PAGE_SIZE: usize = PAGE_SIZE as usize;
+
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
     }
@@ -47,12 +50,8 @@ struct Entry {
 
 impl Entry {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
-        let Some(id) = self.id.text() else {
-            unknown.note("Id", Some(""));
-            return None;
-        };
-        let name = self.name.text().unwrap_or_default();
-        Some(Found { id: id.into(), name: name.into(), region: self.region.text().map(Into::into) })
+        let fields = (self.id.text(), self.name.text(), self.region.text());
+        found(fields, "Id", unknown)
     }
 }
 

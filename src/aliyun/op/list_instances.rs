@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Decoded;
-use super::wire::{List, Scalar, UnknownWords};
+use super::wire::{List, Scalar, UnknownWords, found};
 use crate::model::{Found, Page};
 
 /// Asks for a page of a region's servers.
@@ -14,8 +14,8 @@ pub struct ListInstances {
 }
 
 impl ListInstances {
-    /// Largest PageSize (docs/alibaba-cloud-api.md, "Limits").
-    pub const PAGE_SIZE: u32 = 100;
+    /// Entries of a full page: the largest PageSize (docs/alibaba-cloud-api.md, "Limits").
+    pub const PAGE_SIZE: usize = 100;
 
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         vec![("PageNumber", self.page.to_string()), ("PageSize", Self::PAGE_SIZE.to_string())]
@@ -50,12 +50,8 @@ struct Entry {
 
 impl Entry {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
-        let Some(id) = self.id.text() else {
-            unknown.note("InstanceId", Some(""));
-            return None;
-        };
-        let name = self.name.text().unwrap_or_default();
-        Some(Found { id: id.into(), name: name.into(), region: self.region.text().map(Into::into) })
+        let fields = (self.id.text(), self.name.text(), self.region.text());
+        found(fields, "InstanceId", unknown)
     }
 }
 

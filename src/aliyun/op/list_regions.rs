@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Decoded;
 use super::wire::{List, Scalar, UnknownWords};
+use crate::config::is_region;
 
 /// Asks E-HPC for its regions.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +41,9 @@ fn decode(body: &[u8]) -> serde_json::Result<Decoded<Vec<Arc<str>>>> {
     let mut unknown = UnknownWords::default();
     let mut regions = Vec::new();
     for region in &wire.regions.0 {
-        match region.id.text() {
-            Some(id) => regions.push(id.into()),
-            None => unknown.note("RegionId", Some("")),
+        match region.id.text().unwrap_or_default() {
+            id if is_region(id) => regions.push(id.into()),
+            odd => unknown.note("RegionId", Some(odd)),
         }
     }
     Ok(unknown.with(regions))

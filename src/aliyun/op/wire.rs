@@ -11,6 +11,9 @@ use jiff::tz::Offset;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value};
 use serde::{Deserialize, de};
 
+use crate::config::{MAX_NAME_BYTES, is_id, is_region};
+use crate::model::Found;
+
 /// A list, bare (`[…]`) or wrapped (`{"Task": […]}`); null and null entries are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct List<T>(pub(super) Vec<T>);
@@ -233,6 +236,26 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
+/// An entry of a list of clusters or servers: its id, name and region. One that cannot be one, since its id or region has
+/// impossible characters, is left out and noted; a name that is too long for a label is cut.
+pub(super) fn found(
+    (id, name, region): (Option<&str>, Option<&str>, Option<&str>),
+    id_field: &'static str,
+    unknown: &mut UnknownWords,
+) -> Option<Found> {
+    let id = id.unwrap_or_default();
+    if !is_id(id) {
+        unknown.note(id_field, Some(id));
+        return None;
+    }
+    if let Some(region) = region.filter(|region| !is_region(region)) {
+        unknown.note("RegionId", Some(region));
+        return None;
+    }
+    let name = cut(name.unwrap_or_default(), MAX_NAME_BYTES);
+    Some(Found { id: id.into(), name: name.into(), region: region.map(Into::into) })
+}
+
 /// Words of an answer that nobody has heard of.
 #[derive(Default)]
 pub(super) struct UnknownWords(Vec<(&'static str, String)>);
@@ -258,10 +281,22 @@ mod tests {
     use serde::Deserialize;
     use serde::de::IgnoredAny;
 
-    use super::{Embedded, List, Scalar, cut};
+    use super::{Embedded, List, Scalar, UnknownWords, cut, found};
 
     fn read<T: for<'de> Deserialize<'de>>(json: &str) -> T {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_an_id_or_a_region_is_left_out_and_told_and_a_long_name_is_cut() {
+        let mut unknown = UnknownWords::default();
+        let mut read = |id: &str, name: &str, region| found((Some(id), Some(name), region), "Id", &mut unknown);
+        for (id, region) in [("a b", None), ("", None), (&*"x".repeat(129), None), ("ok", Some("CN\n"))] {
+            assert_eq!(read(id, "", region), None, "{id:?} {region:?}");
+        }
+        let long = read("ok", &"备".repeat(100), Some("cn-hangzhou")).unwrap();
+        assert_eq!((long.name.len(), long.region.as_deref()), (126, Some("cn-hangzhou")));
+        assert_eq!(unknown.with(()).unknown.len(), 4);
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Dur
             ("DescribeCommandInvocations", list + load.open as f64),
             ("ListInstances", f64::from(load.server_pages) * whole),
         ],
+        Kind::Discovery => search(load),
     }
 }
 
@@ -68,7 +69,13 @@ pub fn first_pass(kind: Kind, load: &Load, followed: usize) -> Calls {
         Kind::SwasRegion => {
             vec![("DescribeCommandInvocations", pages), ("ListInstances", f64::from(load.server_pages))]
         }
+        Kind::Discovery => search(load),
     }
+}
+
+/// A discovery target asks for one of these; [`by_budget`](super::super::by_budget) leaves out what it does not ask for.
+fn search(load: &Load) -> Calls {
+    ["ListClusters", "ListInstances", "ListRegions"].map(|list| (list, f64::from(load.pages))).to_vec()
 }
 
 /// Whether values are as old as the answers of an operation; others bring details of what has ended, or tell who is there.

@@ -44,7 +44,7 @@ impl Inventory {
 
     /// Takes note of a page; whether there is another one to read.
     pub(super) fn listed(&mut self, page: Page<Found>, limits: &Limits) -> bool {
-        let last = page.items.len() < ListInstances::PAGE_SIZE as usize;
+        let last = page.items.len() < ListInstances::PAGE_SIZE;
         let known = self.shown.len();
         self.shown.extend(page.items.into_iter().map(|server| server.id));
         if !last && self.shown.len() > known && self.page < limits.max_pages {
@@ -81,7 +81,7 @@ impl Inventory {
     /// Pages that a reading takes, as far as is known.
     pub(super) fn pages(&self) -> u32 {
         let servers = self.servers.as_ref().map_or(0, BTreeSet::len);
-        u32::try_from(servers / ListInstances::PAGE_SIZE as usize).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// This machine's clock was set back by `step`.

@@ -41,6 +41,11 @@ impl Known {
         self.fresh.contains(id)
     }
 
+    /// Whether `id` is known.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
     /// How many ids the present reading has shown.
     pub(super) fn fresh_count(&self) -> usize {
         self.fresh.len()

@@ -5,11 +5,13 @@
 
 mod commands;
 mod cost;
+mod discovery;
 mod inventory;
 mod known;
 mod ledger;
 mod listing;
 mod region;
+mod roll;
 mod runs;
 mod tasks;
 
@@ -20,14 +22,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aliyun::Error;
-use crate::aliyun::op::{Answer, Operation, Product};
+use crate::aliyun::op::{Answer, ListClusters, ListInstances, Operation, Product};
 use crate::config::Poll;
-use crate::model::{Failure, Reading};
+use crate::model::{Failure, Found, Reading};
 use crate::poll::later;
-use crate::target::{Kind, Scope, Target, TargetId};
+use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 
 use commands::CommandsPlan;
 pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
+use discovery::DiscoveryPlan;
 use ledger::Ledger;
 pub use ledger::MAX_NAMES;
 use region::RegionPlan;
@@ -41,6 +44,7 @@ pub(super) enum Plan {
     Commands(CommandsPlan),
     Runs(RunsPlan),
     Region(RegionPlan),
+    Discovery(DiscoveryPlan),
 }
 
 /// What a plan knows of a target from one poll to the next.
@@ -52,6 +56,8 @@ pub enum Memory {
     Commands(commands::Memory),
     /// Of a server's runs.
     Runs(ledger::Memory),
+    /// Of what there is.
+    Discovery(discovery::Memory),
 }
 
 impl Memory {
@@ -65,6 +71,10 @@ impl Memory {
 
     fn runs(self) -> Option<ledger::Memory> {
         if let Self::Runs(memory) = self { Some(memory) } else { None }
+    }
+
+    fn discovery(self) -> Option<discovery::Memory> {
+        if let Self::Discovery(memory) = self { Some(memory) } else { None }
     }
 
     /// The same after nobody has watched for a while. (What is due of a [`listing::Listing`] is not kept at all then.)
@@ -85,6 +95,8 @@ pub enum MemoryRef<'a> {
     Commands(&'a commands::Memory),
     /// Of a server's runs.
     Runs(&'a ledger::Memory),
+    /// Of what there is.
+    Discovery(&'a discovery::Memory),
 }
 
 /// Something that happened to a followed thing.
@@ -106,6 +118,8 @@ pub enum Notice {
     },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
+    /// What there is has changed: the targets are to be made anew.
+    Discovered,
 }
 
 /// What a failed call means for the rest of the poll.
@@ -148,6 +162,7 @@ macro_rules! each {
             Plan::Commands($inner) => $body,
             Plan::Runs($inner) => $body,
             Plan::Region($inner) => $body,
+            Plan::Discovery($inner) => $body,
         }
     };
 }
@@ -178,6 +193,10 @@ impl Plan {
                 });
                 Self::Region(RegionPlan::new(ledgers, limits))
             }
+            Scope::Discovery(Search { sought, .. }) => {
+                let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();
+                Self::Discovery(DiscoveryPlan::new(*sought, Arc::clone(&target.region), limits, memory))
+            }
         }
     }
 
@@ -202,6 +221,10 @@ impl Plan {
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
             (Self::Region(plan), Answer::DescribeCommandInvocations(page)) => plan.answer(page, now),
             (Self::Region(plan), Answer::ListInstances(page)) => plan.counted(page),
+            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page, ListClusters::PAGE_SIZE),
+            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page, ListInstances::PAGE_SIZE),
+            (Self::Discovery(plan), Answer::EhpcListRegions(regions)) => plan.regions(regions),
+            (Self::Discovery(plan), Answer::SwasListRegions(regions)) => plan.regions(regions),
             (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
         }
     }
@@ -218,6 +241,7 @@ impl Plan {
             Self::Commands(plan) => plan.fail(harm),
             Self::Runs(plan) => plan.fail(harm),
             Self::Region(plan) => plan.fail(harm, failure),
+            Self::Discovery(plan) => plan.fail(harm),
         }
     }
 
@@ -238,7 +262,16 @@ impl Plan {
             Self::Commands(plan) => Reading::Commands(plan.reading()),
             Self::Runs(plan) => Reading::Runs(plan.reading()),
             Self::Region(plan) => Reading::Runs(plan.ledger(&id.id)?.reading()),
+            Self::Discovery(plan) => Reading::Discovery(plan.reading()),
         })
+    }
+
+    /// What it has found, if it looks for anything.
+    pub(super) fn found(&self) -> Vec<Found> {
+        match self {
+            Self::Discovery(plan) => plan.found(),
+            Self::Tasks(_) | Self::Commands(_) | Self::Runs(_) | Self::Region(_) => Vec::new(),
+        }
     }
 
     /// What is wrong with one target of several that share a poll.
@@ -256,6 +289,7 @@ impl Plan {
             Self::Commands(plan) => std::mem::take(&mut plan.notices),
             Self::Runs(plan) => plan.notices(),
             Self::Region(plan) => std::mem::take(&mut plan.notices),
+            Self::Discovery(plan) => std::mem::take(&mut plan.notices),
         };
         let mut all: Vec<_> = own.into_iter().map(|notice| (id.clone(), notice)).collect();
         if let Self::Region(plan) = self {
@@ -273,6 +307,7 @@ impl Plan {
             Self::Commands(plan) => &mut plan.memory.listing.whole_due,
             Self::Runs(plan) => &mut plan.ledger.memory.listing.whole_due,
             Self::Region(plan) => return plan.shift(step),
+            Self::Discovery(_) => return,
         };
         *due = due.map(|due| later(due, step));
     }
@@ -284,6 +319,7 @@ impl Plan {
             Self::Commands(plan) => MemoryRef::Commands(&plan.memory),
             Self::Runs(plan) => MemoryRef::Runs(&plan.ledger.memory),
             Self::Region(plan) => MemoryRef::Runs(&plan.ledger(&id.id)?.memory),
+            Self::Discovery(plan) => MemoryRef::Discovery(&plan.memory),
         })
     }
 
@@ -293,6 +329,7 @@ impl Plan {
             Self::Tasks(plan) => vec![(id, Memory::Tasks(plan.memory))],
             Self::Commands(plan) => vec![(id, Memory::Commands(plan.memory))],
             Self::Runs(plan) => vec![(id, Memory::Runs(plan.ledger.memory))],
+            Self::Discovery(plan) => vec![(id, Memory::Discovery(plan.memory))],
             Self::Region(plan) => {
                 let ledgers = plan.into_ledgers();
                 ledgers.map(|(id, ledger)| (TargetId::server(&id), Memory::Runs(ledger.memory))).collect()
@@ -306,17 +343,25 @@ impl Plan {
     }
 }
 
-/// The operations that targets of a kind need.
-pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
-    match kind {
-        Kind::EhpcTasks => &[(Product::Ehpc, "ListTasks")],
-        Kind::EhpcInvocations => &[
+/// The operations that a target needs.
+pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] {
+    match &target.scope {
+        Scope::Tasks(_) => &[(Product::Ehpc, "ListTasks")],
+        Scope::Commands(_) => &[
             (Product::Ehpc, "ListCommands"),
             (Product::Ehpc, "ListInvocationStatus"),
             (Product::Ehpc, "ListInvocationResults"),
         ],
-        Kind::SwasInvocations => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
-        Kind::SwasRegion => &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")],
+        Scope::Runs(_) => &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")],
+        Scope::RegionRuns(_) | Scope::Region(_) => {
+            &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")]
+        }
+        Scope::Discovery(search) => match search.sought {
+            Sought::Clusters => &[(Product::Ehpc, "ListClusters")],
+            Sought::Servers => &[(Product::Swas, "ListInstances")],
+            Sought::ClusterRegions => &[(Product::Ehpc, "ListRegions")],
+            Sought::ServerRegions => &[(Product::Swas, "ListRegions")],
+        },
     }
 }
 

@@ -375,6 +375,7 @@ mod tests {
             Notice::Ended { id, status, .. } => format!("{id} {status}"),
             Notice::Lost { id } => format!("{id} lost"),
             Notice::Truncated => "truncated".to_owned(),
+            Notice::Discovered => "discovered".to_owned(),
         };
         std::mem::take(&mut plan.notices).into_iter().map(name).collect()
     }

@@ -1,6 +1,6 @@
 //! How targets start, change and stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,65 +11,151 @@ use crate::config::{Config, Poll};
 use crate::model::Reason;
 use crate::poll::plan::{Memory, Plan};
 use crate::poll::{after, demand};
-use crate::target::{Target, TargetId, polled, targets};
+use crate::target::{Findings, Kind, Target, TargetId, polled, searches, targets};
 
 /// First polls follow each other at this distance, all within one `interval`.
 const SPREAD: Duration = Duration::from_millis(100);
 
+/// What has become of the targets.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// All there are now: what is configured in its order, what was found behind it.
+    pub targets: Vec<Target>,
+    /// Which of them there were not before.
+    pub added: Vec<TargetId>,
+    /// Which there are no longer, and what was known of each.
+    pub removed: Vec<(TargetId, Memory)>,
+}
+
+/// How targets are started in one go.
+struct Start<'a> {
+    restore: &'a mut dyn FnMut(&TargetId) -> Option<Memory>,
+    same_settings: bool,
+    now: Timestamp,
+    /// What was asked for, of what is asked for no more, or not like that.
+    pasts: BTreeMap<TargetId, Past>,
+    /// What was known of it.
+    known: BTreeMap<TargetId, Memory>,
+}
+
+/// Where something stood that is asked for no more, or not like that.
+struct Past {
+    target: Target,
+    due: Timestamp,
+    last_open: Timestamp,
+    failing: Option<Reason>,
+}
+
 impl Scheduler {
-    /// Starts, changes and stops targets so that they are those of `config`. A changed target keeps what is known of it, a
-    /// new one takes it from `restore`, a removed one leaves it to the caller.
+    /// Starts, changes and stops targets so that they are those of `config` and of what discovery has found for it so far. A
+    /// changed target keeps what is known of it, a new one takes it from `restore`, a removed one leaves it to the caller.
+    ///
+    /// To be called again after each [`crate::poll::Notice::Discovered`].
     pub fn apply(
         &mut self,
         config: &Config,
         mut restore: impl FnMut(&TargetId) -> Option<Memory>,
         now: Timestamp,
-    ) -> Vec<(TargetId, Memory)> {
+    ) -> Change {
+        self.apply_all(config, &mut restore, targets, now)
+    }
+
+    /// The same for nothing but discovery: where there is to be looked, and nothing of what is found.
+    pub fn apply_searches(&mut self, config: &Config, now: Timestamp) -> Change {
+        self.apply_all(config, &mut |_| None, searches, now)
+    }
+
+    fn apply_all(
+        &mut self,
+        config: &Config,
+        restore: &mut dyn FnMut(&TargetId) -> Option<Memory>,
+        targets: fn(&Config, &Findings) -> Vec<Target>,
+        now: Timestamp,
+    ) -> Change {
         let same_settings = self.settings == config.poll;
         self.settings = config.poll.clone();
-        let wanted = polled(targets(config));
-        self.budget(config, &wanted);
-        let mut old = self.remove_all_but(&wanted, same_settings);
-        let mut known = BTreeMap::new();
-        let mut pasts = BTreeMap::new();
-        for slot in old.drain(..) {
-            let id = slot.target.id.clone();
-            pasts.insert(id.clone(), (slot.target, slot.due, slot.last_open, slot.failing));
-            known.extend(slot.plan.into_memories(id));
-        }
-        let spread = spread(&self.settings, wanted.len());
-        let soonest = after(now, self.settings.interval);
-        let mut first = now;
-        for target in wanted {
-            if self.slots.contains_key(&target.id) {
-                continue;
+        let before: BTreeSet<TargetId> = self.members().collect();
+        let mut start = Start { restore, same_settings, now, pasts: BTreeMap::new(), known: BTreeMap::new() };
+        let findings = self.look(config, &mut start);
+        let targets = targets(config, &findings);
+        let mut asked = polled(targets.clone());
+        self.budget(config, &asked);
+        let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
+        let gone: Vec<TargetId> = self.slots.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        gone.iter().for_each(|id| self.set_aside(id, &mut start));
+        asked.retain(|target| target.id.kind != Kind::Discovery);
+        self.start_all(asked, &mut start);
+        let added = targets.iter().map(|target| target.id.clone()).filter(|id| !before.contains(id)).collect();
+        Change { targets, added, removed: start.known.into_iter().collect() }
+    }
+
+    /// Every target there is.
+    fn members(&self) -> impl Iterator<Item = TargetId> {
+        self.slots.values().flat_map(|slot| slot.target.members().iter().map(|member| member.id.clone()))
+    }
+
+    /// Starts what looks for others: what it knows already may lead to more places to look in. What all of it has found.
+    fn look(&mut self, config: &Config, start: &mut Start<'_>) -> Findings {
+        let mut findings = Findings::new();
+        loop {
+            let mut unasked = searches(config, &findings);
+            unasked.retain(|target| !findings.contains_key(&target.id));
+            if unasked.is_empty() {
+                return findings;
             }
+            self.start_all(unasked.clone(), start);
+            for target in unasked {
+                let found = self.slots.get(&target.id).map(|slot| slot.plan.found());
+                findings.insert(target.id, found.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Starts what is new and changes what is other than it was; first polls follow each other at a distance.
+    fn start_all(&mut self, wanted: Vec<Target>, start: &mut Start<'_>) {
+        let spread = spread(&self.settings, wanted.len());
+        let changed = wanted.into_iter().filter_map(|target| self.unless_it_stays(target, start));
+        let changed: Vec<Target> = changed.collect();
+        let soonest = after(start.now, self.settings.interval);
+        let mut first = start.now;
+        for target in changed {
             // What was known of a server goes with it from one way of asking to the other.
-            let recall = |id: &TargetId| known.remove(id).or_else(|| restore(id).map(Memory::after_a_gap));
-            let plan = Plan::new(&target, &self.settings, recall);
-            match pasts.remove(&target.id) {
-                Some((old, due, last_open, failing)) => {
-                    let same_target = old == target;
+            let mut recall =
+                |id: &TargetId| start.known.remove(id).or_else(|| (start.restore)(id).map(Memory::after_a_gap));
+            let plan = Plan::new(&target, &self.settings, &mut recall);
+            match start.pasts.remove(&target.id) {
+                Some(past) => {
+                    let same_target = past.target.is_asked_like(&target);
                     // No later than the new settings say, should they be the quicker ones.
-                    let due = if same_target { due.min(soonest) } else { now };
-                    self.insert(target, plan, due, (last_open, failing.filter(|_| same_target)));
+                    let due = if same_target { past.due.min(soonest) } else { start.now };
+                    self.insert(target, plan, due, (past.last_open, past.failing.filter(|_| same_target)));
                 }
                 None => {
-                    self.insert(target, plan, first, (now, None));
+                    self.insert(target, plan, first, (start.now, None));
                     first = after(first, spread);
                 }
             }
         }
-        known.into_iter().collect()
     }
 
-    /// Removes what is not wanted any more, or not as it is.
-    fn remove_all_but(&mut self, wanted: &[Target], same_settings: bool) -> Vec<Slot> {
-        let wanted: BTreeMap<&TargetId, &Target> = wanted.iter().map(|target| (&target.id, target)).collect();
-        let stays = |slot: &Slot| same_settings && wanted.get(&slot.target.id) == Some(&&slot.target);
-        let leaving = self.slots.values().filter(|slot| !stays(slot)).map(|slot| slot.target.id.clone());
-        let leaving: Vec<TargetId> = leaving.collect();
-        leaving.iter().filter_map(|id| self.remove(id)).collect()
+    /// Gives `target` back if it must be started, because it is new or not asked for as it was.
+    fn unless_it_stays(&mut self, target: Target, start: &mut Start<'_>) -> Option<Target> {
+        match self.slots.get_mut(&target.id) {
+            // Nothing that is asked hangs on a name.
+            Some(slot) if start.same_settings && slot.target.is_asked_like(&target) => slot.target = target,
+            _ => {
+                self.set_aside(&target.id, start);
+                return Some(target);
+            }
+        }
+        None
+    }
+
+    /// Stops asking for a target, and keeps what is known of it, or of each that it stands for.
+    fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
+        let Some(Slot { target, plan, due, last_open, failing, .. }) = self.remove(id) else { return };
+        start.known.extend(plan.into_memories(id.clone()));
+        start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
     }
 
     fn budget(&mut self, config: &Config, wanted: &[Target]) {

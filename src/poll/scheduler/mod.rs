@@ -24,9 +24,9 @@ use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry};
 use crate::config::Poll;
 use crate::model::{Failure, Reading, Reason};
-use crate::target::TargetId;
+use crate::target::{Findings, Kind, TargetId};
 
-pub use apply::spread;
+pub use apply::{Change, spread};
 pub use event::{Attempt, Event, Next, Outcome};
 use slot::{Phase, Polling, Slot};
 
@@ -141,6 +141,12 @@ impl Scheduler {
         self.slots.iter().map(|(id, slot)| (id, slot.due))
     }
 
+    /// What each discovery target has found last.
+    pub fn findings(&self) -> Findings {
+        let searches = self.slots.values().filter(|slot| slot.target.id.kind == Kind::Discovery);
+        searches.map(|slot| (slot.target.id.clone(), slot.plan.found())).collect()
+    }
+
     /// Limits of the cloud that were learned.
     pub fn ceilings(&self) -> impl Iterator<Item = (&BudgetKey, Ceiling)> {
         self.governor.ceilings()
@@ -161,7 +167,7 @@ impl Scheduler {
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
         let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
-            let period = slot.pace(&self.settings, self.last_now).period(&self.settings);
+            let period = slot.period(&self.settings, self.last_now);
             let calls = plan::per_poll(slot.target.id.kind, &slot.plan.load(), period, self.settings.history_interval);
             for (key, calls) in demand::by_budget(&slot.target, calls) {
                 *planned.entry(key).or_default() += calls * demand::per_minute(period);
@@ -207,7 +213,7 @@ impl Scheduler {
     /// Puts what the plan asks next into its queue, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
         let Some(pace) = self.slots.get(id).map(|slot| slot.pace(&self.settings, self.last_now)) else { return };
-        let (period, limit) = (pace.period(&self.settings), self.settings.timeout * 3);
+        let (period, limit) = (self.period(id), self.settings.timeout * 3);
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Some(poll) = &slot.poll else { return };
         let next_tick = after(slot.due, period).max(now);
@@ -332,15 +338,15 @@ impl Scheduler {
         }
         let took = since(poll.started, now);
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
-        let stale_after = self.settings.stale_after.max(period.max(took) * 3);
+        let rhythm = self.slots.get(id).and_then(Slot::own_period).unwrap_or(period);
+        let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
         let ended = |(target, failure)| Event::PollEnded { target, failure, ended: now, took, next, stale_after };
         self.events.extend(members.into_iter().map(ended));
     }
 
     /// Time between two polls of a target as it stands.
     fn period(&self, id: &TargetId) -> Duration {
-        let pace = self.slots.get(id).map(|slot| slot.pace(&self.settings, self.last_now));
-        pace.map(|pace| pace.period(&self.settings)).unwrap_or_default()
+        self.slots.get(id).map(|slot| slot.period(&self.settings, self.last_now)).unwrap_or_default()
     }
 
     fn wake_at(&self, now: Timestamp) -> Next {

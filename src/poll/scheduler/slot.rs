@@ -12,7 +12,7 @@ use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Plan;
 use crate::poll::queue::Pace;
 use crate::poll::{later, since};
-use crate::target::{Target, TargetId};
+use crate::target::{Scope, Target, TargetId};
 
 /// A target, its plan, and where its present poll stands.
 #[derive(Debug)]
@@ -60,7 +60,8 @@ impl Slot {
     /// an idle one.
     pub(super) fn pace(&self, settings: &Poll, now: Timestamp) -> Pace {
         let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
-        let idle = since(self.last_open, now) >= settings.idle_after;
+        // What looks for others never has open work, and is not idle for it.
+        let idle = since(self.last_open, now) >= settings.idle_after && self.own_period().is_none();
         match (hopeless, self.plan.has_open(), idle) {
             (true, ..) | (false, false, true) => Pace::Idle,
             (false, true, _) => Pace::Active,
@@ -85,6 +86,25 @@ impl Slot {
     pub(super) fn members_ended(&self, failure: Option<Failure>) -> Vec<(TargetId, Option<Failure>)> {
         let own = |id| failure.clone().or_else(|| self.plan.failure(id));
         self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
+    }
+
+    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it fails it is asked as often
+    /// as anything else, if that is more often.
+    pub(super) fn period(&self, settings: &Poll, now: Timestamp) -> Duration {
+        let usual = self.pace(settings, now).period(settings);
+        match (self.own_period(), self.failing) {
+            (Some(own), None) => own,
+            (Some(own), Some(_)) => own.min(usual),
+            (None, _) => usual,
+        }
+    }
+
+    /// Its own time between two polls, if `poll` does not set it.
+    pub(super) fn own_period(&self) -> Option<Duration> {
+        match &self.target.scope {
+            Scope::Discovery(search) => Some(search.interval),
+            _ => None,
+        }
     }
 
     /// This machine's clock was set back by `step`: what is planned moves with it.

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::{Commands, RunWindow, TaskWindow};
+use crate::config::{Commands, Filter, Pattern, RunWindow, TaskWindow};
 use crate::exposition::TargetState;
 use crate::model::{
-    CommandType, Failure, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeenTask, Task,
-    TaskStatus, TaskType, TasksReading,
+    CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun,
+    SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::snapshot::View;
-use crate::target::{Kind, Scope, Target, TargetId};
+use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 use crate::web::status::Facts;
 
 /// So many seconds after the tests' beginning of time.
@@ -28,6 +28,7 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
         Kind::EhpcTasks => Scope::Tasks(TaskWindow::default()),
         Kind::EhpcInvocations => Scope::Commands(Commands::default()),
         Kind::SwasInvocations | Kind::SwasRegion => Scope::Runs(RunWindow::default()),
+        Kind::Discovery => Scope::Discovery(search()),
     };
     let target = Target {
         id: TargetId { kind, id: id.into() },
@@ -39,6 +40,19 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
     };
     let state = TargetState::default();
     View { target, state, failure: None, failing_since: None, last_failure: None, read_at: None, reading: None }
+}
+
+/// Looks for servers whose names begin with `web`.
+fn search() -> Search {
+    let filter = Filter { include: Pattern::new("web.*").ok(), exclude: None };
+    Search { sought: Sought::Servers, filter, interval: Duration::from_secs(600) }
+}
+
+/// A discovery target that has found servers with these names.
+pub(super) fn discovery(id: &str, names: &[&str]) -> View {
+    let found = |name: &&str| Found { id: format!("id-of-{name}").into(), name: (*name).into(), region: None };
+    let reading = DiscoveryReading { found: names.iter().map(found).collect() };
+    fresh(Kind::Discovery, id, Reading::Discovery(reading))
 }
 
 /// A target whose values are fresh.

@@ -66,6 +66,7 @@ fn counts(views: &[View]) -> [Option<Counts>; 3] {
             Reading::Tasks(reading) => (0, Counts::of(reading.tasks.iter().map(tasks::judge))),
             Reading::Commands(reading) => (1, Counts::of(reading.commands.iter().map(commands::judge))),
             Reading::Runs(reading) => (2, Counts::of(reading.runs.iter().map(runs::judge))),
+            Reading::Discovery(_) => continue,
         };
         all[place] = Some(counts.plus(all[place].unwrap_or_default()));
     }

@@ -9,6 +9,7 @@ use super::verdict::{Condition, condition};
 use crate::model::Failure;
 use crate::snapshot::View;
 use crate::target::Kind;
+use crate::web::status::Discovered;
 
 /// So many targets are shown at once; as many as a screen or two hold.
 const FIRST: usize = 50;
@@ -23,6 +24,7 @@ pub(super) fn kind(kind: Kind) -> &'static str {
         Kind::EhpcTasks => "E-HPC tasks",
         Kind::EhpcInvocations => "E-HPC commands",
         Kind::SwasInvocations | Kind::SwasRegion => "SWAS runs",
+        Kind::Discovery => "Discovery",
     }
 }
 
@@ -104,10 +106,23 @@ fn state(view: &View) -> Markup {
 fn data(view: &View, now: Timestamp) -> Markup {
     html! {
         @match view.read_at {
-            Some(at) => { (ago(at, now)) @if view.reading.is_none() { span.sub.loud { "withdrawn" } } }
+            Some(at) => {
+                (ago(at, now))
+                @if view.reading.is_none() { span.sub.loud { "withdrawn" } }
+                @if let Some(discovered) = Discovered::of(view) { span.sub { (self::found(discovered)) } }
+            }
             None if view.failure.is_some() => span.loud { "none yet" },
             None => span.sub { "none before the first poll" },
         }
+    }
+}
+
+/// How much discovery has found, and how much of that it takes.
+fn found(discovered: Discovered) -> String {
+    let Discovered { things, found, taken } = discovered;
+    match found == taken {
+        true => format!("{things}: {} found", grouped(found)),
+        false => format!("{things}: {} of {} taken", grouped(taken), grouped(found)),
     }
 }
 
@@ -152,6 +167,9 @@ fn why(view: &View, now: Timestamp) -> Markup {
 }
 
 fn kept(view: &View) -> &'static str {
+    if view.target.id.kind == Kind::Discovery {
+        return "What was found before is still polled.";
+    }
     match (view.read_at, &view.reading) {
         (_, Some(_)) => "The last good values are still shown and exported.",
         (Some(_), None) => "The last good values are too old and were withdrawn.",

@@ -1,0 +1,14 @@
+//! What discovery has found -> sample lines.
+
+use super::fragment::Lines;
+use crate::catalog::DISCOVERED;
+use crate::model::DiscoveryReading;
+use crate::target::{Scope, Target};
+
+/// How much of what there is was taken. The things themselves are targets.
+pub(super) fn found(target: &Target, reading: &DiscoveryReading, lines: &mut Lines) {
+    let Scope::Discovery(search) = &target.scope else { return };
+    let taken = reading.found.iter().filter(|found| search.takes(found)).count();
+    let labels = [("account", &*target.account), ("kind", target.id.kind.label()), ("target", &*target.id.id)];
+    lines.sample(&DISCOVERED, &labels, taken as u64);
+}
