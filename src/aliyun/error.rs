@@ -14,6 +14,9 @@ pub enum Error {
     /// There is nothing to sign with.
     #[error("{0}")]
     Credentials(String),
+    /// The cloud refused a credential that has been replaced meanwhile.
+    #[error("{0}")]
+    Replaced(Box<Error>),
     /// No connection, or it broke.
     #[error("{0}")]
     Transport(String),
@@ -54,7 +57,7 @@ pub enum Error {
 pub enum Retry {
     /// Not before the next tick.
     Never,
-    /// Once, with a new nonce.
+    /// Once, with a new nonce and the credential of that moment.
     Once,
     /// After a pause that grows.
     Backoff,
@@ -145,6 +148,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Credentials(_) => Reason::Credentials,
+            Self::Replaced(error) => error.reason(),
             Self::Transport(_) => Reason::Transport,
             Self::Timeout(_) => Reason::Timeout,
             Self::TooLarge(_) => Reason::TooLarge,
@@ -159,6 +163,7 @@ impl Error {
         match self {
             Self::Transport(_) | Self::Timeout(_) | Self::Decode { status: 500.., .. } => Retry::Backoff,
             Self::Credentials(_) | Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
+            Self::Replaced(_) => Retry::Once,
             Self::Service { .. } => self.classify().1,
         }
     }
@@ -180,7 +185,7 @@ impl Error {
 
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_))
+        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_) | Self::Replaced(_))
     }
 
     /// Whether one task, command or run is not found, rather than the cluster or the server.
@@ -207,6 +212,7 @@ impl Error {
             Self::Service { code, .. } if code.starts_with("InvalidAccessKeyId") => {
                 "this AccessKeyId does not exist or is disabled: check it in the RAM console"
             }
+            Self::Replaced(error) => error.advice(),
             _ => advice(self.reason()),
         }
     }

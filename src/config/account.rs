@@ -3,7 +3,7 @@
 use super::problem::hint;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Account, Network, credentials, endpoint, names, quota};
+use super::{Account, Network, assume_role, credentials, endpoint, names, quota};
 
 pub(super) const KEYS: &[&str] =
     &["name", "quota_group", "credentials", "assume_role", "signature", "network", "endpoints", "quotas"];
@@ -61,9 +61,7 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let name = section.get("name").map(|value| names::label(&value, false));
     let quota_group = section.get("quota_group").and_then(|value| names::label(&value, false));
     let credentials = credentials::read(&section.section("credentials", credentials::KEYS));
-    if let Some(role) = section.get("assume_role") {
-        role.unsupported();
-    }
+    let assume_role = assume_role::read(&section);
     section.choice("signature", SIGNATURES);
     let network = section.choice("network", NETWORKS).unwrap_or(Network::Public);
     let endpoints = endpoint::read(&section.section("endpoints", endpoint::KEYS));
@@ -71,5 +69,5 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let name = name.unwrap_or_else(|| Some(Account::default().name))?;
     let quota_group = quota_group.unwrap_or_else(|| name.clone());
     let place = section.get("name").unwrap_or_else(|| item.clone());
-    Some((place, Account { name, quota_group, credentials, network, endpoints, quotas }))
+    Some((place, Account { name, quota_group, credentials, assume_role, network, endpoints, quotas }))
 }

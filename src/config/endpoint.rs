@@ -7,11 +7,28 @@ use http::Uri;
 use super::Endpoints;
 use super::reader::{Section, Value};
 
-pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts"];
+pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts", "metadata"];
+
+/// The vendor's own; it is reached without leaving the machine.
+const METADATA: &str = "http://100.100.100.200";
 
 pub(super) fn read(section: &Section) -> Endpoints {
     let url = |key: &str| section.get(key).and_then(|value| endpoint(&value));
-    Endpoints { ehpc: url("ehpc"), swas: url("swas"), sts: url("sts") }
+    Endpoints { ehpc: url("ehpc"), swas: url("swas"), sts: url("sts"), metadata: metadata(section) }
+}
+
+/// The metadata server has no region.
+fn metadata(section: &Section) -> Option<String> {
+    let value = section.get("metadata")?;
+    if value.filled()?.value == METADATA {
+        return Some(METADATA.to_owned());
+    }
+    let url = endpoint(&value)?;
+    if url.contains("{region}") {
+        value.problem("must not hold {region}: the metadata server is the one of this machine");
+        return None;
+    }
+    Some(url)
 }
 
 /// The URL without a slash at its end. It may hold a password, so no problem repeats it.

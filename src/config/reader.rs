@@ -188,5 +188,5 @@ fn shown_key(path: &str, entry: &Entry) -> String {
 }
 
 fn holds_secrets(path: &str) -> bool {
-    path.ends_with(".credentials")
+    path.ends_with(".credentials") || path.ends_with(".assume_role")
 }

@@ -41,9 +41,6 @@ pub struct Runner {
     budgets_at: Option<Instant>,
 }
 
-/// An attempt that has ended.
-type Done = (Attempted, Duration);
-
 impl Runner {
     /// A runner without targets.
     ///
@@ -101,7 +98,7 @@ impl Runner {
 
     /// Polls until `stop`, under each configuration that `configs` brings.
     pub async fn run(mut self, mut configs: mpsc::Receiver<Config>, mut stop: watch::Receiver<bool>) {
-        let mut attempts: JoinSet<Done> = JoinSet::new();
+        let mut attempts: JoinSet<Attempted> = JoinSet::new();
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let pause = self.start_attempts(&mut attempts, &mut under_way);
@@ -125,7 +122,7 @@ impl Runner {
     }
 
     /// Starts what may start now, and tells how long nothing more will.
-    fn start_attempts(&mut self, attempts: &mut JoinSet<Done>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
+    fn start_attempts(&mut self, attempts: &mut JoinSet<Attempted>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
         loop {
             let now = Timestamp::now();
             match self.scheduler.next(now) {
@@ -140,15 +137,20 @@ impl Runner {
         }
     }
 
-    fn done(&mut self, done: Result<(Id, Done), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
-        let (id, (attempted, took)) = match done {
+    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+        let (id, attempted) = match done {
             Ok(done) => done,
             Err(error) => (error.id(), panicked()),
         };
         let Some(attempt) = under_way.remove(&id) else { return };
         let failure = attempted.outcome.as_ref().err().map(Error::reason);
         let Attempt { account, region, target, operation, .. } = &attempt;
-        self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+        if let Some(took) = attempted.took {
+            self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+        }
+        if let Some(client) = self.clients.get(account) {
+            self.metrics.credentials_expire(account, client.keep_credentials());
+        }
         if let Some(skew) = attempted.clock_skew {
             self.metrics.clock_skew(account, skew);
         }
@@ -197,6 +199,10 @@ impl Runner {
         }
         if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
+            // Also of accounts whose targets are asked more seldom than credentials last.
+            for (account, client) in &self.clients {
+                self.metrics.credentials_expire(account, client.keep_credentials());
+            }
             self.saving.commit_ceilings(&self.scheduler);
             let planned = self.scheduler.planned();
             let quotas = self.scheduler.quotas();
@@ -238,20 +244,18 @@ impl Runner {
     }
 }
 
-async fn make(client: Option<Client>, attempt: Attempt) -> Done {
-    let started = Instant::now();
-    let attempted = match client {
+async fn make(client: Option<Client>, attempt: Attempt) -> Attempted {
+    match client {
         Some(client) => client.attempt(&attempt.region, &attempt.operation).await,
-        None => Attempted {
-            outcome: Err(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
-            clock_skew: None,
-        },
-    };
-    (attempted, started.elapsed())
+        None => not_made(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
+    }
 }
 
 /// What an attempt comes to whose code has panicked: the target goes on at its next tick.
-fn panicked() -> Done {
-    let outcome = Err(Error::Transport("a bug in this program: the attempt panicked".into()));
-    (Attempted { outcome, clock_skew: None }, Duration::ZERO)
+fn panicked() -> Attempted {
+    not_made(Error::Transport("a bug in this program: the attempt panicked".into()))
+}
+
+fn not_made(error: Error) -> Attempted {
+    Attempted { outcome: Err(error), clock_skew: None, took: None }
 }
