@@ -124,10 +124,12 @@ impl Cache {
         }
     }
 
-    /// The cloud has refused a request that was signed with it.
+    /// The cloud has refused a request that was signed with it. If it has worked before, something has changed, and asking is
+    /// worth while at once.
     pub(super) fn rejected(&mut self, credential: &Arc<Credential>) {
         if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
             self.good = None;
+            self.quiet = None;
         }
         if !self.refused.contains(credential) {
             self.refused.push(Arc::clone(credential));
@@ -264,6 +266,20 @@ mod tests {
         assert_eq!(cache.advice(at(1)), Advice::Ask);
         cache.put(trouble("x"), at(1));
         assert_eq!(cache.advice(at(2)), using("a"), "perhaps it was refused wrongly");
+    }
+
+    #[test]
+    fn a_failure_to_read_does_not_keep_from_reading_again_once_the_key_is_refused() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", None), at(0));
+        cache.accepted(&credential("a"));
+        cache.put(trouble("empty"), at(1));
+        assert_eq!(cache.advice(at(2)), using("a"));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(2)), Advice::Ask);
+        cache.put(trouble("empty"), at(2));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(3)), using("a"), "once, and not over and over");
     }
 
     #[test]
