@@ -49,13 +49,13 @@ def old_generation(address: str, key_id: str, secret: str) -> Sdk:
     return call
 
 
-def tea_generation(address: str, key_id: str, secret: str) -> Sdk:
+def tea_generation(address: str, key_id: str, secret: str, token: str | None = None) -> Sdk:
     """alibabacloud-tea-openapi with its name for the RPC V1 signature: models in, models out."""
     packages = {EHPC: "alibabacloud_ehpc20180412", SWAS: "alibabacloud_swas_open20200601"}
 
     def call(product: str, action: str, **parameters: object) -> Body:
         config = Config(access_key_id=key_id, access_key_secret=secret, endpoint=address, region_id=REGION)
-        config.protocol, config.signature_algorithm = "http", "v2"
+        config.protocol, config.signature_algorithm, config.security_token = "http", "v2", token
         client = importlib.import_module(f"{packages[product]}.client").Client(config)
         models = importlib.import_module(f"{packages[product]}.models")
         model = getattr(models, f"{action}Request", None)
