@@ -36,9 +36,9 @@ pub(super) fn read(account: &Section) -> Option<AssumeRole> {
 /// 2 to 1224 characters; no problem repeats them.
 fn external_id(value: &Value) -> Option<Secret> {
     let text = value.filled()?.value;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "=,.@:/_-".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@:/_-".contains(c);
     if !(2..=1224).contains(&text.len()) || !text.chars().all(allowed) {
-        value.problem("must be 2 to 1224 letters, digits or any of = , . @ : / - _");
+        value.problem("must be 2 to 1224 letters, digits or any of + = , . @ : / - _");
         return None;
     }
     Some(Secret::new(text))

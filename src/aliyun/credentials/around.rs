@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+
+use jiff::Timestamp;
 
 use super::http::Http;
 use super::issued::Failure;
@@ -59,12 +60,13 @@ impl fmt::Debug for Around {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watched {
     path: PathBuf,
-    seen: Option<(u64, SystemTime)>,
+    seen: Option<(u64, Timestamp)>,
 }
 
 impl Watched {
     fn new(path: &Path) -> Self {
-        let seen = std::fs::metadata(path).ok().and_then(|data| Some((data.len(), data.modified().ok()?)));
+        let seen =
+            std::fs::metadata(path).ok().and_then(|data| Some((data.len(), data.modified().ok()?.try_into().ok()?)));
         Self { path: path.to_owned(), seen }
     }
 
