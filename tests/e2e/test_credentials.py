@@ -163,6 +163,22 @@ def test_the_default_finds_what_the_machine_has(
     assert [secret for secret in [KEY_ID, SECRET, TOKEN, "CAIS", *handed_out] if secret in said.replace(token, "")] == []
 
 
+def test_renewing_that_fails_is_told_and_so_is_that_it_works_again(cloud: Cloud, begin: Begin) -> None:
+    exporter = begin(cloud)
+    wait_for("all targets", lambda: up(exporter) == [1.0] * 3)
+    cloud.add_fault({"action": "MetadataCredentials"}, kind="html", status=500)
+    request(f"{cloud.url}/_sim/credentials", "DELETE")
+    wait_for("all fail", lambda: up(exporter) == [0.0] * 3)
+    failing = family(samples(scrape(exporter.url)), "aliyun_exporter_target_failing")
+    assert {dict(labels)["reason"] for labels in failing} == {"credentials"}
+    told = exporter.program.said(r".*new credentials could not be had.*")[0]
+    assert "level=warn" in told and "account=main" in told
+    assert "the ECS metadata server: HTTP 500 for the RAM role exporter" in told
+    request(f"{cloud.url}/_sim/faults", "DELETE")
+    wait_for("all targets", lambda: up(exporter) == [1.0] * 3)
+    exporter.program.said("there are credentials again")
+
+
 def test_where_nobody_has_any_all_places_are_named(cloud: Cloud, begin: Begin) -> None:
     exporter = begin(cloud, ECS_METADATA_DISABLED="true")
     told = exporter.program.said(r"no credentials anywhere: .*")[0]

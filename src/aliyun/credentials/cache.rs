@@ -57,12 +57,13 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// What to do about an attempt that is made now. One that does not end is read anew each time: that is cheap.
+    /// What to do about an attempt that is made now. One that neither ends nor is makeshift is read anew each time: that is
+    /// cheap.
     pub(super) fn advice(&self, now: Timestamp) -> Advice {
         if self.is_quiet(now) {
             return self.answer(now).map_or_else(Advice::Fail, Advice::Use);
         }
-        let Some(held) = self.held.as_ref().filter(|held| held.expires.is_some()) else { return Advice::Ask };
+        let Some(held) = self.held.as_ref().filter(|held| held.renew_at.is_some()) else { return Advice::Ask };
         match self.usable(now) {
             None => Advice::Ask,
             Some(usable) if usable.credential != held.credential || held.is_due(now) => {
@@ -156,12 +157,12 @@ impl Cache {
 
 impl Held {
     fn new(issued: Issued, now: Timestamp) -> Self {
-        let renew_at = issued.expires.map(|expires| {
+        let ahead_of_end = issued.expires.map(|expires| {
             let left = expires.duration_since(now).max(SignedDuration::ZERO);
-            let ahead = AHEAD.min(left / 4);
-            let latest = if issued.makeshift { MAKESHIFT } else { left };
-            now.saturating_add((left - ahead).min(latest)).unwrap_or(expires)
+            left - AHEAD.min(left / 4)
         });
+        let pause = ahead_of_end.into_iter().chain(issued.makeshift.then_some(MAKESHIFT)).min();
+        let renew_at = pause.and_then(|pause| now.checked_add(pause).ok());
         let Issued { credential, expires, watched, .. } = issued;
         Self { credential: Arc::new(credential), expires, renew_at, watched }
     }
@@ -319,10 +320,11 @@ mod tests {
     #[test]
     fn a_makeshift_one_is_looked_at_again_soon() {
         let mut cache = Cache::default();
-        let makeshift = issued("a", Some(6 * 3600)).map(|issued| Issued { makeshift: true, ..issued });
-        cache.put(makeshift, at(0));
-        assert_eq!(cache.advice(at(299)), using("a"));
-        assert_eq!(cache.advice(at(300)), Advice::Renew(credential("a")));
+        for (expires, start) in [(Some(6 * 3600), 0), (None, 1000)] {
+            cache.put(issued("a", expires).map(|issued| Issued { makeshift: true, ..issued }), at(start));
+            assert_eq!(cache.advice(at(start + 299)), using("a"));
+            assert_eq!(cache.advice(at(start + 300)), Advice::Renew(credential("a")));
+        }
     }
 
     #[test]

@@ -67,3 +67,14 @@ async fn what_comes_after_something_broken_is_used_for_a_few_minutes_only() {
     assert_eq!(provider.credential(later).await.unwrap(), makeshift, "nobody waits");
     until(|| async { provider.credential(later).await.unwrap() != makeshift }).await;
 }
+
+#[tokio::test]
+async fn a_broken_place_is_not_asked_for_each_attempt() {
+    let bench = Bench::new(Credentials::Default).await.with_rrsa(SECRET);
+    bench.file(".alibabacloud/credentials", "[default]\ntype=access_key\naccess_key_id=ini\naccess_key_secret=x\n");
+    let provider = bench.provider();
+    for _ in 0..100 {
+        assert_eq!(provider.credential(Timestamp::now()).await.unwrap().access_key_id, "ini");
+    }
+    assert_eq!(bench.calls(), ["AssumeRoleWithOIDC AuthenticationFail.OIDCToken.Invalid"]);
+}
