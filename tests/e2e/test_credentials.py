@@ -1,4 +1,4 @@
-"""Ways to log in: the vendor's own providers at the simulated cloud, and the exporter in the environments its users have."""
+"""Ways to log in: the vendor's own providers at the simulated cloud, and the exporter where its users run it."""
 
 import json
 from collections.abc import Callable
@@ -86,10 +86,10 @@ def test_the_vendors_providers_are_served(cloud: Cloud, token: str, provider: Ca
     key = (given.get_access_key_id(), given.get_access_key_secret(), given.get_security_token())
     sdk = tea_generation(address, *key)
     assert sdk(EHPC, "ListClusters")["TotalCount"] == 1
-    with pytest.raises(Refused, match="^MissingSecurityToken$"):
+    with pytest.raises(Refused, match=r"^MissingSecurityToken$"):
         tea_generation(address, *key[:2])(EHPC, "ListClusters")
     request(f"{cloud.url}/_sim/credentials", "DELETE")
-    with pytest.raises(Refused, match="^InvalidSecurityToken.Expired$"):
+    with pytest.raises(Refused, match=r"^InvalidSecurityToken\.Expired$"):
         sdk(EHPC, "ListClusters")
 
 
@@ -104,7 +104,7 @@ def rrsa(_home: Path, _cloud: Cloud, token: str) -> dict[str, str]:
 def command_line(home: Path, _cloud: Cloud, _token: str) -> dict[str, str]:
     key = {"access_key_id": KEY_ID, "access_key_secret": SECRET}
     role = {"ram_role_arn": ROLE, "ram_session_name": "e2e", "expired_seconds": 900}
-    profiles = [{"name": "base", "mode": "AK", **key}]
+    profiles: list[dict[str, object]] = [{"name": "base", "mode": "AK", **key}]
     profiles.append({"name": "chained", "mode": "ChainableRamRoleArn", "source_profile": "base", **role})
     (home / ".aliyun").mkdir()
     (home / ".aliyun/config.json").write_text(json.dumps({"current": "base", "profiles": profiles}))
@@ -160,7 +160,8 @@ def test_the_default_finds_what_the_machine_has(
     handed_out = [entry["access_key_id"] for entry in get_json(f"{cloud.url}/_sim/credentials")]
     said = exporter.program.out + exporter.program.err
     said += "".join(get_text(exporter.url + page) for page in ("/metrics", "/", "/config", "/api/v1/status"))
-    assert [secret for secret in [KEY_ID, SECRET, TOKEN, "CAIS", *handed_out] if secret in said.replace(token, "")] == []
+    said = said.replace(token, "")
+    assert [secret for secret in [KEY_ID, SECRET, TOKEN, "CAIS", *handed_out] if secret in said] == []
 
 
 def test_renewing_that_fails_is_told_and_so_is_that_it_works_again(cloud: Cloud, begin: Begin) -> None:
@@ -172,7 +173,8 @@ def test_renewing_that_fails_is_told_and_so_is_that_it_works_again(cloud: Cloud,
     failing = family(samples(scrape(exporter.url)), "aliyun_exporter_target_failing")
     assert {dict(labels)["reason"] for labels in failing} == {"credentials"}
     told = exporter.program.said(r".*new credentials could not be had.*")[0]
-    assert "level=warn" in told and "account=main" in told
+    assert "level=warn" in told
+    assert "account=main" in told
     assert "the ECS metadata server: HTTP 500 for the RAM role exporter" in told
     request(f"{cloud.url}/_sim/faults", "DELETE")
     wait_for("all targets", lambda: up(exporter) == [1.0] * 3)
@@ -184,7 +186,8 @@ def test_where_nobody_has_any_all_places_are_named(cloud: Cloud, begin: Begin) -
     told = exporter.program.said(r"no credentials anywhere: .*")[0]
     places = ["environment", "OIDC", "aliyun profile", "credentials file", "ECS RAM role", "credentials URI"]
     found = [told.find(f"({number}) {place}: ") for number, place in enumerate(places, 1)]
-    assert found == sorted(found) and -1 not in found
+    assert found == sorted(found)
+    assert -1 not in found
     assert "ALIBABA_CLOUD_ECS_METADATA_DISABLED is true" in told
 
 
