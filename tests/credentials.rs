@@ -236,6 +236,21 @@ fn what_sts_and_the_metadata_server_refuse_is_told_on_the_status_page() {
 }
 
 #[test]
+fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_hammer() {
+    let exporter = start(Settings::default(), |config| config.accounts[0].assume_role = Some(role()));
+    all_up(&exporter);
+    exporter.fault(r#"{"match": {"product": "EHPC"}, "fault": {"kind": "expired_token"}}"#);
+    exporter.fault(r#"{"match": {"product": "SWAS"}, "fault": {"kind": "expired_token"}}"#);
+    assert_failing(&exporter, "InvalidSecurityToken.Expired: Specified SecurityToken is expired.");
+    let before = polls(&exporter.metrics());
+    exporter.wait("many more polls", |page| polls(page) >= before + 40.0);
+    let asked = calls(&exporter, "AssumeRole", "ok");
+    assert!((2..8).contains(&asked), "{asked}");
+    exporter.clear_faults();
+    all_up(&exporter);
+}
+
+#[test]
 fn one_account_that_cannot_log_in_harms_no_other() {
     let exporter = start(Settings::default(), |config| {
         let mut lost = config.accounts[0].clone();

@@ -12,8 +12,8 @@ const SERVER: &str = "http://100.100.100.200";
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
-/// The server is on the same host: where it does not answer at once, there is none.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// The server is on the same host. The vendor's SDKs wait one second for the connection and one for the answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The name of the header, and for how long a token is asked, in seconds: its longest life.
 const TTL: (&str, &str) = ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600");

@@ -11,6 +11,9 @@ use crate::aliyun::{Error, chain};
 /// No answer with credentials is larger, in bytes.
 const LARGEST: usize = 64 << 10;
 
+/// What is asked over plain HTTP is near: where no connection is made at once, nobody is there.
+const CONNECT: Duration = Duration::from_secs(1);
+
 /// Asks for credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
@@ -50,6 +53,7 @@ impl Http {
             .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .connect_timeout(CONNECT)
             // It is asked seldom; a connection kept open would only go stale.
             .pool_max_idle_per_host(0)
             .build()
@@ -79,9 +83,9 @@ impl Http {
 /// The URL may hold a secret and stays out.
 fn unanswered(host: &str, error: reqwest::Error, timeout: Duration) -> Unanswered {
     let unreachable = error.is_connect();
-    let message = match error.is_timeout() {
-        true => format!("{host}: no answer within {}", humantime::format_duration(timeout)),
-        false => format!("{host}: {}", chain(&error.without_url())),
+    let message = match (unreachable, error.is_timeout()) {
+        (false, true) => format!("{host}: no answer within {}", humantime::format_duration(timeout)),
+        _ => format!("{host}: {}", chain(&error.without_url())),
     };
     Unanswered { message, unreachable }
 }

@@ -45,7 +45,7 @@ async fn what_the_metadata_server_cannot_give_is_named() {
 #[tokio::test]
 async fn a_metadata_server_in_trouble_is_told_as_it_is() {
     for (fault, wanted) in [
-        (r#"{"kind": "latency", "ms": 1500}"#, "the ECS metadata server: CLOUD: no answer within 1s"),
+        (r#"{"kind": "latency", "ms": 2500}"#, "the ECS metadata server: CLOUD: no answer within 2s"),
         (r#"{"kind": "html", "status": 500}"#, "the ECS metadata server: HTTP 500 for the RAM role exporter"),
         (
             r#"{"kind": "html", "status": 200}"#,
@@ -77,4 +77,21 @@ async fn a_credentials_uri_is_asked_and_only_its_host_is_shown() {
     assert!(problem.starts_with("the credentials URI: 127.0.0.1:1: "), "{problem}");
     let problem = Bench::new(Credentials::Uri { uri: None }).await.problem().await;
     assert_eq!(problem, "the environment has no ALIBABA_CLOUD_CREDENTIALS_URI");
+}
+
+#[tokio::test]
+async fn a_machine_without_a_metadata_server_is_found_out_with_one_connection() {
+    // A listener whose queue is full lets others knock for ever, as a network does that drops what goes nowhere.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let waiting: Vec<_> = (0..8).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address))).collect();
+    let mut bench = Bench::new(Credentials::Default).await;
+    bench.account.endpoints.metadata = Some(format!("http://{address}"));
+    let provider = bench.provider();
+    let problem = provider.credential(Timestamp::now()).await.unwrap_err().to_string();
+    let wanted = format!("(5) ECS RAM role: there is no ECS metadata server: {address}: ");
+    assert!(problem.contains(&wanted), "{problem}");
+    drop((waiting, listener));
 }
