@@ -198,6 +198,8 @@ families! {
     UNKNOWN_VALUES = Process Counter "aliyun_exporter_unknown_values_total" ["product", "operation", "field"];
     /// How far the cloud's clock is ahead of this machine's (below 0: behind), as far as the Date of its last answer proves.
     CLOCK_SKEW = Process Gauge "aliyun_exporter_clock_skew_seconds" ["account"];
+    /// When the credentials that an account uses now end; absent for those that do not. They are renewed well before.
+    CREDENTIALS_EXPIRY = Process Gauge "aliyun_exporter_credentials_expiry_timestamp_seconds" ["account"];
     /// Polled series on this page.
     SERIES = Process Gauge "aliyun_exporter_series" [];
     /// Polled series that metrics.max_series allows.

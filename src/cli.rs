@@ -32,7 +32,7 @@ pub enum Command {
     Check(Check),
     /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an account.
     Demo(Demo),
-    /// Run the simulated Alibaba Cloud alone.
+    /// Run the simulated Alibaba Cloud alone: E-HPC, SWAS, STS, and an ECS metadata server to log in at; GET / says how.
     Simulate(Simulate),
     /// Print docs/metrics.md: every metric family with its type, labels and meaning.
     Catalog,

@@ -159,7 +159,9 @@ async fn simulate(arguments: &Simulate, shutdown: impl Future<Output = ()>) -> R
     let simulator = Simulator::new(arguments.world.settings(), Timestamp::now());
     let listener = listen(&arguments.listen).await?;
     let mut out = io::stdout();
-    writeln!(out, "A simulated Alibaba Cloud listens on http://{}/ (key testid, testsecret)", listener.local_addr()?)?;
+    let address = listener.local_addr()?;
+    writeln!(out, "A simulated Alibaba Cloud listens on http://{address}/ (key testid, testsecret)")?;
+    writeln!(out, "It is STS and an ECS metadata server too; its front page lists roles, tokens and addresses.")?;
     out.flush()?;
     Ok(sim::serve(listener, Arc::new(Mutex::new(simulator)), shutdown).await?)
 }

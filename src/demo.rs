@@ -41,7 +41,12 @@ fn account(address: SocketAddr) -> Account {
         },
         // The simulator lets 1000 through, and the demo asks often.
         quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),
-        endpoints: Endpoints { ehpc: Some(url.clone()), swas: Some(url.clone()), sts: Some(url) },
+        endpoints: Endpoints {
+            ehpc: Some(url.clone()),
+            swas: Some(url.clone()),
+            sts: Some(url.clone()),
+            metadata: Some(url),
+        },
         ..Account::default()
     }
 }

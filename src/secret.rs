@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 /// A secret: an access key secret, a security token. `Debug` and `Display` show `<secret>`, and it has no `Serialize`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Deserialize, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
 impl Secret {

@@ -28,6 +28,7 @@ pub struct SelfMetrics {
     truncated: IntCounterVec,
     unknown: IntCounterVec,
     clock_skew: GaugeVec,
+    credentials_expiry: GaugeVec,
     series: IntGaugeVec,
     series_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
@@ -76,6 +77,7 @@ impl SelfMetrics {
             truncated: counters(&registry, &catalog::HISTORY_TRUNCATED)?,
             unknown: counters(&registry, &catalog::UNKNOWN_VALUES)?,
             clock_skew: gauges(&registry, &catalog::CLOCK_SKEW)?,
+            credentials_expiry: gauges(&registry, &catalog::CREDENTIALS_EXPIRY)?,
             series: int_gauges(&registry, &catalog::SERIES)?,
             series_limit: int_gauges(&registry, &catalog::SERIES_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
@@ -153,9 +155,10 @@ impl SelfMetrics {
         refused.retain(|permission, _| accounts.contains(&*permission.0));
     }
 
-    /// The accounts are no longer the same: what was said of their clocks is forgotten.
-    pub fn forget_clocks(&self) {
+    /// The accounts may no longer be the same: what was said of them is forgotten.
+    pub fn forget_accounts(&self) {
         self.clock_skew.reset();
+        self.credentials_expiry.reset();
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
@@ -199,6 +202,17 @@ impl SelfMetrics {
     /// How far the cloud's clock is ahead of this machine's.
     pub fn clock_skew(&self, account: &str, skew: SignedDuration) {
         self.clock_skew.with_label_values(&[account]).set(skew.as_secs_f64());
+    }
+
+    /// When the credentials of an account end, if they do.
+    pub fn credentials_expire(&self, account: &str, time: Option<Timestamp>) {
+        match time {
+            Some(time) => {
+                self.credentials_expiry.with_label_values(&[account]).set(time.as_millisecond() as f64 / 1000.0)
+            }
+            // Whether it was there does not matter.
+            None => drop(self.credentials_expiry.remove_label_values(&[account])),
+        }
     }
 
     /// The configuration was loaded, or could not be.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{
-    Account, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network, Pattern,
-    Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery, Signature, StatusStyle,
-    SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
+    Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network,
+    Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery, Signature,
+    StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -258,6 +258,49 @@ fn credentials_come_from_the_file_a_variable_or_another_file() {
     };
     assert!(matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$"));
     assert!(matches!(token, SecretSource::Value(token) if token.expose() == "hunter2{hunter2"));
+}
+
+#[test]
+fn every_way_to_log_in_has_its_keys() {
+    let accounts = good(&read(package("tests/fixtures/config/good/credentials.yaml"))).accounts;
+    let found: Vec<&Credentials> = accounts.iter().map(|account| &account.credentials).collect();
+    let rrsa = Oidc {
+        role_arn: Some("acs:ram::1234567890123456:role/exporter".into()),
+        oidc_provider_arn: Some("acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001".into()),
+        oidc_token_file: Some("/var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token".into()),
+        role_session_name: Some("pod".into()),
+    };
+    let uri = Secret::new("http://127.0.0.1:7002/credentials?token=hunter2");
+    let expected = [
+        Credentials::Default,
+        Credentials::Environment,
+        Credentials::Profile { name: Some("prod".into()) },
+        Credentials::EcsRamRole { role_name: Some("exporter".into()) },
+        Credentials::Oidc(rrsa),
+        Credentials::Uri { uri: Some(uri) },
+        Credentials::EcsRamRole { role_name: None },
+        Credentials::Default,
+    ];
+    assert_eq!(found, expected.iter().collect::<Vec<_>>());
+    let role = |session: &str, id: Option<&str>, hours: u64| AssumeRole {
+        arn: "acs:ram::6543210987654321:role/reader".into(),
+        external_id: id.map(Secret::new),
+        session_name: session.into(),
+        duration: Duration::from_secs(hours * 3600),
+    };
+    let roles: Vec<_> = accounts.iter().filter_map(|account| account.assume_role.clone()).collect();
+    assert_eq!(roles, [role("exporter@prod", Some(SECRET), 2), role("aliyun-task-exporter", None, 1)]);
+    assert_eq!(accounts[3].endpoints.metadata.as_deref(), Some("http://100.100.100.200"));
+}
+
+#[test]
+fn an_external_id_and_the_path_of_a_credentials_uri_are_not_printed() {
+    let config = good(&read(package("tests/fixtures/config/good/credentials.yaml")));
+    let yaml = redacted_yaml(&config);
+    assert!(!format!("{config:?} {yaml}").contains(SECRET), "{yaml}");
+    for shown in ["uri: http://127.0.0.1:7002/...", "external_id: <secret>", "profile: prod", "duration: 2h"] {
+        assert!(yaml.contains(shown), "{shown}: {yaml}");
+    }
 }
 
 #[test]

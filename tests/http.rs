@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
-use aliyun_task_exporter::config::{Config, Discovery, Filter, Pattern, Poll, Regions};
+use aliyun_task_exporter::config::{AssumeRole, Config, Discovery, Filter, Pattern, Poll, Regions};
 use aliyun_task_exporter::sim::{ServerSpec, Settings, Simulator};
 use jiff::Timestamp;
 use support::exporter::Exporter;
@@ -162,7 +162,15 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
 
 #[test]
 fn the_exporter_tells_of_its_own_work() {
-    let exporter = Exporter::start(living(), |_| {});
+    // Credentials of a role end.
+    let exporter = Exporter::start(living(), |config| {
+        config.accounts[0].assume_role = Some(AssumeRole {
+            arn: "acs:ram::1234567890123456:role/exporter".into(),
+            external_id: None,
+            session_name: "test".into(),
+            duration: Duration::from_secs(3600),
+        });
+    });
     ready(&exporter);
     exporter.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "unknown_words"}, "times": 1}"#);
     let page = exporter.wait("an unknown word is counted", |page| {

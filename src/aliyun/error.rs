@@ -15,6 +15,9 @@ pub enum Error {
     /// There is nothing to sign with.
     #[error("{0}")]
     Credentials(String),
+    /// The cloud refused a credential that has been replaced meanwhile.
+    #[error("{0}")]
+    Replaced(Box<Error>),
     /// No connection, or it broke.
     #[error("{0}")]
     Transport(String),
@@ -63,7 +66,7 @@ pub enum Error {
 pub enum Retry {
     /// Not before the next tick.
     Never,
-    /// Once, with a new nonce.
+    /// Once, with a new nonce and the credential of that moment.
     Once,
     /// After a pause that grows.
     Backoff,
@@ -170,6 +173,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Credentials(_) => Reason::Credentials,
+            Self::Replaced(error) => error.reason(),
             Self::Transport(_) | Self::Untrusted(_) | Self::Proxy(_) => Reason::Transport,
             Self::Timeout(_) => Reason::Timeout,
             Self::TooLarge(_) => Reason::TooLarge,
@@ -185,6 +189,7 @@ impl Error {
             Self::Transport(_) | Self::Timeout(_) | Self::Decode { status: 500.., .. } => Retry::Backoff,
             Self::Credentials(_) | Self::Untrusted(_) | Self::Proxy(_) => Retry::Never,
             Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
+            Self::Replaced(_) => Retry::Once,
             Self::Service { .. } => self.classify().1,
         }
     }
@@ -206,7 +211,7 @@ impl Error {
 
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_))
+        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_) | Self::Replaced(_))
     }
 
     /// Whether one task, command or run is not found, rather than the cluster or the server.

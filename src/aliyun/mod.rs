@@ -12,7 +12,7 @@ mod sign;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 use ::http::header::{DATE, InvalidHeaderValue};
@@ -22,6 +22,7 @@ pub use error::{Error, Retry};
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
+use crate::model::Reason;
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 use request::Signer;
@@ -43,6 +44,8 @@ pub struct Attempted {
     pub outcome: Result<Decoded<Answer>, Error>,
     /// How far the cloud's clock is ahead of ours, by the Date of its answer.
     pub clock_skew: Option<SignedDuration>,
+    /// How long the request took, without what was asked for its credential; `None` if there was none to send.
+    pub took: Option<Duration>,
 }
 
 impl Client {
@@ -51,9 +54,11 @@ impl Client {
     /// # Errors
     /// If a file that the account names cannot be used.
     pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
+        let http = http::client(account, poll)?;
         Ok(Self {
-            http: http::client(account, poll)?,
-            provider: Provider::new(account.credentials.clone()),
+            provider: Provider::new(account, http.clone(), poll.timeout)
+                .map_err(|error| SetupError { account: account.name.clone(), problem: error.to_string() })?,
+            http,
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
             max_response_bytes: poll.max_response_bytes,
@@ -62,15 +67,39 @@ impl Client {
 
     /// One attempt: credential, request, send, decode.
     pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
-        let credential = match self.provider.credential().await {
+        let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
-            Err(error) => return Attempted { outcome: Err(error), clock_skew: None },
+            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None },
         };
+        let started = Instant::now();
         let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
             Ok(answer) => decode(operation, &answer),
             Err(error) => (Err(error), None),
         };
-        Attempted { outcome: outcome.map_err(|error| scrubbed(error, &credential)), clock_skew }
+        let took = Some(started.elapsed());
+        let outcome = match outcome {
+            Ok(decoded) => {
+                self.provider.accepted(&credential);
+                Ok(decoded)
+            }
+            Err(error) => Err(self.judged(scrubbed(error, &credential), &credential).await),
+        };
+        Attempted { outcome, clock_skew, took }
+    }
+
+    /// Has the account's credential renewed if that is due, without waiting for it. Tells when the present one ends; `None` if
+    /// there is none, or it does not end.
+    pub fn keep_credentials(&self) -> Option<Timestamp> {
+        self.provider.keep(Timestamp::now())
+    }
+
+    /// A credential that was refused may have been replaced meanwhile.
+    async fn judged(&self, error: Error, credential: &Arc<Credential>) -> Error {
+        let is_refused = error.reason() == Reason::Credentials;
+        if is_refused && self.provider.rejected(credential, Timestamp::now()).await {
+            return Error::Replaced(Box::new(error));
+        }
+        error
     }
 
     async fn send(&self, region: &str, operation: &Operation, credential: &Credential) -> Result<RawAnswer, Error> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::problem::hint;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Account, Network, Signature, credentials, endpoint, names, network, quota};
+use super::{Account, Network, Signature, assume_role, credentials, endpoint, names, network, quota};
 
 pub(super) const KEYS: &[&str] = &[
     "name",
@@ -21,8 +21,8 @@ pub(super) const KEYS: &[&str] = &[
     "quotas",
 ];
 
-const SIGNATURES: &[Choice<Signature>] = &[("v1", Some(Signature::V1)), ("v3", Some(Signature::V3))];
-const NETWORKS: &[Choice<Network>] = &[("public", Some(Network::Public)), ("vpc", Some(Network::Vpc))];
+const SIGNATURES: &[Choice<Signature>] = &[("v1", Signature::V1), ("v3", Signature::V3)];
+const NETWORKS: &[Choice<Network>] = &[("public", Network::Public), ("vpc", Network::Vpc)];
 
 /// The accounts, and whether their names are all known.
 pub(super) struct Accounts {
@@ -74,9 +74,7 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let name = section.get("name").map(|value| names::label(&value, false));
     let quota_group = section.get("quota_group").and_then(|value| names::label(&value, false));
     let credentials = credentials::read(&section.section("credentials", credentials::KEYS));
-    if let Some(role) = section.get("assume_role") {
-        role.unsupported();
-    }
+    let assume_role = assume_role::read(&section);
     let signature = section.choice("signature", SIGNATURES).unwrap_or(Signature::V1);
     let network = section.choice("network", NETWORKS).unwrap_or(Network::Public);
     let insecure_http = section.boolean("insecure_http").unwrap_or(false);
@@ -91,6 +89,7 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
         name,
         quota_group,
         credentials,
+        assume_role,
         signature,
         network,
         endpoints,

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use http::Uri;
+
+use super::assume_role::{is_arn, role_arn, session_name};
+use super::problem::either;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Credentials, SecretSource};
+use super::{Credentials, Oidc, SecretSource};
 use crate::secret::Secret;
 
 pub(super) const KEYS: &[&str] = &[
@@ -21,65 +25,140 @@ pub(super) const KEYS: &[&str] = &[
     "uri",
 ];
 
-/// Keys of the providers that this version does not have.
-const UNSUPPORTED: &[&str] =
-    &["profile", "role_name", "role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file", "uri"];
-
 #[derive(Clone, Copy, PartialEq)]
 enum Provider {
+    Default,
     Environment,
     AccessKey,
     Sts,
+    Profile,
+    EcsRamRole,
+    Oidc,
+    Uri,
 }
 
 const PROVIDERS: &[Choice<Provider>] = &[
-    ("default", Some(Provider::Environment)),
-    ("env", Some(Provider::Environment)),
-    ("access_key", Some(Provider::AccessKey)),
-    ("sts", Some(Provider::Sts)),
-    ("profile", None),
-    ("ecs_ram_role", None),
-    ("oidc", None),
-    ("credentials_uri", None),
+    ("default", Provider::Default),
+    ("env", Provider::Environment),
+    ("access_key", Provider::AccessKey),
+    ("sts", Provider::Sts),
+    ("profile", Provider::Profile),
+    ("ecs_ram_role", Provider::EcsRamRole),
+    ("oidc", Provider::Oidc),
+    ("credentials_uri", Provider::Uri),
 ];
 
-pub(super) fn read(section: &Section) -> Credentials {
-    for key in UNSUPPORTED {
-        if let Some(value) = section.get(key) {
-            value.unsupported();
+impl Provider {
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Default | Self::Environment => &[],
+            Self::AccessKey => &["access_key_id", "access_key_secret"],
+            Self::Sts => &["access_key_id", "access_key_secret", "security_token"],
+            Self::Profile => &["profile"],
+            Self::EcsRamRole => &["role_name"],
+            Self::Oidc => &["role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file"],
+            Self::Uri => &["uri"],
         }
     }
+}
+
+pub(super) fn read(section: &Section) -> Credentials {
     let provider = match section.get("provider") {
-        None => Some(Provider::Environment),
+        None => Some(Provider::Default),
         Some(_) => section.choice("provider", PROVIDERS),
     };
     // Which of the keys belong to a provider nobody knows cannot be said.
-    provider.and_then(|provider| of(provider, section)).unwrap_or(Credentials::Environment)
+    provider.and_then(|provider| of(provider, section)).unwrap_or(Credentials::Default)
 }
 
 fn of(provider: Provider, section: &Section) -> Option<Credentials> {
-    if provider == Provider::Environment {
-        for key in ["access_key_id", "access_key_secret", "security_token"] {
-            refuse(section, key, "is not used without provider: access_key or provider: sts");
+    refuse_others(provider, section);
+    let text = |key: &str| section.get(key).and_then(|value| Some(value.filled()?.value));
+    Some(match provider {
+        Provider::Default => Credentials::Default,
+        Provider::Environment => Credentials::Environment,
+        Provider::AccessKey | Provider::Sts => return fixed(provider, section),
+        Provider::Profile => Credentials::Profile { name: text("profile") },
+        Provider::EcsRamRole => {
+            Credentials::EcsRamRole { role_name: section.get("role_name").and_then(|value| role_name(&value)) }
         }
-        return Some(Credentials::Environment);
+        Provider::Oidc => Credentials::Oidc(oidc(section)),
+        Provider::Uri => Credentials::Uri { uri: section.get("uri").and_then(|value| uri(&value)) },
+    })
+}
+
+/// Keys of other providers would have no effect.
+fn refuse_others(provider: Provider, section: &Section) {
+    let name = |of: Provider| PROVIDERS.iter().find(|(_, known)| *known == of).map_or("", |(word, _)| *word);
+    for key in KEYS.iter().filter(|key| **key != "provider" && !provider.keys().contains(key)) {
+        if let Some(value) = section.get(key) {
+            let owners = PROVIDERS.iter().filter(|(_, known)| known.keys().contains(key));
+            let owners = either(owners.map(|(word, _)| *word));
+            value.problem(format!("is not used with provider: {}, only with {owners}", name(provider)));
+        }
     }
+}
+
+fn fixed(provider: Provider, section: &Section) -> Option<Credentials> {
     let access_key_id = required(section, "access_key_id");
     let access_key_secret = required(section, "access_key_secret");
     let security_token = match provider {
         Provider::Sts => Some(required(section, "security_token")?),
-        _ => {
-            refuse(section, "security_token", "is not used with provider: access_key, only with provider: sts");
-            None
-        }
+        _ => None,
     };
     Some(Credentials::Static { access_key_id: access_key_id?, access_key_secret: access_key_secret?, security_token })
 }
 
-fn refuse(section: &Section, key: &str, why: &str) {
-    if let Some(value) = section.get(key) {
-        value.problem(why);
+fn oidc(section: &Section) -> Oidc {
+    Oidc {
+        role_arn: section.get("role_arn").and_then(|value| role_arn(&value)),
+        oidc_provider_arn: section.get("oidc_provider_arn").and_then(|value| oidc_provider_arn(&value)),
+        oidc_token_file: section.get("oidc_token_file").and_then(|value| token_file(&value)),
+        role_session_name: section.get("role_session_name").and_then(|value| session_name(&value)),
     }
+}
+
+fn oidc_provider_arn(value: &Value) -> Option<String> {
+    let text = value.filled()?;
+    if !is_arn(&text.value, "oidc-provider/") {
+        let shown = text.shown();
+        value.problem(format!(
+            "{shown} is not the ARN of an OIDC provider: write acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001"
+        ));
+        return None;
+    }
+    Some(text.value)
+}
+
+fn token_file(value: &Value) -> Option<PathBuf> {
+    let path = PathBuf::from(value.filled()?.value);
+    if !path.is_absolute() {
+        value.problem("must be an absolute path, such as /var/run/secrets/ack.alibabacloud.com/rrsa-tokens/token");
+        return None;
+    }
+    Some(path)
+}
+
+/// The name of a role is part of a URL's path.
+fn role_name(value: &Value) -> Option<String> {
+    let text = value.filled()?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.value.len() > 64 || !text.value.chars().all(allowed) {
+        value.problem(format!("{} is not the name of a RAM role: at most 64 letters, digits, . - _", text.shown()));
+        return None;
+    }
+    Some(text.value)
+}
+
+/// Such an address may hold a secret, so no problem repeats it. Most are of this machine, without TLS.
+fn uri(value: &Value) -> Option<Secret> {
+    let text = value.filled()?.value;
+    let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    if !text.parse::<Uri>().is_ok_and(|uri| is_http(&uri)) {
+        value.problem("is not a URL: write one like http://127.0.0.1:7002/credentials");
+        return None;
+    }
+    Some(Secret::new(text))
 }
 
 fn required(section: &Section, key: &str) -> Option<SecretSource> {

@@ -7,12 +7,30 @@ use http::Uri;
 use super::Endpoints;
 use super::reader::{Section, Value};
 
-pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts"];
+pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts", "metadata"];
+
+/// The vendor's own; it is reached without leaving the machine.
+const METADATA: &str = "http://100.100.100.200";
 
 /// `insecure_http` lets URLs without TLS lead beyond this machine.
 pub(super) fn read(section: &Section, insecure_http: bool) -> Endpoints {
     let url = |key: &str| section.get(key).and_then(|value| endpoint(&value, insecure_http));
-    Endpoints { ehpc: url("ehpc"), swas: url("swas"), sts: url("sts") }
+    let metadata = metadata(section, insecure_http);
+    Endpoints { ehpc: url("ehpc"), swas: url("swas"), sts: url("sts"), metadata }
+}
+
+/// The metadata server has no region.
+fn metadata(section: &Section, insecure_http: bool) -> Option<String> {
+    let value = section.get("metadata")?;
+    if value.filled()?.value == METADATA {
+        return Some(METADATA.to_owned());
+    }
+    let url = endpoint(&value, insecure_http)?;
+    if url.contains("{region}") {
+        value.problem("must not hold {region}: the metadata server is the one of this machine");
+        return None;
+    }
+    Some(url)
 }
 
 /// The URL without a slash at its end. It may hold a password, so no problem repeats it.

@@ -9,8 +9,7 @@ use super::{Metrics, StatusStyle};
 pub(super) const KEYS: &[&str] = &["status_style", "max_series", "max_series_per_target"];
 pub(super) const STATE_KEYS: &[&str] = &["path"];
 
-const STATUS_STYLES: &[Choice<StatusStyle>] =
-    &[("current", Some(StatusStyle::Current)), ("full", Some(StatusStyle::Full))];
+const STATUS_STYLES: &[Choice<StatusStyle>] = &[("current", StatusStyle::Current), ("full", StatusStyle::Full)];
 
 pub(super) fn read(section: &Section) -> Metrics {
     let default = Metrics::default();

@@ -4,6 +4,7 @@
 //! range. Nothing below this module sees YAML.
 
 mod account;
+mod assume_role;
 mod credentials;
 mod discovery;
 mod ehpc;
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use assume_role::{SESSION_NAME, is_role_arn, is_session_name};
 pub use discovery::{Discovery, Filter, Pattern, Regions};
 pub use flags::with_targets;
 pub(crate) use names::{MAX_LENGTH as MAX_NAME_BYTES, is_id, is_region};
@@ -75,7 +77,7 @@ impl Config {
 }
 
 impl Default for Config {
-    /// One account, whose credentials come from the environment, and nothing to poll.
+    /// One account, whose credentials are looked for where the vendor's SDKs look, and nothing to poll.
     fn default() -> Self {
         Self {
             poll: Poll::default(),
@@ -142,6 +144,8 @@ pub struct Account {
     pub quota_group: String,
     /// Where the access key comes from.
     pub credentials: Credentials,
+    /// `assume_role`: the RAM role that those credentials are exchanged for.
+    pub assume_role: Option<AssumeRole>,
     /// How requests are signed.
     pub signature: Signature,
     /// Which of the vendor's endpoints are used.
@@ -163,7 +167,8 @@ impl Default for Account {
         Self {
             name: "default".into(),
             quota_group: "default".into(),
-            credentials: Credentials::Environment,
+            credentials: Credentials::Default,
+            assume_role: None,
             signature: Signature::V1,
             network: Network::Public,
             endpoints: Endpoints::default(),
@@ -182,7 +187,9 @@ pub type Quotas = BTreeMap<(String, Option<String>), u32>;
 /// `accounts[].credentials`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Credentials {
-    /// `default` and `env`: the vendor's own environment variables, read anew for each request.
+    /// `default`: the first of the vendor's places that has one.
+    Default,
+    /// `env`: the vendor's own environment variables.
     Environment,
     /// `access_key` and, with a token, `sts`: written in the file, expanded from `${ENV}` or read from `file:`.
     Static {
@@ -193,6 +200,49 @@ pub enum Credentials {
         /// SecurityToken of temporary credentials.
         security_token: Option<SecretSource>,
     },
+    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the vendor's credentials file.
+    Profile {
+        /// Its name; else that of the environment, else the file's own default.
+        name: Option<String>,
+    },
+    /// `ecs_ram_role`: the RAM role of the ECS instance, from its metadata server.
+    EcsRamRole {
+        /// Its name; else that of the environment, else the one that the metadata server names.
+        role_name: Option<String>,
+    },
+    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands them out.
+    Oidc(Oidc),
+    /// `credentials_uri`: an address that answers with temporary credentials.
+    Uri {
+        /// The address, which may hold a secret; else that of the environment.
+        uri: Option<Secret>,
+    },
+}
+
+/// The keys of `provider: oidc`; what is not given comes from the environment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Oidc {
+    /// ARN of the role.
+    pub role_arn: Option<String>,
+    /// ARN of the identity provider in RAM.
+    pub oidc_provider_arn: Option<String>,
+    /// The file with the token, read anew for each request for credentials.
+    pub oidc_token_file: Option<PathBuf>,
+    /// Name of the session.
+    pub role_session_name: Option<String>,
+}
+
+/// `accounts[].assume_role`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssumeRole {
+    /// ARN of the role, such as `acs:ram::1234567890123456:role/exporter`.
+    pub arn: String,
+    /// What a role of somebody else's account may want to be told.
+    pub external_id: Option<Secret>,
+    /// Name of the session, as the cloud's audit log shows it.
+    pub session_name: String,
+    /// How long the credentials are to be valid.
+    pub duration: Duration,
 }
 
 /// Where a part of the credentials comes from.
@@ -231,6 +281,8 @@ pub struct Endpoints {
     pub swas: Option<String>,
     /// For Security Token Service.
     pub sts: Option<String>,
+    /// For the metadata server of ECS.
+    pub metadata: Option<String>,
 }
 
 /// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.

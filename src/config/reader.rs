@@ -44,11 +44,6 @@ impl<'a> Value<'a> {
         self.reader.problem(Some(self.line), &self.path, message);
     }
 
-    /// The value is for a feature that does not exist yet.
-    pub(super) fn unsupported(&self) {
-        self.problem("is not supported by this version");
-    }
-
     pub(super) fn is_list(&self) -> bool {
         matches!(self.node.kind, Kind::List(_))
     }
@@ -179,5 +174,5 @@ fn shown_key(path: &str, entry: &Entry) -> String {
 }
 
 fn holds_secrets(path: &str) -> bool {
-    path.ends_with(".credentials") || path.ends_with(".proxy")
+    [".credentials", ".assume_role", ".proxy"].iter().any(|section| path.ends_with(section))
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::units::{format_duration, format_size};
 use super::{
-    Account, Cluster, Commands, Config, Credentials, Discovery, Network, Pattern, Poll, Proxy, Regions, SecretSource,
-    Server, Signature, StatusStyle, SwasStrategy, TaskWindow,
+    Account, AssumeRole, Cluster, Commands, Config, Credentials, Discovery, Network, Pattern, Poll, Proxy, Regions,
+    SecretSource, Server, Signature, StatusStyle, SwasStrategy, TaskWindow,
 };
+use crate::secret::Secret;
 
 /// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
 /// `<secret>`; where a file holds one, its path is shown.
@@ -60,8 +61,8 @@ struct PollView {
 struct AccountView<'a> {
     name: &'a str,
     quota_group: &'a str,
-    credentials: CredentialsView,
-    assume_role: Option<()>,
+    credentials: CredentialsView<'a>,
+    assume_role: Option<AssumeRoleView<'a>>,
     signature: &'static str,
     network: &'static str,
     endpoints: EndpointsView<'a>,
@@ -71,8 +72,8 @@ struct AccountView<'a> {
     quotas: BTreeMap<String, u32>,
 }
 
-#[derive(Serialize)]
-struct CredentialsView {
+#[derive(Default, Serialize)]
+struct CredentialsView<'a> {
     provider: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_key_id: Option<String>,
@@ -80,6 +81,28 @@ struct CredentialsView {
     access_key_secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     security_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_session_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc_provider_arn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc_token_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uri: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AssumeRoleView<'a> {
+    arn: &'a str,
+    external_id: Option<String>,
+    session_name: &'a str,
+    duration: String,
 }
 
 #[derive(Serialize)]
@@ -87,6 +110,7 @@ struct EndpointsView<'a> {
     ehpc: Option<&'a str>,
     swas: Option<&'a str>,
     sts: Option<&'a str>,
+    metadata: Option<&'a str>,
 }
 
 #[derive(Default, Serialize)]
@@ -199,7 +223,7 @@ fn account(account: &Account) -> AccountView<'_> {
         name: &account.name,
         quota_group: &account.quota_group,
         credentials: credentials(&account.credentials),
-        assume_role: None,
+        assume_role: account.assume_role.as_ref().map(assume_role),
         signature: match account.signature {
             Signature::V1 => "v1",
             Signature::V3 => "v3",
@@ -212,6 +236,7 @@ fn account(account: &Account) -> AccountView<'_> {
             ehpc: endpoints.ehpc.as_deref(),
             swas: endpoints.swas.as_deref(),
             sts: endpoints.sts.as_deref(),
+            metadata: endpoints.metadata.as_deref(),
         },
         insecure_http: account.insecure_http,
         proxy: account.proxy.as_ref().map_or_else(ProxyView::default, proxy),
@@ -229,17 +254,47 @@ fn proxy(proxy: &Proxy) -> ProxyView<'_> {
     }
 }
 
-fn credentials(credentials: &Credentials) -> CredentialsView {
+fn credentials(credentials: &Credentials) -> CredentialsView<'_> {
+    let provider = |provider| CredentialsView { provider, ..CredentialsView::default() };
     match credentials {
-        Credentials::Environment => {
-            CredentialsView { provider: "default", access_key_id: None, access_key_secret: None, security_token: None }
-        }
+        Credentials::Default => provider("default"),
+        Credentials::Environment => provider("env"),
         Credentials::Static { access_key_id, access_key_secret, security_token } => CredentialsView {
-            provider: if security_token.is_some() { "sts" } else { "access_key" },
             access_key_id: Some(hidden(access_key_id)),
             access_key_secret: Some(hidden(access_key_secret)),
             security_token: security_token.as_ref().map(hidden),
+            ..provider(if security_token.is_some() { "sts" } else { "access_key" })
         },
+        Credentials::Profile { name } => CredentialsView { profile: name.as_deref(), ..provider("profile") },
+        Credentials::EcsRamRole { role_name } => {
+            CredentialsView { role_name: role_name.as_deref(), ..provider("ecs_ram_role") }
+        }
+        Credentials::Oidc(oidc) => CredentialsView {
+            role_arn: oidc.role_arn.as_deref(),
+            role_session_name: oidc.role_session_name.as_deref(),
+            oidc_provider_arn: oidc.oidc_provider_arn.as_deref(),
+            oidc_token_file: oidc.oidc_token_file.as_ref().map(|path| path.display().to_string()),
+            ..provider("oidc")
+        },
+        Credentials::Uri { uri } => {
+            CredentialsView { uri: uri.as_ref().map(without_path), ..provider("credentials_uri") }
+        }
+    }
+}
+
+/// The host of an address whose path may hold a secret.
+fn without_path(uri: &Secret) -> String {
+    let uri: http::Uri = uri.expose().parse().unwrap_or_default();
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}/...", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
+}
+
+fn assume_role(role: &AssumeRole) -> AssumeRoleView<'_> {
+    AssumeRoleView {
+        arn: &role.arn,
+        external_id: role.external_id.as_ref().map(ToString::to_string),
+        session_name: &role.session_name,
+        duration: format_duration(role.duration),
     }
 }
 

@@ -9,8 +9,8 @@ use super::reader::{Section, Value, what};
 use super::units::{format_duration, format_size, parse_size};
 use super::yaml::{Kind, Scalar};
 
-/// A word of a closed set, and what it means; `None` if this version cannot do it yet.
-pub(super) type Choice<T> = (&'static str, Option<T>);
+/// A word of a closed set, and what it means.
+pub(super) type Choice<T> = (&'static str, T);
 
 /// A string after expansion.
 pub(super) struct Text<'a> {
@@ -150,17 +150,14 @@ impl<'a> Value<'a> {
 
     fn choice<T: Clone>(&self, choices: &[Choice<T>]) -> Option<T> {
         let text = self.text()?;
-        let built = || either(choices.iter().filter(|(_, meaning)| meaning.is_some()).map(|(word, _)| *word));
-        match choices.iter().find(|(word, _)| *word == text.value) {
-            Some((_, Some(meaning))) => return Some(meaning.clone()),
-            Some((word, None)) => self.problem(format!("{word} is not supported by this version: use {}", built())),
-            None => {
-                let hint = hint(&text.value, choices.iter().map(|(word, _)| *word));
-                let advice = if hint.is_empty() { format!(": use {}", built()) } else { hint };
-                self.problem(format!("{} is not possible here{advice}", text.shown()));
-            }
+        let words = || choices.iter().map(|(word, _)| *word);
+        let found = choices.iter().find(|(word, _)| *word == text.value);
+        if found.is_none() {
+            let hint = hint(&text.value, words());
+            let advice = if hint.is_empty() { format!(": use {}", either(words())) } else { hint };
+            self.problem(format!("{} is not possible here{advice}", text.shown()));
         }
-        None
+        found.map(|(_, meaning)| meaning.clone())
     }
 }
 

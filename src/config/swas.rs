@@ -11,7 +11,7 @@ pub(super) const KEYS: &[&str] =
 pub(super) const SERVER_KEYS: &[&str] = &["id", "region", "account", "name", "max_invocations", "max_age"];
 
 const STRATEGIES: &[Choice<SwasStrategy>] =
-    &[("per_server", Some(SwasStrategy::PerServer)), ("per_region", Some(SwasStrategy::PerRegion))];
+    &[("per_server", SwasStrategy::PerServer), ("per_region", SwasStrategy::PerRegion)];
 
 pub(super) fn strategy(section: &Section) -> SwasStrategy {
     section.choice("strategy", STRATEGIES).unwrap_or(SwasStrategy::PerServer)

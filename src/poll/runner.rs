@@ -47,9 +47,6 @@ pub struct Runner {
     longest_attempt: Duration,
 }
 
-/// An attempt that has ended.
-pub(super) type Done = (Attempted, Duration);
-
 impl Runner {
     /// A runner without targets.
     ///
@@ -81,7 +78,7 @@ impl Runner {
         endpoint::warnings(config).iter().for_each(|warning| warn!("{warning}"));
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
-        self.metrics.forget_clocks();
+        self.metrics.forget_accounts();
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
         Ok(())
@@ -136,7 +133,7 @@ impl Runner {
 
     /// Polls until `stop`, under each configuration that `configs` brings.
     pub async fn run(mut self, mut configs: mpsc::Receiver<Config>, mut stop: watch::Receiver<bool>) {
-        let mut attempts: JoinSet<Done> = JoinSet::new();
+        let mut attempts: JoinSet<Attempted> = JoinSet::new();
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let pause = self.start_attempts(&mut attempts, &mut under_way);
@@ -163,7 +160,7 @@ impl Runner {
     }
 
     /// Starts what may start now, and tells how long nothing more will.
-    fn start_attempts(&mut self, attempts: &mut JoinSet<Done>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
+    fn start_attempts(&mut self, attempts: &mut JoinSet<Attempted>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
         loop {
             let now = Timestamp::now();
             match self.scheduler.next(now) {
@@ -178,15 +175,20 @@ impl Runner {
         }
     }
 
-    fn done(&mut self, done: Result<(Id, Done), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
-        let (id, (attempted, took)) = match done {
+    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+        let (id, attempted) = match done {
             Ok(done) => done,
             Err(error) => (error.id(), panicked()),
         };
         let Some(attempt) = under_way.remove(&id) else { return };
         let failure = attempted.outcome.as_ref().err().map(Error::reason);
         let Attempt { account, region, target, operation, .. } = &attempt;
-        self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+        if let Some(took) = attempted.took {
+            self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+        }
+        if let Some(client) = self.clients.get(account) {
+            self.metrics.credentials_expire(account, client.keep_credentials());
+        }
         if let Some(skew) = attempted.clock_skew {
             self.metrics.clock_skew(account, skew);
         }
@@ -239,6 +241,10 @@ impl Runner {
         }
         if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
+            // Also of accounts whose targets are asked more seldom than credentials last.
+            for (account, client) in &self.clients {
+                self.metrics.credentials_expire(account, client.keep_credentials());
+            }
             self.saving.commit_ceilings(&self.scheduler);
             let planned = self.scheduler.planned();
             let quotas = self.scheduler.quotas();
@@ -292,22 +298,22 @@ pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, Setu
 
 /// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that hung for ever would take
 /// its target's turn with it.
-pub(super) async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Done {
-    let started = Instant::now();
-    let unmade = |error| Attempted { outcome: Err(error), clock_skew: None };
-    let attempted = match client {
+pub(super) async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
+    match client {
         Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
             .await
-            .unwrap_or_else(|_| unmade(Error::Timeout(limit))),
-        None => unmade(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
-    };
-    (attempted, started.elapsed())
+            .unwrap_or_else(|_| not_made(Error::Timeout(limit))),
+        None => not_made(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
+    }
 }
 
 /// What an attempt comes to whose code has panicked: the target goes on at its next tick.
-pub(super) fn panicked() -> Done {
-    let outcome = Err(Error::Transport("a bug in this program: the attempt panicked".into()));
-    (Attempted { outcome, clock_skew: None }, Duration::ZERO)
+pub(super) fn panicked() -> Attempted {
+    not_made(Error::Transport("a bug in this program: the attempt panicked".into()))
+}
+
+fn not_made(error: Error) -> Attempted {
+    Attempted { outcome: Err(error), clock_skew: None, took: None }
 }
 
 #[cfg(test)]
@@ -321,7 +327,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
-    use super::{Attempt, Done, Runner, make};
+    use super::{Attempt, Runner, make};
     use crate::aliyun::op::{Answer, Decoded};
     use crate::aliyun::{Attempted, Client, Error};
     use crate::config::Config;
@@ -342,9 +348,9 @@ mod tests {
         (runner, store)
     }
 
-    fn nothing_ran() -> Done {
+    fn nothing_ran() -> Attempted {
         let value = Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) });
-        (Attempted { outcome: Ok(Decoded { value, unknown: Vec::new() }), clock_skew: None }, Duration::ZERO)
+        Attempted { outcome: Ok(Decoded { value, unknown: Vec::new() }), clock_skew: None, took: Some(Duration::ZERO) }
     }
 
     #[tokio::test]
@@ -379,7 +385,7 @@ mod tests {
         let (mut runner, _) = runner(&config);
         let Next::Call(attempt) = runner.scheduler.next(Timestamp::now()) else { panic!("nothing is due") };
         let client = Client::new(&config.accounts[0], &config.poll).unwrap();
-        let (attempted, _) = make(Some(client), *attempt, Duration::from_millis(20)).await;
+        let attempted = make(Some(client), *attempt, Duration::from_millis(20)).await;
         assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);
     }
 }

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinSet};
 
 use super::plan::Notice;
-use super::runner::{Done, clients, make, panicked};
+use super::runner::{clients, make, panicked};
 use super::scheduler::{Attempt, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::{Client, SetupError};
+use crate::aliyun::{Attempted, Client, SetupError};
 use crate::config::Config;
 use crate::model::Failure;
 use crate::target::{Findings, TargetId};
@@ -34,13 +34,13 @@ pub struct Survey {
 /// If an account's client cannot be made.
 pub async fn survey(config: &Config) -> Result<Survey, SetupError> {
     let mut surveying = Surveying::begin(config)?;
-    let mut attempts: JoinSet<Done> = JoinSet::new();
+    let mut attempts: JoinSet<Attempted> = JoinSet::new();
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
     while !surveying.open.is_empty() {
         let pause = surveying.start_attempts(&mut attempts, &mut under_way);
         tokio::select! {
             Some(done) = attempts.join_next_with_id() => {
-                let (id, (attempted, _)) = done.unwrap_or_else(|error| (error.id(), panicked()));
+                let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
                 let Some(attempt) = under_way.remove(&id) else { continue };
                 let outcome = attempted.outcome.map(|decoded| decoded.value);
                 surveying.scheduler.done(&attempt, outcome, Timestamp::now());
@@ -71,7 +71,7 @@ impl<'a> Surveying<'a> {
     }
 
     /// Starts what may start now, and tells how long nothing more will.
-    fn start_attempts(&mut self, attempts: &mut JoinSet<Done>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
+    fn start_attempts(&mut self, attempts: &mut JoinSet<Attempted>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
         loop {
             let now = Timestamp::now();
             match self.scheduler.next(now) {

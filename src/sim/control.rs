@@ -10,11 +10,19 @@ use super::{Simulator, parameters};
 
 /// What `GET /` says.
 const INDEX: &str = "\
-A pretend Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01.
+A pretend Alibaba Cloud: E-HPC 2018-04-12, SWAS-OPEN 2020-06-01 and STS 2015-04-01.
 
 The API: RPC style, signatures V1 and V3, on this address whatever the region
   E-HPC, GET          ListTasks ListInvocationStatus ListInvocationResults ListCommands ListClusters ListRegions
   SWAS, GET or POST   DescribeInvocations DescribeInvocationResult DescribeCommandInvocations ListInstances ListRegions
+  STS, GET or POST    AssumeRole AssumeRoleWithOIDC GetCallerIdentity
+
+To log in with
+  the access key      testid, testsecret
+  the role            acs:ram::1234567890123456:role/exporter
+  the OIDC token      testtoken, of acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001
+  GET /credentials    a credentials URI
+  /latest/...         the metadata server of ECS, versions 1 and 2, with the RAM role exporter
 
 Behind the scenes
   GET     /_sim/world         the truth now; ?at=2024-05-06T07:08:09Z: at that time
@@ -23,6 +31,8 @@ Behind the scenes
   GET     /_sim/faults        the faults there are
   POST    /_sim/faults        add some: [{\"match\": {\"action\": \"ListTasks\"}, \"fault\": {\"kind\": \"reset\"}, \"times\": 1}]
   DELETE  /_sim/faults        take them away
+  GET     /_sim/credentials   the temporary credentials handed out so far, without their secrets
+  DELETE  /_sim/credentials   make them worthless, as if revoked
   GET     /_sim/time          the world's clock
   POST    /_sim/time          {\"frozen\": true} stops the world, false lets it go on
 ";
@@ -63,10 +73,15 @@ pub(crate) fn handle<B: AsRef<[u8]>>(
             simulator.clear_faults();
             json_response(StatusCode::OK, &simulator.faults.to_json())
         }
+        ("/_sim/credentials", "GET") => json_response(StatusCode::OK, &simulator.ledger.to_json()),
+        ("/_sim/credentials", "DELETE") => {
+            simulator.revoke_credentials();
+            json_response(StatusCode::OK, &simulator.ledger.to_json())
+        }
         ("/_sim/time", "GET") => time(simulator, now),
         ("/_sim/time", "POST") => set_time(simulator, request, now),
         ("/_sim/world", _) => method_not_allowed("GET"),
-        ("/_sim/calls", _) => method_not_allowed("GET, DELETE"),
+        ("/_sim/calls" | "/_sim/credentials", _) => method_not_allowed("GET, DELETE"),
         ("/_sim/faults", _) => method_not_allowed("GET, POST, DELETE"),
         ("/_sim/time", _) => method_not_allowed("GET, POST"),
         _ => problem(StatusCode::NOT_FOUND, "there is no such address; GET / lists those there are"),

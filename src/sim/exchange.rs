@@ -14,6 +14,10 @@ pub(crate) enum Outcome {
     Answer(Value),
     Failure(Failure),
     Html(u16),
+    /// JSON of something that is no gateway.
+    Bare(Value),
+    /// Plain text.
+    Text(String),
 }
 
 /// One request of the API on its way.
@@ -38,6 +42,8 @@ impl Exchange {
                 self.json(failure.status, &body, &failure.headers)
             }
             Outcome::Html(status) => self.html(status),
+            Outcome::Bare(body) => self.bare(200, "application/json", body.to_string()),
+            Outcome::Text(text) => self.bare(200, "text/plain", text),
         }
     }
 

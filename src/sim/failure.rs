@@ -48,7 +48,7 @@ impl Failure {
     pub(crate) fn forbidden(operation: Operation) -> Self {
         match operation.product() {
             Product::Ehpc => Self::new(407, "NotAuthorized", "You are not authorized by RAM for this request."),
-            Product::Swas => Self {
+            _ => Self {
                 access_denied: Some(access_denied_detail(operation)),
                 ..Self::new(403, "NoPermission", "You are not authorized to perform this action.")
             },

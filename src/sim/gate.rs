@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::Envelope;
 use super::failure::Failure;
+use super::ledger::{Key, Ledger};
 use super::{Operation, Settings};
 
 /// How far a request's clock may be off.
@@ -51,7 +52,7 @@ impl Nonces {
 pub(crate) fn check(
     envelope: &Envelope,
     operation: Operation,
-    settings: &Settings,
+    (settings, ledger): (&Settings, &Ledger),
     nonces: &mut Nonces,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -59,9 +60,14 @@ pub(crate) fn check(
         return Err(Failure::new(400, "UnsupportedHTTPMethod", "This http method is not supported."));
     }
     check_format(envelope)?;
+    if operation.is_unsigned() {
+        return check_clock(envelope.timestamp()?, now);
+    }
     check_clock(envelope.timestamp()?, now)?;
-    check_signature(envelope, settings)?;
-    check_token(envelope, settings)?;
+    let unknown = || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
+    let key = ledger.key(settings, envelope.access_key_id()?, now).ok_or_else(unknown)?;
+    envelope.verify(&key.secret)?;
+    check_token(envelope, &key)?;
     nonces.spend(envelope.nonce()?, now)
 }
 
@@ -86,22 +92,15 @@ fn check_clock(stamp: &str, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_signature(envelope: &Envelope, settings: &Settings) -> Result<(), Failure> {
-    let unknown = || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
-    let secret = settings.access_keys.get(envelope.access_key_id()?).ok_or_else(unknown)?;
-    envelope.verify(secret)
-}
-
-fn check_token(envelope: &Envelope, settings: &Settings) -> Result<(), Failure> {
-    match (settings.security_token.as_deref(), envelope.security_token()) {
+fn check_token(envelope: &Envelope, key: &Key) -> Result<(), Failure> {
+    let refused =
+        |word: &str, message: &'static str| Failure::new(400, format!("InvalidSecurityToken.{word}"), message);
+    match (key.token.as_deref(), envelope.security_token()) {
         (None, None) => Ok(()),
-        (Some(wanted), Some(sent)) if wanted == sent => Ok(()),
+        (Some(wanted), Some(sent)) if wanted == sent && !key.has_ended => Ok(()),
+        (Some(wanted), Some(sent)) if wanted == sent => Err(refused("Expired", "Specified SecurityToken is expired.")),
         (Some(_), None) => Err(Failure::missing("SecurityToken")),
-        (_, Some(_)) => Err(Failure::new(
-            400,
-            "InvalidSecurityToken.MismatchWithAccessKey",
-            "Specified SecurityToken mismatches with the AccessKey.",
-        )),
+        (_, Some(_)) => Err(refused("MismatchWithAccessKey", "Specified SecurityToken mismatches with the AccessKey.")),
     }
 }
 

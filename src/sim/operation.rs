@@ -9,6 +9,10 @@ pub enum Product {
     Ehpc,
     /// Simple Application Server, 2020-06-01.
     Swas,
+    /// Security Token Service, 2015-04-01.
+    Sts,
+    /// What the caller's own machine offers: the metadata server of ECS and a credentials URI. No product of the cloud.
+    Machine,
 }
 
 /// An operation of one of the products.
@@ -36,17 +40,33 @@ pub enum Operation {
     ListInstances,
     /// `SWAS-OPEN.ListRegions`
     SwasListRegions,
+    /// `Sts.AssumeRole`
+    AssumeRole,
+    /// `Sts.AssumeRoleWithOIDC`
+    AssumeRoleWithOidc,
+    /// `Sts.GetCallerIdentity`
+    GetCallerIdentity,
+    /// `PUT /latest/api/token`
+    MetadataToken,
+    /// `GET /latest/meta-data/ram/security-credentials/`
+    MetadataRole,
+    /// `GET /latest/meta-data/ram/security-credentials/<role>`
+    MetadataCredentials,
+    /// `GET /credentials`
+    CredentialsUri,
 }
 
 impl Product {
-    /// Both products.
-    pub const ALL: [Self; 2] = [Self::Ehpc, Self::Swas];
+    /// Every product.
+    pub const ALL: [Self; 4] = [Self::Ehpc, Self::Swas, Self::Sts, Self::Machine];
 
     /// The product's code in the vendor's words.
     pub fn code(self) -> &'static str {
         match self {
             Self::Ehpc => "EHPC",
             Self::Swas => "SWAS-OPEN",
+            Self::Sts => "Sts",
+            Self::Machine => "MACHINE",
         }
     }
 
@@ -55,6 +75,8 @@ impl Product {
         match self {
             Self::Ehpc => "2018-04-12",
             Self::Swas => "2020-06-01",
+            Self::Sts => "2015-04-01",
+            Self::Machine => "",
         }
     }
 
@@ -63,6 +85,8 @@ impl Product {
         match self {
             Self::Ehpc => "ehpc",
             Self::Swas => "swas",
+            Self::Sts => "sts",
+            Self::Machine => "machine",
         }
     }
 
@@ -70,6 +94,7 @@ impl Product {
         match self {
             Self::Ehpc => "ehpc",
             Self::Swas => "swas-open",
+            Self::Sts | Self::Machine => "sts",
         }
     }
 }
@@ -77,18 +102,21 @@ impl Product {
 impl FromStr for Product {
     type Err = String;
 
-    /// Reads `EHPC`, `SWAS-OPEN` or `SWAS` in any letter case.
+    /// Reads `EHPC`, `SWAS-OPEN` or `SWAS`, `Sts` or `MACHINE` in any letter case.
     fn from_str(word: &str) -> Result<Self, String> {
         let known = |product: &Self| {
             word.eq_ignore_ascii_case(product.code()) || word.eq_ignore_ascii_case(product.host_prefix())
         };
-        Self::ALL.into_iter().find(known).ok_or_else(|| format!("unknown product {word:?}: EHPC or SWAS-OPEN"))
+        Self::ALL
+            .into_iter()
+            .find(known)
+            .ok_or_else(|| format!("unknown product {word:?}: EHPC, SWAS-OPEN, Sts or MACHINE"))
     }
 }
 
 impl Operation {
     /// Every operation, E-HPC's first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::ListTasks,
         Self::ListInvocationStatus,
         Self::ListInvocationResults,
@@ -100,6 +128,13 @@ impl Operation {
         Self::DescribeCommandInvocations,
         Self::ListInstances,
         Self::SwasListRegions,
+        Self::AssumeRole,
+        Self::AssumeRoleWithOidc,
+        Self::GetCallerIdentity,
+        Self::MetadataToken,
+        Self::MetadataRole,
+        Self::MetadataCredentials,
+        Self::CredentialsUri,
     ];
 
     /// The product the operation belongs to.
@@ -116,7 +151,16 @@ impl Operation {
             | Self::DescribeCommandInvocations
             | Self::ListInstances
             | Self::SwasListRegions => Product::Swas,
+            Self::AssumeRole | Self::AssumeRoleWithOidc | Self::GetCallerIdentity => Product::Sts,
+            Self::MetadataToken | Self::MetadataRole | Self::MetadataCredentials | Self::CredentialsUri => {
+                Product::Machine
+            }
         }
+    }
+
+    /// Whether nobody is asked who they are: an OIDC token speaks for itself, and so does being on the machine.
+    pub(crate) fn is_unsigned(self) -> bool {
+        self == Self::AssumeRoleWithOidc || self.product() == Product::Machine
     }
 
     /// The word sent as `Action`.
@@ -132,6 +176,13 @@ impl Operation {
             Self::DescribeInvocationResult => "DescribeInvocationResult",
             Self::DescribeCommandInvocations => "DescribeCommandInvocations",
             Self::ListInstances => "ListInstances",
+            Self::AssumeRole => "AssumeRole",
+            Self::AssumeRoleWithOidc => "AssumeRoleWithOIDC",
+            Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::MetadataToken => "MetadataToken",
+            Self::MetadataRole => "MetadataRole",
+            Self::MetadataCredentials => "MetadataCredentials",
+            Self::CredentialsUri => "CredentialsUri",
         }
     }
 
@@ -149,7 +200,9 @@ impl Operation {
     pub(crate) fn allows(self, method: &http::Method) -> bool {
         match self.product() {
             Product::Ehpc => method == http::Method::GET,
-            Product::Swas => method == http::Method::GET || method == http::Method::POST,
+            Product::Swas | Product::Sts => method == http::Method::GET || method == http::Method::POST,
+            // Each has its own.
+            Product::Machine => true,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Operation;
 
 /// The size and the manners of a simulated cloud. Every count is what a person polling it sees listed.
@@ -38,6 +40,49 @@ pub struct Settings {
     pub security_token: Option<String>,
     /// The RAM actions allowed, such as `ehpc:ListTasks`; all of them, if this is `None`.
     pub permitted: Option<BTreeSet<String>>,
+    /// The RAM roles that can be assumed, by their ARN.
+    pub roles: BTreeMap<String, Role>,
+    /// OpenID Connect tokens, each with the time when it ends, if it does.
+    pub oidc_tokens: BTreeMap<String, Option<Timestamp>>,
+    /// Which metadata server the caller's machine has.
+    pub metadata: Metadata,
+    /// The RAM role that the machine has.
+    pub ecs_role: Option<String>,
+    /// How long credentials of the machine's role, and of the credentials URI, are valid.
+    pub ecs_session: Duration,
+}
+
+/// A RAM role.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// What must be told to assume it.
+    pub external_id: Option<String>,
+    /// The identity provider whose tokens it trusts.
+    pub oidc_provider_arn: Option<String>,
+    /// No session may be asked to be longer.
+    pub longest_session: Duration,
+    /// How long sessions are in truth, if not as long as asked: for tests that cannot wait.
+    pub session: Option<Duration>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        let oidc_provider_arn = Some("acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001".to_owned());
+        Self { external_id: None, oidc_provider_arn, longest_session: Duration::from_secs(3600), session: None }
+    }
+}
+
+/// Which versions of the metadata server answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// None: every address is unknown.
+    Off,
+    /// Only the one without tokens.
+    V1,
+    /// Both, as on most instances.
+    Both,
+    /// Only the one with tokens.
+    V2,
 }
 
 /// Calls per minute for each operation in each region.
@@ -91,6 +136,11 @@ impl Default for Settings {
             access_keys: BTreeMap::from([("testid".to_owned(), "testsecret".to_owned())]),
             security_token: None,
             permitted: None,
+            roles: BTreeMap::from([("acs:ram::1234567890123456:role/exporter".to_owned(), Role::default())]),
+            oidc_tokens: BTreeMap::from([("testtoken".to_owned(), None)]),
+            metadata: Metadata::Both,
+            ecs_role: Some("exporter".to_owned()),
+            ecs_session: Duration::from_secs(6 * 3600),
         }
     }
 }

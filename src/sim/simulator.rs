@@ -11,13 +11,14 @@ use super::face::{self, View};
 use super::failure::Failure;
 use super::fault::{Effects, Faults, Harm, Instead};
 use super::gate::{self, Nonces};
+use super::ledger::Ledger;
 use super::log::{self, Call, CallLog};
 use super::parameters::Parameters;
 use super::quota::QuotaLedger;
 use super::truth::{self, Moment};
 use super::world::noise::Noise;
 use super::world::{World, ids};
-use super::{Delivery, Operation, Reply, Settings, Transfer};
+use super::{Delivery, Operation, Product, Reply, Settings, Transfer, machine, sts};
 
 /// A pretend Alibaba Cloud.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Simulator {
     pub(crate) frozen: Option<Timestamp>,
     pub(crate) faults: Faults,
     pub(crate) log: CallLog,
+    pub(crate) ledger: Ledger,
     nonces: Nonces,
     quotas: QuotaLedger,
     requests: u64,
@@ -49,6 +51,7 @@ impl Simulator {
             frozen: None,
             faults: Faults::default(),
             log: CallLog::default(),
+            ledger: Ledger::default(),
             nonces: Nonces::default(),
             quotas: QuotaLedger::default(),
             requests: 0,
@@ -88,6 +91,11 @@ impl Simulator {
         self.faults.clear();
     }
 
+    /// Makes all credentials worthless that were handed out so far.
+    pub fn revoke_credentials(&mut self) {
+        self.ledger.revoke();
+    }
+
     /// The newest ten thousand calls of the API, oldest first.
     pub fn calls(&self) -> impl DoubleEndedIterator<Item = &Call> + ExactSizeIterator {
         self.log.calls.iter()
@@ -110,6 +118,9 @@ impl Simulator {
         }
         self.requests += 1;
         let envelope = Envelope::read(request);
+        if let Some(operation) = machine::operation(request) {
+            return self.serve_machine(request, operation, envelope, now);
+        }
         // RPC style has one path for everything.
         let named = if request.uri().path() == "/" { envelope.operation() } else { Err(Failure::no_such_api()) };
         let region = self.region(&envelope.parameters);
@@ -117,6 +128,26 @@ impl Simulator {
             Exchange { operation: named.as_ref().ok().copied(), region, request_id: self.request_id(), envelope, now };
         let effects = self.strike(&exchange);
         let outcome = named.and_then(|operation| self.perform(&exchange, operation, &effects));
+        self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
+    }
+
+    /// Answers for the caller's own machine.
+    fn serve_machine<B>(
+        &mut self,
+        request: &Request<B>,
+        operation: Operation,
+        envelope: Envelope,
+        now: Timestamp,
+    ) -> Reply {
+        let request_id = self.request_id();
+        let exchange = Exchange { operation: Some(operation), region: String::new(), request_id, envelope, now };
+        let effects = self.strike(&exchange);
+        let outcome = match (&effects.instead, effects.outage) {
+            (_, true) => Ok(Outcome::Html(503)),
+            (Some(Instead::Failure(failure)), _) => Err(failure.clone()),
+            (Some(Instead::Html(status)), _) => Ok(Outcome::Html(*status)),
+            (None, false) => machine::answer(operation, request, &self.settings, &mut self.ledger, now),
+        };
         self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
     }
 
@@ -131,7 +162,8 @@ impl Simulator {
         if effects.outage {
             return Ok(Outcome::Html(503));
         }
-        gate::check(&exchange.envelope, operation, &self.settings, &mut self.nonces, exchange.now)?;
+        let known = (&self.settings, &self.ledger);
+        gate::check(&exchange.envelope, operation, known, &mut self.nonces, exchange.now)?;
         match &effects.instead {
             Some(Instead::Failure(failure)) => return Err(failure.clone()),
             Some(Instead::Html(status)) => return Ok(Outcome::Html(*status)),
@@ -143,8 +175,9 @@ impl Simulator {
     }
 
     fn check_permission(&self, operation: Operation) -> Result<(), Failure> {
-        // No permission is needed to list the regions of SWAS.
-        let is_free = operation == Operation::SwasListRegions;
+        // No permission is needed to list the regions of SWAS, to ask who one is, and to show a token.
+        let is_free =
+            matches!(operation, Operation::SwasListRegions | Operation::GetCallerIdentity) || operation.is_unsigned();
         let permitted = self.settings.permitted.as_ref();
         if is_free || permitted.is_none_or(|actions| actions.contains(&operation.ram_action())) {
             return Ok(());
@@ -152,7 +185,23 @@ impl Simulator {
         Err(Failure::forbidden(operation))
     }
 
-    fn answer(&self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
+    fn answer(&mut self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
+        let mut body = match operation.product() {
+            Product::Sts => {
+                let parameters = &exchange.envelope.parameters;
+                sts::answer(operation, parameters, &self.settings, &mut self.ledger, exchange.now)?
+            }
+            _ => self.look(exchange, operation, effects)?,
+        };
+        for distortion in &effects.distortions {
+            distortion.apply(&mut body);
+        }
+        body["RequestId"] = exchange.request_id.as_str().into();
+        Ok(body)
+    }
+
+    /// What an operation shows of the world.
+    fn look(&self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
         let first_page = effects.only_first_page.then(|| first_page(&exchange.envelope.parameters));
         let view = View {
             world: &self.world,
@@ -161,12 +210,7 @@ impl Simulator {
             order: self.settings.order,
             parameters: first_page.as_ref().unwrap_or(&exchange.envelope.parameters),
         };
-        let mut body = face::answer(operation, &view)?;
-        for distortion in &effects.distortions {
-            distortion.apply(&mut body);
-        }
-        body["RequestId"] = exchange.request_id.as_str().into();
-        Ok(body)
+        face::answer(operation, &view)
     }
 
     fn reply(&mut self, exchange: &Exchange, effects: &Effects, outcome: Outcome) -> Reply {
@@ -219,7 +263,7 @@ fn outcome_word(effects: &Effects, outcome: &Outcome) -> String {
         (Some(Harm::Truncated(_)), _) => "fault:truncated".to_owned(),
         (_, Outcome::Html(_)) => "fault:html".to_owned(),
         (_, Outcome::Failure(failure)) => failure.code.clone().into_owned(),
-        (_, Outcome::Answer(_)) => "ok".to_owned(),
+        (_, Outcome::Answer(_) | Outcome::Bare(_) | Outcome::Text(_)) => "ok".to_owned(),
     }
 }
 

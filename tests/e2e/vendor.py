@@ -49,22 +49,22 @@ def old_generation(address: str, key_id: str, secret: str) -> Sdk:
     return call
 
 
-def tea_generation(address: str, key_id: str, secret: str) -> Sdk:
+def tea_generation(address: str, key_id: str, secret: str, token: str | None = None) -> Sdk:
     """alibabacloud-tea-openapi with the V3 signature, its default: models in, models out."""
-    return _tea(address, key_id, secret, None)
+    return _tea(address, key_id, secret, None, token)
 
 
-def tea_generation_v1(address: str, key_id: str, secret: str) -> Sdk:
+def tea_generation_v1(address: str, key_id: str, secret: str, token: str | None = None) -> Sdk:
     """The same with the RPC V1 signature, under the name this SDK has for it."""
-    return _tea(address, key_id, secret, "v2")
+    return _tea(address, key_id, secret, "v2", token)
 
 
-def _tea(address: str, key_id: str, secret: str, signature: str | None) -> Sdk:
+def _tea(address: str, key_id: str, secret: str, signature: str | None, token: str | None) -> Sdk:
     packages = {EHPC: "alibabacloud_ehpc20180412", SWAS: "alibabacloud_swas_open20200601"}
 
     def call(product: str, action: str, **parameters: object) -> Body:
         config = Config(access_key_id=key_id, access_key_secret=secret, endpoint=address, region_id=REGION)
-        config.protocol, config.signature_algorithm = "http", signature
+        config.protocol, config.signature_algorithm, config.security_token = "http", signature, token
         client = importlib.import_module(f"{packages[product]}.client").Client(config)
         models = importlib.import_module(f"{packages[product]}.models")
         model = getattr(models, f"{action}Request", None)

@@ -5,6 +5,7 @@
 mod alive;
 mod api;
 mod caller;
+mod credentials;
 mod faults;
 mod gateway;
 mod script;

@@ -1,10 +1,35 @@
-//! Where the key comes from: one file per provider. Asked anew for each attempt, so a rotation needs no restart.
+//! Where the key comes from: one file per way to log in. What can change is read anew for each attempt, what is temporary is
+//! renewed before it ends, so a rotation needs no restart. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
+mod around;
+mod cache;
+mod chain;
+mod cli_profile;
+mod credentials_file;
+mod credentials_uri;
+mod ecs_ram_role;
 mod environment;
 mod fixed;
+mod http;
+mod issued;
+mod oidc;
+mod sts;
 
-use crate::aliyun::Error;
-use crate::config::Credentials;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex as Flight;
+use tracing::{info, warn};
+
+use self::around::{Around, Environment};
+use self::cache::{Advice, Cache};
+use self::chain::Chain;
+use self::http::Http;
+use self::issued::{Failure, Issued};
+use self::sts::Role;
+use super::Error;
+use crate::config::{Account, AssumeRole, Credentials};
 use crate::secret::Secret;
 
 /// What signs a request.
@@ -34,43 +59,181 @@ impl Credential {
 /// No part of a real credential is shorter.
 const SHORTEST_PART: usize = 6;
 
-/// A provider of credentials.
+/// The credentials of an account. Clones share what they know.
 #[derive(Clone, Debug)]
-pub struct Provider(Credentials);
+pub struct Provider(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    account: String,
+    source: Credentials,
+    role: Option<Role>,
+    chain: Chain,
+    around: Around,
+    /// Of all that is asked for one credential.
+    limit: Duration,
+    cache: Mutex<Cache>,
+    /// Held while somebody asks, so that many attempts at once ask once.
+    flight: Arc<Flight<()>>,
+}
 
 impl Provider {
-    /// The provider that the configuration names.
-    pub fn new(credentials: Credentials) -> Self {
-        Self(credentials)
+    /// The provider that the configuration names. `http` is the account's own client, `timeout` the limit of one request.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] if no HTTP client can be made.
+    pub fn new(account: &Account, http: reqwest::Client, timeout: Duration) -> Result<Self, Error> {
+        Self::with_environment(account, http, timeout, Arc::new(|name| std::env::var(name).ok()))
+    }
+
+    /// The same with an environment of one's own.
+    fn with_environment(
+        account: &Account,
+        http: reqwest::Client,
+        timeout: Duration,
+        environment: Environment,
+    ) -> Result<Self, Error> {
+        let http = Http::new(http, timeout)?;
+        Ok(Self(Arc::new(Shared {
+            account: account.name.clone(),
+            source: account.credentials.clone(),
+            role: account.assume_role.as_ref().map(role),
+            chain: Chain::default(),
+            around: Around::new(account, http, environment),
+            limit: timeout * 3,
+            cache: Mutex::default(),
+            flight: Arc::default(),
+        })))
     }
 
     /// The credential to sign the next attempt with.
     ///
     /// # Errors
     /// [`Error::Credentials`], saying what is missing and where it was looked for.
-    pub async fn credential(&self) -> Result<Credential, Error> {
-        match &self.0 {
-            Credentials::Environment => environment::credential(|name| std::env::var(name).ok()),
-            Credentials::Static { access_key_id, access_key_secret, security_token } => {
-                fixed::credential(access_key_id, access_key_secret, security_token.as_ref()).await
+    pub async fn credential(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
+        let advice = self.0.cache().advice(now);
+        match advice {
+            Advice::Use(credential) => Ok(credential),
+            Advice::Renew(credential) => {
+                self.renew(now);
+                Ok(credential)
             }
+            Advice::Ask => self.ask(now).await,
+            Advice::Fail(error) => Err(error),
+        }
+    }
+
+    /// The cloud has answered a request that was signed with it.
+    pub fn accepted(&self, credential: &Arc<Credential>) {
+        self.0.cache().accepted(credential);
+    }
+
+    /// The cloud has refused a request because of its credential. Tells whether there is another one by now.
+    pub async fn rejected(&self, credential: &Arc<Credential>, now: Timestamp) -> bool {
+        self.0.cache().rejected(credential);
+        self.credential(now).await.is_ok_and(|present| present != *credential)
+    }
+
+    /// Has the present credential renewed if that is due, without waiting for it. Tells when the present one ends; `None` if
+    /// there is none, or it does not end.
+    pub fn keep(&self, now: Timestamp) -> Option<Timestamp> {
+        let (advice, expires) = {
+            let cache = self.0.cache();
+            (cache.advice(now), cache.expires())
+        };
+        if expires.is_some() && matches!(advice, Advice::Renew(_) | Advice::Ask) {
+            self.renew(now);
+        }
+        expires
+    }
+
+    /// Asks, or waits for what somebody else is asking.
+    async fn ask(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
+        let asked = self.0.cache().asked();
+        let _flight = self.0.flight.lock().await;
+        if self.0.cache().asked() == asked {
+            self.0.fetch(now).await;
+        }
+        self.0.cache().answer(now)
+    }
+
+    /// Asks while others go on with what there is, unless somebody does already.
+    fn renew(&self, now: Timestamp) {
+        if let Ok(flight) = Arc::clone(&self.0.flight).try_lock_owned() {
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                shared.fetch(now).await;
+                drop(flight);
+            });
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Credential;
-    use crate::secret::Secret;
+impl Shared {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-    #[test]
-    fn a_message_is_scrubbed_of_every_part_in_both_forms() {
-        let credential = Credential {
-            access_key_id: "LTAI5t".into(),
-            access_key_secret: Secret::new("s/cret-key"),
-            security_token: Some(Secret::new("CAIS+token=")),
+    async fn fetch(&self, now: Timestamp) {
+        let limit = humantime::format_duration(self.limit);
+        let result = match tokio::time::timeout(self.limit, self.issue(now)).await {
+            Ok(Ok(issued)) => Ok(issued),
+            Ok(Err(failure)) => Err(Error::Credentials(failure.text().to_owned())),
+            Err(_) => Err(Error::Credentials(format!("no credentials within {limit}"))),
         };
-        let clean = credential.scrub("id LTAI5t, s/cret-key s%2Fcret-key, token CAIS+token= CAIS%2Btoken%3D");
-        assert_eq!(clean, "id <secret>, <secret> <secret>, token <secret> <secret>");
+        let account = &self.account;
+        let error = result.as_ref().err().map(ToString::to_string);
+        let is_news = self.cache().put(result, now);
+        match error {
+            Some(error) if is_news => {
+                warn!(account, error, "new credentials could not be had; the present ones are used while they last");
+            }
+            None if is_news => info!(account, "there are credentials again"),
+            _ => {}
+        }
+    }
+
+    async fn issue(&self, now: Timestamp) -> Result<Issued, Failure> {
+        let around = &self.around;
+        let issued = match &self.source {
+            Credentials::Default => self.chain.issue(around, now).await,
+            Credentials::Environment => environment::issue(around),
+            Credentials::Static { access_key_id, access_key_secret, security_token } => {
+                fixed::issue(access_key_id, access_key_secret, security_token.as_ref()).await
+            }
+            Credentials::Profile { name } => profile(name.as_deref(), around, now).await,
+            Credentials::EcsRamRole { role_name } => ecs_ram_role::issue(role_name.as_deref(), around).await,
+            Credentials::Oidc(own) => oidc::issue(own, around, now).await,
+            Credentials::Uri { uri } => credentials_uri::issue(uri.as_ref(), around).await,
+        }?;
+        match &self.role {
+            Some(role) => sts::assume_role(&issued, role, around, now).await,
+            None => Ok(issued),
+        }
     }
 }
+
+/// A profile of the `aliyun` command line or, where it has no file, a section of the credentials file.
+async fn profile(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    let first = match cli_profile::issue(name, around, now).await {
+        Err(Failure::Absent(reason)) => reason,
+        other => return other,
+    };
+    match credentials_file::issue(name, around, now).await {
+        Err(Failure::Absent(second)) => Err(Failure::failed(format!("no profile anywhere: {first}; {second}"))),
+        other => other,
+    }
+}
+
+fn role(configured: &AssumeRole) -> Role {
+    Role {
+        arn: configured.arn.clone(),
+        session_name: configured.session_name.clone(),
+        seconds: Some(configured.duration.as_secs()),
+        external_id: configured.external_id.clone(),
+        ..Role::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

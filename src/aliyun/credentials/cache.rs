@@ -1,0 +1,336 @@
+//! What is known of an account's credential, and whether to ask for a new one. Pure.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Credential;
+use super::around::Watched;
+use super::issued::Issued;
+use crate::aliyun::Error;
+
+/// It is renewed so long before it ends, or when a quarter of its life is left, whichever is later.
+const AHEAD: SignedDuration = SignedDuration::from_mins(15);
+/// One that is makeshift is looked at again after so long.
+const MAKESHIFT: SignedDuration = SignedDuration::from_mins(5);
+/// After a failure, or an answer whose credential has not proved itself yet, nobody is asked for so long.
+const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// So many refused credentials are remembered.
+const REFUSED: usize = 4;
+
+/// What to do about an attempt's credential.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Advice {
+    /// Use this one.
+    Use(Arc<Credential>),
+    /// Use this one, and ask for its successor meanwhile.
+    Renew(Arc<Credential>),
+    /// Ask first.
+    Ask,
+    /// There is none, and asking again would be too soon.
+    Fail(Error),
+}
+
+/// A credential in use.
+#[derive(Clone, Debug)]
+struct Held {
+    credential: Arc<Credential>,
+    expires: Option<Timestamp>,
+    renew_at: Option<Timestamp>,
+    watched: Vec<Watched>,
+}
+
+/// What is known.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    /// The newest.
+    held: Option<Held>,
+    /// The newest that the cloud has accepted.
+    good: Option<Held>,
+    /// Those that it has not.
+    refused: Vec<Arc<Credential>>,
+    /// Why the last request for credentials failed.
+    failure: Option<Error>,
+    quiet: Option<Timestamp>,
+    /// How often it was asked for.
+    asked: u64,
+}
+
+impl Cache {
+    /// What to do about an attempt that is made now. One that neither ends nor is makeshift is read anew each time: that is
+    /// cheap.
+    pub(super) fn advice(&self, now: Timestamp) -> Advice {
+        if self.is_quiet(now) {
+            return self.answer(now).map_or_else(Advice::Fail, Advice::Use);
+        }
+        let Some(held) = self.held.as_ref().filter(|held| held.renew_at.is_some()) else { return Advice::Ask };
+        match self.usable(now) {
+            None => Advice::Ask,
+            Some(usable) if usable.credential != held.credential || held.is_due(now) => {
+                Advice::Renew(Arc::clone(&usable.credential))
+            }
+            Some(usable) => Advice::Use(Arc::clone(&usable.credential)),
+        }
+    }
+
+    /// The credential as it stands, once it was asked for.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn answer(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
+        let failure = || self.failure.clone().unwrap_or_else(|| Error::Credentials("nobody has asked yet".into()));
+        let last_hope = || match (&self.held, &self.failure) {
+            // It is as new as can be: let the cloud be the judge of it, and of this machine's clock.
+            (Some(held), None) => Ok(held),
+            // Refused, but perhaps wrongly.
+            (Some(held), Some(_)) if !held.has_ended(now) => Ok(held),
+            _ => Err(failure()),
+        };
+        self.usable(now).map_or_else(last_hope, Ok).map(|held| Arc::clone(&held.credential))
+    }
+
+    /// The newest that has not ended and was not refused.
+    fn usable(&self, now: Timestamp) -> Option<&Held> {
+        let newest_first = self.held.iter().chain(&self.good);
+        newest_first.into_iter().find(|held| !held.has_ended(now) && !self.refused.contains(&held.credential))
+    }
+
+    /// Notes what a request for credentials has come to. Tells whether it is news: the first failure of its kind while there
+    /// is a credential, or the first success after one.
+    pub(super) fn put(&mut self, result: Result<Issued, Error>, now: Timestamp) -> bool {
+        self.asked += 1;
+        match result {
+            Ok(issued) => {
+                self.quiet = issued.expires.and_then(|_| now.checked_add(PAUSE).ok());
+                self.held = Some(Held::new(issued, now));
+                self.failure.take().is_some()
+            }
+            Err(error) => {
+                self.quiet = now.checked_add(PAUSE).ok();
+                let known = self.failure.replace(error);
+                self.held.is_some() && known != self.failure
+            }
+        }
+    }
+
+    /// The cloud has answered a request that was signed with it.
+    pub(super) fn accepted(&mut self, credential: &Arc<Credential>) {
+        if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
+            return;
+        }
+        self.refused.retain(|refused| refused != credential);
+        self.good = self.held.clone().filter(|held| held.credential == *credential);
+        if self.good.is_some() && self.failure.is_none() {
+            self.quiet = None;
+        }
+    }
+
+    /// The cloud has refused a request that was signed with it. If it has worked before, something has changed, and asking is
+    /// worth while at once.
+    pub(super) fn rejected(&mut self, credential: &Arc<Credential>) {
+        if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
+            self.good = None;
+            self.quiet = None;
+        }
+        if !self.refused.contains(credential) {
+            self.refused.push(Arc::clone(credential));
+            let too_many = self.refused.len().saturating_sub(REFUSED);
+            self.refused.drain(..too_many);
+        }
+    }
+
+    /// When the newest ends.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.held.as_ref()?.expires
+    }
+
+    /// How often it was asked for.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// A pause that is longer than any was begun before the clock was set back.
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        self.quiet.is_some_and(|until| now < until && until.duration_since(now) <= PAUSE)
+    }
+}
+
+impl Held {
+    fn new(issued: Issued, now: Timestamp) -> Self {
+        let ahead_of_end = issued.expires.map(|expires| {
+            let left = expires.duration_since(now).max(SignedDuration::ZERO);
+            left - AHEAD.min(left / 4)
+        });
+        let pause = ahead_of_end.into_iter().chain(issued.makeshift.then_some(MAKESHIFT)).min();
+        let renew_at = pause.and_then(|pause| now.checked_add(pause).ok());
+        let Issued { credential, expires, watched, .. } = issued;
+        Self { credential: Arc::new(credential), expires, renew_at, watched }
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.renew_at.is_some_and(|time| now >= time) || self.watched.iter().any(Watched::has_changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::{Advice, Cache};
+    use crate::aliyun::Error;
+    use crate::aliyun::credentials::Credential;
+    use crate::aliyun::credentials::issued::Issued;
+    use crate::secret::Secret;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn credential(id: &str) -> Arc<Credential> {
+        Arc::new(Credential { access_key_id: id.into(), access_key_secret: Secret::new("s"), security_token: None })
+    }
+
+    fn issued(id: &str, expires: Option<i64>) -> Result<Issued, Error> {
+        Ok(Issued { expires: expires.map(at), ..Issued::lasting(Credential::clone(&credential(id))) })
+    }
+
+    fn trouble(text: &str) -> Result<Issued, Error> {
+        Err(Error::Credentials(text.into()))
+    }
+
+    fn using(id: &str) -> Advice {
+        Advice::Use(credential(id))
+    }
+
+    #[test]
+    fn an_hour_is_renewed_a_quarter_of_an_hour_ahead_and_a_minute_a_quarter_of_a_minute() {
+        for (lifetime, due) in [(3600, 2700), (6 * 3600, 6 * 3600 - 900), (900, 675), (60, 45)] {
+            let mut cache = Cache::default();
+            assert_eq!(cache.advice(at(0)), Advice::Ask);
+            cache.put(issued("a", Some(lifetime)), at(0));
+            assert_eq!(cache.advice(at(due - 1)), using("a"), "{lifetime}");
+            assert_eq!(cache.advice(at(due)), Advice::Renew(credential("a")), "{lifetime}");
+            assert_eq!(cache.advice(at(lifetime)), Advice::Ask, "{lifetime}");
+            assert_eq!(cache.expires(), Some(at(lifetime)));
+        }
+    }
+
+    #[test]
+    fn a_server_that_gives_the_same_again_is_asked_ever_closer_to_the_end_and_not_all_the_time() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", Some(3600)), at(0));
+        let mut asked = 0;
+        for second in 1..3600 {
+            if matches!(cache.advice(at(second)), Advice::Renew(_)) {
+                cache.put(issued("a", Some(3600)), at(second));
+                asked += 1;
+            }
+        }
+        assert!((4..20).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn the_present_one_is_used_while_it_lasts_and_renewing_fails() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", Some(60)), at(0));
+        assert!(cache.put(trouble("x"), at(45)), "the first failure is news");
+        assert_eq!(cache.advice(at(46)), using("a"), "too soon to ask again");
+        assert_eq!(cache.advice(at(50)), Advice::Renew(credential("a")));
+        assert!(!cache.put(trouble("x"), at(57)), "the same failure is none");
+        assert_eq!(cache.advice(at(60)), Advice::Fail(Error::Credentials("x".into())));
+        assert_eq!(cache.advice(at(62)), Advice::Ask);
+        assert!(cache.put(issued("b", Some(120)), at(62)), "so is the first success");
+        assert_eq!(cache.answer(at(62)), Ok(credential("b")));
+    }
+
+    #[test]
+    fn a_failure_is_shared_for_five_seconds_and_no_longer_when_the_clock_is_set_back() {
+        let mut cache = Cache::default();
+        cache.put(trouble("x"), at(100));
+        assert_eq!(cache.advice(at(104)), Advice::Fail(Error::Credentials("x".into())));
+        assert_eq!(cache.advice(at(105)), Advice::Ask);
+        assert_eq!(cache.advice(at(50)), Advice::Ask);
+    }
+
+    #[test]
+    fn one_that_worked_and_is_refused_is_replaced_at_once() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", Some(3600)), at(0));
+        cache.accepted(&credential("a"));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(1)), Advice::Ask);
+        cache.put(trouble("x"), at(1));
+        assert_eq!(cache.advice(at(2)), using("a"), "perhaps it was refused wrongly");
+    }
+
+    #[test]
+    fn a_failure_to_read_does_not_keep_from_reading_again_once_the_key_is_refused() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", None), at(0));
+        cache.accepted(&credential("a"));
+        cache.put(trouble("empty"), at(1));
+        assert_eq!(cache.advice(at(2)), using("a"));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(2)), Advice::Ask);
+        cache.put(trouble("empty"), at(2));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(3)), using("a"), "once, and not over and over");
+    }
+
+    #[test]
+    fn one_that_never_worked_is_not_replaced_over_and_over() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", Some(3600)), at(0));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.advice(at(1)), using("a"));
+        assert_eq!(cache.advice(at(5)), Advice::Ask);
+    }
+
+    #[test]
+    fn half_a_pair_is_refused_and_the_one_before_goes_on() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", None), at(0));
+        cache.accepted(&credential("a"));
+        assert_eq!(cache.advice(at(1)), Advice::Ask, "it is read anew each time");
+        cache.put(issued("half", None), at(1));
+        assert_eq!(cache.answer(at(1)), Ok(credential("half")));
+        cache.rejected(&credential("half"));
+        assert_eq!(cache.answer(at(1)), Ok(credential("a")));
+        cache.put(issued("whole", None), at(2));
+        assert_eq!(cache.answer(at(2)), Ok(credential("whole")));
+        cache.put(issued("half", None), at(3));
+        cache.rejected(&credential("a"));
+        assert_eq!(cache.answer(at(3)), Ok(credential("half")), "there is no other: let the cloud judge");
+    }
+
+    #[test]
+    fn a_machine_whose_clock_is_ahead_uses_what_it_gets() {
+        let mut cache = Cache::default();
+        cache.put(issued("a", Some(3600)), at(7200));
+        assert_eq!(cache.advice(at(7201)), using("a"));
+        assert_eq!(cache.advice(at(7205)), Advice::Ask);
+    }
+
+    #[test]
+    fn a_makeshift_one_is_looked_at_again_soon() {
+        let mut cache = Cache::default();
+        for (expires, start) in [(Some(6 * 3600), 0), (None, 1000)] {
+            cache.put(issued("a", expires).map(|issued| Issued { makeshift: true, ..issued }), at(start));
+            assert_eq!(cache.advice(at(start + 299)), using("a"));
+            assert_eq!(cache.advice(at(start + 300)), Advice::Renew(credential("a")));
+        }
+    }
+
+    #[test]
+    fn the_memory_of_the_refused_is_bounded() {
+        let mut cache = Cache::default();
+        (0..9).for_each(|number| cache.rejected(&credential(&number.to_string())));
+        assert_eq!(cache.refused.len(), super::REFUSED);
+    }
+}

@@ -1,0 +1,84 @@
+//! The vendor's default chain: the places where its SDKs look, in their order. Source: "Credentials" in
+//! `docs/alibaba-cloud-api.md`.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::around::Around;
+use super::issued::{Failure, Issued};
+use super::{cli_profile, credentials_file, credentials_uri, ecs_ram_role, environment, oidc};
+use crate::config::Oidc;
+
+/// A place where a credential may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Environment,
+    Oidc,
+    CliProfile,
+    CredentialsFile,
+    EcsRamRole,
+    Uri,
+}
+
+const PLACES: [Place; 6] =
+    [Place::Environment, Place::Oidc, Place::CliProfile, Place::CredentialsFile, Place::EcsRamRole, Place::Uri];
+
+/// The chain, and which place had one. From then on only that place is asked, so a hiccup there does not turn the exporter
+/// into somebody else.
+#[derive(Debug, Default)]
+pub(super) struct Chain(Mutex<Option<Place>>);
+
+impl Chain {
+    pub(super) async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let worked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = worked {
+            match place.issue(around, now).await {
+                Err(Failure::Absent(_)) => {}
+                other => return other,
+            }
+        }
+        let mut reasons = Vec::new();
+        let mut set_up = worked.is_some();
+        for (number, place) in (1..).zip(PLACES) {
+            match place.issue(around, now).await {
+                Ok(issued) => {
+                    // Where something before it is set up, that will be looked at again soon.
+                    if !set_up {
+                        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+                    }
+                    return Ok(Issued { makeshift: set_up && worked != Some(place), ..issued });
+                }
+                Err(failure) => {
+                    set_up |= matches!(failure, Failure::Failed(_));
+                    reasons.push(format!("({number}) {}: {}", place.name(), failure.text()));
+                }
+            }
+        }
+        Err(Failure::failed(format!("no credentials anywhere: {}", reasons.join("; "))))
+    }
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::Oidc => "OIDC",
+            Self::CliProfile => "aliyun profile",
+            Self::CredentialsFile => "credentials file",
+            Self::EcsRamRole => "ECS RAM role",
+            Self::Uri => "credentials URI",
+        }
+    }
+
+    async fn issue(self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        match self {
+            Self::Environment => environment::issue(around),
+            Self::Oidc => oidc::issue(&Oidc::default(), around, now).await,
+            Self::CliProfile => cli_profile::issue(None, around, now).await,
+            Self::CredentialsFile => credentials_file::issue(None, around, now).await,
+            Self::EcsRamRole => ecs_ram_role::issue(None, around).await,
+            Self::Uri => credentials_uri::issue(None, around).await,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A profile of the `aliyun` command line: `~/.aliyun/config.json`. Source: "Credentials" in
+//! `docs/alibaba-cloud-api.md`.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::around::{Around, read};
+use super::issued::{Failure, Issued, json};
+use super::sts::{self, Role};
+use super::{Credential, credentials_uri, ecs_ram_role, oidc};
+use crate::config::SESSION_NAME;
+use crate::secret::Secret;
+
+/// No chain of profiles is longer, so one that leads back to itself ends.
+const LONGEST_CHAIN: usize = 8;
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    current: String,
+    #[serde(default)]
+    profiles: Vec<Profile>,
+}
+
+/// A profile; which fields it has depends on its mode.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Profile {
+    name: String,
+    mode: String,
+    access_key_id: Option<String>,
+    access_key_secret: Option<Secret>,
+    sts_token: Option<Secret>,
+    ram_role_name: Option<String>,
+    ram_role_arn: Option<String>,
+    ram_session_name: Option<String>,
+    /// What the Python SDK reads in place of `ram_session_name` in mode OIDC.
+    role_session_name: Option<String>,
+    expired_seconds: Option<u64>,
+    sts_region: Option<String>,
+    enable_vpc: Option<bool>,
+    policy: Option<String>,
+    external_id: Option<Secret>,
+    source_profile: Option<String>,
+    oidc_provider_arn: Option<String>,
+    oidc_token_file: Option<String>,
+    credentials_uri: Option<Secret>,
+}
+
+/// Reads the file, and does what the profile says.
+pub(super) async fn issue(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    if around.is_on("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+        return Err(Failure::absent("ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true"));
+    }
+    let path = match around.variable("ALIBABA_CLOUD_CONFIG_FILE") {
+        Some(path) => PathBuf::from(path),
+        None => around.in_home(".aliyun/config.json")?,
+    };
+    let (text, watched) = read(&path).await?;
+    let shown = path.display().to_string();
+    let file: File = json(text.as_bytes(), &shown).map_err(Failure::Failed)?;
+    let name =
+        name.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_PROFILE")).unwrap_or(file.current.clone());
+    let issued = file.issue(&name, around, now).await.map_err(|failure| failure.wanted().while_doing(&shown))?;
+    Ok(issued.hanging_on([watched]))
+}
+
+impl File {
+    /// Follows `source_profile` down to a profile that needs no other, then takes on role by role on the way back.
+    async fn issue(&self, name: &str, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let mut roles = Vec::new();
+        let mut profile = self.profile(name)?;
+        while profile.mode == "ChainableRamRoleArn" {
+            roles.push(profile);
+            if roles.len() > LONGEST_CHAIN {
+                return Err(Failure::failed(format!("profile {name:?}: its source_profile leads back to itself")));
+            }
+            profile = self.profile(profile.wanted("source_profile", profile.source_profile.as_deref())?)?;
+        }
+        let mut issued = profile.issue(around, now).await?;
+        for profile in roles.into_iter().rev() {
+            issued = profile.take_on(&issued, around, now).await?;
+        }
+        Ok(issued)
+    }
+
+    fn profile(&self, name: &str) -> Result<&Profile, Failure> {
+        let found = self.profiles.iter().find(|profile| profile.name == name);
+        found.ok_or_else(|| Failure::failed(format!("there is no profile {name:?}")))
+    }
+}
+
+impl Profile {
+    async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let issued = match self.mode.as_str() {
+            "AK" => Ok(self.key(None)?),
+            "StsToken" => Ok(self.key(Some(self.secret("sts_token", self.sts_token.as_ref())?))?),
+            "RamRoleArn" => return self.take_on(&self.key(None)?, around, now).await,
+            "EcsRamRole" => {
+                ecs_ram_role::issue(self.ram_role_name.as_deref().filter(|name| !name.is_empty()), around).await
+            }
+            "OIDC" => self.oidc(around, now).await,
+            "CredentialsURI" => {
+                let uri = self.secret("credentials_uri", self.credentials_uri.as_ref())?;
+                credentials_uri::issue(Some(&uri), around).await
+            }
+            other => Err(Failure::failed(format!(
+                "its mode {other:?} is not supported: use AK, StsToken, RamRoleArn, EcsRamRole, OIDC, \
+                 ChainableRamRoleArn or CredentialsURI"
+            ))),
+        };
+        issued.map_err(|failure| failure.while_doing(&self.shown()))
+    }
+
+    fn key(&self, security_token: Option<Secret>) -> Result<Issued, Failure> {
+        Ok(Issued::lasting(Credential {
+            access_key_id: self.wanted("access_key_id", self.access_key_id.as_deref())?.to_owned(),
+            access_key_secret: self.secret("access_key_secret", self.access_key_secret.as_ref())?,
+            security_token,
+        }))
+    }
+
+    async fn take_on(&self, base: &Issued, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let issued = sts::assume_role(base, &self.role(self.ram_session_name.as_deref())?, around, now).await;
+        issued.map_err(|failure| failure.while_doing(&self.shown()))
+    }
+
+    async fn oidc(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let file = PathBuf::from(self.wanted("oidc_token_file", self.oidc_token_file.as_deref())?);
+        let provider = self.wanted("oidc_provider_arn", self.oidc_provider_arn.as_deref())?;
+        let session = self.ram_session_name.as_deref().filter(|name| !name.is_empty());
+        let role = self.role(session.or(self.role_session_name.as_deref()))?;
+        oidc::exchange(&file, provider, &role, around, now).await
+    }
+
+    fn role(&self, session_name: Option<&str>) -> Result<Role, Failure> {
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Ok(Role {
+            arn: self.wanted("ram_role_arn", self.ram_role_arn.as_deref())?.to_owned(),
+            session_name: session_name.filter(|name| !name.is_empty()).unwrap_or(SESSION_NAME).to_owned(),
+            seconds: self.expired_seconds.filter(|seconds| *seconds > 0),
+            external_id: self.external_id.clone().filter(|id| !id.expose().is_empty()),
+            policy: filled(&self.policy),
+            region: filled(&self.sts_region),
+            vpc: self.enable_vpc.unwrap_or(false),
+        })
+    }
+
+    fn wanted<'a>(&self, field: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
+        let value = value.map(str::trim).filter(|value| !value.is_empty());
+        value.ok_or_else(|| Failure::failed(format!("{} has no {field}", self.shown())))
+    }
+
+    fn secret(&self, field: &str, value: Option<&Secret>) -> Result<Secret, Failure> {
+        self.wanted(field, value.map(Secret::expose)).map(Secret::new)
+    }
+
+    fn shown(&self) -> String {
+        format!("profile {:?}", self.name)
+    }
+}

@@ -1,0 +1,135 @@
+//! The vendor's credentials file (INI). The SDKs disagree on its name: Python's says `~/.alibabacloud/credentials.ini`,
+//! Go's `~/.alibabacloud/credentials`. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::around::{Around, Watched, read};
+use super::issued::{Failure, Issued};
+use super::sts::{self, Role};
+use super::{Credential, ecs_ram_role, oidc};
+use crate::config::SESSION_NAME;
+use crate::secret::Secret;
+
+const PLACES: [&str; 2] = [".alibabacloud/credentials.ini", ".alibabacloud/credentials"];
+
+/// Reads the file, and does what the section says.
+pub(super) async fn issue(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    let (path, text, watched) = file(around).await?;
+    let name = name.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_PROFILE"));
+    let name = name.unwrap_or_else(|| "default".to_owned());
+    let shown = path.display();
+    let Some(values) = section(&text, &name) else {
+        return Err(Failure::failed(format!("{shown}: there is no section [{name}]")));
+    };
+    let section = Section { name, values };
+    let issued =
+        section.issue(around, now).await.map_err(|failure| failure.wanted().while_doing(&shown.to_string()))?;
+    Ok(issued.hanging_on([watched]))
+}
+
+/// The file of the environment, or the first of the usual two that is there.
+async fn file(around: &Around) -> Result<(PathBuf, String, Watched), Failure> {
+    if let Some(path) = around.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
+        let (text, watched) = read(Path::new(&path)).await?;
+        return Ok((path.into(), text, watched));
+    }
+    for place in PLACES {
+        let path = around.in_home(place)?;
+        match read(&path).await {
+            Ok((text, watched)) => return Ok((path, text, watched)),
+            Err(Failure::Absent(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let [one, two] = PLACES;
+    Err(Failure::absent(format!("there is no file ~/{one} and no ~/{two}")))
+}
+
+/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, and a value ends at `#`.
+fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
+    let mut found: Option<BTreeMap<String, String>> = None;
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            inside = header.0.trim() == name;
+            if inside {
+                found.get_or_insert_default();
+            }
+        } else if inside
+            && !line.starts_with(['#', ';'])
+            && let Some((key, value)) = line.split_once(['=', ':'])
+            && let Some(values) = &mut found
+        {
+            let value = value.split('#').next().unwrap_or_default().trim();
+            values.insert(key.trim().to_lowercase(), value.to_owned());
+        }
+    }
+    found
+}
+
+struct Section {
+    name: String,
+    values: BTreeMap<String, String>,
+}
+
+impl Section {
+    async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+        let issued = match self.wanted("type")? {
+            "access_key" => Ok(self.key()?),
+            "ram_role_arn" => sts::assume_role(&self.key()?, &self.role()?, around, now).await,
+            "oidc_role_arn" => {
+                let file = PathBuf::from(self.wanted("oidc_token_file_path")?);
+                oidc::exchange(&file, self.wanted("oidc_provider_arn")?, &self.role()?, around, now).await
+            }
+            "ecs_ram_role" => ecs_ram_role::issue(self.get("role_name"), around).await,
+            other => Err(Failure::failed(format!(
+                "its type {other:?} is not supported: use access_key, ram_role_arn, oidc_role_arn or ecs_ram_role"
+            ))),
+        };
+        issued.map_err(|failure| failure.while_doing(&format!("section [{}]", self.name)))
+    }
+
+    fn key(&self) -> Result<Issued, Failure> {
+        Ok(Issued::lasting(Credential {
+            access_key_id: self.wanted("access_key_id")?.to_owned(),
+            access_key_secret: Secret::new(self.wanted("access_key_secret")?),
+            security_token: None,
+        }))
+    }
+
+    fn role(&self) -> Result<Role, Failure> {
+        Ok(Role {
+            arn: self.wanted("role_arn")?.to_owned(),
+            session_name: self.get("role_session_name").unwrap_or(SESSION_NAME).to_owned(),
+            policy: self.get("policy").map(str::to_owned),
+            ..Role::default()
+        })
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn wanted(&self, key: &str) -> Result<&str, Failure> {
+        self.get(key).ok_or_else(|| Failure::failed(format!("section [{}] has no {key}", self.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section;
+
+    #[test]
+    fn a_section_is_read_as_the_vendor_reads_it() {
+        let text = "type = none\n[other]\ntype=x\n [default] ; the usual\n# a=b\n; c=d\nType = access_key # or not\n\
+                    access_key_id=foo\nempty =\nno pair\npath: /a=b\n[last]\ntype = y";
+        let found = section(text, "default").unwrap();
+        let pairs: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let wanted = [("access_key_id", "foo"), ("empty", ""), ("path", "/a=b"), ("type", "access_key")];
+        assert_eq!(pairs, wanted);
+        assert!(section(text, "absent").is_none());
+    }
+}

@@ -1,0 +1,110 @@
+//! The RAM role of an ECS instance, from its metadata server. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+
+use std::time::Duration;
+
+use http::{Method, Request};
+
+use super::around::Around;
+use super::http::{Answer, Unanswered};
+use super::issued::{Failure, Issued, Wire, json};
+
+const SERVER: &str = "http://100.100.100.200";
+const TOKEN: &str = "/latest/api/token";
+const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
+
+/// The server is on the same host. The vendor's SDKs wait one second for the connection and one for the answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The name of the header, and for how long a token is asked, in seconds: its longest life.
+const TTL: (&str, &str) = ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600");
+const TOKEN_HEADER: &str = "X-aliyun-ecs-metadata-token";
+
+/// Asks for the credential of a role: the one that is named, else that of the environment, else the instance's own.
+pub(super) async fn issue(role: Option<&str>, around: &Around) -> Result<Issued, Failure> {
+    if around.is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
+        return Err(Failure::absent("ALIBABA_CLOUD_ECS_METADATA_DISABLED is true"));
+    }
+    let server = Server::connect(around).await?;
+    let role = match role.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_ECS_METADATA")) {
+        Some(role) => role,
+        None => server.role().await?,
+    };
+    if !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        return Err(server.failed("what it names is not the name of a RAM role"));
+    }
+    let answer = server.get(&format!("{ROLES}{role}")).await?;
+    match answer.status {
+        200 => {}
+        404 => return Err(server.failed(&format!("the instance has no RAM role {role} (HTTP 404)"))),
+        status => return Err(server.failed(&format!("HTTP {status} for the RAM role {role}"))),
+    }
+    let wire: Result<Wire, String> = json(&answer.body, "the answer");
+    wire.and_then(Wire::issued).map_err(|problem| server.failed(&format!("RAM role {role}: {problem}")))
+}
+
+struct Server<'a> {
+    around: &'a Around,
+    url: String,
+    /// Without one, it is asked as version 1 was.
+    token: Option<String>,
+}
+
+impl<'a> Server<'a> {
+    /// Version 2 wants a token; a server that gives none is asked without, unless that is switched off.
+    async fn connect(around: &'a Around) -> Result<Self, Failure> {
+        let url = around.metadata.clone().unwrap_or_else(|| SERVER.to_owned());
+        let mut server = Self { around, url, token: None };
+        let refused = match server.send(Method::PUT, TOKEN, Some(TTL)).await {
+            Ok(Answer { status: 200, body, .. }) => match String::from_utf8(body) {
+                Ok(token) if !token.trim().is_empty() => {
+                    server.token = Some(token.trim().to_owned());
+                    return Ok(server);
+                }
+                _ => "its token is not text".to_owned(),
+            },
+            Ok(Answer { status, .. }) => format!("HTTP {status} for a token"),
+            Err(Unanswered { message, unreachable: true }) => {
+                return Err(Failure::absent(format!("there is no ECS metadata server: {message}")));
+            }
+            Err(Unanswered { message, .. }) => message,
+        };
+        if around.is_on("ALIBABA_CLOUD_IMDSV1_DISABLED") {
+            return Err(server.failed(&format!("{refused}, and ALIBABA_CLOUD_IMDSV1_DISABLED is true")));
+        }
+        Ok(server)
+    }
+
+    /// The name of the role that the instance has.
+    async fn role(&self) -> Result<String, Failure> {
+        let answer = self.get(ROLES).await?;
+        match answer.status {
+            200 => {}
+            404 => return Err(self.failed("the instance has no RAM role (HTTP 404)")),
+            status => return Err(self.failed(&format!("HTTP {status} for the name of the RAM role"))),
+        }
+        let text = String::from_utf8_lossy(&answer.body);
+        match text.lines().next().map(str::trim) {
+            Some(role) if !role.is_empty() => Ok(role.to_owned()),
+            _ => Err(self.failed("it names no RAM role")),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let header = self.token.as_deref().map(|token| (TOKEN_HEADER, token));
+        self.send(Method::GET, path, header).await.map_err(|trouble| self.failed(&trouble.message))
+    }
+
+    async fn send(&self, method: Method, path: &str, header: Option<(&str, &str)>) -> Result<Answer, Unanswered> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let wrong = |error: http::Error| Unanswered { message: error.to_string(), unreachable: false };
+        let timeout = TIMEOUT.min(self.around.http.timeout);
+        self.around.http.send(request.body(Vec::new()).map_err(wrong)?, timeout).await
+    }
+
+    fn failed(&self, problem: &str) -> Failure {
+        Failure::failed(format!("the ECS metadata server: {problem}"))
+    }
+}

@@ -1,0 +1,99 @@
+//! HTTP for credentials: short requests, small answers, no redirects. What is asked over plain HTTP is on this machine or
+//! next to it, so no proxy is used for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Request};
+
+use crate::aliyun::{Error, chain};
+
+/// No answer with credentials is larger, in bytes.
+const LARGEST: usize = 64 << 10;
+
+/// What is asked over plain HTTP is near: where no connection is made at once, nobody is there.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Asks for credentials.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    /// The account's own client, with its proxy and roots: for https.
+    account: reqwest::Client,
+    /// For http.
+    plain: reqwest::Client,
+    /// Limit of a request that has none of its own.
+    pub(super) timeout: Duration,
+}
+
+/// An answer, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+pub(super) struct Unanswered {
+    pub(super) message: String,
+    /// Nobody is there.
+    pub(super) unreachable: bool,
+}
+
+impl Http {
+    /// # Errors
+    /// [`Error::Transport`] if no client can be made.
+    pub(super) fn new(account: reqwest::Client, timeout: Duration) -> Result<Self, Error> {
+        Ok(Self { account, plain: Self::new_plain()?, timeout })
+    }
+
+    /// A client for plain HTTP only.
+    pub(super) fn new_plain() -> Result<reqwest::Client, Error> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(no_tls())
+            .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            // It is asked seldom; a connection kept open would only go stale.
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(|error| Error::Transport(chain(&error)))
+    }
+
+    /// Sends a request, and reads the whole answer within `timeout`.
+    pub(super) async fn send(&self, request: Request<Vec<u8>>, timeout: Duration) -> Result<Answer, Unanswered> {
+        let host = request.uri().authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
+        let client = if request.uri().scheme_str() == Some("http") { &self.plain } else { &self.account };
+        let failed = |error: reqwest::Error| unanswered(&host, error, timeout);
+        let mut request = reqwest::Request::try_from(request).map_err(failed)?;
+        *request.timeout_mut() = Some(timeout);
+        let mut response = client.execute(request).await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST {
+                let message = format!("{host}: the answer is larger than {LARGEST} bytes");
+                return Err(Unanswered { message, unreachable: false });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+}
+
+/// The URL may hold a secret and stays out.
+fn unanswered(host: &str, error: reqwest::Error, timeout: Duration) -> Unanswered {
+    let unreachable = error.is_connect();
+    let message = match (unreachable, error.is_timeout()) {
+        (false, true) => format!("{host}: no answer within {}", humantime::format_duration(timeout)),
+        _ => format!("{host}: {}", chain(&error.without_url())),
+    };
+    Unanswered { message, unreachable }
+}
+
+/// A TLS that trusts nobody: the client with it is never given an https URL.
+fn no_tls() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
+    builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+}

@@ -1,0 +1,181 @@
+//! Security Token Service: credentials for a role. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//!
+//! Secrets go in the form body, since URLs get logged on their way.
+
+use http::{Request, header};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Credential;
+use super::around::Around;
+use super::http::Answer;
+use super::issued::{Failure, Issued, Wire, json};
+use crate::aliyun::{Error, sign};
+use crate::config::Network;
+use crate::secret::Secret;
+
+const VERSION: &str = "2015-04-01";
+
+/// A role, and how it is to be taken on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    pub(super) session_name: String,
+    /// The cloud's default is an hour.
+    pub(super) seconds: Option<u64>,
+    pub(super) external_id: Option<Secret>,
+    /// A policy that narrows what the role allows.
+    pub(super) policy: Option<String>,
+    /// Region of the endpoint; else that of the environment.
+    pub(super) region: Option<String>,
+    /// Whether the endpoint inside the VPC is used; else as the environment or the account says.
+    pub(super) vpc: bool,
+}
+
+type Parameters = Vec<(&'static str, String)>;
+
+/// Exchanges a credential for that of a role.
+pub(super) async fn assume_role(
+    base: &Issued,
+    role: &Role,
+    around: &Around,
+    now: Timestamp,
+) -> Result<Issued, Failure> {
+    let Credential { access_key_id, access_key_secret, security_token } = &base.credential;
+    let public = common("AssumeRole", now);
+    let mut form = of_role(role);
+    form.extend([
+        ("AccessKeyId", access_key_id.clone()),
+        ("SignatureMethod", "HMAC-SHA1".to_owned()),
+        ("SignatureVersion", "1.0".to_owned()),
+        ("SignatureNonce", format!("{:032x}", rand::random::<u128>())),
+    ]);
+    form.extend(security_token.iter().map(|token| ("SecurityToken", token.expose().to_owned())));
+    let all: Parameters = public.iter().chain(&form).cloned().collect();
+    let signature = sign::v1::signature("POST", &sign::canonical_query(&all), access_key_secret);
+    form.push(("Signature", signature));
+    let what = format!("AssumeRole of {}", role.arn);
+    let issued = ask(&public, &form, role, around, |text| base.credential.scrub(text)).await;
+    let issued = issued.map_err(|failure| failure.while_doing(&what))?;
+    Ok(Issued { makeshift: base.makeshift, ..issued.hanging_on(base.watched.clone()) })
+}
+
+/// Exchanges an OpenID Connect token for the credential of a role; the request is not signed.
+pub(super) async fn assume_role_with_oidc(
+    provider_arn: &str,
+    token: &Secret,
+    role: &Role,
+    around: &Around,
+    now: Timestamp,
+) -> Result<Issued, Failure> {
+    let mut form = of_role(role);
+    form.extend([("OIDCProviderArn", provider_arn.to_owned()), ("OIDCToken", token.expose().to_owned())]);
+    let what = format!("AssumeRoleWithOIDC of {}", role.arn);
+    let clean = |text: &str| text.replace(token.expose(), "<secret>");
+    ask(&common("AssumeRoleWithOIDC", now), &form, role, around, clean)
+        .await
+        .map_err(|failure| failure.while_doing(&what))
+}
+
+fn common(action: &str, now: Timestamp) -> Parameters {
+    vec![
+        ("Action", action.to_owned()),
+        ("Format", "JSON".to_owned()),
+        ("Timestamp", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        ("Version", VERSION.to_owned()),
+    ]
+}
+
+fn of_role(role: &Role) -> Parameters {
+    let mut form = vec![("RoleArn", role.arn.clone()), ("RoleSessionName", role.session_name.clone())];
+    form.extend(role.seconds.map(|seconds| ("DurationSeconds", seconds.to_string())));
+    form.extend(role.policy.clone().map(|policy| ("Policy", policy)));
+    form.extend(role.external_id.as_ref().map(|id| ("ExternalId", id.expose().to_owned())));
+    form
+}
+
+async fn ask(
+    public: &Parameters,
+    form: &Parameters,
+    role: &Role,
+    around: &Around,
+    clean: impl Fn(&str) -> String,
+) -> Result<Issued, Failure> {
+    let endpoint = endpoint(role, around)?;
+    let request = Request::post(format!("{endpoint}/?{}", sign::canonical_query(public)))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, "application/json")
+        .body(sign::canonical_query(form).into_bytes())
+        .map_err(|error| Failure::failed(format!("{endpoint}: {error}")))?;
+    let answer = around.http.send(request, around.http.timeout).await;
+    let answer = answer.map_err(|trouble| Failure::failed(clean(&trouble.message)))?;
+    read(&answer).map_err(|problem| Failure::failed(format!("{}: {}", host(&endpoint), clean(&problem))))
+}
+
+/// The vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a region.
+pub(super) fn endpoint(role: &Role, around: &Around) -> Result<String, Failure> {
+    let region = role.region.clone().or_else(|| around.variable("ALIBABA_CLOUD_STS_REGION"));
+    if let Some(own) = &around.sts {
+        return match region {
+            Some(region) => Ok(own.replace("{region}", &region)),
+            None if own.contains("{region}") => Err(Failure::failed(
+                "endpoints.sts holds {region}, but ALIBABA_CLOUD_STS_REGION is not set: write the region itself",
+            )),
+            None => Ok(own.clone()),
+        };
+    }
+    let vpc = role.vpc || around.network == Network::Vpc || around.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
+    Ok(match region {
+        Some(region) if !is_label(&region) => return Err(Failure::failed("the region of STS is not a region id")),
+        Some(region) if vpc => format!("https://sts-vpc.{region}.aliyuncs.com"),
+        Some(region) => format!("https://sts.{region}.aliyuncs.com"),
+        None => "https://sts.aliyuncs.com".to_owned(),
+    })
+}
+
+/// A region becomes part of a host name.
+fn is_label(region: &str) -> bool {
+    region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn host(endpoint: &str) -> &str {
+    endpoint.split("://").last().unwrap_or(endpoint)
+}
+
+#[derive(Deserialize)]
+struct Assumed {
+    #[serde(rename = "Credentials")]
+    credentials: Wire,
+}
+
+fn read(answer: &Answer) -> Result<Issued, String> {
+    if !(200..300).contains(&answer.status) {
+        let error = Error::from_answer(answer.status, &answer.headers, &answer.body);
+        return Err(match advice(&error) {
+            Some(advice) => format!("{error}; {advice}"),
+            None => error.to_string(),
+        });
+    }
+    json::<Assumed>(&answer.body, "the answer")?.credentials.issued()
+}
+
+/// What the user can do about an error of STS.
+fn advice(error: &Error) -> Option<&'static str> {
+    let Error::Service { code, .. } = error else { return None };
+    Some(match code.as_str() {
+        "NoPermission" | "Forbidden.RAM" | "Forbidden" => {
+            "allow sts:AssumeRole to whom the key belongs, and let the role's trust policy name them (and the external id, \
+             if it wants one)"
+        }
+        "EntityNotExist.Role" => "check the ARN of the role",
+        "InvalidParameter.DurationSeconds" | "InvalidParameterDurationSeconds" => {
+            "ask for no longer than the role's maximum session duration"
+        }
+        code if code.starts_with("AuthenticationFail") => {
+            "check that the token is of the identity provider that the role trusts, and still valid"
+        }
+        "SignatureDoesNotMatch" => "the AccessKeySecret does not belong to the AccessKeyId: check both",
+        code if code.starts_with("InvalidTimeStamp") => "set the clock of this machine",
+        _ => return None,
+    })
+}
