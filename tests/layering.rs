@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["aliyun"]),
     ("prometheus", &["app", "exposition", "self_metrics", "web"]),
     ("axum", &["sim", "web"]),
+    ("flate2", &["exposition"]),
     ("hyper", &["sim", "web"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["logging"]),
@@ -63,6 +64,7 @@ const CLOCKS: &[&str] = &[
     "src/poll/runner.rs",
     "src/sim/server.rs",
     "src/state/file.rs",
+    "src/web/metrics.rs",
     "src/web/mod.rs",
 ];
 

@@ -1,0 +1,89 @@
+//! What `/metrics` shows, and until when that is true.
+
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+
+use super::{Inner, Store};
+use crate::exposition::{Change, Page};
+use crate::target::TargetId;
+
+/// So much text is handed over at once: while it is put on the page it is held twice, and while it is collected no poll can
+/// be recorded.
+const BATCH: usize = 4 * 1024 * 1024;
+
+/// What `/metrics` shows of the targets.
+#[derive(Debug, Default)]
+pub struct Exposed {
+    /// Their lines.
+    pub page: Page,
+    /// Polled series that are shown, and how many are allowed.
+    pub series: (usize, usize),
+    generation: u64,
+    /// It is true from here.
+    since: Timestamp,
+    /// And, if nothing is recorded, until something goes stale.
+    until: Option<Timestamp>,
+}
+
+/// A walk over the targets, in batches.
+struct Walk {
+    now: Timestamp,
+    /// The last target of the batch before, if there are more.
+    last: Option<TargetId>,
+    series: usize,
+    until: Option<Timestamp>,
+}
+
+impl Store {
+    /// What `/metrics` shows at `now`, if that is put together already.
+    pub fn exposed(&self, now: Timestamp) -> Option<Arc<Exposed>> {
+        let exposed = self.exposed.load_full();
+        let is_true = exposed.since <= now && exposed.until.is_none_or(|until| now < until);
+        (is_true && exposed.generation == self.generation()).then_some(exposed)
+    }
+
+    /// What `/metrics` shows at `now`. What is new since the last time is put on the page; others who ask wait for it, but
+    /// polls are recorded meanwhile.
+    pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(exposed) = self.exposed(now) {
+            return exposed;
+        }
+        // What is recorded from here on is of a later generation, whether this walk still meets it or not.
+        let (generation, limit) = (self.generation(), self.read().metrics.max_series);
+        let mut walk = Walk { now, last: None, series: 0, until: None };
+        let mut page = self.exposed.load().page.after(&self.batch(&mut walk));
+        while walk.last.is_some() {
+            page = page.after(&self.batch(&mut walk));
+        }
+        let series = (walk.series, limit);
+        let exposed = Arc::new(Exposed { page, series, generation, since: now, until: walk.until });
+        self.exposed.store(Arc::clone(&exposed));
+        exposed
+    }
+
+    /// What is new of the next targets, in the order of their places.
+    fn batch(&self, walk: &mut Walk) -> Vec<(u32, Change)> {
+        let mut inner = self.write();
+        let Inner { metrics, entries, places, gone, .. } = &mut *inner;
+        let mut changes: Vec<(u32, Change)> = gone.drain(..).map(|place| (place, Change::Gone)).collect();
+        let from = walk.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut bytes = 0;
+        for (id, entry) in entries.range_mut((from, Bound::Unbounded)) {
+            let before = changes.len();
+            entry.changes(walk.now, metrics, places, &mut changes);
+            bytes += changes[before..].iter().map(|(_, change)| change.bytes()).sum::<usize>();
+            walk.series += entry.series(walk.now);
+            let stale_at = entry.stale_at().filter(|at| walk.now < *at);
+            walk.until = [walk.until, stale_at].into_iter().flatten().min();
+            if bytes >= BATCH {
+                walk.last = Some(id.clone());
+                break;
+            }
+        }
+        changes.sort_by_key(|(place, _)| *place);
+        changes
+    }
+}
