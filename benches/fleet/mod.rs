@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::config::{Commands, Metrics, RunWindow, TaskWindow};
 use aliyun_task_exporter::model::*;
-use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::Timestamp;
 use rand::rngs::SmallRng;
@@ -45,6 +45,25 @@ pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(START + seconds).unwrap()
 }
 
+/// A good poll.
+fn end(seconds: i64) -> PollEnd {
+    PollEnd {
+        failure: None,
+        ended: at(seconds),
+        took: Duration::from_micros(123_456 + 7 * seconds as u64),
+        next: at(seconds + 30),
+        stale_after: Duration::from_secs(1_000_000_000),
+    }
+}
+
+/// Polls a target of which only the store knows; nothing has changed.
+pub fn poll_again(store: &Store, view: &View, seconds: i64) {
+    if let Some(reading) = &view.reading {
+        store.record(&view.target.id, (**reading).clone(), at(seconds));
+    }
+    store.poll_ended(&view.target.id, end(seconds));
+}
+
 impl Fleet {
     /// So many targets, two of three of them servers and each third a cluster, with `things` runs, tasks or commands.
     pub fn new(targets: usize, things: usize) -> Self {
@@ -69,18 +88,20 @@ impl Fleet {
         store
     }
 
+    /// Gives all that was read to a store, and keeps nothing.
+    pub fn give(self, store: &Store) {
+        store.retarget(self.targets.clone(), metrics());
+        for (target, reading) in self.targets.iter().zip(self.readings) {
+            store.record(&target.id, reading, at(0));
+            store.poll_ended(&target.id, end(0));
+        }
+    }
+
     /// Polls a target, as it is, so many seconds after the beginning.
     pub fn poll(&self, store: &Store, index: usize, seconds: i64) {
         let id = &self.targets[index].id;
         store.record(id, self.readings[index].clone(), at(seconds));
-        let end = PollEnd {
-            failure: None,
-            ended: at(seconds),
-            took: Duration::from_micros(123_456 + 7 * seconds as u64),
-            next: at(seconds + 30),
-            stale_after: Duration::from_secs(86_400),
-        };
-        store.poll_ended(id, end);
+        store.poll_ended(id, end(seconds));
     }
 
     /// Targets picked by chance, a percentage of all.

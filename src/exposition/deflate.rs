@@ -33,21 +33,25 @@ impl Deflater {
         Self { compress: Compress::new(LEVEL, false), output: vec![0; 16 * 1024].into() }
     }
 
-    /// Deflates a piece that another one follows.
-    pub(super) fn piece(&mut self, text: &[u8]) -> Deflated {
-        self.deflate(text, FlushCompress::Sync)
+    /// Deflates a piece that another one follows, and that comes right behind `before`, so it may refer to that.
+    pub(super) fn piece(&mut self, before: &[u8], text: &[u8]) -> Deflated {
+        self.deflate(before, text, FlushCompress::Sync)
     }
 
     /// Deflates the last piece.
     pub(super) fn last(&mut self, text: &[u8]) -> Deflated {
-        self.deflate(text, FlushCompress::Finish)
+        self.deflate(&[], text, FlushCompress::Finish)
     }
 
-    fn deflate(&mut self, text: &[u8], flush: FlushCompress) -> Deflated {
+    fn deflate(&mut self, before: &[u8], text: &[u8], flush: FlushCompress) -> Deflated {
         let mut crc = Crc::new();
         crc.update(text);
         let mut deflated = Vec::new();
         self.compress.reset();
+        if !before.is_empty() {
+            // It fails only in the middle of a stream; then nothing is referred to.
+            let _ = self.compress.set_dictionary(before);
+        }
         loop {
             let (read, written) = (self.compress.total_in() as usize, self.compress.total_out());
             // It fails only if it is used wrongly, and then has written nothing.
@@ -79,11 +83,12 @@ mod tests {
     fn pieces_in_a_row_are_one_member_whatever_their_size() {
         let noise: Vec<u8> =
             (0..200_000u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
-        let pieces: [&[u8]; 5] = [b"a\n", &noise, b"", &[b'x'; 100_000], b"the end\n"];
+        let pieces: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
         let (mut deflater, mut crc, mut member) = (Deflater::new(), Crc::new(), HEAD.to_vec());
         for (place, piece) in pieces.iter().enumerate() {
             let last = place == pieces.len() - 1;
-            let deflated = if last { deflater.last(piece) } else { deflater.piece(piece) };
+            let before: &[u8] = if place == 2 { &noise[noise.len() - 500..] } else { b"" };
+            let deflated = if last { deflater.last(piece) } else { deflater.piece(before, piece) };
             crc.combine(&deflated.crc);
             member.extend_from_slice(&deflated.bytes);
         }

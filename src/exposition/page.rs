@@ -66,6 +66,11 @@ impl Page {
         Self { headers: Arc::clone(&self.headers), families: families.collect(), chains: Default::default() }
     }
 
+    /// How much text its lines are.
+    pub fn bytes(&self) -> usize {
+        self.families.iter().flatten().map(|piece| piece.text().len()).sum()
+    }
+
     /// The body, if it is put together already.
     pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Arc<Chain>> {
         self.chains[place(format, encoding)].get().cloned()
@@ -113,7 +118,11 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     changed
 }
 
-/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Its bytes are those of the pieces.
+/// Deflated pieces are so small that sending each on its own would cost more than the copy.
+const FRAME: usize = 256 * 1024;
+
+/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the pieces, not a
+/// copy of it.
 #[derive(Debug)]
 pub struct Chain {
     frames: Vec<Bytes>,
@@ -134,12 +143,17 @@ impl Chain {
 
     fn gzip<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
         let (mut deflater, mut crc) = (Deflater::new(), Crc::new());
-        let mut frames = vec![Bytes::from_static(&HEAD)];
+        let (mut frames, mut frame) = (Vec::new(), HEAD.to_vec());
         for piece in pieces {
             let deflated = piece.deflated(&mut deflater);
             crc.combine(&deflated.crc);
-            frames.push(deflated.bytes.clone());
+            if frame.len() + deflated.bytes.len() > FRAME {
+                frames.push(frame.into_boxed_slice().into());
+                frame = Vec::with_capacity(FRAME);
+            }
+            frame.extend_from_slice(&deflated.bytes);
         }
+        frames.push(frame.into_boxed_slice().into());
         Self::new(frames, Some(crc))
     }
 

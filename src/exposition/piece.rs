@@ -11,14 +11,20 @@ use super::deflate::{Deflated, Deflater};
 
 /// Pieces hold about so many bytes, and at most twice as many unless one target alone fills more. Smaller ones deflate
 /// badly; larger ones make a small change cost more.
-const SIZE: usize = 16 * 1024;
+const SIZE: usize = 8 * 1024;
+
+/// So much of the piece before may be referred to: enough for names and labels to be known when a piece begins, little enough
+/// that it rarely changes.
+const PRIMER: usize = 256;
 
 /// Lines of one family, of targets in a row.
 #[derive(Debug)]
 pub(super) struct Piece {
     text: Bytes,
     /// Each target's place, and where its lines end.
-    targets: Box<[(u32, u32)]>,
+    targets: Arc<[(u32, u32)]>,
+    /// The end of the piece before it in the family.
+    before: Box<[u8]>,
     deflated: OnceLock<Deflated>,
 }
 
@@ -28,17 +34,21 @@ pub(super) type Row<'a> = (u32, &'a [u8]);
 impl Piece {
     /// A piece that no target has lines in.
     pub(super) fn of(text: String) -> Self {
-        Self { text: text.into_bytes().into(), targets: Box::default(), deflated: OnceLock::new() }
+        Self::new(text.into_bytes().into(), Arc::default(), &[])
     }
 
-    fn new(rows: &[Row<'_>]) -> Self {
+    fn new(text: Bytes, targets: Arc<[(u32, u32)]>, before: &[u8]) -> Self {
+        Self { text, targets, before: before.into(), deflated: OnceLock::new() }
+    }
+
+    fn of_rows(rows: &[Row<'_>]) -> Self {
         let mut text = Vec::with_capacity(bytes(rows));
         let mut targets = Vec::with_capacity(rows.len());
         for (target, lines) in rows {
             text.extend_from_slice(lines);
             targets.push((*target, text.len() as u32));
         }
-        Self { text: text.into(), targets: targets.into(), deflated: OnceLock::new() }
+        Self::new(text.into(), targets.into(), &[])
     }
 
     pub(super) fn text(&self) -> &Bytes {
@@ -47,7 +57,12 @@ impl Piece {
 
     /// Its part of a gzip member; deflated when it is first asked for.
     pub(super) fn deflated(&self, deflater: &mut Deflater) -> &Deflated {
-        self.deflated.get_or_init(|| deflater.piece(&self.text))
+        self.deflated.get_or_init(|| deflater.piece(&self.before, &self.text))
+    }
+
+    /// What the piece behind it may refer to.
+    fn end(&self) -> &[u8] {
+        &self.text[self.text.len().saturating_sub(PRIMER)..]
     }
 
     fn last(&self) -> u32 {
@@ -96,7 +111,20 @@ pub(super) fn replace(pieces: &[Arc<Piece>], changed: &[Row<'_>]) -> Vec<Arc<Pie
         }
     }
     cut(rest, &mut replaced);
+    prime(&mut replaced);
     replaced
+}
+
+/// Each piece learns what stands before it; one that was deflated behind something else is to be deflated anew.
+fn prime(pieces: &mut [Arc<Piece>]) {
+    let mut before: Option<Arc<Piece>> = None;
+    for piece in pieces {
+        let end = before.as_ref().map_or(&[][..], |before| before.end());
+        if *piece.before != *end {
+            *piece = Arc::new(Piece::new(piece.text.clone(), Arc::clone(&piece.targets), end));
+        }
+        before = Some(Arc::clone(piece));
+    }
 }
 
 /// The lines of a piece and those that replace some of them.
@@ -125,7 +153,7 @@ fn cut(rows: &[Row<'_>], pieces: &mut Vec<Arc<Piece>>) {
         size = if is_full { 0 } else { size };
         is_full
     });
-    pieces.extend(full.map(|rows| Arc::new(Piece::new(rows))));
+    pieces.extend(full.map(|rows| Arc::new(Piece::of_rows(rows))));
 }
 
 fn bytes(rows: &[Row<'_>]) -> usize {
@@ -157,6 +185,8 @@ mod tests {
         };
         assert_eq!(kept(&replace(&pieces, &[(200, &lines[&200]), (201, b"")])), pieces.len(), "nothing is new");
         assert_eq!(kept(&replace(&pieces, &[(200, b"new")])), pieces.len() - 1);
+        let last = pieces[3].last();
+        assert_eq!(kept(&replace(&pieces, &[(last, b"new")])), pieces.len() - 2, "the next one referred to it");
         assert_eq!(kept(&replace(&pieces, &[(201, b"new")])), pieces.len() - 1, "between two others");
         assert_eq!(kept(&replace(&pieces, &[(999, b"new")])), pieces.len() - 1, "behind all others");
     }

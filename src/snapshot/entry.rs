@@ -98,6 +98,12 @@ impl Entry {
         self.own = Some(own_fragment(&self.target, &self.state));
     }
 
+    /// Bytes of text that are not on the page yet.
+    pub(super) fn waiting(&self) -> usize {
+        let fragments = [self.own.as_ref(), self.read.as_ref().and_then(|read| read.fragment.as_ref())];
+        fragments.into_iter().flatten().map(|fragment| fragment.text().len()).sum()
+    }
+
     /// Its place on the page, if it has one.
     pub(super) fn place(&self) -> Option<u32> {
         self.place

@@ -18,6 +18,8 @@ const BATCH: usize = 4 * 1024 * 1024;
 pub struct Exposed {
     /// Their lines.
     pub page: Page,
+    /// How many bytes these are.
+    text: usize,
     /// Polled series that are shown, and how many are allowed.
     pub series: (usize, usize),
     generation: u64,
@@ -48,20 +50,38 @@ impl Store {
     /// polls are recorded meanwhile.
     pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(exposed) = self.exposed(now) {
-            return exposed;
+        self.exposed(now).unwrap_or_else(|| self.put_together(now))
+    }
+
+    /// Puts on the page what waits for it if that is much, unless somebody is at it.
+    pub(super) fn relieve(&self, waiting: usize, now: Timestamp) {
+        if waiting < BATCH.max(self.exposed.load().text / 8) {
+            return;
         }
+        if let Ok(_turn) = self.turn.try_lock() {
+            self.put_together(now);
+        }
+    }
+
+    fn put_together(&self, now: Timestamp) -> Arc<Exposed> {
         // What is recorded from here on is of a later generation, whether this walk still meets it or not.
-        let (generation, limit) = (self.generation(), self.read().metrics.max_series);
+        let (generation, limit) = self.begin();
         let mut walk = Walk { now, last: None, series: 0, until: None };
         let mut page = self.exposed.load().page.after(&self.batch(&mut walk));
         while walk.last.is_some() {
             page = page.after(&self.batch(&mut walk));
         }
-        let series = (walk.series, limit);
-        let exposed = Arc::new(Exposed { page, series, generation, since: now, until: walk.until });
+        let (text, series) = (page.bytes(), (walk.series, limit));
+        let exposed = Arc::new(Exposed { page, text, series, generation, since: now, until: walk.until });
         self.exposed.store(Arc::clone(&exposed));
         exposed
+    }
+
+    /// The generation that is put together now, and how many series are allowed. Nothing waits any more.
+    fn begin(&self) -> (u64, usize) {
+        let mut inner = self.write();
+        inner.waiting = 0;
+        (inner.generation, inner.metrics.max_series)
     }
 
     /// What is new of the next targets, in the order of their places.

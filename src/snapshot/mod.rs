@@ -40,6 +40,8 @@ struct Inner {
     answered: BTreeSet<Arc<str>>,
     /// How many places on the page were given; none is given twice.
     places: u32,
+    /// Bytes of text that are not on the page yet.
+    waiting: usize,
     /// Places of targets that are gone and may still be on the page.
     gone: Vec<u32>,
 }
@@ -89,6 +91,7 @@ impl Store {
             unanswered: BTreeSet::new(),
             answered: BTreeSet::new(),
             places: 0,
+            waiting: 0,
             gone: Vec::new(),
         };
         Self { inner: RwLock::new(inner), exposed: ArcSwap::default(), turn: Mutex::default() }
@@ -117,13 +120,7 @@ impl Store {
 
     /// Records what was read of a target; if that is nothing new, only its age changes.
     pub fn record(&self, id: &TargetId, reading: Reading, at: Timestamp) {
-        let mut inner = self.write();
-        let Inner { metrics, entries, generation, series, .. } = &mut *inner;
-        let Some(entry) = entries.get_mut(id) else { return };
-        *generation += 1;
-        let others = *series - entry.state.series;
-        entry.record(reading, at, metrics, metrics.budget(others));
-        *series = others + entry.state.series;
+        self.change(id, at, |entry, metrics, budget| entry.record(reading, at, metrics, budget));
     }
 
     /// Shows what was known of a target before a restart, with its age: when it was read, and when a poll last succeeded.
@@ -134,22 +131,31 @@ impl Store {
         (at, last_success): (Timestamp, Option<Timestamp>),
         stale_after: Duration,
     ) {
-        self.record(id, reading, at);
-        let mut inner = self.write();
-        if let Some(entry) = inner.entries.get_mut(id) {
+        self.change(id, at, |entry, metrics, budget| {
             (entry.state.last_success, entry.state.stale_after) = (last_success, Some(stale_after));
-            entry.tell();
-            inner.generation += 1;
-        }
+            entry.record(reading, at, metrics, budget);
+        });
     }
 
     /// Records how a poll has ended.
     pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
+        self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
+    }
+
+    /// Changes an entry, which may fill so many series. Should nobody look for long, what has changed is put on the page all
+    /// the same, so that it is not held twice.
+    fn change(&self, id: &TargetId, now: Timestamp, change: impl FnOnce(&mut Entry, &Metrics, usize)) {
         let mut inner = self.write();
-        if let Some(entry) = inner.entries.get_mut(id) {
-            entry.poll_ended(end);
-            inner.generation += 1;
-        }
+        let Inner { metrics, entries, generation, series, waiting, .. } = &mut *inner;
+        let Some(entry) = entries.get_mut(id) else { return };
+        let (others, before) = (*series - entry.state.series, entry.waiting());
+        change(entry, metrics, metrics.budget(others));
+        *series = others + entry.state.series;
+        *waiting = (*waiting + entry.waiting()).saturating_sub(before);
+        *generation += 1;
+        let waiting = *waiting;
+        drop(inner);
+        self.relieve(waiting, now);
     }
 
     /// The cloud has answered an account, if only with an error.
