@@ -13,7 +13,7 @@ use crate::catalog::{CATALOG, Family, Kind, Source};
 
 /// What `/metrics` shows of the targets: family by family, each with its lines in the order of the targets' places. A page
 /// never changes; the next one shares with it all that is the same.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     headers: Arc<[Headers; 2]>,
     families: Vec<Vec<Arc<Piece>>>,
@@ -57,13 +57,16 @@ impl Default for Page {
 
 impl Page {
     /// The same page after `changes`, each with the place of its target, in the order of the places; of two that concern the
-    /// same target and family, the later one counts.
-    pub fn after(&self, changes: &[(u32, Change)]) -> Self {
-        let families = CATALOG.iter().zip(&self.families).map(|(family, pieces)| {
+    /// same target and family, the later one counts. Family by family the old lines are let go, so that not all is held
+    /// twice.
+    pub fn after(self, changes: &[(u32, Change)]) -> Self {
+        let Self { headers, families, chains } = self;
+        drop(chains);
+        let families = CATALOG.iter().zip(families).map(|(family, pieces)| {
             let changed = changed(family, changes);
-            if changed.is_empty() { pieces.clone() } else { replace(pieces, &changed) }
+            if changed.is_empty() { pieces } else { replace(&pieces, &changed) }
         });
-        Self { headers: Arc::clone(&self.headers), families: families.collect(), chains: Default::default() }
+        Self { headers, families: families.collect(), chains: Default::default() }
     }
 
     /// How much text its lines are.

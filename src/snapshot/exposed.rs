@@ -1,7 +1,7 @@
 //! What `/metrics` shows, and until when that is true.
 
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::target::TargetId;
 const BATCH: usize = 4 * 1024 * 1024;
 
 /// What `/metrics` shows of the targets.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Exposed {
     /// Their lines.
     pub page: Page,
@@ -41,21 +41,25 @@ struct Walk {
 impl Store {
     /// What `/metrics` shows at `now`, if that is put together already.
     pub fn exposed(&self, now: Timestamp) -> Option<Arc<Exposed>> {
-        let exposed = self.exposed.load_full();
+        let exposed = self.exposed.load_full()?;
         let is_true = exposed.since <= now && exposed.until.is_none_or(|until| now < until);
         (is_true && exposed.generation == self.generation()).then_some(exposed)
     }
 
     /// What `/metrics` shows at `now`. What is new since the last time is put on the page; others who ask wait for it, but
     /// polls are recorded meanwhile.
+    ///
+    /// # Panics
+    /// If it did before, in the middle of this: what is half put together is not shown.
     pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(_turn) = self.turn.lock() else { panic!("what /metrics shows was left half put together") };
         self.exposed(now).unwrap_or_else(|| self.put_together(now))
     }
 
     /// Puts on the page what waits for it if that is much, unless somebody is at it.
     pub(super) fn relieve(&self, waiting: usize, now: Timestamp) {
-        if waiting < BATCH.max(self.exposed.load().text / 8) {
+        let text = self.exposed.load().as_ref().map_or(0, |exposed| exposed.text);
+        if waiting < BATCH.max(text / 8) {
             return;
         }
         if let Ok(_turn) = self.turn.try_lock() {
@@ -67,14 +71,20 @@ impl Store {
         // What is recorded from here on is of a later generation, whether this walk still meets it or not.
         let (generation, limit) = self.begin();
         let mut walk = Walk { now, last: None, series: 0, until: None };
-        let mut page = self.exposed.load().page.after(&self.batch(&mut walk));
+        let mut page = self.last_page().after(&self.batch(&mut walk));
         while walk.last.is_some() {
             page = page.after(&self.batch(&mut walk));
         }
         let (text, series) = (page.bytes(), (walk.series, limit));
         let exposed = Arc::new(Exposed { page, text, series, generation, since: now, until: walk.until });
-        self.exposed.store(Arc::clone(&exposed));
+        self.exposed.store(Some(Arc::clone(&exposed)));
         exposed
+    }
+
+    /// The page before, taken away: it is true no more, and what is not kept alive by a scrape under way can go.
+    fn last_page(&self) -> Page {
+        let last = self.exposed.swap(None).map(Arc::try_unwrap);
+        last.map_or_else(Page::default, |last| last.map_or_else(|shared| shared.page.clone(), |own| own.page))
     }
 
     /// The generation that is put together now, and how many series are allowed. Nothing waits any more.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
 use crate::config::Metrics;
@@ -22,7 +22,8 @@ pub use exposed::Exposed;
 #[derive(Debug)]
 pub struct Store {
     inner: RwLock<Inner>,
-    exposed: ArcSwap<Exposed>,
+    /// Absent while it is put together.
+    exposed: ArcSwapOption<Exposed>,
     /// Held by the one who puts together what is exposed next.
     turn: Mutex<()>,
 }
@@ -94,7 +95,7 @@ impl Store {
             waiting: 0,
             gone: Vec::new(),
         };
-        Self { inner: RwLock::new(inner), exposed: ArcSwap::default(), turn: Mutex::default() }
+        Self { inner: RwLock::new(inner), exposed: ArcSwapOption::empty(), turn: Mutex::default() }
     }
 
     /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
