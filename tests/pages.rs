@@ -280,3 +280,22 @@ proptest! {
         check(&store, &mut plain);
     }
 }
+
+#[test]
+fn so_does_a_large_one_that_is_handed_over_in_portions() {
+    let style = StatusStyle::Current;
+    let store = Store::new(metrics(style));
+    let mut plain = Plain { known: Vec::new(), style, now: Timestamp::from_second(1_790_000_000).unwrap() };
+    apply(Step::Targets(u16::MAX, style), &store, &mut plain);
+    for turn in 0..2 {
+        // Nobody looks meanwhile, so some of it is put on the page before anybody does.
+        for index in 0..TARGETS {
+            apply(Step::Read(index, turn, 1_000), &store, &mut plain);
+            apply(Step::Ended(index, true, 60), &store, &mut plain);
+        }
+        check(&store, &mut plain);
+        plain.now += jiff::SignedDuration::from_secs(60);
+        check(&store, &mut plain);
+        assert!(plain.text(Format::Text).contains("finished_total") && store.series(plain.now).0 == 0);
+    }
+}

@@ -122,7 +122,7 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
 }
 
 /// Deflated pieces are so small that sending each on its own would cost more than the copy.
-const FRAME: usize = 256 * 1024;
+const FRAME: usize = 64 * 1024;
 
 /// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the pieces, not a
 /// copy of it.
@@ -146,7 +146,8 @@ impl Chain {
 
     fn gzip<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
         let (mut deflater, mut crc) = (Deflater::new(), Crc::new());
-        let (mut frames, mut frame) = (Vec::new(), HEAD.to_vec());
+        let (mut frames, mut frame) = (Vec::new(), Vec::with_capacity(FRAME));
+        frame.extend_from_slice(&HEAD);
         for piece in pieces {
             let deflated = piece.deflated(&mut deflater);
             crc.combine(&deflated.crc);

@@ -21,6 +21,8 @@ const PRIMER: usize = 256;
 #[derive(Debug)]
 pub(super) struct Piece {
     text: Bytes,
+    /// The place of the last target in it.
+    last: u32,
     /// Each target's place, and where its lines end.
     targets: Arc<[(u32, u32)]>,
     /// The end of the piece before it in the family.
@@ -38,17 +40,18 @@ impl Piece {
     }
 
     fn new(text: Bytes, targets: Arc<[(u32, u32)]>, before: &[u8]) -> Self {
-        Self { text, targets, before: before.into(), deflated: OnceLock::new() }
+        let last = targets.last().map_or(0, |(target, _)| *target);
+        Self { text, last, targets, before: before.into(), deflated: OnceLock::new() }
     }
 
-    fn of_rows(rows: &[Row<'_>]) -> Self {
+    fn of_rows(rows: &[Row<'_>], before: &[u8]) -> Self {
         let mut text = Vec::with_capacity(bytes(rows));
         let mut targets = Vec::with_capacity(rows.len());
         for (target, lines) in rows {
             text.extend_from_slice(lines);
             targets.push((*target, text.len() as u32));
         }
-        Self::new(text.into(), targets.into(), &[])
+        Self::new(text.into(), targets.into(), before)
     }
 
     pub(super) fn text(&self) -> &Bytes {
@@ -58,15 +61,6 @@ impl Piece {
     /// Its part of a gzip member; deflated when it is first asked for.
     pub(super) fn deflated(&self, deflater: &mut Deflater) -> &Deflated {
         self.deflated.get_or_init(|| deflater.piece(&self.before, &self.text))
-    }
-
-    /// What the piece behind it may refer to.
-    fn end(&self) -> &[u8] {
-        &self.text[self.text.len().saturating_sub(PRIMER)..]
-    }
-
-    fn last(&self) -> u32 {
-        self.targets.last().map_or(0, |(target, _)| *target)
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
@@ -93,14 +87,15 @@ impl Piece {
 /// A family's pieces, with `changed` in place of what they had of the same targets. Both are in the order of the targets.
 pub(super) fn replace(pieces: &[Arc<Piece>], changed: &[Row<'_>]) -> Vec<Arc<Piece>> {
     let mut replaced: Vec<Arc<Piece>> = Vec::with_capacity(pieces.len() + 1);
-    let mut rest = changed;
+    let (mut rest, mut is_new) = (changed, false);
     for (index, piece) in pieces.iter().enumerate() {
         let is_last = index == pieces.len() - 1;
-        let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= piece.last()) };
+        let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= piece.last) };
         let (mine, others) = rest.split_at(count);
         rest = others;
         if mine.iter().all(|row| piece.has(row)) {
-            replaced.push(Arc::clone(piece));
+            replaced.push(if is_new { behind(replaced.last(), piece) } else { Arc::clone(piece) });
+            is_new = false;
         } else {
             let rows = merge(piece, mine);
             // A piece that has become small joins the one before, if both fit into one.
@@ -108,23 +103,25 @@ pub(super) fn replace(pieces: &[Arc<Piece>], changed: &[Row<'_>]) -> Vec<Arc<Pie
             let before = before.iter().flat_map(|before| before.rows());
             let rows: Vec<Row<'_>> = before.chain(rows.iter().copied()).collect();
             cut(&rows, &mut replaced);
+            is_new = true;
         }
     }
     cut(rest, &mut replaced);
-    prime(&mut replaced);
     replaced
 }
 
-/// Each piece learns what stands before it; one that was deflated behind something else is to be deflated anew.
-fn prime(pieces: &mut [Arc<Piece>]) {
-    let mut before: Option<Arc<Piece>> = None;
-    for piece in pieces {
-        let end = before.as_ref().map_or(&[][..], |before| before.end());
-        if *piece.before != *end {
-            *piece = Arc::new(Piece::new(piece.text.clone(), Arc::clone(&piece.targets), end));
-        }
-        before = Some(Arc::clone(piece));
+/// The same lines behind a new piece: if that ends differently, they are to be deflated anew.
+fn behind(before: Option<&Arc<Piece>>, piece: &Arc<Piece>) -> Arc<Piece> {
+    let before = end(before);
+    if *piece.before == *before {
+        return Arc::clone(piece);
     }
+    Arc::new(Piece::new(piece.text.clone(), Arc::clone(&piece.targets), before))
+}
+
+/// What the piece behind `before` may refer to.
+fn end(before: Option<&Arc<Piece>>) -> &[u8] {
+    before.map_or(&[], |before| &before.text[before.text.len().saturating_sub(PRIMER)..])
 }
 
 /// The lines of a piece and those that replace some of them.
@@ -153,7 +150,10 @@ fn cut(rows: &[Row<'_>], pieces: &mut Vec<Arc<Piece>>) {
         size = if is_full { 0 } else { size };
         is_full
     });
-    pieces.extend(full.map(|rows| Arc::new(Piece::of_rows(rows))));
+    for rows in full {
+        let piece = Piece::of_rows(rows, end(pieces.last()));
+        pieces.push(Arc::new(piece));
+    }
 }
 
 fn bytes(rows: &[Row<'_>]) -> usize {
@@ -179,13 +179,13 @@ mod tests {
     fn a_change_touches_the_piece_that_it_is_in_and_no_other() {
         let lines: BTreeMap<u32, Vec<u8>> = (0..200).map(|target| (target * 2, vec![b'a'; 1000])).collect();
         let pieces = replace(&[], &of(&lines));
-        assert!(pieces.len() > 5 && pieces.iter().all(|piece| (SIZE / 2..2 * SIZE).contains(&piece.text().len())));
+        assert!(pieces.len() > 5 && pieces.iter().all(|piece| (1..2 * SIZE).contains(&piece.text().len())));
         let kept = |after: &[Arc<Piece>]| {
             after.iter().filter(|piece| pieces.iter().any(|before| Arc::ptr_eq(before, piece))).count()
         };
         assert_eq!(kept(&replace(&pieces, &[(200, &lines[&200]), (201, b"")])), pieces.len(), "nothing is new");
         assert_eq!(kept(&replace(&pieces, &[(200, b"new")])), pieces.len() - 1);
-        let last = pieces[3].last();
+        let last = pieces[3].last;
         assert_eq!(kept(&replace(&pieces, &[(last, b"new")])), pieces.len() - 2, "the next one referred to it");
         assert_eq!(kept(&replace(&pieces, &[(201, b"new")])), pieces.len() - 1, "between two others");
         assert_eq!(kept(&replace(&pieces, &[(999, b"new")])), pieces.len() - 1, "behind all others");

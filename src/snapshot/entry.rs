@@ -109,21 +109,23 @@ impl Entry {
         self.place
     }
 
-    /// Hands over what is new at `now`; it gets its place on the page from `places` when it first has something to show.
+    /// Hands over what is new at `now`; gets its place on the page from `places` when it is first asked. Gives the time at which
+    /// its reading is to be withdrawn, if it is shown, and how many series that is.
     pub(super) fn changes(
         &mut self,
         now: Timestamp,
         metrics: &Metrics,
         places: &mut u32,
         changes: &mut Vec<(u32, Change)>,
-    ) {
-        let stale = self.stale_at().is_some_and(|at| at <= now);
+    ) -> Option<(Timestamp, usize)> {
+        let stale_at = self.stale_at();
+        let stale = stale_at.is_some_and(|at| at <= now);
         let place = *self.place.get_or_insert_with(|| {
             *places += 1;
             *places
         });
         changes.extend(self.own.take().map(|own| (place, Change::Own(own))));
-        let Some(read) = &mut self.read else { return };
+        let read = self.read.as_mut()?;
         if read.withdrawn && !stale && read.fragment.is_none() {
             read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);
         }
@@ -135,6 +137,7 @@ impl Entry {
             changes.push((place, Change::Withdrawn));
         }
         read.withdrawn = stale;
+        stale_at.filter(|_| !stale).map(|at| (at, self.state.series))
     }
 
     /// When the last good reading is, or was, to be withdrawn; absent if there is none.

@@ -103,11 +103,10 @@ impl Store {
         let mut bytes = 0;
         for (id, entry) in entries.range_mut((from, Bound::Unbounded)) {
             let before = changes.len();
-            entry.changes(walk.now, metrics, places, &mut changes);
+            let shown = entry.changes(walk.now, metrics, places, &mut changes);
             bytes += changes[before..].iter().map(|(_, change)| change.bytes()).sum::<usize>();
-            walk.series += entry.series(walk.now);
-            let stale_at = entry.stale_at().filter(|at| walk.now < *at);
-            walk.until = [walk.until, stale_at].into_iter().flatten().min();
+            walk.series += shown.map_or(0, |(_, series)| series);
+            walk.until = [walk.until, shown.map(|(until, _)| until)].into_iter().flatten().min();
             if bytes >= BATCH {
                 walk.last = Some(id.clone());
                 break;
