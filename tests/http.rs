@@ -5,7 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{AssumeRole, Config, Discovery, Filter, Pattern, Poll, Regions};
@@ -124,8 +124,10 @@ fn a_scraper_gets_the_format_and_the_encoding_it_asks_for() {
     assert!(openmetrics.text().ends_with("\n# EOF\n") && parse(openmetrics.text()).eof);
     let packed = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip"), ("Accept", prometheus)]);
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
-    let mut unpacked = String::new();
-    flate2::read::GzDecoder::new(&*packed.body).read_to_string(&mut unpacked).unwrap();
+    assert_eq!(packed.header("content-length"), Some(&*packed.body.len().to_string()));
+    let (mut unpacked, mut member) = (String::new(), flate2::bufread::GzDecoder::new(&*packed.body));
+    member.read_to_string(&mut unpacked).unwrap();
+    assert!(member.into_inner().is_empty(), "curl reads one member only");
     assert!(packed.body.len() * 4 < unpacked.len() && parse(&unpacked).eof);
 }
 
@@ -199,6 +201,21 @@ fn the_exporter_tells_of_its_own_work() {
         name.starts_with("process_") || aliyun_task_exporter::catalog::CATALOG.iter().any(|family| family.name == name)
     };
     assert!(page.types.keys().all(|name| known(&name)), "{:?}", page.types.keys());
+}
+
+#[test]
+fn a_scraper_that_hangs_up_takes_nothing_from_the_others() {
+    let exporter =
+        Exporter::start(Simulator::with_world(Settings::default(), worlds::servers(5, 30), Timestamp::now()), |_| {});
+    for _ in 0..20 {
+        let mut scraper = std::net::TcpStream::connect(exporter.address).unwrap();
+        scraper.write_all(b"GET /metrics HTTP/1.1\r\nHost: exporter\r\nAccept-Encoding: gzip\r\n\r\n").unwrap();
+        drop(scraper);
+        let packed = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip")]);
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&*packed.body).read_to_string(&mut unpacked).unwrap();
+        parse(&unpacked);
+    }
 }
 
 #[test]

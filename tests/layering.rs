@@ -47,6 +47,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["aliyun"]),
     ("prometheus", &["app", "exposition", "self_metrics", "web"]),
     ("axum", &["sim", "web"]),
+    ("flate2", &["exposition"]),
     ("hyper", &["sim", "web"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["logging"]),
@@ -64,6 +65,7 @@ const CLOCKS: &[&str] = &[
     "src/poll/survey.rs",
     "src/sim/server.rs",
     "src/state/file.rs",
+    "src/web/metrics.rs",
     "src/web/mod.rs",
 ];
 

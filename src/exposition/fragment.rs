@@ -18,9 +18,18 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// The lines of each family, with the family's position in the catalog.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.spans.iter().map(|(family, start, end)| (*family, &self.text[*start as usize..*end as usize]))
+    /// Its lines of a family; empty if it has none.
+    pub fn lines_of(&self, family: &Family) -> &str {
+        let span = self.spans.binary_search_by_key(&family.position, |(position, ..)| *position);
+        span.map_or("", |span| {
+            let (_, start, end) = self.spans[span];
+            &self.text[start as usize..end as usize]
+        })
+    }
+
+    /// All its lines.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// How many series it holds.
@@ -166,14 +175,17 @@ fn with_le<'a>(labels: Labels<'a>, bound: &'a str) -> Vec<(&'a str, &'a str)> {
 
 /// Appends a label value as both formats want it.
 pub(super) fn escape(value: &str, line: &mut String) {
-    for character in value.chars() {
-        match character {
-            '\\' => line.push_str("\\\\"),
-            '"' => line.push_str("\\\""),
-            '\n' => line.push_str("\\n"),
-            other => line.push(other),
-        }
+    let mut rest = value;
+    while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        line.push_str(&rest[..place]);
+        line.push_str(match rest.as_bytes()[place] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &rest[place + 1..];
     }
+    line.push_str(rest);
 }
 
 #[cfg(test)]
@@ -184,7 +196,7 @@ mod tests {
     use crate::model::Histogram;
 
     fn text(lines: Lines) -> String {
-        lines.finish().lines().map(|(_, lines)| lines.to_owned()).collect()
+        lines.finish().text().to_owned()
     }
 
     #[test]
@@ -229,6 +241,6 @@ mod tests {
         }
         assert_eq!(lines.dropped(), 1);
         let fragment = lines.finish();
-        assert_eq!((fragment.series(), fragment.lines().count()), (2, 1));
+        assert_eq!((fragment.series(), fragment.text().lines().count()), (2, 2));
     }
 }

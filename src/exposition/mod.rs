@@ -1,14 +1,17 @@
 //! From readings to the bytes of `/metrics`.
 //!
-//! A target's sample lines are rendered once, when its reading changes, into a [`Fragment`]; a page is fragments put
-//! together family by family. Sample lines are the same in both formats.
+//! A target's sample lines are rendered once, when its reading changes, into a [`Fragment`]. The [`Page`] holds the lines of all
+//! targets in pieces, family by family; what a scraper gets is a [`Chain`] of pieces, deflated ones if it takes gzip.
+//! Sample lines are the same in both formats.
 
+mod deflate;
 mod discovery;
 mod ehpc;
 mod fragment;
 mod negotiate;
 mod own;
 mod page;
+mod piece;
 mod process;
 mod swas;
 
@@ -19,7 +22,7 @@ use crate::target::Target;
 pub use fragment::{Fragment, Lines};
 pub use negotiate::{Encoding, Format};
 pub use own::{TargetState, own_fragment};
-pub use page::{Pages, Shown, gzip};
+pub use page::{Chain, Change, Page};
 pub use process::process_metrics;
 
 /// Renders all that a reading shows, in at most `budget` series; beyond it ended things are left out, oldest first.

@@ -1,87 +1,195 @@
-//! Fragments -> the page, and the pages that are kept until something on them changes.
+//! Pieces -> the page: the targets' part of `/metrics`, in each format and encoding.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use jiff::Timestamp;
+use bytes::Bytes;
+use flate2::Crc;
 
+use super::deflate::{Deflater, HEAD, trailer};
 use super::fragment::{Fragment, escape};
-use super::negotiate::Format;
-use crate::catalog::{CATALOG, Family, Kind};
+use super::negotiate::{Encoding, Format};
+use super::piece::{Piece, Row, replace};
+use crate::catalog::{CATALOG, Family, Kind, Source};
 
-/// The targets' part of the page in each format, kept until something on it changes.
-#[derive(Debug, Default)]
-pub struct Pages {
-    kept: Mutex<BTreeMap<Format, Kept>>,
-}
-
-/// A fragment, and how much of it is shown.
+/// What `/metrics` shows of the targets: family by family, each with its lines in the order of the targets' places. A page
+/// never changes; the next one shares with it all that is the same.
 #[derive(Clone, Debug)]
-pub struct Shown {
-    /// The fragment.
-    pub fragment: Arc<Fragment>,
-    /// Its gauges are withdrawn: only what was counted is shown.
-    pub stale: bool,
+pub struct Page {
+    headers: Arc<[Headers; 2]>,
+    families: Vec<Vec<Arc<Piece>>>,
+    chains: [OnceLock<Arc<Chain>>; 4],
 }
 
-impl Shown {
-    /// The lines that are shown of each family, with the family's position in the catalog.
-    pub fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.fragment.lines().filter(|(position, _)| !self.stale || CATALOG[*position].kind != Kind::Gauge)
-    }
-}
+/// HELP, TYPE and UNIT of each family in one format.
+type Headers = Vec<Piece>;
 
+/// What is new of a target.
 #[derive(Debug)]
-struct Kept {
-    generation: u64,
-    until: Option<Timestamp>,
-    text: Arc<str>,
+pub enum Change {
+    /// The exporter's own view of it.
+    Own(Fragment),
+    /// Its reading.
+    Reading(Fragment),
+    /// Its reading is stale: gauges are withdrawn, what was counted stays.
+    Withdrawn,
+    /// It is no target any more.
+    Gone,
 }
 
-impl Pages {
-    /// The page for `generation`, which is good before `until`; put together from `fragments` if it is not kept.
-    pub fn text(
-        &self,
-        format: Format,
-        generation: u64,
-        now: Timestamp,
-        fragments: impl FnOnce() -> (Vec<Shown>, Option<Timestamp>),
-    ) -> Arc<str> {
-        let mut pages = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = |kept: &&Kept| kept.generation == generation && kept.until.is_none_or(|until| now < until);
-        if let Some(kept) = pages.get(&format).filter(current) {
-            return Arc::clone(&kept.text);
+impl Change {
+    /// How much text it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Own(fragment) | Self::Reading(fragment) => fragment.text().len(),
+            Self::Withdrawn | Self::Gone => 0,
         }
-        let (fragments, until) = fragments();
-        let text: Arc<str> = assemble(&fragments, format).into();
-        pages.insert(format, Kept { generation, until, text: Arc::clone(&text) });
-        text
     }
 }
 
-/// Puts fragments together, family by family in the order of the catalog.
-fn assemble(fragments: &[Shown], format: Format) -> String {
-    let mut families: Vec<Vec<&str>> = vec![Vec::new(); CATALOG.len()];
-    for (position, lines) in fragments.iter().flat_map(Shown::lines) {
-        families[position].push(lines);
+impl Default for Page {
+    /// A page without targets.
+    fn default() -> Self {
+        let headers = [Format::Text, Format::OpenMetrics]
+            .map(|format| CATALOG.iter().map(|family| Piece::of(header(family, format))).collect());
+        Self { headers: Arc::new(headers), families: vec![Vec::new(); CATALOG.len()], chains: Default::default() }
     }
-    let mut page = String::with_capacity(families.iter().flatten().map(|lines| lines.len()).sum::<usize>() + 16_384);
-    for (family, lines) in CATALOG.iter().zip(families).filter(|(_, lines)| !lines.is_empty()) {
-        header(family, format, &mut page);
-        lines.iter().for_each(|lines| page.push_str(lines));
-    }
-    page
 }
 
-fn header(family: &Family, format: Format, page: &mut String) {
+impl Page {
+    /// The same page after `changes`, each with the place of its target, in the order of the places; of two that concern the
+    /// same target and family, the later one counts. Family by family the old lines are let go, so that not all is held
+    /// twice.
+    pub fn after(self, changes: &[(u32, Change)]) -> Self {
+        let Self { headers, families, chains } = self;
+        drop(chains);
+        let families = CATALOG.iter().zip(families).map(|(family, pieces)| {
+            let changed = changed(family, changes);
+            if changed.is_empty() { pieces } else { replace(&pieces, &changed) }
+        });
+        Self { headers, families: families.collect(), chains: Default::default() }
+    }
+
+    /// How much text its lines are.
+    pub fn bytes(&self) -> usize {
+        self.families.iter().flatten().map(|piece| piece.text().len()).sum()
+    }
+
+    /// The body, if it is put together already.
+    pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Arc<Chain>> {
+        self.chains[place(format, encoding)].get().cloned()
+    }
+
+    /// The body; put together, and deflated where it is new, when it is first asked for.
+    pub fn chain(&self, format: Format, encoding: Encoding) -> Arc<Chain> {
+        let chain = self.chains[place(format, encoding)].get_or_init(|| {
+            let pieces = self.pieces(format);
+            Arc::new(match encoding {
+                Encoding::Identity => Chain::plain(pieces),
+                Encoding::Gzip => Chain::gzip(pieces),
+            })
+        });
+        Arc::clone(chain)
+    }
+
+    /// Headers and lines of the families that have any, in the order of the catalog.
+    fn pieces(&self, format: Format) -> impl Iterator<Item = &Piece> {
+        let families = self.headers[format as usize].iter().zip(&self.families).filter(|(_, lines)| !lines.is_empty());
+        families.flat_map(|(header, lines)| std::iter::once(header).chain(lines.iter().map(|piece| &**piece)))
+    }
+}
+
+/// The place of a body among [`Page::chains`].
+fn place(format: Format, encoding: Encoding) -> usize {
+    2 * format as usize + encoding as usize
+}
+
+/// What is new in a family.
+fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
+    let mut changed: Vec<Row<'a>> = Vec::new();
+    for (target, change) in changes {
+        let lines = match (change, family.source) {
+            (Change::Own(fragment), Source::Target) | (Change::Reading(fragment), Source::Cloud) => {
+                fragment.lines_of(family)
+            }
+            (Change::Withdrawn, Source::Cloud) if family.kind == Kind::Gauge => "",
+            (Change::Gone, Source::Target | Source::Cloud) => "",
+            _ => continue,
+        };
+        changed.pop_if(|(last, _)| last == target);
+        changed.push((*target, lines.as_bytes()));
+    }
+    changed
+}
+
+/// Deflated pieces are so small that sending each on its own would cost more than the copy.
+const FRAME: usize = 64 * 1024;
+
+/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the pieces, not a
+/// copy of it.
+#[derive(Debug)]
+pub struct Chain {
+    frames: Vec<Bytes>,
+    bytes: u64,
+    /// Of the text, if it is deflated.
+    crc: Option<Crc>,
+}
+
+impl Chain {
+    fn new(frames: Vec<Bytes>, crc: Option<Crc>) -> Self {
+        let bytes = frames.iter().map(|frame| frame.len() as u64).sum();
+        Self { frames, bytes, crc }
+    }
+
+    fn plain<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
+        Self::new(pieces.map(|piece| piece.text().clone()).collect(), None)
+    }
+
+    fn gzip<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
+        let (mut deflater, mut crc) = (Deflater::new(), Crc::new());
+        let (mut frames, mut frame) = (Vec::new(), Vec::with_capacity(FRAME));
+        frame.extend_from_slice(&HEAD);
+        for piece in pieces {
+            let deflated = piece.deflated(&mut deflater);
+            crc.combine(&deflated.crc);
+            if frame.len() + deflated.bytes.len() > FRAME {
+                frames.push(frame.into_boxed_slice().into());
+                frame = Vec::with_capacity(FRAME);
+            }
+            frame.extend_from_slice(&deflated.bytes);
+        }
+        frames.push(frame.into_boxed_slice().into());
+        Self::new(frames, Some(crc))
+    }
+
+    /// Its frames, in order.
+    pub fn frames(&self) -> &[Bytes] {
+        &self.frames
+    }
+
+    /// How many bytes its frames have.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The last frame of a body that ends with `text`.
+    pub fn end(&self, text: String) -> Bytes {
+        let Some(before) = &self.crc else { return text.into() };
+        let deflated = Deflater::new().last(text.as_bytes());
+        let mut crc = Crc::new();
+        crc.combine(before);
+        crc.combine(&deflated.crc);
+        [&deflated.bytes[..], &trailer(&crc)].concat().into()
+    }
+}
+
+fn header(family: &Family, format: Format) -> String {
     let name = match format {
         Format::Text => family.name,
         Format::OpenMetrics => family.openmetrics_name(),
     };
-    describe(name, family.kind, family.unit(), family.help, format, page);
+    let mut header = String::new();
+    describe(name, family.kind, family.unit(), family.help, format, &mut header);
+    header
 }
 
 /// HELP, TYPE and, where the format has it, UNIT of a family.
@@ -95,12 +203,4 @@ pub(super) fn describe(name: &str, kind: Kind, unit: Option<&str>, help: &str, f
     if let (Format::OpenMetrics, Some(unit)) = (format, unit) {
         page.push_str(&format!("# UNIT {name} {unit}\n"));
     }
-}
-
-/// `body` as one gzip member.
-pub fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8 + 64), Compression::fast());
-    // Writing into a Vec cannot fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default()
 }

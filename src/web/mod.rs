@@ -1,6 +1,7 @@
 //! What is served: `/metrics`, the status page, health, and the configuration without its secrets.
 
 mod budget;
+mod metrics;
 mod page;
 mod server;
 mod status;
@@ -10,13 +11,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
 
-use crate::exposition::{Encoding, Format, Pages, gzip, process_metrics};
 use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Store;
 
@@ -36,13 +37,14 @@ pub struct Site {
     pub config: ArcSwap<String>,
     /// When the exporter was started.
     pub started: Timestamp,
-    pages: Pages,
+    /// Held by the scrape that puts the page together.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Site {
     /// A site over `store` and `metrics`.
     pub fn new(store: Arc<Store>, metrics: Arc<SelfMetrics>, config: String, started: Timestamp) -> Self {
-        Self { store, metrics, config: ArcSwap::from_pointee(config), started, pages: Pages::default() }
+        Self { store, metrics, config: ArcSwap::from_pointee(config), started, turn: Arc::default() }
     }
 }
 
@@ -50,7 +52,7 @@ impl Site {
 pub fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(index))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/config", get(config))
@@ -71,24 +73,6 @@ async fn index(State(site): State<Arc<Site>>) -> impl IntoResponse {
 
 async fn api_status(State(site): State<Arc<Site>>) -> impl IntoResponse {
     (NEVER_KEPT, axum::Json(status::status(status::facts(&site, Timestamp::now()))))
-}
-
-/// Copies what is ready; never asks the cloud, never waits for it.
-async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let (now, format) = (Timestamp::now(), Format::wanted(&headers));
-    let text = site.pages.text(format, site.store.generation(), now, || {
-        let fresh = site.store.fresh(now);
-        (fresh.fragments, fresh.until)
-    });
-    let own = process_metrics(&site.metrics.gather(site.store.series(now)), format);
-    let mut body = Vec::with_capacity(text.len() + own.len());
-    body.extend_from_slice(text.as_bytes());
-    body.extend_from_slice(&own);
-    let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
-    match Encoding::wanted(&headers) {
-        Encoding::Identity => (common, body).into_response(),
-        Encoding::Gzip => (common, [(header::CONTENT_ENCODING, "gzip")], gzip(&body)).into_response(),
-    }
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {

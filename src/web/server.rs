@@ -17,8 +17,8 @@ const MAX_CONNECTIONS: usize = 512;
 /// A request's head must have arrived within this time; it is also how long a connection may idle, and longer than the
 /// usual scrape interval.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// A request's head may be this large.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// A request's head may be this large; an answer is written in portions of about this size.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// Requests under way at a shutdown may take so long to finish.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -61,7 +61,7 @@ fn connect(stream: TcpStream, router: &Router, permit: OwnedSemaphorePermit, gra
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
+        .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {

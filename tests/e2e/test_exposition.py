@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +66,9 @@ def test_gzip_says_the_same(still: Demo, accept: str) -> None:
     assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
     assert plain.headers["content-type"] == packed.headers["content-type"]
     assert len(packed.body) < len(plain.body) / 5
+    member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    assert member.decompress(packed.body) == gzip.decompress(packed.body)
+    assert (member.eof, member.unused_data) == (True, b""), "one member: curl reads no other"
     assert STILL.findall(gzip.decompress(packed.body).decode()) == STILL.findall(plain.text)
 
 

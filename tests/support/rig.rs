@@ -1,7 +1,6 @@
 //! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
@@ -10,7 +9,7 @@ use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
-use aliyun_task_exporter::exposition::{Format, Pages};
+use aliyun_task_exporter::exposition::{Encoding, Format};
 use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
 use aliyun_task_exporter::poll::{
     Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler,
@@ -114,7 +113,6 @@ pub struct Rig {
     nonces: u64,
     /// This nonce instead of a fresh one, for so many attempts.
     pub stuck_nonces: u64,
-    pages: Pages,
     disk: Option<Disk>,
     /// Without a disk: what is known of targets that are gone.
     parked: BTreeMap<TargetId, Memory>,
@@ -155,7 +153,6 @@ impl Rig {
             unrecorded: BTreeMap::new(),
             nonces: 0,
             stuck_nonces: 0,
-            pages: Pages::default(),
             disk: None,
             parked: BTreeMap::new(),
             is_dead: false,
@@ -244,7 +241,6 @@ impl Rig {
             self.scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling)).collect();
         self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
         self.store = Store::new(self.config.metrics.clone());
-        self.pages = Pages::default();
         self.is_dead = false;
         self.apply(self.config.clone());
         for (labels, ceiling) in ceilings {
@@ -464,12 +460,9 @@ impl Rig {
     }
 
     /// The targets' part of `/metrics`.
-    pub fn page(&self, format: Format) -> Arc<str> {
-        let now = self.local();
-        self.pages.text(format, self.store.generation(), now, || {
-            let fresh = self.store.fresh(now);
-            (fresh.fragments, fresh.until)
-        })
+    pub fn page(&self, format: Format) -> String {
+        let chain = self.store.expose(self.local()).page.chain(format, Encoding::Identity);
+        chain.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
     }
 
     pub fn view(&self, id: &TargetId) -> View {

@@ -1,20 +1,31 @@
 //! What is known now: written by polling, read by `/metrics` and the status page. Staleness lives here and nowhere else.
 
+mod entry;
+mod exposed;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 
 use crate::config::Metrics;
-use crate::exposition::{Fragment, Shown, TargetState, own_fragment, reading_fragment};
+use crate::exposition::TargetState;
 use crate::model::{Failure, Reading};
 use crate::target::{Target, TargetId};
 
-/// Every target with its last good reading and its last failure.
+use entry::Entry;
+pub use exposed::Exposed;
+
+/// Every target with its last good reading and its last failure, and what `/metrics` shows of them.
 #[derive(Debug)]
 pub struct Store {
     inner: RwLock<Inner>,
+    /// Absent while it is put together.
+    exposed: ArcSwapOption<Exposed>,
+    /// Held by the one who puts together what is exposed next.
+    turn: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -28,25 +39,12 @@ struct Inner {
     /// Accounts that the cloud has not answered yet.
     unanswered: BTreeSet<Arc<str>>,
     answered: BTreeSet<Arc<str>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    target: Target,
-    read: Option<Read>,
-    state: TargetState,
-    own: Arc<Fragment>,
-    failure: Option<Failure>,
-    failing_since: Option<Timestamp>,
-    last_failure: Option<(Failure, Timestamp)>,
-}
-
-/// The last good reading.
-#[derive(Debug)]
-struct Read {
-    reading: Arc<Reading>,
-    at: Timestamp,
-    fragment: Arc<Fragment>,
+    /// How many places on the page were given; none is given twice.
+    places: u32,
+    /// Bytes of text that are not on the page yet.
+    waiting: usize,
+    /// Places of targets that are gone and may still be on the page.
+    gone: Vec<u32>,
 }
 
 /// How a poll has ended.
@@ -83,21 +81,21 @@ pub struct View {
     pub reading: Option<Arc<Reading>>,
 }
 
-/// What `/metrics` shows of the targets now.
-#[derive(Debug)]
-pub struct Fresh {
-    /// Target by target, in a stable order.
-    pub fragments: Vec<Shown>,
-    /// Until when this holds if nothing is recorded: the next time something goes stale.
-    pub until: Option<Timestamp>,
-}
-
 impl Store {
     /// A store without targets.
     pub fn new(metrics: Metrics) -> Self {
-        let (unanswered, answered) = (BTreeSet::new(), BTreeSet::new());
-        let (entries, generation, series) = (BTreeMap::new(), 0, 0);
-        Self { inner: RwLock::new(Inner { metrics, entries, generation, series, unanswered, answered }) }
+        let inner = Inner {
+            metrics,
+            entries: BTreeMap::new(),
+            generation: 0,
+            series: 0,
+            unanswered: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            places: 0,
+            waiting: 0,
+            gone: Vec::new(),
+        };
+        Self { inner: RwLock::new(inner), exposed: ArcSwapOption::empty(), turn: Mutex::default() }
     }
 
     /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
@@ -117,26 +115,13 @@ impl Store {
             inner.series += entry.state.series;
             inner.entries.insert(entry.target.id.clone(), entry);
         }
+        inner.gone.extend(old.values().filter_map(Entry::place));
         inner.generation += 1;
     }
 
     /// Records what was read of a target; if that is nothing new, only its age changes.
     pub fn record(&self, id: &TargetId, reading: Reading, at: Timestamp) {
-        let mut inner = self.write();
-        let Inner { metrics, entries, generation, series, .. } = &mut *inner;
-        let Some(entry) = entries.get_mut(id) else { return };
-        *generation += 1;
-        match &mut entry.read {
-            Some(read) if entry.state.dropped == 0 && *read.reading == reading => {
-                (read.at, entry.state.last_read) = (at, Some(at));
-                entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
-            }
-            _ => {
-                let others = *series - entry.state.series;
-                entry.render(Arc::new(reading), at, metrics, metrics.budget(others));
-                *series = others + entry.state.series;
-            }
-        }
+        self.change(id, at, |entry, metrics, budget| entry.record(reading, at, metrics, budget));
     }
 
     /// Shows what was known of a target before a restart, with its age: when it was read, and when a poll last succeeded.
@@ -147,12 +132,10 @@ impl Store {
         (at, last_success): (Timestamp, Option<Timestamp>),
         stale_after: Duration,
     ) {
-        self.record(id, reading, at);
-        let mut inner = self.write();
-        if let Some(entry) = inner.entries.get_mut(id) {
+        self.change(id, at, |entry, metrics, budget| {
             (entry.state.last_success, entry.state.stale_after) = (last_success, Some(stale_after));
-            entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
-        }
+            entry.record(reading, at, metrics, budget);
+        });
     }
 
     /// Records when polls are planned: a target that waits for its first turn shows how late that is.
@@ -161,7 +144,7 @@ impl Store {
         for (id, next) in polls {
             if let Some(entry) = inner.entries.get_mut(id) {
                 entry.state.next_poll = Some(next);
-                entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
+                entry.tell();
             }
         }
         inner.generation += 1;
@@ -169,11 +152,23 @@ impl Store {
 
     /// Records how a poll has ended.
     pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
+        self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
+    }
+
+    /// Changes an entry, which may fill so many series. Should nobody look for long, what has changed is put on the page all
+    /// the same, so that it is not held twice.
+    fn change(&self, id: &TargetId, now: Timestamp, change: impl FnOnce(&mut Entry, &Metrics, usize)) {
         let mut inner = self.write();
-        if let Some(entry) = inner.entries.get_mut(id) {
-            entry.poll_ended(end);
-            inner.generation += 1;
-        }
+        let Inner { metrics, entries, generation, series, waiting, .. } = &mut *inner;
+        let Some(entry) = entries.get_mut(id) else { return };
+        let (others, before) = (*series - entry.state.series, entry.waiting());
+        change(entry, metrics, metrics.budget(others));
+        *series = others + entry.state.series;
+        *waiting = (*waiting + entry.waiting()).saturating_sub(before);
+        *generation += 1;
+        let waiting = *waiting;
+        drop(inner);
+        self.relieve(waiting, now);
     }
 
     /// The cloud has answered an account, if only with an error.
@@ -196,28 +191,10 @@ impl Store {
         self.read().generation
     }
 
-    /// What `/metrics` shows of the targets at `now`.
-    pub fn fresh(&self, now: Timestamp) -> Fresh {
-        let inner = self.read();
-        let mut fragments = Vec::with_capacity(inner.entries.len() * 2);
-        let mut until: Option<Timestamp> = None;
-        for entry in inner.entries.values() {
-            fragments.push(Shown { fragment: Arc::clone(&entry.own), stale: false });
-            let Some(read) = &entry.read else { continue };
-            let stale_at = entry.stale_at(read);
-            fragments.push(Shown { fragment: Arc::clone(&read.fragment), stale: stale_at <= now });
-            if now < stale_at {
-                until = Some(until.map_or(stale_at, |until| until.min(stale_at)));
-            }
-        }
-        Fresh { fragments, until }
-    }
-
     /// Polled series that are shown at `now`, and how many are allowed.
     pub fn series(&self, now: Timestamp) -> (usize, usize) {
         let inner = self.read();
-        let shown = inner.entries.values().filter_map(|entry| entry.fresh(now)).map(|read| read.fragment.series());
-        (shown.sum(), inner.metrics.max_series)
+        (inner.entries.values().map(|entry| entry.series(now)).sum(), inner.metrics.max_series)
     }
 
     /// Every target as a person wants to see it at `now`.
@@ -241,74 +218,6 @@ impl Metrics {
     }
 }
 
-impl Entry {
-    fn new(target: Target) -> Self {
-        let state = TargetState::default();
-        let own = Arc::new(own_fragment(&target, &state));
-        Self { target, read: None, state, own, failure: None, failing_since: None, last_failure: None }
-    }
-
-    /// The same entry under changed settings: what is known of it is written anew.
-    fn retarget(self, target: Target, metrics: &Metrics, budget: usize) -> Self {
-        let mut entry = Self { target, read: None, ..self };
-        entry.own = Arc::new(own_fragment(&entry.target, &entry.state));
-        if let Some(Read { reading, at, .. }) = self.read {
-            entry.render(reading, at, metrics, budget);
-        }
-        entry
-    }
-
-    fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
-        let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
-        (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at));
-        self.read = Some(Read { reading, at, fragment: Arc::new(fragment) });
-        self.own = Arc::new(own_fragment(&self.target, &self.state));
-    }
-
-    fn poll_ended(&mut self, end: PollEnd) {
-        self.state.up = Some(end.failure.is_none());
-        self.state.failing = end.failure.as_ref().map(|failure| failure.reason);
-        self.state.took = Some(end.took);
-        self.state.next_poll = Some(end.next);
-        self.state.stale_after = Some(end.stale_after);
-        match &end.failure {
-            None => {
-                self.state.last_success = Some(end.ended);
-                self.failing_since = None;
-            }
-            Some(failure) => {
-                self.failing_since.get_or_insert(end.ended);
-                self.last_failure = Some((failure.clone(), end.ended));
-            }
-        }
-        self.failure = end.failure;
-        self.own = Arc::new(own_fragment(&self.target, &self.state));
-    }
-
-    /// When the last good reading is, or was, to be withdrawn.
-    fn stale_at(&self, read: &Read) -> Timestamp {
-        let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
-        age.map_or(Timestamp::MAX, |age| read.at.checked_add(age).unwrap_or(Timestamp::MAX))
-    }
-
-    /// The last good reading, if it is not stale at `now`.
-    fn fresh(&self, now: Timestamp) -> Option<&Read> {
-        self.read.as_ref().filter(|read| now < self.stale_at(read))
-    }
-
-    fn view(&self, now: Timestamp) -> View {
-        View {
-            target: self.target.clone(),
-            state: self.state.clone(),
-            failure: self.failure.clone(),
-            failing_since: self.failing_since,
-            last_failure: self.last_failure.clone(),
-            read_at: self.read.as_ref().map(|read| read.at),
-            reading: self.fresh(now).map(|read| Arc::clone(&read.reading)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -317,6 +226,7 @@ mod tests {
 
     use super::{PollEnd, Store};
     use crate::config::{Metrics, RunWindow};
+    use crate::exposition::{Encoding, Format};
     use crate::model::{Failure, Reading, Reason, RunsReading};
     use crate::target::{Kind, Scope, Target, TargetId};
 
@@ -347,8 +257,8 @@ mod tests {
     }
 
     fn shown(store: &Store, seconds: i64) -> String {
-        let fragments = store.fresh(at(seconds)).fragments;
-        fragments.iter().flat_map(|shown| shown.lines()).map(|(_, lines)| lines).collect()
+        let page = store.expose(at(seconds)).page.chain(Format::Text, Encoding::Identity);
+        page.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect()
     }
 
     #[test]
@@ -356,7 +266,7 @@ mod tests {
         let store = Store::new(Metrics::default());
         store.retarget(vec![target("s")], Metrics::default());
         let id = target("s").id;
-        assert!(!shown(&store, 0).contains("target_up"), "nothing is known before the first poll has ended");
+        assert!(!shown(&store, 0).contains("target_up{"), "nothing is known before the first poll has ended");
         store.record(&id, Reading::Runs(RunsReading::default()), at(0));
         store.poll_ended(&id, end(false, 0));
         store.poll_ended(&id, end(true, 300));
@@ -369,7 +279,7 @@ mod tests {
                     "last_success_timestamp_seconds{account=\"a\",kind=\"swas_invocations\",target=\"s\"} 1700000000\n"
                 )
         );
-        assert_eq!(store.fresh(at(599)).until, Some(at(600)));
+        assert!(store.exposed(at(599)).is_some() && store.exposed(at(600)).is_none(), "it is true until 600");
         let withdrawn = shown(&store, 600);
         assert!(!withdrawn.contains("aliyun_swas_invocations{") && withdrawn.contains("target_failing"));
         assert!(withdrawn.contains("aliyun_swas_invocations_finished_total{"), "a count does not go stale");

@@ -1,0 +1,255 @@
+//! Fleets of targets for measuring: their ids look like the cloud's, and what they read like what it answers.
+
+// Each benchmark uses its own part.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aliyun_task_exporter::config::{Commands, Metrics, RunWindow, TaskWindow};
+use aliyun_task_exporter::model::*;
+use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
+use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
+use jiff::Timestamp;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+/// When the fleet is read first, in seconds since 1970.
+const START: i64 = 1_790_000_000;
+/// Things that each target shows: about a hundred series.
+pub const THINGS: usize = 7;
+
+const RUN_NAMES: [&str; 8] = [
+    "backup-database",
+    "rotate-logs",
+    "renew-certificates",
+    "sync-assets",
+    "health-check",
+    "clean-docker",
+    "update-packages",
+    "report-usage",
+];
+
+/// Targets and what was read of each.
+pub struct Fleet {
+    pub targets: Vec<Target>,
+    readings: Vec<Reading>,
+    random: SmallRng,
+}
+
+/// Settings under which nothing is left out.
+pub fn metrics() -> Metrics {
+    Metrics { max_series: usize::MAX, max_series_per_target: usize::MAX, ..Metrics::default() }
+}
+
+/// So many seconds after the fleet was read first.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(START + seconds).unwrap()
+}
+
+/// A good poll.
+fn end(seconds: i64) -> PollEnd {
+    PollEnd {
+        failure: None,
+        ended: at(seconds),
+        took: Duration::from_micros(123_456 + 7 * seconds as u64),
+        next: at(seconds + 30),
+        stale_after: Duration::from_secs(1_000_000_000),
+    }
+}
+
+/// Polls a target of which only the store knows; nothing has changed.
+pub fn poll_again(store: &Store, view: &View, seconds: i64) {
+    if let Some(reading) = &view.reading {
+        store.record(&view.target.id, (**reading).clone(), at(seconds));
+    }
+    store.poll_ended(&view.target.id, end(seconds));
+}
+
+impl Fleet {
+    /// So many targets, two of three of them servers and each third a cluster, with `things` runs, tasks or commands.
+    pub fn new(targets: usize, things: usize) -> Self {
+        let mut fleet = Self { targets: Vec::new(), readings: Vec::new(), random: SmallRng::seed_from_u64(7) };
+        for index in 0..targets {
+            let (target, reading) = match index % 6 {
+                0 => fleet.tasks(things),
+                3 => fleet.commands(things),
+                _ => fleet.server(things),
+            };
+            fleet.targets.push(target);
+            fleet.readings.push(reading);
+        }
+        fleet
+    }
+
+    /// A store that has read all of it once.
+    pub fn store(&self) -> Store {
+        let store = Store::new(metrics());
+        store.retarget(self.targets.clone(), metrics());
+        (0..self.targets.len()).for_each(|index| self.poll(&store, index, 0));
+        store
+    }
+
+    /// Gives all that was read to a store, and keeps nothing.
+    pub fn give(self, store: &Store) {
+        store.retarget(self.targets.clone(), metrics());
+        for (target, reading) in self.targets.iter().zip(self.readings) {
+            store.record(&target.id, reading, at(0));
+            store.poll_ended(&target.id, end(0));
+        }
+    }
+
+    /// Polls a target, as it is, so many seconds after the beginning.
+    pub fn poll(&self, store: &Store, index: usize, seconds: i64) {
+        let id = &self.targets[index].id;
+        store.record(id, self.readings[index].clone(), at(seconds));
+        store.poll_ended(id, end(seconds));
+    }
+
+    /// Targets picked by chance, a percentage of all.
+    pub fn some(&mut self, percent: usize) -> Vec<usize> {
+        let count = (self.targets.len() * percent / 100).max(1);
+        rand::seq::index::sample(&mut self.random, self.targets.len(), count).into_vec()
+    }
+
+    /// Something of a target moves on.
+    pub fn change(&mut self, index: usize, seconds: i64) {
+        match &mut self.readings[index] {
+            Reading::Tasks(reading) => {
+                let seen = &mut reading.tasks[0];
+                seen.task.current_step = Some(seen.task.current_step.unwrap_or(0) + 1);
+                seen.last_progress = at(seconds);
+            }
+            Reading::Commands(reading) => {
+                let run = &mut reading.commands[0].run;
+                for status in run.nodes.values_mut() {
+                    let running = *status == InvokeStatus::Running;
+                    *status = if running { InvokeStatus::Finished } else { InvokeStatus::Running };
+                }
+            }
+            Reading::Runs(reading) => end_a_run(reading, seconds),
+            Reading::Discovery(_) => {}
+        }
+    }
+
+    fn server(&mut self, things: usize) -> (Target, Reading) {
+        let id: String = format!("{:032x}", self.random.random::<u128>());
+        let mut reading = RunsReading::default();
+        for index in 0..things as i64 {
+            let name: Arc<str> = RUN_NAMES[self.random.random_range(0..3)].into();
+            let began = at(-60 - index * 600 - self.random.random_range(0..300));
+            let open = index == 0;
+            let run = Invocation {
+                id: self.word("t-hz0").into(),
+                command_name: Arc::clone(&name),
+                command_type: CommandType::RunShellScript,
+                status: if open { InvocationStatus::Running } else { InvocationStatus::Success },
+                record: Some(if open { InvokeStatus::Running } else { InvokeStatus::Finished }),
+                created: Some(began),
+            };
+            let result = (!open).then(|| result(began));
+            if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
+                reading.last.entry(name).or_insert(LastRun {
+                    exit_code: Some(0),
+                    finished: Some(ended),
+                    succeeded: Some(ended),
+                });
+            }
+            reading.runs.push(SeenRun { run, result });
+        }
+        (self.target(Kind::SwasInvocations, id, Scope::Runs(RunWindow::default())), Reading::Runs(reading))
+    }
+
+    fn tasks(&mut self, things: usize) -> (Target, Reading) {
+        let id = format!("ehpc-hz-{}", &self.word("")[..10]);
+        let mut reading = TasksReading::default();
+        for index in 0..things as i64 {
+            let began = at(-60 - index * 3600 - self.random.random_range(0..3000));
+            let open = index == 0;
+            let task = Task {
+                id: self.uuid().into(),
+                task_type: TaskType::KNOWN[self.random.random_range(0..9)].clone(),
+                status: if open { TaskStatus::Processing } else { TaskStatus::Success },
+                current_step: Some(if open { 2 } else { 7 }),
+                steps: Some(7),
+                errors: Some(0),
+                nodes: Some(4),
+            };
+            let ended = began + Duration::from_secs(self.random.random_range(30..900));
+            let finished = (!open).then_some(ended);
+            reading.tasks.push(SeenTask { task, first_seen: began, last_progress: ended, finished });
+        }
+        (self.target(Kind::EhpcTasks, id, Scope::Tasks(TaskWindow::default())), Reading::Tasks(reading))
+    }
+
+    fn commands(&mut self, things: usize) -> (Target, Reading) {
+        let id = format!("ehpc-hz-{}", &self.word("")[..10]);
+        let mut reading = CommandsReading::default();
+        for index in 0..things {
+            let status = if index == 0 { InvokeStatus::Running } else { InvokeStatus::Finished };
+            let nodes: BTreeMap<Arc<str>, InvokeStatus> =
+                (0..4).map(|_| (self.word("i-uf6").into(), status.clone())).collect();
+            reading.commands.push(SeenCommand {
+                id: self.word("c-hz0").into(),
+                run: NodeStatuses { status, nodes },
+                results: (index > 0).then(Vec::new),
+            });
+        }
+        let scope = Scope::Commands(Commands { ids: Vec::new(), discover: things, per_node: false });
+        (self.target(Kind::EhpcInvocations, id, scope), Reading::Commands(reading))
+    }
+
+    fn target(&mut self, kind: Kind, id: String, scope: Scope) -> Target {
+        let name = format!("{}-{}", ["web", "batch", "render"][self.random.random_range(0..3)], &id[id.len() - 4..]);
+        let regions = ["cn-hangzhou", "cn-shanghai", "cn-beijing", "ap-southeast-1"];
+        Target {
+            id: TargetId { kind, id: id.into() },
+            account: "production".into(),
+            quota_group: "production".into(),
+            region: regions[self.random.random_range(0..4)].into(),
+            name: name.into(),
+            scope,
+        }
+    }
+
+    /// A prefix and twelve letters or digits.
+    fn word(&mut self, prefix: &str) -> String {
+        let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        let word = (0..12).map(|_| char::from(digits[self.random.random_range(0..36)]));
+        prefix.chars().chain(word).collect()
+    }
+
+    /// A UUID in capitals.
+    fn uuid(&mut self) -> String {
+        let digits = format!("{:032X}", self.random.random::<u128>());
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
+}
+
+/// How a run went that began at `began`.
+fn result(began: Timestamp) -> InvocationResult {
+    InvocationResult {
+        status: InvocationStatus::Success,
+        record: Some(InvokeStatus::Finished),
+        exit_code: Some(0),
+        error: None,
+        started: Some(began + Duration::from_secs(1)),
+        finished: Some(began + Duration::from_secs(42)),
+    }
+}
+
+/// The newest run ends; if it has, it begins again.
+fn end_a_run(reading: &mut RunsReading, seconds: i64) {
+    let seen = &mut reading.runs[0];
+    if seen.result.take().is_some() {
+        (seen.run.status, seen.run.record) = (InvocationStatus::Running, Some(InvokeStatus::Running));
+        return;
+    }
+    (seen.run.status, seen.run.record) = (InvocationStatus::Success, Some(InvokeStatus::Finished));
+    let ended = result(at(seconds));
+    let last = LastRun { exit_code: Some(0), finished: ended.finished, succeeded: ended.finished };
+    reading.last.insert(Arc::clone(&seen.run.command_name), last);
+    seen.result = Some(ended);
+    *reading.finished.entry(InvocationStatus::Success).or_default() += 1;
+}

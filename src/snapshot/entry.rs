@@ -1,0 +1,167 @@
+//! A target with its last good reading and its last failure.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{PollEnd, View};
+use crate::config::Metrics;
+use crate::exposition::{Change, Fragment, TargetState, own_fragment, reading_fragment};
+use crate::model::{Failure, Reading};
+use crate::target::Target;
+
+/// What is known of a target, and what of it is not on the page yet. The lines that are there are held by the page alone.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) target: Target,
+    pub(super) state: TargetState,
+    read: Option<Read>,
+    failure: Option<Failure>,
+    failing_since: Option<Timestamp>,
+    last_failure: Option<(Failure, Timestamp)>,
+    /// Its place on the page, once it is there.
+    place: Option<u32>,
+    /// The exporter's own lines about it, if they are new.
+    own: Option<Fragment>,
+}
+
+/// The last good reading.
+#[derive(Debug)]
+struct Read {
+    reading: Arc<Reading>,
+    at: Timestamp,
+    /// Series that it was rendered within.
+    budget: usize,
+    /// Its lines, if they are new.
+    fragment: Option<Fragment>,
+    /// The page shows no gauges of it, because it was stale.
+    withdrawn: bool,
+}
+
+impl Entry {
+    pub(super) fn new(target: Target) -> Self {
+        let state = TargetState::default();
+        let own = Some(own_fragment(&target, &state));
+        Self { target, state, read: None, failure: None, failing_since: None, last_failure: None, place: None, own }
+    }
+
+    /// The same entry under changed settings: what is known of it is written anew.
+    pub(super) fn retarget(self, target: Target, metrics: &Metrics, budget: usize) -> Self {
+        let mut entry = Self { target, read: None, ..self };
+        match self.read {
+            Some(Read { reading, at, .. }) => entry.render(reading, at, metrics, budget),
+            None => entry.tell(),
+        }
+        entry
+    }
+
+    /// A reading; if it is nothing new, only its age changes.
+    pub(super) fn record(&mut self, reading: Reading, at: Timestamp, metrics: &Metrics, budget: usize) {
+        match &mut self.read {
+            Some(read) if self.state.dropped == 0 && *read.reading == reading => {
+                (read.at, self.state.last_read) = (at, Some(at));
+                self.tell();
+            }
+            _ => self.render(Arc::new(reading), at, metrics, budget),
+        }
+    }
+
+    fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
+        let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
+        (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at));
+        self.read = Some(Read { reading, at, budget, fragment: Some(fragment), withdrawn: false });
+        self.tell();
+    }
+
+    pub(super) fn poll_ended(&mut self, end: PollEnd) {
+        self.state.up = Some(end.failure.is_none());
+        self.state.failing = end.failure.as_ref().map(|failure| failure.reason);
+        self.state.took = Some(end.took);
+        self.state.next_poll = Some(end.next);
+        self.state.stale_after = Some(end.stale_after);
+        match &end.failure {
+            None => {
+                self.state.last_success = Some(end.ended);
+                self.failing_since = None;
+            }
+            Some(failure) => {
+                self.failing_since.get_or_insert(end.ended);
+                self.last_failure = Some((failure.clone(), end.ended));
+            }
+        }
+        self.failure = end.failure;
+        self.tell();
+    }
+
+    /// Writes the exporter's own lines anew.
+    pub(super) fn tell(&mut self) {
+        self.own = Some(own_fragment(&self.target, &self.state));
+    }
+
+    /// Bytes of text that are not on the page yet.
+    pub(super) fn waiting(&self) -> usize {
+        let fragments = [self.own.as_ref(), self.read.as_ref().and_then(|read| read.fragment.as_ref())];
+        fragments.into_iter().flatten().map(|fragment| fragment.text().len()).sum()
+    }
+
+    /// Its place on the page, if it has one.
+    pub(super) fn place(&self) -> Option<u32> {
+        self.place
+    }
+
+    /// Hands over what is new at `now`; gets its place on the page from `places` when it is first asked. Gives the time at which
+    /// its reading is to be withdrawn, if it is shown, and how many series that is.
+    pub(super) fn changes(
+        &mut self,
+        now: Timestamp,
+        metrics: &Metrics,
+        places: &mut u32,
+        changes: &mut Vec<(u32, Change)>,
+    ) -> Option<(Timestamp, usize)> {
+        let stale_at = self.stale_at();
+        let stale = stale_at.is_some_and(|at| at <= now);
+        let place = *self.place.get_or_insert_with(|| {
+            *places += 1;
+            *places
+        });
+        changes.extend(self.own.take().map(|own| (place, Change::Own(own))));
+        let read = self.read.as_mut()?;
+        if read.withdrawn && !stale && read.fragment.is_none() {
+            read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);
+        }
+        if let Some(fragment) = read.fragment.take() {
+            changes.push((place, Change::Reading(fragment)));
+            read.withdrawn = false;
+        }
+        if stale && !read.withdrawn {
+            changes.push((place, Change::Withdrawn));
+        }
+        read.withdrawn = stale;
+        stale_at.filter(|_| !stale).map(|at| (at, self.state.series))
+    }
+
+    /// When the last good reading is, or was, to be withdrawn; absent if there is none.
+    pub(super) fn stale_at(&self) -> Option<Timestamp> {
+        let read = self.read.as_ref()?;
+        let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
+        Some(age.map_or(Timestamp::MAX, |age| read.at.checked_add(age).unwrap_or(Timestamp::MAX)))
+    }
+
+    /// Polled series that are shown at `now`.
+    pub(super) fn series(&self, now: Timestamp) -> usize {
+        if self.stale_at().is_some_and(|at| now < at) { self.state.series } else { 0 }
+    }
+
+    pub(super) fn view(&self, now: Timestamp) -> View {
+        let fresh = self.read.as_ref().filter(|_| self.stale_at().is_some_and(|at| now < at));
+        View {
+            target: self.target.clone(),
+            state: self.state.clone(),
+            failure: self.failure.clone(),
+            failing_since: self.failing_since,
+            last_failure: self.last_failure.clone(),
+            read_at: self.read.as_ref().map(|read| read.at),
+            reading: fresh.map(|read| Arc::clone(&read.reading)),
+        }
+    }
+}

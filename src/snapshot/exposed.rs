@@ -1,0 +1,118 @@
+//! What `/metrics` shows, and until when that is true.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Inner, Store};
+use crate::exposition::{Change, Page};
+use crate::target::TargetId;
+
+/// So much text is handed over at once: while it is put on the page it is held twice, and while it is collected no poll can
+/// be recorded.
+const BATCH: usize = 4 * 1024 * 1024;
+
+/// What `/metrics` shows of the targets.
+#[derive(Debug)]
+pub struct Exposed {
+    /// Their lines.
+    pub page: Page,
+    /// How many bytes these are.
+    text: usize,
+    /// Polled series that are shown, and how many are allowed.
+    pub series: (usize, usize),
+    generation: u64,
+    /// It is true from here.
+    since: Timestamp,
+    /// And, if nothing is recorded, until something goes stale.
+    until: Option<Timestamp>,
+}
+
+/// A walk over the targets, in batches.
+struct Walk {
+    now: Timestamp,
+    /// The last target of the batch before, if there are more.
+    last: Option<TargetId>,
+    series: usize,
+    until: Option<Timestamp>,
+}
+
+impl Store {
+    /// What `/metrics` shows at `now`, if that is put together already.
+    pub fn exposed(&self, now: Timestamp) -> Option<Arc<Exposed>> {
+        let exposed = self.exposed.load_full()?;
+        let is_true = exposed.since <= now && exposed.until.is_none_or(|until| now < until);
+        (is_true && exposed.generation == self.generation()).then_some(exposed)
+    }
+
+    /// What `/metrics` shows at `now`. What is new since the last time is put on the page; others who ask wait for it, but
+    /// polls are recorded meanwhile.
+    ///
+    /// # Panics
+    /// If it did before, in the middle of this: what is half put together is not shown.
+    pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
+        let Ok(_turn) = self.turn.lock() else { panic!("what /metrics shows was left half put together") };
+        self.exposed(now).unwrap_or_else(|| self.put_together(now))
+    }
+
+    /// Puts on the page what waits for it if that is much, unless somebody is at it.
+    pub(super) fn relieve(&self, waiting: usize, now: Timestamp) {
+        let text = self.exposed.load().as_ref().map_or(0, |exposed| exposed.text);
+        if waiting < BATCH.max(text / 8) {
+            return;
+        }
+        if let Ok(_turn) = self.turn.try_lock() {
+            self.put_together(now);
+        }
+    }
+
+    fn put_together(&self, now: Timestamp) -> Arc<Exposed> {
+        // What is recorded from here on is of a later generation, whether this walk still meets it or not.
+        let (generation, limit) = self.begin();
+        let mut walk = Walk { now, last: None, series: 0, until: None };
+        let mut page = self.last_page().after(&self.batch(&mut walk));
+        while walk.last.is_some() {
+            page = page.after(&self.batch(&mut walk));
+        }
+        let (text, series) = (page.bytes(), (walk.series, limit));
+        let exposed = Arc::new(Exposed { page, text, series, generation, since: now, until: walk.until });
+        self.exposed.store(Some(Arc::clone(&exposed)));
+        exposed
+    }
+
+    /// The page before, taken away: it is true no more, and what is not kept alive by a scrape under way can go.
+    fn last_page(&self) -> Page {
+        let last = self.exposed.swap(None).map(Arc::try_unwrap);
+        last.map_or_else(Page::default, |last| last.map_or_else(|shared| shared.page.clone(), |own| own.page))
+    }
+
+    /// The generation that is put together now, and how many series are allowed. Nothing waits any more.
+    fn begin(&self) -> (u64, usize) {
+        let mut inner = self.write();
+        inner.waiting = 0;
+        (inner.generation, inner.metrics.max_series)
+    }
+
+    /// What is new of the next targets, in the order of their places.
+    fn batch(&self, walk: &mut Walk) -> Vec<(u32, Change)> {
+        let mut inner = self.write();
+        let Inner { metrics, entries, places, gone, .. } = &mut *inner;
+        let mut changes: Vec<(u32, Change)> = gone.drain(..).map(|place| (place, Change::Gone)).collect();
+        let from = walk.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut bytes = 0;
+        for (id, entry) in entries.range_mut((from, Bound::Unbounded)) {
+            let before = changes.len();
+            let shown = entry.changes(walk.now, metrics, places, &mut changes);
+            bytes += changes[before..].iter().map(|(_, change)| change.bytes()).sum::<usize>();
+            walk.series += shown.map_or(0, |(_, series)| series);
+            walk.until = [walk.until, shown.map(|(until, _)| until)].into_iter().flatten().min();
+            if bytes >= BATCH {
+                walk.last = Some(id.clone());
+                break;
+            }
+        }
+        changes.sort_by_key(|(place, _)| *place);
+        changes
+    }
+}

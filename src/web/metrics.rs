@@ -1,0 +1,99 @@
+//! `/metrics`: what is put together once, sent to many.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use jiff::Timestamp;
+
+use super::Site;
+use crate::exposition::{Chain, Encoding, Format, process_metrics};
+use crate::snapshot::Exposed;
+
+/// Sends what is ready; never asks the cloud, never waits for it.
+pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let (format, encoding) = (Format::wanted(&headers), Encoding::wanted(&headers));
+    let Ok((chain, series)) = chain(&site, format, encoding).await else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be put together; see the log\n")
+            .into_response();
+    };
+    let own = process_metrics(&site.metrics.gather(series), format);
+    let body = Body::new(Scrape::new(Arc::clone(&chain), chain.end(own)));
+    let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
+    match encoding {
+        Encoding::Identity => (common, body).into_response(),
+        Encoding::Gzip => (common, [(header::CONTENT_ENCODING, "gzip")], body).into_response(),
+    }
+}
+
+/// A body without its end, and how many series it shows of how many that are allowed.
+type Ready = (Arc<Chain>, (usize, usize));
+
+/// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds up nobody,
+/// and goes on should it be cut off; the others wait for it.
+async fn chain(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
+    let ready = || {
+        let exposed = site.store.exposed(Timestamp::now())?;
+        Some((exposed.page.ready(format, encoding)?, exposed.series))
+    };
+    if let Some(ready) = ready() {
+        return Ok(ready);
+    }
+    let turn = Arc::clone(&site.turn).lock_owned().await;
+    if let Some(ready) = ready() {
+        return Ok(ready);
+    }
+    let store = Arc::clone(&site.store);
+    let make = move || {
+        let _turn = turn;
+        let exposed: Arc<Exposed> = store.expose(Timestamp::now());
+        (exposed.page.chain(format, encoding), exposed.series)
+    };
+    tokio::task::spawn_blocking(make).await
+}
+
+/// A body on its way: the frames of a chain, which it shares with all others, and an end of its own.
+#[derive(Debug)]
+struct Scrape {
+    chain: Arc<Chain>,
+    /// The chain's next frame.
+    next: usize,
+    end: Option<Bytes>,
+    /// Bytes that are still to be sent.
+    left: u64,
+}
+
+impl Scrape {
+    fn new(chain: Arc<Chain>, end: Bytes) -> Self {
+        let left = chain.bytes() + end.len() as u64;
+        Self { chain, next: 0, end: Some(end), left }
+    }
+}
+
+impl http_body::Body for Scrape {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self.chain.frames().get(self.next).cloned().or_else(|| self.end.take());
+        self.next += 1;
+        self.left -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
+        Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    /// All of it is known before it is sent, so the answer has a Content-Length.
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,302 @@
+//! Whatever is recorded, goes stale, comes or goes: `/metrics` is to the byte what a plain rendering of all of it would be, in
+//! each format and encoding.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aliyun_task_exporter::catalog::{CATALOG, Family, Kind as Type, Source};
+use aliyun_task_exporter::config::{Metrics, RunWindow, StatusStyle, TaskWindow};
+use aliyun_task_exporter::exposition::{Encoding, Format, Fragment, Page, TargetState, own_fragment, reading_fragment};
+use aliyun_task_exporter::model::*;
+use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+/// How many targets there may be.
+const TARGETS: usize = 12;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A target is read; the numbers make the reading.
+    Read(usize, u64, usize),
+    /// What was read last is read again.
+    ReadAgain(usize),
+    /// A poll has ended, well or not; values go stale after so many seconds.
+    Ended(usize, bool, u64),
+    /// From now on these are the targets, by their bits, and statuses are written so.
+    Targets(u16, StatusStyle),
+    /// So many seconds pass; at times the clock is set back.
+    Pass(i64),
+    /// Somebody looks.
+    Scrape,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let target = 0..TARGETS;
+    prop_oneof![
+        4 => (target.clone(), any::<u64>(), 0..120usize).prop_map(|(target, seed, things)| Step::Read(target, seed, things)),
+        1 => target.clone().prop_map(Step::ReadAgain),
+        3 => (target, any::<bool>(), 1..200u64).prop_map(|(target, good, age)| Step::Ended(target, good, age)),
+        1 => (any::<u16>(), any::<bool>()).prop_map(|(bits, full)| {
+            Step::Targets(bits, if full { StatusStyle::Full } else { StatusStyle::Current })
+        }),
+        2 => (-20..100i64).prop_map(Step::Pass),
+        2 => Just(Step::Scrape),
+    ]
+}
+
+fn target(index: usize) -> Target {
+    let (kind, scope) = match index % 2 {
+        0 => (Kind::SwasInvocations, Scope::Runs(RunWindow::default())),
+        _ => (Kind::EhpcTasks, Scope::Tasks(TaskWindow::default())),
+    };
+    Target {
+        id: TargetId { kind, id: format!("{index:02}-\"é\\").into() },
+        account: "a\nb".into(),
+        quota_group: "a".into(),
+        region: "r".into(),
+        name: "n".into(),
+        scope,
+    }
+}
+
+fn metrics(status_style: StatusStyle) -> Metrics {
+    Metrics { status_style, max_series: usize::MAX, max_series_per_target: usize::MAX }
+}
+
+fn reading(target: usize, seed: u64, things: usize) -> Reading {
+    let number = |thing: usize| seed.wrapping_add(thing as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let time = |thing: usize| Timestamp::from_millisecond((number(thing) >> 24) as i64).unwrap();
+    if target.is_multiple_of(2) {
+        let run = |thing: usize| Invocation {
+            id: format!("t-hz0{:x}", number(thing)).into(),
+            command_name: "备份".into(),
+            command_type: CommandType::RunShellScript,
+            status: InvocationStatus::parse(InvocationStatus::LABELS[(number(thing) % 14) as usize]),
+            record: None,
+            created: (number(thing) % 3 > 0).then(|| time(thing)),
+        };
+        let runs = (0..things).map(|thing| SeenRun { run: run(thing), result: None });
+        let finished = BTreeMap::from([(InvocationStatus::Success, seed % 5)]);
+        return Reading::Runs(RunsReading { runs: runs.collect(), finished, ..RunsReading::default() });
+    }
+    let task = |thing: usize| Task {
+        id: format!("{:032X}", number(thing)).into(),
+        task_type: TaskType::KNOWN[(number(thing) % 9) as usize].clone(),
+        status: TaskStatus::KNOWN[(number(thing) % 4) as usize].clone(),
+        current_step: Some((seed % 7) as i64),
+        steps: None,
+        errors: Some(number(thing) % 2),
+        nodes: None,
+    };
+    let seen =
+        |thing| SeenTask { task: task(thing), first_seen: time(thing), last_progress: time(thing), finished: None };
+    let mut durations: BTreeMap<TaskType, Histogram> = BTreeMap::new();
+    durations.entry(TaskType::AddComputes).or_default().observe(Duration::from_secs(seed % 9999));
+    Reading::Tasks(TasksReading { tasks: (0..things).map(seen).collect(), finished: BTreeMap::new(), durations })
+}
+
+/// What is known of a target, plainly.
+#[derive(Debug)]
+struct Known {
+    target: usize,
+    state: TargetState,
+    read: Option<(Reading, Timestamp)>,
+    /// It was on the page; else it will find its place there by its id.
+    placed: bool,
+}
+
+/// All that is known, plainly.
+struct Plain {
+    known: Vec<Known>,
+    style: StatusStyle,
+    now: Timestamp,
+}
+
+impl Plain {
+    fn known(&mut self, target: usize) -> Option<&mut Known> {
+        self.known.iter_mut().find(|known| known.target == target)
+    }
+
+    fn retarget(&mut self, targets: &[usize]) {
+        self.known.retain(|known| targets.contains(&known.target));
+        for target in targets {
+            if self.known(*target).is_none() {
+                let known = Known { target: *target, state: TargetState::default(), read: None, placed: false };
+                self.known.push(known);
+            }
+        }
+    }
+
+    fn read(&mut self, index: usize, read: Reading) {
+        let (now, style) = (self.now, self.style);
+        let Some(known) = self.known(index) else { return };
+        let fragment = reading_fragment(&target(index), &read, &metrics(style), usize::MAX).0;
+        (known.state.last_read, known.state.series) = (Some(now), fragment.series());
+        known.read = Some((read, now));
+    }
+
+    /// The page, target by target and family by family.
+    fn text(&mut self, format: Format) -> String {
+        let by_id = |known: &Known| target(known.target).id;
+        self.known.sort_by_key(|known| (!known.placed, (!known.placed).then(|| by_id(known))));
+        self.known.iter_mut().for_each(|known| known.placed = true);
+        let fragments: Vec<(Fragment, bool)> = self.known.iter().flat_map(|known| self.fragments(known)).collect();
+        let mut text = String::new();
+        for family in CATALOG.iter().filter(|family| family.source != Source::Process) {
+            let shown = fragments.iter().filter(|(_, stale)| !stale || family.kind != Type::Gauge);
+            let lines: String = shown.map(|(fragment, _)| fragment.lines_of(family)).collect();
+            if !lines.is_empty() {
+                text += &header(family, format);
+                text += &lines;
+            }
+        }
+        text
+    }
+
+    /// The fragments of a target, each with whether it is stale.
+    fn fragments(&self, known: &Known) -> Vec<(Fragment, bool)> {
+        let target = target(known.target);
+        let mut fragments = vec![(own_fragment(&target, &known.state), false)];
+        if let Some((read, at)) = &known.read {
+            let stale = known.state.stale_after.is_some_and(|age| *at + age <= self.now);
+            fragments.push((reading_fragment(&target, read, &metrics(self.style), usize::MAX).0, stale));
+        }
+        fragments
+    }
+}
+
+fn header(family: &Family, format: Format) -> String {
+    let (name, help) = (family.name, family.help);
+    match format {
+        Format::Text => format!("# HELP {name} {help}\n# TYPE {name} {}\n", family.kind.word()),
+        Format::OpenMetrics => {
+            let name = name.trim_end_matches("_total");
+            let unit = if name.ends_with("_seconds") { format!("# UNIT {name} seconds\n") } else { String::new() };
+            format!("# HELP {name} {help}\n# TYPE {name} {}\n{unit}", family.kind.word())
+        }
+    }
+}
+
+/// The whole body that a page makes with an end.
+fn body(page: &Page, format: Format, encoding: Encoding, end: &str) -> Vec<u8> {
+    let chain = page.chain(format, encoding);
+    let body: Vec<u8> = chain.frames().iter().flat_map(|frame| frame.to_vec()).collect();
+    assert_eq!(body.len() as u64, chain.bytes());
+    [body, chain.end(end.to_owned()).to_vec()].concat()
+}
+
+/// The text of a body of exactly one gzip member.
+fn gunzip(body: &[u8]) -> String {
+    let mut text = String::new();
+    let mut decoder = flate2::bufread::GzDecoder::new(body);
+    decoder.read_to_string(&mut text).unwrap();
+    assert!(decoder.into_inner().is_empty(), "something follows the member");
+    let mut all = String::new();
+    flate2::read::MultiGzDecoder::new(body).read_to_string(&mut all).unwrap();
+    assert!(all == text);
+    text
+}
+
+fn check(store: &Store, plain: &mut Plain) {
+    let exposed = store.expose(plain.now);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let end = "the end\n";
+        let wanted = plain.text(format) + end;
+        let identity = body(&exposed.page, format, Encoding::Identity, end);
+        assert_eq!(String::from_utf8(identity).unwrap(), wanted);
+        assert!(gunzip(&body(&exposed.page, format, Encoding::Gzip, end)) == wanted);
+    }
+    assert_eq!(exposed.series, store.series(plain.now));
+    assert!(store.exposed(plain.now).is_some(), "it is kept");
+    assert!(Arc::ptr_eq(&store.expose(plain.now), &exposed));
+}
+
+fn apply(step: Step, store: &Store, plain: &mut Plain) {
+    match step {
+        Step::Read(index, seed, things) => {
+            plain.read(index, reading(index, seed, things));
+            store.record(&target(index).id, reading(index, seed, things), plain.now);
+        }
+        Step::ReadAgain(index) => {
+            let read = plain.known(index).and_then(|known| known.read.clone());
+            if let Some((read, _)) = read {
+                plain.read(index, read.clone());
+                store.record(&target(index).id, read, plain.now);
+            }
+        }
+        Step::Ended(index, good, age) => {
+            let failure =
+                (!good).then_some(Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() });
+            let stale_after = Duration::from_secs(age);
+            let end =
+                PollEnd { failure, ended: plain.now, took: Duration::from_millis(age), next: plain.now, stale_after };
+            ended(plain, index, &end);
+            store.poll_ended(&target(index).id, end);
+        }
+        Step::Targets(bits, style) => {
+            plain.style = style;
+            let targets: Vec<usize> = (0..TARGETS).filter(|index| bits & (1 << index) != 0).collect();
+            plain.retarget(&targets);
+            store.retarget(targets.into_iter().map(target).collect(), metrics(style));
+            let read: Vec<_> = plain.known.iter().map(|known| (known.target, known.read.clone())).collect();
+            // The number of series hangs on the style.
+            for (index, (read, at)) in read.into_iter().filter_map(|(index, read)| Some((index, read?))) {
+                let now = std::mem::replace(&mut plain.now, at);
+                plain.read(index, read);
+                plain.now = now;
+            }
+        }
+        Step::Pass(seconds) => plain.now += jiff::SignedDuration::from_secs(seconds),
+        Step::Scrape => check(store, plain),
+    }
+}
+
+fn ended(plain: &mut Plain, index: usize, end: &PollEnd) {
+    let Some(known) = plain.known(index) else { return };
+    let state = &mut known.state;
+    (state.up, state.failing) = (Some(end.failure.is_none()), end.failure.as_ref().map(|failure| failure.reason));
+    (state.took, state.next_poll, state.stale_after) = (Some(end.took), Some(end.next), Some(end.stale_after));
+    if end.failure.is_none() {
+        state.last_success = Some(end.ended);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_page_is_to_the_byte_what_a_plain_rendering_would_be(steps in prop::collection::vec(step(), 1..60)) {
+        let style = StatusStyle::Current;
+        let store = Store::new(metrics(style));
+        let mut plain = Plain { known: Vec::new(), style, now: Timestamp::from_second(1_790_000_000).unwrap() };
+        apply(Step::Targets(0b1111_0111_1011, style), &store, &mut plain);
+        steps.into_iter().for_each(|step| apply(step, &store, &mut plain));
+        check(&store, &mut plain);
+    }
+}
+
+#[test]
+fn so_does_a_large_one_that_is_handed_over_in_portions() {
+    let style = StatusStyle::Current;
+    let store = Store::new(metrics(style));
+    let mut plain = Plain { known: Vec::new(), style, now: Timestamp::from_second(1_790_000_000).unwrap() };
+    apply(Step::Targets(u16::MAX, style), &store, &mut plain);
+    for turn in 0..2 {
+        // Nobody looks meanwhile, so some of it is put on the page before anybody does.
+        for index in 0..TARGETS {
+            apply(Step::Read(index, turn, 1_000), &store, &mut plain);
+            apply(Step::Ended(index, true, 60), &store, &mut plain);
+        }
+        check(&store, &mut plain);
+        plain.now += jiff::SignedDuration::from_secs(60);
+        check(&store, &mut plain);
+        assert!(plain.text(Format::Text).contains("finished_total") && store.series(plain.now).0 == 0);
+    }
+}
