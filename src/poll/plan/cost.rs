@@ -41,7 +41,7 @@ pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Dur
         Kind::EhpcTasks => vec![("ListTasks", f64::from(load.running_pages) + f64::from(load.pages) * whole + ended)],
         Kind::EhpcInvocations => vec![
             ("ListCommands", if load.listed { list } else { 0.0 }),
-            ("ListInvocationStatus", load.open as f64),
+            ("ListInvocationStatus", load.open as f64 + ended),
             ("ListInvocationResults", ended),
         ],
         Kind::SwasInvocations => vec![("DescribeInvocations", list), ("DescribeInvocationResult", ended)],
@@ -95,7 +95,7 @@ mod tests {
         let load = Load { pages: 2, ended_per_hour: 6.0, ..Load::QUIET };
         assert_eq!(calls(Kind::SwasInvocations, load, 180), [1.4, 0.3], "a tenth for the history, 0.3 for news");
         let named = Load { listed: false, open: 3, ended_per_hour: 6.0, ..Load::QUIET };
-        assert_eq!(calls(Kind::EhpcInvocations, named, 60), [0.0, 3.0, 0.1]);
+        assert_eq!(calls(Kind::EhpcInvocations, named, 60), [0.0, 3.1, 0.1]);
     }
 
     #[test]

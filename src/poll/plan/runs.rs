@@ -52,6 +52,9 @@ struct Held {
     puzzles: bool,
     /// Its end was counted, and is announced with its exit code once the result is read.
     unannounced: bool,
+    /// Since when its status is a word that nobody knows, while it is.
+    #[serde(default)]
+    unknown_since: Option<Timestamp>,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -167,7 +170,7 @@ impl RunsPlan {
         let id = Arc::clone(&run.id);
         if let Some(held) = self.memory.runs.get_mut(&id) {
             let was_open = held.run.is_open();
-            held.update(run);
+            held.update(run, now);
             if was_open && !held.run.is_open() {
                 self.count(&id);
             }
@@ -175,9 +178,7 @@ impl RunsPlan {
             let counts = self.memory.listing.is_watched() && !run.is_open();
             self.memory.seen += 1;
             let place = self.memory.seen;
-            let held =
-                Held { run, result: None, first_seen: now, place, misses: 0, puzzles: false, unannounced: false };
-            self.memory.runs.insert(Arc::clone(&id), held);
+            self.memory.runs.insert(Arc::clone(&id), Held::new(run, place, now));
             if counts {
                 self.count(&id);
             }
@@ -199,12 +200,12 @@ impl RunsPlan {
         let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
         if told.is_open() {
             match was_open {
-                true => held.update(told),
+                true => held.update(told, now),
                 false => self.missed(id),
             }
             return;
         }
-        held.update(told);
+        held.update(told, now);
         if was_open {
             self.count(id);
         }
@@ -279,8 +280,10 @@ impl RunsPlan {
         let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
         leaving.iter().for_each(|id| self.announce(id));
         self.memory.runs.retain(|id, held| {
-            let unknown = held.run.is_open() && held.run.status.unknown_word().is_some();
-            let old = since(held.recency().0, now) > max_age;
+            let unknown = held.is_unknown();
+            // One answer that cannot be understood must not end the watch over what has run for long.
+            let from = held.unknown_since.filter(|_| unknown).unwrap_or(held.recency().0);
+            let old = since(from, now) > max_age;
             if old && unknown {
                 lost.push(Notice::Lost { id: Arc::clone(id) });
             }
@@ -299,6 +302,26 @@ impl RunsPlan {
 }
 
 impl Held {
+    fn new(run: Invocation, place: u64, now: Timestamp) -> Self {
+        let mut held = Self {
+            run,
+            result: None,
+            first_seen: now,
+            place,
+            misses: 0,
+            puzzles: false,
+            unannounced: false,
+            unknown_since: None,
+        };
+        held.unknown_since = held.is_unknown().then_some(now);
+        held
+    }
+
+    /// Whether it counts as open only because nobody knows its word.
+    fn is_unknown(&self) -> bool {
+        self.run.is_open() && self.run.status.unknown_word().is_some()
+    }
+
     /// Newest is largest.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         (self.run.created.unwrap_or(self.first_seen), Reverse(self.place))
@@ -314,10 +337,11 @@ impl Held {
     }
 
     /// Ended never changes again, whatever an older copy of a list may say.
-    fn update(&mut self, run: Invocation) {
+    fn update(&mut self, run: Invocation, now: Timestamp) {
         if self.run.is_open() || !run.is_open() {
             self.run = run;
         }
+        self.unknown_since = self.is_unknown().then(|| self.unknown_since.unwrap_or(now));
         if self.run.is_open() {
             self.misses = 0;
         }
@@ -452,6 +476,22 @@ mod tests {
         world[70].status = Success;
         assert_eq!(poll(&mut plan, &world, &[], 2020), ["page 1", "page 2", "long"]);
         assert_eq!(poll(&mut plan, &world, &[], 2030), ["page 1"]);
+    }
+
+    #[test]
+    fn a_long_run_whose_word_nobody_knows_for_a_while_is_followed_on_and_given_up_only_after_the_window() {
+        let unknown = || InvocationStatus::Unknown("Hibernating".into());
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0), run("b", Running, 0)], &[], 5);
+        let old = 3 * 86_400;
+        let (a, b) = (run("a", unknown(), 0), run("b", unknown(), 0));
+        poll(&mut plan, &[a, b.clone()], &[], old);
+        assert_eq!(plan.notices, [], "it has run for longer than the window, but was unknown only now");
+        poll(&mut plan, &[run("a", Success, 0), b.clone()], &[], old + 60);
+        assert_eq!(plan.reading().finished[&Success], 1);
+        plan.notices.clear();
+        poll(&mut plan, &[b], &[], old + 86_401);
+        assert_eq!(plan.notices, [Notice::Lost { id: "b".into() }]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::demand::{self, budget_key};
 use super::governor::{BudgetKey, Ceiling, Governor};
-use super::plan::{self, MemoryRef, Notice, Verdict};
+use super::plan::{self, MemoryRef, Verdict};
 use super::queue::Queue;
 use super::{after, later, since};
 use crate::aliyun::op::Operation;
@@ -150,7 +150,8 @@ impl Scheduler {
         let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = slot.pace(&self.settings, self.last_now).period(&self.settings);
-            let calls = plan::per_poll(slot.target.id.kind, &slot.plan.load(), period, self.settings.history_interval);
+            let calls =
+                plan::per_poll(slot.target.id.kind, &slot.load(self.last_now), period, self.settings.history_interval);
             for (key, calls) in demand::by_budget(&slot.target, calls) {
                 *planned.entry(key).or_default() += calls * demand::per_minute(period);
             }
@@ -291,7 +292,7 @@ impl Scheduler {
             if after(slot.due, period) <= now {
                 slot.due = now;
             }
-            let notices = slot.plan.notices().into_iter().map(|notice| Event::Notice(id.clone(), notice));
+            let notices = slot.notices(now).into_iter().map(|notice| Event::Notice(id.clone(), notice));
             self.events.extend(notices);
             self.events.push(Event::Reading(id.clone(), slot.plan.reading(), now));
         }
@@ -305,7 +306,7 @@ impl Scheduler {
         let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
         slot.cut_short = is_cut_off && !poll.detailed;
         slot.failing = failure.as_ref().map(|failure| failure.reason);
-        let notices: Vec<Notice> = slot.plan.notices();
+        let notices = slot.notices(now);
         let reading = slot.plan.is_readable().then(|| slot.plan.reading());
         if slot.plan.has_open() {
             slot.last_open = now;
