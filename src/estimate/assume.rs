@@ -50,7 +50,8 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     match scenario {
         Scenario::Idle | Scenario::Base => quiet,
         Scenario::Busy => {
-            Load { open: window.min(assumptions.open_commands), ended_per_hour: assumptions.ended_per_hour, ..quiet }
+            let commands = if matches!(&target.scope, Scope::Commands(_)) { assumptions.open_commands } else { 0 };
+            Load { open: window.min(commands), ended_per_hour: assumptions.ended_per_hour, ..quiet }
         }
     }
 }

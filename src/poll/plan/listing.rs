@@ -97,6 +97,11 @@ impl Listing {
         self.order != Order::Unknown
     }
 
+    /// Whether the newest are on its first page, as far as is known.
+    pub(super) fn is_newest_first(&self) -> bool {
+        self.order == Order::NewestFirst
+    }
+
     /// Pages that a whole reading takes, as far as is known.
     pub(super) fn pages(&self, limits: &Limits) -> u32 {
         let pages = self.total.unwrap_or_default().div_ceil(u64::from(PAGE_SIZE));

@@ -28,6 +28,8 @@ pub(in crate::poll) struct RunsPlan {
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
     step: Step,
+    /// Open runs that the last reading of the list has not shown.
+    unlisted: usize,
 }
 
 /// What is known of a server's runs.
@@ -69,7 +71,7 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
-        Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle }
+        Self { instance_id, window, limits, memory, notices: Vec::new(), step: Step::Idle, unlisted: 0 }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -126,6 +128,8 @@ impl RunsPlan {
         Load {
             pages: self.memory.listing.pages(&self.limits),
             ordered: self.memory.listing.is_ordered(),
+            newest_first: self.memory.listing.is_newest_first(),
+            open: self.unlisted,
             ..Load::QUIET
         }
     }
@@ -245,6 +249,7 @@ impl RunsPlan {
 
     fn begin_details(&mut self) {
         let mut ids: Vec<Arc<str>> = self.missing().cloned().collect();
+        self.unlisted = ids.len();
         let wants = |(id, held): (&Arc<str>, &Held)| held.wants_result().then(|| Arc::clone(id));
         ids.extend(self.memory.runs.iter().filter_map(wants));
         ids.sort_unstable_by_key(|id| self.memory.runs.get(id).map(Held::urgency));
