@@ -7,6 +7,7 @@ mod support;
 
 mod budgets;
 mod change;
+mod disk;
 mod estimate;
 mod fleet;
 mod living;

@@ -211,6 +211,12 @@ impl Rig {
         self.disk.as_ref().map_or(0, |disk| disk.writes)
     }
 
+    /// What is committed of each target.
+    pub fn entries(&self) -> Vec<(TargetId, Vec<u8>)> {
+        let entries = self.disk.iter().flat_map(|disk| &disk.entries);
+        entries.map(|(id, (entry, ..))| (id.clone(), entry.clone())).collect()
+    }
+
     /// When what a target's plan knew was committed first.
     pub fn first_commit(&self, id: &TargetId) -> Option<Timestamp> {
         self.disk.as_ref()?.first.get(id).copied()

@@ -500,6 +500,28 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_a_list_names_twice_is_shown_and_counted_once_and_its_end_is_believed() {
+        let mut plan = plan();
+        poll(&mut plan, &[], &[], 0);
+        let (running, over) = (run("a", Running, 1), run("a", Success, 1));
+        poll(&mut plan, &[running.clone(), running.clone()], &[], 5);
+        poll(&mut plan, &[over.clone(), running, over.clone(), over], &[], 10);
+        let reading = plan.reading();
+        assert_eq!((reading.runs.len(), reading.finished[&Success], plan.notices.len()), (1, 1, 1));
+        assert_eq!(reading.runs[0].run.status, Success);
+    }
+
+    #[test]
+    fn an_id_that_comes_again_after_its_end_is_shown_as_it_ended_and_not_counted_again() {
+        let mut plan = plan();
+        poll(&mut plan, &[], &[], 0);
+        poll(&mut plan, &[run("a", Failed, 1)], &[], 5);
+        poll(&mut plan, &[run("a", Running, 100)], &[], 105);
+        poll(&mut plan, &[run("a", Failed, 100)], &[], 205);
+        assert_eq!((plan.reading().runs.len(), plan.reading().finished[&Failed]), (1, 1));
+    }
+
+    #[test]
     fn the_window_keeps_open_runs_and_the_newest_ended_ones() {
         let mut plan = plan();
         plan.window.max_invocations = 2;
