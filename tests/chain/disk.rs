@@ -79,8 +79,9 @@ impl History {
         held
     }
 
+    /// It starts, whatever the file is.
     fn held(&self, path: &Path) -> Option<usize> {
-        let mut state = State::<Entry>::open(path).expect("it starts, whatever the file is");
+        let mut state = State::<Entry>::open(path).unwrap();
         let entries: Vec<_> = self.targets.iter().map(|id| state.restore(id)).collect();
         let (number, _) = entries[0].clone()?;
         for (id, entry) in self.targets.iter().zip(entries) {
