@@ -19,7 +19,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::support::rig::{Kill, Rig, config_for, id};
-use crate::support::truth::{Ends, by_word, ended, finished, is_open, open, things};
+use crate::support::truth::{Ends, by_word, ended, finished, is_open, open, shown, things};
 use crate::support::worlds::{self, command, run, task};
 use crate::support::{seconds, start};
 
@@ -212,11 +212,12 @@ impl Story {
         let target = &targets()[self.random.random_range(0..4)];
         let truth = self.rig.sim.truth(self.rig.now);
         let Some((reading, _)) = self.rig.published(target) else { return };
-        let (shown, counted): (_, BTreeSet<String>) = (open(reading), self.rig.ends(target).collect());
+        // What was published is saved: an end that is shown stays counted whatever dies.
+        let (open, shown) = (open(reading), shown(reading));
         let wants_open = self.random.random_bool(0.5);
         let found = things(&truth, target).find(|(id, status)| match wants_open {
-            true => is_open(status) && shown.contains(*id),
-            false => !is_open(status) && !shown.contains(*id) && counted.contains(*id),
+            true => is_open(status) && open.contains(*id),
+            false => !is_open(status) && !open.contains(*id) && shown.contains(*id),
         });
         let Some((id, status)) = found else { return };
         self.rig.sim.world_mut().remove(id);
