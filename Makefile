@@ -6,6 +6,7 @@
 CARGO  ?= cargo
 PYTHON ?= python3
 ARGS   ?=
+SEEDS  ?= 1000
 IMAGE  ?= aliyun-task-exporter
 
 BINARY := target/debug/aliyun-task-exporter
@@ -18,7 +19,7 @@ E2E    := tests/e2e
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo test fmt lint unit doc docs docs-check promtool e2e image tools build
+.PHONY: help demo test fmt lint unit soak doc docs docs-check promtool e2e image tools build
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,7 +27,7 @@ help: ## this list
 demo: build ## a simulated Alibaba Cloud and an exporter on it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
-test: tools fmt lint unit doc docs-check e2e ## set up what is missing and run every check
+test: tools fmt lint unit soak doc docs-check e2e ## set up what is missing and run every check
 
 fmt: $(VENV)/.stamp ## formatting of Rust and Python
 	@$(E2E)/tools component rustfmt
@@ -42,6 +43,9 @@ lint: $(VENV)/.stamp ## clippy for Rust, hadolint for the Dockerfile, ruff and m
 
 unit: ## cargo test: unit and integration tests
 	$(CARGO) test --locked
+
+soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
+	SEEDS=$(SEEDS) $(CARGO) test --locked --test chain each_end_of_a_day -- --nocapture
 
 doc: ## cargo doc, private items too, without warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet

@@ -141,11 +141,14 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
     let exporter = Exporter::start(still(), |_| {});
     // Everything has been read when nothing is asked for any more but lists.
     exporter.wait("results are read", |page| {
+        let (clusters, servers) = ("aliyun_ehpc_cluster_info", "aliyun_swas_server_info");
+        let targets = 2.0 * page.sum(clusters, &[]) + page.sum(servers, &[]);
         let ended = page
             .all("aliyun_swas_invocation_status", &[])
             .filter(|sample| !["Pending", "Running", "Stopping"].contains(&&*sample.labels["status"]));
         let ended = ended.count();
-        ended > 0 && page.all("aliyun_swas_invocation_finished_timestamp_seconds", &[]).count() == ended
+        let results = page.all("aliyun_swas_invocation_finished_timestamp_seconds", &[]).count();
+        page.sum("aliyun_exporter_target_up", &[]) == targets && ended > 0 && results == ended
     });
     let formats = ["text/plain", "application/openmetrics-text"];
     let [text, openmetrics] =

@@ -52,9 +52,9 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
     let open = match &target.scope {
-        // They are the newest, and on the page that is read anyway.
-        Scope::Region(_) => 0,
-        _ => window.min(assumptions.open_commands),
+        Scope::Commands(_) => window.min(assumptions.open_commands),
+        // What else is open is among the newest, and on the pages that are read anyway.
+        _ => 0,
     };
     match scenario {
         Scenario::Idle | Scenario::Base => quiet,

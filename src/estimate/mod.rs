@@ -163,7 +163,7 @@ mod tests {
         let two = of("ehpc: {clusters: [{id: a, region: r}, {id: b, region: r}]}");
         // Two polls a minute and four pages of history in half an hour; when busy, six polls and a task that ended.
         assert_eq!(needs(&two, "ListTasks"), [127, 427, 1247]);
-        assert_eq!(needs(&two, "ListInvocationStatus"), [0, 0, 6000], "five commands six times a minute");
+        assert_eq!(needs(&two, "ListInvocationStatus"), [0, 0, 6020], "five commands six times a minute, and ends");
         assert_eq!(needs(&two, "ListInvocationResults"), [0, 0, 20]);
         assert_eq!(two.first_pass.calls, 2.0 * (5.0 + 1.0 + 20.0 + 20.0));
         assert_eq!((two.first_pass.values.as_millis(), two.is_kept()), (4500, true), "21 calls after the third spread");
@@ -196,10 +196,10 @@ mod tests {
     fn named_commands_need_no_list_and_many_discovered_ones_a_long_one() {
         let named = of("ehpc: {clusters: [{id: a, region: r, commands: {ids: [x, y, z]}}]}");
         assert_eq!(needs(&named, "ListCommands"), [0, 0, 0]);
-        assert_eq!(needs(&named, "ListInvocationStatus"), [0, 0, 1800], "three six times a minute");
+        assert_eq!(needs(&named, "ListInvocationStatus"), [0, 0, 1810], "three six times a minute, and ends");
         let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
         assert_eq!(needs(&found, "ListCommands"), [150, 600, 1800], "three pages: no times teach their order");
-        assert_eq!(needs(&found, "ListInvocationStatus")[2], 3000, "five are open");
+        assert_eq!(needs(&found, "ListInvocationStatus")[2], 3010, "five are open");
     }
 
     #[test]

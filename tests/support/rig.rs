@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
-use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
@@ -69,6 +69,10 @@ struct Disk {
     /// What the store was told last of each target.
     published: BTreeMap<TargetId, (Reading, Timestamp)>,
     writes: usize,
+    /// Whose last commit failed.
+    unsaved: BTreeSet<TargetId>,
+    /// So many commits are yet to fail: nothing of them reaches the disk.
+    failing: u32,
     /// Where to die, and after how many more commits.
     kill: Option<(Kill, u32)>,
 }
@@ -215,9 +219,20 @@ impl Rig {
         self.disk.as_mut().expect("a state").kill = Some((kill, commits));
     }
 
+    /// From now on so many commits fail, as on a full disk. What is published then is not safe from a kill, and the log says so.
+    pub fn lose_writes(&mut self, commits: u32) {
+        self.disk.as_mut().expect("a state").failing = commits;
+    }
+
     /// How many entries were written.
     pub fn writes(&self) -> usize {
         self.disk.as_ref().map_or(0, |disk| disk.writes)
+    }
+
+    /// What is committed of each target.
+    pub fn entries(&self) -> Vec<(TargetId, Vec<u8>)> {
+        let entries = self.disk.iter().flat_map(|disk| &disk.entries);
+        entries.map(|(id, (entry, ..))| (id.clone(), entry.clone())).collect()
     }
 
     /// When what a target's plan knew was committed first.
@@ -225,7 +240,7 @@ impl Rig {
         self.disk.as_ref()?.first.get(id).copied()
     }
 
-    /// What was published last of a target, and when it was read.
+    /// What was published last of a target, and when it was read; `None` while it could not be saved before.
     pub fn published(&self, id: &TargetId) -> Option<&(Reading, Timestamp)> {
         self.disk.as_ref()?.published.get(id)
     }
@@ -248,6 +263,8 @@ impl Rig {
         }
         let Some(disk) = &mut self.disk else { return };
         disk.kill = None;
+        disk.failing = 0;
+        disk.unsaved.clear();
         // A new process does not know what is written already.
         disk.entries.values_mut().for_each(|(_, known, _)| known.clear());
         for (id, (reading, at)) in &disk.published {
@@ -271,17 +288,29 @@ impl Rig {
                 disk.succeeded.insert(target.clone(), *ended);
             }
         }
+        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
+            return;
+        }
+        let fails = disk.failing > 0;
+        disk.failing -= u32::from(fails);
         for event in events {
             let Event::Reading(id, _, at) = event else { continue };
+            if fails {
+                disk.unsaved.insert(id.clone());
+                continue;
+            }
             let memory = self.scheduler.memory(id).expect("a target");
             let known = state::encode(&memory).expect("a memory");
             let rewrite = disk.entries.get(id).is_none_or(|(_, old, written)| {
-                *old != known || at.duration_since(*written) >= SignedDuration::from_secs(60)
+                disk.unsaved.contains(id)
+                    || *old != known
+                    || at.duration_since(*written) >= SignedDuration::from_secs(60)
             });
             if rewrite {
                 let succeeded_at = disk.succeeded.get(id).copied();
                 let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
                 disk.entries.insert(id.clone(), (entry, known, *at));
+                disk.unsaved.remove(id);
                 disk.writes += 1;
                 disk.first.entry(id.clone()).or_insert(*at);
             }
@@ -370,6 +399,18 @@ impl Rig {
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
     }
 
+    /// Another program of the user's lists the runs of a server; whether the cloud's quota lets it.
+    pub fn another_program_asks(&mut self, server: &str) -> bool {
+        self.nonces += 1;
+        let operation = DescribeInvocations { instance_id: server.into(), page: 1 }.into();
+        let region = self.config.servers[0].region.clone();
+        let nonce = format!("other-{}", self.nonces);
+        let signature = self.config.accounts[0].signature;
+        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.now };
+        let request = request::build(&operation, &region, "http://sim", signer);
+        self.sim.handle(&request.expect("a request"), self.now).response.status().is_success()
+    }
+
     /// What the HTTP client makes of a reply, and when.
     fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
         let limit = self.config.poll.timeout;
@@ -441,7 +482,10 @@ impl Rig {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
                 Event::Reading(id, reading, at) => {
                     if let Some(disk) = &mut self.disk {
-                        disk.published.insert(id.clone(), (reading.clone(), at));
+                        match disk.unsaved.contains(&id) {
+                            true => _ = disk.published.remove(&id),
+                            false => _ = disk.published.insert(id.clone(), (reading.clone(), at)),
+                        }
                     }
                     self.unrecorded.insert(id, (reading, at));
                 }

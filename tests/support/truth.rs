@@ -78,6 +78,16 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
     counts
 }
 
+/// The ids of all that a reading shows.
+pub fn shown(reading: &Reading) -> BTreeSet<String> {
+    match reading {
+        Reading::Tasks(tasks) => tasks.tasks.iter().map(|seen| seen.task.id.to_string()).collect(),
+        Reading::Commands(commands) => commands.commands.iter().map(|seen| seen.id.to_string()).collect(),
+        Reading::Runs(runs) => runs.runs.iter().map(|seen| seen.run.id.to_string()).collect(),
+        Reading::Discovery(_) => BTreeSet::new(),
+    }
+}
+
 /// The ids of what a reading shows as open.
 pub fn open(reading: &Reading) -> BTreeSet<String> {
     match reading {

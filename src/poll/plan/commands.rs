@@ -153,6 +153,7 @@ impl CommandsPlan {
         Load {
             pages: self.memory.listing.pages(&self.limits),
             ordered: self.memory.listing.is_ordered(),
+            newest_first: self.memory.listing.is_newest_first(),
             listed: self.scope.ids.is_empty(),
             open,
             ..Load::QUIET

@@ -20,7 +20,9 @@ pub struct Load {
     pub listed: bool,
     /// Whether the order of the list is known; all of it is read at each poll until then.
     pub ordered: bool,
-    /// Things that are asked for one by one at each poll: open commands, and open runs that a region's list shows no more.
+    /// Whether the newest come first, so that a page with something new on it is not the last to be read.
+    pub newest_first: bool,
+    /// Things that are asked for one by one at each poll: open commands, and open runs that are not on the pages that are read.
     pub open: usize,
     /// Things that end in an hour; each changes the list and has a result.
     pub ended_per_hour: f64,
@@ -28,8 +30,16 @@ pub struct Load {
 
 impl Load {
     /// One page of everything, and nothing going on.
-    pub const QUIET: Self =
-        Self { pages: 1, running_pages: 1, server_pages: 1, listed: true, ordered: true, open: 0, ended_per_hour: 0.0 };
+    pub const QUIET: Self = Self {
+        pages: 1,
+        running_pages: 1,
+        server_pages: 1,
+        listed: true,
+        ordered: true,
+        newest_first: true,
+        open: 0,
+        ended_per_hour: 0.0,
+    };
 }
 
 /// Calls of one poll on average, where a poll comes each `period` and whole lists are read each `history_interval`.
@@ -38,15 +48,18 @@ pub fn per_poll(kind: Kind, load: &Load, period: Duration, history_interval: Dur
     let ended = load.ended_per_hour * period.as_secs_f64() / 3600.0;
     let others = f64::from(load.pages - 1);
     // One page is read anyway, one more when something has turned up, and all when that is due.
-    let list = 1.0 + if load.ordered { others * whole + others.min(1.0) * ended.min(1.0) } else { others };
+    let news = if load.newest_first { others.min(1.0) * ended.min(1.0) } else { 0.0 };
+    let list = 1.0 + if load.ordered { others * whole + news } else { others };
     match kind {
         Kind::EhpcTasks => vec![("ListTasks", f64::from(load.running_pages) + f64::from(load.pages) * whole + ended)],
         Kind::EhpcInvocations => vec![
             ("ListCommands", if load.listed { list } else { 0.0 }),
-            ("ListInvocationStatus", load.open as f64),
+            ("ListInvocationStatus", load.open as f64 + ended),
             ("ListInvocationResults", ended),
         ],
-        Kind::SwasInvocations => vec![("DescribeInvocations", list), ("DescribeInvocationResult", ended)],
+        Kind::SwasInvocations => {
+            vec![("DescribeInvocations", list), ("DescribeInvocationResult", load.open as f64 + ended)]
+        }
         Kind::SwasRegion => vec![
             ("DescribeCommandInvocations", list + load.open as f64),
             ("ListInstances", f64::from(load.server_pages) * whole),
@@ -110,8 +123,14 @@ mod tests {
     fn what_ends_costs_a_result_and_another_page_of_the_list() {
         let load = Load { pages: 2, ended_per_hour: 6.0, ..Load::QUIET };
         assert_eq!(calls(Kind::SwasInvocations, load, 180), [1.4, 0.3], "a tenth for the history, 0.3 for news");
+        let oldest_first = Load { newest_first: false, ..load };
+        assert_eq!(
+            calls(Kind::SwasInvocations, oldest_first, 180),
+            [1.1, 0.3],
+            "news are on the last page, which is read anyway"
+        );
         let named = Load { listed: false, open: 3, ended_per_hour: 6.0, ..Load::QUIET };
-        assert_eq!(calls(Kind::EhpcInvocations, named, 60), [0.0, 3.0, 0.1]);
+        assert_eq!(calls(Kind::EhpcInvocations, named, 60), [0.0, 3.1, 0.1]);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// The ids of a list that were seen in it.
 ///
-/// It forgets what a whole reading of the list no longer shows, so it never grows much beyond what the list can hold. A
-/// list that changes its order between two pages is not read whole, though its last page was.
+/// It forgets what two whole readings of the list in a row no longer show, so it never grows much beyond what the list can
+/// hold. A list that changes its order between two pages is not read whole, though its last page was; and when an entry
+/// leaves an earlier page between two pages, another one slips past, though as many were shown as there are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Known {
     ids: HashSet<Arc<str>>,
@@ -19,6 +20,9 @@ pub(super) struct Known {
     gaps: u8,
     /// What they have shown.
     lately: HashSet<Arc<str>>,
+    /// What the last whole reading has not shown.
+    #[serde(default)]
+    absent: HashSet<Arc<str>>,
 }
 
 /// What so many readings with gaps have not shown is not there: it is the total that is wrong.
@@ -51,13 +55,28 @@ impl Known {
         self.fresh.len()
     }
 
-    /// The list was read to its last page: what it did not show is forgotten, but for what `keep` wants. Whether it has shown
-    /// all of its `total` entries, or has long shown as many as it ever will; if not, nothing is forgotten yet.
+    /// The list was read to its last page: what it did not show for the second time is forgotten, but for what `keep` wants.
+    /// Whether it has shown all of its `total` entries, or has long shown as many as it ever will; if not, nothing is
+    /// forgotten yet.
     pub(super) fn complete(&mut self, total: Option<u64>, keep: impl Fn(&str) -> bool) -> bool {
-        self.gaps += 1;
-        let whole = self.gaps >= MAX_GAPS || total.is_none_or(|total| self.fresh.len() as u64 >= total);
+        let whole = self.is_whole(total);
         self.end(whole, keep);
         whole
+    }
+
+    /// The same, but what was not shown is forgotten at once: where it only slipped past, it is back after the next reading.
+    pub(super) fn complete_at_once(&mut self, total: Option<u64>) -> bool {
+        let whole = self.is_whole(total);
+        if whole {
+            self.absent.clone_from(&self.ids);
+        }
+        self.end(whole, |_| false);
+        whole
+    }
+
+    fn is_whole(&mut self, total: Option<u64>) -> bool {
+        self.gaps += 1;
+        self.gaps >= MAX_GAPS || total.is_none_or(|total| self.fresh.len() as u64 >= total)
     }
 
     /// The same where somebody else knows whether the reading was `whole`: these are but a part of what the list shows.
@@ -65,7 +84,14 @@ impl Known {
         self.lately.extend(self.fresh.iter().cloned());
         if whole {
             let shown = std::mem::take(&mut self.lately);
-            self.ids.retain(|id| shown.contains(id) || keep(id));
+            let before = std::mem::take(&mut self.absent);
+            self.ids.retain(|id| {
+                let absent = !shown.contains(id) && !keep(id);
+                if absent && !before.contains(id) {
+                    self.absent.insert(Arc::clone(id));
+                }
+                !absent || !before.contains(id)
+            });
             self.gaps = 0;
         }
     }
@@ -85,12 +111,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_whole_reading_does_not_show_is_forgotten_and_what_one_with_gaps_does_not_show_is_not() {
+    fn what_two_whole_readings_do_not_show_is_forgotten_and_what_one_with_gaps_does_not_show_is_not() {
         let mut known = Known::default();
         read(&mut known, &["a", "b", "c"], 3);
         assert_eq!(read(&mut known, &["a"], 3), (vec![], false));
         assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec![], true));
         assert_eq!(read(&mut known, &["a", "b"], 2), (vec![], true));
+        assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec![], true), "another entry had left, and c slipped past");
+        for _ in 0..2 {
+            assert_eq!(read(&mut known, &["a", "b"], 2), (vec![], true));
+        }
         assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec!["c".to_owned()], true));
     }
 
@@ -99,6 +129,6 @@ mod tests {
         let mut known = Known::default();
         let whole = (0..100).filter(|number| read(&mut known, &[&format!("n{number}")], 99).1).count();
         assert_eq!(whole, 100 / usize::from(MAX_GAPS));
-        assert!(known.ids.len() <= 2 * usize::from(MAX_GAPS));
+        assert!(known.ids.len() <= 3 * usize::from(MAX_GAPS));
     }
 }

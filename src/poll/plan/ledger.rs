@@ -51,6 +51,9 @@ pub(super) struct Held {
     puzzles: bool,
     /// Its end was counted, and is announced with its exit code once the result is read.
     unannounced: bool,
+    /// Since when its status is a word that nobody knows, while it is.
+    #[serde(default)]
+    unknown_since: Option<Timestamp>,
 }
 
 /// Which result is wanted first is largest.
@@ -105,7 +108,7 @@ impl Ledger {
         let id = Arc::clone(&run.id);
         if let Some(held) = self.memory.runs.get_mut(&id) {
             let was_open = held.run.is_open();
-            held.update(run);
+            held.update(run, now);
             if was_open && !held.run.is_open() {
                 self.count(&id);
             }
@@ -113,9 +116,7 @@ impl Ledger {
             let counts = !run.is_open() && self.memory.listing.is_watched_since(run.created);
             self.memory.seen += 1;
             let place = self.memory.seen;
-            let held =
-                Held { run, result: None, first_seen: now, place, misses: 0, puzzles: false, unannounced: false };
-            self.memory.runs.insert(Arc::clone(&id), held);
+            self.memory.runs.insert(Arc::clone(&id), Held::new(run, place, now));
             if counts {
                 self.count(&id);
             }
@@ -163,12 +164,12 @@ impl Ledger {
         let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
         if told.is_open() {
             match was_open {
-                true => held.update(told),
+                true => held.update(told, now),
                 false => self.missed(id),
             }
             return;
         }
-        held.update(told);
+        held.update(told, now);
         if was_open {
             self.count(id);
         }
@@ -231,8 +232,10 @@ impl Ledger {
         let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
         leaving.iter().for_each(|id| self.announce(id));
         self.memory.runs.retain(|id, held| {
-            let unknown = held.run.is_open() && held.run.status.unknown_word().is_some();
-            let old = since(held.recency().0, now) > max_age;
+            let unknown = held.is_unknown();
+            // One answer that cannot be understood must not end the watch over what has run for long.
+            let from = held.unknown_since.filter(|_| unknown).unwrap_or(held.recency().0);
+            let old = since(from, now) > max_age;
             if old && unknown {
                 lost.push(Notice::Lost { id: Arc::clone(id) });
             }
@@ -251,6 +254,26 @@ impl Ledger {
 }
 
 impl Held {
+    fn new(run: Invocation, place: u64, now: Timestamp) -> Self {
+        let mut held = Self {
+            run,
+            result: None,
+            first_seen: now,
+            place,
+            misses: 0,
+            puzzles: false,
+            unannounced: false,
+            unknown_since: None,
+        };
+        held.unknown_since = held.is_unknown().then_some(now);
+        held
+    }
+
+    /// Whether it counts as open only because nobody knows its word.
+    fn is_unknown(&self) -> bool {
+        self.run.is_open() && self.run.status.unknown_word().is_some()
+    }
+
     /// Newest is largest. A region's list does not always say when a run was created.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let result = self.result.as_ref();
@@ -268,10 +291,11 @@ impl Held {
     }
 
     /// Ended never changes again, whatever an older copy of a list may say.
-    fn update(&mut self, run: Invocation) {
+    fn update(&mut self, run: Invocation, now: Timestamp) {
         if self.run.is_open() || !run.is_open() {
             self.run = run;
         }
+        self.unknown_since = self.is_unknown().then(|| self.unknown_since.unwrap_or(now));
         if self.run.is_open() {
             self.misses = 0;
         }

@@ -30,6 +30,9 @@ pub(super) struct Listing {
     order: Order,
     /// How often new entries turned up first (positive) or last (negative) in a row.
     votes: i8,
+    /// A list of several pages had as many entries as its TotalCount said, so a full page may be known for the last one.
+    #[serde(default)]
+    total_holds: bool,
     /// TotalCount at the last reading. After a restart anything may have happened, so all is read again.
     #[serde(skip)]
     total: Option<u64>,
@@ -134,6 +137,11 @@ impl Listing {
         self.order != Order::Unknown
     }
 
+    /// Whether the newest are on its first page, as far as is known.
+    pub(super) fn is_newest_first(&self) -> bool {
+        self.order == Order::NewestFirst
+    }
+
     /// Pages that a whole reading takes, as far as is known.
     pub(super) fn pages(&self, limits: &Limits) -> u32 {
         let pages = self.total.unwrap_or_default().div_ceil(u64::from(PAGE_SIZE));
@@ -192,9 +200,12 @@ impl Listing {
             self.known.begin();
             return Progress::Next(Cursor { page: cursor.page - 1, ..cursor });
         }
-        let last = entries < PAGE_SIZE as usize;
+        let full = entries >= PAGE_SIZE as usize;
         // A full page without anything new is one that was read before: what else there is cannot be read.
-        let repeats = !last && news == 0;
+        let repeats = full && news == 0;
+        let upto = u64::from(cursor.page) * u64::from(PAGE_SIZE);
+        let reaches_total = self.total_holds && total.is_some_and(|total| total <= upto);
+        let last = !full || (reaches_total && !repeats);
         let wanted = cursor.whole || self.order == Order::OldestFirst || unseen > 0 || looking;
         let read = cursor.read + 1;
         match (last, wanted && !repeats) {
@@ -202,10 +213,23 @@ impl Listing {
                 return Progress::Next(Cursor { page: cursor.page + 1, read, whole: cursor.whole });
             }
             // From the first page to the last, or as far as may be.
-            _ if cursor.page == read && (last || wanted) => self.end_whole(last, repeats, limits, now, keep),
+            _ if cursor.page == read && (last || wanted) => {
+                if !full {
+                    self.weigh_total(read);
+                }
+                self.end_whole(last, repeats, limits, now, keep);
+            }
             _ => {}
         }
         if last || repeats || !wanted { Progress::Read } else { Progress::Truncated }
+    }
+
+    /// A list of so many pages was read to a short one. TotalCount is believed once it was right about several pages, and no
+    /// longer when there was more than it said.
+    fn weigh_total(&mut self, pages: u32) {
+        let Some(total) = self.total else { return };
+        let shown = self.known.fresh_count() as u64;
+        self.total_holds = (self.total_holds || (pages > 1 && shown == total)) && shown <= total;
     }
 
     /// The list was read from its first page to its last, or as far as it may be.
@@ -344,8 +368,9 @@ mod tests {
         let mut oldest = Listing::default();
         assert_eq!(read(&mut oldest, &oldest_first(120), true, at(0)).0, [1, 2, 3]);
         assert_eq!(read(&mut oldest, &oldest_first(121), true, at(1)).0, [3]);
-        assert_eq!(read(&mut oldest, &oldest_first(150), true, at(2)).0, [3, 4]);
-        assert_eq!(read(&mut oldest, &oldest_first(40), true, at(3)).0, [3, 2, 1], "it has become shorter");
+        assert_eq!(read(&mut oldest, &oldest_first(150), true, at(2)).0, [3]);
+        assert_eq!(read(&mut oldest, &oldest_first(151), true, at(2)).0, [3, 4]);
+        assert_eq!(read(&mut oldest, &oldest_first(40), true, at(3)).0, [4, 3, 2, 1], "it has become shorter");
         let mut sliding = Listing::default();
         read(&mut sliding, &oldest_first(101), true, at(0));
         let slid: Vec<u64> = (2..103).collect();
@@ -405,6 +430,38 @@ mod tests {
         let mut unordered = Listing::default();
         read(&mut unordered, &newest_first(1000), false, at(0));
         assert!(!unordered.is_watched_since(Some(at(5000))), "without times nobody knows what is beyond");
+    }
+
+    #[test]
+    fn a_total_that_was_right_about_several_pages_spares_the_empty_one_after_a_full_one() {
+        let mut listing = Listing::default();
+        assert_eq!(read(&mut listing, &newest_first(50), true, at(0)).0, [1, 2], "nothing says that it is the last");
+        assert_eq!(read(&mut listing, &newest_first(50), true, at(1800)).0, [1]);
+        assert_eq!(read(&mut listing, &newest_first(100), true, at(3600)).0, [1, 2]);
+        assert_eq!(read(&mut listing, &newest_first(101), true, at(5400)).0, [1, 2, 3]);
+        let mut short = Listing::default();
+        read(&mut short, &newest_first(30), true, at(0));
+        assert_eq!(read(&mut short, &newest_first(50), true, at(1800)).0, [1, 2], "one page proves nothing");
+    }
+
+    #[test]
+    fn a_total_that_counts_a_page_and_not_the_list_is_never_believed() {
+        let mut listing = Listing::default();
+        for round in 0..3 {
+            let (mut cursor, mut pages) = (listing.begin(at(round * 1800)), 0);
+            loop {
+                pages += 1;
+                let entries = [50, 50, 20][cursor.page as usize - 1];
+                (0..entries).for_each(|n| {
+                    listing.note(&Arc::from(format!("{}-{n}", cursor.page)), None);
+                });
+                let size = (entries, Some(entries as u64));
+                match listing.read(cursor, size, false, &LIMITS, at(round * 1800), |_| true) {
+                    Progress::Next(next) => cursor = next,
+                    end => break assert_eq!((pages, end), (3, Progress::Read)),
+                }
+            }
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Roll {
         if !is_last {
             return Progress::Truncated;
         }
-        if self.known.complete(answer.total, |_| false) {
+        if self.known.complete_at_once(answer.total) {
             self.found.retain(|id, _| self.known.has(id));
         }
         Progress::Read

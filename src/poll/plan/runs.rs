@@ -20,6 +20,8 @@ pub(in crate::poll) struct RunsPlan {
     limits: Limits,
     pub(super) ledger: Ledger,
     step: Step,
+    /// Open runs that the last reading of the list has not shown.
+    unlisted: usize,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -34,7 +36,7 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
-        Self { instance_id, limits, ledger: Ledger::new(window, memory, false), step: Step::Idle }
+        Self { instance_id, limits, ledger: Ledger::new(window, memory, false), step: Step::Idle, unlisted: 0 }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -86,7 +88,13 @@ impl RunsPlan {
 
     pub(super) fn load(&self) -> Load {
         let listing = &self.ledger.memory.listing;
-        Load { pages: listing.pages(&self.limits), ordered: listing.is_ordered(), ..Load::QUIET }
+        Load {
+            pages: listing.pages(&self.limits),
+            ordered: listing.is_ordered(),
+            newest_first: listing.is_newest_first(),
+            open: self.unlisted,
+            ..Load::QUIET
+        }
     }
 
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
@@ -119,8 +127,9 @@ impl RunsPlan {
     }
 
     fn begin_details(&mut self) {
-        let wanted = self.ledger.missing().chain(self.ledger.without_result());
-        let mut ids: Vec<Arc<str>> = wanted.cloned().collect();
+        let mut ids: Vec<Arc<str>> = self.ledger.missing().cloned().collect();
+        self.unlisted = ids.len();
+        ids.extend(self.ledger.without_result().cloned());
         ids.sort_unstable_by_key(|id| self.ledger.urgency(id));
         self.next_detail(ids);
     }
@@ -254,6 +263,44 @@ mod tests {
         world[70].status = Success;
         assert_eq!(poll(&mut plan, &world, &[], 2020), ["page 1", "page 2", "long"]);
         assert_eq!(poll(&mut plan, &world, &[], 2030), ["page 1"]);
+    }
+
+    #[test]
+    fn a_long_run_whose_word_nobody_knows_for_a_while_is_followed_on_and_given_up_only_after_the_window() {
+        let unknown = || InvocationStatus::Unknown("Hibernating".into());
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0), run("b", Running, 0)], &[], 5);
+        let old = 3 * 86_400;
+        let (a, b) = (run("a", unknown(), 0), run("b", unknown(), 0));
+        poll(&mut plan, &[a, b.clone()], &[], old);
+        assert_eq!(plan.notices(), [], "it has run for longer than the window, but was unknown only now");
+        poll(&mut plan, &[run("a", Success, 0), b.clone()], &[], old + 60);
+        assert_eq!(plan.reading().finished[&Success], 1);
+        plan.notices();
+        poll(&mut plan, &[b], &[], old + 86_401);
+        assert_eq!(plan.notices(), [Notice::Lost { id: "b".into() }]);
+    }
+
+    #[test]
+    fn a_run_that_a_list_names_twice_is_shown_and_counted_once_and_its_end_is_believed() {
+        let mut plan = plan();
+        poll(&mut plan, &[], &[], 0);
+        let (running, over) = (run("a", Running, 1), run("a", Success, 1));
+        poll(&mut plan, &[running.clone(), running.clone()], &[], 5);
+        poll(&mut plan, &[over.clone(), running, over.clone(), over], &[], 10);
+        let reading = plan.reading();
+        assert_eq!((reading.runs.len(), reading.finished[&Success], plan.notices().len()), (1, 1, 1));
+        assert_eq!(reading.runs[0].run.status, Success);
+    }
+
+    #[test]
+    fn an_id_that_comes_again_after_its_end_is_shown_as_it_ended_and_not_counted_again() {
+        let mut plan = plan();
+        poll(&mut plan, &[], &[], 0);
+        poll(&mut plan, &[run("a", Failed, 1)], &[], 5);
+        poll(&mut plan, &[run("a", Running, 100)], &[], 105);
+        poll(&mut plan, &[run("a", Failed, 100)], &[], 205);
+        assert_eq!((plan.reading().runs.len(), plan.reading().finished[&Failed]), (1, 1));
     }
 
     #[test]

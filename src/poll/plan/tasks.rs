@@ -398,6 +398,30 @@ mod tests {
     }
 
     #[test]
+    fn steps_are_shown_as_they_are_sent_be_they_too_many_none_or_going_back() {
+        let mut plan = plan();
+        for (minute, step, steps) in [(0, 12, 9), (1, 3, 9), (2, 3, 0), (3, 0, 0)] {
+            let sent = Task { steps: Some(steps), ..task("a", TaskStatus::Processing, step) };
+            poll(&mut plan, std::slice::from_ref(&sent), at(minute));
+            assert_eq!(plan.reading().tasks[0].task, sent);
+        }
+        assert_eq!(plan.reading().tasks[0].last_progress, at(3), "a step back is a change, too");
+        assert!(ended(&mut plan).is_empty());
+    }
+
+    #[test]
+    fn a_task_that_a_list_names_twice_is_shown_and_counted_once() {
+        let mut plan = plan();
+        poll(&mut plan, &[], at(0));
+        let running = task("a", TaskStatus::Processing, 1);
+        poll(&mut plan, &[running.clone(), running.clone()], at(1));
+        let over = task("a", TaskStatus::Success, 9);
+        poll(&mut plan, &[over.clone(), over, running], at(40));
+        poll(&mut plan, &[task("a", TaskStatus::Success, 9)], at(80));
+        assert_eq!((plan.reading().tasks.len(), ended(&mut plan)), (1, vec!["a Success".to_owned()]));
+    }
+
+    #[test]
     fn what_had_ended_at_first_sight_is_shown_but_never_counted() {
         let mut plan = plan();
         poll(&mut plan, &[task("old", TaskStatus::Success, 9)], at(0));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Scheduler;
-use super::slot::{Phase, Slot};
+use super::slot::{EndRate, Phase, Slot};
 use crate::config::{Config, Poll};
 use crate::model::Reason;
 use crate::poll::plan::{Memory, Plan};
@@ -176,7 +176,8 @@ impl Scheduler {
         self.shared.extend(members.map(|member| (member.id.clone(), id.clone())));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
-        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short: false, poll: None, phase });
+        let (cut_short, ends, poll) = (false, EndRate::new(due), None);
+        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short, ends, poll, phase });
     }
 
     pub(super) fn remove(&mut self, id: &TargetId) -> Option<Slot> {

@@ -168,7 +168,8 @@ impl Scheduler {
         let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = slot.period(&self.settings, self.last_now);
-            let calls = plan::per_poll(slot.target.id.kind, &slot.plan.load(), period, self.settings.history_interval);
+            let calls =
+                plan::per_poll(slot.target.id.kind, &slot.load(self.last_now), period, self.settings.history_interval);
             for (key, calls) in demand::by_budget(&slot.target, calls) {
                 *planned.entry(key).or_default() += calls * demand::per_minute(period);
             }

@@ -9,7 +9,7 @@ use crate::aliyun::op::Operation;
 use crate::config::Poll;
 use crate::model::{Failure, Reason};
 use crate::poll::governor::BudgetKey;
-use crate::poll::plan::Plan;
+use crate::poll::plan::{Load, Notice, Plan};
 use crate::poll::queue::Pace;
 use crate::poll::{later, since};
 use crate::target::{Scope, Target, TargetId};
@@ -27,6 +27,8 @@ pub(super) struct Slot {
     pub(super) failing: Option<Reason>,
     /// The next tick came before the last poll had asked for any of its details.
     pub(super) cut_short: bool,
+    /// How often something of it ends.
+    pub(super) ends: EndRate,
     pub(super) poll: Option<Polling>,
     pub(super) phase: Phase,
 }
@@ -46,6 +48,14 @@ pub(super) struct Polling {
     pub(super) published: bool,
     /// At least one of its details was asked for.
     pub(super) detailed: bool,
+}
+
+/// How often something ends, of late: what has ended counts less and less over an hour.
+#[derive(Debug)]
+pub(super) struct EndRate {
+    since: Timestamp,
+    faded: f64,
+    at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -72,6 +82,7 @@ impl Slot {
     /// What has happened, and, if it is true by now, what is known of each of its targets.
     pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
         let notices = self.plan.notices(&self.target.id);
+        self.ends.note(notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count(), now);
         let mut events: Vec<Event> = notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
         if self.plan.is_readable() {
             let there = self.target.members().iter().filter(|member| self.plan.failure(&member.id).is_none());
@@ -107,10 +118,15 @@ impl Slot {
         }
     }
 
+    /// What its calls hang on, as things stand and as they have gone of late.
+    pub(super) fn load(&self, now: Timestamp) -> Load {
+        Load { ended_per_hour: self.ends.per_hour(now), ..self.plan.load() }
+    }
+
     /// This machine's clock was set back by `step`: what is planned moves with it.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.plan.shift(step);
-        let times = [&mut self.due, &mut self.last_open];
+        let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
         times.into_iter().chain(self.poll.as_mut().map(|poll| &mut poll.started)).for_each(|t| *t = later(*t, step));
         match &mut self.phase {
             Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
@@ -119,6 +135,34 @@ impl Slot {
             }
         }
     }
+}
+
+impl EndRate {
+    /// After this time what has ended counts for 1/e.
+    const MEMORY: Duration = Duration::from_secs(3600);
+    /// What has ended since a shorter time is taken to have ended in this.
+    const LEAST: Duration = Duration::from_secs(600);
+
+    pub(super) fn new(since: Timestamp) -> Self {
+        Self { since, faded: 0.0, at: since }
+    }
+
+    pub(super) fn note(&mut self, ends: usize, now: Timestamp) {
+        (self.faded, self.at) = (self.left(now) + ends as f64, now);
+    }
+
+    /// Ends in an hour.
+    pub(super) fn per_hour(&self, now: Timestamp) -> f64 {
+        self.left(now) / (1.0 - fading(since(self.since, now).max(Self::LEAST)))
+    }
+
+    fn left(&self, now: Timestamp) -> f64 {
+        self.faded * fading(since(self.at, now))
+    }
+}
+
+fn fading(time: Duration) -> f64 {
+    (-time.as_secs_f64() / EndRate::MEMORY.as_secs_f64()).exp()
 }
 
 impl Polling {
@@ -133,5 +177,30 @@ impl Polling {
             published: false,
             detailed: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::EndRate;
+    use crate::poll::after;
+
+    #[test]
+    fn a_steady_rate_is_found_at_once_and_forgotten_within_hours() {
+        let start = Timestamp::from_second(1_700_000_000).unwrap();
+        let minute = |number: u64| after(start, Duration::from_secs(60 * number));
+        let mut ends = EndRate::new(start);
+        for number in 1..=300 {
+            ends.note(1, minute(number));
+            assert!(number < 20 || (55.0..65.0).contains(&ends.per_hour(minute(number))), "minute {number}");
+        }
+        assert!(ends.per_hour(minute(300 + 240)) < 1.2);
+        let mut first = EndRate::new(start);
+        first.note(1, start);
+        assert!(first.per_hour(start) < 7.0, "one end says little");
     }
 }

@@ -1,0 +1,205 @@
+//! A fleet of a hundred servers: what it costs when nothing happens, and how its turns go round where the cloud allows little.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::model::Reason;
+use aliyun_task_exporter::poll::{Load, first_pass, per_poll};
+use aliyun_task_exporter::sim::{QuotaWindow, Quotas, Settings, Simulator};
+use aliyun_task_exporter::target::{Findings, Kind, targets};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support::rig::{Made, Rig, config_for};
+use crate::support::truth::assert_shown;
+use crate::support::{seconds, start, worlds};
+
+const LIST: &str = "DescribeInvocations";
+const RESULT: &str = "DescribeInvocationResult";
+const HOUR: i64 = 3600;
+
+/// How often each server was asked for its list.
+fn lists(rig: &Rig) -> BTreeMap<String, usize> {
+    let mut lists = BTreeMap::new();
+    rig.of(LIST).iter().for_each(|made| *lists.entry(made.target.id.to_string()).or_default() += 1);
+    lists
+}
+
+/// The first page that was asked for in each poll counts, further ones do not.
+fn first_pages(made: &[&Made]) -> usize {
+    made.iter().filter(|made| page(&made.operation) == 1).count()
+}
+
+fn page(operation: &Operation) -> u32 {
+    match operation {
+        Operation::DescribeInvocations(call) => call.page,
+        _ => 0,
+    }
+}
+
+/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended runs each.
+fn arithmetic(period: i64, history: Duration, span: i64) -> (f64, f64) {
+    let calls = |calls: Vec<(&'static str, f64)>| calls.iter().map(|(_, calls)| calls).sum::<f64>();
+    let polls = span as f64 / period as f64;
+    let each = per_poll(Kind::SwasInvocations, &Load::QUIET, Duration::from_secs(period as u64), history);
+    (100.0 * calls(first_pass(Kind::SwasInvocations, &Load::QUIET, 50)), 100.0 * polls * calls(each))
+}
+
+#[test]
+fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_once_even_over_a_restart() {
+    let sim = Simulator::with_world(Settings::default(), worlds::servers(100, 50), start());
+    let mut config = config_for(&sim);
+    config.accounts[0].quotas = [(("SWAS".into(), None), 600)].into();
+    let mut rig = Rig::new(sim, config).with_state();
+    let poll = rig.config.poll.clone();
+    let (idle_after, idle_interval) = (poll.idle_after.as_secs() as i64, poll.idle_interval.as_secs() as i64);
+    // An idle target's last quick poll may have been just before.
+    let settled = idle_after + idle_interval;
+    rig.run_until(settled);
+    let first = rig.made.len();
+    assert_eq!(rig.of(RESULT).len(), 100 * 50, "each result was asked for once");
+    rig.made.clear();
+    rig.run_until(settled + HOUR);
+    let wanted = (HOUR / idle_interval) as usize;
+    let lists_made = lists(&rig);
+    assert_eq!(lists_made.len(), 100);
+    for (server, made) in &lists_made {
+        assert!(made.abs_diff(wanted) <= 1, "{server} was asked {made} times in an hour, not {wanted}");
+    }
+    assert_eq!(rig.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
+    let (pass, quick) = arithmetic(poll.interval.as_secs() as i64, poll.history_interval, idle_after);
+    let (_, idle) = arithmetic(idle_interval, poll.history_interval, HOUR + idle_interval);
+    let (made, least) = ((first + rig.made.len()) as f64, pass + quick + idle);
+    assert!((made / least - 1.0).abs() <= 0.05, "{made} calls, the plan's arithmetic says {least}");
+
+    rig.made.clear();
+    rig.restart(5);
+    rig.run_for(29);
+    assert_eq!(rig.of(RESULT).len(), 0, "what had ended before the restart is not asked for again");
+    // Since anything may have happened, all lists are read whole again, once.
+    assert!(lists(&rig).values().all(|made| *made <= 2), "{:?}", lists(&rig));
+    assert_eq!(first_pages(&rig.of(LIST)), 100);
+    rig.run_for(HOUR);
+    assert_eq!(rig.of(RESULT).len(), 0);
+    assert_shown(&rig, "after all");
+}
+
+/// A hundred servers with one ended run each, of which `s00` has one that runs on, in a cloud that lets six calls of each
+/// operation through per minute.
+fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> Rig {
+    let quotas = Quotas { per_minute: 6, window, ..Quotas::default() };
+    let settings = Settings { quotas, latency: Duration::from_millis(300), ..Settings::default() };
+    let mut world = worlds::servers(servers, 1);
+    world.add_run("s00", worlds::run("long", -10, 1_000_000, 0)).unwrap();
+    let sim = Simulator::with_world(settings, world, start());
+    let mut config = config_for(&sim);
+    config.accounts[0].quotas = budget.map(|budget| (("SWAS".into(), None), budget)).into_iter().collect();
+    Rig::new(sim, config)
+}
+
+/// The longest time between two reads of each server from a time on, now included.
+fn longest_periods(rig: &Rig, from: Timestamp) -> BTreeMap<String, SignedDuration> {
+    let mut last: BTreeMap<String, Timestamp> =
+        targets(&rig.config, &Findings::new()).into_iter().map(|target| (target.id.id.to_string(), from)).collect();
+    let mut longest: BTreeMap<String, SignedDuration> = BTreeMap::new();
+    let reads = rig.of(LIST).into_iter().filter(|made| made.failure.is_none() && made.sent >= from);
+    let mut note = |server: &str, at: Timestamp| {
+        let before = last.insert(server.to_owned(), at).unwrap();
+        let period = longest.entry(server.to_owned()).or_default();
+        *period = (*period).max(at.duration_since(before));
+    };
+    reads.for_each(|made| note(&made.target.id, made.sent));
+    targets(&rig.config, &Findings::new()).iter().for_each(|target| note(&target.id.id, rig.now));
+    longest
+}
+
+/// Runs on for so many seconds and asserts each minute that no target's gauges are withdrawn.
+fn run_unwithdrawn(rig: &mut Rig, span: i64) {
+    let end = rig.now + seconds(span);
+    while rig.now < end {
+        rig.run_for(60);
+        let stale = rig.store.views(rig.now).into_iter().find(|view| view.reading.is_none());
+        assert!(stale.is_none(), "{}: withdrawn at {}", stale.unwrap().target.id.id, rig.now);
+    }
+}
+
+#[test]
+fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_server_has_its_turn() {
+    for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
+        let mut rig = six_per_minute(window, 100, Some(6));
+        // Six first readings in each window of 61 seconds, and some for the one that runs.
+        rig.run_until(2 * HOUR);
+        let from = rig.now;
+        run_unwithdrawn(&mut rig, 6 * HOUR);
+        let refused = rig.made.iter().filter(|made| made.failure.is_some()).count();
+        assert_eq!(refused, 0, "{window:?}");
+        let periods = longest_periods(&rig, from);
+        // A fleet of a hundred at six per window of 61 seconds.
+        let fair = 100.0 / 6.0 * 61.0;
+        let (running, idle): (Vec<_>, Vec<_>) = periods.iter().partition(|(server, _)| *server == "s00");
+        let slowest = idle.iter().map(|(_, period)| period.as_secs_f64()).fold(0.0, f64::max);
+        assert!(slowest <= fair * 1.1, "{window:?}: {slowest} s between two reads of an idle server");
+        assert!(running[0].1.as_secs_f64() < slowest / 4.0, "{window:?}: running work waited {:?}", running[0].1);
+        assert_shown(&rig, "a small budget");
+    }
+}
+
+/// When calls were refused, those within a quarter of an hour taken together.
+fn refusals(rig: &Rig) -> Vec<Timestamp> {
+    let mut times: Vec<Timestamp> = Vec::new();
+    for made in rig.made.iter().filter(|made| made.failure == Some(Reason::Throttled) && made.operation.name() == LIST)
+    {
+        if times.last().is_none_or(|last| made.sent.duration_since(*last) > seconds(900)) {
+            times.push(made.sent);
+        }
+    }
+    times
+}
+
+#[test]
+fn an_unknown_limit_of_six_is_learned_probed_after_doubling_times_and_nobody_starves() {
+    for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
+        let mut rig = six_per_minute(window, 20, None);
+        rig.run_until(2 * HOUR);
+        let from = rig.now;
+        run_unwithdrawn(&mut rig, 70 * HOUR);
+        let times = refusals(&rig);
+        let hours = |pair: &[Timestamp]| pair[1].duration_since(pair[0]).as_secs_f64() / HOUR as f64;
+        let pauses: Vec<f64> = times.windows(2).map(hours).collect();
+        // Refused at 9, it is 3 again, and each hour, then each two hours, and so on, it goes to 4, 6 and 9.
+        let schedule = [3.0, 6.0, 12.0, 24.0];
+        assert_eq!(pauses.len(), schedule.len(), "{window:?}: {pauses:?}");
+        let fits = pauses.iter().zip(schedule).all(|(pause, hours)| (hours..hours + 0.1).contains(pause));
+        assert!(fits, "{window:?}: {pauses:?}");
+        let late = rig.of(LIST).into_iter().filter(|made| made.failure.is_some() && made.sent > from).count();
+        // Those of the nine that are beyond the limit are sent together.
+        assert!(late <= 3 * schedule.len(), "{window:?}: {late} refused after the first two hours");
+        let slowest = longest_periods(&rig, from).into_values().max().unwrap();
+        // Twenty servers, one of them counting as at most eight, at three a minute.
+        assert!(slowest < seconds(27 * 61 / 3 + 122), "{window:?}: {slowest:?} without a reading");
+        assert_shown(&rig, "a learned budget");
+    }
+}
+
+#[test]
+fn half_of_a_limit_of_six_is_left_to_another_program() {
+    for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
+        let mut rig = six_per_minute(window, 20, None);
+        let (mut asked, mut refused) = (0_u32, Vec::new());
+        for second in (0..48 * HOUR).step_by(20) {
+            rig.run_until(second);
+            asked += 1;
+            if !rig.another_program_asks("s00") {
+                refused.push(second);
+            }
+        }
+        assert_eq!(asked, 48 * 180);
+        // The first minute teaches it; later only what is tried once in a while takes the other program's calls.
+        let share = refused.len() as f64 / f64::from(asked);
+        assert!(share < 0.01, "{window:?}: {share} of the other program's calls were refused: {refused:?}");
+        let hours: BTreeSet<i64> = refused.iter().map(|second| second / HOUR).collect();
+        assert!(hours.len() <= 6, "{window:?}: refused in these hours: {hours:?}");
+        assert!(refusals(&rig).len() <= 5, "{window:?}: {:?}", refusals(&rig));
+        assert_shown(&rig, "half a limit");
+    }
+}
