@@ -10,11 +10,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::cli::{Check, Cli, Command, Demo, Serve, Simulate};
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::Problems;
 use crate::estimate::{Assumptions, estimate, text};
 use crate::sim::{self, Simulator};
-use crate::{app, catalog, demo, target};
+use crate::{aliyun, app, catalog, demo, doctor, target};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,12 @@ pub enum Error {
     /// `check --estimate` has found that budgets are too small.
     #[error("the plan cannot be kept")]
     Plan,
+    /// `doctor` could not begin.
+    #[error("{0}")]
+    Client(#[from] aliyun::Error),
+    /// `doctor` has found something that does not work.
+    #[error("not everything works: see above")]
+    Unwell,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -60,6 +66,7 @@ pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) 
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
         Command::Check(arguments) => check(&arguments),
+        Command::Doctor(arguments) => run_doctor(&arguments).await,
         Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
         Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
         Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
@@ -93,6 +100,16 @@ fn check(arguments: &Check) -> Result<(), Error> {
         writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
     }
     Ok(())
+}
+
+async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
+    let report = doctor::examine(&arguments.targets.config(&environment)?).await?;
+    let printed = match arguments.format {
+        ReportFormat::Table => doctor::text(&report),
+        ReportFormat::Json => doctor::json(&report),
+    };
+    io::stdout().write_all(printed.as_bytes())?;
+    if report.is_well() { Ok(()) } else { Err(Error::Unwell) }
 }
 
 async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {

@@ -245,6 +245,13 @@ impl Plan {
     }
 }
 
+/// The operations that a target needs as it is configured.
+pub fn needed(target: &Target) -> impl Iterator<Item = (Product, &'static str)> {
+    let named = matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
+    let all = operations(target.id.kind).iter().copied();
+    all.filter(move |(_, operation)| !(named && *operation == "ListCommands"))
+}
+
 /// The operations that targets of a kind need.
 pub(super) fn operations(kind: Kind) -> &'static [(Product, &'static str)] {
     match kind {
