@@ -30,6 +30,8 @@ pub enum Command {
     Serve(Serve),
     /// Read the configuration and print what would be polled; exit with 2 if there is a problem.
     Check(Check),
+    /// Try each operation that the configuration needs, once per account and region, and say what to do about what fails.
+    Doctor(Doctor),
     /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an account.
     Demo(Demo),
     /// Run the simulated Alibaba Cloud alone: E-HPC, SWAS, STS, and an ECS metadata server to log in at; GET / says how.
@@ -67,6 +69,26 @@ pub struct Check {
     /// With --estimate: first ask the cloud what discovery would find; exit with 1 if that fails.
     #[arg(long, requires = "estimate")]
     pub live: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// What would be polled.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// How to print what was found.
+    #[arg(id = "report_format", long = "format", value_name = "FORMAT", default_value = "table")]
+    pub format: ReportFormat,
+}
+
+/// A format of `doctor --format`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ReportFormat {
+    /// For a person.
+    Table,
+    /// For a program.
+    Json,
 }
 
 /// What to poll.
@@ -248,7 +270,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> Problems {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Command};
+    use super::{Cli, Command, LogFormat, ReportFormat};
 
     #[test]
     fn the_command_line_is_sound() {
@@ -261,6 +283,13 @@ mod tests {
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.targets.clusters, ["cn-hangzhou/a", "cn-hangzhou/b"]);
         assert_eq!(cli.serve.listen, [":10977"]);
+    }
+
+    #[test]
+    fn a_doctor_has_a_format_of_its_own_beside_that_of_the_log() {
+        let cli = Cli::parse_from(["x", "doctor", "--format", "json", "--log.format", "json"]);
+        let Some(Command::Doctor(doctor)) = cli.command else { panic!() };
+        assert!(matches!((doctor.format, cli.log.format), (ReportFormat::Json, LogFormat::Json)));
     }
 
     #[test]

@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::cli::{Check, Cli, Command, Demo, Serve, Simulate};
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::{Config, Problems};
 use crate::estimate::{Assumptions, estimate, surveyed, text};
 use crate::poll::survey;
 use crate::sim::{self, Simulator};
 use crate::target::{self, Findings};
-use crate::{app, catalog, demo};
+use crate::{aliyun, app, catalog, demo, doctor};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub enum Error {
     /// `check --estimate --live` could not ask everywhere.
     #[error("discovery has failed, so the estimate is not complete")]
     Discovery,
+    /// `doctor` could not begin.
+    #[error("{0}")]
+    Setup(#[from] aliyun::SetupError),
+    /// `doctor` has found something that does not work.
+    #[error("not everything works: see above")]
+    Unwell,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -65,6 +71,7 @@ pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) 
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
         Command::Check(arguments) => check(&arguments).await,
+        Command::Doctor(arguments) => run_doctor(&arguments).await,
         Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
         Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
         Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
@@ -123,6 +130,16 @@ async fn check_estimate(config: &Config, live: bool) -> Result<(), Error> {
         (true, false) => Err(Error::Plan),
         (true, true) => Ok(()),
     }
+}
+
+async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
+    let report = doctor::examine(&arguments.targets.config(&environment)?).await?;
+    let printed = match arguments.format {
+        ReportFormat::Table => doctor::text(&report),
+        ReportFormat::Json => doctor::json(&report),
+    };
+    io::stdout().write_all(printed.as_bytes())?;
+    if report.is_well() { Ok(()) } else { Err(Error::Unwell) }
 }
 
 async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {

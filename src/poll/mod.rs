@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
-pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, per_poll, refreshes};
+pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes};
 pub use queue::Pace;
 pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, Next, Outcome, Scheduler, spread};

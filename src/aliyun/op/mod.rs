@@ -50,6 +50,14 @@ impl Product {
         }
     }
 
+    /// What its RAM actions begin with.
+    pub fn ram_prefix(self) -> &'static str {
+        match self {
+            Self::Ehpc => "ehpc",
+            Self::Swas => "swas-open",
+        }
+    }
+
     /// `Version` of a request.
     pub fn version(self) -> &'static str {
         match self {

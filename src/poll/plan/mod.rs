@@ -343,6 +343,13 @@ impl Plan {
     }
 }
 
+/// The operations that a target needs as it is configured.
+pub fn needed(target: &Target) -> impl Iterator<Item = (Product, &'static str)> {
+    let named = matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
+    let all = operations(target).iter().copied();
+    all.filter(move |(_, operation)| !(named && *operation == "ListCommands"))
+}
+
 /// The operations that a target needs.
 pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] {
     match &target.scope {

@@ -1,0 +1,123 @@
+//! What came of a trial, in words for a person.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::trial::Trial;
+use crate::aliyun::Error;
+use crate::model::Reason;
+
+/// What a trial has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The operation can be used.
+    Works,
+    /// RAM does not allow it.
+    NotAuthorized,
+    /// The credentials are missing, wrong or expired.
+    WrongKey,
+    /// No answer came.
+    Unreachable,
+    /// The clock of this machine is too far off.
+    ClockOff,
+    /// The quota is used up.
+    Throttled,
+    /// The cluster or server is not there.
+    TargetNotFound,
+    /// The account owes money or has not enabled the service.
+    Account,
+    /// Anything else: the message says it.
+    Trouble,
+}
+
+impl State {
+    /// The state in words.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::NotAuthorized => "not authorized",
+            Self::WrongKey => "wrong key",
+            Self::Unreachable => "unreachable",
+            Self::ClockOff => "clock off",
+            Self::Throttled => "throttled",
+            Self::TargetNotFound => "target not found",
+            Self::Account => "account not in order",
+            Self::Trouble => "trouble",
+        }
+    }
+
+    fn of(error: &Error) -> Self {
+        match error.reason() {
+            Reason::Permission => Self::NotAuthorized,
+            Reason::Credentials => Self::WrongKey,
+            Reason::Timeout | Reason::Transport => Self::Unreachable,
+            Reason::Clock => Self::ClockOff,
+            Reason::Throttled => Self::Throttled,
+            Reason::NotFound => Self::TargetNotFound,
+            Reason::Account => Self::Account,
+            Reason::InvalidRequest | Reason::Conflict | Reason::Service | Reason::Decode | Reason::TooLarge => {
+                Self::Trouble
+            }
+        }
+    }
+}
+
+/// What came of trying one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Account that asked.
+    pub account: String,
+    /// Region in which it asked.
+    pub region: String,
+    /// `product` label of the operation.
+    pub product: &'static str,
+    /// Its name.
+    pub operation: &'static str,
+    /// Cluster or server that it was tried on.
+    pub target: String,
+    /// What it has shown.
+    pub state: State,
+    /// The cloud's words, or why there are none; empty if it works.
+    pub message: String,
+    /// What the user can do; empty if nothing is to be done.
+    pub advice: Cow<'static, str>,
+    /// How far the cloud's clock is ahead of this machine's, where the answer tells.
+    pub clock_skew: Option<SignedDuration>,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl Finding {
+    /// What `outcome` says of `trial`. Whoever asks about something made up and hears that it is not there may ask.
+    pub(super) fn new(
+        trial: Trial,
+        outcome: Result<(), Error>,
+        made_up: bool,
+        clock_skew: Option<SignedDuration>,
+        took: Duration,
+    ) -> Self {
+        let error = outcome.err().filter(|error| !(made_up && error.is_one_thing_gone()));
+        Self {
+            account: trial.target.account.to_string(),
+            region: trial.target.region.to_string(),
+            product: trial.product.label(),
+            operation: trial.operation,
+            target: trial.target.id.id.to_string(),
+            state: error.as_ref().map_or(State::Works, State::of),
+            message: error.as_ref().map_or_else(String::new, Error::to_string),
+            advice: error.as_ref().map_or(Cow::Borrowed(""), Error::advice),
+            clock_skew,
+            took,
+        }
+    }
+
+    /// The state in words, with figures where there are some.
+    pub fn result(&self) -> String {
+        match (self.state, self.clock_skew) {
+            (State::ClockOff, Some(skew)) => format!("clock off by {} s", skew.abs().as_secs()),
+            (state, _) => state.label().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The smallest RAM policies for a configuration. Source: "Permissions" in `docs/alibaba-cloud-api.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::aliyun::op::Product;
+use crate::config::{Account, Config, SwasStrategy};
+use crate::poll::needed;
+use crate::target::{Findings, Kind, Scope, Search, Sought, Target, TargetId, polled, targets};
+
+/// What somebody must be allowed to do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Policy {
+    /// Who: the RAM user or role of the accounts, or a role that they assume.
+    pub grantee: String,
+    /// Names of the accounts that need just this.
+    pub accounts: Vec<String>,
+    /// The policy document.
+    pub policy: Document,
+}
+
+/// A policy document of RAM.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+/// A statement of a policy document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    effect: &'static str,
+    action: BTreeSet<String>,
+    resource: String,
+}
+
+/// What each account needs for `config`, whatever discovery will find; accounts with the same needs share a policy.
+pub fn policies(config: &Config) -> Vec<Policy> {
+    let mut actions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for target in polled(targets(config, &Findings::new())) {
+        let all = found(config, &target).into_iter().chain([target.clone()]);
+        let needed = all.flat_map(|target| needed(&target).collect::<Vec<_>>());
+        let guarded = needed.filter(|(product, operation)| is_guarded(*product, operation));
+        let named = guarded.map(|(product, operation)| format!("{}:{operation}", product.ram_prefix()));
+        actions.entry(target.account.to_string()).or_default().extend(named);
+    }
+    let mut needs: BTreeMap<(String, Document), Vec<String>> = BTreeMap::new();
+    for account in &config.accounts {
+        let Some(actions) = actions.remove(&account.name) else { continue };
+        for need in needs_of(account, actions) {
+            needs.entry(need).or_default().push(account.name.clone());
+        }
+    }
+    let policy = |((grantee, policy), accounts)| Policy { grantee, accounts, policy };
+    needs.into_iter().map(policy).collect()
+}
+
+/// Who must be allowed what, so that `account` can ask. Most operations know no narrower resource than `*`.
+fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Document)> {
+    let actions = document(actions, "*");
+    let Some(role) = &account.assume_role else { return vec![("the user or role that asks".into(), actions)] };
+    let assume = document(["sts:AssumeRole".to_owned()].into(), &role.arn);
+    vec![(format!("the role {}", role.arn), actions), ("whoever assumes that role".into(), assume)]
+}
+
+/// What a discovery target leads to: more places to look in, and what is found there.
+fn found(config: &Config, search: &Target) -> Vec<Target> {
+    let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
+    let of = |kind, scope| Target { id: TargetId { kind, id: "".into() }, scope, ..search.clone() };
+    let place = |sought| of(Kind::Discovery, Scope::Discovery(Search { sought, ..looks.clone() }));
+    match looks.sought {
+        Sought::Clusters | Sought::ClusterRegions => {
+            let things = &config.cluster_discovery;
+            let follows = !things.commands.ids.is_empty() || things.commands.discover > 0;
+            let commands = follows.then(|| of(Kind::EhpcInvocations, Scope::Commands(things.commands.clone())));
+            let tasks = of(Kind::EhpcTasks, Scope::Tasks(things.tasks.clone()));
+            [place(Sought::Clusters), tasks].into_iter().chain(commands).collect()
+        }
+        Sought::Servers | Sought::ServerRegions => {
+            let window = config.server_discovery.window.clone();
+            let scope = match config.swas_strategy {
+                SwasStrategy::PerServer => Scope::Runs(window),
+                SwasStrategy::PerRegion => Scope::RegionRuns(window),
+            };
+            vec![place(Sought::Servers), of(Kind::SwasInvocations, scope)]
+        }
+    }
+}
+
+/// SWAS' ListRegions needs no permission.
+fn is_guarded(product: Product, operation: &str) -> bool {
+    (product, operation) != (Product::Swas, "ListRegions")
+}
+
+fn document(action: BTreeSet<String>, resource: &str) -> Document {
+    Document { version: "1", statement: vec![Statement { effect: "Allow", action, resource: resource.to_owned() }] }
+}

@@ -1,0 +1,109 @@
+//! What to try, and which question to try it with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Name;
+use crate::aliyun::op::{
+    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
+    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, Product,
+    SwasListRegions,
+};
+use crate::poll::needed;
+use crate::target::{Scope, Target, polled};
+
+/// Asked about where nothing real is known: the cloud checks the permission before it looks for the thing.
+const NO_COMMAND: &str = "c-none";
+/// The same for a run on a server.
+const NO_RUN: &str = "t-none";
+
+/// An operation to try, on one of the targets that need it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trial {
+    /// The product of the operation.
+    pub(super) product: Product,
+    /// Its name.
+    pub(super) operation: &'static str,
+    /// Whom it is tried on.
+    pub(super) target: Target,
+}
+
+/// Each operation that `targets` need, once for each account and region: a list for each of those.
+pub(super) fn trials(targets: Vec<Target>) -> Vec<Vec<Trial>> {
+    let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
+    for target in polled(targets) {
+        let place = places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
+        for (product, operation) in needed(&target) {
+            if !place.iter().any(|trial| (trial.product, trial.operation) == (product, operation)) {
+                place.push(Trial { product, operation, target: target.clone() });
+            }
+        }
+    }
+    places.into_values().collect()
+}
+
+/// What earlier answers have shown that can be asked about.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    command: Option<Arc<str>>,
+    run: Option<Arc<str>>,
+}
+
+impl Known {
+    /// The question with which to try an operation.
+    pub(super) fn question(&self, trial: &Trial) -> Operation {
+        let id = || Arc::clone(&trial.target.id.id);
+        match trial.operation {
+            "ListTasks" => ListTasks::running(id(), 1).into(),
+            "ListCommands" => ListCommands { cluster_id: id(), page: 1 }.into(),
+            "ListInvocationStatus" => {
+                ListInvocationStatus { cluster_id: id(), command_id: self.command(&trial.target) }.into()
+            }
+            "ListInvocationResults" => {
+                ListInvocationResults { cluster_id: id(), command_id: self.command(&trial.target), page: 1 }.into()
+            }
+            "DescribeInvocations" => DescribeInvocations { instance_id: id(), page: 1 }.into(),
+            "DescribeInvocationResult" => {
+                let invoke_id = self.run.clone().unwrap_or_else(|| NO_RUN.into());
+                DescribeInvocationResult { instance_id: id(), invoke_id }.into()
+            }
+            "DescribeCommandInvocations" => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
+            "ListInstances" => ListInstances { page: 1 }.into(),
+            "ListClusters" => ListClusters { page: 1 }.into(),
+            "ListRegions" if trial.product == Product::Ehpc => EhpcListRegions.into(),
+            "ListRegions" => SwasListRegions.into(),
+            other => unreachable!("no question for {other}"),
+        }
+    }
+
+    /// A command of the target: one that the user has named, one that was listed, or none that exists.
+    fn command(&self, target: &Target) -> Arc<str> {
+        let named = match &target.scope {
+            Scope::Commands(commands) => commands.ids.first().map(|id| id.as_str().into()),
+            _ => None,
+        };
+        named.or_else(|| self.command.clone()).unwrap_or_else(|| NO_COMMAND.into())
+    }
+
+    /// Notes what an answer shows.
+    pub(super) fn learn(&mut self, answer: &Answer) {
+        match answer {
+            Answer::ListCommands(page) => self.command = page.items.first().cloned(),
+            Answer::DescribeInvocations(page) => {
+                let ended = page.items.iter().find(|run| !run.is_open());
+                self.run = ended.or(page.items.first()).map(|run| Arc::clone(&run.id));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the question is about something that does not exist.
+    pub(super) fn is_made_up(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::ListInvocationStatus(asked) => *asked.command_id == *NO_COMMAND,
+            Operation::ListInvocationResults(asked) => *asked.command_id == *NO_COMMAND,
+            Operation::DescribeInvocationResult(asked) => *asked.invoke_id == *NO_RUN,
+            _ => false,
+        }
+    }
+}
