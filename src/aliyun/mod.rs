@@ -19,6 +19,9 @@ use crate::config::{Account, Poll};
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 
+/// Few answers are larger.
+const USUAL_BYTES: u64 = 1 << 20;
+
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -85,14 +88,16 @@ impl Client {
         if response.content_length().is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
-        let mut body = Vec::new();
+        // Of a length that is only claimed, no more than usual is set aside.
+        let claimed = response.content_length().map_or(0, |length| length.min(USUAL_BYTES) as usize);
+        let mut body = Vec::with_capacity(claimed);
         while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
             if body.len() as u64 + chunk.len() as u64 > self.max_response_bytes {
                 return Err(Unread::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(RawAnswer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        Ok(RawAnswer { status: response.status().as_u16(), headers: std::mem::take(response.headers_mut()), body })
     }
 
     /// The error of a request that brought no whole answer. The URL holds the signature and stays out.

@@ -26,6 +26,8 @@ struct Printed {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
+    // reqwest is built without TLS of its own choice, and wants one even for plain HTTP.
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "TLS is set up already")?;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
     let left = Arc::new(AtomicUsize::new(arguments.calls));
     let url: Arc<str> = arguments.url.into();

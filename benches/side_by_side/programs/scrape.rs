@@ -1,5 +1,6 @@
 //! A scraper: connections that are kept, one request after the other, every byte read and dropped.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,9 +30,9 @@ pub(crate) struct Arguments {
     /// Between these, as many as fit into so many seconds.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// So many scrapes at first are not counted.
-    #[arg(long, default_value_t = 0)]
-    warmup: usize,
+    /// So many scrapes of each connection at first are not counted.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    warmup: u32,
     /// How many scrape at once.
     #[arg(long, default_value_t = 1)]
     connections: usize,
@@ -42,8 +43,10 @@ pub(crate) struct Arguments {
 
 #[derive(Serialize)]
 struct Printed {
-    /// Every scrape's time from the request to the last byte.
+    /// Every counted scrape's time from the request to the last byte.
     seconds: Vec<f64>,
+    /// All scrapes, also those that are not counted.
+    scrapes: usize,
     /// The last body's size as it was sent.
     bytes: usize,
     content_type: String,
@@ -57,10 +60,10 @@ struct Body {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
-    let arguments = std::sync::Arc::new(arguments);
+    let arguments = Arc::new(arguments);
     let mut scrapers = JoinSet::new();
     for _ in 0..arguments.connections {
-        scrapers.spawn(scrape_on_one(std::sync::Arc::clone(&arguments)));
+        scrapers.spawn(scrape_on_one(Arc::clone(&arguments)));
     }
     let mut seconds = Vec::new();
     let mut last = None;
@@ -70,17 +73,15 @@ pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
         last = Some(body);
     }
     let Body { bytes, content_type, content_encoding } = last.ok_or("nothing was scraped")?;
-    super::print(&Printed { seconds, bytes, content_type, content_encoding })
+    let scrapes = seconds.len() + arguments.connections * arguments.warmup as usize;
+    super::print(&Printed { seconds, scrapes, bytes, content_type, content_encoding })
 }
 
-type Scraped = Result<(Vec<f64>, Body), Box<dyn std::error::Error + Send + Sync>>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Sender = SendRequest<Empty<Bytes>>;
 
-async fn scrape_on_one(arguments: std::sync::Arc<Arguments>) -> Scraped {
-    let authority = arguments.url.authority().ok_or("the URL names no host")?;
-    let stream = TcpStream::connect(authority.as_str()).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
+async fn scrape_on_one(arguments: Arc<Arguments>) -> Result<(Vec<f64>, Body), Failure> {
+    let mut sender = connect(&arguments.url).await?;
     let mut body = one(&arguments, &mut sender).await?;
     for _ in 1..arguments.warmup {
         body = one(&arguments, &mut sender).await?;
@@ -98,17 +99,27 @@ async fn scrape_on_one(arguments: std::sync::Arc<Arguments>) -> Scraped {
     Ok((times, body))
 }
 
-async fn one(
-    arguments: &Arguments,
-    sender: &mut SendRequest<Empty<Bytes>>,
-) -> Result<Body, Box<dyn std::error::Error + Send + Sync>> {
+async fn connect(url: &Uri) -> Result<Sender, Failure> {
+    let authority = url.authority().ok_or("the URL names no host")?;
+    let stream = TcpStream::connect(authority.as_str()).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// One scrape; a program that closes each connection is connected to anew, as Prometheus would.
+async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure> {
+    if sender.ready().await.is_err() {
+        *sender = connect(&arguments.url).await?;
+        sender.ready().await?;
+    }
     let host = arguments.url.authority().map_or("", |authority| authority.as_str());
     let request = Request::get(arguments.url.path())
         .header(header::HOST, host)
         .header(header::ACCEPT, &arguments.accept)
         .header(header::ACCEPT_ENCODING, &arguments.encoding)
         .body(Empty::new())?;
-    sender.ready().await?;
     let mut response = sender.send_request(request).await?;
     if response.status() != 200 {
         return Err(format!("{} answered {}", arguments.url, response.status()).into());
