@@ -32,12 +32,20 @@ def rows(figures: Figures) -> list[Row]:
 def _growth_goals(growth: list[Grown]) -> list[Row]:
     if len(growth) < 3:
         return []
-    before, after = (added(*pair) for pair in zip(growth[-3:-1], growth[-2:], strict=True))
-    names = ("time of a scrape", "memory", "CPU of a poll")
+    first, middle, last = growth[-3:]
+    early, late = added(first, middle), added(middle, last)
     return [
-        _goal(f"growth: a further target's {name}, late / early", late / early, 1.1, "times")
-        for name, early, late in zip(names, before, after, strict=True)
+        _flat("a further target in a scrape", early[0], late[0]),
+        _flat("a further target in memory", early[1], late[1]),
+        _flat("CPU of a poll", middle.poll_cpu, last.poll_cpu),
     ]
+
+
+def _flat(what: str, early: float, late: float) -> Row:
+    name = f"growth: {what}, the last step to the one before"
+    if early <= 0:
+        return name, "\u2264 1.1", "nothing to compare with", "**not measured**"
+    return _goal(name, late / early, 1.1, "times")
 
 
 def _goal(name: str, measured: float, limit: float, unit: str) -> Row:

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +19,9 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The time a process and those it has started have run, exact to the nanosecond, as long as no thread has ended."""
-    tasks = (task for member in family(pid) for task in Path(f"/proc/{member}/task").iterdir())
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    """The time a process and those it has started have run, threads that have ended too, to the nanosecond."""
+    # What clock_getcpuclockid(3) gives, which Python does not offer.
+    return sum(time.clock_gettime(~member << 3 | 2) for member in family(pid))
 
 
 def memory(pid: int) -> tuple[int, int]:

@@ -15,9 +15,13 @@ from world import BENCH, Size
 
 OURS = "aliyun-task-exporter"
 
+# The second is what Prometheus 2 says; some clients know OpenMetrics only by its first version.
 ACCEPT = {
-    "text": "text/plain;version=0.0.4;q=1,*/*;q=0.1",
-    "OpenMetrics": "application/openmetrics-text;version=1.0.0;q=1,text/plain;version=0.0.4;q=0.5",
+    "text": "text/plain;version=0.0.4,*/*;q=0.1",
+    "OpenMetrics": (
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+    ),
 }
 # Format and encoding, as scrapers ask for them.
 WAYS = (("text", "identity"), ("text", "gzip"), ("OpenMetrics", "gzip"))
@@ -93,7 +97,7 @@ def measure(series: int, effort: Effort, folder: Path) -> Sized:
     """Scrapes the exporter and all that can serve the same page."""
     size = Size.of_series(series)
     with world.cloud(size, folder) as cloud:
-        config = world.everything(cloud, **world.every(size.period))
+        config = world.written(world.everything(cloud, **world.every(size.period)), folder)
         with world.exporter(config, folder).listening() as exporter, ExitStack() as stack:
             page = world.filled(exporter, size.targets)
             cloud.hold()
@@ -141,8 +145,17 @@ def _changing(cloud: Program, exporter: Program, size: Size, effort: Effort) -> 
     if size.targets < 50:
         return changed
     world.freeze(cloud, False)
-    pause = ["--pause", f"{size.period * 10}ms", "--least", "5", "--most", str(effort.rounds * 10), "--seconds", "60"]
+    pause = [
+        "--pause",
+        f"{size.period * 10:.0f}ms",
+        "--least",
+        "5",
+        "--most",
+        str(effort.rounds * 10),
+        "--seconds",
+        "60",
+    ]
     for way in WAYS[:2]:
         changed[way] = Scrapes()
-        changed[way].add(exporter, way, *pause)
+        changed[way].add(exporter, way, *pause, *most)
     return changed

@@ -51,7 +51,7 @@ def start(targets: int, times: int, folder: Path) -> Start:
     """Starts it again and again."""
     seconds = []
     with polling.fixed_cloud(folder, "50ms") as cloud:
-        config = world.configuration(cloud.url, [], polling.servers(targets))
+        config = world.written(world.configuration(cloud.url, [], polling.servers(targets)), folder)
         for _ in range(times):
             begun = time.monotonic()
             with world.exporter(config, folder).listening() as exporter:
@@ -67,7 +67,7 @@ def idle(clusters: int, servers: int, seconds: float, folder: Path) -> Idle:
     size = Size(clusters, servers)
     with world.cloud(size, folder, "50ms") as cloud:
         world.freeze(cloud, False)
-        with world.exporter(world.everything(cloud), folder).listening() as exporter:
+        with world.exporter(world.written(world.everything(cloud), folder), folder).listening() as exporter:
             world.filled(exporter, size.targets)
             begun, cpu = time.monotonic(), exporter.cpu_seconds()
             while time.monotonic() - begun < seconds:
@@ -82,7 +82,7 @@ def grown(targets: int, seconds: float, effort: Effort, folder: Path) -> Grown:
     """The exporter with so many servers of three runs each."""
     size = Size(0, targets, invocations=3)
     with world.cloud(size, folder) as cloud:
-        config = world.everything(cloud, **world.every(20))
+        config = world.written(world.everything(cloud, **world.every(20)), folder)
         with world.exporter(config, folder).listening() as exporter:
             page = world.filled(exporter, targets)
             polls, cpu = world.value(page, "aliyun_exporter_polls_total{"), exporter.cpu_seconds()

@@ -36,7 +36,7 @@ class Size:
         return 2 * self.clusters + self.servers
 
     @property
-    def period(self) -> int:
+    def period(self) -> float:
         """Seconds between two polls of a target."""
         return 60 if self.targets > 1000 else 20
 
@@ -88,18 +88,23 @@ def configuration(
     return config
 
 
-def every(seconds: int) -> dict[str, object]:
+def every(seconds: float) -> dict[str, object]:
     """Every target is polled in this time, whatever it does; a poll may be held up for minutes."""
-    same = dict.fromkeys(("interval", "active_interval", "idle_interval"), f"{seconds}s")
+    same = dict.fromkeys(("interval", "active_interval", "idle_interval"), f"{seconds * 1000:.0f}ms")
     return {**same, "history_interval": "10h", "stale_after": "10h", "timeout": "300s", "concurrency": 64}
 
 
-def exporter(config: dict[str, Any], folder: Path) -> Program:
-    """An exporter, not yet listening. JSON is YAML too; one target on a line, as people write it."""
-    port = free_port()
+def written(config: dict[str, Any], folder: Path) -> Path:
+    """The configuration's file. JSON is YAML too; one target on a line, as people write it."""
     path = folder / "config.yaml"
     path.write_text(json.dumps(config).replace('{"id"', '\n{"id"'))
-    command = [str(EXPORTER), "--config.file", str(path), "--web.listen-address", f"127.0.0.1:{port}"]
+    return path
+
+
+def exporter(config: Path, folder: Path) -> Program:
+    """An exporter, not yet listening."""
+    port = free_port()
+    command = [str(EXPORTER), "--config.file", str(config), "--web.listen-address", f"127.0.0.1:{port}"]
     return Program("exporter", [*command, "--log.level", "error"], port, folder)
 
 
