@@ -40,6 +40,7 @@ class Polling:
     page_bytes: int
     ours: Pace
     bare: Pace
+    decoding: Pace
 
     @property
     def limit(self) -> float:
@@ -51,13 +52,14 @@ def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
     """The exporter with everything overdue, and the bare client with as many calls, in turn."""
     with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms") as cloud:
         page = fetch(cloud.url)
-        ours, bare = [], []
+        ours, bare, decoding = [], [], []
         for _ in range(rounds):
             ours.append(_polled(cloud, targets, seconds, folder))
             bare.append(_bare(cloud, ours[-1].calls))
+            decoding.append(_bare(cloud, ours[-1].calls, "--decode"))
     if len(re.findall(rb'"InvokeId"', page)) != 50:
         raise RuntimeError("the page does not hold 50 runs")
-    return Polling(targets, len(page), _middle(ours), _middle(bare))
+    return Polling(targets, len(page), _middle(ours), _middle(bare), _middle(decoding))
 
 
 def fixed_cloud(folder: Path, latency: str) -> Program:
@@ -98,8 +100,9 @@ def _polls(exporter: Program) -> int:
     return int(total)
 
 
-def _bare(cloud: Program, calls: int) -> Pace:
+def _bare(cloud: Program, calls: int, *more: str) -> Pace:
     command = [str(BENCH), "bare", cloud.url, "--calls", str(calls), "--connections", str(CONCURRENCY)]
+    command += more
     before = os.times()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     after = os.times()

@@ -94,7 +94,7 @@ def _changing(sizes: list[Sized]) -> str:
 
 def _polling(polling: Polling) -> str:
     rows = [("limit: targets by 50 ms by 1/64", f"{polling.limit:.3f}", "1.00", "-", "-")]
-    for name, pace in (("bare client", polling.bare), (OURS, polling.ours)):
+    for name, pace in (("bare client", polling.bare), ("the same, decoding", polling.decoding), (OURS, polling.ours)):
         sweep, ratio = pace.sweep(polling.targets), pace.cpu_each / polling.bare.cpu_each
         rows.append(
             (name, f"{sweep:.3f}", f"{sweep / polling.limit:.2f}", f"{pace.cpu_each * 1e6:.0f}", f"{ratio:.2f}")

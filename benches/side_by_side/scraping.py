@@ -145,16 +145,8 @@ def _changing(cloud: Program, exporter: Program, size: Size, effort: Effort) -> 
     if size.targets < 50:
         return changed
     world.freeze(cloud, False)
-    pause = [
-        "--pause",
-        f"{size.period * 10:.0f}ms",
-        "--least",
-        "5",
-        "--most",
-        str(effort.rounds * 10),
-        "--seconds",
-        "60",
-    ]
+    pause = ["--pause", f"{size.period * 10:.0f}ms", "--seconds", "60"]
+    most = ["--least", "5", "--most", str(effort.rounds * 10)]
     for way in WAYS[:2]:
         changed[way] = Scrapes()
         changed[way].add(exporter, way, *pause, *most)

@@ -267,7 +267,7 @@ mod tests {
 
     use super::{Embedded, List, Scalar, cut};
 
-    fn read<T: for<'de> Deserialize<'de>>(json: &str) -> T {
+    fn read<'a, T: Deserialize<'a>>(json: &'a str) -> T {
         serde_json::from_str(json).unwrap()
     }
 
