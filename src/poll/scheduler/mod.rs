@@ -291,9 +291,12 @@ impl Scheduler {
             if after(slot.due, period) <= now {
                 slot.due = now;
             }
-            let notices = slot.plan.notices().into_iter().map(|notice| Event::Notice(id.clone(), notice));
-            self.events.extend(notices);
-            self.events.push(Event::Reading(id.clone(), slot.plan.reading(), now));
+            // A poll with nothing left to ask ends at once, and its end tells all of this.
+            if slot.plan.ask().is_some() {
+                let notices = slot.plan.notices().into_iter().map(|notice| Event::Notice(id.clone(), notice));
+                self.events.extend(notices);
+                self.events.push(Event::Reading(id.clone(), slot.plan.reading(), now));
+            }
         }
     }
 
