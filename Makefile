@@ -13,13 +13,15 @@ BINARY := target/debug/aliyun-task-exporter
 VENV   := target/venv
 PYTEST := $(VENV)/bin/pytest --color=no
 E2E    := tests/e2e
+BENCH  := benches/side_by_side
+PYDIRS := $(E2E) $(BENCH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo test fmt lint unit soak doc docs docs-check promtool e2e image tools build
+.PHONY: help demo test fmt lint unit soak doc docs docs-check promtool e2e bench bench-smoke bench-tools image tools build
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -32,13 +34,13 @@ test: tools fmt lint unit soak doc docs-check e2e ## set up what is missing and 
 fmt: $(VENV)/.stamp ## formatting of Rust and Python
 	@$(E2E)/tools component rustfmt
 	$(CARGO) fmt --check
-	$(VENV)/bin/ruff format --check --no-cache --quiet $(E2E)
+	$(VENV)/bin/ruff format --check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
 
 lint: $(VENV)/.stamp ## clippy for Rust, hadolint for the Dockerfile, ruff and mypy for Python
 	@$(E2E)/tools component clippy
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(VENV)/bin/ruff check --no-cache --quiet $(E2E)
-	$(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $(E2E)
+	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
+	for folder in $(PYDIRS); do $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
 
 unit: ## cargo test: unit and integration tests
@@ -62,6 +64,17 @@ promtool: build tools ## the lint of exposition and alerts alone; a part of e2e
 
 e2e: build tools ## the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) $(E2E)
+
+bench: bench-tools ## speed and memory beside other exporters, to docs/performance.md; about half an hour on a quiet machine
+	$(VENV)/bin/python $(BENCH)/main.py $(ARGS)
+
+bench-smoke: bench-tools ## the same on a small scale, to target/bench-smoke: whether it runs, not how fast
+	$(VENV)/bin/python $(BENCH)/main.py --sizes 1000 --growth 10 20 30 --rounds 1 --seconds 0.1 --sweep 100 --start 100 \
+		--patience 2 --out target/bench-smoke $(ARGS)
+
+bench-tools: $(VENV)/.stamp
+	@case "$(ARGS)" in *--skip*) ;; *) $(E2E)/tools peers ;; esac
+	$(CARGO) build --locked --release --bins --example bench
 
 image: ## build the container image with docker, podman or buildah
 	@$(E2E)/tools image $(IMAGE)

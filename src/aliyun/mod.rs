@@ -27,6 +27,9 @@ use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 use request::Signer;
 
+/// Few answers are larger.
+const USUAL_BYTES: u64 = 1 << 20;
+
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -124,7 +127,9 @@ impl Client {
         if response.content_length().is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
-        let mut body = Vec::new();
+        // Of a length that is only claimed, no more than usual is set aside.
+        let claimed = response.content_length().map_or(0, |length| length.min(USUAL_BYTES) as usize);
+        let mut body = Vec::with_capacity(claimed);
         while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
             if body.len() as u64 + chunk.len() as u64 > self.max_response_bytes {
                 return Err(Unread::TooLarge);

@@ -41,49 +41,49 @@ impl DescribeCommandInvocations {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "CommandInvocations")]
-    list: List<WireInvocation>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "CommandInvocations")]
+    list: List<WireInvocation<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireInvocation {
-    #[serde(default)]
-    invoke_id: Scalar,
-    #[serde(default)]
-    command_name: Scalar,
-    #[serde(default)]
-    command_type: Scalar,
-    #[serde(default)]
-    creation_time: Scalar,
-    #[serde(default)]
-    invocation_status: Scalar,
-    #[serde(default)]
-    invoke_instances: List<WireServer>,
+struct WireInvocation<'a> {
+    #[serde(borrow, default)]
+    invoke_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    command_name: Scalar<'a>,
+    #[serde(borrow, default)]
+    command_type: Scalar<'a>,
+    #[serde(borrow, default)]
+    creation_time: Scalar<'a>,
+    #[serde(borrow, default)]
+    invocation_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    invoke_instances: List<WireServer<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireServer {
-    #[serde(default)]
-    instance_id: Scalar,
-    #[serde(default)]
-    invocation_status: Scalar,
-    #[serde(default)]
-    exit_code: Scalar,
-    #[serde(default)]
-    error_code: Scalar,
-    #[serde(default)]
-    start_time: Scalar,
+struct WireServer<'a> {
+    #[serde(borrow, default)]
+    instance_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    invocation_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    exit_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    error_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    start_time: Scalar<'a>,
     /// The other operations say FinishedTime.
-    #[serde(default, alias = "FinishedTime")]
-    finish_time: Scalar,
+    #[serde(borrow, default, alias = "FinishedTime")]
+    finish_time: Scalar<'a>,
 }
 
-impl WireInvocation {
+impl WireInvocation<'_> {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<CommandInvocation> {
         let Some(id) = self.invoke_id.text() else {
             unknown.note("InvokeId", Some(""));
@@ -124,7 +124,7 @@ impl WireInvocation {
     }
 }
 
-impl WireServer {
+impl WireServer<'_> {
     /// How it went on this server. A server without a word of its own has that of the whole.
     fn result(&self, overall: &InvocationStatus) -> InvocationResult {
         let status = self.invocation_status.text().map_or_else(|| overall.clone(), InvocationStatus::parse);

@@ -45,26 +45,26 @@ impl DescribeInvocationResult {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "InvocationResult")]
-    result: WireResult,
+struct Body<'a> {
+    #[serde(borrow, rename = "InvocationResult")]
+    result: WireResult<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireResult {
-    #[serde(default)]
-    invocation_status: Scalar,
-    #[serde(default)]
-    invoke_record_status: Scalar,
-    #[serde(default)]
-    exit_code: Scalar,
-    #[serde(default)]
-    error_code: Scalar,
-    #[serde(default)]
-    start_time: Scalar,
-    #[serde(default)]
-    finished_time: Scalar,
+struct WireResult<'a> {
+    #[serde(borrow, default)]
+    invocation_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    invoke_record_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    exit_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    error_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    start_time: Scalar<'a>,
+    #[serde(borrow, default)]
+    finished_time: Scalar<'a>,
 }
 
 #[cfg(test)]

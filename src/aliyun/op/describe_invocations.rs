@@ -36,31 +36,31 @@ impl DescribeInvocations {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Invocations")]
-    invocations: List<WireInvocation>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "Invocations")]
+    invocations: List<WireInvocation<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireInvocation {
-    #[serde(default)]
-    invoke_id: Scalar,
-    #[serde(default)]
-    command_name: Scalar,
-    #[serde(default)]
-    command_type: Scalar,
-    #[serde(default)]
-    invocation_status: Scalar,
-    #[serde(default)]
-    invoke_status: Scalar,
-    #[serde(default)]
-    creation_time: Scalar,
+struct WireInvocation<'a> {
+    #[serde(borrow, default)]
+    invoke_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    command_name: Scalar<'a>,
+    #[serde(borrow, default)]
+    command_type: Scalar<'a>,
+    #[serde(borrow, default)]
+    invocation_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    invoke_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    creation_time: Scalar<'a>,
 }
 
-impl WireInvocation {
+impl WireInvocation<'_> {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Invocation> {
         let Some(id) = self.invoke_id.text() else {
             unknown.note("InvokeId", Some(""));

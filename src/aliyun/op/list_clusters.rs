@@ -31,24 +31,24 @@ impl ListClusters {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Clusters")]
-    list: List<Entry>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "Clusters")]
+    list: List<Entry<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "Id", default)]
-    id: Scalar,
-    #[serde(rename = "Name", default)]
-    name: Scalar,
-    #[serde(rename = "RegionId", default)]
-    region: Scalar,
+struct Entry<'a> {
+    #[serde(borrow, rename = "Id", default)]
+    id: Scalar<'a>,
+    #[serde(borrow, rename = "Name", default)]
+    name: Scalar<'a>,
+    #[serde(borrow, rename = "RegionId", default)]
+    region: Scalar<'a>,
 }
 
-impl Entry {
+impl Entry<'_> {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
         let fields = (self.id.text(), self.name.text(), self.region.text());
         found(fields, "Id", unknown)

@@ -42,17 +42,17 @@ impl ListCommands {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Commands")]
-    commands: List<Command>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "Commands")]
+    commands: List<Command<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
-struct Command {
-    #[serde(rename = "CommandId", default)]
-    id: Scalar,
+struct Command<'a> {
+    #[serde(borrow, rename = "CommandId", default)]
+    id: Scalar<'a>,
 }
 
 #[cfg(test)]

@@ -31,24 +31,24 @@ impl ListInstances {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Instances")]
-    list: List<Entry>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "Instances")]
+    list: List<Entry<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "InstanceId", default)]
-    id: Scalar,
-    #[serde(rename = "InstanceName", default)]
-    name: Scalar,
-    #[serde(rename = "RegionId", default)]
-    region: Scalar,
+struct Entry<'a> {
+    #[serde(borrow, rename = "InstanceId", default)]
+    id: Scalar<'a>,
+    #[serde(borrow, rename = "InstanceName", default)]
+    name: Scalar<'a>,
+    #[serde(borrow, rename = "RegionId", default)]
+    region: Scalar<'a>,
 }
 
-impl Entry {
+impl Entry<'_> {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
         let fields = (self.id.text(), self.name.text(), self.region.text());
         found(fields, "InstanceId", unknown)

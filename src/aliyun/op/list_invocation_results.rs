@@ -39,27 +39,27 @@ impl ListInvocationResults {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "InvocationResults")]
-    results: List<WireResult>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "InvocationResults")]
+    results: List<WireResult<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireResult {
-    #[serde(default)]
-    instance_id: Scalar,
-    #[serde(default)]
-    invoke_record_status: Scalar,
-    #[serde(default)]
-    exit_code: Scalar,
-    #[serde(default)]
-    finished_time: Scalar,
+struct WireResult<'a> {
+    #[serde(borrow, default)]
+    instance_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    invoke_record_status: Scalar<'a>,
+    #[serde(borrow, default)]
+    exit_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    finished_time: Scalar<'a>,
 }
 
-impl WireResult {
+impl WireResult<'_> {
     fn to_model(&self, unknown: &mut UnknownWords) -> Option<NodeResult> {
         let Some(id) = self.instance_id.text() else {
             unknown.note("InstanceId", Some(""));

@@ -42,19 +42,19 @@ impl ListInvocationStatus {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "InvokeStatus", default)]
-    status: Scalar,
-    #[serde(rename = "InvokeInstances")]
-    nodes: List<Node>,
+struct Body<'a> {
+    #[serde(borrow, rename = "InvokeStatus", default)]
+    status: Scalar<'a>,
+    #[serde(borrow, rename = "InvokeInstances")]
+    nodes: List<Node<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Node {
-    #[serde(rename = "InstanceId", default)]
-    instance_id: Scalar,
-    #[serde(rename = "InstanceInvokeStatus", default)]
-    status: Scalar,
+struct Node<'a> {
+    #[serde(borrow, rename = "InstanceId", default)]
+    instance_id: Scalar<'a>,
+    #[serde(borrow, rename = "InstanceInvokeStatus", default)]
+    status: Scalar<'a>,
 }
 
 #[cfg(test)]

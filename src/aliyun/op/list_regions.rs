@@ -50,15 +50,15 @@ fn decode(body: &[u8]) -> serde_json::Result<Decoded<Vec<Arc<str>>>> {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Regions")]
-    regions: List<Region>,
+struct Body<'a> {
+    #[serde(borrow, rename = "Regions")]
+    regions: List<Region<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Region {
-    #[serde(rename = "RegionId", default)]
-    id: Scalar,
+struct Region<'a> {
+    #[serde(borrow, rename = "RegionId", default)]
+    id: Scalar<'a>,
 }
 
 #[cfg(test)]

@@ -71,26 +71,26 @@ impl ListTasks {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    #[serde(rename = "Tasks")]
-    tasks: List<WireTask>,
-    #[serde(rename = "TotalCount", default)]
-    total: Scalar,
+struct Body<'a> {
+    #[serde(borrow, rename = "Tasks")]
+    tasks: List<WireTask<'a>>,
+    #[serde(borrow, rename = "TotalCount", default)]
+    total: Scalar<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WireTask {
-    #[serde(default)]
-    task_id: Scalar,
-    #[serde(default)]
-    task_type: Scalar,
-    #[serde(default)]
-    status: Scalar,
-    #[serde(default)]
-    current_step: Scalar,
-    #[serde(default)]
-    total_steps: Scalar,
+struct WireTask<'a> {
+    #[serde(borrow, default)]
+    task_id: Scalar<'a>,
+    #[serde(borrow, default)]
+    task_type: Scalar<'a>,
+    #[serde(borrow, default)]
+    status: Scalar<'a>,
+    #[serde(borrow, default)]
+    current_step: Scalar<'a>,
+    #[serde(borrow, default)]
+    total_steps: Scalar<'a>,
     #[serde(default)]
     errors: Embedded<List<IgnoredAny>>,
     #[serde(default)]
@@ -103,7 +103,7 @@ struct TaskResult {
     instances: Option<List<IgnoredAny>>,
 }
 
-impl WireTask {
+impl WireTask<'_> {
     /// A task without an id cannot be told from another: it is noted and left out.
     fn into_model(self, unknown: &mut UnknownWords) -> Option<Task> {
         let Some(id) = self.task_id.text() else {

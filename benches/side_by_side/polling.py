@@ -1,0 +1,110 @@
+"""How long a sweep over all targets takes, and what a poll costs, against an HTTP client that does nothing else."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import world
+from program import Program, fetch, free_port
+from world import BENCH
+
+LATENCY = 0.05
+CONCURRENCY = 64
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast calls go, and the CPU each takes."""
+
+    calls: int
+    seconds: float
+    cpu: float
+
+    def sweep(self, targets: int) -> float:
+        return self.seconds / self.calls * targets
+
+    @property
+    def cpu_each(self) -> float:
+        return self.cpu / self.calls
+
+
+@dataclass(frozen=True)
+class Polling:
+    """The medians of all rounds."""
+
+    targets: int
+    page_bytes: int
+    ours: Pace
+    bare: Pace
+    decoding: Pace
+
+    @property
+    def limit(self) -> float:
+        """No client can be faster."""
+        return self.targets * LATENCY / CONCURRENCY
+
+
+def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
+    """The exporter with everything overdue, and the bare client with as many calls, in turn."""
+    with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms") as cloud:
+        page = fetch(cloud.url)
+        ours, bare, decoding = [], [], []
+        for _ in range(rounds):
+            ours.append(_polled(cloud, targets, seconds, folder))
+            bare.append(_bare(cloud, ours[-1].calls))
+            decoding.append(_bare(cloud, ours[-1].calls, "--decode"))
+    if len(re.findall(rb'"InvokeId"', page)) != 50:
+        raise RuntimeError("the page does not hold 50 runs")
+    return Polling(targets, len(page), _middle(ours), _middle(bare), _middle(decoding))
+
+
+def fixed_cloud(folder: Path, latency: str) -> Program:
+    """The cloud that costs next to nothing."""
+    port = free_port()
+    command = [str(BENCH), "cloud", f"127.0.0.1:{port}", "--latency", latency]
+    return Program("fixed cloud", command, port, folder).listening()
+
+
+def servers(count: int) -> list[dict[str, str]]:
+    """Servers with ids such as real ones have."""
+    return [{"id": os.urandom(16).hex(), "region": "cn-hangzhou"} for _ in range(count)]
+
+
+def _middle(paces: list[Pace]) -> Pace:
+    return sorted(paces, key=lambda pace: pace.cpu_each)[len(paces) // 2]
+
+
+def _polled(cloud: Program, targets: int, seconds: float, folder: Path) -> Pace:
+    poll = world.every(0.05) | {"concurrency": CONCURRENCY}
+    config = world.written(world.configuration(cloud.url, [], servers(targets), **poll), folder)
+    with world.exporter(config, folder).listening() as exporter:
+        world.filled(exporter, targets)
+        before, begun, cpu = _polls(exporter), time.monotonic(), exporter.cpu_seconds()
+        time.sleep(seconds)
+        # The next look is a scrape, whose CPU is not that of polling.
+        cpu_share = (exporter.cpu_seconds() - cpu) / (time.monotonic() - begun)
+        polls, elapsed = _polls(exporter) - before, time.monotonic() - begun
+        return Pace(polls, elapsed, cpu_share * elapsed)
+
+
+def _polls(exporter: Program) -> int:
+    page = fetch(f"{exporter.url}/metrics").decode()
+    good = 'aliyun_exporter_polls_total{kind="swas_invocations",outcome="ok"'
+    total = world.value(page, "aliyun_exporter_polls_total{")
+    if total != world.value(page, good):
+        raise RuntimeError("polls have failed")
+    return int(total)
+
+
+def _bare(cloud: Program, calls: int, *more: str) -> Pace:
+    command = [str(BENCH), "bare", cloud.url, "--calls", str(calls), "--connections", str(CONCURRENCY)]
+    command += more
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return Pace(calls, json.loads(done.stdout)["seconds"], used)

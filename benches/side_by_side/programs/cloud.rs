@@ -1,0 +1,58 @@
+//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open runs, made once by the
+//! simulator. So what a poll costs and how long a sweep takes are the exporter's own figures.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aliyun_task_exporter::aliyun::op::DescribeInvocations;
+use aliyun_task_exporter::sim::{RunSpec, ServerSpec, Settings, Simulator, World};
+use axum::Router;
+use axum::http::header;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::support;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Address to listen on.
+    listen: String,
+    /// Runs on the page.
+    #[arg(long, default_value_t = 50)]
+    runs: usize,
+    /// How long every answer takes.
+    #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+    latency: Duration,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
+    let page = Bytes::from(page(arguments.runs, Timestamp::now())?);
+    let answer = move || async move {
+        tokio::time::sleep(arguments.latency).await;
+        ([(header::CONTENT_TYPE, "application/json")], page)
+    };
+    super::serve(&arguments.listen, Router::new().fallback(answer)).await
+}
+
+/// What the simulator answers about a server with `runs` open runs of scripts of a kilobyte.
+fn page(runs: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    let (mut world, server) = (World::empty(), ServerSpec::default());
+    let (id, region) = (server.id.clone(), server.region.clone());
+    world.add_server(server);
+    for _ in 0..runs {
+        world.add_run(&id, open_run()).map_err(|error| error.to_string())?;
+    }
+    let mut simulator = Simulator::with_world(Settings::default(), world, now);
+    let question = DescribeInvocations { instance_id: id.into(), page: 1 };
+    support::answer(&mut simulator, &question.into(), &region, now)
+}
+
+fn open_run() -> RunSpec {
+    RunSpec {
+        id: format!("t-{:016x}", rand::random::<u64>()),
+        command_name: format!("backup-{:04x}", rand::random::<u16>()),
+        content: "rsync --archive --delete /srv/data/ /mnt/backup/data/ && echo 'done' # 24/7\n".repeat(13),
+        running: SignedDuration::from_hours(24 * 365),
+        ..RunSpec::default()
+    }
+}

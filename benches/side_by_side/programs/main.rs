@@ -1,0 +1,65 @@
+//! The programs that `make bench` needs beside the exporter: one that scrapes, and those it is compared with.
+
+mod bare;
+mod cloud;
+mod fixed;
+mod registry;
+mod scrape;
+#[path = "../../support/mod.rs"]
+mod support;
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use axum::Router;
+use clap::Parser;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What a program ends with.
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+#[derive(Parser)]
+enum Program {
+    /// Scrapes an address and prints how long it took.
+    Scrape(scrape::Arguments),
+    /// Serves a file's bytes from memory.
+    Fixed(fixed::Arguments),
+    /// Serves a page's series from a Registry of the `prometheus` crate.
+    Registry(registry::Arguments),
+    /// Answers every call for runs with the same page.
+    Cloud(cloud::Arguments),
+    /// Reads that page as often as it is told, and drops it.
+    Bare(bare::Arguments),
+}
+
+fn main() -> Outcome {
+    let program = Program::parse();
+    let runtime = match program {
+        // A scraper must cost as little as it can.
+        Program::Scrape(_) => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        _ => tokio::runtime::Runtime::new()?,
+    };
+    runtime.block_on(async {
+        match program {
+            Program::Scrape(arguments) => scrape::run(arguments).await,
+            Program::Fixed(arguments) => fixed::run(arguments).await,
+            Program::Registry(arguments) => registry::run(arguments).await,
+            Program::Cloud(arguments) => cloud::run(arguments).await,
+            Program::Bare(arguments) => bare::run(arguments).await,
+        }
+    })
+}
+
+/// Serves `router` as the exporter serves its own, until the process is ended.
+async fn serve(listen: &str, router: Router) -> Outcome {
+    let listener = TcpListener::bind(listen).await?;
+    let (_go_on, stopped) = watch::channel(false);
+    aliyun_task_exporter::web::serve(vec![listener], router, stopped).await;
+    Ok(())
+}
+
+fn print(result: &impl Serialize) -> Outcome {
+    Ok(writeln!(io::stdout(), "{}", serde_json::to_string(result)?)?)
+}

@@ -1,0 +1,135 @@
+//! A scraper: connections that are kept, one request after the other, every byte read and dropped.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Uri, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    url: Uri,
+    /// Accept, as Prometheus would send it.
+    #[arg(long, default_value = "text/plain;version=0.0.4")]
+    accept: String,
+    /// Accept-Encoding.
+    #[arg(long, default_value = "gzip")]
+    encoding: String,
+    /// At least so many scrapes on each connection.
+    #[arg(long, default_value_t = 10)]
+    least: usize,
+    /// At most so many.
+    #[arg(long, default_value_t = 1000)]
+    most: usize,
+    /// Between these, as many as fit into so many seconds.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// So many scrapes of each connection at first are not counted.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    warmup: u32,
+    /// How many scrape at once.
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Pause between two scrapes of a connection.
+    #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+    pause: Duration,
+}
+
+#[derive(Serialize)]
+struct Printed {
+    /// Every counted scrape's time from the request to the last byte.
+    seconds: Vec<f64>,
+    /// All scrapes, also those that are not counted.
+    scrapes: usize,
+    /// The last body's size as it was sent.
+    bytes: usize,
+    content_type: String,
+    content_encoding: String,
+}
+
+struct Body {
+    bytes: usize,
+    content_type: String,
+    content_encoding: String,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
+    let arguments = Arc::new(arguments);
+    let mut scrapers = JoinSet::new();
+    for _ in 0..arguments.connections {
+        scrapers.spawn(scrape_on_one(Arc::clone(&arguments)));
+    }
+    let mut seconds = Vec::new();
+    let mut last = None;
+    while let Some(scraped) = scrapers.join_next().await {
+        let (times, body) = scraped??;
+        seconds.extend(times);
+        last = Some(body);
+    }
+    let Body { bytes, content_type, content_encoding } = last.ok_or("nothing was scraped")?;
+    let scrapes = seconds.len() + arguments.connections * arguments.warmup as usize;
+    super::print(&Printed { seconds, scrapes, bytes, content_type, content_encoding })
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Sender = SendRequest<Empty<Bytes>>;
+
+async fn scrape_on_one(arguments: Arc<Arguments>) -> Result<(Vec<f64>, Body), Failure> {
+    let mut sender = connect(&arguments.url).await?;
+    let mut body = one(&arguments, &mut sender).await?;
+    for _ in 1..arguments.warmup {
+        body = one(&arguments, &mut sender).await?;
+    }
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < arguments.most
+        && (times.len() < arguments.least || begun.elapsed().as_secs_f64() < arguments.seconds)
+    {
+        tokio::time::sleep(arguments.pause).await;
+        let started = Instant::now();
+        body = one(&arguments, &mut sender).await?;
+        times.push(started.elapsed().as_secs_f64());
+    }
+    Ok((times, body))
+}
+
+async fn connect(url: &Uri) -> Result<Sender, Failure> {
+    let authority = url.authority().ok_or("the URL names no host")?;
+    let stream = TcpStream::connect(authority.as_str()).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// One scrape; a program that closes each connection is connected to anew, as Prometheus would.
+async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure> {
+    if sender.ready().await.is_err() {
+        *sender = connect(&arguments.url).await?;
+        sender.ready().await?;
+    }
+    let host = arguments.url.authority().map_or("", |authority| authority.as_str());
+    let request = Request::get(arguments.url.path())
+        .header(header::HOST, host)
+        .header(header::ACCEPT, &arguments.accept)
+        .header(header::ACCEPT_ENCODING, &arguments.encoding)
+        .body(Empty::new())?;
+    let mut response = sender.send_request(request).await?;
+    if response.status() != 200 {
+        return Err(format!("{} answered {}", arguments.url, response.status()).into());
+    }
+    let named =
+        |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let (content_type, content_encoding) = (named(header::CONTENT_TYPE), named(header::CONTENT_ENCODING));
+    let mut bytes = 0;
+    while let Some(frame) = response.frame().await {
+        bytes += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(Body { bytes, content_type, content_encoding })
+}
