@@ -29,7 +29,7 @@ help: ## this list
 demo: build ## a simulated Alibaba Cloud and an exporter on it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
-test: tools fmt lint unit soak doc docs-check e2e ## set up what is missing and run every check
+test: tools fmt lint unit doc docs-check e2e ## set up what is missing and run every check
 
 fmt: $(VENV)/.stamp ## formatting of Rust and Python
 	@$(E2E)/tools component rustfmt
