@@ -96,7 +96,8 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     }
     let mut out = io::stdout().lock();
     let list = target::targets(&config, &Findings::new());
-    writeln!(out, "The configuration is valid. It polls {} targets:\n", list.len())?;
+    let things = if list.len() == 1 { "target" } else { "targets" };
+    writeln!(out, "The configuration is valid. It polls {} {things}:\n", list.len())?;
     writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;
     for target in list {
         let (kind, name) = (target.id.kind.label(), &target.name);
@@ -133,7 +134,11 @@ async fn check_estimate(config: &Config, live: bool) -> Result<(), Error> {
 }
 
 async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
-    let report = doctor::examine(&arguments.targets.config(&environment)?).await?;
+    let config = arguments.targets.config(&environment)?;
+    if config.discovers() {
+        writeln!(io::stderr(), "Looking for what discovery finds ...")?;
+    }
+    let report = doctor::examine(&config).await?;
     let printed = match arguments.format {
         ReportFormat::Table => doctor::text(&report),
         ReportFormat::Json => doctor::json(&report),

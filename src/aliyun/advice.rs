@@ -33,6 +33,9 @@ impl Error {
                 "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
                  ListTasks and cannot be polled, only those of API 2018-04-12 can"
             }
+            Self::Service { code, .. } if code == "InvalidRegionId.NotFound" => {
+                "check the name of the region, in regions of the discovery or in region of the target"
+            }
             Self::Service { code, .. } if code == "SignatureDoesNotMatch" => {
                 "the AccessKeySecret does not belong to the AccessKeyId: check both"
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::op::Product;
-use crate::config::{Account, Config, Network};
+use crate::config::{Account, Config, Endpoints, Network, Regions, is_loopback};
 
 /// Where a product is known to be reached.
 struct Service {
@@ -123,17 +123,30 @@ pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
 /// What the user should know about the endpoints of a configuration, in words: regions in which none is known, and requests
 /// without TLS. Each region is named once for each product and network.
 pub fn warnings(config: &Config) -> BTreeSet<String> {
-    let clusters = config.clusters.iter().map(|cluster| (Product::Ehpc, &cluster.account, &cluster.region));
-    let servers = config.servers.iter().map(|server| (Product::Swas, &server.account, &server.region));
-    let mut warnings = BTreeSet::new();
-    for (product, name, region) in clusters.chain(servers) {
-        let Some(account) = config.accounts.iter().find(|account| account.name == *name) else { continue };
-        warnings.extend(without_tls(account, product));
-        if own(account, product).is_none() {
+    let mut warnings: BTreeSet<String> = config.accounts.iter().flat_map(without_tls).collect();
+    for (product, name, region) in places(config) {
+        let account = config.accounts.iter().find(|account| account.name == name);
+        if let Some(account) = account.filter(|account| own(account, product).is_none()) {
             warnings.extend(unknown(product, account.network, region));
         }
     }
     warnings
+}
+
+/// Where the configuration has something asked: product, account and region. Regions that only the cloud will name are not
+/// among them.
+fn places(config: &Config) -> impl Iterator<Item = (Product, &str, &str)> {
+    let clusters = config.clusters.iter().map(|cluster| (Product::Ehpc, &*cluster.account, &*cluster.region));
+    let servers = config.servers.iter().map(|server| (Product::Swas, &*server.account, &*server.region));
+    let searches =
+        [(Product::Ehpc, &config.cluster_discovery.entries), (Product::Swas, &config.server_discovery.entries)];
+    let searched = searches.into_iter().flat_map(|(product, entries)| {
+        entries.iter().flat_map(move |entry| match &entry.regions {
+            Regions::Named(regions) => regions.iter().map(|region| (product, &*entry.account, &**region)).collect(),
+            Regions::All => Vec::new(),
+        })
+    });
+    clusters.chain(servers).chain(searched)
 }
 
 fn own(account: &Account, product: Product) -> Option<&str> {
@@ -176,13 +189,24 @@ fn unknown(product: Product, network: Network, region: &str) -> Option<String> {
 }
 
 /// Only `accounts[].insecure_http` allows that beyond this machine.
-fn without_tls(account: &Account, product: Product) -> Option<String> {
-    let url = own(account, product).filter(|url| account.insecure_http && url.starts_with("http://"))?;
-    Some(format!(
-        "account {:?} asks {url} without TLS: who is on the way can read and forge the answers, and use what signs the requests; \
-         use https:// and remove accounts[].insecure_http",
-        account.name
-    ))
+fn without_tls(account: &Account) -> Vec<String> {
+    let Endpoints { ehpc, swas, sts, metadata } = &account.endpoints;
+    let open = |url: &&String| url.starts_with("http://") && !is_local(url);
+    let urls = [ehpc, swas, sts, metadata].into_iter().flatten().filter(open).filter(|_| account.insecure_http);
+    let warning = |url: &String| {
+        format!(
+            "account {:?} asks {url} without TLS: who is on the way can read and forge the answers, and use what signs the \
+             requests; use https:// and remove accounts[].insecure_http",
+            account.name
+        )
+    };
+    urls.map(warning).collect()
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_local(url: &str) -> bool {
+    let uri = url.replace("{region}", "region").parse::<http::Uri>();
+    uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
 }
 
 #[cfg(test)]
@@ -244,5 +268,17 @@ mod tests {
         assert!(told.len() == 1 && told[0].contains("http://gateway.example without TLS"), "{told:?}");
         assert!(warnings(&config(&text("", "http://127.0.0.1:1"))).is_empty());
         assert!(warnings(&config(&text("", "https://gateway.example"))).is_empty());
+    }
+
+    #[test]
+    fn where_discovery_looks_and_sts_are_warned_about_too() {
+        let discovery = "[{regions: [us-nowhere-1]}]";
+        let config = config(&format!(
+            "accounts: [{{name: a, insecure_http: true, endpoints: {{sts: 'http://192.0.2.1'}}}}]\n\
+             ehpc: {{discovery: {discovery}}}\nswas: {{discovery: {discovery}}}"
+        ));
+        let told: Vec<String> = warnings(&config).into_iter().collect();
+        assert_eq!(told.iter().filter(|warning| warning.contains("us-nowhere-1")).count(), 2, "{told:?}");
+        assert!(told.iter().any(|warning| warning.contains("192.0.2.1 without TLS")), "{told:?}");
     }
 }

@@ -11,7 +11,7 @@ use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::chain;
+use super::{chain, endpoint};
 use crate::config::{Account, Poll, Proxy, SecretSource};
 use crate::secret::Secret;
 
@@ -75,10 +75,7 @@ fn password(source: &SecretSource) -> Result<Secret, String> {
 
 /// Whether every product is asked on this machine, where the environment's proxy has no business.
 fn is_local(account: &Account) -> bool {
-    let local = |endpoint: &Option<String>| {
-        let host = endpoint.as_deref().and_then(|url| url.parse::<http::Uri>().ok()?.host().map(str::to_owned));
-        matches!(host.as_deref(), Some("127.0.0.1" | "localhost" | "[::1]"))
-    };
+    let local = |endpoint: &Option<String>| endpoint.as_deref().is_some_and(endpoint::is_local);
     local(&account.endpoints.ehpc) && local(&account.endpoints.swas)
 }
 

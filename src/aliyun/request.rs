@@ -131,8 +131,9 @@ fn url(endpoint: &str, query: &str) -> String {
     format!("{}/{separator}{query}", endpoint.trim_end_matches('/'))
 }
 
-/// The `Host` header: with the port, unless it is the scheme's own.
-fn host(uri: &Uri) -> String {
+/// Host of a URL, with the port unless it is the scheme's own: no user name and no password. It is the `Host` header, and what
+/// may be shown.
+pub(super) fn host(uri: &Uri) -> String {
     let own = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let host = uri.host().unwrap_or_default();
     match uri.port_u16().filter(|port| *port != own) {

@@ -1,4 +1,5 @@
-//! `doctor`: tries each operation that a configuration needs, once for each account and region, and says what to do.
+//! `doctor`: tries each operation that a configuration needs, once for each account and region, and says what to do. What
+//! discovery finds is looked for first, as a poll would, so its lists are asked for once more.
 //!
 //! Config -> trials -> findings -> report. One attempt of an operation is within any budget.
 

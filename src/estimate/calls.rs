@@ -77,12 +77,6 @@ impl Budget {
             false => period,
         }
     }
-
-    /// How many of its targets it carries in a scenario.
-    pub fn carries(&self, scenario: Scenario) -> usize {
-        let share = f64::from(self.quota) / self.need(scenario);
-        if share < 1.0 { (self.targets as f64 * share) as usize } else { self.targets }
-    }
 }
 
 /// Every budget of `config`, in order.

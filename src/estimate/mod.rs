@@ -137,14 +137,13 @@ mod tests {
         let small = of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 6}}]"));
         assert_eq!(needs(&small, "DescribeInvocations"), [5_000, 20_000, 60_000], "100 x 0.5, 2 and 6");
         assert_eq!(needs(&small, "DescribeInvocationResult"), [0, 0, 1000], "100 x 6 in an hour");
-        assert_eq!(budget(&small, "DescribeInvocations").carries(Scenario::Base), 3);
         assert_eq!(small.longest_refresh().as_secs(), 1016, "100 in turn, 6 in 61 seconds");
         assert_eq!(small.first_pass.values.as_secs(), 16 * 61, "the last is among the 17th six");
         assert_eq!(small.first_pass.complete.as_secs(), 833 * 61, "5000 results");
         assert_eq!(small.enough_interval, Some(Duration::from_secs(17 * 60)), "1000 s and a bit");
         assert!(!small.is_kept());
         let text = text(&small);
-        assert!(text.starts_with("The plan cannot be kept: SWAS DescribeInvocations in r (quota group a) needs 200 calls a minute and may make 6.\n"), "{text}");
+        assert!(text.starts_with("The plan cannot be kept: SWAS.DescribeInvocations in r (quota group a) needs 200 calls a minute and may make 6.\n"), "{text}");
         assert!(text.contains("Set poll.interval, poll.idle_interval, poll.stale_after to 17m"), "{text}");
     }
 

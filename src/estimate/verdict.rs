@@ -26,19 +26,25 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     let fullest = estimate.budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
     let share = fullest.fold(0.0, f64::max) * 100.0;
     let (targets, interval) = (estimate.targets, time(poll.interval));
+    let polled = format!("{targets} {} every {interval}", if targets == 1 { "target" } else { "targets" });
     let searches = match estimate.searches {
-        0 => String::new(),
-        1 => ", and discovery in 1 place,".to_owned(),
-        places => format!(", and discovery in {places} places,"),
+        1 => "discovery in 1 place".to_owned(),
+        places => format!("discovery in {places} places"),
     };
-    format!("The plan fits: {targets} targets every {interval}{searches} need at most {share:.0} % of any budget.")
+    let what = match (targets, estimate.searches) {
+        (_, 0) => polled,
+        (0, _) => searches,
+        _ => format!("{polled}, and {searches},"),
+    };
+    let need = if targets + estimate.searches == 1 { "needs" } else { "need" };
+    format!("The plan fits: {what} {need} at most {share:.0} % of any budget.")
 }
 
 /// What is missing of a budget.
 fn shortage(budget: &Budget) -> String {
     let [group, region, product, operation] = budget.key.labels();
     let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
-    format!("{product} {operation} in {region} (quota group {group}) needs {need} calls a minute and may make {quota}")
+    format!("{product}.{operation} in {region} (quota group {group}) needs {need} calls a minute and may make {quota}")
 }
 
 /// What to change, if anything.
@@ -98,13 +104,13 @@ fn refresh(estimate: &Estimate) -> String {
 fn when_busy(budget: &Budget, estimate: &Estimate) -> String {
     let [_, region, product, operation] = budget.key.labels();
     if !budget.refreshes {
-        return format!("When everything is busy, {product} {operation} in {region} falls behind: results come late.");
+        return format!("When everything is busy, {product}.{operation} in {region} falls behind: results come late.");
     }
-    let (carried, all) = (budget.carries(Scenario::Busy), budget.targets);
-    let every = time(budget.stretched(Scenario::Busy, estimate.poll.active));
+    let (need, quota) = (budget.need(Scenario::Busy).ceil(), budget.quota);
+    let (every, planned) = (time(budget.stretched(Scenario::Busy, estimate.poll.active)), time(estimate.poll.active));
     format!(
-        "When everything is busy, {product} {operation} in {region} carries {carried} of {all} targets: each is \
-         refreshed every {every}."
+        "When everything is busy, {product}.{operation} in {region} needs {need} calls a minute and may make {quota}: each \
+         target is then refreshed every {every} instead of {planned}."
     )
 }
 

@@ -212,11 +212,13 @@ mod tests {
     fn discovery_tells_how_much_it_has_found_and_what_became_of_it() {
         let found = discovery("swas/a/cn-hangzhou", &["web-1", "web-2", "db"]);
         let failed = failing(discovery("swas/a/cn-beijing", &["web-3"]), Reason::Permission, 1);
-        let html = page(&facts(vec![found, failed, waiting(Kind::Discovery, "swas/a/all")]), at(9));
+        let never = failing(waiting(Kind::Discovery, "swas/a/r"), Reason::Timeout, 1);
+        let html = page(&facts(vec![found, failed, never, waiting(Kind::Discovery, "swas/a/all")]), at(9));
         for said in [
             "servers: 2 of 3 taken",
             "servers: 1 found",
             "What was found before is still polled.",
+            "Nothing has been found yet.",
             "none before the first poll",
             "swas/a/all",
         ] {

@@ -71,7 +71,7 @@ def test_an_estimate_says_first_whether_the_plan_fits(tmp_path: Path) -> None:
     config = {"accounts": [{"name": "main", "quotas": {"SWAS": 6}}], "swas": {"servers": servers}}
     done = run("check", "--estimate", "--config.file", write(tmp_path, config))
     assert (done.returncode, done.stderr) == (1, "the plan cannot be kept\n")
-    assert done.stdout.startswith("The plan cannot be kept: SWAS DescribeInvocations in cn-hangzhou ")
+    assert done.stdout.startswith("The plan cannot be kept: SWAS.DescribeInvocations in cn-hangzhou ")
     assert run("check", "--estimate").returncode == 2
 
 
@@ -113,7 +113,7 @@ def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:
     done = run("check", "--estimate", "--live", "--swas.server", SERVER)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("There is nothing to discover")
-    assert "The plan fits: 1 targets" in done.stdout
+    assert "The plan fits: 1 target" in done.stdout
     assert run("check", "--live", "--swas.server", SERVER).returncode == 2
 
 

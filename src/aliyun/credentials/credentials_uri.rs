@@ -4,6 +4,7 @@ use http::{Request, header};
 
 use super::around::Around;
 use super::issued::{Failure, Issued, Wire, json};
+use crate::aliyun::request::host;
 use crate::secret::Secret;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
@@ -14,19 +15,15 @@ pub(super) async fn issue(own: Option<&Secret>, around: &Around) -> Result<Issue
     let uri = uri.ok_or_else(|| Failure::absent(format!("the environment has no {URI}")))?;
     let request = Request::get(uri.expose()).header(header::ACCEPT, "application/json").body(Vec::new());
     let request = request.map_err(|_| Failure::failed("the credentials URI is not a URL"))?;
-    let Some(host) = request.uri().authority().map(|authority| host(authority.as_str())) else {
+    if request.uri().host().is_none() {
         return Err(Failure::failed("the credentials URI names no host"));
-    };
+    }
+    let host = host(request.uri());
     let failed = |problem: String| Failure::failed(format!("the credentials URI at {host}: {problem}"));
-    let answer = around.http.send(request, around.http.timeout).await;
+    let answer = around.http.send_near(request, around.http.timeout).await;
     let answer = answer.map_err(|trouble| Failure::failed(format!("the credentials URI: {}", trouble.message)))?;
     if answer.status != 200 {
         return Err(failed(format!("HTTP {}", answer.status)));
     }
     json::<Wire>(&answer.body, "the answer").and_then(Wire::issued).map_err(failed)
-}
-
-/// Without a user name and password.
-fn host(authority: &str) -> String {
-    authority.rsplit('@').next().unwrap_or_default().to_owned()
 }

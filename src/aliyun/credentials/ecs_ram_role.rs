@@ -101,7 +101,7 @@ impl<'a> Server<'a> {
         }
         let wrong = |error: http::Error| Unanswered { message: error.to_string(), unreachable: false };
         let timeout = TIMEOUT.min(self.around.http.timeout);
-        self.around.http.send(request.body(Vec::new()).map_err(wrong)?, timeout).await
+        self.around.http.send_near(request.body(Vec::new()).map_err(wrong)?, timeout).await
     }
 
     fn failed(&self, problem: &str) -> Failure {

@@ -1,25 +1,27 @@
-//! HTTP for credentials: short requests, small answers, no redirects. What is asked over plain HTTP is on this machine or
-//! next to it, so no proxy is used for it.
+//! HTTP for credentials: short requests, small answers, no redirects. What is on this machine or next to it, and asked over
+//! plain HTTP, is asked without a proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 
+use crate::aliyun::request::host;
 use crate::aliyun::{Error, chain};
+use crate::config::is_loopback;
 
 /// No answer with credentials is larger, in bytes.
 const LARGEST: usize = 64 << 10;
 
-/// What is asked over plain HTTP is near: where no connection is made at once, nobody is there.
+/// What is asked without a proxy is near: where no connection is made at once, nobody is there.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Asks for credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    /// The account's own client, with its proxy and roots: for https.
+    /// The account's own client, with its proxy and roots.
     account: reqwest::Client,
-    /// For http.
+    /// For what is near, over plain HTTP.
     plain: reqwest::Client,
     /// Limit of a request that has none of its own.
     pub(super) timeout: Duration,
@@ -60,10 +62,24 @@ impl Http {
             .map_err(|error| Error::Transport(chain(&error)))
     }
 
-    /// Sends a request, and reads the whole answer within `timeout`.
-    pub(super) async fn send(&self, request: Request<Vec<u8>>, timeout: Duration) -> Result<Answer, Unanswered> {
-        let host = request.uri().authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
-        let client = if request.uri().scheme_str() == Some("http") { &self.plain } else { &self.account };
+    /// Sends a request the way the account's other requests go, and reads the whole answer within the usual time.
+    pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
+        self.exchange(request, self.timeout, false).await
+    }
+
+    /// Sends a request to something on this machine or next to it, and reads the whole answer within `timeout`.
+    pub(super) async fn send_near(&self, request: Request<Vec<u8>>, timeout: Duration) -> Result<Answer, Unanswered> {
+        self.exchange(request, timeout, true).await
+    }
+
+    fn client(&self, uri: &Uri, near: bool) -> &reqwest::Client {
+        let is_plain = uri.scheme_str() == Some("http") && (near || uri.host().is_some_and(is_loopback));
+        if is_plain { &self.plain } else { &self.account }
+    }
+
+    async fn exchange(&self, request: Request<Vec<u8>>, timeout: Duration, near: bool) -> Result<Answer, Unanswered> {
+        let host = host(request.uri());
+        let client = self.client(request.uri(), near);
         let failed = |error: reqwest::Error| unanswered(&host, error, timeout);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         *request.timeout_mut() = Some(timeout);

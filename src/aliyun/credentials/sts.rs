@@ -107,7 +107,7 @@ async fn ask(
         .header(header::ACCEPT, "application/json")
         .body(sign::canonical_query(form).into_bytes())
         .map_err(|error| Failure::failed(format!("{endpoint}: {error}")))?;
-    let answer = around.http.send(request, around.http.timeout).await;
+    let answer = around.http.send(request).await;
     let answer = answer.map_err(|trouble| Failure::failed(clean(&trouble.message)))?;
     read(&answer).map_err(|problem| Failure::failed(format!("{}: {}", host(&endpoint), clean(&problem))))
 }

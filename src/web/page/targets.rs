@@ -167,10 +167,9 @@ fn why(view: &View, now: Timestamp) -> Markup {
 }
 
 fn kept(view: &View) -> &'static str {
-    if view.target.id.kind == Kind::Discovery {
-        return "What was found before is still polled.";
-    }
     match (view.read_at, &view.reading) {
+        (Some(_), _) if view.target.id.kind == Kind::Discovery => "What was found before is still polled.",
+        (None, _) if view.target.id.kind == Kind::Discovery => "Nothing has been found yet.",
         (_, Some(_)) => "The last good values are still shown and exported.",
         (Some(_), None) => "The last good values are too old and were withdrawn.",
         (None, None) => "There are no values yet.",

@@ -72,9 +72,10 @@ async fn a_credentials_uri_is_asked_and_only_its_host_is_shown() {
     assert!(is_temporary(&bench.credential().await));
     bench.fault("CredentialsUri", r#"{"kind": "html", "status": 403}"#);
     assert_eq!(bench.problem().await, "the credentials URI at CLOUD: HTTP 403");
-    let gone = Credentials::Uri { uri: Some(Secret::new(format!("http://127.0.0.1:1/{SECRET}"))) };
-    let problem = Bench::new(gone).await.problem().await;
-    assert!(problem.starts_with("the credentials URI: 127.0.0.1:1: "), "{problem}");
+    for gone in [format!("http://127.0.0.1:1/{SECRET}"), format!("http://user:{SECRET}@127.0.0.1:1/")] {
+        let problem = Bench::new(Credentials::Uri { uri: Some(Secret::new(gone)) }).await.problem().await;
+        assert!(problem.starts_with("the credentials URI: 127.0.0.1:1: ") && !problem.contains(SECRET), "{problem}");
+    }
     let problem = Bench::new(Credentials::Uri { uri: None }).await.problem().await;
     assert_eq!(problem, "the environment has no ALIBABA_CLOUD_CREDENTIALS_URI");
 }
