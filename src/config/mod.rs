@@ -105,7 +105,8 @@ pub struct Poll {
     pub idle_interval: Duration,
     /// How long a target must be without open work to be idle.
     pub idle_after: Duration,
-    /// Time between two readings of the archived tasks of a cluster.
+    /// Time between two readings of what is not read at each poll: archived tasks, whole lists whose order is known,
+    /// with `per_region` the servers of a region.
     pub history_interval: Duration,
     /// At most so many pages of a list are read in one poll.
     pub history_max_pages: u32,
@@ -143,7 +144,7 @@ pub struct Account {
     pub name: String,
     /// Accounts with the same quota group share their budgets. By default the account's name.
     pub quota_group: String,
-    /// Where the access key comes from.
+    /// How to log in, before `assume_role`.
     pub credentials: Credentials,
     /// `assume_role`: the RAM role that those credentials are exchanged for.
     pub assume_role: Option<AssumeRole>,
