@@ -1,12 +1,11 @@
 //! Which servers a region has, by ListInstances: only that tells a server without runs from one that does not exist.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Limits;
+use super::roll::{Progress, Roll};
 use crate::aliyun::op::ListInstances;
 use crate::model::{Failure, Found, Page, Reason};
 use crate::poll::{after, later};
@@ -17,10 +16,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(120);
 /// What ListInstances has said, and when it is asked again.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// The servers, once all of them were read.
-    servers: Option<BTreeSet<Arc<str>>>,
-    /// What the present reading has shown.
-    shown: BTreeSet<Arc<str>>,
+    servers: Roll,
     page: u32,
     due: Option<Timestamp>,
     /// Why there is no reading, if the last has failed and there was none before.
@@ -34,7 +30,7 @@ impl Inventory {
             return false;
         }
         (self.page, self.due) = (1, Some(after(now, limits.history_interval)));
-        self.shown.clear();
+        self.servers.begin();
         true
     }
 
@@ -44,18 +40,12 @@ impl Inventory {
 
     /// Takes note of a page; whether there is another one to read.
     pub(super) fn listed(&mut self, page: Page<Found>, limits: &Limits) -> bool {
-        let last = page.items.len() < ListInstances::PAGE_SIZE;
-        let known = self.shown.len();
-        self.shown.extend(page.items.into_iter().map(|server| server.id));
-        if !last && self.shown.len() > known && self.page < limits.max_pages {
-            self.page += 1;
+        let place = (self.page, limits.max_pages);
+        if let Progress::Next(next) = self.servers.read(place, page, ListInstances::PAGE_SIZE, |_| true) {
+            self.page = next;
             return true;
         }
         self.failure = None;
-        // A list that was not read whole, or that has changed on the way, says of nobody that he is not there.
-        if last && page.total.is_none_or(|total| self.shown.len() as u64 >= total) {
-            self.servers = Some(std::mem::take(&mut self.shown));
-        }
         false
     }
 
@@ -65,12 +55,12 @@ impl Inventory {
         if passing.contains(&failure.reason) {
             self.due = self.due.min(Some(after(now, RETRY_AFTER)));
         }
-        self.failure = self.servers.is_none().then(|| failure.clone());
+        self.failure = (!self.servers.is_whole()).then(|| failure.clone());
     }
 
     /// Whether the region certainly has no such server.
     pub(super) fn lacks(&self, id: &str) -> bool {
-        self.servers.as_ref().is_some_and(|servers| !servers.contains(id))
+        self.servers.lacks(id)
     }
 
     /// Why nobody knows which servers there are.
@@ -80,8 +70,7 @@ impl Inventory {
 
     /// Pages that a reading takes, as far as is known.
     pub(super) fn pages(&self) -> u32 {
-        let servers = self.servers.as_ref().map_or(0, BTreeSet::len);
-        u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.servers.found().count() / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// This machine's clock was set back by `step`.
@@ -127,7 +116,7 @@ mod tests {
     fn a_list_with_gaps_or_beyond_the_bound_says_of_nobody_that_he_is_gone() {
         let mut gap = Inventory::default();
         gap.begin(&LIMITS, at(0));
-        assert!(!gap.listed(page(0..9, 10), &LIMITS) && !gap.lacks("s9"));
+        assert!(gap.listed(page(0..9, 10), &LIMITS) && !gap.listed(page(0..0, 10), &LIMITS) && !gap.lacks("s9"));
         let mut long = Inventory::default();
         long.begin(&LIMITS, at(0));
         let more: Vec<bool> = (0..3).map(|n| long.listed(page(n * 100..n * 100 + 100, 400), &LIMITS)).collect();

@@ -43,7 +43,7 @@ pub(super) enum Plan {
     Tasks(TasksPlan),
     Commands(CommandsPlan),
     Runs(RunsPlan),
-    Region(RegionPlan),
+    Region(Box<RegionPlan>),
     Discovery(DiscoveryPlan),
 }
 
@@ -191,7 +191,7 @@ impl Plan {
                     let memory = recall(&server.id).and_then(Memory::runs).unwrap_or_default();
                     Some((Arc::clone(&server.id.id), Ledger::new(window.clone(), memory, true)))
                 });
-                Self::Region(RegionPlan::new(ledgers, limits))
+                Self::Region(Box::new(RegionPlan::new(ledgers, limits)))
             }
             Scope::Discovery(Search { sought, .. }) => {
                 let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();

@@ -17,6 +17,9 @@ pub(super) struct Roll {
     /// Every id of the answers, wanted or not.
     known: Known,
     found: BTreeMap<Arc<str>, Found>,
+    /// All that there is was read at least once, so who is not on the roll is not there.
+    #[serde(default)]
+    whole: bool,
     /// What the present reading has shown.
     #[serde(skip)]
     seen: BTreeMap<Arc<str>, Found>,
@@ -37,6 +40,16 @@ impl Roll {
     /// What there is, by id.
     pub(super) fn found(&self) -> impl Iterator<Item = &Found> {
         self.found.values()
+    }
+
+    /// Whether there certainly is nothing of this id.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.whole && !self.found.contains_key(id)
+    }
+
+    /// Whether all that there is was read at least once.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Starts a reading at its first page.
@@ -74,6 +87,7 @@ impl Roll {
         }
         if self.known.complete_at_once(answer.total) {
             self.found.retain(|id, _| self.known.has(id));
+            self.whole = true;
         }
         Progress::Read
     }
