@@ -137,7 +137,7 @@ fn undocumented(status: u16, code: &str) -> (Reason, Retry) {
 }
 
 impl Error {
-    /// Reads the error of an answer whose status is not a success.
+    /// Reads the error of an answer whose status is not a success. What the cloud says there is to be [cleaned](Self::cleaned).
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let request_id = request_id(headers);
         let Ok(ErrorBody { code: Some(code), message, request_id: own_id }) = serde_json::from_slice(body) else {
@@ -155,6 +155,23 @@ impl Error {
             request_id: own_id.unwrap_or(request_id),
             code: presentable(&code),
             clock_skew: None,
+        }
+    }
+
+    /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a secret that was cut in two,
+    /// a half would stay.
+    pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+        let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
+        match self {
+            Self::Service { status, code, message, request_id, pause, clock_skew } => {
+                let (code, message, request_id) = (brief(&code), brief(&message), brief(&request_id));
+                Self::Service { status, code, message, request_id, pause, clock_skew }
+            }
+            Self::Decode { status, request_id, detail } => {
+                Self::Decode { status, request_id: brief(&request_id), detail }
+            }
+            Self::Transport(message) => Self::Transport(clean(&message)),
+            other => other,
         }
     }
 
@@ -253,12 +270,15 @@ pub(crate) fn request_id(headers: &HeaderMap) -> String {
 /// Where a message begins to repeat the request; the two methods of signing have words of their own.
 const REPEATED: [&str; 4] = ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
 
-/// One short line of the cloud's text, without the request that some messages repeat.
+/// Longer texts of the cloud are cut, in characters.
+const LONGEST_TEXT: usize = 200;
+
+/// One line of the cloud's text, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let end = REPEATED.iter().filter_map(|words| lower.find(words)).min().unwrap_or(text.len());
     let line: String = text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.trim().chars().take(200).collect()
+    line.trim().to_owned()
 }
 
 /// Milliseconds to wait from `x-acs-retry-after`, or from a rate-limit header that has nothing left.

@@ -85,7 +85,7 @@ impl Client {
                 self.provider.accepted(&credential);
                 Ok(decoded)
             }
-            Err(error) => Err(self.judged(scrubbed(error, &credential), &credential).await),
+            Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
         Attempted { outcome, clock_skew, took }
     }
@@ -204,16 +204,6 @@ pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answ
         false => Err(Error::from_answer(*status, headers, body).with_clock_skew(clock_skew)),
     };
     (outcome, clock_skew)
-}
-
-fn scrubbed(error: Error, credential: &Credential) -> Error {
-    match error {
-        Error::Service { status, code, message, request_id, pause, clock_skew } => {
-            Error::Service { status, code, message: credential.scrub(&message), request_id, pause, clock_skew }
-        }
-        Error::Transport(message) => Error::Transport(credential.scrub(&message)),
-        other => other,
-    }
 }
 
 /// Why there is no request. With signature V3 the key stands in headers.

@@ -44,6 +44,11 @@ impl<'a> Value<'a> {
         self.reader.problem(Some(self.line), &self.path, message);
     }
 
+    /// Whether the section it belongs to holds secrets.
+    pub(super) fn is_among_secrets(&self) -> bool {
+        self.path.rsplit_once('.').is_some_and(|(section, _)| holds_secrets(section))
+    }
+
     pub(super) fn is_list(&self) -> bool {
         matches!(self.node.kind, Kind::List(_))
     }

@@ -18,11 +18,16 @@ pub(super) struct Text<'a> {
     pub(super) value: String,
     /// As it stands in the file; this is what problems show.
     raw: &'a str,
+    /// Whether it stands among secrets, one of which may have slipped into the wrong line.
+    hidden: bool,
 }
 
 impl Text<'_> {
-    /// The text as the file has it, in quotes, for a problem.
+    /// The text as the file has it, in quotes, for a problem; what stands among secrets is not repeated.
     pub(super) fn shown(&self) -> String {
+        if self.hidden {
+            return "this text".to_owned();
+        }
         match self.raw.char_indices().nth(80) {
             Some((end, _)) => format!("{:?}…", &self.raw[..end]),
             None => format!("{:?}", self.raw),
@@ -47,7 +52,7 @@ impl<'a> Value<'a> {
                 self.problem("must not hold control characters such as line ends or NUL");
                 None
             }
-            Ok(value) => Some(Text { value, raw: &scalar.text }),
+            Ok(value) => Some(Text { value, raw: &scalar.text, hidden: self.is_among_secrets() }),
             Err(message) => {
                 self.problem(message);
                 None

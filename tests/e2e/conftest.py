@@ -66,7 +66,7 @@ class Exporter:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.url = "http://" + program.said(r"address=\"?([\d.]+:\d+)")[1]
+        self.url = "http://" + program.said(r"address\"?[=:]\"?([\d.]+:\d+)")[1]
 
 
 Serve = Callable[..., Exporter]

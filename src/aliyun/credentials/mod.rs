@@ -44,16 +44,20 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Replaces every part of the credential that occurs in `text`, plain or percent-encoded. A part of a few letters, which
-    /// no real key has, stays: it would be found in the middle of words.
+    /// Replaces every part of the credential that occurs in `text`.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let token = self.security_token.as_ref().map_or("", Secret::expose);
-        let parts = [self.access_key_id.as_str(), self.access_key_secret.expose(), token];
-        let forms = parts.into_iter().flat_map(|part| [part.to_owned(), super::sign::encode(part)]);
-        let mut forms: Vec<String> = forms.filter(|form| form.len() >= SHORTEST_PART).collect();
-        forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.iter().fold(text.to_owned(), |clean, form| clean.replace(form.as_str(), "<secret>"))
+        scrub(text, &[&self.access_key_id, self.access_key_secret.expose(), token])
     }
+}
+
+/// Replaces every one of `secrets` that occurs in `text`, plain or percent-encoded. One of a few letters, which no real key
+/// has, stays: it would be found in the middle of words.
+fn scrub(text: &str, secrets: &[&str]) -> String {
+    let forms = secrets.iter().flat_map(|secret| [(*secret).to_owned(), super::sign::encode(secret)]);
+    let mut forms: Vec<String> = forms.filter(|form| form.len() >= SHORTEST_PART).collect();
+    forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
+    forms.iter().fold(text.to_owned(), |clean, form| clean.replace(form.as_str(), "<secret>"))
 }
 
 /// No part of a real credential is shorter.

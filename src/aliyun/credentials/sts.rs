@@ -6,10 +6,10 @@ use http::{Request, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Credential;
 use super::around::Around;
 use super::http::Answer;
 use super::issued::{Failure, Issued, Wire, json};
+use super::{Credential, scrub};
 use crate::aliyun::{Error, sign};
 use crate::config::Network;
 use crate::secret::Secret;
@@ -71,7 +71,7 @@ pub(super) async fn assume_role_with_oidc(
     let mut form = of_role(role);
     form.extend([("OIDCProviderArn", provider_arn.to_owned()), ("OIDCToken", token.expose().to_owned())]);
     let what = format!("AssumeRoleWithOIDC of {}", role.arn);
-    let clean = |text: &str| text.replace(token.expose(), "<secret>");
+    let clean = |text: &str| scrub(text, &[token.expose()]);
     ask(&common("AssumeRoleWithOIDC", now), &form, role, around, clean)
         .await
         .map_err(|failure| failure.while_doing(&what))
@@ -108,8 +108,10 @@ async fn ask(
         .body(sign::canonical_query(form).into_bytes())
         .map_err(|error| Failure::failed(format!("{endpoint}: {error}")))?;
     let answer = around.http.send(request).await;
+    let external_id = role.external_id.as_ref().map_or("", Secret::expose);
+    let clean = |text: &str| scrub(&clean(text), &[external_id]);
     let answer = answer.map_err(|trouble| Failure::failed(clean(&trouble.message)))?;
-    read(&answer).map_err(|problem| Failure::failed(format!("{}: {}", host(&endpoint), clean(&problem))))
+    read(&answer, clean).map_err(|problem| Failure::failed(format!("{}: {problem}", host(&endpoint))))
 }
 
 /// The vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a region.
@@ -148,9 +150,9 @@ struct Assumed {
     credentials: Wire,
 }
 
-fn read(answer: &Answer) -> Result<Issued, String> {
+fn read(answer: &Answer, clean: impl Fn(&str) -> String) -> Result<Issued, String> {
     if !(200..300).contains(&answer.status) {
-        let error = Error::from_answer(answer.status, &answer.headers, &answer.body);
+        let error = Error::from_answer(answer.status, &answer.headers, &answer.body).cleaned(clean);
         return Err(match advice(&error) {
             Some(advice) => format!("{error}; {advice}"),
             None => error.to_string(),
