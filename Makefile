@@ -39,7 +39,7 @@ fmt: $(VENV)/.stamp ## formatting of Rust and Python
 lint: $(VENV)/.stamp ## clippy for Rust, hadolint for the Dockerfile, ruff and mypy for Python
 	@$(E2E)/tools component clippy
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
+	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(BENCH)']" $(PYDIRS)
 	for folder in $(PYDIRS); do $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
 
