@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prometheus::proto::{Metric, MetricFamily};
 use serde::Serialize;
 
-use crate::catalog::{API_PLANNED, API_QUOTA, API_REQUESTS, Family};
+use crate::catalog::{API_PLANNED, API_QUOTA, API_QUOTA_WAIT, API_REQUESTS, Family};
 
 /// The budget of one operation in one region of one cloud account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ pub(super) struct Budget {
     pub(super) quota_per_minute: f64,
     /// Calls per minute that the targets need now.
     pub(super) planned_per_minute: f64,
+    /// Seconds that calls have waited for their turn since the start.
+    pub(super) waited_seconds: f64,
     /// Requests since the start, by outcome.
     pub(super) requests: BTreeMap<String, u64>,
 }
@@ -49,6 +51,9 @@ pub(super) fn budgets(families: &[MetricFamily], groups: &BTreeMap<&Arc<str>, &A
     }
     for metric in metrics(families, &API_PLANNED) {
         budget(&mut budgets, metric, label(metric, "account")).planned_per_minute = metric.get_gauge().get_value();
+    }
+    for metric in metrics(families, &API_QUOTA_WAIT) {
+        budget(&mut budgets, metric, label(metric, "account")).waited_seconds = metric.get_counter().get_value();
     }
     for metric in metrics(families, &API_REQUESTS) {
         let account = label(metric, "account");
@@ -95,8 +100,9 @@ mod tests {
     fn the_plan_stands_beside_the_quota() {
         let metrics = SelfMetrics::new().unwrap();
         metrics.budgets([(["g", "cn-hangzhou", "SWAS", "DescribeInvocations"], 600, 150.0)].into_iter());
+        metrics.waited(["g", "cn-hangzhou", "SWAS", "DescribeInvocations"], std::time::Duration::from_millis(2500));
         let found = budgets(&metrics.gather((0, 0)), &BTreeMap::new());
-        assert_eq!(found.len(), 1);
+        assert_eq!((found.len(), found[0].waited_seconds), (1, 2.5));
         assert_eq!((found[0].group.as_str(), found[0].region.as_str()), ("g", "cn-hangzhou"));
         assert_eq!((found[0].share(), found[0].asked()), (0.25, (0, 0)));
     }

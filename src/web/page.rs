@@ -51,7 +51,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }
-                    (api::section(&facts.budgets))
+                    (api::section(&facts.budgets, now.duration_since(facts.started)))
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What watching costs: calls per minute, planned and allowed.
 
+use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::parts::{bounded, elsewhere, grouped};
@@ -10,24 +11,24 @@ const FIRST: usize = 20;
 /// So many more on demand.
 const MORE: usize = 40;
 
-/// The section; the tightest budget first.
-pub(super) fn section(budgets: &[Budget]) -> Markup {
+/// The section after so much time `up`; the tightest budget first.
+pub(super) fn section(budgets: &[Budget], up: SignedDuration) -> Markup {
     let mut sorted: Vec<&Budget> = budgets.iter().collect();
     sorted.sort_by(|a, b| b.share().total_cmp(&a.share()).then_with(|| b.asked().cmp(&a.asked())));
     let parts = bounded(&sorted, FIRST, MORE);
     html! {
         section #api aria-labelledby="api-title" {
             h2 #api-title { "API budget" span.aside { "calls per minute the targets need, of those allowed" } }
-            @if parts.first.is_empty() { p.empty { "Nothing is asked of the cloud." } } @else { (table("API budget", parts.first)) }
+            @if parts.first.is_empty() { p.empty { "Nothing is asked of the cloud." } } @else { (table("API budget", parts.first, up)) }
             @if !parts.more.is_empty() {
-                details #api-more { summary { "and " (parts.more.len()) " more" } (table("More of the API budget", parts.more)) }
+                details #api-more { summary { "and " (parts.more.len()) " more" } (table("More of the API budget", parts.more, up)) }
             }
             (elsewhere(parts.hidden, "budget", "budgets"))
         }
     }
 }
 
-fn table(caption: &str, rows: &[&Budget]) -> Markup {
+fn table(caption: &str, rows: &[&Budget], up: SignedDuration) -> Markup {
     html! {
         table.api {
             caption.sr { (caption) }
@@ -40,12 +41,12 @@ fn table(caption: &str, rows: &[&Budget]) -> Markup {
                     th.number scope="col" { "Not ok" }
                 }
             }
-            tbody { @for budget in rows { (row(budget)) } }
+            tbody { @for budget in rows { (row(budget, up)) } }
         }
     }
 }
 
-fn row(budget: &Budget) -> Markup {
+fn row(budget: &Budget, up: SignedDuration) -> Markup {
     let (asked, failed) = budget.asked();
     html! {
         tr {
@@ -55,11 +56,17 @@ fn row(budget: &Budget) -> Markup {
                 progress.(if budget.share() > 1.0 { "bad" } else { "calm" }) value=(budget.share().min(1.0)) max="1" {}
                 span.steps { (calls(budget.planned_per_minute)) " of " (calls(budget.quota_per_minute)) }
                 @if budget.share() > 1.0 { span.sub.loud { "more than allowed: polls come later than planned" } }
+                @if budget.waited_seconds >= 1.0 { span.sub { "waited " (grouped(budget.waited_seconds as usize)) " s in all" } }
             }
-            td.number data-label="Asked since start" { (grouped(usize::try_from(asked).unwrap_or(usize::MAX))) }
+            td.number data-label="Asked since start" { (grouped(usize::try_from(asked).unwrap_or(usize::MAX))) span.sub { (actual(asked, up)) } }
             td.number data-label="Not ok" { (outcomes(budget, failed)) }
         }
     }
+}
+
+/// What was asked, in calls per minute since the start; of less than a minute, as if it had been one.
+fn actual(asked: u64, up: SignedDuration) -> String {
+    format!("{} a minute", calls(asked as f64 / (up.as_secs_f64() / 60.0).max(1.0)))
 }
 
 /// How many requests were not answered with `ok`, and why.
@@ -79,6 +86,8 @@ pub(super) fn calls(per_minute: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::{calls, section};
     use crate::web::budget::Budget;
 
@@ -97,7 +106,9 @@ mod tests {
             quota_per_minute: 10.0,
             ..Budget::default()
         };
-        let html = section(&[budget("Easy", 1.0), budget("Tight", 12.0)]).into_string();
+        let asked = Budget { requests: [("ok".to_owned(), 90)].into(), waited_seconds: 61.5, ..budget("Tight", 12.0) };
+        let html = section(&[budget("Easy", 1.0), asked], SignedDuration::from_mins(3)).into_string();
+        assert!(html.contains("30 a minute") && html.contains("waited 61 s in all"), "{html}");
         assert!(html.find("Tight") < html.find("Easy"), "{html}");
         assert_eq!(html.matches("more than allowed").count(), 1);
     }
