@@ -79,16 +79,19 @@ def main() -> None:
     for targets in given.growth:
         told(f"growth: {targets} targets")
         growth.append(standing.grown(targets, given.patience, effort, FOLDER))
-    sizes = []
+    sizes: list[Sized] = []
+    command = shlex.join(["python", *[os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]])
     for series in given.sizes:
         told(f"{series} series")
         sizes.append(scraping.measure(series, effort, FOLDER))
-    figures = Figures(sizes, swept, start, idle, growth)
-    command = shlex.join(["python", *[os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]])
-    drawing = chart.draw("Time of a scrape, text format, median", "series", "milliseconds", lines(sizes))
+        # What there is so far, should the next size be too much for the machine.
+        drawing = chart.draw("Time of a scrape, text format, median", "series", "milliseconds", lines(sizes))
+        (FOLDER / "performance.svg").write_text(drawing)
+        figures = Figures(sizes, swept, start, idle, growth)
+        (FOLDER / "performance.md").write_text(report.markdown(figures, effort, command, load))
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "performance.svg").write_text(drawing)
-    (given.out / "performance.md").write_text(report.markdown(figures, effort, command, load))
+    for name in ("performance.md", "performance.svg"):
+        shutil.copy(FOLDER / name, given.out / name)
     told(f"written: {given.out / 'performance.md'}")
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import statistics
 import subprocess
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,8 +106,8 @@ def measure(series: int, effort: Effort, folder: Path) -> Sized:
             contenders.write_page(body, fetch(f"{exporter.url}/metrics", "gzip"), folder)
             cloud.go_on()
             programs = {OURS: exporter} | _started(stack, series, effort, folder)
+            scrapes = _alternating(cloud, programs, effort)
             cloud.hold()
-            scrapes = _alternating(programs, effort)
             memory = {name: program.memory() for name, program in programs.items()}
             crowd = _crowd(exporter, effort)
             cloud.go_on()
@@ -121,15 +122,21 @@ def _started(stack: ExitStack, series: int, effort: Effort, folder: Path) -> dic
     return {name: program.listening() for name, program in programs.items()}
 
 
-def _alternating(programs: dict[str, Program], effort: Effort) -> dict[tuple[str, tuple[str, str]], Scrapes]:
+def _alternating(
+    cloud: Program, programs: dict[str, Program], effort: Effort
+) -> dict[tuple[str, tuple[str, str]], Scrapes]:
     """Every program in every way in turn, and all of it again: what disturbs the machine disturbs all of them."""
     known = {one.name: one.openmetrics for one in contenders.ALL} | {OURS: True}
     scrapes: dict[tuple[str, tuple[str, str]], Scrapes] = {}
     for _ in range(effort.rounds):
+        cloud.hold()
         for way in WAYS:
             for name, program in programs.items():
                 if way[0] == "text" or known[name]:
                     scrapes.setdefault((name, way), Scrapes()).add(program, way, *effort.flags)
+        # In time for the polls that wait for it.
+        cloud.go_on()
+        time.sleep(2)
     return scrapes
 
 
