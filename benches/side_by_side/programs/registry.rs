@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::Write;
 use std::path::PathBuf;
 
 use axum::Router;
@@ -29,22 +30,18 @@ pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
 fn answer(registry: &Registry, headers: &HeaderMap) -> Response {
     let encoder = TextEncoder::new();
     let content_type = [(header::CONTENT_TYPE, encoder.format_type().to_owned())];
-    let (mut body, families) = (Vec::new(), registry.gather());
+    let mut body = Vec::new();
+    if let Err(error) = encoder.encode(&registry.gather(), &mut body) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+    }
     if !takes_gzip(headers) {
-        return match encoder.encode(&families, &mut body) {
-            Ok(()) => (content_type, body).into_response(),
-            Err(error) => broken(&error),
-        };
+        return (content_type, body).into_response();
     }
-    let mut compressor = GzEncoder::new(body, Compression::fast());
-    match encoder.encode(&families, &mut compressor).and_then(|()| Ok(compressor.finish()?)) {
+    let mut compressor = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    match compressor.write_all(&body).and_then(|()| compressor.finish()) {
         Ok(body) => (content_type, [(header::CONTENT_ENCODING, "gzip")], body).into_response(),
-        Err(error) => broken(&error),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
-}
-
-fn broken(error: &prometheus::Error) -> Response {
-    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
 }
 
 /// Whether a scraper takes gzip: those of the bench either name it alone or not at all.
