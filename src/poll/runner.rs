@@ -136,7 +136,8 @@ impl Runner {
         let mut attempts: JoinSet<Attempted> = JoinSet::new();
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
-            let pause = self.start_attempts(&mut attempts, &mut under_way);
+            let limit = self.longest_attempt;
+            let pause = start_attempts(&mut self.scheduler, &self.clients, limit, &mut attempts, &mut under_way);
             if self.tell() {
                 // There are new targets, which must not wait until others are due.
                 continue;
@@ -148,29 +149,13 @@ impl Runner {
                         self.done(done, &mut under_way);
                     }
                 }
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause.min(LONGEST_SLEEP)) => {}
                 Some(config) = configs.recv() => {
                     if let Err(error) = self.apply(&config) {
                         warn!(%error, "the new configuration could not be applied");
                     }
                 }
                 _ = stop.changed() => {}
-            }
-        }
-    }
-
-    /// Starts what may start now, and tells how long nothing more will.
-    fn start_attempts(&mut self, attempts: &mut JoinSet<Attempted>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
-        loop {
-            let now = Timestamp::now();
-            match self.scheduler.next(now) {
-                Next::Call(attempt) => {
-                    let client = self.clients.get(&attempt.account).cloned();
-                    let handle = attempts.spawn(make(client, (*attempt).clone(), self.longest_attempt));
-                    under_way.insert(handle.id(), *attempt);
-                }
-                Next::WakeAt(time) => return since(now, time).min(LONGEST_SLEEP),
-                Next::Wait => return LONGEST_SLEEP,
             }
         }
     }
@@ -296,9 +281,31 @@ pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, Setu
     config.accounts.iter().map(client).collect()
 }
 
+/// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.
+pub(super) fn start_attempts(
+    scheduler: &mut Scheduler,
+    clients: &HashMap<Arc<str>, Client>,
+    limit: Duration,
+    attempts: &mut JoinSet<Attempted>,
+    under_way: &mut HashMap<Id, Attempt>,
+) -> Duration {
+    loop {
+        let now = Timestamp::now();
+        match scheduler.next(now) {
+            Next::Call(attempt) => {
+                let client = clients.get(&attempt.account).cloned();
+                let handle = attempts.spawn(make(client, (*attempt).clone(), limit));
+                under_way.insert(handle.id(), *attempt);
+            }
+            Next::WakeAt(time) => return since(now, time),
+            Next::Wait => return Duration::MAX,
+        }
+    }
+}
+
 /// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that hung for ever would take
 /// its target's turn with it.
-pub(super) async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
+async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
     match client {
         Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
             .await

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::{Id, JoinSet};
 
 use super::plan::Notice;
-use super::runner::{clients, make, panicked};
-use super::scheduler::{Attempt, Event, Next, Scheduler};
-use super::since;
+use super::runner::{clients, panicked, start_attempts};
+use super::scheduler::{Attempt, Event, Scheduler};
 use crate::aliyun::{Attempted, Client, SetupError};
 use crate::config::Config;
 use crate::model::Failure;
@@ -37,7 +35,8 @@ pub async fn survey(config: &Config) -> Result<Survey, SetupError> {
     let mut attempts: JoinSet<Attempted> = JoinSet::new();
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
     while !surveying.open.is_empty() {
-        let pause = surveying.start_attempts(&mut attempts, &mut under_way);
+        let Surveying { scheduler, clients, .. } = &mut surveying;
+        let pause = start_attempts(scheduler, clients, config.poll.timeout * 3, &mut attempts, &mut under_way);
         tokio::select! {
             Some(done) = attempts.join_next_with_id() => {
                 let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
@@ -68,22 +67,6 @@ impl<'a> Surveying<'a> {
         let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now);
         let open = scheduler.apply_searches(config, now).added.into_iter().collect();
         Ok(Self { config, scheduler, clients: clients(config)?, open, survey: Survey::default() })
-    }
-
-    /// Starts what may start now, and tells how long nothing more will.
-    fn start_attempts(&mut self, attempts: &mut JoinSet<Attempted>, under_way: &mut HashMap<Id, Attempt>) -> Duration {
-        loop {
-            let now = Timestamp::now();
-            match self.scheduler.next(now) {
-                Next::Call(attempt) => {
-                    let client = self.clients.get(&attempt.account).cloned();
-                    let handle = attempts.spawn(make(client, (*attempt).clone(), self.config.poll.timeout * 3));
-                    under_way.insert(handle.id(), *attempt);
-                }
-                Next::WakeAt(time) => return since(now, time),
-                Next::Wait => return Duration::MAX,
-            }
-        }
     }
 
     /// Notes which polls have ended and how, and where there is to be looked now.

@@ -29,7 +29,7 @@ impl DescribeInvocations {
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Invocation>>> {
         let wire: Body = serde_json::from_slice(body)?;
         let mut unknown = UnknownWords::default();
-        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let total = wire.total.count();
         let items = wire.invocations.0.iter().filter_map(|run| run.to_model(&mut unknown)).collect();
         Ok(unknown.with(Page { items, total }))
     }

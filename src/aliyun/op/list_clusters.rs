@@ -24,7 +24,7 @@ impl ListClusters {
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {
         let wire: Body = serde_json::from_slice(body)?;
         let mut unknown = UnknownWords::default();
-        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let total = wire.total.count();
         let items = wire.list.0.iter().filter_map(|entry| entry.to_model(&mut unknown)).collect();
         Ok(unknown.with(Page { items, total }))
     }

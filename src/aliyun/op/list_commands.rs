@@ -29,7 +29,7 @@ impl ListCommands {
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Arc<str>>>> {
         let wire: Body = serde_json::from_slice(body)?;
         let mut unknown = UnknownWords::default();
-        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let total = wire.total.count();
         let mut items = Vec::new();
         for command in &wire.commands.0 {
             match command.id.text() {

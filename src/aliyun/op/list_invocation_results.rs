@@ -32,7 +32,7 @@ impl ListInvocationResults {
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<NodeResult>>> {
         let wire: Body = serde_json::from_slice(body)?;
         let mut unknown = UnknownWords::default();
-        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let total = wire.total.count();
         let items = wire.results.0.iter().filter_map(|result| result.to_model(&mut unknown)).collect();
         Ok(unknown.with(Page { items, total }))
     }

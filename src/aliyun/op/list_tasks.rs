@@ -64,7 +64,7 @@ impl ListTasks {
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Task>>> {
         let wire: Body = serde_json::from_slice(body)?;
         let mut unknown = UnknownWords::default();
-        let total = wire.total.integer().and_then(|total| u64::try_from(total).ok());
+        let total = wire.total.count();
         let items = wire.tasks.0.into_iter().filter_map(|task| task.into_model(&mut unknown)).collect();
         Ok(unknown.with(Page { items, total }))
     }

@@ -106,6 +106,11 @@ impl Scalar<'_> {
         self.text().is_some_and(|text| text.parse::<Timestamp>().is_ok())
     }
 
+    /// The text as a number of things.
+    pub(super) fn count(&self) -> Option<u64> {
+        self.integer().and_then(|number| u64::try_from(number).ok())
+    }
+
     /// The text as a point in time, in any of the forms the cloud uses; without a zone it is UTC.
     pub(super) fn time(&self) -> Option<Timestamp> {
         let text = self.text()?;
