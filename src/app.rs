@@ -1,10 +1,12 @@
 //! Wires the parts: the only file that knows them all.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -28,6 +30,9 @@ pub enum Error {
     /// The exporter's own metrics contradict each other.
     #[error("making the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The thread that polls could not be set up.
+    #[error("setting up the thread that polls: {0}")]
+    Thread(#[source] io::Error),
     /// Polling or serving has ended by itself.
     #[error("a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}")]
     Ended(String),
@@ -53,7 +58,10 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let (_configs, changes) = mpsc::channel(1);
     let mut parts = JoinSet::new();
-    parts.spawn(runner.run(changes, stopped.clone()));
+    let polling = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+    let until_stopped = stopped.clone();
+    // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a shared pool of threads.
+    parts.spawn_blocking(move || polling.block_on(runner.run(changes, until_stopped)));
     parts.spawn(web::serve(listeners, web::router(site), stopped));
     until_ended(parts, shutdown, &stop).await
 }

@@ -4,6 +4,7 @@ mod advice;
 pub mod credentials;
 pub mod endpoint;
 mod error;
+mod fingerprint;
 mod http;
 pub mod op;
 pub mod request;
@@ -16,9 +17,11 @@ use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 use ::http::header::{DATE, InvalidHeaderValue};
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 pub use error::{Error, Retry};
+pub use fingerprint::Fingerprint;
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
@@ -43,12 +46,21 @@ pub struct Client {
 /// What came of one attempt.
 #[derive(Debug)]
 pub struct Attempted {
-    /// The answer, or why there is none.
-    pub outcome: Result<Decoded<Answer>, Error>,
+    /// What the answer says, or why there is none.
+    pub outcome: Result<Said, Error>,
     /// How far the cloud's clock is ahead of ours, by the Date of its answer.
     pub clock_skew: Option<SignedDuration>,
     /// How long the request took, without what was asked for its credential; `None` if there was none to send.
     pub took: Option<Duration>,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// This, under its fingerprint.
+    New(Decoded<Answer>, Fingerprint),
+    /// What the answer with the given fingerprint said.
+    Same,
 }
 
 impl Client {
@@ -68,22 +80,22 @@ impl Client {
         })
     }
 
-    /// One attempt: credential, request, send, decode.
-    pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
+    /// One attempt: credential, request, send, decode; an answer that says the same as `seen` is not decoded.
+    pub async fn attempt(&self, region: &str, operation: &Operation, seen: Option<Fingerprint>) -> Attempted {
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
             Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None },
         };
         let started = Instant::now();
         let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
-            Ok(answer) => decode(operation, &answer),
+            Ok(answer) => decode(operation, &answer, seen),
             Err(error) => (Err(error), None),
         };
         let took = Some(started.elapsed());
         let outcome = match outcome {
-            Ok(decoded) => {
+            Ok(said) => {
                 self.provider.accepted(&credential);
-                Ok(decoded)
+                Ok(said)
             }
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
@@ -123,20 +135,26 @@ impl Client {
         Ok(RawAnswer { status, headers, body, sent, received })
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Unread> {
-        if response.content_length().is_some_and(|length| length > self.max_response_bytes) {
+    async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Unread> {
+        let length = response.content_length();
+        if length.is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
         // Of a length that is only claimed, no more than usual is set aside.
-        let claimed = response.content_length().map_or(0, |length| length.min(USUAL_BYTES) as usize);
-        let mut body = Vec::with_capacity(claimed);
+        let claimed = length.unwrap_or_default().min(USUAL_BYTES) as usize;
+        let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
+            // Most bodies come in one piece, which is not copied.
+            if length == Some(chunk.len() as u64) {
+                return Ok(chunk);
+            }
             if body.len() as u64 + chunk.len() as u64 > self.max_response_bytes {
                 return Err(Unread::TooLarge);
             }
+            body.reserve(claimed.saturating_sub(body.len()).max(chunk.len()));
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(body.into())
     }
 
     /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
@@ -171,7 +189,7 @@ pub struct RawAnswer {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its whole body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// When, by this machine's clock, the request was signed.
     pub sent: Timestamp,
     /// When its head came.
@@ -192,18 +210,30 @@ impl RawAnswer {
 
 /// Reads an answer, pure: what it says (else the cloud's own error, or [`Error::Decode`] if the body is not the documented
 /// JSON), and how far the cloud's clock is ahead of ours.
-pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
+pub fn decode(
+    operation: &Operation,
+    answer: &RawAnswer,
+    seen: Option<Fingerprint>,
+) -> (Result<Said, Error>, Option<SignedDuration>) {
     let clock_skew = answer.clock_skew();
-    let RawAnswer { status, headers, body, .. } = answer;
-    let outcome = match (200..300).contains(status) {
-        true => operation.decode(body).map_err(|error| Error::Decode {
-            status: *status,
-            request_id: error::request_id(headers),
-            detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
-        }),
-        false => Err(Error::from_answer(*status, headers, body).with_clock_skew(clock_skew)),
+    let outcome = match (200..300).contains(&answer.status) {
+        true => decode_body(operation, answer, seen),
+        false => Err(Error::from_answer(answer.status, &answer.headers, &answer.body).with_clock_skew(clock_skew)),
     };
     (outcome, clock_skew)
+}
+
+fn decode_body(operation: &Operation, answer: &RawAnswer, seen: Option<Fingerprint>) -> Result<Said, Error> {
+    let fingerprint = Fingerprint::of(&answer.body);
+    if seen == Some(fingerprint) {
+        return Ok(Said::Same);
+    }
+    let decoded = operation.decode(&answer.body).map_err(|error| Error::Decode {
+        status: answer.status,
+        request_id: error::request_id(&answer.headers),
+        detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
+    })?;
+    Ok(Said::New(decoded, fingerprint))
 }
 
 /// Why there is no request. With signature V3 the key stands in headers.
@@ -243,6 +273,7 @@ fn chain(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::HeaderMap;
     use jiff::Timestamp;
 
@@ -252,7 +283,7 @@ mod tests {
         let time = |time: &str| format!("2024-05-06T{time}Z").parse::<Timestamp>().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("date", format!("Mon, 06 May 2024 {date} GMT").parse().unwrap());
-        let answer = RawAnswer { status: 200, headers, body: Vec::new(), sent: time(sent), received: time(received) };
+        let answer = RawAnswer { status: 200, headers, body: Bytes::new(), sent: time(sent), received: time(received) };
         answer.clock_skew().unwrap().as_secs_f64()
     }
 
@@ -268,7 +299,7 @@ mod tests {
     fn without_a_date_nothing_is_said() {
         let now = Timestamp::UNIX_EPOCH;
         let mut answer =
-            RawAnswer { status: 200, headers: HeaderMap::new(), body: Vec::new(), sent: now, received: now };
+            RawAnswer { status: 200, headers: HeaderMap::new(), body: Bytes::new(), sent: now, received: now };
         assert_eq!(answer.clock_skew(), None);
         answer.headers.insert("date", "today".parse().unwrap());
         assert_eq!(answer.clock_skew(), None);

@@ -1,5 +1,7 @@
 //! (operation, credential, nonce, now) -> the signed HTTP request, pure.
 
+use std::borrow::Cow;
+
 use http::{HeaderValue, Request, Uri, header};
 use jiff::Timestamp;
 
@@ -18,7 +20,7 @@ pub struct Rpc<'a> {
     /// The version of the product's API.
     pub version: &'a str,
     /// The operation's own parameters.
-    pub parameters: Vec<(&'a str, String)>,
+    pub parameters: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 /// What a request is signed with, once.
@@ -47,7 +49,7 @@ pub fn build(
     let product = operation.product();
     let mut parameters = operation.parameters();
     if product == Product::Swas {
-        parameters.push(("RegionId", region.to_owned()));
+        parameters.push(("RegionId", region.into()));
     }
     let rpc = Rpc { method: product.method(), action: operation.name(), version: product.version(), parameters };
     signed(rpc, endpoint, signer)
@@ -57,27 +59,27 @@ pub fn build(
 ///
 /// # Errors
 /// As [`build`].
-pub fn signed(rpc: Rpc, endpoint: &str, signer: Signer) -> Result<Request<Vec<u8>>, http::Error> {
+pub fn signed<'a>(rpc: Rpc<'a>, endpoint: &str, signer: Signer<'a>) -> Result<Request<Vec<u8>>, http::Error> {
     match signer.signature {
         Signature::V1 => signed_v1(rpc, endpoint, signer),
         Signature::V3 => signed_v3(&rpc, endpoint, signer),
     }
 }
 
-fn signed_v1(mut rpc: Rpc, endpoint: &str, signer: Signer) -> Result<Request<Vec<u8>>, http::Error> {
+fn signed_v1<'a>(mut rpc: Rpc<'a>, endpoint: &str, signer: Signer<'a>) -> Result<Request<Vec<u8>>, http::Error> {
     let credential = signer.credential;
     rpc.parameters.extend([
-        ("Action", rpc.action.to_owned()),
-        ("Version", rpc.version.to_owned()),
-        ("Format", "JSON".to_owned()),
-        ("AccessKeyId", credential.access_key_id.clone()),
-        ("SignatureMethod", "HMAC-SHA1".to_owned()),
-        ("SignatureVersion", "1.0".to_owned()),
-        ("SignatureNonce", signer.nonce.to_owned()),
-        ("Timestamp", stamp(signer.now)),
+        ("Action", rpc.action.into()),
+        ("Version", rpc.version.into()),
+        ("Format", "JSON".into()),
+        ("AccessKeyId", (&*credential.access_key_id).into()),
+        ("SignatureMethod", "HMAC-SHA1".into()),
+        ("SignatureVersion", "1.0".into()),
+        ("SignatureNonce", signer.nonce.into()),
+        ("Timestamp", stamp(signer.now).into()),
     ]);
     if let Some(token) = &credential.security_token {
-        rpc.parameters.push(("SecurityToken", token.expose().to_owned()));
+        rpc.parameters.push(("SecurityToken", token.expose().into()));
     }
     let query = sign::canonical_query(&rpc.parameters);
     let signature = v1::signature(rpc.method, &query, &credential.access_key_secret);

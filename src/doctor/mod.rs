@@ -52,8 +52,8 @@ async fn visit(client: &Client, trials: Vec<Trial>) -> Vec<Finding> {
     for trial in trials {
         let operation = known.question(&trial);
         let started = Instant::now();
-        let attempted = client.attempt(&trial.target.region, &operation).await;
-        let outcome = attempted.outcome.map(|decoded| known.learn(&decoded.value));
+        let attempted = client.attempt(&trial.target.region, &operation, None).await;
+        let outcome = attempted.outcome.map(|said| known.learn(&said));
         let made_up = known.is_made_up(&operation);
         findings.push(Finding::new(trial, outcome, made_up, attempted.clock_skew, started.elapsed()));
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Name;
+use crate::aliyun::Said;
 use crate::aliyun::op::{
-    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
-    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, Product,
-    SwasListRegions,
+    Answer, Decoded, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions,
+    ListClusters, ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
+    Product, SwasListRegions,
 };
 use crate::poll::needed;
 use crate::target::{Scope, Target, polled};
@@ -86,8 +87,9 @@ impl Known {
     }
 
     /// Notes what an answer shows.
-    pub(super) fn learn(&mut self, answer: &Answer) {
-        match answer {
+    pub(super) fn learn(&mut self, said: &Said) {
+        let Said::New(Decoded { value, .. }, _) = said else { return };
+        match value {
             Answer::ListCommands(page) => self.command = page.items.first().cloned(),
             Answer::DescribeInvocations(page) => {
                 let ended = page.items.iter().find(|run| !run.is_open());

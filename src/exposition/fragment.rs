@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use crate::catalog::{CATALOG, Family};
+use crate::catalog::Family;
 use crate::config::StatusStyle;
 use crate::model::Histogram;
 
@@ -41,7 +41,10 @@ impl Fragment {
 /// Builds a [`Fragment`].
 #[derive(Debug)]
 pub struct Lines {
-    families: Vec<String>,
+    /// Lines in the order in which they were added.
+    text: String,
+    /// Whose they are, as in a [`Fragment`].
+    spans: Vec<(usize, u32, u32)>,
     series: usize,
     budget: usize,
     dropped: usize,
@@ -90,7 +93,9 @@ pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 impl Lines {
     /// An empty builder that holds things to `budget` series.
     pub fn new(budget: usize, style: StatusStyle) -> Self {
-        Self { families: vec![String::new(); CATALOG.len()], series: 0, budget, dropped: 0, style }
+        // As much as the own lines of a target take.
+        let (text, spans) = (String::with_capacity(1024), Vec::with_capacity(16));
+        Self { text, spans, series: 0, budget, dropped: 0, style }
     }
 
     /// Adds one sample.
@@ -119,12 +124,13 @@ impl Lines {
 
     /// Adds what `write` adds, unless it is of something `ended` and would break the budget. Whether it was added.
     pub(super) fn item(&mut self, ended: bool, write: impl FnOnce(&mut Self)) -> bool {
-        let (marks, series): (Vec<usize>, usize) = (self.families.iter().map(String::len).collect(), self.series);
+        let (text, spans, series) = (self.text.len(), self.spans.len(), self.series);
         write(self);
         if !ended || self.series <= self.budget {
             return true;
         }
-        self.families.iter_mut().zip(marks).for_each(|(lines, mark)| lines.truncate(mark));
+        self.text.truncate(text);
+        self.spans.truncate(spans);
         self.dropped += self.series - series;
         self.series = series;
         false
@@ -137,20 +143,24 @@ impl Lines {
 
     /// The fragment of all that was added.
     pub fn finish(self) -> Fragment {
-        let mut text = String::with_capacity(self.families.iter().map(String::len).sum());
-        let mut spans = Vec::new();
-        for (position, lines) in self.families.iter().enumerate().filter(|(_, lines)| !lines.is_empty()) {
-            let start = text.len() as u32;
-            text.push_str(lines);
-            spans.push((position, start, text.len() as u32));
+        let Self { text: added, spans: mut parts, series, .. } = self;
+        parts.sort_by_key(|(position, ..)| *position);
+        let (mut text, mut spans) = (String::with_capacity(added.len()), Vec::<(usize, u32, u32)>::new());
+        for (position, start, end) in parts {
+            let at = text.len() as u32;
+            text.push_str(&added[start as usize..end as usize]);
+            match spans.last_mut() {
+                Some((last, _, upto)) if *last == position => *upto = text.len() as u32,
+                _ => spans.push((position, at, text.len() as u32)),
+            }
         }
-        Fragment { text: text.into(), spans: spans.into(), series: self.series }
+        Fragment { text: text.into(), spans: spans.into(), series }
     }
 
     fn line(&mut self, family: &'static Family, suffix: &str, labels: Labels<'_>, value: impl Value) {
         let names = labels.iter().map(|(name, _)| *name).filter(|name| *name != "le");
         debug_assert!(names.eq(family.labels.iter().copied()), "labels of {}: {labels:?}", family.name);
-        let line = &mut self.families[family.position];
+        let (start, line) = (self.text.len() as u32, &mut self.text);
         line.push_str(family.name);
         line.push_str(suffix);
         let mut open = '{';
@@ -165,6 +175,7 @@ impl Lines {
         line.push_str(if labels.is_empty() { " " } else { "} " });
         value.write(line);
         line.push('\n');
+        self.spans.push((family.position, start, line.len() as u32));
         self.series += 1;
     }
 }

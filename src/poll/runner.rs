@@ -13,7 +13,8 @@ use super::plan::{Notice, operations};
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
+use crate::aliyun::op::Decoded;
+use crate::aliyun::{Attempted, Client, Error, Said, SetupError, endpoint};
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -138,7 +139,7 @@ impl Runner {
         while !*stop.borrow() {
             let limit = self.longest_attempt;
             let pause = start_attempts(&mut self.scheduler, &self.clients, limit, &mut attempts, &mut under_way);
-            if self.tell() {
+            if self.tell().await {
                 // There are new targets, which must not wait until others are due.
                 continue;
             }
@@ -180,39 +181,35 @@ impl Runner {
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
-        let outcome = attempted.outcome.map(|decoded| {
-            decoded.unknown.into_iter().for_each(|(field, word)| self.unknown(&attempt, field, word));
-            decoded.value
-        });
-        self.scheduler.done(&attempt, outcome, Timestamp::now());
+        if let Ok(Said::New(Decoded { unknown, .. }, _)) = &attempted.outcome {
+            unknown.iter().for_each(|(field, word)| self.unknown(&attempt, field, word));
+        }
+        self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
     }
 
-    fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: String) {
+    fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
         self.metrics.unknown_value(&attempt.operation, field);
         let operation = attempt.operation.name();
-        if self.told_words.len() < MAX_TOLD_WORDS && self.told_words.insert((operation, field, word.clone())) {
+        if self.told_words.len() < MAX_TOLD_WORDS && self.told_words.insert((operation, field, word.to_owned())) {
             warn!(operation, field, word, "a word that this version does not know; it is shown as unknown");
         }
     }
 
     /// Passes on what the scheduler has to say. Whether that has changed the targets.
-    fn tell(&mut self) -> bool {
+    async fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
         for event in &events {
             if let Event::PollEnded { target, failure: None, ended, .. } = event {
                 self.saving.succeeded(target, *ended);
             }
         }
-        let read = events.iter().filter_map(|event| match event {
-            Event::Reading(id, _, at) => Some((id.clone(), *at)),
-            _ => None,
-        });
-        self.saving.commit(&self.scheduler, &read.collect::<Vec<_>>());
+        self.saving.commit(&self.scheduler, &events).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
                 Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
+                Event::Unchanged(id, at) => self.store.reread(&id, at),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {
                     self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
@@ -307,7 +304,7 @@ pub(super) fn start_attempts(
 /// its target's turn with it.
 async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
     match client {
-        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
+        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation, attempt.seen))
             .await
             .unwrap_or_else(|_| not_made(Error::Timeout(limit))),
         None => not_made(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
@@ -336,7 +333,7 @@ mod tests {
 
     use super::{Attempt, Runner, make};
     use crate::aliyun::op::{Answer, Decoded};
-    use crate::aliyun::{Attempted, Client, Error};
+    use crate::aliyun::{Attempted, Client, Error, Fingerprint, Said};
     use crate::config::Config;
     use crate::model::{Page, Reason};
     use crate::poll::Next;
@@ -357,7 +354,8 @@ mod tests {
 
     fn nothing_ran() -> Attempted {
         let value = Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) });
-        Attempted { outcome: Ok(Decoded { value, unknown: Vec::new() }), clock_skew: None, took: Some(Duration::ZERO) }
+        let said = Said::New(Decoded { value, unknown: Vec::new() }, Fingerprint::of(b"nothing"));
+        Attempted { outcome: Ok(said), clock_skew: None, took: Some(Duration::ZERO) }
     }
 
     #[tokio::test]
@@ -376,7 +374,7 @@ mod tests {
                 under_way.insert(handle.id(), *attempt);
                 runner.done(attempts.join_next_with_id().await.unwrap(), &mut under_way);
             }
-            runner.tell();
+            runner.tell().await;
         }
         assert!(under_way.is_empty() && asked > 8, "{asked}");
         let views = store.views(start);

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::info;
 
 use super::governor::Ceiling;
 use super::plan::{Memory, MemoryRef};
-use super::scheduler::Scheduler;
+use super::scheduler::{Event, Scheduler};
 use super::since;
 use crate::state::{Error, State, encode};
 use crate::target::TargetId;
@@ -83,7 +82,7 @@ impl Saving {
             self.succeeded.remove(id);
         }
         let saved = |(id, memory)| (id, Saved { read_at: None, succeeded_at: None, memory });
-        blocking(|| self.state.park(gone.into_iter().map(saved).collect()));
+        self.state.park(gone.into_iter().map(saved).collect());
     }
 
     /// Gives the scheduler back what was learned of the cloud's limits.
@@ -93,26 +92,53 @@ impl Saving {
         }
     }
 
-    /// Writes what is known of `targets`, each with the time it was read. When it returns, it is on the disk.
-    pub(super) fn commit(&mut self, scheduler: &Scheduler, targets: &[(TargetId, Timestamp)]) {
+    /// Writes what is known of the targets that `events` tell were read. When it returns, it is on the disk.
+    pub(super) async fn commit(&mut self, scheduler: &Scheduler, events: &[Event]) {
         if !self.state.is_durable() {
             return;
         }
         let mut entries = Vec::new();
-        for (id, at) in targets {
-            let Some(memory) = scheduler.memory(id) else { continue };
-            let Some(hash) = encode(&memory).map(|known| hash(&known)) else { continue };
-            let same = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, *at) < REWRITE_AFTER;
-            if self.written.get(id).is_some_and(same) {
-                continue;
-            }
-            let entry = SavedRef { read_at: Some(*at), succeeded_at: self.succeeded.get(id).copied(), memory };
-            let Some(bytes) = encode(&entry) else { continue };
-            self.written.insert(id.clone(), (hash, *at));
-            entries.push((id.clone(), bytes));
+        for event in events {
+            let entry = match event {
+                Event::Reading(id, _, at) => self.entry(scheduler, id, *at),
+                Event::Unchanged(id, at) if !self.is_recent(id, *at) => self.entry(scheduler, id, *at),
+                _ => None,
+            };
+            entries.extend(entry);
         }
+        if !entries.is_empty() {
+            self.write(entries).await;
+        }
+    }
+
+    /// Whether what is known of a target was written of late.
+    fn is_recent(&self, id: &TargetId, at: Timestamp) -> bool {
+        self.written.get(id).is_some_and(|(_, when)| since(*when, at) < REWRITE_AFTER)
+    }
+
+    /// What is to be written of a target that was read, if it is not in the file already.
+    fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Timestamp) -> Option<(TargetId, Vec<u8>)> {
+        let memory = scheduler.memory(id)?;
+        let hash = hash(&encode(&memory)?);
+        if self.is_recent(id, at) && self.written.get(id).is_some_and(|(written, _)| *written == hash) {
+            return None;
+        }
+        let bytes = encode(&SavedRef { read_at: Some(at), succeeded_at: self.succeeded.get(id).copied(), memory })?;
+        self.written.insert(id.clone(), (hash, at));
+        Some((id.clone(), bytes))
+    }
+
+    /// Waits for the disk, while answers go on coming in.
+    async fn write(&mut self, entries: Vec<(TargetId, Vec<u8>)>) {
         let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
-        if !blocking(|| self.state.commit(entries)) {
+        let mut state = std::mem::replace(&mut self.state, State::in_memory());
+        let writing = tokio::task::spawn_blocking(move || {
+            let written = state.commit(entries);
+            (state, written)
+        });
+        let written;
+        (self.state, written) = writing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        if !written {
             self.written.retain(|id, _| !ids.contains(id));
         }
     }
@@ -131,7 +157,7 @@ impl Saving {
             (self.ceilings, self.ceilings_saved) = (learned, false);
         }
         if !self.ceilings_saved {
-            self.ceilings_saved = blocking(|| self.state.save(CEILINGS, &self.ceilings));
+            self.ceilings_saved = self.state.save(CEILINGS, &self.ceilings);
         }
     }
 }
@@ -140,12 +166,4 @@ fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Waits for the disk without keeping others from their work.
-fn blocking<T>(write: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(write),
-        _ => write(),
-    }
 }

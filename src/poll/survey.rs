@@ -41,8 +41,7 @@ pub async fn survey(config: &Config) -> Result<Survey, SetupError> {
             Some(done) = attempts.join_next_with_id() => {
                 let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
                 let Some(attempt) = under_way.remove(&id) else { continue };
-                let outcome = attempted.outcome.map(|decoded| decoded.value);
-                surveying.scheduler.done(&attempt, outcome, Timestamp::now());
+                surveying.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
             }
             () = tokio::time::sleep(pause) => {}
         }

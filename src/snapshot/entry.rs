@@ -57,13 +57,21 @@ impl Entry {
 
     /// A reading; if it is nothing new, only its age changes.
     pub(super) fn record(&mut self, reading: Reading, at: Timestamp, metrics: &Metrics, budget: usize) {
-        match &mut self.read {
-            Some(read) if self.state.dropped == 0 && *read.reading == reading => {
-                (read.at, self.state.last_read) = (at, Some(at));
-                self.tell();
-            }
+        match &self.read {
+            Some(read) if *read.reading == reading => self.reread(at, metrics, budget),
             _ => self.render(Arc::new(reading), at, metrics, budget),
         }
+    }
+
+    /// The last reading once more: only its age changes, unless there may be room now for what was left out.
+    pub(super) fn reread(&mut self, at: Timestamp, metrics: &Metrics, budget: usize) {
+        let Some(read) = &mut self.read else { return };
+        if self.state.dropped > 0 {
+            let reading = Arc::clone(&read.reading);
+            return self.render(reading, at, metrics, budget);
+        }
+        (read.at, self.state.last_read) = (at, Some(at));
+        self.tell();
     }
 
     fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {

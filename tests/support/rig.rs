@@ -6,7 +6,7 @@ use std::time::Duration;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
-use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
+use aliyun_task_exporter::aliyun::{Error, Fingerprint, RawAnswer, Said, decode};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Format};
@@ -122,6 +122,10 @@ pub struct Rig {
     parked: BTreeMap<TargetId, Memory>,
     /// Killed, until it is restarted.
     pub is_dead: bool,
+    /// Every answer is decoded, also one that says the same as the one before.
+    pub decodes_all: bool,
+    /// So many were not.
+    pub answers_spared: usize,
 }
 
 impl Rig {
@@ -160,6 +164,8 @@ impl Rig {
             disk: None,
             parked: BTreeMap::new(),
             is_dead: false,
+            decodes_all: false,
+            answers_spared: 0,
         };
         rig.apply(config);
         rig
@@ -288,13 +294,18 @@ impl Rig {
                 disk.succeeded.insert(target.clone(), *ended);
             }
         }
-        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
+        let read = |event: &Event| match event {
+            Event::Reading(id, _, at) => Some((id.clone(), *at, false)),
+            Event::Unchanged(id, at) => Some((id.clone(), *at, true)),
+            _ => None,
+        };
+        let read: Vec<(TargetId, Timestamp, bool)> = events.iter().filter_map(read).collect();
+        if read.is_empty() {
             return;
         }
         let fails = disk.failing > 0;
         disk.failing -= u32::from(fails);
-        for event in events {
-            let Event::Reading(id, _, at) = event else { continue };
+        for (id, at, unchanged) in &read {
             if fails {
                 disk.unsaved.insert(id.clone());
                 continue;
@@ -302,9 +313,9 @@ impl Rig {
             let memory = self.scheduler.memory(id).expect("a target");
             let known = state::encode(&memory).expect("a memory");
             let rewrite = disk.entries.get(id).is_none_or(|(_, old, written)| {
-                disk.unsaved.contains(id)
-                    || *old != known
-                    || at.duration_since(*written) >= SignedDuration::from_secs(60)
+                let due = disk.unsaved.contains(id) || at.duration_since(*written) >= SignedDuration::from_secs(60);
+                assert!(due || !unchanged || *old == known, "{id:?} is said not to have changed, and has");
+                due || *old != known
             });
             if rewrite {
                 let succeeded_at = disk.succeeded.get(id).copied();
@@ -320,7 +331,7 @@ impl Rig {
     /// Whether it dies at this commit, and where.
     fn dies(&mut self, events: &[Event]) -> Option<Kill> {
         let (kill, left) = self.disk.as_mut()?.kill.as_mut()?;
-        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
+        if !events.iter().any(|event| matches!(event, Event::Reading(..) | Event::Unchanged(..))) {
             return None;
         }
         *left = left.saturating_sub(1);
@@ -393,7 +404,8 @@ impl Rig {
         let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
         let request = request::build(operation, region, "http://sim", signer).expect("a request");
         let reply = self.sim.handle(&request, self.now);
-        let (took, outcome) = self.deliver(operation, reply);
+        let seen = attempt.seen.filter(|_| !self.decodes_all);
+        let (took, outcome) = self.deliver(operation, seen, reply);
         let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
         self.in_flight.insert((arrives, self.nonces), (attempt, outcome, self.now));
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
@@ -412,7 +424,7 @@ impl Rig {
     }
 
     /// What the HTTP client makes of a reply, and when.
-    fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
+    fn deliver(&mut self, operation: &Operation, seen: Option<Fingerprint>, reply: Reply) -> (Duration, Outcome) {
         let limit = self.config.poll.timeout;
         let Reply { response, delivery } = reply;
         let body = response.body();
@@ -435,14 +447,14 @@ impl Rig {
                 let sent = self.local();
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let answer = RawAnswer { status, headers, body: body.clone(), sent, received };
-                let (outcome, clock_skew) = decode(operation, &answer);
+                let answer = RawAnswer { status, headers, body: body.clone().into(), sent, received };
+                let (outcome, clock_skew) = decode(operation, &answer, seen);
                 self.clock_skew = clock_skew.or(self.clock_skew);
-                outcome.map(|decoded| {
-                    let words = decoded.unknown.into_iter().map(|(field, word)| (operation.name(), field, word));
-                    self.unknown.extend(words);
-                    decoded.value
-                })
+                if let Ok(Said::New(decoded, _)) = &outcome {
+                    let words = decoded.unknown.iter().cloned();
+                    self.unknown.extend(words.map(|(field, word)| (operation.name(), field, word)));
+                }
+                outcome
             }
         };
         (took, outcome)
@@ -481,13 +493,17 @@ impl Rig {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
                 Event::Reading(id, reading, at) => {
-                    if let Some(disk) = &mut self.disk {
-                        match disk.unsaved.contains(&id) {
-                            true => _ = disk.published.remove(&id),
-                            false => _ = disk.published.insert(id.clone(), (reading.clone(), at)),
-                        }
-                    }
+                    self.published_now(&id, || reading.clone(), at);
                     self.unrecorded.insert(id, (reading, at));
+                }
+                Event::Unchanged(id, at) => {
+                    self.answers_spared += 1;
+                    let reading = self.scheduler.reading(&id).expect("a reading");
+                    self.published_now(&id, || reading, at);
+                    match self.unrecorded.get_mut(&id) {
+                        Some((_, read_at)) => *read_at = at,
+                        None => self.store.reread(&id, at),
+                    }
                 }
                 Event::Waited(..) => {}
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {
@@ -501,6 +517,15 @@ impl Rig {
             self.retarget();
         }
         discovered
+    }
+
+    /// Notes what the store is told, unless it is not in the state.
+    fn published_now(&mut self, id: &TargetId, reading: impl FnOnce() -> Reading, at: Timestamp) {
+        let Some(disk) = &mut self.disk else { return };
+        match disk.unsaved.contains(id) {
+            true => _ = disk.published.remove(id),
+            false => _ = disk.published.insert(id.clone(), (reading(), at)),
+        }
     }
 
     /// The targets' part of `/metrics`.

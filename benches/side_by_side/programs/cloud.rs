@@ -1,14 +1,15 @@
 //! A cloud that costs next to nothing: it answers whatever it is asked with one page of open runs, made once by the
-//! simulator. So what a poll costs and how long a sweep takes are the exporter's own figures.
+//! simulator, under a new `RequestId` each time. So what a poll costs and how long a sweep takes are the exporter's own
+//! figures.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::op::DescribeInvocations;
 use aliyun_task_exporter::sim::{RunSpec, ServerSpec, Settings, Simulator, World};
 use axum::Router;
 use axum::http::header;
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support;
@@ -23,15 +24,31 @@ pub(crate) struct Arguments {
     /// How long every answer takes.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
+    /// A run is called otherwise in each answer, so that none says what the one before has said.
+    #[arg(long)]
+    moving: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
-    let page = Bytes::from(page(arguments.runs, Timestamp::now())?);
+    let page: Arc<[u8]> = page(arguments.runs, Timestamp::now())?.into();
+    let request_id = place(&page, b"\"RequestId\":\"")?;
+    let name = place(&page, b"\"CommandName\":\"backup-")?;
     let answer = move || async move {
         tokio::time::sleep(arguments.latency).await;
+        let mut page = page.to_vec();
+        page[request_id..request_id + 8].copy_from_slice(format!("{:08X}", rand::random::<u32>()).as_bytes());
+        if arguments.moving {
+            page[name..name + 4].copy_from_slice(format!("{:04x}", rand::random::<u16>()).as_bytes());
+        }
         ([(header::CONTENT_TYPE, "application/json")], page)
     };
     super::serve(&arguments.listen, Router::new().fallback(answer)).await
+}
+
+/// Where the text that begins so goes on.
+fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
+    let found = page.windows(beginning.len()).position(|part| part == beginning);
+    found.map(|at| at + beginning.len()).ok_or_else(|| format!("the page has no {}", beginning.escape_ascii()))
 }
 
 /// What the simulator answers about a server with `runs` open runs of scripts of a kilobyte.

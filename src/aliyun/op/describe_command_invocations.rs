@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::wire::{List, Scalar, UnknownWords, cut};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::{
     COMMAND_NAME_BYTES, CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus,
     Page, ServerRun,
@@ -26,9 +26,9 @@ pub struct DescribeCommandInvocations {
 }
 
 impl DescribeCommandInvocations {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        let page = [("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())];
-        self.invoke_id.iter().map(|id| ("InvokeId", id.to_string())).chain(page).collect()
+    pub(super) fn parameters(&self) -> Parameters<'_> {
+        let page = [("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())];
+        self.invoke_id.iter().map(|id| ("InvokeId", (&**id).into())).chain(page).collect()
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<CommandInvocation>>> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Decoded;
 use super::wire::{Scalar, UnknownWords};
+use super::{Decoded, Parameters};
 use crate::model::{ErrorCode, InvocationResult, InvocationStatus, InvokeStatus};
 
 /// Asks how a run went. `Output`, `InvokeUser` and `ErrorInfo` are not read.
@@ -18,8 +18,8 @@ pub struct DescribeInvocationResult {
 }
 
 impl DescribeInvocationResult {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("InstanceId", self.instance_id.to_string()), ("InvokeId", self.invoke_id.to_string())]
+    pub(super) fn parameters(&self) -> Parameters<'_> {
+        vec![("InstanceId", (&*self.instance_id).into()), ("InvokeId", (&*self.invoke_id).into())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<InvocationResult>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::wire::{List, Scalar, UnknownWords, cut};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::{COMMAND_NAME_BYTES, CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
 
 /// Asks for a page of a server's command runs. `CommandContent` and `Parameters` are not read.
@@ -18,11 +18,11 @@ pub struct DescribeInvocations {
 }
 
 impl DescribeInvocations {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         vec![
-            ("InstanceId", self.instance_id.to_string()),
-            ("PageNumber", self.page.to_string()),
-            ("PageSize", PAGE_SIZE.to_string()),
+            ("InstanceId", (&*self.instance_id).into()),
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
         ]
     }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::wire::{List, Scalar, UnknownWords, found};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::{Found, Page};
 
 /// Asks for a page of the account's clusters. It is left open whether those are of one region or of all.
@@ -17,8 +17,8 @@ impl ListClusters {
     /// Entries of a full page.
     pub const PAGE_SIZE: usize = PAGE_SIZE as usize;
 
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("PageNumber", self.page.to_string()), ("PageSize", PAGE_SIZE.to_string())]
+    pub(super) fn parameters(&self) -> Parameters<'_> {
+        vec![("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::Page;
 
 /// Asks for a page of a cluster's commands. Only their ids are read: the rest is the users' own scripts.
@@ -18,11 +18,11 @@ pub struct ListCommands {
 }
 
 impl ListCommands {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         vec![
-            ("ClusterId", self.cluster_id.to_string()),
-            ("PageNumber", self.page.to_string()),
-            ("PageSize", PAGE_SIZE.to_string()),
+            ("ClusterId", (&*self.cluster_id).into()),
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
         ]
     }
 

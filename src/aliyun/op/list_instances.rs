@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::Decoded;
 use super::wire::{List, Scalar, UnknownWords, found};
+use super::{Decoded, Parameters};
 use crate::model::{Found, Page};
 
 /// Asks for a page of a region's servers.
@@ -17,8 +17,8 @@ impl ListInstances {
     /// Entries of a full page: the largest PageSize (docs/alibaba-cloud-api.md, "Limits").
     pub const PAGE_SIZE: usize = 100;
 
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("PageNumber", self.page.to_string()), ("PageSize", Self::PAGE_SIZE.to_string())]
+    pub(super) fn parameters(&self) -> Parameters<'_> {
+        vec![("PageNumber", self.page.to_string().into()), ("PageSize", Self::PAGE_SIZE.to_string().into())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {

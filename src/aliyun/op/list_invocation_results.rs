@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::{InvokeStatus, NodeResult, Page};
 
 /// Asks for a page of a command's results by node. `Message`, the command's output, is not read.
@@ -20,12 +20,12 @@ pub struct ListInvocationResults {
 }
 
 impl ListInvocationResults {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         vec![
-            ("ClusterId", self.cluster_id.to_string()),
-            ("CommandId", self.command_id.to_string()),
-            ("PageNumber", self.page.to_string()),
-            ("PageSize", PAGE_SIZE.to_string()),
+            ("ClusterId", (&*self.cluster_id).into()),
+            ("CommandId", (&*self.command_id).into()),
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
         ]
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Decoded;
 use super::wire::{List, Scalar, UnknownWords};
+use super::{Decoded, Parameters};
 use crate::model::{InvokeStatus, NodeStatuses};
 
 /// Asks how a command stands on each of its nodes. The list has no pages.
@@ -18,8 +18,8 @@ pub struct ListInvocationStatus {
 }
 
 impl ListInvocationStatus {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        vec![("ClusterId", self.cluster_id.to_string()), ("CommandId", self.command_id.to_string())]
+    pub(super) fn parameters(&self) -> Parameters<'_> {
+        vec![("ClusterId", (&*self.cluster_id).into()), ("CommandId", (&*self.command_id).into())]
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<NodeStatuses>> {

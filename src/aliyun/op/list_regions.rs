@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Decoded;
 use super::wire::{List, Scalar, UnknownWords};
+use super::{Decoded, Parameters};
 use crate::config::is_region;
 
 /// Asks E-HPC for its regions.
@@ -17,7 +17,7 @@ pub struct EhpcListRegions;
 pub struct SwasListRegions;
 
 impl EhpcListRegions {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         Vec::new()
     }
 
@@ -27,7 +27,7 @@ impl EhpcListRegions {
 }
 
 impl SwasListRegions {
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         Vec::new()
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::wire::{Embedded, List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE};
+use super::{Decoded, PAGE_SIZE, Parameters};
 use crate::model::{Page, Task, TaskStatus, TaskType};
 
 /// Asks for a page of a cluster's tasks.
@@ -47,16 +47,16 @@ impl ListTasks {
         Self { cluster_id: cluster_id.into(), filter: TaskFilter::Id(task_id), page: 1 }
     }
 
-    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn parameters(&self) -> Parameters<'_> {
         let filter = match &self.filter {
-            TaskFilter::Running => ("Archived", "false".to_owned()),
-            TaskFilter::Archived => ("Archived", "true".to_owned()),
-            TaskFilter::Id(id) => ("TaskId", id.to_string()),
+            TaskFilter::Running => ("Archived", "false".into()),
+            TaskFilter::Archived => ("Archived", "true".into()),
+            TaskFilter::Id(id) => ("TaskId", (&**id).into()),
         };
         vec![
-            ("ClusterId", self.cluster_id.to_string()),
-            ("PageNumber", self.page.to_string()),
-            ("PageSize", PAGE_SIZE.to_string()),
+            ("ClusterId", (&*self.cluster_id).into()),
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
             filter,
         ]
     }

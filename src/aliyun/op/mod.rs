@@ -14,6 +14,7 @@ mod list_regions;
 mod list_tasks;
 mod wire;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use describe_command_invocations::DescribeCommandInvocations;
@@ -84,6 +85,9 @@ impl Product {
     }
 }
 
+/// Names and values of a request's parameters.
+pub type Parameters<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
 /// What an answer holds, and what in it nobody has heard of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded<T> {
@@ -124,7 +128,7 @@ macro_rules! operations {
             }
 
             /// Its own parameters.
-            pub fn parameters(&self) -> Vec<(&'static str, String)> {
+            pub fn parameters(&self) -> Parameters<'_> {
                 match self { $(Self::$name(operation) => operation.parameters(),)+ }
             }
 

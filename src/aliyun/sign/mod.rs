@@ -14,15 +14,25 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 
 /// Percent-encodes as both signatures want it: everything but `A-Za-z0-9-_.~`.
 pub(crate) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
+    let mut encoded = String::with_capacity(text.len() + text.len() / 2);
+    encoded.extend(utf8_percent_encode(text, RESERVED));
+    encoded
 }
 
 /// Joins `k=v` by `&`, encoded, in byte order of the keys.
-pub(super) fn canonical_query(parameters: &[(&str, String)]) -> String {
-    let mut sorted: Vec<&(&str, String)> = parameters.iter().collect();
+pub(super) fn canonical_query(parameters: &[(&str, impl AsRef<str>)]) -> String {
+    let mut sorted: Vec<&(&str, _)> = parameters.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
-    let pairs: Vec<String> = sorted.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
-    pairs.join("&")
+    let mut query = String::with_capacity(512);
+    for (key, value) in sorted {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(utf8_percent_encode(key, RESERVED));
+        query.push('=');
+        query.extend(utf8_percent_encode(value.as_ref(), RESERVED));
+    }
+    query
 }
 
 /// The keyed hash of a text.

@@ -243,6 +243,9 @@ impl Ledger {
         });
         self.notices.append(&mut lost);
         let surplus = self.memory.runs.len().saturating_sub(self.window.max_invocations);
+        if surplus == 0 {
+            return;
+        }
         let ended = self.memory.runs.iter().filter(|(_, held)| !held.run.is_open());
         let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
         oldest.sort_unstable();

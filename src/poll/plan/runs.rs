@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::ledger::{Ledger, Memory};
 use super::listing::{Cursor, Progress};
 use super::{Harm, Limits, Load, Notice, Verdict};
+use crate::aliyun::Fingerprint;
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, Page, RunsReading};
@@ -22,6 +23,8 @@ pub(in crate::poll) struct RunsPlan {
     step: Step,
     /// Open runs that the last reading of the list has not shown.
     unlisted: usize,
+    /// What was asked last, and the answer after which the same one again would say nothing new.
+    settled: Option<(Cursor, Fingerprint)>,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -36,7 +39,8 @@ enum Step {
 
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
-        Self { instance_id, limits, ledger: Ledger::new(window, memory, false), step: Step::Idle, unlisted: 0 }
+        let ledger = Ledger::new(window, memory, false);
+        Self { instance_id, limits, ledger, step: Step::Idle, unlisted: 0, settled: None }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -97,8 +101,25 @@ impl RunsPlan {
         }
     }
 
-    pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
+    /// The answer to what is asked now that would say nothing new.
+    pub(super) fn seen(&self) -> Option<Fingerprint> {
+        let Step::List(asked) = &self.step else { return None };
+        self.settled.filter(|(cursor, _)| cursor == asked).map(|(_, fingerprint)| fingerprint)
+    }
+
+    /// The list says what it said. Whether the reading is what it was, too: what has grown old leaves it.
+    pub(super) fn same(&mut self, now: Timestamp) -> bool {
+        self.step = Step::Done;
+        self.ledger.memory.listing.same(&self.limits, now);
+        let runs = self.ledger.memory.runs.len();
+        self.ledger.trim(now);
+        self.ledger.memory.runs.len() == runs && self.ledger.notices.is_empty()
+    }
+
+    /// A page of the list; if it says the same again under its `fingerprint`, that need not be read.
+    pub(super) fn listed(&mut self, page: Page<Invocation>, fingerprint: Option<Fingerprint>, now: Timestamp) {
         let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        self.settled = None;
         let size = (page.items.len(), page.total);
         for run in page.items {
             let new = self.ledger.memory.listing.note(&run.id, run.created);
@@ -106,7 +127,9 @@ impl RunsPlan {
         }
         let looking = self.ledger.missing().next().is_some();
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
-        match listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id)) {
+        let progress = listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id));
+        let is_settled = progress == Progress::Read && listing.is_settled();
+        match progress {
             Progress::Next(cursor) => {
                 self.step = Step::List(cursor);
                 return;
@@ -116,6 +139,8 @@ impl RunsPlan {
         }
         self.ledger.trim(now);
         self.begin_details();
+        let says_all = is_settled && self.step == Step::Done;
+        self.settled = fingerprint.filter(|_| says_all).map(|fingerprint| (cursor, fingerprint));
     }
 
     pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
@@ -187,7 +212,7 @@ mod tests {
                 Operation::DescribeInvocations(call) => {
                     asked.push(format!("page {}", call.page));
                     let items = listed.iter().skip((call.page as usize - 1) * 50).take(50).cloned().collect();
-                    plan.listed(Page { items, total: Some(listed.len() as u64) }, at(now));
+                    plan.listed(Page { items, total: Some(listed.len() as u64) }, None, at(now));
                 }
                 Operation::DescribeInvocationResult(call) => {
                     asked.push(call.invoke_id.to_string());

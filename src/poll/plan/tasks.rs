@@ -295,6 +295,9 @@ impl TasksPlan {
         });
         self.notices.append(&mut lost);
         let surplus = self.memory.tasks.len().saturating_sub(self.window.max_tasks);
+        if surplus == 0 {
+            return;
+        }
         let ended = self.memory.tasks.iter().filter(|(_, held)| !held.seen.task.status.is_open());
         let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
         oldest.sort_unstable();

@@ -107,9 +107,9 @@ impl Scheduler {
         poll.spent += since(sent, now);
         poll.detailed |= slot.plan.is_readable();
         match outcome {
-            Ok(answer) => {
+            Ok(said) => {
                 (poll.attempts, poll.spent) = (0, Duration::ZERO);
-                slot.plan.answer(answer, now);
+                poll.unchanged = slot.plan.learn(said, now);
                 self.publish(&attempt.target, now);
                 self.go_on(&attempt.target, now);
             }
@@ -241,7 +241,7 @@ impl Scheduler {
         let ticket = self.tickets;
         let Some(slot) = self.slots.get_mut(id) else { return Next::WakeAt(now) };
         let phase = std::mem::replace(&mut slot.phase, Phase::InFlight { ticket, sent: now });
-        let due = slot.due;
+        let (due, seen) = (slot.due, slot.plan.seen());
         let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
         self.leave(id, due, &phase);
         let Phase::Queued { operation, key, pace, since: queued, .. } = phase else { return Next::WakeAt(now) };
@@ -254,7 +254,7 @@ impl Scheduler {
         }
         self.governor.take(&key, now);
         self.in_flight += 1;
-        Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
+        Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, seen, ticket }))
     }
 
     fn failed(&mut self, attempt: &Attempt, error: &Error, now: Timestamp) {
@@ -312,7 +312,8 @@ impl Scheduler {
             }
             // A poll with nothing left to ask ends at once, and its end tells all of this.
             if slot.plan.ask().is_some() {
-                self.events.extend(slot.told(now));
+                let unchanged = poll.unchanged;
+                self.events.extend(slot.told(unchanged, now));
             }
         }
     }
@@ -328,7 +329,7 @@ impl Scheduler {
         if slot.plan.has_open() {
             slot.last_open = now;
         }
-        let (due, told) = (slot.due, slot.told(now));
+        let (due, told) = (slot.due, slot.told(poll.unchanged, now));
         let members = slot.members_ended(failure);
         self.leave(id, due, &phase);
         self.events.extend(told);
