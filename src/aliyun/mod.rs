@@ -22,7 +22,7 @@ pub use error::{Error, Retry};
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
-use crate::model::Reason;
+use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 use request::Signer;
@@ -90,9 +90,8 @@ impl Client {
         Attempted { outcome, clock_skew, took }
     }
 
-    /// Has the account's credential renewed if that is due, without waiting for it. Tells when the present one ends; `None` if
-    /// there is none, or it does not end.
-    pub fn keep_credentials(&self) -> Option<Timestamp> {
+    /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
+    pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
     }
 
