@@ -9,6 +9,7 @@ from cloud import KEY_ID, SECRET
 from configuration import places
 from conftest import ANY_PORT, Exporter, Simulate
 from exposition import family, samples, scrape
+from polling import up
 from program import BINARY, ROOT, Program
 from waiting import wait_for
 
@@ -40,7 +41,3 @@ def test_the_first_command_polls_within_a_minute(readme: str, simulate: Simulate
         page = samples(scrape(exporter.url))
         for name in ("aliyun_ehpc_task_status", "aliyun_ehpc_invocation_status", "aliyun_swas_invocation_status"):
             assert family(page, name), name
-
-
-def up(exporter: Exporter) -> list[float]:
-    return list(family(samples(scrape(exporter.url)), "aliyun_exporter_target_up").values())
