@@ -27,6 +27,9 @@ use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 use request::Signer;
 
+/// Where no connection is made in so long, nobody is there.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+
 /// Few answers are larger.
 const USUAL_BYTES: u64 = 1 << 20;
 
@@ -141,7 +144,8 @@ impl Client {
     /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
     fn transport(&self, endpoint: &str, error: reqwest::Error) -> Error {
         if error.is_timeout() {
-            return Error::Timeout(self.timeout);
+            let limit = if error.is_connect() { self.timeout.min(LONGEST_CONNECT) } else { self.timeout };
+            return Error::Timeout(limit);
         }
         let host = endpoint.split("://").last().unwrap_or(endpoint);
         let error = error.without_url();
