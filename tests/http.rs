@@ -153,7 +153,7 @@ fn the_status_tells_how_the_accounts_are_as_the_metrics_do() {
 }
 
 #[test]
-fn the_status_tells_what_is_wrong_with_the_credentials_and_the_clock() {
+fn the_status_tells_what_is_wrong_with_the_credentials() {
     let exporter = Exporter::start(still(), |config| {
         let role = "acs:ram::1234567890123456:role/exporter";
         let (arn, session_name) = (role.into(), "test".into());
