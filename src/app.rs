@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::aliyun;
 use crate::config::{Config, redacted_yaml};
@@ -75,14 +75,22 @@ async fn until_ended(
 ) -> Result<(), Error> {
     let early = tokio::select! {
         () = shutdown => None,
-        part = parts.join_next() => part.map(|ended| ended.err().map_or("it returned".into(), |error| error.to_string())),
+        part = parts.join_next() => part.map(|ended| ended.err().map_or("it returned".into(), why)),
     };
     stop.send_replace(true);
     let mut ended = early.map_or(Ok(()), |why| Err(Error::Ended(why)));
     while let Some(part) = parts.join_next().await {
-        ended = ended.and(part.map_err(|error| Error::Ended(error.to_string())));
+        ended = ended.and(part.map_err(|error| Error::Ended(why(error))));
     }
     ended
+}
+
+/// Why a part has ended. Of a panic's message only what stands in the source, as in the log.
+fn why(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(payload) => payload.downcast_ref::<&'static str>().map_or("it panicked", |reason| reason).to_owned(),
+        Err(error) => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +115,15 @@ mod tests {
         let ended = until_ended(parts, future::pending(), &stop).await;
         assert!(matches!(&ended, Err(Error::Ended(why)) if why.contains("no such state")), "{ended:?}");
         assert!(*stop.borrow());
+    }
+
+    #[tokio::test]
+    async fn what_was_formatted_into_a_panic_is_not_told() {
+        let (stop, secret) = (watch::channel(false).0, std::hint::black_box("hunter2"));
+        let mut parts = JoinSet::new();
+        parts.spawn(async move { panic!("no {secret}") });
+        let told = until_ended(parts, future::pending(), &stop).await.unwrap_err().to_string();
+        assert!(told.ends_with("report this: it panicked"), "{told}");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{Config, Problem, Problems, parse, with_targets};
+use crate::config::{Config, Problem, Problems, parse, with_endpoint, with_targets};
 use crate::sim::{Quotas, Settings};
 
 /// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
@@ -113,6 +113,10 @@ pub struct Targets {
         value_name = "REGION/ID"
     )]
     pub servers: Vec<String>,
+    /// URL that the first account asks in place of the vendor's endpoints of E-HPC, SWAS and STS, such as that of `simulate`;
+    /// {region} is replaced.
+    #[arg(long = "account.endpoint", env = "ALIYUN_TASK_EXPORTER_ACCOUNT_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
 }
 
 /// How to log.
@@ -252,7 +256,11 @@ impl Targets {
             let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
             parse(path, &text, env)
         });
-        with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))
+        let config = with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))?;
+        match self.endpoint.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => with_endpoint(config, url),
+            None => Ok(config),
+        }
     }
 }
 

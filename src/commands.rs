@@ -13,7 +13,7 @@ use tracing::info;
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::{Config, Problems};
 use crate::estimate::{Assumptions, estimate, surveyed, text};
-use crate::poll::survey;
+use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
 use crate::target::{self, Findings};
 use crate::{aliyun, app, catalog, demo, doctor};
@@ -38,7 +38,7 @@ pub enum Error {
     /// `check --estimate --live` could not ask everywhere.
     #[error("discovery has failed, so the estimate is not complete")]
     Discovery,
-    /// `doctor` could not begin.
+    /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
     Setup(#[from] aliyun::SetupError),
     /// `doctor` has found something that does not work.
@@ -56,7 +56,7 @@ impl Error {
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Setup(_) | Self::Start(app::Error::Client(_)) => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
             _ => 1,
         }
@@ -91,8 +91,10 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
 
 async fn check(arguments: &Check) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;
+    // As at a start: the files that accounts name must be usable.
+    let clients = clients(&config)?;
     if arguments.estimate {
-        return check_estimate(&config, arguments.live).await;
+        return check_estimate(&config, arguments.live.then_some(&clients)).await;
     }
     let mut out = io::stdout().lock();
     let list = target::targets(&config, &Findings::new());
@@ -109,17 +111,17 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     Ok(())
 }
 
-/// Prints what `config` will cost; with `live`, after asking the cloud what discovery would find.
-async fn check_estimate(config: &Config, live: bool) -> Result<(), Error> {
+/// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
+async fn check_estimate(config: &Config, live: Option<&Clients>) -> Result<(), Error> {
     let mut findings = Findings::new();
     let mut complete = true;
-    if live && !config.discovers() {
+    if live.is_some() && !config.discovers() {
         writeln!(
             io::stdout(),
             "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n"
         )?;
-    } else if live {
-        let survey = survey(config).await.map_err(app::Error::from)?;
+    } else if let Some(clients) = live {
+        let survey = survey(config, clients, MAX_ATTEMPTS).await;
         complete = survey.failures.is_empty();
         io::stdout().write_all(surveyed(&survey, config).as_bytes())?;
         findings = survey.findings;

@@ -2,6 +2,8 @@
 //!
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
+mod account;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
 
 use crate::wire_enum::wire_enum;
 

@@ -1,16 +1,19 @@
 //! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never global.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+mod accounts;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::aliyun::op::Operation;
+use self::accounts::{Accounts, Asked};
+use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::Reason;
+use crate::model::{AccountState, Login, Reason};
 use crate::target::{Kind, Target, TargetId};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -33,7 +36,7 @@ pub struct SelfMetrics {
     series_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
-    refused: Mutex<BTreeMap<Permission, BTreeSet<TargetId>>>,
+    accounts: Mutex<Accounts>,
 }
 
 /// An attempt, for counting.
@@ -51,9 +54,6 @@ pub struct Request<'a> {
 
 /// Quota group, region, product and operation of a budget.
 pub type BudgetLabels<'a> = [&'a str; 4];
-
-/// Account, product and operation.
-type Permission = (Arc<str>, &'static str, &'static str);
 
 /// Upper bounds of the request durations, in seconds.
 const DURATION_BOUNDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -82,7 +82,7 @@ impl SelfMetrics {
             series_limit: int_gauges(&registry, &catalog::SERIES_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
-            refused: Mutex::default(),
+            accounts: Mutex::default(),
             registry,
         };
         let build = int_gauges(&metrics.registry, &catalog::BUILD_INFO)?;
@@ -117,52 +117,52 @@ impl SelfMetrics {
         let outcome = failure.map_or("ok", Reason::label);
         self.requests.with_label_values(&[request.account, request.region, product, name, outcome]).inc();
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
-        let permission = (Arc::clone(request.account), product, name);
         match failure {
-            None => self.permitted(permission, request.target, true),
-            Some(Reason::Permission) => self.permitted(permission, request.target, false),
+            None => self.permitted(request, true),
+            Some(Reason::Permission) => self.permitted(request, false),
             Some(_) => {}
         }
     }
 
     /// 0 while the last answer to any target of the account was a refusal.
-    fn permitted(&self, permission: Permission, target: &TargetId, allowed: bool) {
-        let gauge = self.authorized.with_label_values(&[&permission.0, permission.1, permission.2]);
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let targets = refused.entry(permission).or_default();
-        if allowed {
-            targets.remove(target);
-        } else {
-            targets.insert(target.clone());
-        }
-        gauge.set(i64::from(targets.is_empty()));
+    fn permitted(&self, request: &Request<'_>, allowed: bool) {
+        let asked = (request.operation.product(), request.operation.name());
+        let is_granted = self.accounts_mut().answered(request.account, asked, request.target, allowed);
+        self.authorized.with_label_values(&permission(request.account, asked)).set(i64::from(is_granted));
+    }
+
+    fn accounts_mut(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of each account.
+    pub fn accounts(&self) -> BTreeMap<Arc<str>, AccountState> {
+        self.accounts_mut().states()
     }
 
     /// The targets are now these: what was said of others is forgotten.
     pub fn retarget(&self, targets: &[Target]) {
-        let ids: BTreeSet<&TargetId> = targets.iter().map(|target| &target.id).collect();
-        let accounts: BTreeSet<&str> = targets.iter().map(|target| &*target.account).collect();
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        for (permission, of) in refused.iter_mut() {
-            of.retain(|id| ids.contains(id));
-            let labels = [&*permission.0, permission.1, permission.2];
-            self.authorized.with_label_values(&labels).set(i64::from(of.is_empty()));
-            if !accounts.contains(&*permission.0) {
-                // It is there: it was set just now.
-                let _ = self.authorized.remove_label_values(&labels);
+        for (account, asked, is_granted) in self.accounts_mut().retarget(targets) {
+            let labels = permission(&account, asked);
+            match is_granted {
+                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(is_granted)),
+                // It is there: it was set with the first answer.
+                None => drop(self.authorized.remove_label_values(&labels)),
             }
         }
-        refused.retain(|permission, _| accounts.contains(&*permission.0));
     }
 
     /// The accounts may no longer be the same: what was said of them is forgotten.
     pub fn forget_accounts(&self) {
+        self.accounts_mut().forget();
         self.clock_skew.reset();
         self.credentials_expiry.reset();
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
-    pub fn expect_requests(&self, target: &Target, product: &str, operation: &str) {
+    pub fn expect_requests(&self, target: &Target, product: Product, operation: &'static str) {
+        self.accounts_mut().expect(&target.account, (product, operation));
+        let product = product.label();
         for outcome in ["ok", Reason::Throttled.label()] {
             self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
         }
@@ -200,19 +200,21 @@ impl SelfMetrics {
     }
 
     /// How far the cloud's clock is ahead of this machine's.
-    pub fn clock_skew(&self, account: &str, skew: SignedDuration) {
+    pub fn clock_skew(&self, account: &Arc<str>, skew: SignedDuration) {
+        self.accounts_mut().clock_skew(account, skew);
         self.clock_skew.with_label_values(&[account]).set(skew.as_secs_f64());
     }
 
-    /// When the credentials of an account end, if they do.
-    pub fn credentials_expire(&self, account: &str, time: Option<Timestamp>) {
-        match time {
+    /// How an account is logged in.
+    pub fn logged_in(&self, account: &Arc<str>, login: Login) {
+        match login.ends() {
             Some(time) => {
                 self.credentials_expiry.with_label_values(&[account]).set(time.as_millisecond() as f64 / 1000.0)
             }
             // Whether it was there does not matter.
             None => drop(self.credentials_expiry.remove_label_values(&[account])),
         }
+        self.accounts_mut().logged_in(account, login);
     }
 
     /// The configuration was loaded, or could not be.
@@ -229,6 +231,11 @@ impl SelfMetrics {
         self.series_limit.with_label_values::<&str>(&[]).set(i64::try_from(limit).unwrap_or(i64::MAX));
         self.registry.gather()
     }
+}
+
+/// Labels of whether an account may ask for an operation.
+fn permission(account: &str, (product, operation): Asked) -> [&str; 3] {
+    [account, product.label(), operation]
 }
 
 fn opts(family: &Family) -> Opts {

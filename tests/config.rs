@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{
-    Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Filter, Metrics, Network,
-    Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery, Signature,
-    StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_targets,
+    Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Endpoints, Filter,
+    Metrics, Network, Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery,
+    Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_endpoint, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -393,6 +393,21 @@ fn flags_add_to_a_file() {
     let file = parse("config.yaml", "accounts: [{name: prod}]", &env).unwrap();
     let config = with_targets(Some(file), &flags(&["cn-hangzhou/ehpc-hz-1"]), &[]).unwrap();
     assert_eq!(config.clusters[0].account, "prod");
+}
+
+#[test]
+fn an_endpoint_on_the_command_line_is_that_of_the_first_account_and_held_to_the_same_rules() {
+    let file = parse("config.yaml", "accounts: [{name: a, endpoints: {ehpc: 'https://h'}}, {name: b}]", &env).unwrap();
+    let config = with_endpoint(file, "http://127.0.0.1:10978/").unwrap();
+    let url = Some("http://127.0.0.1:10978".to_owned());
+    let endpoints = Endpoints { ehpc: url.clone(), swas: url.clone(), sts: url, metadata: None };
+    assert_eq!((&config.accounts[0].endpoints, &config.accounts[1].endpoints), (&endpoints, &Endpoints::default()));
+    for (bad, wanted) in
+        [("http://h", "must start with https://"), ("https://u:hunter2@h", "must not hold a user name")]
+    {
+        let told = with_endpoint(Config::default(), bad).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("--account.endpoint: {wanted}")) && !told.contains("hunter2"), "{told}");
+    }
 }
 
 #[test]

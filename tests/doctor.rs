@@ -14,7 +14,7 @@ use aliyun_task_exporter::config::{
 };
 use aliyun_task_exporter::doctor::{Report, State, examine, json, policies, text};
 use aliyun_task_exporter::secret::Secret;
-use aliyun_task_exporter::sim::{self, Settings, Simulator};
+use aliyun_task_exporter::sim::{self, ServerSpec, Settings, Simulator};
 use aliyun_task_exporter::{demo, sim::World};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -215,6 +215,9 @@ async fn what_discovery_finds_is_tried_and_by_region_if_servers_are_asked_for_so
     assert!(report.is_well(), "{}", text(&report));
     let mut tried: Vec<_> = report.findings.iter().map(|finding| finding.operation).collect();
     tried.sort_unstable();
+    let mut asked = patient.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, tried, "each once, and what discovery has asked is told as it was");
     let expected = [
         "DescribeCommandInvocations",
         "ListClusters",
@@ -234,6 +237,40 @@ async fn what_discovery_finds_is_tried_and_by_region_if_servers_are_asked_for_so
     let allowed = policies[0]["policy"]["Statement"][0]["Action"].as_array().unwrap();
     assert!(needed.iter().all(|action| allowed.contains(&action.as_str().into())), "{allowed:?}");
     assert_eq!(allowed.len(), needed.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_discovery_cannot_read_is_tried_once_and_told_with_its_reason() {
+    for (fault, state) in [
+        (r#"{"kind": "error", "status": 403, "code": "NoPermission"}"#, State::NotAuthorized),
+        (r#"{"kind": "error", "status": 503, "code": "ServiceUnavailable"}"#, State::Trouble),
+        (r#"{"kind": "reset"}"#, State::Unreachable),
+    ] {
+        let mut world = world();
+        world.add_server(ServerSpec { id: "far".into(), region: "cn-beijing".into(), ..ServerSpec::default() });
+        let mut patient = patient(world).await;
+        let entry = |region: &str| Discovery {
+            account: "demo".into(),
+            regions: Regions::Named(vec![region.into()]),
+            filter: Filter::default(),
+            interval: Duration::from_secs(600),
+        };
+        patient.config.server_discovery.entries = vec![entry("cn-hangzhou"), entry("cn-beijing")];
+        patient.config.servers.clear();
+        patient.config.clusters.clear();
+        patient.fault(&format!(r#"{{"match": {{"region": "cn-hangzhou"}}, "fault": {fault}}}"#));
+        let report = examine(&patient.config).await.unwrap();
+        let found = report.findings.iter().map(|finding| (&*finding.region, finding.operation, finding.state));
+        let expected = [
+            ("cn-beijing", "ListInstances", State::Works),
+            ("cn-beijing", "DescribeInvocations", State::Works),
+            ("cn-beijing", "DescribeInvocationResult", State::Works),
+            ("cn-hangzhou", "ListInstances", state),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{fault}");
+        assert_eq!(patient.asked().len(), 4, "{fault}");
+        assert!(text(&report).contains("swas/demo/cn-hangzhou"), "{}", text(&report));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use aliyun_task_exporter::config::{AssumeRole, Config, Discovery, Filter, Pattern, Poll, Regions};
+use aliyun_task_exporter::config::{AssumeRole, Config, Credentials, Discovery, Filter, Pattern, Poll, Regions};
 use aliyun_task_exporter::sim::{ServerSpec, Settings, Simulator};
 use jiff::Timestamp;
 use support::exporter::Exporter;
@@ -108,6 +108,69 @@ fn the_status_tells_what_the_metrics_tell() {
     assert_eq!(rows("runs"), shown("aliyun_swas_invocation_status"));
     assert!(rows("tasks") > 0 && rows("commands") > 0 && rows("runs") > 0);
     assert!(targets.iter().all(|target| target["up"] == true && target["failure"].is_null()));
+}
+
+/// The only account, as `/api/v1/status` tells of it.
+fn account(exporter: &Exporter) -> serde_json::Value {
+    let status: serde_json::Value = serde_json::from_slice(&exporter.get("/api/v1/status").body).unwrap();
+    assert_eq!(status["accounts"].as_array().unwrap().len(), 1);
+    status["accounts"][0].clone()
+}
+
+#[test]
+fn the_status_tells_how_the_accounts_are_as_the_metrics_do() {
+    const EXPIRY: &str = "aliyun_exporter_credentials_expiry_timestamp_seconds";
+    const AUTHORIZED: &str = "aliyun_exporter_operation_authorized";
+    let exporter = Exporter::start(still(), |config| {
+        config.accounts[0].credentials = Credentials::EcsRamRole { role_name: None };
+    });
+    ready(&exporter);
+    let page = exporter.wait("each operation was answered", |page| page.sum(AUTHORIZED, &[]) == 6.0);
+    let told = account(&exporter);
+    assert_eq!((&told["name"], &told["credentials"]["kind"]), (&"demo".into(), &"temporary".into()));
+    let end: Timestamp = told["credentials"]["end"].as_str().unwrap().parse().unwrap();
+    assert_eq!(page.value(EXPIRY, &[]), Some(end.as_millisecond() as f64 / 1000.0));
+    assert_eq!(page.value("aliyun_exporter_clock_skew_seconds", &[]), told["clock_skew_seconds"].as_f64());
+    let authorized = |told: &serde_json::Value| {
+        let operations = told["operations"].as_array().unwrap().iter();
+        operations.filter(|operation| operation["authorized"] == true).count()
+    };
+    assert_eq!((authorized(&told), &told["problems"]), (6, &serde_json::json!([])));
+
+    exporter.fault(
+        r#"{"match": {"action": "ListCommands"}, "fault": {"kind": "error", "status": 403, "code": "NoPermission"}}"#,
+    );
+    exporter.wait("it is refused", |page| page.sum(AUTHORIZED, &[]) == 5.0);
+    let told = account(&exporter);
+    assert_eq!((authorized(&told), &told["problems"][0]["kind"]), (5, &"not_authorized".into()));
+    let advice = told["problems"][0]["advice"].as_str().unwrap();
+    assert!(advice.starts_with("grant ehpc:ListCommands to the RAM user or role"), "{advice}");
+    let page = exporter.get("/");
+    assert!(page.text().contains("Grant ehpc:ListCommands to the RAM user or role"), "{}", page.text());
+    exporter.clear_faults();
+    exporter.wait("it is granted again", |page| page.sum(AUTHORIZED, &[]) == 6.0);
+    assert_eq!(account(&exporter)["problems"], serde_json::json!([]));
+}
+
+#[test]
+fn the_status_tells_what_is_wrong_with_the_credentials() {
+    let exporter = Exporter::start(still(), |config| {
+        let role = "acs:ram::1234567890123456:role/exporter";
+        let (arn, session_name) = (role.into(), "test".into());
+        let duration = Duration::from_secs(3600);
+        config.accounts[0].assume_role = Some(AssumeRole { arn, external_id: None, session_name, duration });
+    });
+    let problem = |wanted: &str, kind: &str| {
+        exporter.wait(wanted, |_| account(&exporter)["problems"][0]["kind"] == kind);
+        account(&exporter)["problems"][0].clone()
+    };
+    ready(&exporter);
+    exporter.fault(r#"{"match": {"action": "AssumeRole"}, "fault": {"kind": "html", "status": 502}}"#);
+    exporter.sim().revoke_credentials();
+    let told = problem("they are refused and there are no others", "credentials_refused");
+    assert!(told["cause"].as_str().unwrap().contains("HTTP 502"), "{told}");
+    exporter.clear_faults();
+    exporter.wait("all is well", |_| account(&exporter)["problems"] == serde_json::json!([]));
 }
 
 #[test]

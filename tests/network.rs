@@ -311,16 +311,24 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
 }
 
 #[test]
-fn a_ca_file_that_cannot_be_read_stops_the_start() {
+fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too() {
     let (cloud, folder) = (Cloud::start(), Folder::new("no-ca"));
-    let config = folder.write("config.yaml", &cloud.config("    ca_file: /nonexistent/ca.pem\n"));
-    let program = env!("CARGO_BIN_EXE_aliyun-task-exporter");
-    let arguments = ["--config.file", &config, "--web.listen-address", "127.0.0.1:0"];
-    let output = Command::new(program).args(arguments).env_clear().output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("ca_file /nonexistent/ca.pem: No such file or directory"), "{told}");
-    assert!(told.contains("account") && told.contains('a'), "{told}");
+    let empty = folder.write("empty.pem", "");
+    let serve: [&str; 3] = ["serve", "--web.listen-address", "127.0.0.1:0"];
+    let commands: [&[&str]; 5] =
+        [&serve, &["check"], &["check", "--estimate"], &["check", "--estimate", "--live"], &["doctor"]];
+    for (file, trouble) in [("/nonexistent/ca.pem", "No such file or directory"), (&*empty, "it holds no certificate")]
+    {
+        let config = folder.write("config.yaml", &cloud.config(&format!("    ca_file: {file}\n")));
+        for arguments in commands {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
+            let output = program.args(arguments).args(["--config.file", &config]).env_clear().output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
+            assert!(told.contains(&format!("account \"a\": ca_file {file}: {trouble}")), "{arguments:?}: {told}");
+        }
+    }
+    assert_eq!(cloud.calls(), 0, "nothing was asked");
 }
 
 /// An account beyond a proxy: the cloud's own lines, and a file with the password.

@@ -11,7 +11,7 @@ use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::{chain, endpoint};
+use super::{LONGEST_CONNECT, chain, endpoint};
 use crate::config::{Account, Poll, Proxy, SecretSource};
 use crate::secret::Secret;
 
@@ -35,7 +35,7 @@ fn make(account: &Account, poll: &Poll) -> Result<reqwest::Client, String> {
         .tls_backend_preconfigured(tls(account.ca_file.as_deref())?)
         .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
         .timeout(poll.timeout)
-        .connect_timeout(poll.timeout.min(Duration::from_secs(5)))
+        .connect_timeout(poll.timeout.min(LONGEST_CONNECT))
         .pool_idle_timeout(Duration::from_secs(60))
         // No more are ever under way at once, so each finds its connection again.
         .pool_max_idle_per_host(poll.concurrency)

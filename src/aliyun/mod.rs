@@ -25,10 +25,13 @@ pub use fingerprint::Fingerprint;
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
-use crate::model::Reason;
+use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
 use op::{Answer, Decoded, Operation};
 use request::Signer;
+
+/// Where no connection is made in so long, nobody is there.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
 /// Few answers are larger.
 const USUAL_BYTES: u64 = 1 << 20;
@@ -102,9 +105,8 @@ impl Client {
         Attempted { outcome, clock_skew, took }
     }
 
-    /// Has the account's credential renewed if that is due, without waiting for it. Tells when the present one ends; `None` if
-    /// there is none, or it does not end.
-    pub fn keep_credentials(&self) -> Option<Timestamp> {
+    /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
+    pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
     }
 
@@ -160,7 +162,8 @@ impl Client {
     /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
     fn transport(&self, endpoint: &str, error: reqwest::Error) -> Error {
         if error.is_timeout() {
-            return Error::Timeout(self.timeout);
+            let limit = if error.is_connect() { self.timeout.min(LONGEST_CONNECT) } else { self.timeout };
+            return Error::Timeout(limit);
         }
         let host = endpoint.split("://").last().unwrap_or(endpoint);
         let error = error.without_url();

@@ -36,13 +36,16 @@ fn metadata(section: &Section, insecure_http: bool) -> Option<String> {
 /// The URL without a slash at its end. It may hold a password, so no problem repeats it.
 fn endpoint(value: &Value, insecure_http: bool) -> Option<String> {
     let text = value.filled()?.value;
-    match check(&text.replace("{region}", "cn-hangzhou"), insecure_http) {
-        Ok(()) => Some(text.trim_end_matches('/').to_owned()),
-        Err(message) => {
-            value.problem(message);
-            None
-        }
-    }
+    url(&text, insecure_http).map_err(|message| value.problem(message)).ok()
+}
+
+/// The URL of an endpoint without a slash at its end.
+///
+/// # Errors
+/// What is wrong with it, without its text.
+pub(super) fn url(text: &str, insecure_http: bool) -> Result<String, &'static str> {
+    check(&text.replace("{region}", "cn-hangzhou"), insecure_http)?;
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {

@@ -1,10 +1,11 @@
-//! Targets named on the command line.
+//! What the command line may say in place of a configuration file.
 
 use super::problem::{Problem, Problems};
-use super::{Cluster, Commands, Config, RunWindow, Server, TaskWindow, names};
+use super::{Cluster, Commands, Config, Endpoints, RunWindow, Server, TaskWindow, endpoint, names};
 
 const CLUSTER: &str = "--ehpc.cluster";
 const SERVER: &str = "--swas.server";
+const ENDPOINT: &str = "--account.endpoint";
 
 /// The configuration with the targets of `--ehpc.cluster` and `--swas.server`, each `REGION/ID`, added to those of the
 /// file. They are polled with the first account and with the default windows. Without a file, there is one account,
@@ -32,6 +33,23 @@ pub fn with_targets(config: Option<Config>, clusters: &[String], servers: &[Stri
         problems.push(problem("", nothing(has_file)));
     }
     Problems::or(problems, config)
+}
+
+/// The configuration with the URL of `--account.endpoint` in place of the endpoints of the first account, but for that of the
+/// metadata server.
+///
+/// # Errors
+/// What is wrong with the URL, which may hold a password and is not repeated.
+pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> {
+    let Some(account) = config.accounts.first_mut() else { return Ok(config) };
+    match endpoint::url(url, account.insecure_http) {
+        Ok(url) => {
+            let Endpoints { ehpc, swas, sts, .. } = &mut account.endpoints;
+            [ehpc, swas, sts].into_iter().for_each(|endpoint| *endpoint = Some(url.clone()));
+            Ok(config)
+        }
+        Err(message) => Err(Problems(vec![problem(ENDPOINT, message.to_owned())])),
+    }
 }
 
 /// `cn-hangzhou/ehpc-hz-1` -> its parts.

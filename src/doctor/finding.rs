@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::trial::Trial;
 use crate::aliyun::Error;
 use crate::model::Reason;
+use crate::poll::Asked;
 
 /// What a trial has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,26 +90,20 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What `outcome` says of `trial`. Whoever asks about something made up and hears that it is not there may ask.
-    pub(super) fn new(
-        trial: Trial,
-        outcome: Result<(), Error>,
-        made_up: bool,
-        clock_skew: Option<SignedDuration>,
-        took: Duration,
-    ) -> Self {
-        let error = outcome.err().filter(|error| !(made_up && error.is_one_thing_gone()));
+    /// What the outcome of asking says.
+    pub(super) fn new(asked: Asked) -> Self {
+        let error = asked.error.as_ref();
         Self {
-            account: trial.target.account.to_string(),
-            region: trial.target.region.to_string(),
-            product: trial.product.label(),
-            operation: trial.operation,
-            target: trial.target.id.id.to_string(),
-            state: error.as_ref().map_or(State::Works, State::of),
-            message: error.as_ref().map_or_else(String::new, Error::to_string),
-            advice: error.as_ref().map_or(Cow::Borrowed(""), Error::advice),
-            clock_skew,
-            took,
+            state: error.map_or(State::Works, State::of),
+            message: error.map_or_else(String::new, Error::to_string),
+            advice: error.map_or(Cow::Borrowed(""), Error::advice),
+            account: asked.account.to_string(),
+            region: asked.region.to_string(),
+            product: asked.product.label(),
+            operation: asked.operation,
+            target: asked.target.to_string(),
+            clock_skew: asked.clock_skew,
+            took: asked.took,
         }
     }
 

@@ -1,5 +1,5 @@
 //! `doctor`: tries each operation that a configuration needs, once for each account and region, and says what to do. What
-//! discovery finds is looked for first, as a poll would, so its lists are asked for once more.
+//! discovery finds is looked for first; what its lists have shown is told as it was.
 //!
 //! Config -> trials -> findings -> report. One attempt of an operation is within any budget.
 
@@ -8,7 +8,7 @@ mod policy;
 mod report;
 mod trial;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::aliyun::{Client, SetupError};
 use crate::config::Config;
-use crate::poll::survey;
+use crate::poll::{Asked, clients, survey};
 use crate::target::targets;
 
 pub use finding::{Finding, State};
@@ -25,39 +25,51 @@ pub use report::{Report, json, text};
 use trial::{Known, Trial};
 
 /// Tries all that `config` needs: accounts and regions at once, the operations of each in turn. What discovery finds is looked
-/// for first.
+/// for first, and each call is attempted once.
 ///
 /// # Errors
 /// If an account's client cannot be made.
 pub async fn examine(config: &Config) -> Result<Report, SetupError> {
-    let targets = targets(config, &survey(config).await?.findings);
-    let mut clients = HashMap::new();
-    for account in &config.accounts {
-        clients.insert(account.name.as_str(), Client::new(account, &config.poll)?);
-    }
+    let clients = clients(config)?;
+    let survey = survey(config, &clients, 1).await;
+    let targets = targets(config, &survey.findings);
     let mut visits = JoinSet::new();
-    for (position, trials) in trial::trials(targets).into_iter().enumerate() {
-        if let Some(client) = trials.first().and_then(|trial| clients.get(&*trial.target.account)).cloned() {
-            visits.spawn(async move { (position, visit(&client, trials).await) });
+    for trials in trial::trials(targets, &survey.asked) {
+        if let Some(client) = trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned() {
+            visits.spawn(visit(client, trials));
         }
     }
-    let mut found: Vec<(usize, Vec<Finding>)> = visits.join_all().await;
-    found.sort_unstable_by_key(|(position, _)| *position);
-    Ok(Report { findings: found.into_iter().flat_map(|(_, findings)| findings).collect(), policies: policies(config) })
+    let visited = visits.join_all().await.into_iter().flatten();
+    let mut places: BTreeMap<(Name, Arc<str>), Vec<Finding>> = BTreeMap::new();
+    for asked in survey.asked.into_iter().chain(visited) {
+        let place = (Arc::clone(&asked.account), Arc::clone(&asked.region));
+        places.entry(place).or_default().push(Finding::new(asked));
+    }
+    Ok(Report { findings: places.into_values().flatten().collect(), policies: policies(config) })
 }
 
-/// The operations of one account in one region, one after the other: a later question may need an earlier answer.
-async fn visit(client: &Client, trials: Vec<Trial>) -> Vec<Finding> {
-    let (mut known, mut findings) = (Known::default(), Vec::new());
-    for trial in trials {
-        let operation = known.question(&trial);
+/// The operations of one account in one region, one after the other: a later question may need an earlier answer. Whoever asks
+/// about something made up and hears that it is not there may ask.
+async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
+    let (mut known, mut all) = (Known::default(), Vec::new());
+    for Trial { product, operation, target } in trials {
+        let question = known.question(product, operation, &target);
         let started = Instant::now();
-        let attempted = client.attempt(&trial.target.region, &operation, None).await;
-        let outcome = attempted.outcome.map(|said| known.learn(&said));
-        let made_up = known.is_made_up(&operation);
-        findings.push(Finding::new(trial, outcome, made_up, attempted.clock_skew, started.elapsed()));
+        let attempted = client.attempt(&target.region, &question, None).await;
+        let error = attempted.outcome.map(|said| known.learn(&said)).err();
+        let made_up = known.is_made_up(&question);
+        all.push(Asked {
+            account: target.account,
+            region: target.region,
+            product,
+            operation,
+            target: target.id.id,
+            error: error.filter(|error| !(made_up && error.is_one_thing_gone())),
+            clock_skew: attempted.clock_skew,
+            took: started.elapsed(),
+        });
     }
-    findings
+    all
 }
 
 /// An account's name, as targets hold it.

@@ -6,9 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{Finding, Policy, State};
-
-/// A clock further off than this is worth a word, though the cloud still answers: it stops at 15 minutes.
-const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(60);
+use crate::model::NOTABLE_SKEW;
 
 /// All that was found.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use crate::aliyun::op::{
     ListClusters, ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
     Product, SwasListRegions,
 };
-use crate::poll::needed;
+use crate::poll::{Asked, needed};
 use crate::target::{Scope, Target, polled};
 
 /// Asked about where nothing real is known: the cloud checks the permission before it looks for the thing.
@@ -29,13 +29,18 @@ pub(super) struct Trial {
     pub(super) target: Target,
 }
 
-/// Each operation that `targets` need, once for each account and region: a list for each of those.
-pub(super) fn trials(targets: Vec<Target>) -> Vec<Vec<Trial>> {
+/// Each operation that `targets` need and that was not `asked` yet, once for each account and region: a list for each of those.
+pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
+    let is_known = |target: &Target, product, operation| {
+        let is_it = |asked: &Asked| (asked.product, asked.operation) == (product, operation);
+        asked.iter().any(|asked| asked.account == target.account && asked.region == target.region && is_it(asked))
+    };
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
     for target in polled(targets) {
         let place = places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
         for (product, operation) in needed(&target) {
-            if !place.iter().any(|trial| (trial.product, trial.operation) == (product, operation)) {
+            let is_tried = place.iter().any(|trial| (trial.product, trial.operation) == (product, operation));
+            if !is_tried && !is_known(&target, product, operation) {
                 place.push(Trial { product, operation, target: target.clone() });
             }
         }
@@ -51,17 +56,17 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The question with which to try an operation.
-    pub(super) fn question(&self, trial: &Trial) -> Operation {
-        let id = || Arc::clone(&trial.target.id.id);
-        match trial.operation {
+    /// The question with which to try an operation on a target.
+    pub(super) fn question(&self, product: Product, operation: &str, target: &Target) -> Operation {
+        let id = || Arc::clone(&target.id.id);
+        match operation {
             "ListTasks" => ListTasks::running(id(), 1).into(),
             "ListCommands" => ListCommands { cluster_id: id(), page: 1 }.into(),
             "ListInvocationStatus" => {
-                ListInvocationStatus { cluster_id: id(), command_id: self.command(&trial.target) }.into()
+                ListInvocationStatus { cluster_id: id(), command_id: self.command(target) }.into()
             }
             "ListInvocationResults" => {
-                ListInvocationResults { cluster_id: id(), command_id: self.command(&trial.target), page: 1 }.into()
+                ListInvocationResults { cluster_id: id(), command_id: self.command(target), page: 1 }.into()
             }
             "DescribeInvocations" => DescribeInvocations { instance_id: id(), page: 1 }.into(),
             "DescribeInvocationResult" => {
@@ -71,7 +76,7 @@ impl Known {
             "DescribeCommandInvocations" => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
             "ListInstances" => ListInstances { page: 1 }.into(),
             "ListClusters" => ListClusters { page: 1 }.into(),
-            "ListRegions" if trial.product == Product::Ehpc => EhpcListRegions.into(),
+            "ListRegions" if product == Product::Ehpc => EhpcListRegions.into(),
             "ListRegions" => SwasListRegions.into(),
             other => unreachable!("no question for {other}"),
         }

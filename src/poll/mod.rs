@@ -17,9 +17,9 @@ pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
 pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes};
 pub use queue::Pace;
-pub use runner::Runner;
-pub use scheduler::{Attempt, Change, Event, Next, Outcome, Scheduler, spread};
-pub use survey::{Survey, survey};
+pub use runner::{Clients, Runner, clients};
+pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
+pub use survey::{Asked, Survey, survey};
 
 /// `time` moved by `step`, held inside what a timestamp can be.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {

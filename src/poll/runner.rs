@@ -37,13 +37,15 @@ pub struct Runner {
     targets: usize,
     scheduler: Scheduler,
     saving: Saving,
-    clients: HashMap<Arc<str>, Client>,
+    clients: Clients,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
     failing: HashMap<TargetId, Reason>,
     /// Whose list is longer than may be read: told once.
     truncated: HashSet<TargetId>,
     told_words: HashSet<(&'static str, &'static str, String)>,
+    /// What was said of endpoints.
+    told_endpoints: BTreeSet<String>,
     budgets_at: Option<Instant>,
     longest_attempt: Duration,
 }
@@ -59,12 +61,13 @@ impl Runner {
             targets: 0,
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
             saving: Saving::open(config.state_path.as_deref())?,
-            clients: HashMap::new(),
+            clients: Clients::new(),
             store,
             metrics,
             failing: HashMap::new(),
             truncated: HashSet::new(),
             told_words: HashSet::new(),
+            told_endpoints: BTreeSet::new(),
             budgets_at: None,
             longest_attempt: Duration::ZERO,
         })
@@ -76,7 +79,7 @@ impl Runner {
     /// If an account's client cannot be made; nothing has changed then.
     pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
         self.clients = clients(config)?;
-        endpoint::warnings(config).iter().for_each(|warning| warn!("{warning}"));
+        self.told_endpoints.clear();
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
         self.metrics.forget_accounts();
@@ -98,6 +101,7 @@ impl Runner {
         let asked = polled(targets.clone());
         self.metrics.retarget(&asked);
         asked.iter().for_each(|target| self.expect(target));
+        self.warn_of_endpoints(&asked);
         self.targets = targets.len();
         self.store.retarget(targets, self.config.metrics.clone());
         self.saving.restore_ceilings(&mut self.scheduler);
@@ -117,7 +121,23 @@ impl Runner {
 
     fn expect(&self, target: &Target) {
         for (product, operation) in operations(target) {
-            self.metrics.expect_requests(target, product.label(), operation);
+            self.metrics.expect_requests(target, *product, operation);
+        }
+    }
+
+    /// Says what is odd about where `asked` is asked, also in regions that only discovery has named; each thing once.
+    fn warn_of_endpoints(&mut self, asked: &[Target]) {
+        let places: BTreeSet<_> = asked
+            .iter()
+            .flat_map(|target| {
+                operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region))
+            })
+            .collect();
+        for warning in endpoint::warnings(&self.config, places) {
+            if !self.told_endpoints.contains(&warning) {
+                warn!("{warning}");
+                self.told_endpoints.insert(warning);
+            }
         }
     }
 
@@ -173,7 +193,7 @@ impl Runner {
             self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
         }
         if let Some(client) = self.clients.get(account) {
-            self.metrics.credentials_expire(account, client.keep_credentials());
+            self.metrics.logged_in(account, client.keep_credentials());
         }
         if let Some(skew) = attempted.clock_skew {
             self.metrics.clock_skew(account, skew);
@@ -225,7 +245,7 @@ impl Runner {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
-                self.metrics.credentials_expire(account, client.keep_credentials());
+                self.metrics.logged_in(account, client.keep_credentials());
             }
             self.saving.commit_ceilings(&self.scheduler);
             let planned = self.scheduler.planned();
@@ -272,8 +292,14 @@ impl Runner {
     }
 }
 
-/// The client of each account.
-pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, SetupError> {
+/// The client of each account, by its name.
+pub type Clients = HashMap<Arc<str>, Client>;
+
+/// Makes the client of each account.
+///
+/// # Errors
+/// If a file that an account names cannot be used.
+pub fn clients(config: &Config) -> Result<Clients, SetupError> {
     let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
     config.accounts.iter().map(client).collect()
 }
@@ -281,7 +307,7 @@ pub(super) fn clients(config: &Config) -> Result<HashMap<Arc<str>, Client>, Setu
 /// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.
 pub(super) fn start_attempts(
     scheduler: &mut Scheduler,
-    clients: &HashMap<Arc<str>, Client>,
+    clients: &Clients,
     limit: Duration,
     attempts: &mut JoinSet<Attempted>,
     under_way: &mut HashMap<Id, Attempt>,
@@ -322,7 +348,7 @@ fn not_made(error: Error) -> Attempted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -332,9 +358,9 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::{Attempt, Runner, make};
-    use crate::aliyun::op::{Answer, Decoded};
+    use crate::aliyun::op::{Answer, Decoded, Operation};
     use crate::aliyun::{Attempted, Client, Error, Fingerprint, Said};
-    use crate::config::Config;
+    use crate::config::{Config, Discovery, Endpoints, Filter, Regions};
     use crate::model::{Page, Reason};
     use crate::poll::Next;
     use crate::self_metrics::SelfMetrics;
@@ -353,8 +379,11 @@ mod tests {
     }
 
     fn nothing_ran() -> Attempted {
-        let value = Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) });
-        let said = Said::New(Decoded { value, unknown: Vec::new() }, Fingerprint::of(b"nothing"));
+        attempted(Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) }))
+    }
+
+    fn attempted(value: Answer) -> Attempted {
+        let said = Said::New(Decoded { value, unknown: Vec::new() }, Fingerprint::of(b"anything"));
         Attempted { outcome: Ok(said), clock_skew: None, took: Some(Duration::ZERO) }
     }
 
@@ -380,6 +409,36 @@ mod tests {
         let views = store.views(start);
         assert_eq!(views.iter().map(|view| view.state.up).collect::<Vec<_>>(), [Some(false), Some(true)]);
         assert_eq!(views[0].state.failing, Some(Reason::Transport));
+    }
+
+    #[tokio::test]
+    async fn a_region_that_only_discovery_names_is_warned_about_once() {
+        let mut config = config(&[], 1);
+        config.accounts[0].endpoints = Endpoints::default();
+        let (filter, interval) = (Filter::default(), Duration::from_secs(600));
+        let entry = Discovery { account: "demo".into(), regions: Regions::All, filter, interval };
+        config.server_discovery.entries = vec![entry];
+        let (mut runner, _) = runner(&config);
+        assert_eq!(runner.told_endpoints, BTreeSet::new());
+        let regions = ["cn-hangzhou", "xx-1"].map(Arc::<str>::from);
+        let (mut attempts, mut under_way, mut places) = (JoinSet::new(), HashMap::<_, Attempt>::new(), BTreeSet::new());
+        for second in 0..1300 {
+            let now = Timestamp::now() + SignedDuration::from_secs(second);
+            while let Next::Call(attempt) = runner.scheduler.next(now) {
+                places.insert(attempt.region.to_string());
+                let answered = attempted(match &attempt.operation {
+                    Operation::SwasListRegions(_) => Answer::SwasListRegions(regions.to_vec()),
+                    _ => Answer::ListInstances(Page { items: Vec::new(), total: Some(0) }),
+                });
+                let handle = attempts.spawn(async { answered });
+                under_way.insert(handle.id(), *attempt);
+                runner.done(attempts.join_next_with_id().await.unwrap(), &mut under_way);
+            }
+            runner.tell().await;
+        }
+        assert_eq!(places, ["cn-hangzhou", "xx-1"].map(str::to_owned).into());
+        let told: Vec<&str> = runner.told_endpoints.iter().map(String::as_str).collect();
+        assert!(told.len() == 1 && told[0].starts_with("SWAS has no public endpoint in region xx-1"), "{told:?}");
     }
 
     #[tokio::test]

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
-use tokio::task::{Id, JoinSet};
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::plan::Notice;
-use super::runner::{clients, panicked, start_attempts};
+use super::runner::{Clients, panicked, start_attempts};
 use super::scheduler::{Attempt, Event, Scheduler};
-use crate::aliyun::{Attempted, Client, SetupError};
+use crate::aliyun::op::Product;
+use crate::aliyun::{Attempted, Error};
 use crate::config::Config;
 use crate::model::Failure;
 use crate::target::{Findings, TargetId};
@@ -23,49 +25,99 @@ pub struct Survey {
     pub failures: BTreeMap<TargetId, Failure>,
     /// Places with longer lists than may be read: there is more than was found.
     pub truncated: BTreeSet<TargetId>,
+    /// Each operation that was asked, once for each account and region.
+    pub asked: Vec<Asked>,
 }
 
-/// Looks once wherever `config` wants to be looked, within its budgets. Nothing that is found is polled, and no state is read
-/// or written: an exporter with the same configuration may be running.
-///
-/// # Errors
-/// If an account's client cannot be made.
-pub async fn survey(config: &Config) -> Result<Survey, SetupError> {
-    let mut surveying = Surveying::begin(config)?;
+/// What came of asking an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Who asked.
+    pub account: Arc<str>,
+    /// In which region.
+    pub region: Arc<str>,
+    /// The product of the operation.
+    pub product: Product,
+    /// Its name.
+    pub operation: &'static str,
+    /// Id of the target that it was asked for.
+    pub target: Arc<str>,
+    /// Why it was not answered.
+    pub error: Option<Error>,
+    /// How far the cloud's clock is ahead of this machine's, where the answer tells.
+    pub clock_skew: Option<SignedDuration>,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl Asked {
+    /// Whether both are about one operation in one region of one account.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let key =
+            |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.product, asked.operation);
+        key(self) == key(other)
+    }
+}
+
+/// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a passing reason is attempted
+/// `max_attempts` times in all. Nothing that is found is polled, and no state is read or written: an exporter with the same
+/// configuration may be running.
+pub async fn survey(config: &Config, clients: &Clients, max_attempts: u32) -> Survey {
+    let mut surveying = Surveying::begin(config, max_attempts);
     let mut attempts: JoinSet<Attempted> = JoinSet::new();
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
     while !surveying.open.is_empty() {
-        let Surveying { scheduler, clients, .. } = &mut surveying;
-        let pause = start_attempts(scheduler, clients, config.poll.timeout * 3, &mut attempts, &mut under_way);
+        let limit = config.poll.timeout * 3;
+        let pause = start_attempts(&mut surveying.scheduler, clients, limit, &mut attempts, &mut under_way);
         tokio::select! {
-            Some(done) = attempts.join_next_with_id() => {
-                let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
-                let Some(attempt) = under_way.remove(&id) else { continue };
-                surveying.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
-            }
+            Some(done) = attempts.join_next_with_id() => surveying.done(done, &mut under_way),
             () = tokio::time::sleep(pause) => {}
         }
         surveying.note();
     }
     let findings = surveying.scheduler.findings();
-    Ok(Survey { findings, ..surveying.survey })
+    Survey { findings, ..surveying.survey }
 }
 
 struct Surveying<'a> {
     config: &'a Config,
     scheduler: Scheduler,
-    clients: HashMap<Arc<str>, Client>,
     /// Where no poll has ended yet.
     open: BTreeSet<TargetId>,
     survey: Survey,
 }
 
 impl<'a> Surveying<'a> {
-    fn begin(config: &'a Config) -> Result<Self, SetupError> {
+    fn begin(config: &'a Config, max_attempts: u32) -> Self {
         let now = Timestamp::now();
-        let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now);
+        let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now).attempting(max_attempts);
         let open = scheduler.apply_searches(config, now).added.into_iter().collect();
-        Ok(Self { config, scheduler, clients: clients(config)?, open, survey: Survey::default() })
+        Self { config, scheduler, open, survey: Survey::default() }
+    }
+
+    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+        let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
+        let Some(attempt) = under_way.remove(&id) else { return };
+        self.asked(&attempt, &attempted);
+        self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
+    }
+
+    /// Of several attempts the last one counts, as of several pages: one that fails is the last.
+    fn asked(&mut self, attempt: &Attempt, attempted: &Attempted) {
+        let asked = Asked {
+            account: Arc::clone(&attempt.account),
+            region: Arc::clone(&attempt.region),
+            product: attempt.operation.product(),
+            operation: attempt.operation.name(),
+            target: Arc::clone(&attempt.target.id),
+            error: attempted.outcome.as_ref().err().cloned(),
+            clock_skew: attempted.clock_skew,
+            took: attempted.took.unwrap_or_default(),
+        };
+        match self.survey.asked.iter_mut().find(|known| known.is_like(&asked)) {
+            Some(known) => *known = asked,
+            None => self.survey.asked.push(asked),
+        }
     }
 
     /// Notes which polls have ended and how, and where there is to be looked now.

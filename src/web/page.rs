@@ -1,5 +1,6 @@
 //! The status page: what `/api/v1/status` says, for a person. Bounded, however many targets there are.
 
+mod accounts;
 mod api;
 mod clusters;
 mod commands;
@@ -33,7 +34,8 @@ const DOCUMENTS: &str = "https://github.com/aliyun-task-exporter/aliyun-task-exp
 /// The whole page.
 pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
-    let verdict = verdict(&sorted);
+    let accounts = accounts::worst_first(&facts.accounts);
+    let verdict = verdict(&sorted, &accounts);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
     let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
@@ -48,6 +50,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                     (said(&verdict, facts, now))
                     (summary::tiles(facts))
                     (targets::section(&sorted, now))
+                    @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }

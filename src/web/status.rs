@@ -1,5 +1,6 @@
 //! What the status page shows, as data: also the answer of `/api/v1/status`.
 
+mod accounts;
 mod rows;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes, nonzero_exit_nodes};
 use super::Site;
@@ -31,6 +33,8 @@ pub(super) struct Facts {
     pub(super) series: (usize, usize),
     /// Its targets.
     pub(super) views: Vec<View>,
+    /// The accounts of the targets, by name.
+    pub(super) accounts: Vec<AccountStatus>,
     /// What it may ask of the cloud, and what it has asked.
     pub(super) budgets: Vec<Budget>,
 }
@@ -48,6 +52,8 @@ pub(super) struct Status {
     pub(super) series: (usize, usize),
     /// Its targets.
     pub(super) targets: Vec<TargetStatus>,
+    /// The accounts of the targets, by name.
+    pub(super) accounts: Vec<AccountStatus>,
     /// What it may ask of the cloud, and what it has asked.
     pub(super) api: Vec<Budget>,
 }
@@ -150,9 +156,14 @@ pub(super) fn facts(site: &Site, now: Timestamp) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
+    let mut states = site.metrics.accounts();
+    let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
+        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now)
+    };
+    let accounts = groups.iter().map(account).collect();
     let budgets = budgets(&site.metrics.gather(series), &groups);
     let revision = env!("BUILD_REVISION");
-    Facts { version: env!("CARGO_PKG_VERSION"), revision, started: site.started, series, views, budgets }
+    Facts { version: env!("CARGO_PKG_VERSION"), revision, started: site.started, series, views, accounts, budgets }
 }
 
 /// All of it, as the API says it.
@@ -163,6 +174,7 @@ pub(super) fn status(facts: Facts) -> Status {
         started: facts.started,
         series: facts.series,
         targets: facts.views.into_iter().map(target).collect(),
+        accounts: facts.accounts,
         api: facts.budgets,
     }
 }
@@ -251,7 +263,8 @@ mod tests {
     #[test]
     fn the_api_tells_unknown_words_and_the_last_failure() {
         let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
-        let facts = Facts { version: "1", revision: "r", started, series: (1, 2), views, budgets: Vec::new() };
+        let (accounts, budgets) = (Vec::new(), Vec::new());
+        let facts = Facts { version: "1", revision: "r", started, series: (1, 2), views, accounts, budgets };
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(

@@ -1,9 +1,7 @@
 """No secret leaks, wherever it comes from, whatever goes wrong and however much is said."""
 
-import gzip
 import json
 import signal
-import urllib.error
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,24 +12,12 @@ import pytest
 from canary import Canaries, forms
 from configuration import write
 from conftest import ANY_PORT, Exporter, Simulate, Start
-from exposition import family, samples, scrape
 from parrot import Parrot
 from planting import ROLE, Planting
 from program import free_port, run
+from sinks import outcomes, pages
 from waiting import wait_for
-from web import request
 
-PAGES = (
-    "/",
-    "/metrics",
-    "/config",
-    "/api/v1/status",
-    "/-/healthy",
-    "/-/ready",
-    "/static/page.js",
-    "/nowhere?Signature=1",
-)
-OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 COMMANDS = (
     ("check",),
     ("check", "--estimate"),
@@ -114,26 +100,6 @@ def test_nothing_that_is_said_holds_a_secret(
     }
     said = b"".join(sinks.values())
     assert [told for told in parrot.signatures if told.encode() in said] == []
-
-
-def outcomes(exporter: Exporter) -> list[float]:
-    return list(family(samples(scrape(exporter.url)), "aliyun_exporter_target_up").values())
-
-
-def pages(url: str) -> dict[str, bytes]:
-    """Every page with its headers, and the metrics as each reader may want them."""
-    found = {page: body(url + page) for page in PAGES}
-    found["openmetrics"] = body(f"{url}/metrics", Accept=OPENMETRICS)
-    found["gzip"] = gzip.decompress(request(f"{url}/metrics", Accept_Encoding="gzip").body)
-    return found
-
-
-def body(url: str, **headers: str) -> bytes:
-    try:
-        answer = request(url, "GET", None, **headers)
-        return str(answer.headers).encode() + answer.body
-    except urllib.error.HTTPError as error:
-        return str(error.headers).encode() + error.read()
 
 
 def assert_all_were_told(parrot: Parrot, canaries: Canaries) -> None:

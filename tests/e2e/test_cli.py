@@ -4,6 +4,7 @@ import http.client
 import signal
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,21 @@ def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:
     assert done.stdout.startswith("There is nothing to discover")
     assert "The plan fits: 1 target" in done.stdout
     assert run("check", "--live", "--swas.server", SERVER).returncode == 2
+
+
+def test_doctor_says_how_long_it_has_waited_where_nobody_answers(tmp_path: Path) -> None:
+    """A listener whose queue is full lets others knock for ever, as a network does that drops what goes nowhere."""
+    with ExitStack() as stack:
+        hole = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
+        for _ in range(8):
+            knocking = stack.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(hole.getsockname())
+        url = f"http://127.0.0.1:{hole.getsockname()[1]}"
+        done = run("doctor", "--config.file", write(tmp_path, discovering(url)))
+    rows = [line.split() for line in done.stdout.splitlines() if "unreachable (" in line]
+    assert (done.returncode, [row[2] for row in rows]) == (1, ["EHPC.ListRegions", "SWAS.ListRegions"]), done.stdout
+    assert "no answer within 5s" in done.stdout
 
 
 def test_a_port_in_use_is_named() -> None:

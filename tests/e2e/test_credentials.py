@@ -19,6 +19,7 @@ from cloud import KEY_ID, SECRET, Cloud
 from configuration import everything, write
 from conftest import ANY_PORT, Exporter, Simulate, Start
 from exposition import family, samples, scrape
+from polling import polls, up
 from vendor import EHPC, Refused, tea_generation
 from waiting import wait_for
 from web import get_json, get_text, request
@@ -189,16 +190,3 @@ def test_where_nobody_has_any_all_places_are_named(cloud: Cloud, begin: Begin) -
     assert found == sorted(found)
     assert -1 not in found
     assert "ALIBABA_CLOUD_ECS_METADATA_DISABLED is true" in told
-
-
-def up(exporter: Exporter) -> list[float]:
-    return list(family(samples(scrape(exporter.url)), "aliyun_exporter_target_up").values())
-
-
-def polls(exporter: Exporter) -> dict[str, float]:
-    """Polls that have ended, by outcome."""
-    totals: dict[str, float] = {}
-    for labels, count in family(samples(scrape(exporter.url)), "aliyun_exporter_polls_total").items():
-        outcome = dict(labels)["outcome"]
-        totals[outcome] = totals.get(outcome, 0) + count
-    return totals

@@ -1,10 +1,12 @@
 //! What a provider may look at: the environment, files, HTTP, and the addresses that the account sets.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::http::Http;
 use super::issued::Failure;
@@ -22,13 +24,24 @@ pub(super) struct Around {
     /// The account's own URL of the metadata server.
     pub(super) metadata: Option<String>,
     pub(super) network: Network,
+    /// Warnings that were given.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Around {
     pub(super) fn new(account: &Account, http: Http, environment: Environment) -> Self {
         let endpoints = &account.endpoints;
         let (sts, metadata) = (endpoints.sts.clone(), endpoints.metadata.clone());
-        Self { environment, http, sts, metadata, network: account.network }
+        Self { environment, http, sts, metadata, network: account.network, told: Mutex::default() }
+    }
+
+    /// Warns the user, but of the same thing once.
+    pub(super) fn warn_once(&self, warning: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&warning) {
+            warn!("{warning}");
+            told.insert(warning);
+        }
     }
 
     /// A variable; one that is empty counts as unset.

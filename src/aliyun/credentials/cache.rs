@@ -8,6 +8,7 @@ use super::Credential;
 use super::around::Watched;
 use super::issued::Issued;
 use crate::aliyun::Error;
+use crate::model::{Lasts, Login};
 
 /// It is renewed so long before it ends, or when a quarter of its life is left, whichever is later.
 const AHEAD: SignedDuration = SignedDuration::from_mins(15);
@@ -144,6 +145,17 @@ impl Cache {
         self.held.as_ref()?.expires
     }
 
+    /// How the account is logged in: with what is used now, else with what is the newest.
+    pub(super) fn login(&self, now: Timestamp) -> Login {
+        let usable = self.usable(now);
+        let present = usable.or(self.held.as_ref());
+        Login {
+            lasts: present.map(Held::lasts),
+            is_refused: usable.is_none() && present.is_some_and(|held| self.refused.contains(&held.credential)),
+            trouble: self.failure.as_ref().map(ToString::to_string),
+        }
+    }
+
     /// How often it was asked for.
     pub(super) fn asked(&self) -> u64 {
         self.asked
@@ -167,6 +179,14 @@ impl Held {
         Self { credential: Arc::new(credential), expires, renew_at, watched }
     }
 
+    fn lasts(&self) -> Lasts {
+        match (self.expires, &self.credential.security_token) {
+            (Some(time), _) => Lasts::Until(time),
+            (None, Some(_)) => Lasts::Untold,
+            (None, None) => Lasts::Unlimited,
+        }
+    }
+
     fn has_ended(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }
@@ -186,6 +206,7 @@ mod tests {
     use crate::aliyun::Error;
     use crate::aliyun::credentials::Credential;
     use crate::aliyun::credentials::issued::Issued;
+    use crate::model::{Lasts, Login};
     use crate::secret::Secret;
 
     fn at(second: i64) -> Timestamp {
@@ -325,6 +346,31 @@ mod tests {
             assert_eq!(cache.advice(at(start + 299)), using("a"));
             assert_eq!(cache.advice(at(start + 300)), Advice::Renew(credential("a")));
         }
+    }
+
+    #[test]
+    fn the_login_is_told_as_it_is() {
+        let mut cache = Cache::default();
+        let told = |cache: &Cache, second| {
+            let Login { lasts, is_refused, trouble } = cache.login(at(second));
+            (lasts, is_refused, trouble.is_some())
+        };
+        assert_eq!(told(&cache, 0), (None, false, false));
+        cache.put(trouble("x"), at(0));
+        assert_eq!(told(&cache, 0), (None, false, true));
+        cache.put(issued("a", None), at(5));
+        assert_eq!(told(&cache, 5), (Some(Lasts::Unlimited), false, false));
+        cache.put(issued("b", Some(60)), at(6));
+        assert_eq!(told(&cache, 6), (Some(Lasts::Until(at(60))), false, false));
+        cache.put(trouble("x"), at(50));
+        assert_eq!(told(&cache, 70), (Some(Lasts::Until(at(60))), false, true), "it has ended, and nothing came");
+        cache.put(issued("c", Some(160)), at(71));
+        cache.rejected(&credential("c"));
+        assert_eq!(told(&cache, 71), (Some(Lasts::Until(at(160))), true, false));
+        let token = Some(Secret::new("t"));
+        let temporary = Credential { security_token: token, ..Credential::clone(&credential("d")) };
+        cache.put(Ok(Issued::lasting(temporary)), at(72));
+        assert_eq!(told(&cache, 72), (Some(Lasts::Untold), false, false));
     }
 
     #[test]

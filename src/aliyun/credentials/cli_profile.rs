@@ -7,14 +7,17 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::around::{Around, read};
-use super::issued::{Failure, Issued, json};
+use super::issued::{Failure, Issued, json, unsupported};
 use super::sts::{self, Role};
-use super::{Credential, credentials_uri, ecs_ram_role, oidc};
+use super::{Credential, credentials_uri, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
 
 /// No chain of profiles is longer, so one that leads back to itself ends.
 const LONGEST_CHAIN: usize = 8;
+
+/// What a server can use; the others want a person, or start a program.
+const MODES: &str = "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn or CredentialsURI";
 
 #[derive(Deserialize)]
 struct File {
@@ -106,10 +109,8 @@ impl Profile {
                 let uri = self.secret("credentials_uri", self.credentials_uri.as_ref())?;
                 credentials_uri::issue(Some(&uri), around).await
             }
-            other => Err(Failure::failed(format!(
-                "its mode {other:?} is not supported: use AK, StsToken, RamRoleArn, EcsRamRole, OIDC, \
-                 ChainableRamRoleArn or CredentialsURI"
-            ))),
+            "" => Err(Failure::failed(format!("it has no mode: use {MODES}"))),
+            other => Err(unsupported("mode", &self.without_key(other), MODES)),
         };
         issued.map_err(|failure| failure.while_doing(&self.shown()))
     }
@@ -155,6 +156,13 @@ impl Profile {
 
     fn secret(&self, field: &str, value: Option<&Secret>) -> Result<Secret, Failure> {
         self.wanted(field, value.map(Secret::expose)).map(Secret::new)
+    }
+
+    /// A field of the profile, should its key stand there, too.
+    fn without_key(&self, text: &str) -> String {
+        let secrets = [&self.access_key_secret, &self.sts_token, &self.external_id];
+        let secrets = secrets.map(|secret| secret.as_ref().map_or("", Secret::expose));
+        scrub(&scrub(text, &secrets), &[self.access_key_id.as_deref().unwrap_or_default()])
     }
 
     fn shown(&self) -> String {

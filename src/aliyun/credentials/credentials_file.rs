@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::around::{Around, Watched, read};
-use super::issued::{Failure, Issued};
+use super::issued::{Failure, Issued, unsupported};
 use super::sts::{self, Role};
-use super::{Credential, ecs_ram_role, oidc};
+use super::{Credential, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
+
+/// What is understood.
+const TYPES: &str = "access_key, ram_role_arn, oidc_role_arn or ecs_ram_role";
 
 const PLACES: [&str; 2] = [".alibabacloud/credentials.ini", ".alibabacloud/credentials"];
 
@@ -85,9 +88,7 @@ impl Section {
                 oidc::exchange(&file, self.wanted("oidc_provider_arn")?, &self.role()?, around, now).await
             }
             "ecs_ram_role" => ecs_ram_role::issue(self.get("role_name"), around).await,
-            other => Err(Failure::failed(format!(
-                "its type {other:?} is not supported: use access_key, ram_role_arn, oidc_role_arn or ecs_ram_role"
-            ))),
+            other => Err(unsupported("type", &self.without_key(other), TYPES)),
         };
         issued.map_err(|failure| failure.while_doing(&format!("section [{}]", self.name)))
     }
@@ -107,6 +108,11 @@ impl Section {
             policy: self.get("policy").map(str::to_owned),
             ..Role::default()
         })
+    }
+
+    /// A value of the section, should its key stand there, too.
+    fn without_key(&self, text: &str) -> String {
+        scrub(text, &["access_key_id", "access_key_secret"].map(|key| self.get(key).unwrap_or_default()))
     }
 
     fn get(&self, key: &str) -> Option<&str> {

@@ -103,6 +103,17 @@ impl Wire {
     }
 }
 
+/// Tells of a word that means nothing here, such as a mistyped mode. It is shown only if it looks like one: anything else may
+/// be a secret that has slipped into the wrong place.
+pub(super) fn unsupported(what: &str, word: &str, supported: &str) -> Failure {
+    let is_word = word.len() <= LONGEST_WORD && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    let shown = if is_word { format!("{what} {word:?}") } else { what.to_owned() };
+    Failure::failed(format!("its {shown} is not supported: use {supported}"))
+}
+
+/// No mode of a profile and no type of a section is longer; a real AccessKeySecret has 30 characters.
+const LONGEST_WORD: usize = 24;
+
 /// Reads JSON whose text must not be shown.
 ///
 /// # Errors
@@ -116,7 +127,18 @@ pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::{Wire, json};
+    use super::{Wire, json, unsupported};
+
+    #[test]
+    fn a_word_is_shown_and_what_may_be_a_secret_is_not() {
+        let told = |word: &str| unsupported("mode", word, "AK").text().to_owned();
+        for word in ["CloudSSO", "ramrolearn", "rsa_key_pair"] {
+            assert_eq!(told(word), format!("its mode {word:?} is not supported: use AK"));
+        }
+        for secret in ["LTAI5tSomeKeyId", "hunter2", "pass word", "Passwort\u{e4}", "AbcdefghijklmnopqrstuvwxyzAbcd"] {
+            assert_eq!(told(secret), "its mode is not supported: use AK");
+        }
+    }
 
     #[test]
     fn the_documented_answer_is_read() {

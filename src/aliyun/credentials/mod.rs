@@ -30,6 +30,7 @@ use self::issued::{Failure, Issued};
 use self::sts::Role;
 use super::Error;
 use crate::config::{Account, AssumeRole, Credentials};
+use crate::model::Login;
 use crate::secret::Secret;
 
 /// What signs a request.
@@ -138,17 +139,16 @@ impl Provider {
         self.credential(now).await.is_ok_and(|present| present != *credential)
     }
 
-    /// Has the present credential renewed if that is due, without waiting for it. Tells when the present one ends; `None` if
-    /// there is none, or it does not end.
-    pub fn keep(&self, now: Timestamp) -> Option<Timestamp> {
-        let (advice, expires) = {
+    /// Has the present credential renewed if that is due, without waiting for it. Tells how the account is logged in.
+    pub fn keep(&self, now: Timestamp) -> Login {
+        let (advice, ends, login) = {
             let cache = self.0.cache();
-            (cache.advice(now), cache.expires())
+            (cache.advice(now), cache.expires().is_some(), cache.login(now))
         };
-        if expires.is_some() && matches!(advice, Advice::Renew(_) | Advice::Ask) {
+        if ends && matches!(advice, Advice::Renew(_) | Advice::Ask) {
             self.renew(now);
         }
-        expires
+        login
     }
 
     /// Asks, or waits for what somebody else is asking.

@@ -10,6 +10,7 @@ use super::around::Around;
 use super::http::Answer;
 use super::issued::{Failure, Issued, Wire, json};
 use super::{Credential, scrub};
+use crate::aliyun::endpoint::sts as by_region;
 use crate::aliyun::{Error, sign};
 use crate::config::Network;
 use crate::secret::Secret;
@@ -101,7 +102,10 @@ async fn ask(
     around: &Around,
     clean: impl Fn(&str) -> String,
 ) -> Result<Issued, Failure> {
-    let endpoint = endpoint(role, around)?;
+    let (endpoint, warning) = endpoint(role, around)?;
+    if let Some(warning) = warning {
+        around.warn_once(warning);
+    }
     let request = Request::post(format!("{endpoint}/?{}", sign::canonical_query(public)))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::ACCEPT, "application/json")
@@ -114,24 +118,24 @@ async fn ask(
     read(&answer, clean).map_err(|problem| Failure::failed(format!("{}: {problem}", host(&endpoint))))
 }
 
-/// The vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a region.
-pub(super) fn endpoint(role: &Role, around: &Around) -> Result<String, Failure> {
+/// Where a role is asked for, by the vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a
+/// region; and what the user should know about that.
+pub(super) fn endpoint(role: &Role, around: &Around) -> Result<(String, Option<String>), Failure> {
     let region = role.region.clone().or_else(|| around.variable("ALIBABA_CLOUD_STS_REGION"));
     if let Some(own) = &around.sts {
         return match region {
-            Some(region) => Ok(own.replace("{region}", &region)),
+            Some(region) => Ok((own.replace("{region}", &region), None)),
             None if own.contains("{region}") => Err(Failure::failed(
                 "endpoints.sts holds {region}, but ALIBABA_CLOUD_STS_REGION is not set: write the region itself",
             )),
-            None => Ok(own.clone()),
+            None => Ok((own.clone(), None)),
         };
     }
     let vpc = role.vpc || around.network == Network::Vpc || around.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
     Ok(match region {
         Some(region) if !is_label(&region) => return Err(Failure::failed("the region of STS is not a region id")),
-        Some(region) if vpc => format!("https://sts-vpc.{region}.aliyuncs.com"),
-        Some(region) => format!("https://sts.{region}.aliyuncs.com"),
-        None => "https://sts.aliyuncs.com".to_owned(),
+        Some(region) => by_region(if vpc { Network::Vpc } else { Network::Public }, &region),
+        None => ("https://sts.aliyuncs.com".to_owned(), None),
     })
 }
 

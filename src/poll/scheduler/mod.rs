@@ -31,7 +31,7 @@ pub use event::{Attempt, Event, Next, Outcome};
 use slot::{Phase, Polling, Slot};
 
 /// A call that fails for a passing reason is attempted so many times in all.
-const MAX_ATTEMPTS: u32 = 4;
+pub const MAX_ATTEMPTS: u32 = 4;
 /// A poll in which so many questions could not be answered ends: it is not the questions.
 const MAX_FAILED_PARTS: u32 = 3;
 /// The first retry waits up to this long, each further one up to twice as long.
@@ -42,6 +42,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Scheduler {
     settings: Poll,
+    /// A call that fails for a passing reason is attempted so many times in all.
+    max_attempts: u32,
     slots: HashMap<TargetId, Slot>,
     /// The slot of each server that is asked for with others.
     shared: HashMap<TargetId, TargetId>,
@@ -60,6 +62,7 @@ impl Scheduler {
     pub fn new(settings: Poll, seed: u64, now: Timestamp) -> Self {
         Self {
             settings,
+            max_attempts: MAX_ATTEMPTS,
             slots: HashMap::new(),
             shared: HashMap::new(),
             timers: BTreeSet::new(),
@@ -71,6 +74,11 @@ impl Scheduler {
             last_now: now,
             events: Vec::new(),
         }
+    }
+
+    /// The same, with another number of attempts in place of [`MAX_ATTEMPTS`].
+    pub fn attempting(self, max_attempts: u32) -> Self {
+        Self { max_attempts, ..self }
     }
 
     /// What to do now. Call it again until it is not [`Next::Call`].
@@ -293,7 +301,7 @@ impl Scheduler {
         let again = match error.retry() {
             Retry::Never => false,
             Retry::Once => attempts < 2,
-            Retry::Backoff => attempts < MAX_ATTEMPTS && poll.spent < self.settings.timeout * 3,
+            Retry::Backoff => attempts < self.max_attempts && poll.spent < self.settings.timeout * 3,
         };
         let longest = MAX_BACKOFF.min(FIRST_BACKOFF * 2u32.saturating_pow(attempts - 1));
         again.then(|| longest.mul_f64(self.random.random_range(0.0..1.0)))

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Commands, Filter, Pattern, RunWindow, TaskWindow};
 use crate::exposition::TargetState;
 use crate::model::{
-    CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Reading, Reason, RunsReading, SeenRun,
-    SeenTask, Task, TaskStatus, TaskType, TasksReading,
+    AccountState, CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Lasts, Login,
+    Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
-use crate::web::status::Facts;
+use crate::web::status::{AccountStatus, Facts};
 
 /// So many seconds after the tests' beginning of time.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -114,5 +114,32 @@ pub(super) fn withdrawn(view: View) -> View {
 /// An exporter with these targets.
 pub(super) fn facts(views: Vec<View>) -> Facts {
     let series = (5, 200_000);
-    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, budgets: Vec::new() }
+    let accounts = vec![account("a", None)];
+    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets: Vec::new() }
+}
+
+fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {
+    let (action, refused) = (format!("ehpc:{operation}"), usize::from(is_granted == Some(false)));
+    Permission { product: "EHPC", operation, action, is_granted, refused }
+}
+
+/// An account in order, whose credentials end at a second, or never.
+pub(super) fn account(name: &str, end: Option<i64>) -> AccountStatus {
+    let lasts = Some(end.map_or(Lasts::Unlimited, |second| Lasts::Until(at(second))));
+    let state = AccountState {
+        login: Login { lasts, ..Login::default() },
+        clock_skew: Some(SignedDuration::ZERO),
+        permissions: vec![permission("ListTasks", Some(true)), permission("ListCommands", None)],
+    };
+    AccountStatus::new(name, name, state, at(0))
+}
+
+/// An account in which everything is wrong.
+pub(super) fn troubled(name: &str) -> AccountStatus {
+    let state = AccountState {
+        login: Login { lasts: Some(Lasts::Until(at(-60))), is_refused: false, trouble: Some("no file <b>".into()) },
+        clock_skew: Some(SignedDuration::from_secs(720)),
+        permissions: vec![permission("ListTasks", Some(false))],
+    };
+    AccountStatus::new(name, name, state, at(0))
 }

@@ -106,6 +106,12 @@ pub(super) fn grouped(number: usize) -> String {
     text
 }
 
+/// What begins in lower case and has no full stop, as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{bounded, elsewhere, grouped, marked};

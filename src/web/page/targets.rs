@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::parts::{Tone, bounded, elsewhere, grouped, nothing, pill};
+use super::parts::{Tone, bounded, elsewhere, grouped, nothing, pill, sentence};
 use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
 use crate::model::Failure;
@@ -174,9 +174,4 @@ fn kept(view: &View) -> &'static str {
         (Some(_), None) => "The last good values are too old and were withdrawn.",
         (None, None) => "There are no values yet.",
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }

@@ -1,7 +1,9 @@
-//! How the targets are, in one line, the worst named.
+//! How the targets and the accounts are, in one line, the worst named.
 
 use crate::snapshot::View;
+use crate::web::status::AccountStatus;
 
+use super::accounts::tone;
 use super::parts::{Tone, counted_word, grouped};
 
 /// How a target is; the worst first.
@@ -42,7 +44,7 @@ pub(super) fn called(view: &View) -> &str {
     if view.target.name.is_empty() { &view.target.id.id } else { &view.target.name }
 }
 
-/// The verdict on all targets.
+/// The verdict on all targets and accounts.
 #[derive(Debug, PartialEq)]
 pub(super) struct Verdict {
     /// How bad it is.
@@ -53,11 +55,11 @@ pub(super) struct Verdict {
     pub(super) rest: Vec<String>,
 }
 
-/// So many targets are named.
+/// So many targets, and so many accounts, are named.
 const NAMED: usize = 3;
 
-/// The verdict on `sorted` targets, the worst first.
-pub(super) fn verdict(sorted: &[&View]) -> Verdict {
+/// The verdict on `sorted` targets and on `accounts`, the worst first.
+pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict {
     let count = |wanted: Condition| sorted.iter().filter(|view| condition(view) == wanted).count();
     let (all, without) = (sorted.len(), count(Condition::FailsWithout));
     let failing = without + count(Condition::Fails);
@@ -79,11 +81,27 @@ pub(super) fn verdict(sorted: &[&View]) -> Verdict {
         let verb = counted_word(waiting, "waits", "wait");
         said.push((Tone::Warn, format!("{} {verb} for the first poll", of(waiting, all))));
     }
-    if said.is_empty() {
-        said.push(calm(all));
-    }
+    let calm = said.is_empty().then(|| calm(all));
+    said.extend(troubled(accounts));
+    said.extend(calm);
     let (tone, line) = said.remove(0);
     Verdict { tone, line, rest: said.into_iter().map(|(_, line)| line).collect() }
+}
+
+/// What is wrong with accounts, a line for each.
+fn troubled(accounts: &[&AccountStatus]) -> Vec<(Tone, String)> {
+    let troubled: Vec<&&AccountStatus> = accounts.iter().filter(|account| !account.problems.is_empty()).collect();
+    let line = |account: &&&AccountStatus| {
+        let problems: Vec<&str> = account.problems.iter().map(|problem| &*problem.message).collect();
+        let worst = account.problems.first().map_or(Tone::Warn, tone);
+        (worst, format!("Account {}: {}", account.name, problems.join("; ")))
+    };
+    let more = troubled.len().saturating_sub(NAMED);
+    let rest = (more > 0).then(|| {
+        let (accounts, are) = (counted_word(more, "account", "accounts"), counted_word(more, "is", "are"));
+        (Tone::Warn, format!("{} more {accounts} {are} not in order", grouped(more)))
+    });
+    troubled.iter().take(NAMED).map(line).chain(rest).collect()
 }
 
 fn calm(all: usize) -> (Tone, String) {
@@ -117,10 +135,16 @@ mod tests {
     use crate::model::Reason;
     use crate::snapshot::View;
     use crate::target::Kind;
-    use crate::web::page::fixture::{failing, server, waiting, withdrawn};
+    use crate::web::page::accounts;
+    use crate::web::page::fixture::{account, failing, server, troubled, waiting, withdrawn};
+    use crate::web::status::AccountStatus;
 
     fn said(views: &[View]) -> (Tone, String, Vec<String>) {
-        let verdict = verdict(&worst_first(views));
+        said_with(views, &[])
+    }
+
+    fn said_with(views: &[View], accounts: &[AccountStatus]) -> (Tone, String, Vec<String>) {
+        let verdict = verdict(&worst_first(views), &accounts::worst_first(accounts));
         (verdict.tone, verdict.line, verdict.rest)
     }
 
@@ -153,5 +177,20 @@ mod tests {
         let many: Vec<View> = (0..1234).map(|id| failing(server(&id.to_string(), &[]), Reason::Timeout, id)).collect();
         let (_, line, _) = said(&many);
         assert!(line.ends_with("name-of-2 (timeout) and 1\u{202f}231 more"), "{line}");
+    }
+
+    #[test]
+    fn an_account_that_is_not_in_order_spoils_the_calm_and_comes_after_targets_that_fail() {
+        let mut accounts = vec![account("well", None), troubled("bad")];
+        let (tone, line, rest) = said_with(&[server("a", &[])], &accounts);
+        assert_eq!(tone, Tone::Bad);
+        assert!(line.starts_with("Account bad: the credentials have ended"), "{line}");
+        assert!(line.contains("; the clock of this machine is 12m behind"), "{line}");
+        assert_eq!(rest, ["The target is fresh"]);
+        let (_, line, rest) = said_with(&[failing(server("a", &[]), Reason::Timeout, 1)], &accounts);
+        assert!(line.starts_with("1 of 1 target fails") && rest[0].starts_with("Account bad: "), "{line} {rest:?}");
+        accounts.extend(["b", "c", "d", "e"].map(troubled));
+        let (_, _, rest) = said_with(&[], &accounts);
+        assert_eq!(rest[2..], ["2 more accounts are not in order", "No targets: the configuration names none"]);
     }
 }

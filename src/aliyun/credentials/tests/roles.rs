@@ -142,7 +142,8 @@ async fn sts_is_asked_where_the_account_or_the_environment_says() {
     };
     let mut account = Account { endpoints: Endpoints::default(), ..bench.account.clone() };
     let at = |account: &Account, role: Role, variables: &[(&str, &str)]| {
-        endpoint(&role, &around(account, variables)).map_err(|failure| failure.text().to_owned())
+        let at = endpoint(&role, &around(account, variables)).map_err(|failure| failure.text().to_owned());
+        at.map(|(url, warning)| warning.map_or(url, |warning| format!("! {warning}")))
     };
     let region = ("STS_REGION", "cn-beijing");
     let url = |text: &str| Ok(format!("https://{text}.aliyuncs.com"));
@@ -152,6 +153,8 @@ async fn sts_is_asked_where_the_account_or_the_environment_says() {
     let own = Role { region: Some("cn-hangzhou".into()), vpc: true, ..Role::default() };
     assert_eq!(at(&account, own, &[region]), url("sts-vpc.cn-hangzhou"));
     assert!(at(&account, Role::default(), &[("STS_REGION", "a/b")]).is_err());
+    let unknown = at(&account, Role::default(), &[("STS_REGION", "xx-1")]).unwrap();
+    assert!(unknown.starts_with("! STS has no public endpoint in region xx-1"), "{unknown}");
     account.network = Network::Vpc;
     assert_eq!(at(&account, Role::default(), &[region]), url("sts-vpc.cn-beijing"));
     account.endpoints.sts = Some("https://sts.{region}.example.com".into());

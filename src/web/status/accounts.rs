@@ -1,0 +1,237 @@
+//! How the accounts are: logged in, allowed to ask, and with what time of day.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::model::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
+
+/// So many actions are named in a line.
+const NAMED: usize = 4;
+
+/// An account.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct AccountStatus {
+    /// Its name.
+    pub(in crate::web) name: String,
+    /// Whose budgets it shares.
+    pub(in crate::web) quota_group: String,
+    /// What it is logged in with.
+    pub(in crate::web) credentials: CredentialsStatus,
+    /// How far the cloud's clock is ahead of this machine's; absent before an answer that tells.
+    pub(in crate::web) clock_skew_seconds: Option<f64>,
+    /// What its targets need.
+    pub(in crate::web) operations: Vec<OperationStatus>,
+    /// What is wrong with it, the worst first.
+    pub(in crate::web) problems: Vec<AccountProblem>,
+}
+
+/// What an account is logged in with.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(in crate::web) struct CredentialsStatus {
+    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, but nobody says until when).
+    pub(in crate::web) kind: &'static str,
+    /// When they end, if that is known.
+    pub(in crate::web) end: Option<Timestamp>,
+}
+
+/// An operation that an account needs.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::web) struct OperationStatus {
+    /// Product.
+    pub(in crate::web) product: &'static str,
+    /// Operation.
+    pub(in crate::web) operation: &'static str,
+    /// What RAM calls it.
+    pub(in crate::web) action: String,
+    /// Whether it is allowed; absent before the first answer.
+    pub(in crate::web) authorized: Option<bool>,
+    /// For how many targets it is refused.
+    pub(in crate::web) refused_targets: usize,
+}
+
+/// Something that is wrong with an account.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(in crate::web) struct AccountProblem {
+    /// What it is about.
+    pub(in crate::web) kind: &'static str,
+    /// Whether it keeps something from being polled now.
+    pub(in crate::web) grave: bool,
+    /// What is wrong.
+    pub(in crate::web) message: String,
+    /// Why, as far as it was told.
+    pub(in crate::web) cause: Option<String>,
+    /// What to do about it.
+    pub(in crate::web) advice: String,
+}
+
+impl AccountStatus {
+    /// How an account is at `now`.
+    pub(in crate::web) fn new(name: &str, quota_group: &str, state: AccountState, now: Timestamp) -> Self {
+        let problems = [credentials(&state.login, now), permissions(&state.permissions), clock(state.clock_skew)];
+        let kind = match state.login.lasts {
+            None => "none",
+            Some(Lasts::Unlimited) => "unlimited",
+            Some(Lasts::Untold) => "untold",
+            Some(Lasts::Until(_)) => "temporary",
+        };
+        let mut problems: Vec<_> = problems.into_iter().flatten().collect();
+        problems.sort_by_key(|problem| !problem.grave);
+        Self {
+            name: name.to_owned(),
+            quota_group: quota_group.to_owned(),
+            credentials: CredentialsStatus { kind, end: state.login.ends() },
+            clock_skew_seconds: state.clock_skew.map(|skew| skew.as_secs_f64()),
+            operations: state.permissions.into_iter().map(operation).collect(),
+            problems,
+        }
+    }
+}
+
+fn operation(permission: Permission) -> OperationStatus {
+    let Permission { product, operation, action, is_granted, refused } = permission;
+    OperationStatus { product, operation, action, authorized: is_granted, refused_targets: refused }
+}
+
+fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
+    let has_ended = login.ends().is_some_and(|end| end <= now);
+    let (kind, grave, message, advice) = match (&login.lasts, &login.trouble) {
+        (None, None) => return None,
+        (None, Some(_)) => ("no_credentials", true, "there are no credentials", "check accounts[].credentials"),
+        (Some(_), _) if login.is_refused => (
+            "credentials_refused",
+            true,
+            "the cloud refuses the credentials",
+            "see below what it says of the targets, and check accounts[].credentials",
+        ),
+        (Some(_), _) if has_ended => (
+            "credentials_ended",
+            true,
+            "the credentials have ended, and there are no new ones",
+            "check where accounts[].credentials come from, and the clock of this machine",
+        ),
+        (Some(_), Some(_)) => (
+            "credentials_not_renewed",
+            false,
+            "new credentials cannot be had",
+            "mend that while the present ones last; it is tried again all the time",
+        ),
+        (Some(_), None) => return None,
+    };
+    let (message, advice) = (message.to_owned(), advice.to_owned());
+    Some(AccountProblem { kind, grave, message, cause: login.trouble.clone(), advice })
+}
+
+fn permissions(permissions: &[Permission]) -> Option<AccountProblem> {
+    let refused: Vec<&Permission> = permissions.iter().filter(|of| of.is_granted == Some(false)).collect();
+    let targets = refused.iter().map(|of| of.refused).max()?;
+    let mut actions: Vec<&str> = refused.iter().map(|of| &*of.action).take(NAMED).collect();
+    let more = format!("{} more", refused.len() - actions.len());
+    actions.extend((refused.len() > NAMED).then_some(more.as_str()));
+    let actions = actions.join(", ");
+    let targets = if targets == 1 { "a target".to_owned() } else { format!("{targets} targets") };
+    Some(AccountProblem {
+        kind: "not_authorized",
+        grave: true,
+        message: format!("not authorized for {targets}: {actions}"),
+        cause: None,
+        advice: format!("grant {actions} to the RAM user or role; aliyun-task-exporter doctor prints the policy"),
+    })
+}
+
+fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
+    let skew = skew.filter(|skew| skew.abs() >= NOTABLE_SKEW)?;
+    let side = if skew.is_positive() { "behind" } else { "ahead of" };
+    let off = humantime::format_duration(Duration::from_secs(skew.abs().as_secs().unsigned_abs()));
+    Some(AccountProblem {
+        kind: "clock",
+        grave: skew.abs() >= LARGEST_SKEW,
+        message: format!("the clock of this machine is {off} {side} the cloud's"),
+        cause: None,
+        advice: "set the clock of this machine: requests more than 15 minutes off are refused".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::AccountStatus;
+    use crate::model::{AccountState, Lasts, Login, Permission};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn problems(state: AccountState) -> Vec<(&'static str, bool, String)> {
+        let status = AccountStatus::new("a", "g", state, at(100));
+        status.problems.into_iter().map(|problem| (problem.kind, problem.grave, problem.message)).collect()
+    }
+
+    fn login(lasts: Option<Lasts>, is_refused: bool, trouble: Option<&str>) -> AccountState {
+        let trouble = trouble.map(str::to_owned);
+        AccountState { login: Login { lasts, is_refused, trouble }, ..AccountState::default() }
+    }
+
+    fn kind(state: AccountState) -> Option<(&'static str, bool)> {
+        problems(state).first().map(|(kind, grave, _)| (*kind, *grave))
+    }
+
+    #[test]
+    fn credentials_are_wrong_in_four_ways() {
+        let until = |second| Some(Lasts::Until(at(second)));
+        for well in [None, Some(Lasts::Unlimited), Some(Lasts::Untold), until(101)] {
+            assert_eq!(kind(login(well, false, None)), None, "{well:?}");
+        }
+        assert_eq!(kind(login(None, false, Some("x"))), Some(("no_credentials", true)));
+        assert_eq!(kind(login(until(200), true, None)), Some(("credentials_refused", true)));
+        assert_eq!(kind(login(until(100), false, Some("x"))), Some(("credentials_ended", true)));
+        assert_eq!(kind(login(until(101), false, Some("x"))), Some(("credentials_not_renewed", false)));
+        assert_eq!(kind(login(Some(Lasts::Unlimited), false, Some("x"))), Some(("credentials_not_renewed", false)));
+    }
+
+    #[test]
+    fn a_clock_is_told_with_its_side_and_is_grave_once_requests_are_refused() {
+        let skewed = |seconds| {
+            problems(AccountState { clock_skew: Some(SignedDuration::from_secs(seconds)), ..AccountState::default() })
+        };
+        assert!(skewed(0).is_empty() && skewed(-59).is_empty());
+        assert_eq!(
+            skewed(725),
+            [("clock", false, "the clock of this machine is 12m 5s behind the cloud's".to_owned())]
+        );
+        assert_eq!(skewed(-900), [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_not_authorized_is_named_as_ram_calls_it_and_comes_before_a_warning() {
+        let permission = |operation: &'static str, is_granted, refused| Permission {
+            product: "EHPC",
+            operation,
+            action: format!("ehpc:{operation}"),
+            is_granted,
+            refused,
+        };
+        let mut permissions = vec![permission("ListTasks", Some(true), 0), permission("ListClusters", None, 0)];
+        let clock_skew = Some(SignedDuration::from_secs(60));
+        let state = |permissions: &[Permission]| AccountState {
+            permissions: permissions.to_vec(),
+            clock_skew,
+            ..AccountState::default()
+        };
+        assert_eq!(kind(state(&permissions)), Some(("clock", false)));
+        permissions.push(permission("ListCommands", Some(false), 1));
+        let told = problems(state(&permissions));
+        assert_eq!(told[0], ("not_authorized", true, "not authorized for a target: ehpc:ListCommands".to_owned()));
+        permissions.extend(["A", "B", "C", "D"].map(|name| permission(name, Some(false), 3)));
+        let status = AccountStatus::new("a", "g", state(&permissions), at(0));
+        assert!(status.problems[0].message.ends_with("3 targets: ehpc:ListCommands, ehpc:A, ehpc:B, ehpc:C, 1 more"));
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["operations"][1]["authorized"], serde_json::Value::Null);
+        assert_eq!(
+            (&json["operations"][2]["authorized"], &json["credentials"]["kind"]),
+            (&false.into(), &"none".into())
+        );
+    }
+}

@@ -1,0 +1,40 @@
+"""Where a secret could come out of a running exporter."""
+
+import gzip
+import urllib.error
+
+from conftest import Exporter
+from exposition import family, samples, scrape
+from web import request
+
+PAGES = (
+    "/",
+    "/metrics",
+    "/config",
+    "/api/v1/status",
+    "/-/healthy",
+    "/-/ready",
+    "/static/page.js",
+    "/nowhere?Signature=1",
+)
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+def outcomes(exporter: Exporter) -> list[float]:
+    return list(family(samples(scrape(exporter.url)), "aliyun_exporter_target_up").values())
+
+
+def pages(url: str) -> dict[str, bytes]:
+    """Every page with its headers, and the metrics as each reader may want them."""
+    found = {page: body(url + page) for page in PAGES}
+    found["openmetrics"] = body(f"{url}/metrics", Accept=OPENMETRICS)
+    found["gzip"] = gzip.decompress(request(f"{url}/metrics", Accept_Encoding="gzip").body)
+    return found
+
+
+def body(url: str, **headers: str) -> bytes:
+    try:
+        answer = request(url, "GET", None, **headers)
+        return str(answer.headers).encode() + answer.body
+    except urllib.error.HTTPError as error:
+        return str(error.headers).encode() + error.read()
