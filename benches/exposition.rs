@@ -4,17 +4,21 @@
 
 mod fleet;
 
-use aliyun_task_exporter::exposition::{Encoding, Format};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use aliyun_task_exporter::exposition::{Encoding, Format, process_metrics};
+use aliyun_task_exporter::self_metrics::SelfMetrics;
+use aliyun_task_exporter::snapshot::Store;
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use fleet::{Fleet, THINGS, at};
 
-/// About a hundred thousand series.
+/// About a hundred thousand series, unless `TARGETS` says otherwise.
 const TARGETS: usize = 1_100;
 
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("exposition");
     group.sample_size(20);
-    let mut fleet = Fleet::new(TARGETS, THINGS);
+    let targets = std::env::var("TARGETS").map_or(TARGETS, |targets| targets.parse().unwrap());
+    let mut fleet = Fleet::new(targets, THINGS);
     let store = fleet.store();
     let mut seconds = 0;
 
@@ -46,10 +50,20 @@ fn steps(criterion: &mut Criterion) {
         });
         group.bench_function(format!("nothing of it {name}"), |bencher| bencher.iter(|| chain(&store, encoding)));
     }
+    own(&mut group, &store);
     group.finish();
 }
 
-fn chain(store: &aliyun_task_exporter::snapshot::Store, encoding: Encoding) -> u64 {
+/// What each scrape makes anew.
+fn own(group: &mut BenchmarkGroup<'_, WallTime>, store: &Store) {
+    let metrics = SelfMetrics::new().unwrap();
+    let own = || process_metrics(&metrics.gather((0, 0)), Format::Text);
+    let chain = store.expose(at(1)).page.chain(Format::Text, Encoding::Gzip);
+    group.bench_function("the end put together", |bencher| bencher.iter(own));
+    group.bench_function("the end and deflated", |bencher| bencher.iter(|| chain.end(own())));
+}
+
+fn chain(store: &Store, encoding: Encoding) -> u64 {
     store.expose(at(1)).page.chain(Format::Text, encoding).bytes()
 }
 

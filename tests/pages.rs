@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use aliyun_task_exporter::catalog::{CATALOG, Family, Kind as Type, Source};
 use aliyun_task_exporter::config::{Metrics, RunWindow, StatusStyle, TaskWindow};
-use aliyun_task_exporter::exposition::{Encoding, Format, Fragment, Page, TargetState, own_fragment, reading_fragment};
+use aliyun_task_exporter::exposition::{
+    Chain, Encoding, Format, Fragment, TargetState, own_fragment, reading_fragment,
+};
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::snapshot::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
@@ -184,9 +186,8 @@ fn header(family: &Family, format: Format) -> String {
     }
 }
 
-/// The whole body that a page makes with an end.
-fn body(page: &Page, format: Format, encoding: Encoding, end: &str) -> Vec<u8> {
-    let chain = page.chain(format, encoding);
+/// The whole body that a chain makes with an end.
+fn body(chain: &Chain, end: &str) -> Vec<u8> {
     let body: Vec<u8> = chain.frames().iter().flat_map(|frame| frame.to_vec()).collect();
     assert_eq!(body.len() as u64, chain.bytes());
     [body, chain.end(end.to_owned()).to_vec()].concat()
@@ -209,9 +210,10 @@ fn check(store: &Store, plain: &mut Plain) {
     for format in [Format::Text, Format::OpenMetrics] {
         let end = "the end\n";
         let wanted = plain.text(format) + end;
-        let identity = body(&exposed.page, format, Encoding::Identity, end);
-        assert_eq!(String::from_utf8(identity).unwrap(), wanted);
-        assert!(gunzip(&body(&exposed.page, format, Encoding::Gzip, end)) == wanted);
+        let page = &exposed.page;
+        assert_eq!(String::from_utf8(body(&page.chain(format, Encoding::Identity), end)).unwrap(), wanted);
+        assert!(gunzip(&body(&page.chain(format, Encoding::Gzip), end)) == wanted);
+        assert!(gunzip(&body(&page.deflated(format), end)) == wanted, "in pieces, as large pages are");
     }
     assert_eq!(exposed.series, store.series(plain.now));
     assert!(store.exposed(plain.now).is_some(), "it is kept");

@@ -7,6 +7,8 @@
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
+use super::checksum::Summand;
+
 /// A third smaller than level 1 in about the same time; level 6 takes more than twice as long for 6 % less.
 const LEVEL: Compression = Compression::new(2);
 
@@ -14,12 +16,12 @@ const LEVEL: Compression = Compression::new(2);
 pub(super) const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// A deflated piece, and the checksum of what it was.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Deflated {
     /// Its part of the stream.
     pub(super) bytes: Bytes,
     /// Checksum and length of the text.
-    pub(super) crc: Crc,
+    pub(super) checksum: Summand,
 }
 
 /// Deflates pieces one after the other; its tables are large, so it is made once for many.
@@ -35,64 +37,73 @@ impl Deflater {
 
     /// Deflates a piece that another one follows, and that comes right behind `before`, so it may refer to that.
     pub(super) fn piece(&mut self, before: &[u8], text: &[u8]) -> Deflated {
-        self.deflate(before, text, FlushCompress::Sync)
-    }
-
-    /// Deflates the last piece.
-    pub(super) fn last(&mut self, text: &[u8]) -> Deflated {
-        self.deflate(&[], text, FlushCompress::Finish)
-    }
-
-    fn deflate(&mut self, before: &[u8], text: &[u8], flush: FlushCompress) -> Deflated {
-        let mut crc = Crc::new();
-        crc.update(text);
-        let mut deflated = Vec::new();
         self.compress.reset();
         if !before.is_empty() {
             // It fails only in the middle of a stream; then nothing is referred to.
             let _ = self.compress.set_dictionary(before);
         }
+        self.deflate(std::iter::once(text), FlushCompress::Sync)
+    }
+
+    /// Deflates texts in a row at once; another piece follows.
+    pub(super) fn whole<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>) -> Deflated {
+        self.compress.reset();
+        self.deflate(texts, FlushCompress::Sync)
+    }
+
+    /// Deflates the last piece.
+    pub(super) fn last(&mut self, text: &[u8]) -> Deflated {
+        self.compress.reset();
+        self.deflate(std::iter::once(text), FlushCompress::Finish)
+    }
+
+    fn deflate<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, end: FlushCompress) -> Deflated {
+        let (mut crc, mut deflated) = (Crc::new(), Vec::new());
+        let mut texts = texts.peekable();
+        while let Some(text) = texts.next() {
+            crc.update(text);
+            let flush = if texts.peek().is_some() { FlushCompress::None } else { end };
+            self.write(text, flush, &mut deflated);
+        }
+        Deflated { bytes: deflated.into_boxed_slice().into(), checksum: Summand::of(&crc) }
+    }
+
+    fn write(&mut self, text: &[u8], flush: FlushCompress, deflated: &mut Vec<u8>) {
+        let begun = self.compress.total_in();
         loop {
-            let (read, written) = (self.compress.total_in() as usize, self.compress.total_out());
+            let (read, written) = ((self.compress.total_in() - begun) as usize, self.compress.total_out());
             // It fails only if it is used wrongly, and then has written nothing.
             let _ = self.compress.compress(&text[read..], &mut self.output, flush);
             let written = (self.compress.total_out() - written) as usize;
             deflated.extend_from_slice(&self.output[..written]);
             if written < self.output.len() {
-                return Deflated { bytes: deflated.into_boxed_slice().into(), crc };
+                return;
             }
         }
     }
-}
-
-/// What a member ends with: checksum, and length modulo 2^32.
-pub(super) fn trailer(crc: &Crc) -> [u8; 8] {
-    let mut trailer = [0; 8];
-    trailer[..4].copy_from_slice(&crc.sum().to_le_bytes());
-    trailer[4..].copy_from_slice(&crc.amount().to_le_bytes());
-    trailer
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
 
-    use super::{Crc, Deflater, HEAD, trailer};
+    use super::{Deflater, HEAD};
+    use crate::exposition::checksum::Checksum;
 
     #[test]
     fn pieces_in_a_row_are_one_member_whatever_their_size() {
         let noise: Vec<u8> =
             (0..200_000u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
         let pieces: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
-        let (mut deflater, mut crc, mut member) = (Deflater::new(), Crc::new(), HEAD.to_vec());
+        let (mut deflater, mut checksum, mut member) = (Deflater::new(), Checksum::default(), HEAD.to_vec());
         for (place, piece) in pieces.iter().enumerate() {
             let last = place == pieces.len() - 1;
             let before: &[u8] = if place == 2 { &noise[noise.len() - 500..] } else { b"" };
             let deflated = if last { deflater.last(piece) } else { deflater.piece(before, piece) };
-            crc.combine(&deflated.crc);
+            checksum = checksum.and(&deflated.checksum);
             member.extend_from_slice(&deflated.bytes);
         }
-        member.extend_from_slice(&trailer(&crc));
+        member.extend_from_slice(&checksum.trailer());
         let (mut decoder, mut text) = (flate2::bufread::GzDecoder::new(&*member), Vec::new());
         decoder.read_to_end(&mut text).unwrap();
         assert!(text == pieces.concat());

@@ -4,6 +4,7 @@
 //! targets in pieces, family by family; what a scraper gets is a [`Chain`] of pieces, deflated ones if it takes gzip.
 //! Sample lines are the same in both formats.
 
+mod checksum;
 mod deflate;
 mod discovery;
 mod ehpc;

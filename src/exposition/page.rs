@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use flate2::Crc;
 
-use super::deflate::{Deflater, HEAD, trailer};
+use super::checksum::Checksum;
+use super::deflate::{Deflater, HEAD};
 use super::fragment::{Fragment, escape};
 use super::negotiate::{Encoding, Format};
 use super::piece::{Piece, Row, replace};
@@ -64,7 +64,7 @@ impl Page {
         drop(chains);
         let families = CATALOG.iter().zip(families).map(|(family, pieces)| {
             let changed = changed(family, changes);
-            if changed.is_empty() { pieces } else { replace(&pieces, &changed) }
+            if changed.is_empty() { pieces } else { replace(pieces, &changed) }
         });
         Self { headers, families: families.collect(), chains: Default::default() }
     }
@@ -82,13 +82,18 @@ impl Page {
     /// The body; put together, and deflated where it is new, when it is first asked for.
     pub fn chain(&self, format: Format, encoding: Encoding) -> Arc<Chain> {
         let chain = self.chains[place(format, encoding)].get_or_init(|| {
-            let pieces = self.pieces(format);
             Arc::new(match encoding {
-                Encoding::Identity => Chain::plain(pieces),
-                Encoding::Gzip => Chain::gzip(pieces),
+                Encoding::Identity => Chain::plain(self.pieces(format)),
+                Encoding::Gzip if self.bytes() < WHOLE => Chain::whole(self.pieces(format)),
+                Encoding::Gzip => self.deflated(format),
             })
         });
         Arc::clone(chain)
+    }
+
+    /// The body deflated piece by piece, of which those that were deflated before are kept.
+    pub fn deflated(&self, format: Format) -> Chain {
+        Chain::gzip(self.pieces(format))
     }
 
     /// Headers and lines of the families that have any, in the order of the catalog.
@@ -121,6 +126,10 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     changed
 }
 
+/// A page with less text is deflated at once: in a few milliseconds, however little has changed. Ids come back in the next
+/// family, and here that is near enough to be referred to, so in pieces the body would be up to twice as large.
+const WHOLE: usize = 3 * 1024 * 1024;
+
 /// Deflated pieces are so small that sending each on its own would cost more than the copy.
 const FRAME: usize = 64 * 1024;
 
@@ -131,26 +140,31 @@ pub struct Chain {
     frames: Vec<Bytes>,
     bytes: u64,
     /// Of the text, if it is deflated.
-    crc: Option<Crc>,
+    checksum: Option<Checksum>,
 }
 
 impl Chain {
-    fn new(frames: Vec<Bytes>, crc: Option<Crc>) -> Self {
+    fn new(frames: Vec<Bytes>, checksum: Option<Checksum>) -> Self {
         let bytes = frames.iter().map(|frame| frame.len() as u64).sum();
-        Self { frames, bytes, crc }
+        Self { frames, bytes, checksum }
     }
 
     fn plain<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
         Self::new(pieces.map(|piece| piece.text().clone()).collect(), None)
     }
 
+    fn whole<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
+        let deflated = Deflater::new().whole(pieces.map(|piece| &**piece.text()));
+        Self::new(vec![Bytes::from_static(&HEAD), deflated.bytes], Some(Checksum::default().and(&deflated.checksum)))
+    }
+
     fn gzip<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
-        let (mut deflater, mut crc) = (Deflater::new(), Crc::new());
+        let (mut deflater, mut checksum) = (Deflater::new(), Checksum::default());
         let (mut frames, mut frame) = (Vec::new(), Vec::with_capacity(FRAME));
         frame.extend_from_slice(&HEAD);
         for piece in pieces {
             let deflated = piece.deflated(&mut deflater);
-            crc.combine(&deflated.crc);
+            checksum = checksum.and(&deflated.checksum);
             if frame.len() + deflated.bytes.len() > FRAME {
                 frames.push(frame.into_boxed_slice().into());
                 frame = Vec::with_capacity(FRAME);
@@ -158,7 +172,7 @@ impl Chain {
             frame.extend_from_slice(&deflated.bytes);
         }
         frames.push(frame.into_boxed_slice().into());
-        Self::new(frames, Some(crc))
+        Self::new(frames, Some(checksum))
     }
 
     /// Its frames, in order.
@@ -173,12 +187,9 @@ impl Chain {
 
     /// The last frame of a body that ends with `text`.
     pub fn end(&self, text: String) -> Bytes {
-        let Some(before) = &self.crc else { return text.into() };
+        let Some(before) = self.checksum else { return text.into() };
         let deflated = Deflater::new().last(text.as_bytes());
-        let mut crc = Crc::new();
-        crc.combine(before);
-        crc.combine(&deflated.crc);
-        [&deflated.bytes[..], &trailer(&crc)].concat().into()
+        [&deflated.bytes[..], &before.and(&deflated.checksum).trailer()].concat().into()
     }
 }
 

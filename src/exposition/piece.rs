@@ -11,7 +11,7 @@ use super::deflate::{Deflated, Deflater};
 
 /// Pieces hold about so many bytes, and at most twice as many unless one target alone fills more. Smaller ones deflate
 /// badly; larger ones make a small change cost more.
-const SIZE: usize = 8 * 1024;
+const SIZE: usize = 4 * 1024;
 
 /// So much of the piece before may be referred to: enough for names and labels to be known when a piece begins, little enough
 /// that it rarely changes.
@@ -25,8 +25,8 @@ pub(super) struct Piece {
     last: u32,
     /// Each target's place, and where its lines end.
     targets: Arc<[(u32, u32)]>,
-    /// The end of the piece before it in the family.
-    before: Box<[u8]>,
+    /// The end of the piece before it in the family, as that one holds it.
+    before: Bytes,
     deflated: OnceLock<Deflated>,
 }
 
@@ -36,15 +36,15 @@ pub(super) type Row<'a> = (u32, &'a [u8]);
 impl Piece {
     /// A piece that no target has lines in.
     pub(super) fn of(text: String) -> Self {
-        Self::new(text.into_bytes().into(), Arc::default(), &[])
+        Self::new(text.into_bytes().into(), Arc::default(), Bytes::new())
     }
 
-    fn new(text: Bytes, targets: Arc<[(u32, u32)]>, before: &[u8]) -> Self {
+    fn new(text: Bytes, targets: Arc<[(u32, u32)]>, before: Bytes) -> Self {
         let last = targets.last().map_or(0, |(target, _)| *target);
-        Self { text, last, targets, before: before.into(), deflated: OnceLock::new() }
+        Self { text, last, targets, before, deflated: OnceLock::new() }
     }
 
-    fn of_rows(rows: &[Row<'_>], before: &[u8]) -> Self {
+    fn of_rows(rows: &[Row<'_>], before: Bytes) -> Self {
         let mut text = Vec::with_capacity(bytes(rows));
         let mut targets = Vec::with_capacity(rows.len());
         for (target, lines) in rows {
@@ -85,19 +85,21 @@ impl Piece {
 }
 
 /// A family's pieces, with `changed` in place of what they had of the same targets. Both are in the order of the targets.
-pub(super) fn replace(pieces: &[Arc<Piece>], changed: &[Row<'_>]) -> Vec<Arc<Piece>> {
-    let mut replaced: Vec<Arc<Piece>> = Vec::with_capacity(pieces.len() + 1);
+/// What is replaced is let go piece by piece, so that not all is held twice.
+pub(super) fn replace(pieces: Vec<Arc<Piece>>, changed: &[Row<'_>]) -> Vec<Arc<Piece>> {
+    let end = pieces.len();
+    let mut replaced: Vec<Arc<Piece>> = Vec::with_capacity(end + 1);
     let (mut rest, mut is_new) = (changed, false);
-    for (index, piece) in pieces.iter().enumerate() {
-        let is_last = index == pieces.len() - 1;
+    for (index, piece) in pieces.into_iter().enumerate() {
+        let is_last = index == end - 1;
         let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= piece.last) };
         let (mine, others) = rest.split_at(count);
         rest = others;
         if mine.iter().all(|row| piece.has(row)) {
-            replaced.push(if is_new { behind(replaced.last(), piece) } else { Arc::clone(piece) });
+            replaced.push(if is_new { behind(replaced.last(), &piece) } else { piece });
             is_new = false;
         } else {
-            let rows = merge(piece, mine);
+            let rows = merge(&piece, mine);
             // A piece that has become small joins the one before, if both fit into one.
             let before = replaced.pop_if(|before| before.text.len() + bytes(&rows) < SIZE);
             let before = before.iter().flat_map(|before| before.rows());
@@ -110,18 +112,19 @@ pub(super) fn replace(pieces: &[Arc<Piece>], changed: &[Row<'_>]) -> Vec<Arc<Pie
     replaced
 }
 
-/// The same lines behind a new piece: if that ends differently, they are to be deflated anew.
-fn behind(before: Option<&Arc<Piece>>, piece: &Arc<Piece>) -> Arc<Piece> {
-    let before = end(before);
-    if *piece.before == *before {
-        return Arc::clone(piece);
+/// The same lines behind a new piece, of which it holds the end instead of the old one's; if that is another one, they are to
+/// be deflated anew.
+fn behind(before: Option<&Arc<Piece>>, piece: &Piece) -> Arc<Piece> {
+    let mut moved = Piece::new(piece.text.clone(), Arc::clone(&piece.targets), end(before));
+    if moved.before == piece.before {
+        moved.deflated = piece.deflated.clone();
     }
-    Arc::new(Piece::new(piece.text.clone(), Arc::clone(&piece.targets), before))
+    Arc::new(moved)
 }
 
 /// What the piece behind `before` may refer to.
-fn end(before: Option<&Arc<Piece>>) -> &[u8] {
-    before.map_or(&[], |before| &before.text[before.text.len().saturating_sub(PRIMER)..])
+fn end(before: Option<&Arc<Piece>>) -> Bytes {
+    before.map_or_else(Bytes::new, |before| before.text.slice(before.text.len().saturating_sub(PRIMER)..))
 }
 
 /// The lines of a piece and those that replace some of them.
@@ -165,7 +168,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use super::{Piece, Row, SIZE, replace};
+    use super::{PRIMER, Piece, Row, SIZE, replace};
+    use crate::exposition::deflate::Deflater;
 
     fn text(pieces: &[Arc<Piece>]) -> Vec<u8> {
         pieces.iter().flat_map(|piece| piece.text().to_vec()).collect()
@@ -178,27 +182,33 @@ mod tests {
     #[test]
     fn a_change_touches_the_piece_that_it_is_in_and_no_other() {
         let lines: BTreeMap<u32, Vec<u8>> = (0..200).map(|target| (target * 2, vec![b'a'; 1000])).collect();
-        let pieces = replace(&[], &of(&lines));
+        let pieces = replace(Vec::new(), &of(&lines));
         assert!(pieces.len() > 5 && pieces.iter().all(|piece| (1..2 * SIZE).contains(&piece.text().len())));
-        let kept = |after: &[Arc<Piece>]| {
-            after.iter().filter(|piece| pieces.iter().any(|before| Arc::ptr_eq(before, piece))).count()
+        let mut deflater = Deflater::new();
+        pieces.iter().for_each(|piece| drop(piece.deflated(&mut deflater).clone()));
+        let kept = |rows: &[Row<'_>]| {
+            let after = replace(pieces.clone(), rows);
+            for (before, piece) in after.iter().zip(&after[1..]) {
+                assert!(before.text().slice_ref(&piece.before).len() == PRIMER, "it holds no text but the page's");
+            }
+            after.iter().filter(|piece| piece.deflated.get().is_some()).count()
         };
-        assert_eq!(kept(&replace(&pieces, &[(200, &lines[&200]), (201, b"")])), pieces.len(), "nothing is new");
-        assert_eq!(kept(&replace(&pieces, &[(200, b"new")])), pieces.len() - 1);
+        assert_eq!(kept(&[(200, &lines[&200]), (201, b"")]), pieces.len(), "nothing is new");
+        assert_eq!(kept(&[(200, b"new")]), pieces.len() - 1);
         let last = pieces[3].last;
-        assert_eq!(kept(&replace(&pieces, &[(last, b"new")])), pieces.len() - 2, "the next one referred to it");
-        assert_eq!(kept(&replace(&pieces, &[(201, b"new")])), pieces.len() - 1, "between two others");
-        assert_eq!(kept(&replace(&pieces, &[(999, b"new")])), pieces.len() - 1, "behind all others");
+        assert_eq!(kept(&[(last, b"new")]), pieces.len() - 2, "the next one referred to it");
+        assert_eq!(kept(&[(201, b"new")]), pieces.len() - 1, "between two others");
+        assert_eq!(kept(&[(999, b"new")]), pieces.len() - 1, "behind all others");
     }
 
     #[test]
     fn what_grows_is_split_and_what_shrinks_is_joined() {
         let mut lines: BTreeMap<u32, Vec<u8>> = (0..100).map(|target| (target, vec![b'a'; 1000])).collect();
-        let mut pieces = replace(&[], &of(&lines));
+        let mut pieces = replace(Vec::new(), &of(&lines));
         for size in [5000, 10, 0, 3000] {
             for target in 0..100 {
                 lines.insert(target, vec![b'b'; size]);
-                pieces = replace(&pieces, &[(target, &lines[&target])]);
+                pieces = replace(pieces, &[(target, &lines[&target])]);
                 assert!(text(&pieces) == of(&lines).iter().flat_map(|(_, lines)| lines.to_vec()).collect::<Vec<_>>());
             }
             let sizes: Vec<usize> = pieces.iter().map(|piece| piece.text().len()).collect();

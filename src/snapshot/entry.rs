@@ -21,8 +21,18 @@ pub(super) struct Entry {
     last_failure: Option<(Failure, Timestamp)>,
     /// Its place on the page, once it is there.
     place: Option<u32>,
-    /// The exporter's own lines about it, if they are new.
-    own: Option<Fragment>,
+    own: Own,
+}
+
+/// The exporter's own lines about a target.
+#[derive(Debug)]
+enum Own {
+    /// They are on the page.
+    Shown,
+    /// What they say is old. They are written when the poll ends, or when somebody looks before.
+    Old,
+    /// They wait for the page.
+    New(Fragment),
 }
 
 /// The last good reading.
@@ -41,16 +51,23 @@ struct Read {
 impl Entry {
     pub(super) fn new(target: Target) -> Self {
         let state = TargetState::default();
-        let own = Some(own_fragment(&target, &state));
-        Self { target, state, read: None, failure: None, failing_since: None, last_failure: None, place: None, own }
+        Self {
+            target,
+            state,
+            read: None,
+            failure: None,
+            failing_since: None,
+            last_failure: None,
+            place: None,
+            own: Own::Old,
+        }
     }
 
     /// The same entry under changed settings: what is known of it is written anew.
     pub(super) fn retarget(self, target: Target, metrics: &Metrics, budget: usize) -> Self {
-        let mut entry = Self { target, read: None, ..self };
-        match self.read {
-            Some(Read { reading, at, .. }) => entry.render(reading, at, metrics, budget),
-            None => entry.tell(),
+        let mut entry = Self { target, read: None, own: Own::Old, ..self };
+        if let Some(Read { reading, at, .. }) = self.read {
+            entry.render(reading, at, metrics, budget);
         }
         entry
     }
@@ -71,14 +88,14 @@ impl Entry {
             return self.render(reading, at, metrics, budget);
         }
         (read.at, self.state.last_read) = (at, Some(at));
-        self.tell();
+        self.own = Own::Old;
     }
 
     fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
         let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
         (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at));
         self.read = Some(Read { reading, at, budget, fragment: Some(fragment), withdrawn: false });
-        self.tell();
+        self.own = Own::Old;
     }
 
     pub(super) fn poll_ended(&mut self, end: PollEnd) {
@@ -98,17 +115,28 @@ impl Entry {
             }
         }
         self.failure = end.failure;
-        self.tell();
+        self.own = Own::New(own_fragment(&self.target, &self.state));
     }
 
-    /// Writes the exporter's own lines anew.
-    pub(super) fn tell(&mut self) {
-        self.own = Some(own_fragment(&self.target, &self.state));
+    /// When the next poll is planned.
+    pub(super) fn planned(&mut self, next: Timestamp) {
+        self.state.next_poll = Some(next);
+        self.own = Own::Old;
+    }
+
+    /// Forgets that it was ever on a page.
+    pub(super) fn forget_page(&mut self, metrics: &Metrics) {
+        (self.place, self.own) = (None, Own::Old);
+        if let Some(read) = &mut self.read {
+            read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);
+            read.withdrawn = false;
+        }
     }
 
     /// Bytes of text that are not on the page yet.
     pub(super) fn waiting(&self) -> usize {
-        let fragments = [self.own.as_ref(), self.read.as_ref().and_then(|read| read.fragment.as_ref())];
+        let own = if let Own::New(own) = &self.own { Some(own) } else { None };
+        let fragments = [own, self.read.as_ref().and_then(|read| read.fragment.as_ref())];
         fragments.into_iter().flatten().map(|fragment| fragment.text().len()).sum()
     }
 
@@ -132,7 +160,11 @@ impl Entry {
             *places += 1;
             *places
         });
-        changes.extend(self.own.take().map(|own| (place, Change::Own(own))));
+        match std::mem::replace(&mut self.own, Own::Shown) {
+            Own::New(own) => changes.push((place, Change::Own(own))),
+            Own::Old => changes.push((place, Change::Own(own_fragment(&self.target, &self.state)))),
+            Own::Shown => {}
+        }
         let read = self.read.as_mut()?;
         if read.withdrawn && !stale && read.fragment.is_none() {
             read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);

@@ -1,7 +1,7 @@
 //! What `/metrics` shows, and until when that is true.
 
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 
 use jiff::Timestamp;
 
@@ -48,11 +48,8 @@ impl Store {
 
     /// What `/metrics` shows at `now`. What is new since the last time is put on the page; others who ask wait for it, but
     /// polls are recorded meanwhile.
-    ///
-    /// # Panics
-    /// If it did before, in the middle of this: what is half put together is not shown.
     pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
-        let Ok(_turn) = self.turn.lock() else { panic!("what /metrics shows was left half put together") };
+        let _turn = self.turn.lock().unwrap_or_else(|left| self.begin_anew(left));
         self.exposed(now).unwrap_or_else(|| self.put_together(now))
     }
 
@@ -62,9 +59,24 @@ impl Store {
         if waiting < BATCH.max(text / 8) {
             return;
         }
-        if let Ok(_turn) = self.turn.try_lock() {
-            self.put_together(now);
-        }
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(left)) => self.begin_anew(left),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        self.put_together(now);
+    }
+
+    /// Whoever had the turn panicked, and what was handed over to him is lost: all of it is written for a new page.
+    fn begin_anew<'a>(&'a self, left: PoisonError<MutexGuard<'a, ()>>) -> MutexGuard<'a, ()> {
+        let turn = left.into_inner();
+        let mut inner = self.write();
+        let Inner { metrics, entries, gone, .. } = &mut *inner;
+        self.exposed.store(None);
+        gone.clear();
+        entries.values_mut().for_each(|entry| entry.forget_page(metrics));
+        self.turn.clear_poison();
+        turn
     }
 
     fn put_together(&self, now: Timestamp) -> Arc<Exposed> {
@@ -114,5 +126,56 @@ impl Store {
         }
         changes.sort_by_key(|(place, _)| *place);
         changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Store, Walk};
+    use crate::config::Metrics;
+    use crate::model::{Reading, RunsReading};
+    use crate::snapshot::tests::{at, end, shown, target};
+
+    /// Somebody takes the page and all that is new, and then panics.
+    fn come_to_grief(store: &Store) {
+        std::thread::scope(|scope| {
+            let grief = scope.spawn(|| {
+                let _turn = store.turn.lock().unwrap();
+                let mut walk = Walk { now: at(0), last: None, series: 0, until: None };
+                drop((store.last_page(), store.batch(&mut walk)));
+                panic!("this panic is meant");
+            });
+            assert!(grief.join().is_err());
+        });
+        assert!(store.turn.is_poisoned() && store.exposed(at(0)).is_none());
+    }
+
+    #[test]
+    fn what_was_left_half_put_together_is_put_together_anew() {
+        let store = Store::new(Metrics::default());
+        store.retarget(vec![target("a"), target("b"), target("c")], Metrics::default());
+        for (id, seconds) in [("a", 0), ("b", -1000)] {
+            store.record(&target(id).id, Reading::Runs(RunsReading::default()), at(seconds));
+            store.poll_ended(&target(id).id, end(false, seconds));
+        }
+        let whole = shown(&store, 0);
+        let stale = "aliyun_swas_invocations{instance_id=\"b\"";
+        assert!(whole.contains("finished_total{instance_id=\"b\"") && !whole.contains(stale));
+        come_to_grief(&store);
+        assert_eq!(shown(&store, 0), whole);
+
+        store.record(&target("b").id, Reading::Runs(RunsReading::default()), at(0));
+        come_to_grief(&store);
+        let whole = shown(&store, 0);
+        assert!(whole.contains(stale), "what was new was not lost");
+
+        come_to_grief(&store);
+        store.relieve(usize::MAX, at(0));
+        assert!(!store.turn.is_poisoned() && store.exposed(at(0)).is_some(), "polling recovers too");
+        assert_eq!(shown(&store, 0), whole);
+
+        store.retarget(vec![target("c")], Metrics::default());
+        come_to_grief(&store);
+        assert!(!shown(&store, 0).contains("instance_id=\"a\""));
     }
 }

@@ -148,8 +148,7 @@ impl Store {
         let mut inner = self.write();
         for (id, next) in polls {
             if let Some(entry) = inner.entries.get_mut(id) {
-                entry.state.next_poll = Some(next);
-                entry.tell();
+                entry.planned(next);
             }
         }
         inner.generation += 1;
@@ -235,7 +234,7 @@ mod tests {
     use crate::model::{Failure, Reading, Reason, RunsReading};
     use crate::target::{Kind, Scope, Target, TargetId};
 
-    fn target(id: &str) -> Target {
+    pub(super) fn target(id: &str) -> Target {
         Target {
             id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
             account: "a".into(),
@@ -246,11 +245,11 @@ mod tests {
         }
     }
 
-    fn at(seconds: i64) -> Timestamp {
+    pub(super) fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
-    fn end(failed: bool, seconds: i64) -> PollEnd {
+    pub(super) fn end(failed: bool, seconds: i64) -> PollEnd {
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         PollEnd {
             failure: failed.then_some(failure),
@@ -261,7 +260,7 @@ mod tests {
         }
     }
 
-    fn shown(store: &Store, seconds: i64) -> String {
+    pub(super) fn shown(store: &Store, seconds: i64) -> String {
         let page = store.expose(at(seconds)).page.chain(Format::Text, Encoding::Identity);
         page.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect()
     }

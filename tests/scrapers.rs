@@ -1,0 +1,154 @@
+//! However many scrape, and however they leave: all are sent the same bytes, and nothing of them stays behind.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aliyun_task_exporter::config::{Metrics, RunWindow};
+use aliyun_task_exporter::exposition::{Chain, Encoding, Format};
+use aliyun_task_exporter::model::*;
+use aliyun_task_exporter::self_metrics::SelfMetrics;
+use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
+use aliyun_task_exporter::web::{self, Site};
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use tower::ServiceExt;
+
+const SCRAPERS: usize = 200;
+/// Enough for a page that is deflated in pieces.
+const TARGETS: usize = 300;
+
+fn target(index: usize) -> Target {
+    Target {
+        id: TargetId { kind: Kind::SwasInvocations, id: format!("{:032x}", index * 0x9E37_79B9).into() },
+        account: "a".into(),
+        quota_group: "a".into(),
+        region: "r".into(),
+        name: "n".into(),
+        scope: Scope::Runs(RunWindow::default()),
+    }
+}
+
+/// A server whose last run ended so.
+fn read(store: &Store, index: usize, code: i64) {
+    let run = |run: usize| Invocation {
+        id: format!("t-hz0{:x}", (index * 1000 + run) * 0x9E37_79B9).into(),
+        command_name: "backup".into(),
+        command_type: CommandType::RunShellScript,
+        status: InvocationStatus::Success,
+        record: Some(InvokeStatus::Finished),
+        created: Some(Timestamp::UNIX_EPOCH),
+    };
+    let result = InvocationResult {
+        status: InvocationStatus::Success,
+        record: Some(InvokeStatus::Finished),
+        exit_code: Some(code),
+        error: None,
+        started: Some(Timestamp::UNIX_EPOCH),
+        finished: Some(Timestamp::UNIX_EPOCH),
+    };
+    let seen = |number| SeenRun { run: run(number), result: Some(result.clone()) };
+    let reading = RunsReading { runs: (0..20).map(seen).collect(), ..RunsReading::default() };
+    let (id, now) = (target(index).id, Timestamp::now());
+    store.record(&id, Reading::Runs(reading), now);
+    let stale_after = Duration::from_secs(86_400);
+    store.poll_ended(&id, PollEnd { failure: None, ended: now, took: Duration::ZERO, next: now, stale_after });
+}
+
+fn site() -> (Arc<Store>, Router) {
+    let metrics = Metrics { max_series: usize::MAX, ..Metrics::default() };
+    let store = Arc::new(Store::new(metrics.clone()));
+    store.retarget((0..TARGETS).map(target).collect(), metrics);
+    (0..TARGETS).for_each(|index| read(&store, index, 0));
+    let own = Arc::new(SelfMetrics::new().unwrap());
+    (Arc::clone(&store), web::router(Arc::new(Site::new(store, own, String::new(), Timestamp::now()))))
+}
+
+fn request(format: Format, encoding: Encoding) -> Request<Body> {
+    let encoding = if encoding == Encoding::Gzip { "gzip" } else { "identity" };
+    let request = Request::get("/metrics").header("Accept", format.content_type());
+    request.header("Accept-Encoding", encoding).body(Body::empty()).unwrap()
+}
+
+async fn scrape(router: &Router, format: Format, encoding: Encoding) -> Response {
+    let response = router.clone().oneshot(request(format, encoding)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
+async fn frame(response: &mut Response) -> Bytes {
+    response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap()
+}
+
+fn shown(store: &Store, format: Format, encoding: Encoding) -> Arc<Chain> {
+    store.exposed(Timestamp::now()).unwrap().page.ready(format, encoding).unwrap()
+}
+
+#[tokio::test]
+async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it() {
+    for (format, encoding) in [(Format::Text, Encoding::Identity), (Format::OpenMetrics, Encoding::Gzip)] {
+        let (store, router) = site();
+        let mut scrapers = Vec::new();
+        for _ in 0..SCRAPERS {
+            let mut scraper = scrape(&router, format, encoding).await;
+            let begun = frame(&mut scraper).await;
+            scrapers.push((scraper, begun));
+        }
+        let chain = shown(&store, format, encoding);
+        assert!(chain.frames().len() > 2 && chain.bytes() > 100_000, "a page of many frames");
+        let begun = chain.frames()[0].as_ptr();
+        assert!(scrapers.iter().all(|(_, frame)| frame.as_ptr() == begun), "the same bytes, not copies of them");
+        // One is the page's, one is ours.
+        assert_eq!(Arc::strong_count(&chain), SCRAPERS + 2);
+
+        scrapers.truncate(SCRAPERS / 2);
+        assert_eq!(Arc::strong_count(&chain), SCRAPERS / 2 + 2, "the others have hung up");
+
+        read(&store, 7, 1);
+        scrape(&router, format, encoding).await;
+        assert_eq!(Arc::strong_count(&chain), SCRAPERS / 2 + 1, "the page is another one now");
+        let (scraper, begun) = scrapers.pop().unwrap();
+        let rest = scraper.into_body().collect().await.unwrap().to_bytes();
+        assert!(
+            [begun, rest].concat().starts_with(&chain.frames().concat()),
+            "who began with the old one gets the old one"
+        );
+
+        let old = Arc::downgrade(&chain);
+        drop(chain);
+        assert!(old.upgrade().is_some());
+        drop(scrapers);
+        assert!(old.upgrade().is_none(), "nobody holds it any more");
+    }
+}
+
+#[test]
+fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
+    let (format, encoding) = (Format::Text, Encoding::Gzip);
+    let (store, router) = site();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cut_off = runtime.block_on(async {
+        let mut cut_off = 0;
+        for round in 0..20 {
+            read(&store, round, 1);
+            for _ in 0..10 {
+                let waiting = router.clone().oneshot(request(format, encoding));
+                // It is begun, and dropped where it waits.
+                cut_off += usize::from(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
+            }
+            scrape(&router, format, encoding).await;
+        }
+        cut_off
+    });
+    assert!(cut_off > 0);
+    // What was begun on other threads has come to its end then.
+    drop(runtime);
+    assert_eq!(Arc::strong_count(&shown(&store, format, encoding)), 2, "the page's, and ours");
+}
