@@ -2,7 +2,7 @@
 
 from figures import Figures, added, count, floor
 from machine import MIB
-from scraping import OURS, WAYS
+from scraping import OURS, WAYS, Sized
 from standing import Grown
 
 Row = tuple[str, str, str, str]
@@ -17,9 +17,7 @@ def rows(figures: Figures) -> list[Row]:
             ours, static = sized.scrapes[OURS, way].median, floor(sized, way)
             name = f"warm scrape, {count(sized.series)} series, {' '.join(way)}"
             found.append(_goal(name, ours * 1e3, static * 1.2e3 + 1, "ms"))
-    for sized in (sized for sized in figures.sizes if 50_000 < sized.series < 500_000):
-        limit = 2.5 * sized.text_bytes / MIB + 12
-        found.append(_goal(f"memory at {count(sized.series)} series", sized.memory[OURS][0] / MIB, limit, "MiB"))
+        found += _size_goals(sized)
     sweep = polling.ours.sweep(polling.targets)
     found.append(_goal(f"sweep of {count(polling.targets)} targets", sweep, polling.limit * 1.15, "s"))
     found.append(_goal("CPU of a poll", polling.ours.cpu_each * 1e6, polling.bare.cpu_each * 1.3e6, "µs"))
@@ -27,6 +25,23 @@ def rows(figures: Figures) -> list[Row]:
     found.append(_goal(f"memory with {idle.targets} targets", idle.resident / MIB, 12, "MiB"))
     found.append(_goal(f"CPU with {idle.targets} targets", idle.cpu_share * 100, 0.2, "% of a core"))
     return found + _growth_goals(figures.growth)
+
+
+def _size_goals(sized: Sized) -> list[Row]:
+    series, whole = f"{count(sized.series)} series", sized.whole
+    compressed = sized.scrapes[OURS, ("text", "gzip")]
+    found = [_goal(f"compressed size, {series}, to the whole", compressed.bytes / whole.bytes, 1.1, "times")]
+    if sized.changed:
+        text, gzip = (sized.changed[way].median for way in WAYS[:2])
+        limit = floor(sized, WAYS[0]) * 2.5e3
+        found.append(_goal(f"scrape after 1 % changed, {series}, identity", text * 1e3, limit, "ms"))
+        limit = whole.seconds * 0.2e3
+        found.append(_goal(f"scrape after 1 % changed, {series}, gzip", gzip * 1e3, limit, "ms"))
+    one, many = compressed.cpu_each * 1e3, sized.crowd.cpu_each * 1e3
+    found.append(_goal(f"CPU of a scrape with 50 scrapers, {series}", many, one, "ms"))
+    limit = 2.5 * sized.text_bytes / MIB + 12
+    found.append(_goal(f"memory at {series}", sized.memory[OURS][0] / MIB, limit, "MiB"))
+    return found
 
 
 def _growth_goals(growth: list[Grown]) -> list[Row]:

@@ -39,6 +39,7 @@ class Polling:
     targets: int
     page_bytes: int
     ours: Pace
+    moving: Pace
     bare: Pace
     decoding: Pace
 
@@ -52,20 +53,22 @@ def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
     """The exporter with everything overdue, and the bare client with as many calls, in turn."""
     with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms") as cloud:
         page = fetch(cloud.url)
-        ours, bare, decoding = [], [], []
+        ours, moving, bare, decoding = [], [], [], []
         for _ in range(rounds):
             ours.append(_polled(cloud, targets, seconds, folder))
+            with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms", "--moving") as other:
+                moving.append(_polled(other, targets, seconds, folder))
             bare.append(_bare(cloud, ours[-1].calls))
             decoding.append(_bare(cloud, ours[-1].calls, "--decode"))
     if len(re.findall(rb'"InvokeId"', page)) != 50:
         raise RuntimeError("the page does not hold 50 runs")
-    return Polling(targets, len(page), _middle(ours), _middle(bare), _middle(decoding))
+    return Polling(targets, len(page), _middle(ours), _middle(moving), _middle(bare), _middle(decoding))
 
 
-def fixed_cloud(folder: Path, latency: str) -> Program:
+def fixed_cloud(folder: Path, latency: str, *more: str) -> Program:
     """The cloud that costs next to nothing."""
     port = free_port()
-    command = [str(BENCH), "cloud", f"127.0.0.1:{port}", "--latency", latency]
+    command = [str(BENCH), "cloud", f"127.0.0.1:{port}", "--latency", latency, *more]
     return Program("fixed cloud", command, port, folder).listening()
 
 

@@ -94,7 +94,13 @@ def _changing(sizes: list[Sized]) -> str:
 
 def _polling(polling: Polling) -> str:
     rows = [("limit: targets by 50 ms by 1/64", f"{polling.limit:.3f}", "1.00", "-", "-")]
-    for name, pace in (("bare client", polling.bare), ("the same, decoding", polling.decoding), (OURS, polling.ours)):
+    paces = (
+        ("bare client", polling.bare),
+        ("the same, decoding", polling.decoding),
+        (f"{OURS}, answers that say the same", polling.ours),
+        (f"{OURS}, each answer something new", polling.moving),
+    )
+    for name, pace in paces:
         sweep, ratio = pace.sweep(polling.targets), pace.cpu_each / polling.bare.cpu_each
         rows.append(
             (name, f"{sweep:.3f}", f"{sweep / polling.limit:.2f}", f"{pace.cpu_each * 1e6:.0f}", f"{ratio:.2f}")

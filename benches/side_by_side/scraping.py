@@ -78,6 +78,15 @@ class Sized:
     memory: dict[str, tuple[int, int]]
     changed: dict[tuple[str, str], Scrapes]
     crowd: Scrapes
+    whole: "Whole"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Compressing the page as a whole, at the exporter's level."""
+
+    seconds: float
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ def measure(series: int, effort: Effort, folder: Path) -> Sized:
             cloud.hold()
             body = fetch(f"{exporter.url}/metrics")
             contenders.write_page(body, fetch(f"{exporter.url}/metrics", "gzip"), folder)
+            whole = _whole(folder / "metrics", effort)
             cloud.go_on()
             programs = {OURS: exporter} | _started(stack, series, effort, folder)
             scrapes = _alternating(cloud, programs, effort)
@@ -113,7 +123,13 @@ def measure(series: int, effort: Effort, folder: Path) -> Sized:
             cloud.go_on()
             changed = _changing(cloud, exporter, size, effort)
     lines = sum(1 for line in page.splitlines() if not line.startswith("#"))
-    return Sized(lines, size.targets, len(body), scrapes, memory, changed, crowd)
+    return Sized(lines, size.targets, len(body), scrapes, memory, changed, crowd, whole)
+
+
+def _whole(page: Path, effort: Effort) -> Whole:
+    command = [str(BENCH), "compress", str(page), "--times", str(effort.rounds)]
+    done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return Whole(statistics.median(done["seconds"]), done["bytes"])
 
 
 def _started(stack: ExitStack, series: int, effort: Effort, folder: Path) -> dict[str, Program]:

@@ -2,6 +2,7 @@
 
 mod bare;
 mod cloud;
+mod compress;
 mod fixed;
 mod registry;
 mod scrape;
@@ -28,6 +29,8 @@ enum Program {
     Fixed(fixed::Arguments),
     /// Serves a page's series from a Registry of the `prometheus` crate.
     Registry(registry::Arguments),
+    /// Compresses a page as a whole and prints how long it took.
+    Compress(compress::Arguments),
     /// Answers every call for runs with the same page.
     Cloud(cloud::Arguments),
     /// Reads that page as often as it is told, and drops it.
@@ -46,6 +49,7 @@ fn main() -> Outcome {
             Program::Scrape(arguments) => scrape::run(arguments).await,
             Program::Fixed(arguments) => fixed::run(arguments).await,
             Program::Registry(arguments) => registry::run(arguments).await,
+            Program::Compress(arguments) => compress::run(&arguments),
             Program::Cloud(arguments) => cloud::run(arguments).await,
             Program::Bare(arguments) => bare::run(arguments).await,
         }
