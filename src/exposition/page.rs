@@ -1,6 +1,8 @@
 //! Pieces -> the page: the targets' part of `/metrics`, in each format and encoding.
 
+use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use bytes::Bytes;
 
@@ -93,7 +95,9 @@ impl Page {
 
     /// The body deflated piece by piece, of which those that were deflated before are kept.
     pub fn deflated(&self, format: Format) -> Chain {
-        Chain::gzip(self.pieces(format))
+        let pieces: Vec<&Piece> = self.pieces(format).collect();
+        deflate_new(&pieces);
+        Chain::gzip(pieces.into_iter())
     }
 
     /// Headers and lines of the families that have any, in the order of the catalog.
@@ -129,6 +133,33 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
 /// A page with less text is deflated at once: in a few milliseconds, however little has changed. Ids come back in the next
 /// family, and here that is near enough to be referred to, so in pieces the body would be up to twice as large.
 const WHOLE: usize = 3 * 1024 * 1024;
+
+/// Fewer pieces than these, about a millisecond's work, are not worth a thread.
+const SHARE: usize = 32;
+/// Each thread has tables of a third of a megabyte.
+const MOST_THREADS: usize = 4;
+
+/// Deflates those of the pieces that are new, on several cores at once if they are many.
+fn deflate_new(pieces: &[&Piece]) {
+    let new: Vec<&Piece> = pieces.iter().copied().filter(|piece| !piece.is_deflated()).collect();
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+    let share = new.len().div_ceil(threads).max(SHARE);
+    let (mine, others) = new.split_at(share.min(new.len()));
+    thread::scope(|scope| {
+        for share in others.chunks(share) {
+            // Should there be no thread to be had, they are deflated when the body is put together.
+            let _ = thread::Builder::new().spawn_scoped(scope, || deflate(share));
+        }
+        deflate(mine);
+    });
+}
+
+fn deflate(pieces: &[&Piece]) {
+    let mut deflater = Deflater::new();
+    pieces.iter().for_each(|piece| {
+        piece.deflated(&mut deflater);
+    });
+}
 
 /// Deflated pieces are so small that sending each on its own would cost more than the copy.
 const FRAME: usize = 64 * 1024;

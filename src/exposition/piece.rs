@@ -11,7 +11,7 @@ use super::deflate::{Deflated, Deflater};
 
 /// Pieces hold about so many bytes, and at most twice as many unless one target alone fills more. Smaller ones deflate
 /// badly; larger ones make a small change cost more.
-const SIZE: usize = 4 * 1024;
+const SIZE: usize = 8 * 1024;
 
 /// So much of the piece before may be referred to: enough for names and labels to be known when a piece begins, little enough
 /// that it rarely changes.
@@ -61,6 +61,11 @@ impl Piece {
     /// Its part of a gzip member; deflated when it is first asked for.
     pub(super) fn deflated(&self, deflater: &mut Deflater) -> &Deflated {
         self.deflated.get_or_init(|| deflater.piece(&self.before, &self.text))
+    }
+
+    /// Whether it was asked for before.
+    pub(super) fn is_deflated(&self) -> bool {
+        self.deflated.get().is_some()
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
