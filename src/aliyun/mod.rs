@@ -127,9 +127,9 @@ impl Client {
         let request =
             request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
         let request = reqwest::Request::try_from(request).map_err(|error| self.transport(&endpoint, error))?;
-        let response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;
+        let mut response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;
         let received = Timestamp::now();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
             Unread::Broken(error) => self.transport(&endpoint, error),

@@ -12,7 +12,7 @@ use super::listing::Listing;
 use super::{MAX_MISSES, Notice};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, RunsReading, SeenRun, ServerRun};
-use crate::poll::since;
+use crate::poll::{after, since};
 
 /// So many command names of a server have a last run.
 pub const MAX_NAMES: usize = 50;
@@ -222,6 +222,12 @@ impl Ledger {
         }
     }
 
+    /// Until when nothing leaves the window by its age.
+    pub(super) fn keeps_until(&self) -> Timestamp {
+        let oldest = self.memory.runs.values().filter_map(Held::ages_from).min();
+        oldest.map_or(Timestamp::MAX, |oldest| after(oldest, self.window.max_age))
+    }
+
     /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.
     pub(super) fn trim(&mut self, now: Timestamp) {
         let max_age = self.window.max_age;
@@ -232,14 +238,11 @@ impl Ledger {
         let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
         leaving.iter().for_each(|id| self.announce(id));
         self.memory.runs.retain(|id, held| {
-            let unknown = held.is_unknown();
-            // One answer that cannot be understood must not end the watch over what has run for long.
-            let from = held.unknown_since.filter(|_| unknown).unwrap_or(held.recency().0);
-            let old = since(from, now) > max_age;
-            if old && unknown {
+            let old = held.ages_from().is_some_and(|from| since(from, now) > max_age);
+            if old && held.is_unknown() {
                 lost.push(Notice::Lost { id: Arc::clone(id) });
             }
-            !old || (held.run.is_open() && !unknown)
+            !old
         });
         self.notices.append(&mut lost);
         let surplus = self.memory.runs.len().saturating_sub(self.window.max_invocations);
@@ -275,6 +278,16 @@ impl Held {
     /// Whether it counts as open only because nobody knows its word.
     fn is_unknown(&self) -> bool {
         self.run.is_open() && self.run.status.unknown_word().is_some()
+    }
+
+    /// Since when it grows old, if it does. One answer that cannot be understood must not end the watch over what has run for
+    /// long.
+    fn ages_from(&self) -> Option<Timestamp> {
+        match (self.run.is_open(), self.is_unknown()) {
+            (true, false) => None,
+            (true, true) => Some(self.unknown_since.unwrap_or(self.recency().0)),
+            (false, _) => Some(self.recency().0),
+        }
     }
 
     /// Newest is largest. A region's list does not always say when a run was created.

@@ -23,8 +23,17 @@ pub(in crate::poll) struct RunsPlan {
     step: Step,
     /// Open runs that the last reading of the list has not shown.
     unlisted: usize,
-    /// What was asked last, and the answer after which the same one again would say nothing new.
-    settled: Option<(Cursor, Fingerprint)>,
+    settled: Option<Settled>,
+}
+
+/// The answer after which the same one again would say nothing new.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    /// What was asked.
+    cursor: Cursor,
+    fingerprint: Fingerprint,
+    /// Nothing leaves the window before this time.
+    until: Timestamp,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -104,16 +113,17 @@ impl RunsPlan {
     /// The answer to what is asked now that would say nothing new.
     pub(super) fn seen(&self) -> Option<Fingerprint> {
         let Step::List(asked) = &self.step else { return None };
-        self.settled.filter(|(cursor, _)| cursor == asked).map(|(_, fingerprint)| fingerprint)
+        self.settled.filter(|settled| settled.cursor == *asked).map(|settled| settled.fingerprint)
     }
 
     /// The list says what it said. Whether the reading is what it was, too: what has grown old leaves it.
     pub(super) fn same(&mut self, now: Timestamp) -> bool {
         self.step = Step::Done;
         self.ledger.memory.listing.same(&self.limits, now);
-        let runs = self.ledger.memory.runs.len();
+        let Some(settled) = self.settled.as_mut().filter(|settled| settled.until < now) else { return true };
         self.ledger.trim(now);
-        self.ledger.memory.runs.len() == runs && self.ledger.notices.is_empty()
+        settled.until = self.ledger.keeps_until();
+        false
     }
 
     /// A page of the list; if it says the same again under its `fingerprint`, that need not be read.
@@ -140,7 +150,10 @@ impl RunsPlan {
         self.ledger.trim(now);
         self.begin_details();
         let says_all = is_settled && self.step == Step::Done;
-        self.settled = fingerprint.filter(|_| says_all).map(|fingerprint| (cursor, fingerprint));
+        self.settled = fingerprint.filter(|_| says_all).map(|fingerprint| {
+            let until = self.ledger.keeps_until();
+            Settled { cursor, fingerprint, until }
+        });
     }
 
     pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
