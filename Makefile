@@ -65,7 +65,7 @@ promtool: build tools ## the lint of exposition and alerts alone; a part of e2e
 e2e: build tools ## the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) $(E2E)
 
-bench: bench-tools ## speed and memory beside other exporters, to docs/performance.md; most of an hour
+bench: bench-tools ## speed and memory beside other exporters, to docs/performance.md; about twenty minutes
 	$(VENV)/bin/python $(BENCH)/main.py $(ARGS)
 
 bench-smoke: bench-tools ## the same on a small scale, to target/bench-smoke: whether it runs, not how fast
