@@ -124,10 +124,24 @@ impl InvokeStatus {
 /// One page of a list, as every list of the cloud has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
-    /// The entries, in the cloud's order, which no document states.
+    /// The entries that could be read, in the cloud's order, which no document states.
     pub items: Vec<T>,
+    /// How many entries the page has, those that could not be read included.
+    pub entries: usize,
     /// `TotalCount`, if it was sent. Never trusted for the end of the list.
     pub total: Option<u64>,
+    /// `PageSize` as the answer repeats it, if it does.
+    pub page_size: Option<u64>,
+    /// Whether the page may leave out what is there: the list itself is missing, or an error came with it. What such a page
+    /// does not show is not gone.
+    pub is_partial: bool,
+}
+
+impl<T> Page<T> {
+    /// A page whose entries could all be read.
+    pub fn new(items: Vec<T>, total: Option<u64>) -> Self {
+        Self { entries: items.len(), items, total, page_size: None, is_partial: false }
+    }
 }
 
 /// An E-HPC task as ListTasks shows it. It carries no time.

@@ -4,7 +4,6 @@ mod advice;
 pub mod credentials;
 pub mod endpoint;
 mod error;
-mod fingerprint;
 mod http;
 pub mod op;
 pub mod request;
@@ -21,7 +20,6 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 pub use error::{Error, Retry};
-pub use fingerprint::Fingerprint;
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
@@ -50,20 +48,11 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Attempted {
     /// What the answer says, or why there is none.
-    pub outcome: Result<Said, Error>,
+    pub outcome: Result<Decoded<Answer>, Error>,
     /// How far the cloud's clock is ahead of ours, by the Date of its answer.
     pub clock_skew: Option<SignedDuration>,
     /// How long the request took, without what was asked for its credential; `None` if there was none to send.
     pub took: Option<Duration>,
-}
-
-/// What an answer says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Said {
-    /// This, under its fingerprint.
-    New(Decoded<Answer>, Fingerprint),
-    /// What the answer with the given fingerprint said.
-    Same,
 }
 
 impl Client {
@@ -83,22 +72,22 @@ impl Client {
         })
     }
 
-    /// One attempt: credential, request, send, decode; an answer that says the same as `seen` is not decoded.
-    pub async fn attempt(&self, region: &str, operation: &Operation, seen: Option<Fingerprint>) -> Attempted {
+    /// One attempt: credential, request, send, decode.
+    pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
             Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None },
         };
         let started = Instant::now();
         let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
-            Ok(answer) => decode(operation, &answer, seen),
+            Ok(answer) => decode(operation, &answer),
             Err(error) => (Err(error), None),
         };
         let took = Some(started.elapsed());
         let outcome = match outcome {
-            Ok(said) => {
+            Ok(decoded) => {
                 self.provider.accepted(&credential);
-                Ok(said)
+                Ok(decoded)
             }
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
@@ -213,30 +202,21 @@ impl RawAnswer {
 
 /// Reads an answer, pure: what it says (else the cloud's own error, or [`Error::Decode`] if the body is not the documented
 /// JSON), and how far the cloud's clock is ahead of ours.
-pub fn decode(
-    operation: &Operation,
-    answer: &RawAnswer,
-    seen: Option<Fingerprint>,
-) -> (Result<Said, Error>, Option<SignedDuration>) {
+pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
     let clock_skew = answer.clock_skew();
     let outcome = match (200..300).contains(&answer.status) {
-        true => decode_body(operation, answer, seen),
+        true => decode_body(operation, answer),
         false => Err(Error::from_answer(answer.status, &answer.headers, &answer.body).with_clock_skew(clock_skew)),
     };
     (outcome, clock_skew)
 }
 
-fn decode_body(operation: &Operation, answer: &RawAnswer, seen: Option<Fingerprint>) -> Result<Said, Error> {
-    let fingerprint = Fingerprint::of(&answer.body);
-    if seen == Some(fingerprint) {
-        return Ok(Said::Same);
-    }
-    let decoded = operation.decode(&answer.body).map_err(|error| Error::Decode {
+fn decode_body(operation: &Operation, answer: &RawAnswer) -> Result<Decoded<Answer>, Error> {
+    operation.decode(&answer.body).map_err(|error| Error::Decode {
         status: answer.status,
         request_id: error::request_id(&answer.headers),
         detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
-    })?;
-    Ok(Said::New(decoded, fingerprint))
+    })
 }
 
 /// Why there is no request. With signature V3 the key stands in headers.

@@ -55,8 +55,8 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     for Trial { product, operation, target } in trials {
         let question = known.question(product, operation, &target);
         let started = Instant::now();
-        let attempted = client.attempt(&target.region, &question, None).await;
-        let error = attempted.outcome.map(|said| known.learn(&said)).err();
+        let attempted = client.attempt(&target.region, &question).await;
+        let error = attempted.outcome.map(|decoded| known.learn(&decoded.value)).err();
         let made_up = known.is_made_up(&question);
         all.push(Asked {
             account: target.account,

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Name;
-use crate::aliyun::Said;
 use crate::aliyun::op::{
-    Answer, Decoded, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions,
-    ListClusters, ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
-    Product, SwasListRegions,
+    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
+    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, Product,
+    SwasListRegions,
 };
 use crate::poll::{Asked, needed};
 use crate::target::{Scope, Target, polled};
@@ -92,9 +91,8 @@ impl Known {
     }
 
     /// Notes what an answer shows.
-    pub(super) fn learn(&mut self, said: &Said) {
-        let Said::New(Decoded { value, .. }, _) = said else { return };
-        match value {
+    pub(super) fn learn(&mut self, answer: &Answer) {
+        match answer {
             Answer::ListCommands(page) => self.command = page.items.first().cloned(),
             Answer::DescribeInvocations(page) => {
                 let ended = page.items.iter().find(|run| !run.is_open());

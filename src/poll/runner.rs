@@ -14,7 +14,7 @@ use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::op::Decoded;
-use crate::aliyun::{Attempted, Client, Error, Said, SetupError, endpoint};
+use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -201,7 +201,7 @@ impl Runner {
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
-        if let Ok(Said::New(Decoded { unknown, .. }, _)) = &attempted.outcome {
+        if let Ok(Decoded { unknown, .. }) = &attempted.outcome {
             unknown.iter().for_each(|(field, word)| self.unknown(&attempt, field, word));
         }
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
@@ -229,7 +229,6 @@ impl Runner {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
                 Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
-                Event::Unchanged(id, at) => self.store.reread(&id, at),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {
                     self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
@@ -330,7 +329,7 @@ pub(super) fn start_attempts(
 /// its target's turn with it.
 async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
     match client {
-        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation, attempt.seen))
+        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
             .await
             .unwrap_or_else(|_| not_made(Error::Timeout(limit))),
         None => not_made(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
@@ -359,7 +358,7 @@ mod tests {
 
     use super::{Attempt, Runner, make};
     use crate::aliyun::op::{Answer, Decoded, Operation};
-    use crate::aliyun::{Attempted, Client, Error, Fingerprint, Said};
+    use crate::aliyun::{Attempted, Client, Error};
     use crate::config::{Config, Discovery, Endpoints, Filter, Regions};
     use crate::model::{Page, Reason};
     use crate::poll::Next;
@@ -379,12 +378,12 @@ mod tests {
     }
 
     fn nothing_ran() -> Attempted {
-        attempted(Answer::DescribeInvocations(Page { items: Vec::new(), total: Some(0) }))
+        attempted(Answer::DescribeInvocations(Page::new(Vec::new(), Some(0))))
     }
 
     fn attempted(value: Answer) -> Attempted {
-        let said = Said::New(Decoded { value, unknown: Vec::new() }, Fingerprint::of(b"anything"));
-        Attempted { outcome: Ok(said), clock_skew: None, took: Some(Duration::ZERO) }
+        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0 };
+        Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO) }
     }
 
     #[tokio::test]
@@ -428,7 +427,7 @@ mod tests {
                 places.insert(attempt.region.to_string());
                 let answered = attempted(match &attempt.operation {
                     Operation::SwasListRegions(_) => Answer::SwasListRegions(regions.to_vec()),
-                    _ => Answer::ListInstances(Page { items: Vec::new(), total: Some(0) }),
+                    _ => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
                 });
                 let handle = attempts.spawn(async { answered });
                 under_way.insert(handle.id(), *attempt);

@@ -99,28 +99,21 @@ impl Saving {
         }
         let mut entries = Vec::new();
         for event in events {
-            let entry = match event {
-                Event::Reading(id, _, at) => self.entry(scheduler, id, *at),
-                Event::Unchanged(id, at) if !self.is_recent(id, *at) => self.entry(scheduler, id, *at),
-                _ => None,
-            };
-            entries.extend(entry);
+            if let Event::Reading(id, _, at) = event {
+                entries.extend(self.entry(scheduler, id, *at));
+            }
         }
         if !entries.is_empty() {
             self.write(entries).await;
         }
     }
 
-    /// Whether what is known of a target was written of late.
-    fn is_recent(&self, id: &TargetId, at: Timestamp) -> bool {
-        self.written.get(id).is_some_and(|(_, when)| since(*when, at) < REWRITE_AFTER)
-    }
-
     /// What is to be written of a target that was read, if it is not in the file already.
     fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Timestamp) -> Option<(TargetId, Vec<u8>)> {
         let memory = scheduler.memory(id)?;
         let hash = hash(&encode(&memory)?);
-        if self.is_recent(id, at) && self.written.get(id).is_some_and(|(written, _)| *written == hash) {
+        let is_written = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, at) < REWRITE_AFTER;
+        if self.written.get(id).is_some_and(is_written) {
             return None;
         }
         let bytes = encode(&SavedRef { read_at: Some(at), succeeded_at: self.succeeded.get(id).copied(), memory })?;

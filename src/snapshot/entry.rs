@@ -81,7 +81,7 @@ impl Entry {
     }
 
     /// The last reading once more: only its age changes, unless there may be room now for what was left out.
-    pub(super) fn reread(&mut self, at: Timestamp, metrics: &Metrics, budget: usize) {
+    fn reread(&mut self, at: Timestamp, metrics: &Metrics, budget: usize) {
         let Some(read) = &mut self.read else { return };
         if self.state.dropped > 0 {
             let reading = Arc::clone(&read.reading);

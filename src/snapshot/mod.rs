@@ -124,11 +124,6 @@ impl Store {
         self.change(id, at, |entry, metrics, budget| entry.record(reading, at, metrics, budget));
     }
 
-    /// Records that a target was read, and nothing had changed.
-    pub fn reread(&self, id: &TargetId, at: Timestamp) {
-        self.change(id, at, |entry, metrics, budget| entry.reread(at, metrics, budget));
-    }
-
     /// Shows what was known of a target before a restart, with its age: when it was read, and when a poll last succeeded.
     pub fn restore(
         &self,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
-use aliyun_task_exporter::aliyun::{Error, Fingerprint, RawAnswer, Said, decode};
+use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Format};
@@ -122,10 +122,6 @@ pub struct Rig {
     parked: BTreeMap<TargetId, Memory>,
     /// Killed, until it is restarted.
     pub is_dead: bool,
-    /// Every answer is decoded, also one that says the same as the one before.
-    pub decodes_all: bool,
-    /// So many were not.
-    pub answers_spared: usize,
 }
 
 impl Rig {
@@ -164,8 +160,6 @@ impl Rig {
             disk: None,
             parked: BTreeMap::new(),
             is_dead: false,
-            decodes_all: false,
-            answers_spared: 0,
         };
         rig.apply(config);
         rig
@@ -295,17 +289,16 @@ impl Rig {
             }
         }
         let read = |event: &Event| match event {
-            Event::Reading(id, _, at) => Some((id.clone(), *at, false)),
-            Event::Unchanged(id, at) => Some((id.clone(), *at, true)),
+            Event::Reading(id, _, at) => Some((id.clone(), *at)),
             _ => None,
         };
-        let read: Vec<(TargetId, Timestamp, bool)> = events.iter().filter_map(read).collect();
+        let read: Vec<(TargetId, Timestamp)> = events.iter().filter_map(read).collect();
         if read.is_empty() {
             return;
         }
         let fails = disk.failing > 0;
         disk.failing -= u32::from(fails);
-        for (id, at, unchanged) in &read {
+        for (id, at) in &read {
             if fails {
                 disk.unsaved.insert(id.clone());
                 continue;
@@ -314,7 +307,6 @@ impl Rig {
             let known = state::encode(&memory).expect("a memory");
             let rewrite = disk.entries.get(id).is_none_or(|(_, old, written)| {
                 let due = disk.unsaved.contains(id) || at.duration_since(*written) >= SignedDuration::from_secs(60);
-                assert!(due || !unchanged || *old == known, "{id:?} is said not to have changed, and has");
                 due || *old != known
             });
             if rewrite {
@@ -331,7 +323,7 @@ impl Rig {
     /// Whether it dies at this commit, and where.
     fn dies(&mut self, events: &[Event]) -> Option<Kill> {
         let (kill, left) = self.disk.as_mut()?.kill.as_mut()?;
-        if !events.iter().any(|event| matches!(event, Event::Reading(..) | Event::Unchanged(..))) {
+        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
             return None;
         }
         *left = left.saturating_sub(1);
@@ -404,8 +396,7 @@ impl Rig {
         let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
         let request = request::build(operation, region, "http://sim", signer).expect("a request");
         let reply = self.sim.handle(&request, self.now);
-        let seen = attempt.seen.filter(|_| !self.decodes_all);
-        let (took, outcome) = self.deliver(operation, seen, reply);
+        let (took, outcome) = self.deliver(operation, reply);
         let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
         self.in_flight.insert((arrives, self.nonces), (attempt, outcome, self.now));
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
@@ -424,7 +415,7 @@ impl Rig {
     }
 
     /// What the HTTP client makes of a reply, and when.
-    fn deliver(&mut self, operation: &Operation, seen: Option<Fingerprint>, reply: Reply) -> (Duration, Outcome) {
+    fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
         let limit = self.config.poll.timeout;
         let Reply { response, delivery } = reply;
         let body = response.body();
@@ -448,9 +439,9 @@ impl Rig {
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
                 let answer = RawAnswer { status, headers, body: body.clone().into(), sent, received };
-                let (outcome, clock_skew) = decode(operation, &answer, seen);
+                let (outcome, clock_skew) = decode(operation, &answer);
                 self.clock_skew = clock_skew.or(self.clock_skew);
-                if let Ok(Said::New(decoded, _)) = &outcome {
+                if let Ok(decoded) = &outcome {
                     let words = decoded.unknown.iter().cloned();
                     self.unknown.extend(words.map(|(field, word)| (operation.name(), field, word)));
                 }
@@ -495,15 +486,6 @@ impl Rig {
                 Event::Reading(id, reading, at) => {
                     self.published_now(&id, || reading.clone(), at);
                     self.unrecorded.insert(id, (reading, at));
-                }
-                Event::Unchanged(id, at) => {
-                    self.answers_spared += 1;
-                    let reading = self.scheduler.reading(&id).expect("a reading");
-                    self.published_now(&id, || reading, at);
-                    match self.unrecorded.get_mut(&id) {
-                        Some((_, read_at)) => *read_at = at,
-                        None => self.store.reread(&id, at),
-                    }
                 }
                 Event::Waited(..) => {}
                 Event::PollEnded { target, failure, ended, took, next, stale_after } => {

@@ -36,7 +36,7 @@ impl DescribeCommandInvocations {
         let mut unknown = UnknownWords::default();
         let total = wire.total.count();
         let items = wire.list.0.iter().filter_map(|run| run.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page { items, total }))
+        Ok(unknown.with(Page::new(items, total)))
     }
 }
 

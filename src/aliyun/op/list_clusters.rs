@@ -26,7 +26,7 @@ impl ListClusters {
         let mut unknown = UnknownWords::default();
         let total = wire.total.count();
         let items = wire.list.0.iter().filter_map(|entry| entry.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page { items, total }))
+        Ok(unknown.with(Page::new(items, total)))
     }
 }
 

@@ -37,7 +37,7 @@ impl ListCommands {
                 None => unknown.note("CommandId", Some("")),
             }
         }
-        Ok(unknown.with(Page { items, total }))
+        Ok(unknown.with(Page::new(items, total)))
     }
 }
 

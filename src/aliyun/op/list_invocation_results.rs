@@ -34,7 +34,7 @@ impl ListInvocationResults {
         let mut unknown = UnknownWords::default();
         let total = wire.total.count();
         let items = wire.results.0.iter().filter_map(|result| result.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page { items, total }))
+        Ok(unknown.with(Page::new(items, total)))
     }
 }
 

@@ -66,7 +66,7 @@ impl ListTasks {
         let mut unknown = UnknownWords::default();
         let total = wire.total.count();
         let items = wire.tasks.0.into_iter().filter_map(|task| task.into_model(&mut unknown)).collect();
-        Ok(unknown.with(Page { items, total }))
+        Ok(unknown.with(Page::new(items, total)))
     }
 }
 

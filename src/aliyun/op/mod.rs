@@ -95,6 +95,8 @@ pub struct Decoded<T> {
     pub value: T,
     /// Field and word of every word that this version does not know.
     pub unknown: Vec<(&'static str, String)>,
+    /// Entries that could not be read and are left out.
+    pub unreadable: u64,
 }
 
 /// Declares [`Operation`] and [`Answer`] from one list, in which each operation stands once: as the cloud names it, and its
@@ -139,8 +141,8 @@ macro_rules! operations {
             pub fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Answer>> {
                 match self {
                     $(Self::$name(operation) => {
-                        let Decoded { value, unknown } = operation.decode(body)?;
-                        Ok(Decoded { value: Answer::$name(value), unknown })
+                        let Decoded { value, unknown, unreadable } = operation.decode(body)?;
+                        Ok(Decoded { value: Answer::$name(value), unknown, unreadable })
                     })+
                 }
             }

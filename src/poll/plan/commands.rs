@@ -326,7 +326,7 @@ mod tests {
                 Operation::ListCommands(_) => {
                     asked.push("list".to_owned());
                     let items = world.iter().map(|(id, _)| Arc::from(*id)).collect();
-                    plan.listed(Page { items, total: Some(world.len() as u64) }, now);
+                    plan.listed(Page::new(items, Some(world.len() as u64)), now);
                 }
                 Operation::ListInvocationStatus(call) => {
                     asked.push(format!("status {}", call.command_id));
@@ -339,7 +339,7 @@ mod tests {
                 }
                 Operation::ListInvocationResults(call) => {
                     asked.push(format!("results {} {}", call.command_id, call.page));
-                    plan.results(Page { items: nodes(call.page, 60), total: None });
+                    plan.results(Page::new(nodes(call.page, 60), None));
                 }
                 other => panic!("{other:?}"),
             }
@@ -382,7 +382,7 @@ mod tests {
         plan.status(run(InvokeStatus::Finished));
         for page in [1, 2] {
             assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
-            plan.results(Page { items: nodes(1, 60), total: Some(60) });
+            plan.results(Page::new(nodes(1, 60), Some(60)));
         }
         assert_eq!((plan.ask(), plan.notices), (None, vec![Notice::Truncated]));
     }

@@ -79,7 +79,7 @@ impl DiscoveryPlan {
     /// The regions of a product. A product without any region is no answer: the last good list stays.
     pub(super) fn regions(&mut self, regions: Vec<Arc<str>>) {
         let found = |id: Arc<str>| Found { id, name: "".into(), region: None };
-        let page = Page { items: regions.into_iter().map(found).collect(), total: None };
+        let page = Page::new(regions.into_iter().map(found).collect(), None);
         if !page.items.is_empty() {
             let size = page.items.len() + 1;
             self.memory.roll.read((1, 1), page, size, |_| true);
@@ -146,7 +146,7 @@ mod tests {
         let mut pages = pages.iter();
         while plan.ask().is_some() {
             let items = pages.next().map(|page| page.to_vec()).unwrap_or_default();
-            plan.listed(Page { items, total: None }, 2);
+            plan.listed(Page::new(items, None), 2);
         }
         assert!(plan.is_readable());
         std::mem::take(&mut plan.notices)
@@ -178,7 +178,7 @@ mod tests {
         let mut plan = plan(Sought::Servers, Memory::default());
         poll(&mut plan, &[&[found("a", None)]]);
         plan.begin(Timestamp::UNIX_EPOCH);
-        plan.listed(Page { items: vec![found("b", None), found("c", None)], total: None }, 2);
+        plan.listed(Page::new(vec![found("b", None), found("c", None)], None), 2);
         assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 2 })));
         assert_eq!((plan.fail(Harm::All), plan.ask(), plan.is_readable()), (Verdict::Stop, None, false));
         assert_eq!((ids(&plan), plan.notices.len()), ("a".into(), 0));

@@ -97,7 +97,7 @@ mod tests {
 
     fn page(ids: std::ops::Range<u32>, total: u64) -> Page<Found> {
         let found = |id: u32| Found { id: format!("s{id}").into(), name: "".into(), region: None };
-        Page { items: ids.map(found).collect(), total: Some(total) }
+        Page::new(ids.map(found).collect(), Some(total))
     }
 
     #[test]

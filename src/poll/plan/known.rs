@@ -74,13 +74,6 @@ impl Known {
         whole
     }
 
-    /// Whether a reading that shows the same again changes nothing: this one has shown all of its `total` entries and all that
-    /// is known.
-    pub(super) fn is_settled(&self, total: Option<u64>) -> bool {
-        let shown = self.fresh.len();
-        self.absent.is_empty() && self.ids.len() == shown && total.is_none_or(|total| shown as u64 >= total)
-    }
-
     fn is_whole(&mut self, total: Option<u64>) -> bool {
         self.gaps += 1;
         self.gaps >= MAX_GAPS || total.is_none_or(|total| self.fresh.len() as u64 >= total)

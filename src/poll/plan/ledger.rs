@@ -12,7 +12,7 @@ use super::listing::Listing;
 use super::{MAX_MISSES, Notice};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, RunsReading, SeenRun, ServerRun};
-use crate::poll::{after, since};
+use crate::poll::since;
 
 /// So many command names of a server have a last run.
 pub const MAX_NAMES: usize = 50;
@@ -220,12 +220,6 @@ impl Ledger {
         } else {
             self.announce(id);
         }
-    }
-
-    /// Until when nothing leaves the window by its age.
-    pub(super) fn keeps_until(&self) -> Timestamp {
-        let oldest = self.memory.runs.values().filter_map(Held::ages_from).min();
-        oldest.map_or(Timestamp::MAX, |oldest| after(oldest, self.window.max_age))
     }
 
     /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.

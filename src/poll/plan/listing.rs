@@ -43,18 +43,6 @@ pub(super) struct Listing {
     /// Whether the present reading, from the first page to the last, has shown all there is; `None` if it is not such a one.
     #[serde(skip)]
     ended_whole: Option<bool>,
-    /// Set while the page that was read last would change nothing if it came again.
-    #[serde(skip)]
-    settled: Option<Settled>,
-}
-
-/// Why a page would change nothing if it came again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Settled {
-    /// It shows all there is.
-    Whole,
-    /// It shows that there is nothing newer.
-    Newest,
 }
 
 /// The order in which a list comes.
@@ -170,18 +158,6 @@ impl Listing {
         self.known.is_fresh(id)
     }
 
-    /// Whether the page that was read last would change nothing if it came again in answer to the same question.
-    pub(super) fn is_settled(&self) -> bool {
-        self.settled.is_some()
-    }
-
-    /// It has come again.
-    pub(super) fn same(&mut self, limits: &Limits, now: Timestamp) {
-        if self.settled == Some(Settled::Whole) {
-            self.whole_due = Some(after(now, limits.history_interval));
-        }
-    }
-
     /// Starts a reading.
     pub(super) fn begin(&mut self, now: Timestamp) -> Cursor {
         self.known.begin();
@@ -218,7 +194,7 @@ impl Listing {
         keep: impl Fn(&str) -> bool,
     ) -> Progress {
         let Evidence { page_news: news, page_unseen: unseen, page_begins_unseen, .. } = self.evidence.end_page();
-        (self.total, self.settled) = (total, None);
+        self.total = total;
         // As old entries leave the list, new ones move to earlier pages: something known must stand before them.
         if !cursor.whole && cursor.read == 0 && cursor.page > 1 && (entries == 0 || page_begins_unseen) {
             self.known.begin();
@@ -242,12 +218,9 @@ impl Listing {
                     self.weigh_total(read);
                 }
                 self.end_whole(last, repeats, limits, now, keep);
-                let shows_all = last && self.ended_whole == Some(true) && self.known.is_settled(total);
-                self.settled = shows_all.then_some(Settled::Whole);
             }
-            _ => self.settled = Some(Settled::Newest),
+            _ => {}
         }
-        self.settled = self.settled.filter(|_| unseen == 0);
         if last || repeats || !wanted { Progress::Read } else { Progress::Truncated }
     }
 

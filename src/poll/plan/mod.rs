@@ -21,8 +21,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::aliyun::op::{Answer, Decoded, ListClusters, ListInstances, Operation, Product};
-use crate::aliyun::{Error, Fingerprint, Said};
+use crate::aliyun::Error;
+use crate::aliyun::op::{Answer, ListClusters, ListInstances, Operation, Product};
 use crate::config::Poll;
 use crate::model::{Failure, Found, Reading};
 use crate::poll::later;
@@ -210,37 +210,14 @@ impl Plan {
         each!(self, plan => plan.ask())
     }
 
-    /// The answer to what is asked now that would say nothing new.
-    pub(super) fn seen(&self) -> Option<Fingerprint> {
-        match self {
-            Self::Runs(plan) => plan.seen(),
-            Self::Tasks(_) | Self::Commands(_) | Self::Region(_) | Self::Discovery(_) => None,
-        }
-    }
-
-    /// What was said to what was asked last. Whether the reading is what it was.
-    pub(super) fn learn(&mut self, said: Said, now: Timestamp) -> bool {
-        match (self, said) {
-            (Self::Runs(plan), Said::Same) => return plan.same(now),
-            (plan, Said::Same) => unreachable!("{plan:?} has seen nothing"),
-            (
-                Self::Runs(plan),
-                Said::New(Decoded { value: Answer::DescribeInvocations(page), unknown }, fingerprint),
-            ) => {
-                // An answer with unknown words is counted each time.
-                plan.listed(page, Some(fingerprint).filter(|_| unknown.is_empty()), now);
-            }
-            (plan, Said::New(Decoded { value, .. }, _)) => plan.answer(value, now),
-        }
-        false
-    }
-
-    fn answer(&mut self, answer: Answer, now: Timestamp) {
+    /// What was answered to what was asked last.
+    pub(super) fn answer(&mut self, answer: Answer, now: Timestamp) {
         match (self, answer) {
             (Self::Tasks(plan), Answer::ListTasks(page)) => plan.answer(page, now),
             (Self::Commands(plan), Answer::ListCommands(page)) => plan.listed(page, now),
             (Self::Commands(plan), Answer::ListInvocationStatus(run)) => plan.status(run),
             (Self::Commands(plan), Answer::ListInvocationResults(page)) => plan.results(page),
+            (Self::Runs(plan), Answer::DescribeInvocations(page)) => plan.listed(page, now),
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
             (Self::Region(plan), Answer::DescribeCommandInvocations(page)) => plan.answer(page, now),
             (Self::Region(plan), Answer::ListInstances(page)) => plan.counted(page),

@@ -320,7 +320,7 @@ mod tests {
         while let Some(operation) = plan.ask() {
             let Operation::DescribeCommandInvocations(call) = operation else {
                 let all = plan.servers.keys().map(|id| Found { id: id.clone(), name: "".into(), region: None });
-                let page = Page { items: all.collect(), total: None };
+                let page = Page::new(all.collect(), None);
                 plan.counted(page);
                 continue;
             };
@@ -332,7 +332,7 @@ mod tests {
                 .push(call.invoke_id.map_or_else(|| format!("page {}", call.page), |id| format!("{id} {}", call.page)));
             let total = Some(wanted.len() as u64);
             let items = wanted.into_iter().skip((call.page as usize - 1) * 50).take(50).collect();
-            plan.answer(Page { items, total }, at(now));
+            plan.answer(Page::new(items, total), at(now));
         }
         assert!(plan.is_readable());
         asked
@@ -411,7 +411,7 @@ mod tests {
             [(Harm::One, Verdict::GoOnFailed), (Harm::Gone, Verdict::GoOn), (Harm::All, Verdict::Stop)]
         {
             plan.begin(at(21));
-            plan.answer(Page { items: vec![], total: None }, at(21));
+            plan.answer(Page::new(vec![], None), at(21));
             assert_eq!(plan.fail(harm, &failure), verdict);
             assert!(plan.is_readable() && plan.ask().is_some(), "the other one can still be asked for");
         }

@@ -100,7 +100,7 @@ mod tests {
 
     fn page(ids: &[&str], total: Option<u64>) -> Page<Found> {
         let found = |id: &&str| Found { id: (*id).into(), name: "".into(), region: None };
-        Page { items: ids.iter().map(found).collect(), total }
+        Page::new(ids.iter().map(found).collect(), total)
     }
 
     /// Reads pages of two entries, at most three of them; what it says at the end, how many it took, and what there is then.

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::ledger::{Ledger, Memory};
 use super::listing::{Cursor, Progress};
 use super::{Harm, Limits, Load, Notice, Verdict};
-use crate::aliyun::Fingerprint;
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, Page, RunsReading};
@@ -23,17 +22,6 @@ pub(in crate::poll) struct RunsPlan {
     step: Step,
     /// Open runs that the last reading of the list has not shown.
     unlisted: usize,
-    settled: Option<Settled>,
-}
-
-/// The answer after which the same one again would say nothing new.
-#[derive(Clone, Copy, Debug)]
-struct Settled {
-    /// What was asked.
-    cursor: Cursor,
-    fingerprint: Fingerprint,
-    /// Nothing leaves the window before this time.
-    until: Timestamp,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -49,7 +37,7 @@ enum Step {
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
         let ledger = Ledger::new(window, memory, false);
-        Self { instance_id, limits, ledger, step: Step::Idle, unlisted: 0, settled: None }
+        Self { instance_id, limits, ledger, step: Step::Idle, unlisted: 0 }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -110,26 +98,9 @@ impl RunsPlan {
         }
     }
 
-    /// The answer to what is asked now that would say nothing new.
-    pub(super) fn seen(&self) -> Option<Fingerprint> {
-        let Step::List(asked) = &self.step else { return None };
-        self.settled.filter(|settled| settled.cursor == *asked).map(|settled| settled.fingerprint)
-    }
-
-    /// The list says what it said. Whether the reading is what it was, too: what has grown old leaves it.
-    pub(super) fn same(&mut self, now: Timestamp) -> bool {
-        self.step = Step::Done;
-        self.ledger.memory.listing.same(&self.limits, now);
-        let Some(settled) = self.settled.as_mut().filter(|settled| settled.until < now) else { return true };
-        self.ledger.trim(now);
-        settled.until = self.ledger.keeps_until();
-        false
-    }
-
-    /// A page of the list; if it says the same again under its `fingerprint`, that need not be read.
-    pub(super) fn listed(&mut self, page: Page<Invocation>, fingerprint: Option<Fingerprint>, now: Timestamp) {
+    /// A page of the list.
+    pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
         let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        self.settled = None;
         let size = (page.items.len(), page.total);
         for run in page.items {
             let new = self.ledger.memory.listing.note(&run.id, run.created);
@@ -138,7 +109,6 @@ impl RunsPlan {
         let looking = self.ledger.missing().next().is_some();
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
         let progress = listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id));
-        let is_settled = progress == Progress::Read && listing.is_settled();
         match progress {
             Progress::Next(cursor) => {
                 self.step = Step::List(cursor);
@@ -149,11 +119,6 @@ impl RunsPlan {
         }
         self.ledger.trim(now);
         self.begin_details();
-        let says_all = is_settled && self.step == Step::Done;
-        self.settled = fingerprint.filter(|_| says_all).map(|fingerprint| {
-            let until = self.ledger.keeps_until();
-            Settled { cursor, fingerprint, until }
-        });
     }
 
     pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
@@ -225,7 +190,7 @@ mod tests {
                 Operation::DescribeInvocations(call) => {
                     asked.push(format!("page {}", call.page));
                     let items = listed.iter().skip((call.page as usize - 1) * 50).take(50).cloned().collect();
-                    plan.listed(Page { items, total: Some(listed.len() as u64) }, None, at(now));
+                    plan.listed(Page::new(items, Some(listed.len() as u64)), at(now));
                 }
                 Operation::DescribeInvocationResult(call) => {
                     asked.push(call.invoke_id.to_string());

@@ -366,7 +366,7 @@ mod tests {
             };
             let items: Vec<Task> =
                 tasks.iter().filter(wanted).skip((call.page as usize - 1) * 50).take(50).cloned().collect();
-            plan.answer(Page { items, total: None }, now);
+            plan.answer(Page::new(items, None), now);
             asked.push(call.filter);
         }
         assert!(plan.is_readable());
@@ -444,7 +444,7 @@ mod tests {
         poll(&mut plan, &[task("a", TaskStatus::Processing, 1)], at(0));
         poll(&mut plan, &[], at(1));
         plan.begin(at(2));
-        plan.answer(Page { items: vec![], total: None }, at(2));
+        plan.answer(Page::new(vec![], None), at(2));
         plan.ask();
         assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
         assert_eq!(ended(&mut plan), [""; 0]);

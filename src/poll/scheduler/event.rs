@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::aliyun::op::Operation;
-use crate::aliyun::{Error, Fingerprint, Said};
+use crate::aliyun::Error;
+use crate::aliyun::op::{Answer, Decoded, Operation};
 use crate::model::{Failure, Reading};
 use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Notice;
@@ -25,8 +25,6 @@ pub struct Attempt {
     pub operation: Operation,
     /// From which budget.
     pub key: BudgetKey,
-    /// The answer that would say nothing new.
-    pub seen: Option<Fingerprint>,
     pub(super) ticket: u64,
 }
 
@@ -42,7 +40,7 @@ pub enum Next {
 }
 
 /// What came of an attempt.
-pub type Outcome = Result<Said, Error>;
+pub type Outcome = Result<Decoded<Answer>, Error>;
 
 /// Something that others should know.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +49,6 @@ pub enum Event {
     Notice(TargetId, Notice),
     /// What is now known of a target.
     Reading(TargetId, Reading, Timestamp),
-    /// A target was read, and nothing of its last reading has changed.
-    Unchanged(TargetId, Timestamp),
     /// A poll has ended.
     PollEnded {
         /// Of which target.

@@ -115,9 +115,9 @@ impl Scheduler {
         poll.spent += since(sent, now);
         poll.detailed |= slot.plan.is_readable();
         match outcome {
-            Ok(said) => {
+            Ok(decoded) => {
                 (poll.attempts, poll.spent) = (0, Duration::ZERO);
-                poll.unchanged = slot.plan.learn(said, now);
+                slot.plan.answer(decoded.value, now);
                 self.publish(&attempt.target, now);
                 self.go_on(&attempt.target, now);
             }
@@ -249,7 +249,7 @@ impl Scheduler {
         let ticket = self.tickets;
         let Some(slot) = self.slots.get_mut(id) else { return Next::WakeAt(now) };
         let phase = std::mem::replace(&mut slot.phase, Phase::InFlight { ticket, sent: now });
-        let (due, seen) = (slot.due, slot.plan.seen());
+        let due = slot.due;
         let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
         self.leave(id, due, &phase);
         let Phase::Queued { operation, key, pace, since: queued, .. } = phase else { return Next::WakeAt(now) };
@@ -262,7 +262,7 @@ impl Scheduler {
         }
         self.governor.take(&key, now);
         self.in_flight += 1;
-        Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, seen, ticket }))
+        Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
     }
 
     fn failed(&mut self, attempt: &Attempt, error: &Error, now: Timestamp) {
@@ -320,8 +320,7 @@ impl Scheduler {
             }
             // A poll with nothing left to ask ends at once, and its end tells all of this.
             if slot.plan.ask().is_some() {
-                let unchanged = poll.unchanged;
-                self.events.extend(slot.told(unchanged, now));
+                self.events.extend(slot.told(now));
             }
         }
     }
@@ -337,7 +336,7 @@ impl Scheduler {
         if slot.plan.has_open() {
             slot.last_open = now;
         }
-        let (due, told) = (slot.due, slot.told(poll.unchanged, now));
+        let (due, told) = (slot.due, slot.told(now));
         let members = slot.members_ended(failure);
         self.leave(id, due, &phase);
         self.events.extend(told);

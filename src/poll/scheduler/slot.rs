@@ -48,8 +48,6 @@ pub(super) struct Polling {
     pub(super) published: bool,
     /// At least one of its details was asked for.
     pub(super) detailed: bool,
-    /// It has shown nothing but what is known.
-    pub(super) unchanged: bool,
 }
 
 /// How often something ends, of late: what has ended counts less and less over an hour.
@@ -82,13 +80,11 @@ impl Slot {
     }
 
     /// What has happened, and, if it is true by now, what is known of each of its targets.
-    pub(super) fn told(&mut self, unchanged: bool, now: Timestamp) -> Vec<Event> {
+    pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
         let notices = self.plan.notices(&self.target.id);
         self.ends.note(notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count(), now);
         let mut events: Vec<Event> = notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
-        if unchanged {
-            events.push(Event::Unchanged(self.target.id.clone(), now));
-        } else if self.plan.is_readable() {
+        if self.plan.is_readable() {
             let there = self.target.members().iter().filter(|member| self.plan.failure(&member.id).is_none());
             events.extend(
                 there.filter_map(|member| Some(Event::Reading(member.id.clone(), self.plan.reading(&member.id)?, now))),
@@ -180,7 +176,6 @@ impl Polling {
             failed_parts: 0,
             published: false,
             detailed: false,
-            unchanged: false,
         }
     }
 }
