@@ -160,6 +160,10 @@ families! {
     TARGET_UP = Target Gauge "aliyun_exporter_target_up" ["account", "kind", "target"];
     /// Why the last poll of a target failed: 1 while it fails.
     TARGET_FAILING = Target Gauge "aliyun_exporter_target_failing" ["account", "kind", "target", "reason"];
+    /// Entries that a target's lists must show and have not shown in two readings in a row: clusters, servers, regions, running tasks, followed commands and their nodes, and what the windows of ended things have room for. 0 if the lists are whole.
+    TARGET_MISSING_ENTRIES = Target Gauge "aliyun_exporter_target_missing_entries" ["account", "kind", "target"];
+    /// Entries by which TotalCount of a target's lists exceeds what they have shown in 8 whole readings in a row. The total is taken for wrong; absent if it is right.
+    TARGET_TOTAL_EXCESS = Target Gauge "aliyun_exporter_target_total_excess_entries" ["account", "kind", "target"];
     /// When the last successful poll of a target ended.
     TARGET_LAST_SUCCESS = Target Gauge "aliyun_exporter_target_last_success_timestamp_seconds" ["account", "kind", "target"];
     /// When the values of a target that are shown were read; a poll that fails only in part reads values too.

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::{Config, Problems};
-use crate::estimate::{Assumptions, estimate, surveyed, text};
+use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
 use crate::target::{self, Findings};
@@ -35,8 +35,8 @@ pub enum Error {
     /// `check --estimate` has found that budgets are too small.
     #[error("the plan cannot be kept")]
     Plan,
-    /// `check --estimate --live` could not ask everywhere.
-    #[error("discovery has failed, so the estimate is not complete")]
+    /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
+    #[error("discovery has not shown all there is (see the lines with !), so the estimate is not complete")]
     Discovery,
     /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
@@ -122,11 +122,11 @@ async fn check_estimate(config: &Config, live: Option<&Clients>) -> Result<(), E
         )?;
     } else if let Some(clients) = live {
         let survey = survey(config, clients, MAX_ATTEMPTS).await;
-        complete = survey.failures.is_empty();
+        complete = survey.failures.is_empty() && survey.missing.is_empty();
         io::stdout().write_all(surveyed(&survey, config).as_bytes())?;
         findings = survey.findings;
     }
-    let estimate = estimate(config, &findings, Assumptions::default());
+    let estimate = Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
     io::stdout().write_all(text(&estimate).as_bytes())?;
     match (complete, estimate.is_kept()) {
         (false, _) => Err(Error::Discovery),

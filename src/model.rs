@@ -144,6 +144,28 @@ impl<T> Page<T> {
     }
 }
 
+/// Whether a target's lists have shown all that they must.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListState {
+    /// Entries that must be known and were not shown in two readings in a row; 0 if the lists are whole.
+    pub missing: u64,
+    /// The same of the last reading alone.
+    pub missing_once: u64,
+    /// Entries by which a `TotalCount` exceeds what its list has shown in 8 whole readings in a row: it is taken for wrong.
+    pub total_excess: u64,
+}
+
+impl ListState {
+    /// Of several lists together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            missing: self.missing + other.missing,
+            missing_once: self.missing_once + other.missing_once,
+            total_excess: self.total_excess + other.total_excess,
+        }
+    }
+}
+
 /// An E-HPC task as ListTasks shows it. It carries no time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {

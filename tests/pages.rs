@@ -237,8 +237,14 @@ fn apply(step: Step, store: &Store, plain: &mut Plain) {
             let failure =
                 (!good).then_some(Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() });
             let stale_after = Duration::from_secs(age);
-            let end =
-                PollEnd { failure, ended: plain.now, took: Duration::from_millis(age), next: plain.now, stale_after };
+            let end = PollEnd {
+                failure,
+                lists: ListState::default(),
+                ended: plain.now,
+                took: Duration::from_millis(age),
+                next: plain.now,
+                stale_after,
+            };
             ended(plain, index, &end);
             store.poll_ended(&target(index).id, end);
         }

@@ -59,7 +59,17 @@ fn read(store: &Store, index: usize, code: i64) {
     let (id, now) = (target(index).id, Timestamp::now());
     store.record(&id, Reading::Runs(reading), now);
     let stale_after = Duration::from_secs(86_400);
-    store.poll_ended(&id, PollEnd { failure: None, ended: now, took: Duration::ZERO, next: now, stale_after });
+    store.poll_ended(
+        &id,
+        PollEnd {
+            failure: None,
+            lists: ListState::default(),
+            ended: now,
+            took: Duration::ZERO,
+            next: now,
+            stale_after,
+        },
+    );
 }
 
 fn site() -> (Arc<Store>, Router) {

@@ -51,6 +51,7 @@ pub fn at(seconds: i64) -> Timestamp {
 /// A good poll.
 fn end(seconds: i64) -> PollEnd {
     PollEnd {
+        lists: ListState::default(),
         failure: None,
         ended: at(seconds),
         took: Duration::from_micros(123_456 + 7 * seconds as u64),

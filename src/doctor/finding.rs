@@ -28,6 +28,8 @@ pub enum State {
     TargetNotFound,
     /// The account owes money or has not enabled the service.
     Account,
+    /// The operation answers, but its list has not shown all there is.
+    Incomplete,
     /// Anything else: the message says it.
     Trouble,
 }
@@ -44,6 +46,7 @@ impl State {
             Self::Throttled => "throttled",
             Self::TargetNotFound => "target not found",
             Self::Account => "account not in order",
+            Self::Incomplete => "list not whole",
             Self::Trouble => "trouble",
         }
     }
@@ -104,6 +107,16 @@ impl Finding {
             target: asked.target.to_string(),
             clock_skew: asked.clock_skew,
             took: asked.took,
+        }
+    }
+
+    /// The same of a list that counts `missing` more entries than its pages have shown.
+    pub(super) fn lacking(self, missing: u64) -> Self {
+        Self {
+            state: State::Incomplete,
+            message: format!("{}: the list counts {missing} more entries than its pages have shown", self.operation),
+            advice: "try again in a minute; if it stays so, see AliyunTaskListIncomplete in docs/alerts.md".into(),
+            ..self
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::aliyun::{Client, SetupError};
 use crate::config::Config;
 use crate::poll::{Asked, clients, survey};
-use crate::target::targets;
+use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
 pub use policy::{Policy, policies};
@@ -41,9 +41,19 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     }
     let visited = visits.join_all().await.into_iter().flatten();
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Finding>> = BTreeMap::new();
-    for asked in survey.asked.into_iter().chain(visited) {
+    let missing = |asked: &Asked| {
+        let place = TargetId { kind: Kind::Discovery, id: Arc::clone(&asked.target) };
+        survey.missing.get(&place).copied().filter(|_| asked.error.is_none())
+    };
+    for asked in survey.asked.iter().cloned().chain(visited) {
         let place = (Arc::clone(&asked.account), Arc::clone(&asked.region));
-        places.entry(place).or_default().push(Finding::new(asked));
+        let missing = missing(&asked);
+        let finding = Finding::new(asked);
+        let finding = match missing {
+            Some(missing) => finding.lacking(missing),
+            None => finding,
+        };
+        places.entry(place).or_default().push(finding);
     }
     Ok(Report { findings: places.into_values().flatten().collect(), policies: policies(config) })
 }

@@ -32,6 +32,8 @@ pub struct Estimate {
     pub searches: usize,
     /// What discovery will find is not known, so it is not counted.
     pub unknown: bool,
+    /// Discovery has not shown all there is: what is missing would cost more.
+    pub incomplete: bool,
     /// What was assumed of the cloud's side.
     pub assumptions: Assumptions,
     /// Every budget with what is asked of it.
@@ -70,6 +72,7 @@ pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) 
         targets: list.len() - searches,
         searches,
         unknown: config.discovers() && findings.is_empty(),
+        incomplete: false,
         first_pass: first::pass(config, &asked, &assumptions),
         series: series::series(&list, &config.metrics, &assumptions),
         enough_interval: calls::enough_interval(config, &asked, &budgets, &assumptions),

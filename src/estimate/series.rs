@@ -13,8 +13,8 @@ use crate::config::Metrics;
 use crate::exposition::{TargetState, own_fragment, reading_fragment};
 use crate::model::{
     CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
-    InvocationStatus, InvokeStatus, LastRun, NodeResult, NodeStatuses, Reading, Reason, RunsReading, SeenCommand,
-    SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
+    InvocationStatus, InvokeStatus, LastRun, ListState, NodeResult, NodeStatuses, Reading, Reason, RunsReading,
+    SeenCommand, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::poll::MAX_NAMES;
 use crate::target::{Kind, Scope, Target};
@@ -78,6 +78,7 @@ fn full_state() -> TargetState {
     TargetState {
         up: Some(false),
         failing: Some(Reason::Timeout),
+        lists: ListState { missing: 1, missing_once: 1, total_excess: 1 },
         last_success: time,
         last_read: time,
         next_poll: time,

@@ -19,9 +19,12 @@ pub fn surveyed(survey: &Survey, config: &Config) -> String {
         let Scope::Discovery(search) = &target.scope else { continue };
         let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
         let taken = found.iter().filter(|thing| search.takes(thing)).count();
-        let more =
-            if survey.truncated.contains(&target.id) { "; there are more than poll.history_max_pages" } else { "" };
-        let _ = writeln!(page, "  {place}: {}: {} found, {taken} taken{more}", search.sought.things(), found.len());
+        let things = search.sought.things();
+        let _ = writeln!(page, "  {place}: {things}: {} found, {taken} taken", found.len());
+        if let Some(missing) = survey.missing.get(&target.id) {
+            let _ =
+                writeln!(page, "! {place}: the list counts {missing} more {things}, and none of its pages shows them");
+        }
     }
     page.push('\n');
     page

@@ -37,7 +37,11 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
         _ => format!("{polled}, and {searches},"),
     };
     let need = if targets + estimate.searches == 1 { "needs" } else { "need" };
-    format!("The plan fits: {what} {need} at most {share:.0} % of any budget.")
+    let fits = match estimate.incomplete {
+        true => "Discovery has not shown all there is. What it has shown would fit",
+        false => "The plan fits",
+    };
+    format!("{fits}: {what} {need} at most {share:.0} % of any budget.")
 }
 
 /// What is missing of a budget.

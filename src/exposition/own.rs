@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::fragment::{Fragment, Lines};
 use crate::catalog::*;
 use crate::config::StatusStyle;
-use crate::model::Reason;
+use crate::model::{ListState, Reason};
 use crate::target::{Kind, Target};
 
 /// What the exporter itself knows of a target.
@@ -17,6 +17,8 @@ pub struct TargetState {
     pub up: Option<bool>,
     /// Why it failed.
     pub failing: Option<Reason>,
+    /// Whether its lists have shown all that they must.
+    pub lists: ListState,
     /// When the last successful poll ended.
     pub last_success: Option<Timestamp>,
     /// When the shown values were read.
@@ -43,6 +45,9 @@ pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
     if let Some(reason) = state.failing {
         lines.sample(&TARGET_FAILING, &[account, kind, id, ("reason", reason.label())], 1u64);
     }
+    lines.optional(&TARGET_MISSING_ENTRIES, &labels, state.up.map(|_| state.lists.missing));
+    let excess = Some(state.lists.total_excess).filter(|excess| *excess > 0);
+    lines.optional(&TARGET_TOTAL_EXCESS, &labels, excess);
     lines.optional(&TARGET_LAST_SUCCESS, &labels, state.last_success);
     lines.optional(&TARGET_LAST_READ, &labels, state.last_read);
     lines.optional(&TARGET_NEXT_POLL, &labels, state.next_poll);

@@ -15,7 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
-pub use plan::{Calls, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes};
+pub use plan::{
+    Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
+};
 pub use queue::Pace;
 pub use runner::{Clients, Runner, clients};
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};

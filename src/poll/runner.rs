@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{debug, info, warn};
 
-use super::plan::{Notice, operations};
+use super::plan::{ListChange, Notice, operations};
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
@@ -230,10 +230,11 @@ impl Runner {
                 Event::Notice(id, notice) => self.notice(&id, notice),
                 Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
-                Event::PollEnded { target, failure, ended, took, next, stale_after } => {
+                Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
                     self.tell_failure(&target, failure.as_ref());
-                    self.store.poll_ended(&target, PollEnd { failure, ended, took, next, stale_after });
+                    let end = PollEnd { failure, lists, ended, took, next, stale_after };
+                    self.store.poll_ended(&target, end);
                 }
             }
         }
@@ -269,7 +270,22 @@ impl Runner {
                     warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it is not read");
                 }
             }
+            Notice::List(change) => self.list_changed(id, change),
             Notice::Discovered => debug!(kind, target, "what there is has changed"),
+        }
+    }
+
+    fn list_changed(&self, id: &TargetId, change: ListChange) {
+        let (kind, target) = (id.kind.label(), &*id.id);
+        match change {
+            ListChange::Missing(0) => info!(kind, target, "the lists are whole again"),
+            ListChange::Missing(entries) => {
+                warn!(kind, target, entries, "a list is not whole: it counts entries that none of its pages show")
+            }
+            ListChange::TotalWrong(entries) => info!(
+                kind,
+                target, entries, "TotalCount exceeds what the list shows, always by the same: it is taken for wrong"
+            ),
         }
     }
 

@@ -23,8 +23,8 @@ pub struct Survey {
     pub findings: Findings,
     /// Why, where it has failed.
     pub failures: BTreeMap<TargetId, Failure>,
-    /// Places with longer lists than may be read: there is more than was found.
-    pub truncated: BTreeSet<TargetId>,
+    /// How many things a place has more than it has shown, where it has.
+    pub missing: BTreeMap<TargetId, u64>,
     /// Each operation that was asked, once for each account and region.
     pub asked: Vec<Asked>,
 }
@@ -124,16 +124,16 @@ impl<'a> Surveying<'a> {
     fn note(&mut self) {
         for event in self.scheduler.events() {
             match event {
-                Event::PollEnded { target, failure, .. } if self.open.remove(&target) => {
+                Event::PollEnded { target, failure, lists, .. } if self.open.remove(&target) => {
+                    if lists.missing_once > 0 {
+                        self.survey.missing.insert(target.clone(), lists.missing_once);
+                    }
                     self.survey.failures.extend(failure.map(|failure| (target, failure)));
                 }
                 Event::Notice(_, Notice::Discovered) => {
                     let change = self.scheduler.apply_searches(self.config, Timestamp::now());
                     self.open.extend(change.added);
                     self.open.retain(|id| change.removed.iter().all(|(gone, _)| gone != id));
-                }
-                Event::Notice(target, Notice::Truncated) => {
-                    self.survey.truncated.insert(target);
                 }
                 _ => {}
             }

@@ -101,6 +101,7 @@ impl Entry {
     pub(super) fn poll_ended(&mut self, end: PollEnd) {
         self.state.up = Some(end.failure.is_none());
         self.state.failing = end.failure.as_ref().map(|failure| failure.reason);
+        self.state.lists = end.lists;
         self.state.took = Some(end.took);
         self.state.next_poll = Some(end.next);
         self.state.stale_after = Some(end.stale_after);

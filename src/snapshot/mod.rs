@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::config::Metrics;
 use crate::exposition::TargetState;
-use crate::model::{Failure, Reading};
+use crate::model::{Failure, ListState, Reading};
 use crate::target::{Target, TargetId};
 
 use entry::Entry;
@@ -52,6 +52,8 @@ struct Inner {
 pub struct PollEnd {
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
+    /// Whether the target's lists have shown all that they must.
+    pub lists: ListState,
     /// When it ended.
     pub ended: Timestamp,
     /// How long it took.
@@ -226,7 +228,7 @@ mod tests {
     use super::{PollEnd, Store};
     use crate::config::{Metrics, RunWindow};
     use crate::exposition::{Encoding, Format};
-    use crate::model::{Failure, Reading, Reason, RunsReading};
+    use crate::model::{Failure, ListState, Reading, Reason, RunsReading};
     use crate::target::{Kind, Scope, Target, TargetId};
 
     pub(super) fn target(id: &str) -> Target {
@@ -247,6 +249,7 @@ mod tests {
     pub(super) fn end(failed: bool, seconds: i64) -> PollEnd {
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         PollEnd {
+            lists: ListState::default(),
             failure: failed.then_some(failure),
             ended: at(seconds),
             took: Duration::from_secs(1),

@@ -488,8 +488,8 @@ impl Rig {
                     self.unrecorded.insert(id, (reading, at));
                 }
                 Event::Waited(..) => {}
-                Event::PollEnded { target, failure, ended, took, next, stale_after } => {
-                    let end = PollEnd { failure: failure.clone(), ended, took, next, stale_after };
+                Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
+                    let end = PollEnd { failure: failure.clone(), lists, ended, took, next, stale_after };
                     self.store.poll_ended(&target, end);
                     self.polled.push(Polled { target, failure, ended, next, stale_after });
                 }

@@ -6,15 +6,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::listing::{Cursor, Listing, Progress};
-use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
+use super::listing::{Listing, Progress};
+use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Harm, Limits, ListChange, Load, MAX_MISSES, Notice, Verdict, Window};
 use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
 use crate::config::Commands;
-use crate::model::{CommandsReading, InvokeStatus, NodeResult, NodeStatuses, Page, SeenCommand};
+use crate::model::{CommandsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page, SeenCommand};
 
 #[derive(Debug)]
 pub(in crate::poll) struct CommandsPlan {
@@ -47,6 +49,19 @@ struct Held {
     puzzles: bool,
     /// It appeared while watched, so its end counts even if it was never seen open.
     begun: bool,
+    /// The reading of its results, which may take several polls.
+    #[serde(skip)]
+    reading: Option<ResultsReading>,
+    /// How far the list of its results is to be trusted.
+    #[serde(default)]
+    trust: Trust,
+}
+
+/// What a reading of a command's results has shown so far.
+#[derive(Clone, Debug)]
+struct ResultsReading {
+    pager: Pager,
+    read: BTreeMap<Arc<str>, NodeResult>,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -54,13 +69,9 @@ struct Held {
 enum Step {
     /// No poll is under way, or it has failed.
     Idle,
-    List(Cursor),
+    List,
     Status(Vec<Arc<str>>),
-    Results {
-        ids: Vec<Arc<str>>,
-        page: u32,
-        read: BTreeMap<Arc<str>, NodeResult>,
-    },
+    Results(Vec<Arc<str>>),
     Done,
 }
 
@@ -74,7 +85,8 @@ impl CommandsPlan {
             // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
             let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
-            self.step = Step::List(self.memory.listing.begin(now));
+            self.memory.listing.begin(&self.limits, now);
+            self.step = Step::List;
             return;
         }
         self.memory.commands.retain(|id, _| self.scope.ids.iter().any(|named| **named == **id));
@@ -88,10 +100,13 @@ impl CommandsPlan {
     pub(super) fn ask(&mut self) -> Option<Operation> {
         let cluster_id = Arc::clone(&self.cluster_id);
         Some(match &self.step {
-            Step::List(cursor) => ListCommands { cluster_id, page: cursor.page }.into(),
+            Step::List => ListCommands { cluster_id, page: self.memory.listing.page()? }.into(),
             Step::Status(ids) => ListInvocationStatus { cluster_id, command_id: Arc::clone(ids.last()?) }.into(),
-            Step::Results { ids, page, .. } => {
-                ListInvocationResults { cluster_id, command_id: Arc::clone(ids.last()?), page: *page }.into()
+            Step::Results(ids) => {
+                let command_id = Arc::clone(ids.last()?);
+                let reading = self.memory.commands.get(&command_id)?.reading.as_ref();
+                let page = reading.map_or(1, |reading| reading.pager.page());
+                ListInvocationResults { cluster_id, command_id, page }.into()
             }
             Step::Idle | Step::Done => return None,
         })
@@ -104,7 +119,7 @@ impl CommandsPlan {
                 self.next_status(ids);
                 if named { Verdict::GoOnFailed } else { Verdict::GoOn }
             }
-            Step::Results { mut ids, .. } if harm == Harm::Gone => {
+            Step::Results(mut ids) if harm == Harm::Gone => {
                 let held = ids.pop().and_then(|id| self.memory.commands.get_mut(&id));
                 held.into_iter().for_each(|held| held.misses += 1);
                 self.next_results(ids);
@@ -115,12 +130,12 @@ impl CommandsPlan {
                 self.next_status(ids);
                 Verdict::GoOnFailed
             }
-            Step::Results { mut ids, .. } if harm == Harm::One => {
+            Step::Results(mut ids) if harm == Harm::One => {
                 self.puzzled(ids.pop());
                 self.next_results(ids);
                 Verdict::GoOnFailed
             }
-            results @ Step::Results { .. } => {
+            results @ Step::Results(_) => {
                 self.step = results;
                 Verdict::Stop
             }
@@ -129,7 +144,7 @@ impl CommandsPlan {
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        matches!(self.step, Step::Results { .. } | Step::Done)
+        matches!(self.step, Step::Results(_) | Step::Done)
     }
 
     pub(super) fn has_open(&self) -> bool {
@@ -161,8 +176,10 @@ impl CommandsPlan {
     }
 
     pub(super) fn listed(&mut self, page: Page<Arc<str>>, now: Timestamp) {
-        let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        let size = (page.items.len(), page.total);
+        if self.step != Step::List {
+            return;
+        }
+        let shape = Shape::from(&page);
         let Memory { listing, commands, readings, .. } = &mut self.memory;
         let begun = listing.is_watched();
         for id in page.items {
@@ -171,13 +188,13 @@ impl CommandsPlan {
                 commands.entry(id).or_insert(Held { place, begun, ..Held::default() });
             }
         }
-        match listing.read(cursor, size, false, &self.limits, now, |id| commands.contains_key(id)) {
-            Progress::Next(cursor) => {
-                self.step = Step::List(cursor);
-                return;
+        let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
+        match listing.read(shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
+            Progress::Next => return,
+            Progress::Read { is_truncated, changes } => {
+                self.notices.extend(is_truncated.then_some(Notice::Truncated));
+                self.notices.extend(changes.into_iter().map(Notice::List));
             }
-            Progress::Truncated => self.notices.push(Notice::Truncated),
-            Progress::Read => {}
         }
         self.trim();
         self.begin_status();
@@ -198,24 +215,18 @@ impl CommandsPlan {
     }
 
     pub(super) fn results(&mut self, page: Page<NodeResult>) {
-        let Step::Results { mut ids, page: number, mut read } = std::mem::replace(&mut self.step, Step::Idle) else {
-            return;
-        };
-        let (entries, before) = (page.items.len(), read.len());
-        read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
-        let full = entries >= PAGE_SIZE as usize;
-        if full && read.len() > before && number < self.limits.max_pages {
-            self.step = Step::Results { ids, page: number + 1, read };
-            return;
-        }
-        // A full page of what was read before hides the rest of them.
-        if full {
-            self.notices.push(Notice::Truncated);
-        }
-        if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
-            (held.results, held.puzzles) = (Some(read.into_values().collect()), false);
-        }
+        let Step::Results(ids) = &mut self.step else { return };
+        let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else { return };
+        let Some(changes) = held.read_results(page) else { return };
+        self.notices.extend(changes.into_iter().map(Notice::List));
+        ids.pop();
+        let ids = std::mem::take(ids);
         self.next_results(ids);
+    }
+
+    pub(super) fn list_state(&self) -> ListState {
+        let results = self.memory.commands.values().map(|held| held.trust.state());
+        results.fold(self.memory.listing.trust().state(), ListState::and)
     }
 
     fn begin_status(&mut self) {
@@ -236,7 +247,7 @@ impl CommandsPlan {
     fn next_results(&mut self, ids: Vec<Arc<str>>) {
         self.step = match ids.is_empty() {
             true => Step::Done,
-            false => Step::Results { ids, page: 1, read: BTreeMap::new() },
+            false => Step::Results(ids),
         };
     }
 
@@ -294,6 +305,28 @@ impl Held {
         self.run.as_ref().is_some_and(NodeStatuses::is_open)
     }
 
+    /// Takes note of a page of its results, which are known once all of them were read. What the user should hear of the
+    /// reading, if it has ended.
+    fn read_results(&mut self, page: Page<NodeResult>) -> Option<Vec<ListChange>> {
+        let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
+        let mut reading = self.reading.take().unwrap_or_else(begun);
+        let shape = Shape::from(&page);
+        let before = reading.read.len();
+        reading.read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
+        let new = reading.read.len() - before;
+        let Turn::End(ended) = reading.pager.read(shape, new, &self.trust, MAX_PAGES) else {
+            self.reading = Some(reading);
+            return None;
+        };
+        let changes = self.trust.weigh(&reading.pager, ended, reading.pager.missing(ended));
+        self.puzzles = false;
+        match reading.pager.is_complete(ended) || self.trust.state().total_excess > 0 {
+            true => self.results = Some(reading.read.into_values().collect()),
+            false => self.misses = self.misses.saturating_add(1),
+        }
+        Some(changes)
+    }
+
     fn wants_results(&self) -> bool {
         self.run.is_some() && !self.is_open() && self.results.is_none() && self.misses < MAX_MISSES
     }
@@ -306,7 +339,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{CommandsPlan, Harm, Limits, Memory, Notice, Verdict};
+    use super::{CommandsPlan, Harm, Limits, ListChange, Memory, Notice, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
     use crate::model::{InvokeStatus, NodeResult, NodeStatuses, Page};
@@ -376,15 +409,30 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_results_that_repeats_ends_the_reading_and_is_told() {
+    fn results_are_not_known_before_all_of_them_were_read_and_what_is_missing_is_told() {
         let mut plan = plan(&["a"], 0);
-        plan.begin(Timestamp::UNIX_EPOCH);
-        plan.status(run(InvokeStatus::Finished));
-        for page in [1, 2] {
-            assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
-            plan.results(Page::new(nodes(1, 60), Some(60)));
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            plan.begin(Timestamp::UNIX_EPOCH);
+            if matches!(plan.ask(), Some(Operation::ListInvocationStatus(_))) {
+                plan.status(run(InvokeStatus::Finished));
+            }
+            for page in [1, 2] {
+                assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
+                plan.results(Page::new(nodes(1, 60), Some(60)));
+            }
+            assert_eq!((plan.ask(), plan.reading().commands[0].results.is_none()), (None, true));
+            told.push(std::mem::take(&mut plan.notices));
         }
-        assert_eq!((plan.ask(), plan.notices), (None, vec![Notice::Truncated]));
+        assert_eq!(told, [vec![], vec![Notice::List(ListChange::Missing(10))]]);
+        assert_eq!(plan.list_state().missing, 10);
+        plan.begin(Timestamp::UNIX_EPOCH);
+        plan.results(Page::new(nodes(1, 60), Some(60)));
+        plan.begin(Timestamp::UNIX_EPOCH);
+        assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == 2), "it is read on");
+        plan.results(Page::new(nodes(2, 60), Some(60)));
+        assert_eq!(plan.reading().commands[0].results.as_ref().map(Vec::len), Some(60));
+        assert_eq!((plan.list_state().missing, plan.notices), (0, vec![Notice::List(ListChange::Missing(0))]));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::roll::{Progress, Roll};
-use super::{Harm, Limits, Load, Notice, Verdict};
+use super::{Harm, Load, Notice, Verdict};
 use crate::aliyun::op::{EhpcListRegions, ListClusters, ListInstances, Operation, SwasListRegions};
-use crate::model::{DiscoveryReading, Found, Page};
+use crate::model::{DiscoveryReading, Found, ListState, Page};
 use crate::target::Sought;
 
 /// What is known of what there is.
@@ -23,33 +23,48 @@ pub struct Memory {
 pub(in crate::poll) struct DiscoveryPlan {
     sought: Sought,
     region: Arc<str>,
-    limits: Limits,
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
-    /// The page to ask for, while a reading is under way.
-    page: Option<u32>,
-    /// The reading of this poll has come to its end.
-    is_read: bool,
+    step: Step,
     /// Pages of the last reading.
     pages: u32,
-    /// What there was when the reading began.
-    before: Vec<Found>,
+    /// What there was when it was last told.
+    told: Vec<Found>,
+}
+
+/// Where a poll stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    /// This many pages of the poll were read.
+    Reading(u32),
+    /// The reading has come to its end.
+    Done,
 }
 
 impl DiscoveryPlan {
-    pub(super) fn new(sought: Sought, region: Arc<str>, limits: Limits, memory: Memory) -> Self {
-        let (notices, before) = (Vec::new(), Vec::new());
-        Self { sought, region, limits, memory, notices, page: None, is_read: false, pages: 1, before }
+    pub(super) fn new(sought: Sought, region: Arc<str>, memory: Memory) -> Self {
+        let mut plan =
+            Self { sought, region, memory, notices: Vec::new(), step: Step::Idle, pages: 1, told: Vec::new() };
+        plan.told = plan.found();
+        plan
     }
 
     pub(super) fn begin(&mut self, _: Timestamp) {
-        self.before = self.found();
-        self.memory.roll.begin();
-        (self.page, self.is_read) = (Some(1), false);
+        self.memory.roll.begin(match self.sought {
+            Sought::Clusters => ListClusters::PAGE_SIZE as u32,
+            Sought::Servers => ListInstances::PAGE_SIZE as u32,
+            Sought::ClusterRegions | Sought::ServerRegions => u32::MAX,
+        });
+        self.step = Step::Reading(0);
     }
 
-    pub(super) fn ask(&mut self) -> Option<Operation> {
-        let page = self.page?;
+    pub(super) fn ask(&self) -> Option<Operation> {
+        if !matches!(self.step, Step::Reading(_)) {
+            return None;
+        }
+        let page = self.memory.roll.page()?;
         Some(match self.sought {
             Sought::Clusters => ListClusters { page }.into(),
             Sought::Servers => ListInstances { page }.into(),
@@ -58,22 +73,26 @@ impl DiscoveryPlan {
         })
     }
 
-    /// A page of clusters or servers; a full one has `size` entries. What is said to be in another region is left to those
-    /// who look there: one answer may hold the things of all regions.
-    pub(super) fn listed(&mut self, answer: Page<Found>, size: usize) {
-        let Some(page) = self.page else { return };
+    /// A page of clusters or servers. What is said to be in another region is left to those who look there: one answer may
+    /// hold the things of all regions.
+    pub(super) fn listed(&mut self, page: Page<Found>) {
+        let Step::Reading(read) = self.step else { return };
         let here = Arc::clone(&self.region);
         let is_ours = |found: &Found| found.region.as_ref().is_none_or(|region| *region == here);
-        let progress = self.memory.roll.read((page, self.limits.max_pages), answer, size, is_ours);
-        if let Progress::Next(next) = progress {
-            self.page = Some(next);
-            return;
+        match self.memory.roll.read(page, is_ours) {
+            Progress::Next => {
+                self.step = Step::Reading(read + 1);
+                // What the first pages show need not wait for the last; telling it after each would cost its square.
+                if (read + 1).is_power_of_two() {
+                    self.tell();
+                }
+            }
+            Progress::Read(changes) => {
+                self.notices.extend(changes.into_iter().map(Notice::List));
+                self.pages = read + 1;
+                self.end();
+            }
         }
-        if progress == Progress::Truncated {
-            self.notices.push(Notice::Truncated);
-        }
-        self.pages = page;
-        self.end();
     }
 
     /// The regions of a product. A product without any region is no answer: the last good list stays.
@@ -81,26 +100,42 @@ impl DiscoveryPlan {
         let found = |id: Arc<str>| Found { id, name: "".into(), region: None };
         let page = Page::new(regions.into_iter().map(found).collect(), None);
         if !page.items.is_empty() {
-            let size = page.items.len() + 1;
-            self.memory.roll.read((1, 1), page, size, |_| true);
+            self.memory.roll.read(page, |_| true);
         }
         self.end();
     }
 
     fn end(&mut self) {
-        (self.page, self.is_read) = (None, true);
-        if self.found() != self.before {
+        self.step = Step::Done;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let found = self.found();
+        if found != self.told {
+            self.told = found;
             self.notices.push(Notice::Discovered);
         }
     }
 
     pub(super) fn fail(&mut self, _: Harm) -> Verdict {
-        self.page = None;
+        self.memory.roll.failed();
+        self.step = Step::Idle;
         Verdict::Stop
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        self.is_read
+        matches!(self.step, Step::Reading(1..) | Step::Done)
+    }
+
+    /// Whether something was found that has not been published.
+    pub(super) fn has_news(&self) -> bool {
+        self.notices.contains(&Notice::Discovered)
+    }
+
+    /// What its list lacks.
+    pub(super) fn list_state(&self) -> ListState {
+        self.memory.roll.trust().state()
     }
 
     pub(super) fn has_open(&self) -> bool {
@@ -128,16 +163,20 @@ mod tests {
     use super::{DiscoveryPlan, Memory};
     use crate::aliyun::op::{ListInstances, Operation};
     use crate::model::{Found, Page};
-    use crate::poll::plan::{Harm, Limits, Notice, Verdict};
+    use crate::poll::plan::{Harm, Notice, Verdict};
     use crate::target::Sought;
 
     fn plan(sought: Sought, memory: Memory) -> DiscoveryPlan {
-        let limits = Limits { history_interval: std::time::Duration::from_secs(1800), max_pages: 3 };
-        DiscoveryPlan::new(sought, "here".into(), limits, memory)
+        DiscoveryPlan::new(sought, "here".into(), memory)
     }
 
     fn found(id: &str, region: Option<&str>) -> Found {
         Found { id: id.into(), name: "n".into(), region: region.map(Into::into) }
+    }
+
+    /// A page of a cloud that hands out two entries at once.
+    fn of_two(items: Vec<Found>) -> Page<Found> {
+        Page { page_size: Some(2), ..Page::new(items, None) }
     }
 
     /// One poll of pages of two entries.
@@ -146,7 +185,7 @@ mod tests {
         let mut pages = pages.iter();
         while plan.ask().is_some() {
             let items = pages.next().map(|page| page.to_vec()).unwrap_or_default();
-            plan.listed(Page::new(items, None), 2);
+            plan.listed(of_two(items));
         }
         assert!(plan.is_readable());
         std::mem::take(&mut plan.notices)
@@ -178,20 +217,26 @@ mod tests {
         let mut plan = plan(Sought::Servers, Memory::default());
         poll(&mut plan, &[&[found("a", None)]]);
         plan.begin(Timestamp::UNIX_EPOCH);
-        plan.listed(Page::new(vec![found("b", None), found("c", None)], None), 2);
+        plan.listed(of_two(vec![found("b", None), found("c", None)]));
         assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 2 })));
         assert_eq!((plan.fail(Harm::All), plan.ask(), plan.is_readable()), (Verdict::Stop, None, false));
-        assert_eq!((ids(&plan), plan.notices.len()), ("a".into(), 0));
+        assert_eq!(ids(&plan), "abc", "what was shown is there, and nothing is gone");
     }
 
     #[test]
-    fn a_list_that_is_too_long_takes_nothing_off() {
+    fn what_the_first_pages_show_need_not_wait_for_the_last() {
         let mut plan = plan(Sought::Servers, Memory::default());
-        poll(&mut plan, &[&[found("a", None)]]);
-        let page = |first: &str, second: &str| [found(first, None), found(second, None)];
-        let long = [&page("b", "c")[..], &page("d", "e"), &page("f", "g"), &page("h", "i")];
-        assert_eq!(poll(&mut plan, &long), [Notice::Truncated, Notice::Discovered]);
-        assert_eq!((ids(&plan), plan.load().pages), ("abcdefg".into(), 3));
+        plan.begin(Timestamp::UNIX_EPOCH);
+        let mut told = Vec::new();
+        for page in 0..6 {
+            plan.listed(of_two(vec![found(&format!("{page}-a"), None), found(&format!("{page}-b"), None)]));
+            assert!(plan.is_readable() && plan.found().len() == 2 * page + 2);
+            told.extend(plan.has_news().then_some(page + 1));
+            plan.notices.clear();
+        }
+        assert_eq!(told, [1, 2, 4]);
+        plan.begin(Timestamp::UNIX_EPOCH);
+        assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 7 })), "the next tick came first");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Limits;
+use super::pager::{Change, Trust};
 use super::roll::{Progress, Roll};
 use crate::aliyun::op::ListInstances;
 use crate::model::{Failure, Found, Page, Reason};
@@ -17,36 +18,47 @@ const RETRY_AFTER: Duration = Duration::from_secs(120);
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     servers: Roll,
-    page: u32,
     due: Option<Timestamp>,
     /// Why there is no reading, if the last has failed and there was none before.
     failure: Option<Failure>,
 }
 
 impl Inventory {
-    /// Whether it is to be read now. One reading is enough for a while, whether it succeeds or not.
+    /// Whether it is to be read now, or read on. One reading is enough for a while, whether it succeeds or not.
     pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) -> bool {
-        if self.due.is_some_and(|due| now < due) {
+        let is_due = self.due.is_none_or(|due| due <= now);
+        if is_due {
+            self.due = Some(after(now, limits.history_interval));
+        } else if self.servers.page().is_none() {
             return false;
         }
-        (self.page, self.due) = (1, Some(after(now, limits.history_interval)));
-        self.servers.begin();
+        self.servers.begin(ListInstances::PAGE_SIZE as u32);
         true
     }
 
-    pub(super) fn ask(&self) -> ListInstances {
-        ListInstances { page: self.page }
+    pub(super) fn ask(&self) -> Option<ListInstances> {
+        self.servers.page().map(|page| ListInstances { page })
     }
 
-    /// Takes note of a page; whether there is another one to read.
-    pub(super) fn listed(&mut self, page: Page<Found>, limits: &Limits) -> bool {
-        let place = (self.page, limits.max_pages);
-        if let Progress::Next(next) = self.servers.read(place, page, ListInstances::PAGE_SIZE, |_| true) {
-            self.page = next;
-            return true;
+    /// Takes note of a page. What the user should hear of the reading, if it has ended.
+    pub(super) fn listed(&mut self, page: Page<Found>) -> Option<Vec<Change>> {
+        match self.servers.read(page, |_| true) {
+            Progress::Next => None,
+            Progress::Read(changes) => {
+                self.failure = None;
+                Some(changes)
+            }
         }
-        self.failure = None;
-        false
+    }
+
+    /// Whether which servers there are is known at all.
+    pub(super) fn is_known(&self) -> bool {
+        self.servers.is_whole()
+    }
+
+    /// How far its total is to be trusted, and what the last readings have not shown.
+    pub(super) fn trust(&self) -> &Trust {
+        self.servers.trust()
     }
 
     /// The reading has failed; what was known before still holds.
@@ -55,6 +67,7 @@ impl Inventory {
         if passing.contains(&failure.reason) {
             self.due = self.due.min(Some(after(now, RETRY_AFTER)));
         }
+        self.servers.failed();
         self.failure = (!self.servers.is_whole()).then(|| failure.clone());
     }
 
@@ -86,6 +99,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Inventory;
+    use crate::aliyun::op::ListInstances;
     use crate::model::{Failure, Found, Page, Reason};
     use crate::poll::plan::Limits;
 
@@ -104,26 +118,30 @@ mod tests {
     fn all_pages_are_read_once_in_the_history_interval() {
         let mut inventory = Inventory::default();
         assert!(inventory.begin(&LIMITS, at(0)));
-        assert!(inventory.listed(page(0..100, 150), &LIMITS) && inventory.ask().page == 2);
+        assert!(inventory.listed(page(0..100, 150)).is_none());
+        assert_eq!(inventory.ask(), Some(ListInstances { page: 2 }));
         assert!(!inventory.lacks("s200"), "it has not been read whole yet");
-        assert!(!inventory.listed(page(100..150, 150), &LIMITS));
+        assert!(inventory.listed(page(100..150, 150)).is_some());
         assert!(inventory.lacks("s200") && !inventory.lacks("s149"));
         assert_eq!(inventory.pages(), 2);
         assert!(!inventory.begin(&LIMITS, at(1799)) && inventory.begin(&LIMITS, at(1800)));
     }
 
     #[test]
-    fn a_list_with_gaps_or_beyond_the_bound_says_of_nobody_that_he_is_gone() {
+    fn a_list_with_gaps_says_of_no_server_that_it_is_gone_and_one_that_was_interrupted_is_read_on() {
         let mut gap = Inventory::default();
         gap.begin(&LIMITS, at(0));
-        assert!(gap.listed(page(0..9, 10), &LIMITS) && !gap.listed(page(0..0, 10), &LIMITS) && !gap.lacks("s9"));
+        assert!(gap.listed(page(0..9, 10)).is_none() && gap.listed(page(0..0, 10)).is_some() && !gap.lacks("s9"));
         let mut long = Inventory::default();
         long.begin(&LIMITS, at(0));
-        let more: Vec<bool> = (0..3).map(|n| long.listed(page(n * 100..n * 100 + 100, 400), &LIMITS)).collect();
-        assert_eq!((more, long.lacks("s399")), (vec![true, true, false], false));
+        for number in 0..20 {
+            assert!(long.listed(page(number * 100..number * 100 + 100, 2050)).is_none());
+        }
+        assert!(long.begin(&LIMITS, at(10)) && long.ask() == Some(ListInstances { page: 21 }));
+        assert!(long.listed(page(2000..2050, 2050)).is_some() && long.lacks("s2050") && !long.begin(&LIMITS, at(20)));
         let mut repeating = Inventory::default();
         repeating.begin(&LIMITS, at(0));
-        assert!(repeating.listed(page(0..100, 200), &LIMITS) && !repeating.listed(page(0..100, 200), &LIMITS));
+        assert!(repeating.listed(page(0..100, 200)).is_none() && repeating.listed(page(0..100, 200)).is_some());
         assert!(!repeating.lacks("s150"));
     }
 
@@ -137,7 +155,7 @@ mod tests {
         assert!(!inventory.begin(&LIMITS, at(1799)) && inventory.begin(&LIMITS, at(1800)));
         inventory.failed(&failure(Reason::Timeout), at(1801));
         assert!(!inventory.begin(&LIMITS, at(1920)) && inventory.begin(&LIMITS, at(1921)));
-        inventory.listed(page(0..1, 1), &LIMITS);
+        inventory.listed(page(0..1, 1));
         assert_eq!(inventory.failure(), None);
         inventory.begin(&LIMITS, at(4000));
         inventory.failed(&failure(Reason::Permission), at(4001));

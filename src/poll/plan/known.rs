@@ -55,18 +55,18 @@ impl Known {
         self.fresh.len()
     }
 
-    /// The list was read to its last page: what it did not show for the second time is forgotten, but for what `keep` wants.
-    /// Whether it has shown all of its `total` entries, or has long shown as many as it ever will; if not, nothing is
-    /// forgotten yet.
-    pub(super) fn complete(&mut self, total: Option<u64>, keep: impl Fn(&str) -> bool) -> bool {
-        let whole = self.is_whole(total);
+    /// The list was read to its last page, and has shown all of it if it `shows_all`: what it did not show for the second
+    /// time is forgotten, but for what `keep` wants. Whether it was whole, or has long shown as much as it ever will; if
+    /// not, nothing is forgotten yet.
+    pub(super) fn complete(&mut self, shows_all: bool, keep: impl Fn(&str) -> bool) -> bool {
+        let whole = self.is_whole(shows_all);
         self.end(whole, keep);
         whole
     }
 
     /// The same, but what was not shown is forgotten at once: where it only slipped past, it is back after the next reading.
-    pub(super) fn complete_at_once(&mut self, total: Option<u64>) -> bool {
-        let whole = self.is_whole(total);
+    pub(super) fn complete_at_once(&mut self, shows_all: bool) -> bool {
+        let whole = self.is_whole(shows_all);
         if whole {
             self.absent.clone_from(&self.ids);
         }
@@ -74,9 +74,9 @@ impl Known {
         whole
     }
 
-    fn is_whole(&mut self, total: Option<u64>) -> bool {
+    fn is_whole(&mut self, shows_all: bool) -> bool {
         self.gaps += 1;
-        self.gaps >= MAX_GAPS || total.is_none_or(|total| self.fresh.len() as u64 >= total)
+        self.gaps >= MAX_GAPS || shows_all
     }
 
     /// The same where somebody else knows whether the reading was `whole`: these are but a part of what the list shows.
@@ -107,7 +107,8 @@ mod tests {
     fn read(known: &mut Known, ids: &[&str], total: u64) -> (Vec<String>, bool) {
         known.begin();
         let new = ids.iter().filter(|id| known.note(&Arc::from(**id))).map(|id| (*id).to_owned()).collect();
-        (new, known.complete(Some(total), |_| false))
+        let shows_all = known.fresh_count() as u64 >= total;
+        (new, known.complete(shows_all, |_| false))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::listing::Listing;
-use super::{MAX_MISSES, Notice};
+use super::{MAX_MISSES, Notice, Window};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, RunsReading, SeenRun, ServerRun};
 use crate::poll::since;
@@ -69,6 +69,11 @@ impl Ledger {
             memory.listing.forget_whole();
         }
         Self { window, memory, notices: Vec::new() }
+    }
+
+    /// What of the list is shown.
+    pub(super) fn list_window(&self) -> Window {
+        Window { entries: self.window.max_invocations, max_age: self.window.max_age }
     }
 
     /// Whether anything may still change.

@@ -1,22 +1,20 @@
-//! A list of the cloud's, read page by page: which ids it has shown, in which order, and which page is read next.
+//! A history of the cloud's, such as a server's runs: which ids it has shown, and which of its pages is read next.
 //!
-//! No document states the order of any list, so a new entry may be on any page, and until the order is learned all pages
-//! are read, at most `history_max_pages`. It is learned from the entries' own times, or from where new entries turn up. Then
-//! one page is enough while nothing new is on it; all pages are still read once in `history_interval`, should the order
-//! have been a coincidence.
+//! Until its order is learned all pages are read, at most `history_max_pages`. Then one page is enough while nothing new
+//! is on it; all pages are still read once in `history_interval`, should the order have been a coincidence.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Limits;
 use super::known::Known;
+use super::order::{Evidence, Order, OrderDetector};
+use super::pager::{Change, Ended, Pager, Shape, Trust, Turn};
 use crate::aliyun::op::PAGE_SIZE;
-use crate::poll::after;
-
-/// New entries must have turned up at the same end so many times before that is believed.
-const VOTES: i8 = 2;
+use crate::poll::{after, since};
 
 /// What is known of a list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,73 +25,58 @@ pub(super) struct Listing {
     /// The newest entry's time when a reading that begins with the newest was first cut off: what is newer is new.
     #[serde(default)]
     since: Option<Timestamp>,
-    order: Order,
-    /// How often new entries turned up first (positive) or last (negative) in a row.
-    votes: i8,
-    /// A list of several pages had as many entries as its TotalCount said, so a full page may be known for the last one.
     #[serde(default)]
-    total_holds: bool,
+    order: OrderDetector,
+    #[serde(default)]
+    trust: Trust,
+    /// Pages of the last whole reading.
+    #[serde(default)]
+    pages_read: u32,
     /// TotalCount at the last reading. After a restart anything may have happened, so all is read again.
     #[serde(skip)]
     total: Option<u64>,
+    /// Entries of a full page, as the last answer had it.
+    #[serde(skip)]
+    page_size: Option<u64>,
     #[serde(skip)]
     pub(super) whole_due: Option<Timestamp>,
     #[serde(skip)]
-    evidence: Evidence,
-    /// Whether the present reading, from the first page to the last, has shown all there is; `None` if it is not such a one.
+    reading: Option<Reading>,
+    /// Whether the last reading, from the first page to the last, has shown all there is; `None` if it was not such a one.
     #[serde(skip)]
     ended_whole: Option<bool>,
 }
 
-/// The order in which a list comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Order {
-    #[default]
-    Unknown,
-    NewestFirst,
-    OldestFirst,
-}
-
-/// What the present reading has shown of the order, entry by entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Evidence {
-    /// The time of the entry before.
-    before: Option<Timestamp>,
-    /// The newest time of all.
-    latest: Option<Timestamp>,
-    rises: bool,
-    falls: bool,
-    seen_new: bool,
-    seen_old: bool,
-    new_after_old: bool,
-    old_after_new: bool,
-    /// Of the present page: its entries, those not yet seen in this reading, and those never seen before.
-    page_entries: usize,
-    page_news: usize,
-    page_unseen: usize,
-    /// Whether the first entry of the page was never seen before.
-    page_begins_unseen: bool,
-}
-
-/// Where the reading of a list stands within a poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cursor {
-    /// The page to ask for.
-    pub(super) page: u32,
-    /// Pages that were read before it.
-    pub(super) read: u32,
+/// A reading under way.
+#[derive(Clone, Debug)]
+struct Reading {
+    pager: Pager,
+    evidence: Evidence,
+    /// All pages are wanted.
     whole: bool,
 }
 
+/// What of a list is shown: as much of it must be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// Entries.
+    pub(super) entries: usize,
+    /// None that is older, if they tell their times.
+    pub(super) max_age: Duration,
+}
+
 /// What to do after a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Ask for this page.
-    Next(Cursor),
-    /// As much was read as is needed.
-    Read,
-    /// There may be more, but no more pages may be read.
-    Truncated,
+    /// Ask for the next one.
+    Next,
+    /// As much was read as is needed, or may be.
+    Read {
+        /// There is more, but no more pages may be read.
+        is_truncated: bool,
+        /// What the user should hear of.
+        changes: Vec<Change>,
+    },
 }
 
 impl Listing {
@@ -109,7 +92,9 @@ impl Listing {
 
     /// What it shows from now on may be old, though it was never seen: it is read from another list than before.
     pub(super) fn forget_whole(&mut self) {
-        (self.whole, self.since, self.whole_due) = (None, None, None);
+        self.whole = None;
+        self.since = None;
+        self.whole_due = None;
     }
 
     /// A reading begins of a larger list, of which this one holds a part.
@@ -117,7 +102,7 @@ impl Listing {
         self.known.begin();
     }
 
-    /// Notes an entry of the part. Whether it was never seen before.
+    /// Notes an entry of the part, or one that another list has shown. Whether it was never seen before.
     pub(super) fn note_part(&mut self, id: &Arc<str>) -> bool {
         self.known.note(id)
     }
@@ -128,24 +113,39 @@ impl Listing {
             self.known.end(whole, keep);
         }
         if self.whole.is_none() || list.since.is_some() {
-            (self.whole, self.since) = (list.whole, list.since);
+            self.whole = list.whole;
+            self.since = list.since;
         }
     }
 
     /// Whether its order is known, so that not all of it need be read.
     pub(super) fn is_ordered(&self) -> bool {
-        self.order != Order::Unknown
+        self.order.order != Order::Unknown
     }
 
     /// Whether the newest are on its first page, as far as is known.
     pub(super) fn is_newest_first(&self) -> bool {
-        self.order == Order::NewestFirst
+        self.order.order == Order::NewestFirst
+    }
+
+    /// How far its total is to be trusted, and what the last readings have not shown.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// Pages that a whole reading takes, as far as is known.
     pub(super) fn pages(&self, limits: &Limits) -> u32 {
-        let pages = self.total.unwrap_or_default().div_ceil(u64::from(PAGE_SIZE));
-        u32::try_from(pages).unwrap_or(u32::MAX).clamp(1, limits.max_pages)
+        self.last_page().unwrap_or(1).clamp(1, limits.max_pages)
+    }
+
+    /// Pages that the last whole reading took.
+    pub(super) fn pages_read(&self) -> u32 {
+        self.pages_read.max(1)
+    }
+
+    fn last_page(&self) -> Option<u32> {
+        let pages = self.total?.div_ceil(self.page_size.unwrap_or(PAGE_SIZE.into())).max(1);
+        Some(u32::try_from(pages).unwrap_or(u32::MAX))
     }
 
     /// How many entries this reading has shown.
@@ -158,164 +158,148 @@ impl Listing {
         self.known.is_fresh(id)
     }
 
+    /// Whether all of it is to be read now.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.whole_due.is_none_or(|due| due <= now)
+    }
+
     /// Starts a reading.
-    pub(super) fn begin(&mut self, now: Timestamp) -> Cursor {
-        self.known.begin();
-        self.evidence = Evidence::default();
+    pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) {
         self.ended_whole = None;
-        let pages = self.total.map(|total| total.div_ceil(u64::from(PAGE_SIZE)).max(1));
-        let due = self.whole_due.is_none_or(|due| due <= now);
-        let page = match (self.order, pages) {
-            _ if due => None,
-            (_, Some(1)) | (Order::NewestFirst, _) => Some(1),
-            (Order::OldestFirst, Some(last)) => u32::try_from(last).ok(),
-            _ => None,
+        let last = self.last_page();
+        // With room for the empty page that may end it.
+        let newest = last.filter(|last| *last > limits.max_pages).map_or(1, |last| last - limits.max_pages + 2);
+        let (first, whole) = match (self.order.order, last) {
+            // The newest are what is wanted of a list that is too long.
+            (Order::OldestFirst, _) if self.is_due(now) => (newest, true),
+            _ if self.is_due(now) => (1, true),
+            (_, Some(1)) | (Order::NewestFirst, _) => (1, false),
+            (Order::OldestFirst, Some(last)) => (last, false),
+            _ => (1, true),
         };
-        Cursor { page: page.unwrap_or(1), read: 0, whole: page.is_none() }
+        self.begin_at(first, whole);
+    }
+
+    fn begin_at(&mut self, first: u32, whole: bool) {
+        self.known.begin();
+        let size = self.page_size.unwrap_or(PAGE_SIZE.into());
+        let pager = Pager::new(PAGE_SIZE, first, u64::from(first - 1) * size);
+        self.reading = Some(Reading { pager, evidence: Evidence::default(), whole });
+    }
+
+    /// The page to ask for, while a reading is under way.
+    pub(super) fn page(&self) -> Option<u32> {
+        self.reading.as_ref().map(|reading| reading.pager.page())
+    }
+
+    /// Pages that this reading has taken, the present one included.
+    pub(super) fn pages_so_far(&self) -> usize {
+        self.reading.as_ref().map_or(0, |reading| reading.pager.pages() as usize)
     }
 
     /// Notes an entry, with its time if it has one. Whether it was never seen before.
     pub(super) fn note(&mut self, id: &Arc<str>, time: Option<Timestamp>) -> bool {
-        self.evidence.page_news += usize::from(!self.known.is_fresh(id));
+        let new = !self.known.is_fresh(id);
         let unseen = self.known.note(id);
-        self.evidence.note(unseen, time);
+        if let Some(reading) = &mut self.reading {
+            reading.evidence.note(new, unseen, time);
+        }
         unseen
     }
 
-    /// A page with so many entries was noted. `looking`: something that should be in the list has not been seen yet.
+    /// A page whose entries were noted has come. `looking`: something that should be in the list has not been seen yet.
     /// What a whole reading has not shown is forgotten, but for what `keep` wants.
     pub(super) fn read(
         &mut self,
-        cursor: Cursor,
-        (entries, total): (usize, Option<u64>),
+        shape: Shape,
         looking: bool,
+        window: Window,
         limits: &Limits,
         now: Timestamp,
         keep: impl Fn(&str) -> bool,
     ) -> Progress {
-        let Evidence { page_news: news, page_unseen: unseen, page_begins_unseen, .. } = self.evidence.end_page();
-        self.total = total;
+        let nothing = Progress::Read { is_truncated: false, changes: Vec::new() };
+        let Some(mut reading) = self.reading.take() else { return nothing };
+        self.total = shape.total;
+        self.page_size = Some(shape.full(PAGE_SIZE));
+        let page = reading.evidence.end_page();
+        let first = reading.pager.first();
+        let is_first_page = reading.pager.pages() == 1;
         // As old entries leave the list, new ones move to earlier pages: something known must stand before them.
-        if !cursor.whole && cursor.read == 0 && cursor.page > 1 && (entries == 0 || page_begins_unseen) {
-            self.known.begin();
-            return Progress::Next(Cursor { page: cursor.page - 1, ..cursor });
+        if is_first_page && first > 1 && (shape.entries == 0 || page.begins_unseen) && !reading.whole {
+            self.begin_at(first - 1, false);
+            return Progress::Next;
         }
-        let full = entries >= PAGE_SIZE as usize;
-        // A full page without anything new is one that was read before: what else there is cannot be read.
-        let repeats = full && news == 0;
-        let upto = u64::from(cursor.page) * u64::from(PAGE_SIZE);
-        let reaches_total = self.total_holds && total.is_some_and(|total| total <= upto);
-        let last = !full || (reaches_total && !repeats);
-        let wanted = cursor.whole || self.order == Order::OldestFirst || unseen > 0 || looking;
-        let read = cursor.read + 1;
-        match (last, wanted && !repeats) {
-            (false, true) if read < limits.max_pages => {
-                return Progress::Next(Cursor { page: cursor.page + 1, read, whole: cursor.whole });
+        let wanted = reading.whole || self.order.order == Order::OldestFirst || page.unseen > 0 || looking;
+        let max_pages = if wanted { limits.max_pages } else { u32::MAX };
+        let ended = match reading.pager.read(shape, page.new, &self.trust, max_pages) {
+            Turn::Next if wanted => {
+                self.reading = Some(reading);
+                return Progress::Next;
             }
-            // From the first page to the last, or as far as may be.
-            _ if cursor.page == read && (last || wanted) => {
-                if !full {
-                    self.weigh_total(read);
-                }
-                self.end_whole(last, repeats, limits, now, keep);
-            }
-            _ => {}
-        }
-        if last || repeats || !wanted { Progress::Read } else { Progress::Truncated }
-    }
-
-    /// A list of so many pages was read to a short one. TotalCount is believed once it was right about several pages, and no
-    /// longer when there was more than it said.
-    fn weigh_total(&mut self, pages: u32) {
-        let Some(total) = self.total else { return };
-        let shown = self.known.fresh_count() as u64;
-        self.total_holds = (self.total_holds || (pages > 1 && shown == total)) && shown <= total;
+            Turn::Next => return nothing,
+            Turn::End(ended) => ended,
+        };
+        let is_whole = reading.whole || first == 1;
+        let changes = if is_whole { self.end_whole(&reading, ended, window, limits, now, keep) } else { Vec::new() };
+        Progress::Read { is_truncated: ended == Ended::Limit, changes }
     }
 
     /// The list was read from its first page to its last, or as far as it may be.
-    fn end_whole(&mut self, last: bool, repeats: bool, limits: &Limits, now: Timestamp, keep: impl Fn(&str) -> bool) {
+    fn end_whole(
+        &mut self,
+        reading: &Reading,
+        ended: Ended,
+        window: Window,
+        limits: &Limits,
+        now: Timestamp,
+        keep: impl Fn(&str) -> bool,
+    ) -> Vec<Change> {
+        let Reading { pager, evidence, .. } = reading;
         self.whole_due = Some(after(now, limits.history_interval));
-        let complete = last && self.known.complete(self.total, &keep);
-        self.ended_whole = last.then_some(complete);
-        if !complete && (last || repeats) {
-            return;
+        self.pages_read = pager.pages();
+        // What lies before the first page or after the last one is older than what was shown, or nobody knows.
+        let is_cut_off = matches!(ended, Ended::Limit | Ended::Capped) || pager.first() > 1;
+        let comes_to_its_end = matches!(ended, Ended::Whole | Ended::Short) && !is_cut_off;
+        let complete = comes_to_its_end && self.known.complete(pager.shows_all(ended, &self.trust), &keep);
+        self.ended_whole = comes_to_its_end.then_some(complete);
+        if complete || is_cut_off {
+            self.order.learn(evidence, self.whole.is_some());
+            self.end_known(pager, evidence, complete, keep);
         }
-        if let Some(order) = self.evidence.by_times() {
-            self.order = order;
-        } else if let Some(order) = self.evidence.by_newcomers().filter(|_| self.whole.is_some()) {
-            self.vote(order);
-        }
-        match self.evidence.latest.filter(|_| !complete && self.order == Order::NewestFirst) {
+        let missing = self.missing(reading, ended, window, now);
+        self.trust.weigh(pager, ended, missing)
+    }
+
+    fn end_known(&mut self, pager: &Pager, evidence: &Evidence, complete: bool, keep: impl Fn(&str) -> bool) {
+        let is_oldest_cut_off = self.order.order == Order::NewestFirst || pager.first() > 1;
+        match evidence.latest.filter(|_| !complete && is_oldest_cut_off) {
             Some(latest) => self.cut_off(latest, keep),
             // What a cut-off first reading has not shown may be old: it is never counted as new.
             None => self.whole = self.whole.or(Some(complete)),
         }
     }
 
-    /// What lies beyond the last page that may be read is older than all that was shown: it is forgotten, and from now on
+    /// What lies beyond the pages that may be read is older than all that was shown: it is forgotten, and from now on
     /// only what is newer than all that was seen is new.
     fn cut_off(&mut self, latest: Timestamp, keep: impl Fn(&str) -> bool) {
         self.known.end(true, keep);
-        (self.ended_whole, self.whole) = (Some(true), Some(false));
+        self.ended_whole = Some(true);
+        self.whole = Some(false);
         self.since.get_or_insert(latest);
     }
 
-    fn vote(&mut self, order: Order) {
-        let vote = match order {
-            Order::NewestFirst => 1,
-            Order::OldestFirst => -1,
-            Order::Unknown => 0,
-        };
-        self.votes = if vote * self.votes > 0 { (self.votes + vote).clamp(-VOTES, VOTES) } else { vote };
-        self.order = match self.votes {
-            VOTES => Order::NewestFirst,
-            votes if votes == -VOTES => Order::OldestFirst,
-            _ => Order::Unknown,
-        };
-    }
-}
-
-impl Evidence {
-    fn note(&mut self, unseen: bool, time: Option<Timestamp>) {
-        self.page_begins_unseen |= unseen && self.page_entries == 0;
-        self.page_entries += 1;
-        self.page_unseen += usize::from(unseen);
-        self.new_after_old |= unseen && self.seen_old;
-        self.old_after_new |= !unseen && self.seen_new;
-        self.seen_new |= unseen;
-        self.seen_old |= !unseen;
-        if let (Some(before), Some(time)) = (self.before, time) {
-            self.rises |= time > before;
-            self.falls |= time < before;
+    /// Entries that the window has room for and the reading has not shown.
+    fn missing(&self, reading: &Reading, ended: Ended, window: Window, now: Timestamp) -> u64 {
+        let Reading { pager, evidence, .. } = reading;
+        let lacking = pager.missing(ended);
+        let is_old = |time: Timestamp| since(time, now) > window.max_age;
+        match self.order.order {
+            // The newest are what it lacks.
+            Order::OldestFirst => lacking,
+            Order::NewestFirst if evidence.earliest.is_some_and(is_old) => 0,
+            _ => lacking.min((window.entries as u64).saturating_sub(pager.shown())),
         }
-        self.before = time.or(self.before);
-        self.latest = self.latest.max(time);
-    }
-
-    /// What was noted until the end of a page; the next begins anew.
-    fn end_page(&mut self) -> Self {
-        let page = *self;
-        (self.page_entries, self.page_news, self.page_unseen, self.page_begins_unseen) = (0, 0, 0, false);
-        page
-    }
-
-    /// What the entries' own times say; `None` if they say nothing.
-    fn by_times(&self) -> Option<Order> {
-        match (self.rises, self.falls) {
-            (false, false) => None,
-            (true, false) => Some(Order::OldestFirst),
-            (false, true) => Some(Order::NewestFirst),
-            (true, true) => Some(Order::Unknown),
-        }
-    }
-
-    /// What the places of the newcomers say; `None` if there are none, or nothing else.
-    fn by_newcomers(&self) -> Option<Order> {
-        (self.seen_new && self.seen_old).then_some(match (self.new_after_old, self.old_after_new) {
-            (false, _) => Order::NewestFirst,
-            (_, false) => Order::OldestFirst,
-            (true, true) => Order::Unknown,
-        })
     }
 }
 
@@ -326,9 +310,12 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Limits, Listing, Order, Progress};
+    use super::{Limits, Listing, Order, Progress, Shape, Window};
+    use crate::model::Page;
 
     const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 4 };
+
+    const WINDOW: Window = Window { entries: 100, max_age: Duration::from_secs(1 << 30) };
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + seconds as i64).unwrap()
@@ -336,19 +323,29 @@ mod tests {
 
     /// Reads a list; the pages that were asked for, and how it ended. An entry is its own age: larger is newer.
     fn read(listing: &mut Listing, list: &[u64], timed: bool, now: Timestamp) -> (Vec<u32>, Progress) {
-        let (mut cursor, mut pages) = (listing.begin(now), Vec::new());
+        listing.begin(&LIMITS, now);
+        let mut pages = Vec::new();
         loop {
-            pages.push(cursor.page);
-            let page: Vec<u64> = list.iter().skip((cursor.page as usize - 1) * 50).take(50).copied().collect();
+            let number = listing.page().unwrap();
+            pages.push(number);
+            let page: Vec<u64> = list.iter().skip((number as usize - 1) * 50).take(50).copied().collect();
             for entry in &page {
                 listing.note(&Arc::from(entry.to_string()), timed.then(|| at(*entry)));
             }
-            let size = (page.len(), Some(list.len() as u64));
-            match listing.read(cursor, size, false, &LIMITS, now, |_| false) {
-                Progress::Next(next) => cursor = next,
+            let shape = Shape::from(&Page::new(page, Some(list.len() as u64)));
+            match listing.read(shape, false, WINDOW, &LIMITS, now, |_| false) {
+                Progress::Next => {}
                 end => return (pages, end),
             }
         }
+    }
+
+    fn whole() -> Progress {
+        Progress::Read { is_truncated: false, changes: Vec::new() }
+    }
+
+    fn truncated(progress: &Progress) -> bool {
+        matches!(progress, Progress::Read { is_truncated: true, .. })
     }
 
     fn newest_first(entries: u64) -> Vec<u64> {
@@ -387,7 +384,7 @@ mod tests {
             for (entries, now) in [(120, 0), (121, 1), (121, 2), (122, 3)] {
                 assert_eq!(read(&mut listing, &list(entries), false, at(now)).0, [1, 2, 3]);
             }
-            assert_eq!(listing.order, order);
+            assert_eq!(listing.order.order, order);
             assert_eq!(read(&mut listing, &list(123), false, at(4)).0, after);
         }
     }
@@ -400,9 +397,9 @@ mod tests {
             list.rotate_left(60 + round as usize);
             assert_eq!(read(&mut listing, &list, false, at(round)).0, [1, 2, 3]);
         }
-        assert_eq!(listing.order, Order::Unknown);
+        assert_eq!(listing.order.order, Order::Unknown);
         let (pages, end) = read(&mut Listing::default(), &newest_first(1000), false, at(0));
-        assert_eq!((pages.len(), end), (4, Progress::Truncated));
+        assert!(pages.len() == 4 && truncated(&end));
     }
 
     #[test]
@@ -413,7 +410,7 @@ mod tests {
         assert_eq!(read(&mut listing, &newest_first(120), true, at(1800)).0, [1, 2, 3]);
         let saved = rmp_serde::to_vec_named(&listing).unwrap();
         let mut restored: Listing = rmp_serde::from_slice(&saved).unwrap();
-        assert_eq!((restored.order, restored.is_watched()), (Order::NewestFirst, true));
+        assert_eq!((restored.order.order, restored.is_watched()), (Order::NewestFirst, true));
         assert_eq!(read(&mut restored, &newest_first(121), true, at(1801)).0, [1, 2, 3]);
     }
 
@@ -448,18 +445,75 @@ mod tests {
     fn a_total_that_counts_a_page_and_not_the_list_is_never_believed() {
         let mut listing = Listing::default();
         for round in 0..3 {
-            let (mut cursor, mut pages) = (listing.begin(at(round * 1800)), 0);
+            listing.begin(&LIMITS, at(round * 1800));
+            let mut pages = 0;
             loop {
                 pages += 1;
-                let entries = [50, 50, 20][cursor.page as usize - 1];
-                (0..entries).for_each(|n| {
-                    listing.note(&Arc::from(format!("{}-{n}", cursor.page)), None);
-                });
-                let size = (entries, Some(entries as u64));
-                match listing.read(cursor, size, false, &LIMITS, at(round * 1800), |_| true) {
-                    Progress::Next(next) => cursor = next,
-                    end => break assert_eq!((pages, end), (3, Progress::Read)),
+                let page = listing.page().unwrap();
+                let entries: Vec<usize> = (0..[50, 50, 20][page as usize - 1]).collect();
+                for n in &entries {
+                    listing.note(&Arc::from(format!("{page}-{n}")), None);
                 }
+                let total = entries.len() as u64;
+                let shape = Shape::from(&Page::new(entries, Some(total)));
+                match listing.read(shape, false, WINDOW, &LIMITS, at(round * 1800), |_| true) {
+                    Progress::Next => {}
+                    end => break assert_eq!((pages, end), (3, whole())),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_list_that_shrinks_between_two_pages_of_its_first_reading_nothing_is_taken_for_new_later() {
+        let mut listing = Listing::default();
+        listing.begin(&LIMITS, at(0));
+        let list: Vec<u64> = (0..120).collect();
+        let pages: [(&[u64], u64); 3] = [(&list[..50], 120), (&list[60..110], 110), (&list[110..], 110)];
+        for (page, total) in pages {
+            for entry in page {
+                listing.note(&Arc::from(entry.to_string()), None);
+            }
+            let shape = Shape::from(&Page::new(page.to_vec(), Some(total)));
+            listing.read(shape, false, WINDOW, &LIMITS, at(0), |_| false);
+        }
+        assert!(!listing.is_watched(), "ten entries have slipped past");
+        assert_eq!(listing.trust().state().missing_once, 0, "and none is missing now");
+        read(&mut listing, &list[10..], false, at(1800));
+        assert!(listing.is_watched());
+    }
+
+    #[test]
+    fn of_a_list_that_is_too_long_and_comes_oldest_first_the_last_pages_are_read() {
+        let mut listing = Listing::default();
+        assert_eq!(read(&mut listing, &oldest_first(500), true, at(0)).0, [1, 2, 3, 4]);
+        assert_eq!(listing.trust().state().missing_once, 300, "the newest were not shown");
+        assert_eq!(read(&mut listing, &oldest_first(500), true, at(1800)).0, [8, 9, 10, 11]);
+        assert_eq!(listing.trust().state().missing_once, 0);
+        assert!(listing.is_watched_since(Some(at(500))) && !listing.is_watched_since(Some(at(499))));
+    }
+
+    #[test]
+    fn a_history_longer_than_its_window_is_fine_and_one_that_does_not_fill_it_is_not() {
+        for (listed, window, missing) in [(1000, 100, 0), (1000, 250, 50), (150, 100, 0)] {
+            let mut listing = Listing::default();
+            for round in 0..2 {
+                listing.begin(&LIMITS, at(round * 1800));
+                let list = newest_first(listed);
+                loop {
+                    let skipped = (listing.page().unwrap() as usize - 1) * 50;
+                    let page: Vec<u64> = list.iter().skip(skipped).take(50).copied().collect();
+                    for entry in &page {
+                        listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                    }
+                    let shape = Shape::from(&Page::new(page, Some(listed)));
+                    let window = Window { entries: window, ..WINDOW };
+                    if listing.read(shape, false, window, &LIMITS, at(round * 1800), |_| true) != Progress::Next {
+                        break;
+                    }
+                }
+                let told = if round == 0 { 0 } else { missing };
+                assert_eq!(listing.trust().state().missing, told, "{listed} {window}");
             }
         }
     }
@@ -467,16 +521,16 @@ mod tests {
     #[test]
     fn a_page_that_repeats_ends_the_list() {
         let mut listing = Listing::default();
-        let mut cursor = listing.begin(at(0));
-        for _ in 0..2 {
+        listing.begin(&LIMITS, at(0));
+        for page in 1..=2 {
+            assert_eq!(listing.page(), Some(page));
             for n in 0..50 {
                 listing.note(&Arc::from(n.to_string()), None);
             }
-            match listing.read(cursor, (50, None), true, &LIMITS, at(0), |_| false) {
-                Progress::Next(next) => cursor = next,
-                end => assert_eq!((cursor.page, end), (2, Progress::Read)),
-            }
+            let shape = Shape::from(&Page::new(vec![(); 50], None));
+            let end = listing.read(shape, true, WINDOW, &LIMITS, at(0), |_| false);
+            assert_eq!(end == Progress::Next, page == 1);
         }
-        assert_eq!(cursor.page, 2);
+        assert_eq!(listing.page(), None);
     }
 }

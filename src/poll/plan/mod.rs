@@ -10,6 +10,8 @@ mod inventory;
 mod known;
 mod ledger;
 mod listing;
+mod order;
+mod pager;
 mod region;
 mod roll;
 mod runs;
@@ -22,9 +24,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aliyun::Error;
-use crate::aliyun::op::{Answer, ListClusters, ListInstances, Operation, Product};
+use crate::aliyun::op::{Answer, Operation, Product};
 use crate::config::Poll;
-use crate::model::{Failure, Found, Reading};
+use crate::model::{Failure, Found, ListState, Reading};
 use crate::poll::later;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 
@@ -33,6 +35,8 @@ pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
 use discovery::DiscoveryPlan;
 use ledger::Ledger;
 pub use ledger::MAX_NAMES;
+use listing::Window;
+pub use pager::Change as ListChange;
 use region::RegionPlan;
 use runs::RunsPlan;
 use tasks::TasksPlan;
@@ -118,6 +122,8 @@ pub enum Notice {
     },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
+    /// Whether a list has shown all that it must has changed.
+    List(ListChange),
     /// What there is has changed: the targets are to be made anew.
     Discovered,
 }
@@ -195,7 +201,7 @@ impl Plan {
             }
             Scope::Discovery(Search { sought, .. }) => {
                 let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();
-                Self::Discovery(DiscoveryPlan::new(*sought, Arc::clone(&target.region), limits, memory))
+                Self::Discovery(DiscoveryPlan::new(*sought, Arc::clone(&target.region), memory))
             }
         }
     }
@@ -221,8 +227,8 @@ impl Plan {
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
             (Self::Region(plan), Answer::DescribeCommandInvocations(page)) => plan.answer(page, now),
             (Self::Region(plan), Answer::ListInstances(page)) => plan.counted(page),
-            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page, ListClusters::PAGE_SIZE),
-            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page, ListInstances::PAGE_SIZE),
+            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page),
+            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page),
             (Self::Discovery(plan), Answer::EhpcListRegions(regions)) => plan.regions(regions),
             (Self::Discovery(plan), Answer::SwasListRegions(regions)) => plan.regions(regions),
             (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
@@ -248,6 +254,16 @@ impl Plan {
     /// Whether the poll has read enough that [`Plan::reading`] is true as of now; what follows are details.
     pub(super) fn is_readable(&self) -> bool {
         each!(self, plan => plan.is_readable())
+    }
+
+    /// Whether there is more to publish than was published in this poll.
+    pub(super) fn has_news(&self) -> bool {
+        matches!(self, Self::Discovery(plan) if plan.has_news())
+    }
+
+    /// Whether the lists have shown all that they must.
+    pub(super) fn list_state(&self) -> ListState {
+        each!(self, plan => plan.list_state())
     }
 
     /// Whether anything may still change soon.
@@ -303,7 +319,7 @@ impl Plan {
     /// This machine's clock was set back by `step`: what is due moves with it.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         let due = match self {
-            Self::Tasks(plan) => &mut plan.memory.history_due,
+            Self::Tasks(plan) => &mut plan.memory.history.whole_due,
             Self::Commands(plan) => &mut plan.memory.listing.whole_due,
             Self::Runs(plan) => &mut plan.ledger.memory.listing.whole_due,
             Self::Region(plan) => return plan.shift(step),

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::inventory::Inventory;
 use super::ledger::Ledger;
-use super::listing::{Cursor, Listing, Progress};
-use super::{Harm, Limits, Load, Notice, Verdict};
+use super::listing::{Listing, Progress};
+use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Harm, Limits, Load, Notice, Verdict, Window};
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
-use crate::model::{CommandInvocation, Failure, Found, Page, Reason, ServerRun};
+use crate::model::{CommandInvocation, Failure, Found, ListState, Page, Reason, ServerRun};
 use crate::poll::later;
 
 #[derive(Debug)]
@@ -37,11 +39,13 @@ pub(in crate::poll) struct RegionPlan {
 enum Step {
     /// No poll is under way, or it has failed.
     Idle,
-    List(Cursor),
+    List,
     Inventory,
     Follow {
         ids: Vec<Arc<str>>,
-        page: u32,
+        pager: Pager,
+        /// Servers that the pages of the last id have named.
+        named: BTreeSet<Arc<str>>,
     },
     Done,
 }
@@ -63,15 +67,16 @@ impl RegionPlan {
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.began = now;
         self.servers.values_mut().for_each(|ledger| ledger.memory.listing.begin_part());
-        self.step = Step::List(self.listing.begin(now));
+        self.listing.begin(&self.limits, now);
+        self.step = Step::List;
     }
 
     pub(super) fn ask(&self) -> Option<Operation> {
         Some(match &self.step {
-            Step::List(cursor) => DescribeCommandInvocations { invoke_id: None, page: cursor.page }.into(),
-            Step::Inventory => self.inventory.ask().into(),
-            Step::Follow { ids, page } => {
-                DescribeCommandInvocations { invoke_id: Some(Arc::clone(ids.last()?)), page: *page }.into()
+            Step::List => DescribeCommandInvocations { invoke_id: None, page: self.listing.page()? }.into(),
+            Step::Inventory => self.inventory.ask()?.into(),
+            Step::Follow { ids, pager, .. } => {
+                DescribeCommandInvocations { invoke_id: Some(Arc::clone(ids.last()?)), page: pager.page() }.into()
             }
             Step::Idle | Step::Done => return None,
         })
@@ -80,34 +85,53 @@ impl RegionPlan {
     /// A page of the region's list, or of what was asked for by id.
     pub(super) fn answer(&mut self, page: Page<CommandInvocation>, now: Timestamp) {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::List(cursor) => self.listed(cursor, page, now),
-            Step::Follow { ids, page: number } => self.found(ids, number, page, now),
+            Step::List => self.listed(page, now),
+            Step::Follow { ids, pager, named } => self.found(ids, (pager, named), page, now),
             _ => {}
         }
     }
 
-    fn listed(&mut self, cursor: Cursor, page: Page<CommandInvocation>, now: Timestamp) {
-        let size = (page.items.len(), page.total);
+    fn listed(&mut self, page: Page<CommandInvocation>, now: Timestamp) {
+        let shape = Shape::from(&page);
         for invocation in page.items {
             let created = invocation.servers.iter().find_map(|server| server.run.created);
             self.listing.note(&entry(&invocation), created);
-            invocation.servers.into_iter().for_each(|server| self.see(server, now));
+            for server in invocation.servers {
+                self.see(server, now);
+            }
         }
         // An open run is found by its id in one call, wherever it is; a further page may show many, or none.
-        let looking = self.missing().len() > cursor.read as usize + 1;
-        match self.listing.read(cursor, size, looking, &self.limits, now, |_| false) {
-            Progress::Next(cursor) => {
-                self.step = Step::List(cursor);
+        let looking = self.missing().len() > self.listing.pages_so_far();
+        let window = self.window();
+        match self.listing.read(shape, looking, window, &self.limits, now, |_| false) {
+            Progress::Next => {
+                self.step = Step::List;
                 return;
             }
-            Progress::Truncated => self.notices.push(Notice::Truncated),
-            Progress::Read => {}
+            Progress::Read { is_truncated, changes } => {
+                self.notices.extend(is_truncated.then_some(Notice::Truncated));
+                self.notices.extend(changes.into_iter().map(Notice::List));
+            }
         }
         self.end_list(now);
-        self.step = Step::Inventory;
-        if !self.inventory.begin(&self.limits, now) {
-            self.begin_to_follow();
+        match self.inventory.begin(&self.limits, now) {
+            true => self.step = Step::Inventory,
+            false => self.begin_to_follow(),
         }
+    }
+
+    /// What of the region's list its servers show.
+    fn window(&self) -> Window {
+        let windows = self.live().map(|(_, ledger)| ledger.list_window());
+        let largest = |all: Window, one: Window| Window {
+            entries: all.entries.saturating_add(one.entries),
+            max_age: all.max_age.max(one.max_age),
+        };
+        windows.fold(Window { entries: 0, max_age: Duration::ZERO }, largest)
+    }
+
+    pub(super) fn list_state(&self) -> ListState {
+        self.listing.trust().state().and(self.inventory.trust().state())
     }
 
     fn see(&mut self, server: ServerRun, now: Timestamp) {
@@ -130,7 +154,8 @@ impl RegionPlan {
 
     /// A page of ListInstances.
     pub(super) fn counted(&mut self, page: Page<Found>) {
-        if !self.inventory.listed(page, &self.limits) {
+        if let Some(changes) = self.inventory.listed(page) {
+            self.notices.extend(changes.into_iter().map(Notice::List));
             self.begin_to_follow();
         }
     }
@@ -148,17 +173,31 @@ impl RegionPlan {
     }
 
     fn follow(&mut self, ids: Vec<Arc<str>>) {
-        self.step = if ids.is_empty() { Step::Done } else { Step::Follow { ids, page: 1 } };
+        self.step = match ids.is_empty() {
+            true => Step::Done,
+            false => Step::Follow { ids, pager: Pager::new(PAGE_SIZE, 1, 0), named: BTreeSet::new() },
+        };
     }
 
     /// What was asked for by id; on a server that it does not name, it was not found.
-    fn found(&mut self, mut ids: Vec<Arc<str>>, number: u32, page: Page<CommandInvocation>, now: Timestamp) {
+    fn found(
+        &mut self,
+        mut ids: Vec<Arc<str>>,
+        (mut pager, mut named): (Pager, BTreeSet<Arc<str>>),
+        page: Page<CommandInvocation>,
+        now: Timestamp,
+    ) {
         let Some(id) = ids.last().cloned() else { return };
-        let is_full = page.items.len() >= PAGE_SIZE as usize;
+        let shape = Shape::from(&page);
+        let before = named.len();
         let found = page.items.into_iter().filter(|invocation| invocation.id == id);
-        found.flat_map(|invocation| invocation.servers).for_each(|server| self.see(server, now));
-        if is_full && number < self.limits.max_pages && self.live().any(|(_, ledger)| ledger.misses(&id)) {
-            self.step = Step::Follow { ids, page: number + 1 };
+        for server in found.flat_map(|invocation| invocation.servers) {
+            named.insert(Arc::clone(&server.instance_id));
+            self.see(server, now);
+        }
+        let turn = pager.read(shape, named.len() - before, &Trust::default(), MAX_PAGES);
+        if turn == Turn::Next && self.live().any(|(_, ledger)| ledger.misses(&id)) {
+            self.step = Step::Follow { ids, pager, named };
             return;
         }
         self.each_that_misses(&id, Ledger::missed);
@@ -194,7 +233,9 @@ impl RegionPlan {
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        matches!(self.step, Step::Follow { .. } | Step::Done)
+        // Until a list has told which servers there are, nothing is shown of those that may not be there.
+        let is_listed = self.step == Step::Inventory && self.inventory.is_known();
+        is_listed || matches!(self.step, Step::Follow { .. } | Step::Done)
     }
 
     pub(super) fn has_open(&self) -> bool {

@@ -1,7 +1,8 @@
 //! A roll of clusters or servers, read page by page to its end: what there is, and what is there no longer.
 //!
-//! All pages are read each time, in whatever order they come. Only a reading that came to the end takes anything off the
-//! roll: what a page that failed, or one that may not be read any more, would have shown is not gone.
+//! All pages are read each time, in whatever order they come, and what they show is on the roll at once. Only a reading
+//! that has shown all there is takes anything off it. A reading that a failure or the next tick has interrupted goes on
+//! where it stood: a long list on a small budget comes to its end too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::known::Known;
+use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
 use crate::model::{Found, Page};
 
 /// What there is.
@@ -20,20 +22,23 @@ pub(super) struct Roll {
     /// All that there is was read at least once, so who is not on the roll is not there.
     #[serde(default)]
     whole: bool,
-    /// What the present reading has shown.
+    #[serde(default)]
+    trust: Trust,
+    /// A reading under way.
     #[serde(skip)]
-    seen: BTreeMap<Arc<str>, Found>,
+    pager: Option<Pager>,
+    /// The reading has gone on since it was begun or interrupted.
+    #[serde(skip)]
+    has_advanced: bool,
 }
 
 /// What to do after a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Ask for this page.
-    Next(u32),
-    /// The roll is up to date.
-    Read,
-    /// There may be more, but no more pages may be read: what is new is on the roll, and nothing is off it.
-    Truncated,
+    /// Ask for the next one.
+    Next,
+    /// The reading has ended; what the user should hear of it.
+    Read(Vec<Change>),
 }
 
 impl Roll {
@@ -52,50 +57,69 @@ impl Roll {
         self.whole
     }
 
-    /// Starts a reading at its first page.
-    pub(super) fn begin(&mut self) {
-        self.known.begin();
-        self.seen.clear();
+    /// How far its total is to be trusted, and what the last readings have not shown.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
-    /// Reads the page with number `page` of a list whose pages hold `size` entries; those that `is_ours` are noted.
-    pub(super) fn read(
-        &mut self,
-        (page, max_pages): (u32, u32),
-        answer: Page<Found>,
-        size: usize,
-        is_ours: impl Fn(&Found) -> bool,
-    ) -> Progress {
-        let (entries, before) = (answer.items.len(), self.known.fresh_count());
-        for thing in answer.items {
+    /// Starts a reading of pages of `size` entries, or goes on with the one that was interrupted.
+    pub(super) fn begin(&mut self, size: u32) {
+        self.has_advanced = false;
+        if self.pager.is_none() {
+            self.known.begin();
+            self.pager = Some(Pager::new(size, 1, 0));
+        }
+    }
+
+    /// The page to ask for, while a reading is under way.
+    pub(super) fn page(&self) -> Option<u32> {
+        self.pager.as_ref().map(Pager::page)
+    }
+
+    /// Takes note of the page that was asked for; those of its entries that `is_ours` are on the roll.
+    pub(super) fn read(&mut self, page: Page<Found>, is_ours: impl Fn(&Found) -> bool) -> Progress {
+        let Some(mut pager) = self.pager.take() else { return Progress::Read(Vec::new()) };
+        self.has_advanced = true;
+        let shape = Shape::from(&page);
+        let before = self.known.fresh_count();
+        for thing in page.items {
+            let is_repeated = self.known.is_fresh(&thing.id);
             self.known.note(&thing.id);
-            if is_ours(&thing) {
-                self.seen.entry(Arc::clone(&thing.id)).or_insert(thing);
+            if is_ours(&thing) && !is_repeated {
+                self.found.insert(Arc::clone(&thing.id), thing);
             }
         }
-        let shown = self.known.fresh_count();
-        // A page without anything new is the end, or one that was read before. A short one may have lost entries that could
-        // not be read; then the total knows of more.
-        let more = answer.total.is_some_and(|total| total > shown as u64);
-        let is_last = shown == before || (entries < size && !more);
-        if !is_last && page < max_pages {
-            return Progress::Next(page + 1);
+        let new = self.known.fresh_count() - before;
+        match pager.read(shape, new, &self.trust, MAX_PAGES) {
+            Turn::Next => {
+                self.pager = Some(pager);
+                Progress::Next
+            }
+            Turn::End(ended) => Progress::Read(self.end(&pager, ended)),
         }
-        self.found.append(&mut self.seen);
-        if !is_last {
-            return Progress::Truncated;
+    }
+
+    /// The page could not be had. One that fails again ends the reading: what is new may be on the pages before it.
+    pub(super) fn failed(&mut self) {
+        if !self.has_advanced {
+            self.pager = None;
         }
-        if self.known.complete_at_once(answer.total) {
+    }
+
+    fn end(&mut self, pager: &Pager, ended: Ended) -> Vec<Change> {
+        let shows_all = pager.shows_all(ended, &self.trust);
+        let comes_to_its_end = matches!(ended, Ended::Whole | Ended::Short);
+        if comes_to_its_end && self.known.complete_at_once(shows_all) {
             self.found.retain(|id, _| self.known.has(id));
             self.whole = true;
         }
-        Progress::Read
+        self.trust.weigh(pager, ended, pager.missing(ended))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Progress, Roll};
+    use super::{Change, Progress, Roll};
     use crate::model::{Found, Page};
 
     fn page(ids: &[&str], total: Option<u64>) -> Page<Found> {
@@ -103,62 +127,86 @@ mod tests {
         Page::new(ids.iter().map(found).collect(), total)
     }
 
-    /// Reads pages of two entries, at most three of them; what it says at the end, how many it took, and what there is then.
-    fn read(roll: &mut Roll, pages: &[&[&str]], total: Option<u64>) -> (Progress, usize, String) {
-        roll.begin();
-        let mut number = 1;
+    /// Reads pages of two entries; how many it took, and what there is then.
+    fn read(roll: &mut Roll, pages: &[&[&str]], total: Option<u64>) -> (usize, String) {
+        roll.begin(2);
         loop {
-            let ids = pages.get(number as usize - 1).copied().unwrap_or_default();
-            match roll.read((number, 3), page(ids, total), 2, |found| !found.id.starts_with('x')) {
-                Progress::Next(next) => number = next,
-                end => {
-                    let ids: Vec<&str> = roll.found().map(|found| &*found.id).collect();
-                    return (end, number as usize, ids.concat());
-                }
+            let number = roll.page().unwrap() as usize;
+            let ids = pages.get(number - 1).copied().unwrap_or_default();
+            if roll.read(page(ids, total), |found| !found.id.starts_with('x')) != Progress::Next {
+                return (number, ids_of(roll));
             }
         }
+    }
+
+    fn ids_of(roll: &Roll) -> String {
+        roll.found().map(|found| &*found.id).collect()
     }
 
     #[test]
     fn every_page_is_read_and_what_is_gone_is_gone() {
         let mut roll = Roll::default();
-        assert_eq!(read(&mut roll, &[&["b", "a"], &["c"]], Some(3)), (Progress::Read, 2, "abc".into()));
-        assert_eq!(
-            read(&mut roll, &[&["c", "b"]], Some(2)),
-            (Progress::Read, 2, "bc".into()),
-            "a full page may be the last"
-        );
-        assert_eq!(read(&mut roll, &[&["b"]], None), (Progress::Read, 1, "b".into()));
-        assert_eq!(read(&mut roll, &[&[]], Some(0)), (Progress::Read, 1, String::new()));
+        assert_eq!(read(&mut roll, &[&["b", "a"], &["c"]], Some(3)), (2, "abc".into()));
+        assert_eq!(read(&mut roll, &[&["c", "b"]], Some(2)), (1, "bc".into()), "the total was right about two pages");
+        assert_eq!(read(&mut roll, &[&["b"]], None), (1, "b".into()));
+        assert_eq!(read(&mut roll, &[&[]], Some(0)), (1, String::new()));
     }
 
     #[test]
     fn a_page_that_repeats_or_ids_that_stand_twice_end_the_reading() {
         let mut roll = Roll::default();
-        assert_eq!(read(&mut roll, &[&["a", "b"], &["a", "b"]], None), (Progress::Read, 2, "ab".into()));
-        assert_eq!(read(&mut roll, &[&["a", "a"], &["a"]], None), (Progress::Read, 2, "a".into()));
+        assert_eq!(read(&mut roll, &[&["a", "b"], &["a", "b"]], None), (2, "ab".into()));
+        assert_eq!(read(&mut roll, &[&["a", "a"], &["a"]], None), (2, "a".into()));
     }
 
     #[test]
-    fn what_was_not_read_is_not_gone() {
+    fn what_was_not_shown_is_not_gone() {
         let mut roll = Roll::default();
         read(&mut roll, &[&["a", "b"], &["c"]], None);
-        let long = read(&mut roll, &[&["d", "e"], &["f", "g"], &["h", "i"], &["a"]], Some(7));
-        assert_eq!(long, (Progress::Truncated, 3, "abcdefghi".into()));
-        assert_eq!(read(&mut roll, &[&["a", "b"], &[]], Some(3)).2, "abcdefghi", "one more should have been shown");
+        assert_eq!(read(&mut roll, &[&["a", "b"], &[]], Some(3)), (2, "abc".into()));
+        let unlisted = Page { is_partial: true, ..page(&[], Some(0)) };
+        roll.begin(2);
+        assert!(roll.read(unlisted, |_| true) != Progress::Next);
+        assert_eq!(ids_of(&roll), "abc", "an answer without a list takes nothing away");
     }
 
     #[test]
-    fn a_total_that_is_always_wrong_is_found_out() {
+    fn a_total_that_is_always_wrong_by_the_same_is_found_out_and_told_once() {
         let mut roll = Roll::default();
-        read(&mut roll, &[&["a", "b"], &["c"]], Some(10));
-        let readings = (0..20).take_while(|_| read(&mut roll, &[&["a"]], Some(10)).2 != "a").count();
-        assert!(readings < 16, "{readings}");
+        let mut told = Vec::new();
+        for _ in 0..10 {
+            roll.begin(2);
+            for ids in [&["a", "b"][..], &["c"], &[]] {
+                if let Progress::Read(changes) = roll.read(page(ids, Some(9)), |_| true) {
+                    told.extend(changes);
+                    break;
+                }
+            }
+        }
+        assert_eq!(told, [Change::Missing(6), Change::Missing(0), Change::TotalWrong(6)]);
+        assert_eq!(read(&mut roll, &[&["a", "b"], &["c"]], Some(9)), (2, "abc".into()), "no further page");
+        assert_eq!(read(&mut roll, &[&["a", "b"], &["c"], &["d", "e"]], Some(11)), (4, "abcde".into()));
+    }
+
+    #[test]
+    fn an_interrupted_reading_goes_on_and_one_that_fails_twice_begins_at_its_first_page() {
+        let mut roll = Roll::default();
+        roll.begin(2);
+        roll.read(page(&["a", "b"], Some(3)), |_| true);
+        roll.begin(2);
+        assert_eq!((roll.page(), ids_of(&roll)), (Some(2), "ab".into()), "what was found is there at once");
+        roll.read(page(&["c", "d"], Some(9)), |_| true);
+        roll.failed();
+        roll.begin(2);
+        assert_eq!(roll.page(), Some(3));
+        roll.failed();
+        roll.begin(2);
+        assert_eq!(roll.page(), Some(1));
     }
 
     #[test]
     fn what_is_not_ours_counts_for_the_total_only() {
         let mut roll = Roll::default();
-        assert_eq!(read(&mut roll, &[&["x1", "a"], &["x2"]], Some(3)), (Progress::Read, 2, "a".into()));
+        assert_eq!(read(&mut roll, &[&["x1", "a"], &["x2"]], Some(3)), (2, "a".into()));
     }
 }

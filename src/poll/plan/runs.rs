@@ -8,11 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ledger::{Ledger, Memory};
-use super::listing::{Cursor, Progress};
+use super::listing::Progress;
+use super::pager::Shape;
 use super::{Harm, Limits, Load, Notice, Verdict};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::RunWindow;
-use crate::model::{Invocation, InvocationResult, Page, RunsReading};
+use crate::model::{Invocation, InvocationResult, ListState, Page, RunsReading};
 
 #[derive(Debug)]
 pub(in crate::poll) struct RunsPlan {
@@ -29,7 +30,7 @@ pub(in crate::poll) struct RunsPlan {
 enum Step {
     /// No poll is under way, or it has failed.
     Idle,
-    List(Cursor),
+    List,
     Details(Vec<Arc<str>>),
     Done,
 }
@@ -41,13 +42,14 @@ impl RunsPlan {
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
-        self.step = Step::List(self.ledger.memory.listing.begin(now));
+        self.ledger.memory.listing.begin(&self.limits, now);
+        self.step = Step::List;
     }
 
     pub(super) fn ask(&mut self) -> Option<Operation> {
         let instance_id = Arc::clone(&self.instance_id);
         Some(match &self.step {
-            Step::List(cursor) => DescribeInvocations { instance_id, page: cursor.page }.into(),
+            Step::List => DescribeInvocations { instance_id, page: self.ledger.memory.listing.page()? }.into(),
             Step::Details(ids) => DescribeInvocationResult { instance_id, invoke_id: Arc::clone(ids.last()?) }.into(),
             Step::Idle | Step::Done => return None,
         })
@@ -83,6 +85,10 @@ impl RunsPlan {
         self.ledger.reading()
     }
 
+    pub(super) fn list_state(&self) -> ListState {
+        self.ledger.memory.listing.trust().state()
+    }
+
     pub(super) fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.ledger.notices)
     }
@@ -100,22 +106,23 @@ impl RunsPlan {
 
     /// A page of the list.
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
-        let Step::List(cursor) = std::mem::replace(&mut self.step, Step::Idle) else { return };
-        let size = (page.items.len(), page.total);
+        if self.step != Step::List {
+            return;
+        }
+        let shape = Shape::from(&page);
         for run in page.items {
             let new = self.ledger.memory.listing.note(&run.id, run.created);
             self.ledger.see(run, new, now);
         }
         let looking = self.ledger.missing().next().is_some();
+        let window = self.ledger.list_window();
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
-        let progress = listing.read(cursor, size, looking, &self.limits, now, |id| runs.contains_key(id));
-        match progress {
-            Progress::Next(cursor) => {
-                self.step = Step::List(cursor);
-                return;
+        match listing.read(shape, looking, window, &self.limits, now, |id| runs.contains_key(id)) {
+            Progress::Next => return,
+            Progress::Read { is_truncated, changes } => {
+                self.ledger.notices.extend(is_truncated.then_some(Notice::Truncated));
+                self.ledger.notices.extend(changes.into_iter().map(Notice::List));
             }
-            Progress::Truncated => self.ledger.notices.push(Notice::Truncated),
-            Progress::Read => {}
         }
         self.ledger.trim(now);
         self.begin_details();

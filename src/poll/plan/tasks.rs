@@ -11,12 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::known::Known;
-use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict};
+use super::listing::{Listing, Progress};
+use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict, Window};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
-use crate::model::{Histogram, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
-use crate::poll::{after, since};
+use crate::model::{Histogram, ListState, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
+use crate::poll::since;
 
 #[derive(Debug)]
 pub(in crate::poll) struct TasksPlan {
@@ -36,12 +37,13 @@ pub struct Memory {
     tasks: HashMap<Arc<str>, Held>,
     /// Tasks seen so far; gives each its place.
     seen: u64,
-    known: Known,
-    /// Once the history was read for the first time: whether all of it was.
-    history_whole: Option<bool>,
-    pub(super) history_due: Option<Timestamp>,
-    history_pages: u32,
+    /// The list of what has ended, too.
+    #[serde(default)]
+    pub(super) history: Listing,
     running_pages: u32,
+    /// How far the list of what runs is to be trusted.
+    #[serde(default)]
+    running: Trust,
     finished: BTreeMap<(TaskType, TaskStatus), u64>,
     durations: BTreeMap<TaskType, Histogram>,
 }
@@ -61,7 +63,7 @@ impl Memory {
     /// The same after nobody has watched for a while: anything may have happened anywhere in the lists, and how long it
     /// took cannot be told.
     pub(super) fn after_a_gap(mut self) -> Self {
-        self.history_due = None;
+        self.history.whole_due = None;
         self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()).for_each(|held| held.begun = false);
         self
     }
@@ -72,8 +74,8 @@ impl Memory {
 enum Step {
     /// No poll is under way, or it has failed.
     Idle,
-    Running(u32),
-    History(u32),
+    Running(Pager),
+    History,
     /// Asks for these ids one by one, last first.
     Chase(Vec<Arc<str>>),
     Done,
@@ -87,15 +89,15 @@ impl TasksPlan {
 
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.listed.clear();
-        self.step = Step::Running(1);
+        self.step = Step::Running(Pager::new(PAGE_SIZE, 1, 0));
         self.trim(now);
     }
 
     pub(super) fn ask(&mut self) -> Option<Operation> {
         let cluster = Arc::clone(&self.cluster_id);
         let call = match &self.step {
-            Step::Running(page) => ListTasks::running(cluster, *page),
-            Step::History(page) => ListTasks::archived(cluster, *page),
+            Step::Running(pager) => ListTasks::running(cluster, pager.page()),
+            Step::History => ListTasks::archived(cluster, self.memory.history.page()?),
             Step::Chase(ids) => ListTasks::by_id(cluster, Arc::clone(ids.last()?)),
             Step::Idle | Step::Done => return None,
         };
@@ -104,8 +106,8 @@ impl TasksPlan {
 
     pub(super) fn answer(&mut self, page: Page<Task>, now: Timestamp) {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Running(number) => self.running(number, page, now),
-            Step::History(number) => self.history(number, page, now),
+            Step::Running(pager) => self.running(pager, page, now),
+            Step::History => self.history(page, now),
             Step::Chase(ids) => self.chased(ids, page, now),
             Step::Idle | Step::Done => {}
         }
@@ -149,66 +151,57 @@ impl TasksPlan {
     }
 
     pub(super) fn load(&self) -> Load {
-        let (pages, running_pages) = (self.memory.history_pages.max(1), self.memory.running_pages.max(1));
-        Load { pages, running_pages, ..Load::QUIET }
+        Load { pages: self.memory.history.pages_read(), running_pages: self.memory.running_pages.max(1), ..Load::QUIET }
     }
 
-    fn running(&mut self, number: u32, page: Page<Task>, now: Timestamp) {
-        let (entries, before) = (page.items.len(), self.listed.len());
+    fn running(&mut self, mut pager: Pager, page: Page<Task>, now: Timestamp) {
+        let shape = Shape::from(&page);
+        let before = self.listed.len();
         for task in page.items {
             self.listed.insert(Arc::clone(&task.id));
-            let new = self.memory.known.note(&task.id);
+            let new = self.memory.history.note_part(&task.id);
             self.see(task, new, now);
         }
-        let more = entries >= PAGE_SIZE as usize && self.listed.len() > before;
-        if more && number < self.limits.max_pages {
-            self.step = Step::Running(number + 1);
+        let new = self.listed.len() - before;
+        let Turn::End(ended) = pager.read(shape, new, &self.memory.running, MAX_PAGES) else {
+            self.step = Step::Running(pager);
             return;
-        }
-        if more {
-            self.notices.push(Notice::Truncated);
-        }
-        self.memory.running_pages = number;
-        match self.memory.history_due.is_none_or(|due| due <= now) {
-            true => {
-                self.memory.known.begin();
-                self.step = Step::History(1);
-            }
-            false => self.begin_chase(),
+        };
+        let changes = self.memory.running.weigh(&pager, ended, pager.missing(ended));
+        self.notices.extend(changes.into_iter().map(Notice::List));
+        self.memory.running_pages = pager.pages();
+        if self.memory.history.is_due(now) {
+            self.memory.history.begin(&self.limits, now);
+            self.step = Step::History;
+        } else {
+            self.begin_chase();
         }
     }
 
-    fn history(&mut self, number: u32, page: Page<Task>, now: Timestamp) {
-        let (entries, before) = (page.items.len(), self.memory.known.fresh_count());
+    fn history(&mut self, page: Page<Task>, now: Timestamp) {
+        let shape = Shape::from(&page);
         for task in page.items {
-            let new = self.memory.known.note(&task.id);
+            let new = self.memory.history.note(&task.id, None);
             self.see(task, new, now);
         }
-        let more = entries >= PAGE_SIZE as usize;
-        // A full page without anything new is one that was read before: what else there is cannot be read.
-        let repeats = more && self.memory.known.fresh_count() == before;
-        if more && !repeats && number < self.limits.max_pages {
-            self.step = Step::History(number + 1);
-            return;
-        }
-        match (more, repeats) {
-            (_, true) => {}
-            (true, false) => {
-                self.notices.push(Notice::Truncated);
-                // What a cut-off first reading has not shown may be old: it is never counted as new.
-                self.memory.history_whole.get_or_insert(false);
+        let window = Window { entries: self.window.max_tasks, max_age: self.window.max_age };
+        let Memory { history, tasks, .. } = &mut self.memory;
+        match history.read(shape, false, window, &self.limits, now, |id| tasks.contains_key(id)) {
+            Progress::Next => {
+                self.step = Step::History;
+                return;
             }
-            (false, false) => {
-                let tasks = &self.memory.tasks;
-                if self.memory.known.complete(page.total, |id| tasks.contains_key(id)) {
-                    self.memory.history_whole.get_or_insert(true);
-                }
+            Progress::Read { is_truncated, changes } => {
+                self.notices.extend(is_truncated.then_some(Notice::Truncated));
+                self.notices.extend(changes.into_iter().map(Notice::List));
             }
         }
-        self.memory.history_due = Some(after(now, self.limits.history_interval));
-        self.memory.history_pages = number;
         self.begin_chase();
         self.trim(now);
+    }
+
+    pub(super) fn list_state(&self) -> ListState {
+        self.memory.running.state().and(self.memory.history.trust().state())
     }
 
     /// Looks for open tasks that no list of this poll has shown.
@@ -257,7 +250,7 @@ impl TasksPlan {
                 self.count(&task, took);
             }
         } else if new {
-            let watched = self.memory.history_whole == Some(true);
+            let watched = self.memory.history.is_watched();
             if watched && !task.status.is_open() {
                 self.count(&task, None);
             }
@@ -378,6 +371,7 @@ mod tests {
             Notice::Ended { id, status, .. } => format!("{id} {status}"),
             Notice::Lost { id } => format!("{id} lost"),
             Notice::Truncated => "truncated".to_owned(),
+            Notice::List(change) => format!("{change:?}"),
             Notice::Discovered => "discovered".to_owned(),
         };
         std::mem::take(&mut plan.notices).into_iter().map(name).collect()

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Decoded, Operation};
-use crate::model::{Failure, Reading};
+use crate::model::{Failure, ListState, Reading};
 use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Notice;
 use crate::target::TargetId;
@@ -55,6 +55,8 @@ pub enum Event {
         target: TargetId,
         /// Why it failed, if it did.
         failure: Option<Failure>,
+        /// Whether its lists have shown all that they must.
+        lists: ListState,
         /// When it ended.
         ended: Timestamp,
         /// How long it took, waiting for budgets included.

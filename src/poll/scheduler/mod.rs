@@ -311,7 +311,8 @@ impl Scheduler {
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
         let period = self.period(id);
         let Some(slot) = self.slots.get_mut(id) else { return };
-        let Some(poll) = slot.poll.as_mut().filter(|poll| !poll.published) else { return };
+        let has_news = slot.plan.has_news();
+        let Some(poll) = slot.poll.as_mut().filter(|poll| has_news || !poll.published) else { return };
         if slot.plan.is_readable() {
             poll.published = true;
             // A poll that comes later than its next tick begins a new rhythm, else there would never be time for details.
@@ -337,6 +338,7 @@ impl Scheduler {
             slot.last_open = now;
         }
         let (due, told) = (slot.due, slot.told(now));
+        let lists = slot.plan.list_state();
         let members = slot.members_ended(failure);
         self.leave(id, due, &phase);
         self.events.extend(told);
@@ -352,7 +354,8 @@ impl Scheduler {
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
         let rhythm = self.slots.get(id).and_then(Slot::own_period).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
-        let ended = |(target, failure)| Event::PollEnded { target, failure, ended: now, took, next, stale_after };
+        let ended =
+            |(target, failure)| Event::PollEnded { target, failure, lists, ended: now, took, next, stale_after };
         self.events.extend(members.into_iter().map(ended));
     }
 

@@ -1,0 +1,293 @@
+//! Reads one list page by page to its end, and judges whether all of it was shown. Every list of the cloud is read by this.
+//!
+//! What the documents leave open is not assumed: a back end may hand out smaller pages than it was asked for, repeat a
+//! page, stop early, leave out the list, or say a `TotalCount` that is the page's own. See "Paging" in
+//! `docs/alibaba-cloud-api.md`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ListState, Page};
+
+/// No list is read beyond this page: the largest PageNumber that a configuration may name.
+pub(super) const MAX_PAGES: u32 = 999;
+
+/// A total that exceeded what was shown by the same number in this many whole readings in a row is wrong.
+const MAX_SHORTFALLS: u8 = 8;
+
+/// A list that must be whole and was not in this many readings in a row is told.
+const MAX_INCOMPLETE: u8 = 2;
+
+/// A page without its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Entries, those that could not be read included.
+    pub(super) entries: u64,
+    unreadable: u64,
+    /// TotalCount.
+    pub(super) total: Option<u64>,
+    page_size: Option<u64>,
+    is_partial: bool,
+}
+
+impl<T> From<&Page<T>> for Shape {
+    fn from(page: &Page<T>) -> Self {
+        Self {
+            entries: page.entries as u64,
+            unreadable: page.entries.saturating_sub(page.items.len()) as u64,
+            total: page.total,
+            page_size: page.page_size,
+            is_partial: page.is_partial,
+        }
+    }
+}
+
+impl Shape {
+    /// How many entries a full page has: as many as were asked for, or fewer if the answer says so.
+    pub(super) fn full(&self, asked: u32) -> u64 {
+        let asked = u64::from(asked);
+        self.page_size.filter(|size| (1..asked).contains(size)).unwrap_or(asked)
+    }
+}
+
+/// One reading of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pager {
+    /// PageSize that is asked for.
+    asked: u32,
+    /// The page that the reading began with.
+    first: u32,
+    /// The page to ask for.
+    page: u32,
+    /// Entries that were shown, each once; those of the pages before `first` are taken to be there.
+    shown: u64,
+    unreadable: u64,
+    /// The largest TotalCount of the reading: a list that has become shorter between two pages may have moved an entry
+    /// from a page not yet read to one that was.
+    largest_total: Option<u64>,
+    total: Option<u64>,
+    /// The page before was full.
+    was_full: bool,
+    /// The page before has shown nothing new, but had entries that could not be read.
+    was_unreadable: bool,
+    /// A page may have left something out.
+    is_partial: bool,
+}
+
+/// What to do after a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Ask for the next page.
+    Next,
+    /// The list has ended.
+    End(Ended),
+}
+
+/// How a reading of a list has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With its last page.
+    Whole,
+    /// With a short page, though the total says that there is more.
+    Short,
+    /// With nothing after a full page, though the total says that there is more.
+    Capped,
+    /// With a page that was shown before, and either the total says that there is more or there is no total.
+    Repeated,
+    /// With the last page that may be read.
+    Limit,
+    /// With an answer that has no list.
+    Unlisted,
+}
+
+impl Pager {
+    /// A reading that begins with page `first`; full pages before it hold `skipped` entries.
+    pub(super) fn new(asked: u32, first: u32, skipped: u64) -> Self {
+        Self {
+            asked,
+            first,
+            page: first,
+            shown: skipped,
+            unreadable: 0,
+            largest_total: None,
+            total: None,
+            was_full: false,
+            was_unreadable: false,
+            is_partial: false,
+        }
+    }
+
+    /// The page to ask for.
+    pub(super) fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// The page that the reading began with.
+    pub(super) fn first(&self) -> u32 {
+        self.first
+    }
+
+    /// Pages that were read, the present one included.
+    pub(super) fn pages(&self) -> u32 {
+        self.page - self.first + 1
+    }
+
+    /// The page that was asked for has come; `new` of its entries had not been shown in this reading. At most
+    /// `max_pages` are read.
+    pub(super) fn read(&mut self, shape: Shape, new: usize, trust: &Trust, max_pages: u32) -> Turn {
+        let ended = self.judge(shape, new as u64, trust);
+        match ended {
+            Some(ended) => Turn::End(ended),
+            None if self.pages() >= max_pages => Turn::End(Ended::Limit),
+            None => {
+                self.page += 1;
+                Turn::Next
+            }
+        }
+    }
+
+    fn judge(&mut self, shape: Shape, new: u64, trust: &Trust) -> Option<Ended> {
+        self.shown += new;
+        self.unreadable += shape.unreadable;
+        self.total = shape.total.or(self.total);
+        self.largest_total = self.largest_total.max(shape.total);
+        self.is_partial |= shape.is_partial;
+        let was_full = std::mem::replace(&mut self.was_full, shape.entries >= shape.full(self.asked));
+        let was_unreadable = std::mem::replace(&mut self.was_unreadable, new == 0);
+        let more = self.lacking() > 0;
+        if shape.entries == 0 {
+            return Some(match (shape.is_partial, more) {
+                (true, _) => Ended::Unlisted,
+                (false, false) => Ended::Whole,
+                (false, true) if was_full => Ended::Capped,
+                (false, true) => Ended::Short,
+            });
+        }
+        if new == 0 && (shape.unreadable == 0 || was_unreadable) {
+            let is_all = !more && (self.total.is_some() || !self.was_full);
+            return Some(if is_all { Ended::Whole } else { Ended::Repeated });
+        }
+        let is_short = !self.was_full;
+        let is_last = match more {
+            true => is_short && trust.is_wrong_by(self.lacking()),
+            false => is_short || (self.total.is_some() && trust.total_holds),
+        };
+        is_last.then_some(Ended::Whole)
+    }
+
+    /// Whether all was shown that can be read.
+    pub(super) fn is_complete(&self, ended: Ended) -> bool {
+        ended == Ended::Whole && !self.is_partial
+    }
+
+    /// Entries that the total counts and no page has shown.
+    fn lacking(&self) -> u64 {
+        self.total.unwrap_or_default().saturating_sub(self.seen())
+    }
+
+    /// What a reading that has `ended` like this must show and has not, if it must show all.
+    pub(super) fn missing(&self, ended: Ended) -> u64 {
+        match ended {
+            Ended::Whole => 0,
+            // There is no total, but the last page was not the last one.
+            Ended::Limit => self.lacking().max(1),
+            _ => self.lacking(),
+        }
+    }
+
+    /// Entries that were shown, each once.
+    pub(super) fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    fn seen(&self) -> u64 {
+        self.shown + self.unreadable
+    }
+
+    /// Whether what a reading that has `ended` like this has not shown is not there.
+    pub(super) fn shows_all(&self, ended: Ended, trust: &Trust) -> bool {
+        let lacking = self.largest_total.unwrap_or_default().saturating_sub(self.shown);
+        let is_all = lacking == 0 || trust.is_wrong_by(lacking);
+        ended == Ended::Whole && !self.is_partial && self.unreadable == 0 && is_all
+    }
+}
+
+/// How far a list's `TotalCount` is to be trusted, and whether the last readings have shown all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Trust {
+    /// The total was right about several pages, so a full page may be known for the last one.
+    total_holds: bool,
+    /// By how much the total exceeded what the last readings have shown, and in how many of them in a row.
+    shortfall: u64,
+    shortfalls: u8,
+    /// Readings in a row that have not shown what they must.
+    incomplete: u8,
+    /// What the last one has not shown.
+    missing: u64,
+}
+
+/// A change that the user should hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The list lacks this many entries; 0: no longer.
+    Missing(u64),
+    /// The total exceeds what there is by this many, and is not believed.
+    TotalWrong(u64),
+}
+
+impl Trust {
+    fn is_wrong_by(&self, lacking: u64) -> bool {
+        self.excess() == lacking && lacking > 0
+    }
+
+    /// The same for the user.
+    pub(super) fn state(&self) -> ListState {
+        ListState { missing: self.missing(), missing_once: self.missing, total_excess: self.excess() }
+    }
+
+    /// Entries by which the total exceeds what there is, once that is certain.
+    fn excess(&self) -> u64 {
+        if self.shortfalls >= MAX_SHORTFALLS { self.shortfall } else { 0 }
+    }
+
+    /// Entries that must be shown and were not, in several readings in a row.
+    fn missing(&self) -> u64 {
+        if self.incomplete >= MAX_INCOMPLETE { self.missing } else { 0 }
+    }
+
+    /// A reading that came from the first page has `ended`; of what it lacks, `missing` must be shown.
+    pub(super) fn weigh(&mut self, pager: &Pager, ended: Ended, missing: u64) -> Vec<Change> {
+        let excess = self.excess();
+        self.weigh_total(pager, ended);
+        let is_found_wrong = self.excess() > 0 && self.excess() != excess;
+        let before = self.missing();
+        let missing = if self.excess() > 0 { 0 } else { missing };
+        self.incomplete = if missing > 0 { self.incomplete.saturating_add(1) } else { 0 };
+        self.missing = missing;
+        let after = self.missing();
+        let turned = ((before > 0) != (after > 0)).then_some(Change::Missing(after));
+        turned.into_iter().chain(is_found_wrong.then_some(Change::TotalWrong(self.excess()))).collect()
+    }
+
+    /// Only a list that ends with a short page makes its total wrong: one that is cut off is not read to its end.
+    fn weigh_total(&mut self, pager: &Pager, ended: Ended) {
+        let seen = pager.seen();
+        if let Some(total) = pager.total {
+            let is_right = ended == Ended::Whole && pager.pages() > 1 && seen == total;
+            self.total_holds = (self.total_holds || is_right) && seen <= total;
+        }
+        let lacking = pager.lacking();
+        if lacking > 0 && self.is_wrong_by(lacking) && ended == Ended::Whole {
+            return;
+        }
+        if ended != Ended::Short {
+            self.shortfall = 0;
+            self.shortfalls = 0;
+        } else if self.shortfall == lacking {
+            self.shortfalls = self.shortfalls.saturating_add(1);
+        } else {
+            self.shortfall = lacking;
+            self.shortfalls = 1;
+        }
+    }
+}
