@@ -28,6 +28,10 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_ehpc_invocations_finished_total", "how many commands ended how: for reports"),
     ("aliyun_swas_invocation_records", "the second axis of a run's status: for those who know the record's words"),
     ("aliyun_exporter_discovered", "how much there is in a region: for questions about discovery's filters"),
+    (
+        "aliyun_exporter_target_total_excess_entries",
+        "a total found to be wrong, which harms nothing: told once in the log",
+    ),
     ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
     ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
     ("aliyun_exporter_target_last_success_timestamp_seconds", "since when it fails; target_failing tells that it does"),

@@ -28,8 +28,6 @@ pub enum Pace {
 }
 
 impl Pace {
-    const ALL: [Self; 3] = [Self::Active, Self::Base, Self::Idle];
-
     /// Time between two polls.
     pub fn period(self, settings: &Poll) -> Duration {
         match self {
@@ -40,21 +38,49 @@ impl Pace {
     }
 }
 
+/// What a target waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// What its poll needs to be true, at this pace.
+    Poll(Pace),
+    /// One of the things that its lists have not shown, from the budget of those lists.
+    OneByOne,
+}
+
+impl Turn {
+    const ALL: [Self; 4] = [Self::Poll(Pace::Active), Self::Poll(Pace::Base), Self::Poll(Pace::Idle), Self::OneByOne];
+
+    fn place(self) -> usize {
+        match self {
+            Self::Poll(pace) => pace as usize,
+            Self::OneByOne => 3,
+        }
+    }
+
+    /// Time between two polls; what is asked one by one belongs to running work.
+    fn period(self, settings: &Poll) -> Duration {
+        match self {
+            Self::Poll(pace) => pace.period(settings),
+            Self::OneByOne => settings.active_interval,
+        }
+    }
+}
+
 /// Those who wait for one budget.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: [BTreeSet<(Timestamp, TargetId)>; 3],
-    /// Whether running work was served last.
-    served_active: bool,
+    waiting: [BTreeSet<(Timestamp, TargetId)>; 4],
+    /// What was served last.
+    served: Option<Turn>,
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, pace: Pace, due: Timestamp, id: TargetId) {
-        self.waiting[pace as usize].insert((due, id));
+    pub(super) fn insert(&mut self, turn: Turn, due: Timestamp, id: TargetId) {
+        self.waiting[turn.place()].insert((due, id));
     }
 
-    pub(super) fn remove(&mut self, pace: Pace, due: Timestamp, id: &TargetId) {
-        self.waiting[pace as usize].remove(&(due, id.clone()));
+    pub(super) fn remove(&mut self, turn: Turn, due: Timestamp, id: &TargetId) {
+        self.waiting[turn.place()].remove(&(due, id.clone()));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,13 +89,11 @@ impl Queue {
 
     /// Who is to be served next, and since when it is due.
     pub(super) fn first(&self, settings: &Poll, now: Timestamp) -> Option<&(Timestamp, TargetId)> {
-        let others_wait = Pace::ALL[1..].iter().any(|pace| !self.waiting[*pace as usize].is_empty());
-        let skip_active = self.served_active && others_wait;
-        let classes = Pace::ALL.into_iter().filter(|pace| !(skip_active && *pace == Pace::Active));
-        let heads = classes.filter_map(|pace| Some((pace, self.waiting[pace as usize].first()?)));
-        let overdue = |(pace, (due, _)): &(Pace, &(Timestamp, TargetId))| {
+        let turns = Turn::ALL.into_iter().filter(|turn| !self.gives_way(*turn));
+        let heads = turns.filter_map(|turn| Some((turn, self.waiting[turn.place()].first()?)));
+        let overdue = |(turn, (due, _)): &(Turn, &(Timestamp, TargetId))| {
             let least = settings.idle_interval / MAX_WEIGHT;
-            since(*due, now).as_secs_f64() / pace.period(settings).max(least).as_secs_f64()
+            since(*due, now).as_secs_f64() / turn.period(settings).max(least).as_secs_f64()
         };
         // Of those equally overdue, running work comes first: `max_by` keeps the last.
         heads
@@ -80,9 +104,20 @@ impl Queue {
             .map(|(_, head)| head)
     }
 
-    /// A target of this pace was served.
-    pub(super) fn served(&mut self, pace: Pace) {
-        self.served_active = pace == Pace::Active;
+    /// Whether it has just been served and others wait: it gets at most half.
+    fn gives_way(&self, turn: Turn) -> bool {
+        let waits = |other: &Turn| !self.waiting[other.place()].is_empty();
+        let others = match turn {
+            Turn::Poll(Pace::Active) => &Turn::ALL[1..3],
+            Turn::OneByOne => &Turn::ALL[..3],
+            Turn::Poll(Pace::Base | Pace::Idle) => &[],
+        };
+        self.served == Some(turn) && others.iter().any(waits)
+    }
+
+    /// A target was served.
+    pub(super) fn served(&mut self, turn: Turn) {
+        self.served = Some(turn);
     }
 
     /// Moves every time by `step`.
@@ -97,7 +132,7 @@ impl Queue {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Pace, Queue};
+    use super::{Pace, Queue, Turn};
     use crate::config::Poll;
     use crate::poll::after;
     use crate::target::{Kind, TargetId};
@@ -118,11 +153,11 @@ mod tests {
             let (due, rest) = resting.into_iter().partition(|(due, ..)| *due <= now);
             resting = rest;
             let due: Vec<(Timestamp, &str, Pace)> = due;
-            due.into_iter().for_each(|(due, name, pace)| queue.insert(pace, due, id(name)));
+            due.into_iter().for_each(|(due, name, pace)| queue.insert(Turn::Poll(pace), due, id(name)));
             let Some((due, next)) = queue.first(&settings, now).cloned() else { continue };
             let (name, pace) = *targets.iter().find(|(name, _)| *next.id == **name).unwrap();
-            queue.remove(pace, due, &next);
-            queue.served(pace);
+            queue.remove(Turn::Poll(pace), due, &next);
+            queue.served(Turn::Poll(pace));
             resting.push((after(now, pace.period(&settings)), name, pace));
             served.push((name.to_owned(), round * 10));
         }
@@ -160,5 +195,27 @@ mod tests {
         let fleet: Vec<(&str, Pace)> = names.iter().enumerate().map(|(n, name)| (name.as_str(), pace(n))).collect();
         let served = serve(&fleet, 500);
         assert!(longest_gap(&served, "s39") <= 450, "{}", longest_gap(&served, "s39"));
+    }
+
+    #[test]
+    fn what_is_asked_one_by_one_gets_at_most_half_while_others_wait_and_all_of_it_else() {
+        let (settings, now) = (Poll::default(), Timestamp::from_second(1_700_000_000).unwrap());
+        let mut queue = Queue::default();
+        let mut served = String::new();
+        queue.insert(Turn::OneByOne, now, id("storm"));
+        for name in ["a", "b", "c"] {
+            queue.insert(Turn::Poll(Pace::Idle), after(now, std::time::Duration::from_secs(60)), id(name));
+        }
+        let later = after(now, std::time::Duration::from_secs(600));
+        for _ in 0..8 {
+            let (due, next) = queue.first(&settings, later).cloned().unwrap();
+            let turn = if *next.id == *"storm" { Turn::OneByOne } else { Turn::Poll(Pace::Idle) };
+            queue.served(turn);
+            served.push_str(&next.id);
+            if turn != Turn::OneByOne {
+                queue.remove(turn, due, &next);
+            }
+        }
+        assert_eq!(served, "stormastormbstormcstormstorm");
     }
 }

@@ -202,15 +202,25 @@ impl Simulator {
 
     /// What an operation shows of the world.
     fn look(&self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
-        let first_page = effects.only_first_page.then(|| first_page(&exchange.envelope.parameters));
+        let mut parameters = exchange.envelope.parameters.clone();
+        if effects.only_first_page {
+            parameters.insert("PageNumber".to_owned(), "1".to_owned());
+        }
+        if let Some(paging) = &effects.paging {
+            paging.ask(&mut parameters);
+        }
         let view = View {
             world: &self.world,
             started: self.started,
             at: self.since_start(self.frozen.unwrap_or(exchange.now)),
             order: self.settings.order,
-            parameters: first_page.as_ref().unwrap_or(&exchange.envelope.parameters),
+            parameters: &parameters,
         };
-        face::answer(operation, &view)
+        let mut body = face::answer(operation, &view)?;
+        if let Some(paging) = &effects.paging {
+            paging.answer(&mut body);
+        }
+        Ok(body)
     }
 
     fn reply(&mut self, exchange: &Exchange, effects: &Effects, outcome: Outcome) -> Reply {
@@ -249,12 +259,6 @@ impl Simulator {
         let noise = Noise::new(self.settings.seed).with(3).with(self.requests);
         ids::uuid(noise.bits(), noise.with(1).bits())
     }
-}
-
-fn first_page(parameters: &Parameters) -> Parameters {
-    let mut parameters = parameters.clone();
-    parameters.insert("PageNumber".to_owned(), "1".to_owned());
-    parameters
 }
 
 fn outcome_word(effects: &Effects, outcome: &Outcome) -> String {

@@ -91,6 +91,8 @@ pub(super) struct TargetStatus {
     pub(super) series: usize,
     /// Series that its budget has left out.
     pub(super) series_dropped: usize,
+    /// Entries that its lists must show and have not shown in two readings in a row.
+    pub(super) missing_entries: u64,
     /// What it has found, if it looks for anything.
     pub(super) discovered: Option<Discovered>,
     /// Its tasks, if it has any.
@@ -197,6 +199,7 @@ fn target(view: View) -> TargetStatus {
         stale: view.read_at.is_some() && view.reading.is_none(),
         series: view.state.series,
         series_dropped: view.state.dropped,
+        missing_entries: view.state.lists.missing,
         discovered,
         tasks: Vec::new(),
         commands: Vec::new(),

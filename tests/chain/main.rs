@@ -12,6 +12,7 @@ mod disk;
 mod endurance;
 mod estimate;
 mod fleet;
+mod lists;
 mod living;
 mod planned;
 mod random;

@@ -2,6 +2,7 @@
 //! list stays whatever fails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use super::roll::{Progress, Roll};
 use super::{Harm, Load, Notice, Verdict};
 use crate::aliyun::op::{EhpcListRegions, ListClusters, ListInstances, Operation, SwasListRegions};
 use crate::model::{DiscoveryReading, Found, ListState, Page};
+use crate::poll::since;
 use crate::target::Sought;
 
 /// What is known of what there is.
@@ -28,9 +30,13 @@ pub(in crate::poll) struct DiscoveryPlan {
     step: Step,
     /// Pages of the last reading.
     pages: u32,
-    /// What there was when it was last told.
+    /// What there was when it was last told, and when that was.
     told: Vec<Found>,
+    told_at: Timestamp,
 }
+
+/// While a reading lasts, what it has found is told this often.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// Where a poll stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +51,20 @@ enum Step {
 
 impl DiscoveryPlan {
     pub(super) fn new(sought: Sought, region: Arc<str>, memory: Memory) -> Self {
-        let mut plan =
-            Self { sought, region, memory, notices: Vec::new(), step: Step::Idle, pages: 1, told: Vec::new() };
-        plan.told = plan.found();
-        plan
+        Self {
+            told: memory.roll.found().cloned().collect(),
+            told_at: Timestamp::UNIX_EPOCH,
+            sought,
+            region,
+            memory,
+            notices: Vec::new(),
+            step: Step::Idle,
+            pages: 1,
+        }
     }
 
-    pub(super) fn begin(&mut self, _: Timestamp) {
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.told_at = now;
         self.memory.roll.begin(match self.sought {
             Sought::Clusters => ListClusters::PAGE_SIZE as u32,
             Sought::Servers => ListInstances::PAGE_SIZE as u32,
@@ -75,42 +88,43 @@ impl DiscoveryPlan {
 
     /// A page of clusters or servers. What is said to be in another region is left to those who look there: one answer may
     /// hold the things of all regions.
-    pub(super) fn listed(&mut self, page: Page<Found>) {
+    pub(super) fn listed(&mut self, page: Page<Found>, now: Timestamp) {
         let Step::Reading(read) = self.step else { return };
         let here = Arc::clone(&self.region);
         let is_ours = |found: &Found| found.region.as_ref().is_none_or(|region| *region == here);
         match self.memory.roll.read(page, is_ours) {
             Progress::Next => {
                 self.step = Step::Reading(read + 1);
-                // What the first pages show need not wait for the last; telling it after each would cost its square.
-                if (read + 1).is_power_of_two() {
-                    self.tell();
+                if since(self.told_at, now) >= TELL_EVERY {
+                    self.tell(now);
                 }
             }
             Progress::Read(changes) => {
                 self.notices.extend(changes.into_iter().map(Notice::List));
                 self.pages = read + 1;
-                self.end();
+                self.end(now);
             }
         }
     }
 
     /// The regions of a product. A product without any region is no answer: the last good list stays.
-    pub(super) fn regions(&mut self, regions: Vec<Arc<str>>) {
+    pub(super) fn regions(&mut self, regions: Vec<Arc<str>>, now: Timestamp) {
         let found = |id: Arc<str>| Found { id, name: "".into(), region: None };
         let page = Page::new(regions.into_iter().map(found).collect(), None);
         if !page.items.is_empty() {
             self.memory.roll.read(page, |_| true);
         }
-        self.end();
+        self.end(now);
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, now: Timestamp) {
         self.step = Step::Done;
-        self.tell();
+        self.tell(now);
     }
 
-    fn tell(&mut self) {
+    /// Tells what was found so far: it need not wait for the last page.
+    pub(super) fn tell(&mut self, now: Timestamp) {
+        self.told_at = now;
         let found = self.found();
         if found != self.told {
             self.told = found;
@@ -185,7 +199,7 @@ mod tests {
         let mut pages = pages.iter();
         while plan.ask().is_some() {
             let items = pages.next().map(|page| page.to_vec()).unwrap_or_default();
-            plan.listed(of_two(items));
+            plan.listed(of_two(items), Timestamp::UNIX_EPOCH);
         }
         assert!(plan.is_readable());
         std::mem::take(&mut plan.notices)
@@ -217,7 +231,7 @@ mod tests {
         let mut plan = plan(Sought::Servers, Memory::default());
         poll(&mut plan, &[&[found("a", None)]]);
         plan.begin(Timestamp::UNIX_EPOCH);
-        plan.listed(of_two(vec![found("b", None), found("c", None)]));
+        plan.listed(of_two(vec![found("b", None), found("c", None)]), Timestamp::UNIX_EPOCH);
         assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 2 })));
         assert_eq!((plan.fail(Harm::All), plan.ask(), plan.is_readable()), (Verdict::Stop, None, false));
         assert_eq!(ids(&plan), "abc", "what was shown is there, and nothing is gone");
@@ -226,17 +240,21 @@ mod tests {
     #[test]
     fn what_the_first_pages_show_need_not_wait_for_the_last() {
         let mut plan = plan(Sought::Servers, Memory::default());
-        plan.begin(Timestamp::UNIX_EPOCH);
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        plan.begin(at(0));
         let mut told = Vec::new();
-        for page in 0..6 {
-            plan.listed(of_two(vec![found(&format!("{page}-a"), None), found(&format!("{page}-b"), None)]));
-            assert!(plan.is_readable() && plan.found().len() == 2 * page + 2);
-            told.extend(plan.has_news().then_some(page + 1));
+        for page in 0..8 {
+            let items = vec![found(&format!("{page}-a"), None), found(&format!("{page}-b"), None)];
+            plan.listed(of_two(items), at(2 * page));
+            assert!(plan.is_readable() && plan.found().len() as i64 == 2 * page + 2);
+            told.extend(plan.has_news().then_some(2 * page));
             plan.notices.clear();
         }
-        assert_eq!(told, [1, 2, 4]);
+        assert_eq!(told, [6, 12]);
+        plan.tell(at(15));
+        assert!(plan.has_news(), "the next page has to wait");
         plan.begin(Timestamp::UNIX_EPOCH);
-        assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 7 })), "the next tick came first");
+        assert_eq!(plan.ask(), Some(Operation::ListInstances(ListInstances { page: 9 })), "the next tick came first");
     }
 
     #[test]
@@ -245,7 +263,7 @@ mod tests {
         for (answer, known, notices) in [(&["r1", "r2"][..], "r1r2", 1), (&[], "r1r2", 0), (&["r2"], "r2", 1)] {
             plan.begin(Timestamp::UNIX_EPOCH);
             assert_eq!(plan.ask().map(|operation| operation.name()), Some("ListRegions"));
-            plan.regions(answer.iter().map(|id| (*id).into()).collect());
+            plan.regions(answer.iter().map(|id| (*id).into()).collect(), Timestamp::UNIX_EPOCH);
             assert_eq!((ids(&plan).as_str(), std::mem::take(&mut plan.notices).len()), (known, notices));
             assert_eq!((plan.ask(), plan.is_readable()), (None, true));
         }

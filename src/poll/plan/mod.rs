@@ -227,10 +227,10 @@ impl Plan {
             (Self::Runs(plan), Answer::DescribeInvocationResult(result)) => plan.result(result, now),
             (Self::Region(plan), Answer::DescribeCommandInvocations(page)) => plan.answer(page, now),
             (Self::Region(plan), Answer::ListInstances(page)) => plan.counted(page),
-            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page),
-            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page),
-            (Self::Discovery(plan), Answer::EhpcListRegions(regions)) => plan.regions(regions),
-            (Self::Discovery(plan), Answer::SwasListRegions(regions)) => plan.regions(regions),
+            (Self::Discovery(plan), Answer::ListClusters(page)) => plan.listed(page, now),
+            (Self::Discovery(plan), Answer::ListInstances(page)) => plan.listed(page, now),
+            (Self::Discovery(plan), Answer::EhpcListRegions(regions)) => plan.regions(regions, now),
+            (Self::Discovery(plan), Answer::SwasListRegions(regions)) => plan.regions(regions, now),
             (plan, answer) => unreachable!("{plan:?} never asks for {answer:?}"),
         }
     }
@@ -254,6 +254,15 @@ impl Plan {
     /// Whether the poll has read enough that [`Plan::reading`] is true as of now; what follows are details.
     pub(super) fn is_readable(&self) -> bool {
         each!(self, plan => plan.is_readable())
+    }
+
+    /// The next answer has to wait for its budget: what was found so far is told.
+    pub(super) fn about_to_wait(&mut self, now: Timestamp) {
+        if let Self::Discovery(plan) = self
+            && plan.is_readable()
+        {
+            plan.tell(now);
+        }
     }
 
     /// Whether there is more to publish than was published in this poll.

@@ -18,7 +18,7 @@ use rand::{RngExt, SeedableRng};
 use super::demand::{self, budget_key};
 use super::governor::{BudgetKey, Ceiling, Governor};
 use super::plan::{self, MemoryRef, Verdict};
-use super::queue::Queue;
+use super::queue::{Queue, Turn};
 use super::{after, later, since};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry};
@@ -191,9 +191,9 @@ impl Scheduler {
             Phase::Timer(time) => {
                 self.timers.remove(&(*time, id.clone()));
             }
-            Phase::Queued { key, pace, until, .. } => {
+            Phase::Queued { key, turn, until, .. } => {
                 if let Some(queue) = self.queues.get_mut(key) {
-                    queue.remove(*pace, due, id);
+                    queue.remove(*turn, due, id);
                 }
                 self.queues.retain(|_, queue| !queue.is_empty());
                 if let Some(until) = until {
@@ -238,10 +238,17 @@ impl Scheduler {
             return self.finish(id, Some(failure), now);
         }
         let key = budget_key(&slot.target, operation.product(), operation.name());
+        if self.governor.ready_at(&key, now) > now {
+            slot.plan.about_to_wait(now);
+            self.publish(id, now);
+        }
+        let Some(slot) = self.slots.get_mut(id) else { return };
         let until = (slot.plan.is_readable() && !is_patient).then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
-        self.queues.entry(key.clone()).or_default().insert(pace, slot.due, id.clone());
-        slot.phase = Phase::Queued { operation, key, pace, since: now, until };
+        let shares = plan::details_share_the_budget(slot.target.id.kind);
+        let turn = if shares && slot.plan.is_readable() { Turn::OneByOne } else { Turn::Poll(pace) };
+        self.queues.entry(key.clone()).or_default().insert(turn, slot.due, id.clone());
+        slot.phase = Phase::Queued { operation, key, turn, since: now, until };
     }
 
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
@@ -252,9 +259,9 @@ impl Scheduler {
         let due = slot.due;
         let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
         self.leave(id, due, &phase);
-        let Phase::Queued { operation, key, pace, since: queued, .. } = phase else { return Next::WakeAt(now) };
+        let Phase::Queued { operation, key, turn, since: queued, .. } = phase else { return Next::WakeAt(now) };
         if let Some(queue) = self.queues.get_mut(&key) {
-            queue.served(pace);
+            queue.served(turn);
         }
         let waited = self.governor.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
         if waited > Duration::ZERO {

@@ -10,7 +10,7 @@ use crate::config::Poll;
 use crate::model::{Failure, Reason};
 use crate::poll::governor::BudgetKey;
 use crate::poll::plan::{Load, Notice, Plan};
-use crate::poll::queue::Pace;
+use crate::poll::queue::{Pace, Turn};
 use crate::poll::{later, since};
 use crate::target::{Scope, Target, TargetId};
 
@@ -61,7 +61,7 @@ pub(super) struct EndRate {
 #[derive(Debug)]
 pub(super) enum Phase {
     Timer(Timestamp),
-    Queued { operation: Operation, key: BudgetKey, pace: Pace, since: Timestamp, until: Option<Timestamp> },
+    Queued { operation: Operation, key: BudgetKey, turn: Turn, since: Timestamp, until: Option<Timestamp> },
     InFlight { ticket: u64, sent: Timestamp },
 }
 

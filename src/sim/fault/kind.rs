@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::paging::Paging;
 use super::{Effects, Harm, Instead};
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
@@ -64,6 +65,8 @@ pub(super) enum Fault {
     ExpiredToken {},
     /// Every page is the first.
     RepeatedPage {},
+    /// Lists are handed out in another way than the documents say.
+    Paging(Paging),
     /// The service is down for everybody, whoever signs.
     Outage {},
 }
@@ -101,6 +104,7 @@ impl Fault {
             {
                 Err(format!("status {status} is not between 200 and 599"))
             }
+            Self::Paging(Paging { page_size: Some(0), .. }) => Err("a page of 0 entries shows nothing".to_owned()),
             Self::Drip { bytes: 0, .. } => Err("a drip of 0 bytes would never end".to_owned()),
             _ => Ok(()),
         }
@@ -116,6 +120,7 @@ impl Fault {
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
             Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
             Self::RepeatedPage {} => effects.only_first_page = true,
+            Self::Paging(paging) => effects.paging = effects.paging.or(Some(*paging)),
             Self::Outage {} => effects.outage = true,
             Self::Throttle { .. } | Self::Error { .. } | Self::ExpiredToken {} | Self::Html { .. } => {
                 effects.instead = effects.instead.take().or_else(|| self.instead());

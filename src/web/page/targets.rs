@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::parts::{Tone, bounded, elsewhere, grouped, nothing, pill, sentence};
+use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, nothing, pill, sentence};
 use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
 use crate::model::Failure;
@@ -110,11 +110,19 @@ fn data(view: &View, now: Timestamp) -> Markup {
                 (ago(at, now))
                 @if view.reading.is_none() { span.sub.loud { "withdrawn" } }
                 @if let Some(discovered) = Discovered::of(view) { span.sub { (self::found(discovered)) } }
+                @if let Some(lacks) = lacks(view) { span.sub.loud { (lacks) } }
             }
             None if view.failure.is_some() => span.loud { "none yet" },
             None => span.sub { "none before the first poll" },
         }
     }
+}
+
+/// What its lists have not shown.
+fn lacks(view: &View) -> Option<String> {
+    let missing = Some(view.state.lists.missing).filter(|missing| *missing > 0)?;
+    let entries = counted_word(missing as usize, "entry", "entries");
+    Some(format!("list not whole: {} {entries} not shown", grouped(missing as usize)))
 }
 
 /// How much discovery has found, and how much of that it takes.

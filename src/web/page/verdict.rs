@@ -77,6 +77,11 @@ pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict 
         let names = named(&sorted[failing..failing + withdrawn]);
         said.push((Tone::Bad, format!("The values of {} are too old to show: {names}", of(withdrawn, all))));
     }
+    let incomplete: Vec<&View> = sorted.iter().filter(|view| view.state.lists.missing > 0).copied().collect();
+    if !incomplete.is_empty() {
+        let line = format!("The lists of {} are not whole: {}", of(incomplete.len(), all), named(&incomplete));
+        said.push((Tone::Warn, line));
+    }
     if waiting > 0 {
         let verb = counted_word(waiting, "waits", "wait");
         said.push((Tone::Warn, format!("{} {verb} for the first poll", of(waiting, all))));
@@ -170,6 +175,15 @@ mod tests {
         let named = "name-of-first (permission), name-of-later (not found), name-of-kept (throttled)";
         assert_eq!(line, format!("3 of 5 targets fail: {named}"));
         assert_eq!(rest, ["2 of them have no fresh values", "1 of 5 targets waits for the first poll"]);
+    }
+
+    #[test]
+    fn a_list_that_is_not_whole_spoils_the_calm() {
+        let mut short = server("short", &[]);
+        short.state.lists.missing = 3;
+        let (tone, line, rest) = said(&[short, server("well", &[])]);
+        assert_eq!((tone, rest), (Tone::Warn, vec![]));
+        assert_eq!(line, "The lists of 1 of 2 targets are not whole: name-of-short");
     }
 
     #[test]
