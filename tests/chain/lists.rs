@@ -91,6 +91,8 @@ fn a_page_that_is_smaller_than_was_asked_for_is_not_the_end_of_its_list() {
             let mut rig = large(order);
             rig.fault(&format!(r#"{{"fault": {{"kind": "paging", {paging}}}}}"#));
             rig.run_until(60);
+            rig.sim.freeze(rig.now);
+            rig.run_for(31);
             assert_shown(&rig, paging);
             for poll in &rig.polled {
                 assert_eq!((&poll.failure, missing(&rig, &poll.target)), (&None, Some(0.0)), "{paging} {order:?}");
@@ -116,6 +118,8 @@ fn a_list_that_is_cut_off_while_its_total_says_more_is_told_and_never_excused() 
     rig.run_until(2500);
     assert_eq!(missing(&rig, &tasks), Some(0.0));
     assert_eq!(told(&rig, &tasks).last(), Some(&ListChange::Missing(0)));
+    rig.sim.freeze(rig.now);
+    rig.run_for(31);
     assert_shown(&rig, "whole again");
 }
 

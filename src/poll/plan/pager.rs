@@ -154,8 +154,9 @@ impl Pager {
         let was_full = std::mem::replace(&mut self.was_full, shape.entries >= shape.full(self.asked));
         let was_unreadable = std::mem::replace(&mut self.was_unreadable, new == 0);
         let more = self.lacking() > 0;
+        let unexplained = more && !trust.is_wrong_by(self.lacking());
         if shape.entries == 0 {
-            return Some(match (shape.is_partial, more) {
+            return Some(match (shape.is_partial, unexplained) {
                 (true, _) => Ended::Unlisted,
                 (false, false) => Ended::Whole,
                 (false, true) if was_full => Ended::Capped,
@@ -168,7 +169,7 @@ impl Pager {
         }
         let is_short = !self.was_full;
         let is_last = match more {
-            true => is_short && trust.is_wrong_by(self.lacking()),
+            true => is_short && !unexplained,
             false => is_short || (self.total.is_some() && trust.total_holds),
         };
         is_last.then_some(Ended::Whole)
