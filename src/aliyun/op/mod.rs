@@ -12,6 +12,8 @@ mod list_invocation_results;
 mod list_invocation_status;
 mod list_regions;
 mod list_tasks;
+#[cfg(test)]
+mod mutated;
 mod name;
 mod wire;
 
