@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod endpoint;
 mod error;
 mod http;
+mod json;
 pub mod op;
 pub mod request;
 mod sign;
@@ -215,7 +216,7 @@ fn decode_body(operation: &Operation, answer: &RawAnswer) -> Result<Decoded<Answ
     operation.decode(&answer.body).map_err(|error| Error::Decode {
         status: answer.status,
         request_id: error::request_id(&answer.headers),
-        detail: format!("not the documented JSON at line {} column {}", error.line(), error.column()),
+        detail: error.to_string(),
     })
 }
 

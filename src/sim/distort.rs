@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::odd::Odd;
+
 /// What is done to an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Distortion {
@@ -9,6 +11,8 @@ pub(crate) enum Distortion {
     WrongTypes,
     /// Every status is this word.
     UnknownWords(String),
+    /// Entries are odd, or stand beside odd ones.
+    OddEntries(Odd),
 }
 
 /// The fields that hold words of a closed set.
@@ -21,6 +25,7 @@ impl Distortion {
         match self {
             Self::WrongTypes => swap_types(value),
             Self::UnknownWords(word) => replace_words(value, word),
+            Self::OddEntries(odd) => odd.apply(value),
         }
     }
 }

@@ -19,6 +19,7 @@ mod gate;
 mod ledger;
 mod log;
 mod machine;
+mod odd;
 mod operation;
 mod parameters;
 mod quota;

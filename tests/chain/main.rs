@@ -10,6 +10,7 @@ mod change;
 mod discovery;
 mod disk;
 mod endurance;
+mod entries;
 mod estimate;
 mod fleet;
 mod lists;

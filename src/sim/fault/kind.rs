@@ -8,6 +8,7 @@ use super::paging::Paging;
 use super::{Effects, Harm, Instead};
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
+use crate::sim::odd::Odd;
 
 /// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,6 +62,8 @@ pub(super) enum Fault {
         #[serde(default = "unknown_word")]
         word: String,
     },
+    /// Entries of lists are odd, or stand beside odd ones.
+    OddEntries { odd: Odd },
     /// The security token has expired.
     ExpiredToken {},
     /// Every page is the first.
@@ -119,6 +122,7 @@ impl Fault {
             Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
             Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
+            Self::OddEntries { odd } => effects.distortions.push(Distortion::OddEntries(*odd)),
             Self::RepeatedPage {} => effects.only_first_page = true,
             Self::Paging(paging) => effects.paging = effects.paging.or(Some(*paging)),
             Self::Outage {} => effects.outage = true,
