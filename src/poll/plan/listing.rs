@@ -35,7 +35,7 @@ pub(super) struct Listing {
     /// TotalCount at the last reading. After a restart anything may have happened, so all is read again.
     #[serde(skip)]
     total: Option<u64>,
-    /// Entries of a full page, as the last answer had it.
+    /// Entries of a full page, as the last readings had it.
     #[serde(skip)]
     page_size: Option<u64>,
     #[serde(skip)]
@@ -221,7 +221,6 @@ impl Listing {
         let nothing = Progress::Read { is_truncated: false, changes: Vec::new() };
         let Some(mut reading) = self.reading.take() else { return nothing };
         self.total = shape.total;
-        self.page_size = Some(shape.full(PAGE_SIZE));
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
         let is_first_page = reading.pager.pages() == 1;
@@ -232,7 +231,9 @@ impl Listing {
         }
         let wanted = reading.whole || self.order.order == Order::OldestFirst || page.unseen > 0 || looking;
         let max_pages = if wanted { limits.max_pages } else { u32::MAX };
-        let ended = match reading.pager.read(shape, page.new, &self.trust, max_pages) {
+        let turn = reading.pager.read(shape, page.new, &self.trust, max_pages);
+        self.learn_page_size(shape, turn, is_first_page);
+        let ended = match turn {
             Turn::Next if wanted => {
                 self.reading = Some(reading);
                 return Progress::Next;
@@ -243,6 +244,15 @@ impl Listing {
         let is_whole = reading.whole || first == 1;
         let changes = if is_whole { self.end_whole(&reading, ended, window, limits, now, keep) } else { Vec::new() };
         Progress::Read { is_truncated: ended == Ended::Limit, changes }
+    }
+
+    /// A page that others follow is a full one, however few entries it has.
+    fn learn_page_size(&mut self, shape: Shape, turn: Turn, is_first_page: bool) {
+        if turn == Turn::Next {
+            self.page_size = Some(shape.entries.max(1));
+        } else if is_first_page {
+            self.page_size = Some(shape.full(PAGE_SIZE));
+        }
     }
 
     /// The list was read from its first page to its last, or as far as it may be.
