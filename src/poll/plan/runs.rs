@@ -216,8 +216,10 @@ mod tests {
         let ids: Vec<&str> = reading.runs.iter().map(|seen| &*seen.run.id).collect();
         assert_eq!(ids, ["on", "new", "bad", "old"]);
         assert!(reading.finished.is_empty(), "what had ended at first sight is not counted");
-        let last = reading.last["backup"];
-        assert_eq!((last.exit_code, last.finished, last.succeeded), (None, Some(at(69)), Some(at(9))));
+        let job = &reading.jobs["backup"];
+        let last = job.last.as_ref().unwrap();
+        assert_eq!((&last.status, last.exit_code, last.finished), (&Timeout, None, Some(at(69))));
+        assert_eq!((job.succeeded, job.created), (Some(at(9)), Some(at(90))));
     }
 
     #[test]
