@@ -117,9 +117,11 @@ impl Past {
             return;
         }
         let place = self.created.partition_point(|known| *known < created);
-        self.created.insert(place, created);
-        if self.created.len() > MAX_RUNS {
-            self.created.remove(0);
+        if self.created.len() < MAX_RUNS {
+            self.created.insert(place, created);
+        } else if place > 0 {
+            self.created[..place].rotate_left(1);
+            self.created[place - 1] = created;
         }
     }
 
@@ -346,7 +348,7 @@ mod tests {
             let result = result(Failed, Some(1), Some(i64::from(number) * 3600));
             see(&mut jobs, &Invocation { command_name: name.into(), ..run }, Some(&result));
         }
-        assert!(jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() <= 16));
+        assert!(jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8));
         let saved = rmp_serde::to_vec_named(&jobs).unwrap();
         assert!(saved.len() < 16_000, "{} bytes", saved.len());
         let restored: Jobs = rmp_serde::from_slice(&saved).unwrap();
