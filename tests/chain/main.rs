@@ -12,6 +12,7 @@ mod disk;
 mod endurance;
 mod estimate;
 mod fleet;
+mod jobs;
 mod living;
 mod planned;
 mod random;

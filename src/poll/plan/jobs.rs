@@ -176,6 +176,7 @@ impl Ended {
     /// the best.
     fn learn(&mut self, again: Self) {
         self.at = self.at.min(again.at);
+        self.run.status = again.run.status;
         self.run.exit_code = again.run.exit_code.or(self.run.exit_code);
         self.run.finished = again.run.finished.or(self.run.finished);
     }
