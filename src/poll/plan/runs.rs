@@ -309,6 +309,23 @@ mod tests {
     }
 
     #[test]
+    fn a_memory_from_before_command_names_had_one_of_their_own_loads_and_learns_them_from_the_list() {
+        let mut old = plan();
+        let world = [0, 60, 120, 180].map(|created| run(&format!("r{created}"), Success, created));
+        poll(&mut old, &world, &[], 200);
+        let mut saved = serde_json::to_value(&old.ledger.memory).unwrap();
+        let fields = saved.as_object_mut().unwrap();
+        fields.remove("jobs").unwrap();
+        fields.insert("last".into(), serde_json::json!({"backup": {"exit_code": 0, "finished": null}}));
+        let mut new = plan();
+        new.ledger.memory = serde_json::from_value(saved).unwrap();
+        assert!(new.reading().jobs.is_empty());
+        assert_eq!(poll(&mut new, &world, &[], 300), ["page 1"], "no result is asked for again");
+        let job = &new.reading().jobs["backup"];
+        assert_eq!((job.interval, job.last.as_ref().unwrap().exit_code), (Some(Duration::from_secs(60)), Some(0)));
+    }
+
+    #[test]
     fn the_window_keeps_open_runs_and_the_newest_ended_ones() {
         let mut plan = plan();
         plan.ledger.window.max_invocations = 2;
