@@ -148,12 +148,18 @@ families! {
     SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
     /// Command runs that ended while watched. Counted as polls find them; never withdrawn.
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
-    /// Exit code of the newest ended run of a command name; absent if that run has none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Status of the newest ended run of a command name, as the list says, by CreationTime: 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    SWAS_COMMAND_LAST_STATUS = Cloud Gauge "aliyun_swas_command_last_status" ["instance_id", "command_name", "status"];
+    /// Exit code of the newest ended run of a command name; absent until its result was read, and if it has none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_EXIT_CODE = Cloud Gauge "aliyun_swas_command_last_exit_code" ["instance_id", "command_name"];
-    /// When the newest ended run of a command name ended. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// When the newest ended run of a command name ended; absent until its result was read. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_FINISHED = Cloud Gauge "aliyun_swas_command_last_finished_timestamp_seconds" ["instance_id", "command_name"];
     /// When the newest successful run of a command name ended. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_SUCCESS = Cloud Gauge "aliyun_swas_command_last_success_timestamp_seconds" ["instance_id", "command_name"];
+    /// When the newest run of a command name was created, an open one included. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    SWAS_COMMAND_LAST_CREATED = Cloud Gauge "aliyun_swas_command_last_created_timestamp_seconds" ["instance_id", "command_name"];
+    /// Median time between the newest 8 runs of a command name; absent with fewer than 4, and where the longest gap is more than 1.5 times as long. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    SWAS_COMMAND_INTERVAL = Cloud Gauge "aliyun_swas_command_interval_seconds" ["instance_id", "command_name"];
     /// Clusters, servers or regions that a discovery target has found and include and exclude let through. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     DISCOVERED = Cloud Gauge "aliyun_exporter_discovered" ["account", "kind", "target"];
     /// Whether the last poll of a target succeeded (1) or not (0); absent until the first poll has ended.

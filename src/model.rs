@@ -445,8 +445,8 @@ pub struct RunsReading {
     pub runs: Vec<SeenRun>,
     /// Runs that ended while watched, by status.
     pub finished: BTreeMap<InvocationStatus, u64>,
-    /// The newest ended run of each command name.
-    pub last: BTreeMap<Arc<str>, LastRun>,
+    /// What is known of each command name, whether its runs are shown or not.
+    pub jobs: BTreeMap<Arc<str>, Job>,
 }
 
 /// A run, and its result once it was read.
@@ -458,15 +458,28 @@ pub struct SeenRun {
     pub result: Option<InvocationResult>,
 }
 
-/// The newest ended run of a command name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LastRun {
-    /// Its exit code, if it has one.
-    pub exit_code: Option<i64>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
-    /// When the newest successful run of that name ended.
+/// What is known of the runs of a command name on a server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Job {
+    /// The newest ended run.
+    pub last: Option<LastRun>,
+    /// When the newest successful run ended.
     pub succeeded: Option<Timestamp>,
+    /// When the newest run was created, an open one included.
+    pub created: Option<Timestamp>,
+    /// From one run to the next, if they come regularly.
+    pub interval: Option<Duration>,
+}
+
+/// The newest ended run of a command name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// How it ended, as the list says.
+    pub status: InvocationStatus,
+    /// Its exit code, once its result was read and if it has one.
+    pub exit_code: Option<i64>,
+    /// When it ended, once its result was read.
+    pub finished: Option<Timestamp>,
 }
 
 /// A histogram of seconds over [`Histogram::BOUNDS`].

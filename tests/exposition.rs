@@ -49,14 +49,20 @@ fn world() -> World {
 fn runs() -> Vec<RunSpec> {
     let named = |run: RunSpec, name: &str| RunSpec { command_name: name.into(), ..run };
     let ended = |id: &str, end, error: &str| RunSpec { end, error_code: error.into(), ..worlds::run(id, 5, 25, 0) };
-    vec![
+    let hourly = |number: i64| {
+        let from = (number - 4) * 3600;
+        named(worlds::run(&format!("run-hourly-{number}"), from, from + 9, 0), "hourly")
+    };
+    let mut runs = vec![
         named(worlds::run("run-good", -600, -590, 0), "backup"),
         named(worlds::run("run-bad", 10, 20, 3), "backup"),
         named(worlds::run("run-windows", 12, 30, -1_073_741_510), "say \"备份\\\""),
         named(worlds::run("run-open", 50, 900, 0), "backup"),
         named(ended("run-late", RunEnd::Timeout, "ExecutionTimeout"), "slow"),
         named(ended("run-never", RunEnd::Cancelled, ""), "never"),
-    ]
+    ];
+    runs.extend((0..4).map(hourly));
+    runs
 }
 
 /// The golden world after a minute and a half.
@@ -157,6 +163,12 @@ fn what_is_shown_means_what_it_says() {
         one("aliyun_swas_command_last_exit_code", &[("command_name", "say \"备份\\\"")]),
         Some(-1_073_741_510.0)
     );
+    for (name, status) in [("backup", "Failed"), ("slow", "Timeout"), ("never", "Cancelled"), ("hourly", "Success")] {
+        let last = [("command_name", name), ("status", status)];
+        assert_eq!(one("aliyun_swas_command_last_status", &last), Some(1.0), "{name}");
+        let interval = one("aliyun_swas_command_interval_seconds", &[("command_name", name)]);
+        assert_eq!(interval, (name == "hourly").then_some(3600.0), "{name}");
+    }
     let mixed = [("command_id", "command-mixed")];
     assert_eq!(one("aliyun_ehpc_invocation_nonzero_exit_nodes", &mixed), Some(1.0));
     let node = |id| [("command_id", "command-mixed"), ("instance_id", id)];

@@ -151,11 +151,7 @@ impl Fleet {
             };
             let result = (!open).then(|| result(began));
             if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
-                reading.last.entry(name).or_insert(LastRun {
-                    exit_code: Some(0),
-                    finished: Some(ended),
-                    succeeded: Some(ended),
-                });
+                reading.jobs.entry(name).or_insert(job(began, ended));
             }
             reading.runs.push(SeenRun { run, result });
         }
@@ -240,6 +236,12 @@ fn result(began: Timestamp) -> InvocationResult {
     }
 }
 
+/// A job whose newest run succeeded.
+fn job(created: Timestamp, finished: Timestamp) -> Job {
+    let last = LastRun { status: InvocationStatus::Success, exit_code: Some(0), finished: Some(finished) };
+    Job { last: Some(last), succeeded: Some(finished), created: Some(created), interval: Some(Duration::from_mins(10)) }
+}
+
 /// The newest run ends; if it has, it begins again.
 fn end_a_run(reading: &mut RunsReading, seconds: i64) {
     let seen = &mut reading.runs[0];
@@ -249,8 +251,9 @@ fn end_a_run(reading: &mut RunsReading, seconds: i64) {
     }
     (seen.run.status, seen.run.record) = (InvocationStatus::Success, Some(InvokeStatus::Finished));
     let ended = result(at(seconds));
-    let last = LastRun { exit_code: Some(0), finished: ended.finished, succeeded: ended.finished };
-    reading.last.insert(Arc::clone(&seen.run.command_name), last);
+    if let (Some(created), Some(finished)) = (seen.run.created, ended.finished) {
+        reading.jobs.insert(Arc::clone(&seen.run.command_name), job(created, finished));
+    }
     seen.result = Some(ended);
     *reading.finished.entry(InvocationStatus::Success).or_default() += 1;
 }

@@ -13,7 +13,7 @@ use crate::config::Metrics;
 use crate::exposition::{TargetState, own_fragment, reading_fragment};
 use crate::model::{
     CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
-    InvocationStatus, InvokeStatus, LastRun, ListState, NodeResult, NodeStatuses, Reading, Reason, RunsReading,
+    InvocationStatus, InvokeStatus, Job, LastRun, ListState, NodeResult, NodeStatuses, Reading, Reason, RunsReading,
     SeenCommand, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::poll::MAX_NAMES;
@@ -138,7 +138,8 @@ fn runs(count: usize) -> Reading {
         finished: time,
     };
     let seen = SeenRun { run, result: Some(result) };
-    let last = LastRun { exit_code: Some(1), finished: time, succeeded: time };
-    let last = (0..MAX_NAMES).map(|name| (name.to_string().into(), last)).collect();
-    Reading::Runs(RunsReading { runs: vec![seen; count], last, ..RunsReading::default() })
+    let last = Some(LastRun { status: InvocationStatus::Failed, exit_code: Some(1), finished: time });
+    let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
+    let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
+    Reading::Runs(RunsReading { runs: vec![seen; count], jobs, ..RunsReading::default() })
 }

@@ -3,7 +3,7 @@
 use super::fragment::Lines;
 use super::words;
 use crate::catalog::*;
-use crate::model::{InvocationStatus, InvokeStatus, RunsReading, SeenRun};
+use crate::model::{InvocationStatus, InvokeStatus, LastRun, RunsReading, SeenRun};
 use crate::target::{Scope, Target};
 
 /// The runs of a server.
@@ -17,7 +17,7 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     if has_records(target, &shown) {
         records(server, &shown, lines);
     }
-    for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status)) {
+    for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status.label())) {
         let count = reading.finished.get(status).copied().unwrap_or_default();
         if count == 0 && is_rare(status.label()) {
             continue;
@@ -27,11 +27,12 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let unknown = reading.finished.iter().filter(|(status, _)| status.unknown_word().is_some());
     let unknown: u64 = unknown.map(|(_, count)| count).sum();
     lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", "unknown")], unknown);
-    last_runs(server, reading, lines);
+    jobs(server, reading, lines);
 }
 
-fn is_end(status: &InvocationStatus) -> bool {
-    !matches!(status, InvocationStatus::Pending | InvocationStatus::Running | InvocationStatus::Stopping)
+fn is_end(word: &str) -> bool {
+    let open = [InvocationStatus::Pending, InvocationStatus::Running, InvocationStatus::Stopping];
+    open.iter().all(|status| status.label() != word)
 }
 
 /// Words that are documented only for runs on several servers: nobody is to pay for their zeros.
@@ -83,11 +84,24 @@ fn records(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
     }
 }
 
-fn last_runs(server: &str, reading: &RunsReading, lines: &mut Lines) {
-    for (name, last) in &reading.last {
+fn jobs(server: &str, reading: &RunsReading, lines: &mut Lines) {
+    for (name, job) in &reading.jobs {
         let labels = [("instance_id", server), ("command_name", &**name)];
-        lines.optional(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, last.exit_code);
-        lines.optional(&SWAS_COMMAND_LAST_FINISHED, &labels, last.finished);
-        lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &labels, last.succeeded);
+        if let Some(last) = &job.last {
+            last_run(labels, last, lines);
+        }
+        lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &labels, job.succeeded);
+        lines.optional(&SWAS_COMMAND_LAST_CREATED, &labels, job.created);
+        lines.optional(&SWAS_COMMAND_INTERVAL, &labels, job.interval.map(|interval| interval.as_secs_f64()));
     }
+}
+
+fn last_run(labels: [(&str, &str); 2], last: &LastRun, lines: &mut Lines) {
+    let [instance, command] = labels;
+    let ends = words(lines.style, InvocationStatus::LABELS, last.status.label()).into_iter();
+    for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word))) {
+        lines.sample(&SWAS_COMMAND_LAST_STATUS, &[instance, command, ("status", word)], value);
+    }
+    lines.optional(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, last.exit_code);
+    lines.optional(&SWAS_COMMAND_LAST_FINISHED, &labels, last.finished);
 }

@@ -13,6 +13,7 @@ mod endurance;
 mod entries;
 mod estimate;
 mod fleet;
+mod jobs;
 mod lists;
 mod living;
 mod planned;

@@ -19,8 +19,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::support::rig::{Kill, Rig, config_for, id};
-use crate::support::truth::{Ends, by_word, ended, finished, is_open, open, shown, things};
-use crate::support::worlds::{self, command, run, task};
+use crate::support::truth::{Ends, by_word, ended, finished, is_open, jobs, open, shown, shown_jobs, things};
+use crate::support::worlds::{self, command, job, run, task};
 use crate::support::{seconds, start};
 
 /// So many days are told if `SEEDS` does not say otherwise.
@@ -58,6 +58,8 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// Nothing lives longer.
 const LONGEST: i64 = 4 * HOUR;
+/// Commands that run at an interval: one through the day, and one that runs no more at its noon.
+const JOBS: [(&str, i64, u32); 2] = [("nightly", 2 * HOUR, 17), ("retired", HOUR, 22)];
 /// Nothing begins or ends while the first reading is under way.
 const QUIET: i64 = 120;
 
@@ -103,6 +105,11 @@ fn world(random: &mut SmallRng) -> World {
     for server in ["s00", "s01"] {
         for (number, (from, to, exit)) in lives(random).enumerate() {
             world.add_run(server, run(&format!("{server}-{number}"), from, to, exit)).unwrap();
+        }
+        for (name, every, runs) in JOBS {
+            let mut job = job(name, -10 * HOUR + HOUR / 2, every, runs);
+            job.first.id = format!("{server}-{name}");
+            world.add_job(server, &job).unwrap();
         }
     }
     world
@@ -249,6 +256,7 @@ impl Story {
             let lost = rig.lost(&target);
             assert_eq!(lost, self.vanished.get(&target).cloned().unwrap_or_default(), "{target:?}");
             assert_eq!(open(&reading), BTreeSet::new(), "{target:?}");
+            self.assert_jobs(&target);
             let over: BTreeSet<String> = all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
             assert_eq!(self.opened[&target].difference(&over).next(), None, "{target:?}: it was open");
             let ends = wanted.values().sum::<u64>();
@@ -256,6 +264,28 @@ impl Story {
             (told.ends, told.lost) = (told.ends + ends, told.lost + lost.len() as u64);
         }
         told
+    }
+}
+
+impl Story {
+    /// Checks what is known of each command name, but for those of which a run has vanished: it may or may not have been seen
+    /// in time.
+    fn assert_jobs(&self, target: &TargetId) {
+        if target.kind != Kind::SwasInvocations {
+            return;
+        }
+        let vanished = self.vanished.get(target).into_iter().flatten();
+        let departed = self.departed.get(target).into_iter().flatten().map(|(id, _)| id);
+        let name = |id: &String| {
+            let named = JOBS.iter().find(|(name, ..)| id.starts_with(&format!("{}-{name}", target.id)));
+            named.map_or("cmd-0", |(name, ..)| *name)
+        };
+        let unsure: BTreeSet<&str> = vanished.chain(departed).map(name).collect();
+        let sure = |(name, _): &(String, _)| !unsure.contains(&**name);
+        let truth: BTreeMap<_, _> =
+            jobs(&self.rig.sim.truth(self.rig.now), &target.id, false).into_iter().filter(sure).collect();
+        let shown: BTreeMap<_, _> = shown_jobs(&self.rig.reading(target)).into_iter().filter(sure).collect();
+        assert_eq!(shown, truth, "{target:?}");
     }
 }
 

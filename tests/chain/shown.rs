@@ -16,11 +16,12 @@ const COUNTERS: [&str; 3] = [
     "aliyun_swas_invocations_finished_total",
 ];
 
-const STATUSES: [&str; 4] = [
+const STATUSES: [&str; 5] = [
     "aliyun_ehpc_task_status",
     "aliyun_ehpc_invocation_status",
     "aliyun_ehpc_invocation_node_status",
     "aliyun_swas_invocation_status",
+    "aliyun_swas_command_last_status",
 ];
 
 fn page(rig: &Rig) -> Page {

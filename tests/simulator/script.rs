@@ -1,8 +1,8 @@
 //! Worlds of a test's own making.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, NodeSpec, Operation, RunEnd, RunSpec, ServerSpec, Settings, Simulator, TaskEnd, TaskSpec,
-    World,
+    ClusterSpec, CommandSpec, JobSpec, NodeSpec, Operation, RunEnd, RunSpec, ServerSpec, Settings, Simulator, TaskEnd,
+    TaskSpec, World,
 };
 use jiff::SignedDuration;
 
@@ -76,6 +76,27 @@ fn things_of_a_living_world_may_vanish_too() {
     let server = truth["servers"][0]["id"].as_str().unwrap();
     let own = [("RegionId", "cn-hangzhou"), ("InstanceId", server), ("InvokeId", run)];
     assert_eq!(code(ask(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))).0, 404);
+}
+
+#[test]
+fn a_job_runs_at_its_interval_until_it_runs_no_more() {
+    let mut simulator = scripted();
+    let (first, every) = (RunSpec { end: RunEnd::Timeout, ..RunSpec::default() }, SignedDuration::from_secs(60));
+    simulator.world_mut().add_job("server", &JobSpec { first, every, runs: 3 }).unwrap();
+    let times = |second: f64| {
+        let runs = simulator.truth(at(second))["servers"][0]["invocations"].clone();
+        let is_job = |run: &&serde_json::Value| run["id"].as_str().unwrap().starts_with("t-hz");
+        let job: Vec<_> = runs.as_array().unwrap().iter().filter(is_job).cloned().collect();
+        job.iter().map(|run| (run["created_time"].as_str().unwrap().to_owned(), run["status"] == "Timeout")).collect()
+    };
+    let wanted =
+        |times: &[(&str, bool)]| times.iter().map(|(time, over)| ((*time).to_owned(), *over)).collect::<Vec<_>>();
+    let (a, b, c) = ("2024-05-06T07:00:30Z", "2024-05-06T07:01:30Z", "2024-05-06T07:02:30Z");
+    assert_eq!(times(65.0), wanted(&[(b, false), (a, true)]));
+    let all = wanted(&[(c, true), (b, true), (a, true)]);
+    assert_eq!((times(130.0), times(9000.0)), (all.clone(), all));
+    let lost = simulator.world_mut().add_job("ghost", &JobSpec { first: RunSpec::default(), every, runs: 1 });
+    assert!(lost.is_err());
 }
 
 #[test]

@@ -130,6 +130,62 @@ pub fn assert_shown(rig: &Rig, context: &str) {
     }
 }
 
+/// What is true of the runs of a command name.
+#[derive(Debug, Default, PartialEq)]
+pub struct Job {
+    /// The status of the newest that has ended.
+    pub last_status: Option<String>,
+    /// When the newest was created.
+    pub last_created: Option<Timestamp>,
+    /// The median of the gaps between the newest eight, if they are regular.
+    pub interval: Option<f64>,
+}
+
+/// What is true of each command name of a server, as far as one can know who is told by the list of its server or, if it is
+/// `regional`, by that of the region, which tells no creation of a run that has never started.
+pub fn jobs(truth: &Value, server: &str, regional: bool) -> BTreeMap<String, Job> {
+    let server = list(&truth["servers"]).iter().find(|other| text(&other["id"]) == server).unwrap();
+    let mut names: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for run in list(&server["invocations"]) {
+        names.entry(text(&run["command_name"]).to_owned()).or_default().push(run);
+    }
+    names.into_iter().map(|(name, runs)| (name, job(&runs, regional))).collect()
+}
+
+fn job(runs: &[&Value], regional: bool) -> Job {
+    let created = |run: &Value| time(&run["created_time"]).filter(|_| !regional || time(&run["start_time"]).is_some());
+    let ended = runs.iter().filter(|run| !is_open(text(&run["status"])));
+    let place = |run: &&&Value| (created(run).or(time(&run["finished_time"])), text(&run["id"]).to_owned());
+    let last_status = ended.max_by_key(place).map(|run| text(&run["status"]).to_owned());
+    let mut times: Vec<Timestamp> = runs.iter().filter_map(|run| created(run)).collect();
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    times.truncate(8);
+    Job { last_status, last_created: times.first().copied(), interval: interval(&times) }
+}
+
+/// The median gap between times that go back.
+fn interval(times: &[Timestamp]) -> Option<f64> {
+    let mut gaps: Vec<f64> = times.windows(2).map(|pair| pair[0].duration_since(pair[1]).as_secs_f64()).collect();
+    gaps.sort_unstable_by(f64::total_cmp);
+    let count = gaps.len();
+    if count < 3 {
+        return None;
+    }
+    let median = if count % 2 == 1 { gaps[count / 2] } else { (gaps[count / 2 - 1] + gaps[count / 2]) / 2.0 };
+    (median > 0.0 && gaps[count - 1] <= 1.5 * median).then_some(median)
+}
+
+/// The same as a reading shows it.
+pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
+    let Reading::Runs(runs) = reading else { return BTreeMap::new() };
+    let jobs = runs.jobs.iter().map(|(name, job)| {
+        let last_status = job.last.as_ref().map(|last| last.status.word().to_owned());
+        let interval = job.interval.map(|interval| interval.as_secs_f64());
+        (name.to_string(), Job { last_status, last_created: job.created, interval })
+    });
+    jobs.collect()
+}
+
 fn assert_task(truth: &Value, seen: Option<&&SeenTask>, context: &str) {
     let task = &seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown")).task;
     let shown = (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);

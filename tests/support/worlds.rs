@@ -1,6 +1,8 @@
 //! Worlds of the tests' own making.
 
-use aliyun_task_exporter::sim::{ClusterSpec, CommandSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World};
+use aliyun_task_exporter::sim::{
+    ClusterSpec, CommandSpec, JobSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World,
+};
 use jiff::SignedDuration;
 
 /// A cluster without tasks and commands.
@@ -44,6 +46,12 @@ pub fn run(id: &str, from: i64, to: i64, exit_code: i64) -> RunSpec {
         exit_code,
         ..RunSpec::default()
     }
+}
+
+/// A command of this name that runs each so many seconds for five seconds and succeeds.
+pub fn job(name: &str, from: i64, every: i64, runs: u32) -> JobSpec {
+    let first = RunSpec { command_name: name.into(), ..run(name, from, from + 5, 0) };
+    JobSpec { first, every: SignedDuration::from_secs(every), runs }
 }
 
 /// One cluster, `c`, with one task `t` that runs until the hundredth second.

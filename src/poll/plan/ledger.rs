@@ -8,14 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::jobs::{Jobs, Sighting};
 use super::listing::Listing;
 use super::{MAX_MISSES, Notice, Window};
 use crate::config::RunWindow;
-use crate::model::{Invocation, InvocationResult, InvocationStatus, LastRun, RunsReading, SeenRun, ServerRun};
+use crate::model::{Invocation, InvocationResult, InvocationStatus, RunsReading, SeenRun, ServerRun};
 use crate::poll::since;
-
-/// So many command names of a server have a last run.
-pub const MAX_NAMES: usize = 50;
 
 /// A server's runs, and what of them is shown.
 #[derive(Debug)]
@@ -33,7 +31,8 @@ pub struct Memory {
     /// Runs seen so far; gives each its place.
     seen: u64,
     finished: BTreeMap<InvocationStatus, u64>,
-    last: BTreeMap<Arc<str>, LastRun>,
+    #[serde(default)]
+    jobs: Jobs,
     /// Whether the list that `listing` speaks of is the one of the whole region.
     #[serde(default)]
     regional: bool,
@@ -93,7 +92,7 @@ impl Ledger {
         RunsReading {
             runs: held.into_iter().map(Held::seen).collect(),
             finished: self.memory.finished.clone(),
-            last: self.memory.last.clone(),
+            jobs: self.memory.jobs.shown(),
         }
     }
 
@@ -135,7 +134,7 @@ impl Ledger {
         let Some(held) = self.memory.runs.get_mut(&id) else { return };
         held.puzzles = false;
         if ended && !held.run.is_open() && held.result.is_none() {
-            self.keep_result(&id, result, now);
+            self.keep_result(&id, result);
         }
     }
 
@@ -178,22 +177,14 @@ impl Ledger {
         if was_open {
             self.count(id);
         }
-        self.keep_result(id, result, now);
+        self.keep_result(id, result);
     }
 
-    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
+    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult) {
         let Some(held) = self.memory.runs.get_mut(id) else { return };
-        let ended = result.finished.or(held.run.created).unwrap_or(now);
-        let last = self.memory.last.entry(Arc::clone(&held.run.command_name)).or_default();
-        if last.finished.is_none_or(|known| known <= ended) {
-            (last.exit_code, last.finished) = (result.exit_code, Some(ended));
-        }
-        if result.status == InvocationStatus::Success {
-            last.succeeded = last.succeeded.max(Some(ended));
-        }
         held.result = Some(result);
+        self.memory.jobs.see(std::iter::once(held.sighting()));
         self.announce(id);
-        self.forget_names();
     }
 
     fn announce(&mut self, id: &Arc<str>) {
@@ -202,14 +193,6 @@ impl Ledger {
         let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
         let status = held.run.status.word().to_owned();
         self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
-    }
-
-    fn forget_names(&mut self) {
-        while self.memory.last.len() > MAX_NAMES {
-            let oldest =
-                self.memory.last.iter().min_by_key(|(_, last)| last.finished).map(|(name, _)| Arc::clone(name));
-            oldest.and_then(|name| self.memory.last.remove(&name));
-        }
     }
 
     /// The result of a run was not found, or says otherwise than the list.
@@ -229,6 +212,7 @@ impl Ledger {
 
     /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.
     pub(super) fn trim(&mut self, now: Timestamp) {
+        self.memory.jobs.see(self.memory.runs.values().map(Held::sighting));
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
         let unannounced = |(id, held): (&Arc<str>, &Held)| {
@@ -314,6 +298,10 @@ impl Held {
         if self.run.is_open() {
             self.misses = 0;
         }
+    }
+
+    fn sighting(&self) -> Sighting<'_> {
+        Sighting { run: &self.run, result: self.result.as_ref(), at: self.recency().0 }
     }
 
     fn seen(&self) -> SeenRun {

@@ -223,8 +223,10 @@ mod tests {
         let ids: Vec<&str> = reading.runs.iter().map(|seen| &*seen.run.id).collect();
         assert_eq!(ids, ["on", "new", "bad", "old"]);
         assert!(reading.finished.is_empty(), "what had ended at first sight is not counted");
-        let last = reading.last["backup"];
-        assert_eq!((last.exit_code, last.finished, last.succeeded), (None, Some(at(69)), Some(at(9))));
+        let job = &reading.jobs["backup"];
+        let last = job.last.as_ref().unwrap();
+        assert_eq!((&last.status, last.exit_code, last.finished), (&Timeout, None, Some(at(69))));
+        assert_eq!((job.succeeded, job.created), (Some(at(9)), Some(at(90))));
     }
 
     #[test]
@@ -311,6 +313,23 @@ mod tests {
         poll(&mut plan, &[run("a", Running, 100)], &[], 105);
         poll(&mut plan, &[run("a", Failed, 100)], &[], 205);
         assert_eq!((plan.reading().runs.len(), plan.reading().finished[&Failed]), (1, 1));
+    }
+
+    #[test]
+    fn a_memory_from_before_command_names_had_one_of_their_own_loads_and_learns_them_from_the_list() {
+        let mut old = plan();
+        let world = [0, 60, 120, 180].map(|created| run(&format!("r{created}"), Success, created));
+        poll(&mut old, &world, &[], 200);
+        let mut saved = serde_json::to_value(&old.ledger.memory).unwrap();
+        let fields = saved.as_object_mut().unwrap();
+        fields.remove("jobs").unwrap();
+        fields.insert("last".into(), serde_json::json!({"backup": {"exit_code": 0, "finished": null}}));
+        let mut new = plan();
+        new.ledger.memory = serde_json::from_value(saved).unwrap();
+        assert!(new.reading().jobs.is_empty());
+        assert_eq!(poll(&mut new, &world, &[], 300), ["page 1"], "no result is asked for again");
+        let job = &new.reading().jobs["backup"];
+        assert_eq!((job.interval, job.last.as_ref().unwrap().exit_code), (Some(Duration::from_secs(60)), Some(0)));
     }
 
     #[test]

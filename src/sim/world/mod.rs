@@ -3,6 +3,7 @@
 mod command;
 mod generate;
 pub(crate) mod ids;
+mod job;
 mod lineage;
 pub(crate) mod noise;
 pub(crate) mod region;
@@ -17,6 +18,7 @@ use super::Settings;
 pub(crate) use command::NodeState;
 pub use command::{CommandSpec, NodeEnd, NodeSpec};
 use generate::{CommandStream, RunStream, TaskStream};
+pub use job::JobSpec;
 pub(crate) use lineage::Lineage;
 pub(crate) use run::error_info;
 pub use run::{RunEnd, RunSpec};
@@ -163,6 +165,14 @@ impl World {
         let server = self.servers.iter_mut().find(|server| server.spec.id == instance_id);
         server.ok_or_else(|| UnknownOwner(instance_id.to_owned()))?.runs.add(run);
         Ok(())
+    }
+
+    /// Adds all runs of a job to a server.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub fn add_job(&mut self, instance_id: &str, job: &JobSpec) -> Result<(), UnknownOwner> {
+        job.runs().try_for_each(|run| self.add_run(instance_id, run))
     }
 
     /// Makes whatever has this id vanish: a cluster, a server, a task, a command or a run.

@@ -20,14 +20,16 @@ const RUNNING: f64 = 14.0;
 const STOPPING: f64 = 4.0;
 
 /// What runs do: name, type, content.
-const SCRIPTS: [(&str, &str, &str); 6] = [
+const SCRIPTS: [(&str, &str, &str); 5] = [
     ("backup-database", "RunShellScript", "mysqldump --all-databases | gzip > /backup/db.gz"),
     ("renew-certificate", "RunShellScript", "certbot renew --quiet"),
     ("rotate-logs", "RunShellScript", "logrotate -f /etc/logrotate.conf"),
-    ("health-check", "RunShellScript", "curl -fsS http://localhost/health"),
     ("list-processes", "RunPowerShellScript", "Get-Process"),
     ("clean-temp", "RunBatScript", "del /q C:\\Temp\\*"),
 ];
+
+/// Every third run is one of this, so each server has a command with an interval.
+const REGULAR: (&str, &str, &str) = ("health-check", "RunShellScript", "curl -fsS http://localhost/health");
 
 /// Every way to end badly: the end, its error code, an exit code.
 const BAD_ENDS: [(RunEnd, &str, i64); 20] = [
@@ -114,7 +116,8 @@ impl Generator for RunStream {
 
     fn make(&self, number: i64) -> RunSpec {
         let noise = self.noise.with(3).with(number as u64);
-        let (command_name, command_type, content) = noise.with(1).pick(SCRIPTS);
+        let is_regular = number.rem_euclid(3) == 0;
+        let (command_name, command_type, content) = if is_regular { REGULAR } else { noise.with(1).pick(SCRIPTS) };
         let (end, error_code, exit_code) = self.end(number);
         let stops = matches!(end, RunEnd::Cancelled | RunEnd::Terminated);
         let runs = !matches!(end, RunEnd::Cancelled | RunEnd::Invalid | RunEnd::Aborted);
