@@ -209,6 +209,7 @@ impl Simulator {
             at: self.since_start(self.frozen.unwrap_or(exchange.now)),
             order: self.settings.order,
             parameters: first_page.as_ref().unwrap_or(&exchange.envelope.parameters),
+            late: effects.late,
         };
         face::answer(operation, &view)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Late;
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
 
@@ -13,6 +14,7 @@ pub(crate) struct Effects {
     pub(crate) outage: bool,
     pub(crate) instead: Option<Instead>,
     pub(crate) only_first_page: bool,
+    pub(crate) late: Option<Late>,
     pub(crate) distortions: Vec<Distortion>,
     pub(crate) harm: Option<Harm>,
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Effects, Harm, Instead};
+use super::{Effects, Harm, Instead, Late, Shown};
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
 
@@ -59,6 +60,17 @@ pub(super) enum Fault {
     UnknownWords {
         #[serde(default = "unknown_word")]
         word: String,
+    },
+    /// Statuses are null.
+    NullWords {},
+    /// Lists are null, and so is their TotalCount.
+    NullLists {},
+    /// Results come so many seconds after the end they speak of, or never.
+    LateResults {
+        #[serde(default)]
+        seconds: Option<u32>,
+        #[serde(default)]
+        shown: Shown,
     },
     /// The security token has expired.
     ExpiredToken {},
@@ -115,6 +127,12 @@ impl Fault {
             Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
             Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
+            Self::NullWords {} => effects.distortions.push(Distortion::NullWords),
+            Self::NullLists {} => effects.distortions.push(Distortion::NullLists),
+            Self::LateResults { seconds, shown } => {
+                let by = seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
+                effects.late.get_or_insert(Late { by, shown: *shown });
+            }
             Self::RepeatedPage {} => effects.only_first_page = true,
             Self::Outage {} => effects.outage = true,
             Self::Throttle { .. } | Self::Error { .. } | Self::ExpiredToken {} | Self::Html { .. } => {

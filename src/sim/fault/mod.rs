@@ -2,6 +2,7 @@
 
 mod effects;
 mod kind;
+mod late;
 mod rule;
 
 use jiff::SignedDuration;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::Operation;
 use super::parameters::Parameters;
 pub(crate) use effects::{Effects, Harm, Instead};
+pub(crate) use late::{Late, Shown};
 use rule::Rule;
 
 /// The rules there are, each with the number of calls it has struck.
