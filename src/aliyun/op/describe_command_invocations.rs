@@ -128,9 +128,8 @@ impl WireServer<'_> {
     /// How it went on this server. A server without a word of its own has that of the whole.
     fn result(&self, overall: &InvocationStatus) -> InvocationResult {
         let status = self.invocation_status.text().map_or_else(|| overall.clone(), InvocationStatus::parse);
-        let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
         InvocationResult {
-            exit_code: self.exit_code.integer().filter(|_| exited),
+            exit_code: status.exit_code(self.exit_code.integer()),
             started: self.start_time.time(),
             finished: self.finish_time.time(),
             status,

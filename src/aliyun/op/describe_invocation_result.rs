@@ -32,9 +32,8 @@ impl DescribeInvocationResult {
         unknown.note("InvocationStatus", status.unknown_word());
         unknown.note("InvokeRecordStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
         unknown.note("ErrorCode", error.as_ref().and_then(ErrorCode::unknown_word));
-        let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
         Ok(unknown.with(InvocationResult {
-            exit_code: wire.exit_code.integer().filter(|_| exited),
+            exit_code: status.exit_code(wire.exit_code.integer()),
             started: wire.start_time.time(),
             finished: wire.finished_time.time(),
             status,

@@ -69,7 +69,7 @@ impl WireResult<'_> {
         unknown.note("InvokeRecordStatus", status.unknown_word());
         Some(NodeResult {
             instance_id: id.into(),
-            exit_code: self.exit_code.integer().filter(|_| status.has_exit_code()),
+            exit_code: status.exit_code(self.exit_code.integer()),
             finished: self.finished_time.time(),
             status,
         })

@@ -6,6 +6,7 @@
 mod commands;
 mod cost;
 mod discovery;
+mod follow;
 mod inventory;
 mod known;
 mod ledger;
@@ -24,8 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, ListClusters, ListInstances, Operation, Product};
 use crate::config::Poll;
-use crate::model::{Failure, Found, Reading};
-use crate::poll::later;
+use crate::model::{Failure, Found, GivenUp, Reading};
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 
 use commands::CommandsPlan;
@@ -116,6 +116,13 @@ pub enum Notice {
         /// TaskId, CommandId or InvokeId.
         id: Arc<str>,
     },
+    /// It was seen to end, and its result is no longer asked for.
+    GivenUp {
+        /// CommandId or InvokeId.
+        id: Arc<str>,
+        /// Why.
+        cause: GivenUp,
+    },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
     /// What there is has changed: the targets are to be made anew.
@@ -143,9 +150,6 @@ enum Harm {
     /// Whatever else would be asked now.
     All,
 }
-
-/// So many times something may not be found before it is given up.
-const MAX_MISSES: u8 = 3;
 
 /// The parts of `poll` that plans need.
 #[derive(Clone, Debug)]
@@ -302,14 +306,13 @@ impl Plan {
 
     /// This machine's clock was set back by `step`: what is due moves with it.
     pub(super) fn shift(&mut self, step: SignedDuration) {
-        let due = match self {
-            Self::Tasks(plan) => &mut plan.memory.history_due,
-            Self::Commands(plan) => &mut plan.memory.listing.whole_due,
-            Self::Runs(plan) => &mut plan.ledger.memory.listing.whole_due,
-            Self::Region(plan) => return plan.shift(step),
-            Self::Discovery(_) => return,
-        };
-        *due = due.map(|due| later(due, step));
+        match self {
+            Self::Tasks(plan) => plan.memory.shift(step),
+            Self::Commands(plan) => plan.memory.shift(step),
+            Self::Runs(plan) => plan.ledger.memory.shift(step),
+            Self::Region(plan) => plan.shift(step),
+            Self::Discovery(_) => {}
+        }
     }
 
     /// What the plan knows of a target, to be saved.
