@@ -401,6 +401,12 @@ impl Held {
             true => self.follow.missed(now),
             false => self.follow = Follow::default(),
         }
+        // A list of nodes may have been missing when the command had ended.
+        if let Some(run) = &mut self.run {
+            for node in read.values().filter(|node| !node.status.is_open()) {
+                run.nodes.entry(Arc::clone(&node.instance_id)).or_insert_with(|| node.status.clone());
+            }
+        }
         self.results = Some(read.into_values().collect());
     }
 }
