@@ -593,12 +593,15 @@ mod tests {
         let missing = |plan: &mut CommandsPlan, second: i64| {
             plan.begin(at(second));
             plan.listed(Page::new(vec!["a".into()], None), at(second));
-            let asks = |plan: &mut CommandsPlan| match plan.ask() {
-                Some(Operation::ListInvocationStatus(_)) => Some(plan.status(run(InvokeStatus::Finished))),
-                Some(_) => Some(assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn)),
-                None => None,
-            };
-            std::iter::repeat_with(|| asks(plan)).take_while(Option::is_some).count()
+            let mut asked = 0;
+            while let Some(operation) = plan.ask() {
+                asked += 1;
+                match operation {
+                    Operation::ListInvocationStatus(_) => plan.status(run(InvokeStatus::Finished)),
+                    _ => assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn),
+                }
+            }
+            asked
         };
         assert_eq!(missing(&mut plan, 20), 2);
         plan.notices.clear();
