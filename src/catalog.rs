@@ -116,13 +116,23 @@ families! {
     EHPC_INVOCATION_STATUS = Cloud Gauge "aliyun_ehpc_invocation_status" ["cluster_id", "command_id", "status"];
     /// Nodes of an E-HPC command by status. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODES = Cloud Gauge "aliyun_ehpc_invocation_nodes" ["cluster_id", "command_id", "status"];
-    /// Nodes on which an ended E-HPC command ended with an exit code other than 0 (ListInvocationResults). Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Nodes on which an ended E-HPC command ended with an exit code other than 0 (ListInvocationResults); absent while no exit code is known. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NONZERO_EXIT_NODES = Cloud Gauge "aliyun_ehpc_invocation_nonzero_exit_nodes" ["cluster_id", "command_id"];
+    /// Nodes of an ended E-HPC command whose exit code is not known, those on which it was stopped among them. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_UNKNOWN_EXIT_NODES = Cloud Gauge "aliyun_ehpc_invocation_unknown_exit_nodes" ["cluster_id", "command_id"];
+    /// Nodes on which an E-HPC command ended with an exit code that has Cloud Assistant stop (193) or restart (194) the node; absent if there are none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_POWER_EXIT_NODES = Cloud Gauge "aliyun_ehpc_invocation_power_exit_nodes" ["cluster_id", "command_id"];
+    /// Nodes on which an E-HPC command failed, by its exit code or its status; exit codes that stop or restart the node are no failure. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_FAILED_NODES = Cloud Gauge "aliyun_ehpc_invocation_failed_nodes" ["cluster_id", "command_id"];
+    /// When the exporter first saw an E-HPC command ended; absent if it did not watch the end. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_END_SEEN = Cloud Gauge "aliyun_ehpc_invocation_end_seen_timestamp_seconds" ["cluster_id", "command_id"];
+    /// Ended E-HPC commands whose results are asked for and not yet there, or not yet of all nodes. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    EHPC_RESULTS_OUTSTANDING = Cloud Gauge "aliyun_ehpc_invocation_results_outstanding" ["cluster_id"];
     /// When an E-HPC command ended on the last of its nodes. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_FINISHED = Cloud Gauge "aliyun_ehpc_invocation_finished_timestamp_seconds" ["cluster_id", "command_id"];
     /// Status of an E-HPC command on one node, where per_node is set: 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODE_STATUS = Cloud Gauge "aliyun_ehpc_invocation_node_status" ["cluster_id", "command_id", "instance_id", "status"];
-    /// Exit code of an E-HPC command on one node, where per_node is set; only for nodes Finished or Failed. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Exit code of an E-HPC command on one node, where per_node is set; only where it is known. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_NODE_EXIT_CODE = Cloud Gauge "aliyun_ehpc_invocation_node_exit_code" ["cluster_id", "command_id", "instance_id"];
     /// E-HPC commands that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
@@ -132,7 +142,7 @@ families! {
     SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
     /// InvocationStatus of a command run (DescribeInvocations): 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_STATUS = Cloud Gauge "aliyun_swas_invocation_status" ["instance_id", "invoke_id", "status"];
-    /// Exit code of a command run that ended as Success or Failed (DescribeInvocationResult). Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Exit code of a command run that has ended (DescribeInvocationResult); absent where the cloud's 0 stands for none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_EXIT_CODE = Cloud Gauge "aliyun_swas_invocation_exit_code" ["instance_id", "invoke_id"];
     /// When a command run was created. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_CREATED = Cloud Gauge "aliyun_swas_invocation_created_timestamp_seconds" ["instance_id", "invoke_id"];
@@ -150,6 +160,8 @@ families! {
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
     /// Status of the newest ended run of a command name, as the list says, by CreationTime: 1 for the status it has. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_STATUS = Cloud Gauge "aliyun_swas_command_last_status" ["instance_id", "command_name", "status"];
+    /// Ended command runs whose result is asked for and not yet there. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    SWAS_RESULTS_OUTSTANDING = Cloud Gauge "aliyun_swas_invocation_results_outstanding" ["instance_id"];
     /// Exit code of the newest ended run of a command name; absent until its result was read, and if it has none. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_COMMAND_LAST_EXIT_CODE = Cloud Gauge "aliyun_swas_command_last_exit_code" ["instance_id", "command_name"];
     /// When the newest ended run of a command name ended; absent until its result was read. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
@@ -202,9 +214,11 @@ families! {
     OPERATION_AUTHORIZED = Process Gauge "aliyun_exporter_operation_authorized" ["account", "product", "operation"];
     /// Open tasks, commands and runs whose end could not be learned.
     LOST = Process Counter "aliyun_exporter_lost_total" ["kind"];
+    /// Runs and commands that were seen to end and whose result is no longer asked for: never_answered, or pushed_out of the window before it was asked for.
+    RESULTS_GIVEN_UP = Process Counter "aliyun_exporter_results_given_up_total" ["kind", "cause"];
     /// Readings of a list that stopped at poll.history_max_pages with more to come.
     HISTORY_TRUNCATED = Process Counter "aliyun_exporter_history_truncated_total" ["kind"];
-    /// Words in the cloud's answers that this version does not know, by field; the word itself is in the log.
+    /// Words in the cloud's answers that this version does not know, by field; the word itself is on the status page and in the log.
     UNKNOWN_VALUES = Process Counter "aliyun_exporter_unknown_values_total" ["product", "operation", "field"];
     /// Entries of the cloud's answers that could not be read and are left out, each time that they are sent.
     UNREADABLE = Process Counter "aliyun_exporter_unreadable_entries_total" ["product", "operation"];

@@ -5,7 +5,7 @@
 mod account;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,12 +42,24 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: the record of a command on its nodes.
+    /// `InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: the record of a command on its nodes. The first four
+    /// words are documented; the others are those of Cloud Assistant, which runs these commands in all likelihood.
     InvokeStatus {
         Running = "Running",
         Finished = "Finished",
         Failed = "Failed",
         Stopped = "Stopped",
+        Pending = "Pending",
+        Scheduled = "Scheduled",
+        Stopping = "Stopping",
+        Success = "Success",
+        PartialFailed = "PartialFailed",
+        Invalid = "Invalid",
+        Aborted = "Aborted",
+        Error = "Error",
+        Timeout = "Timeout",
+        Cancelled = "Cancelled",
+        Terminated = "Terminated",
     }
 }
 
@@ -81,7 +93,8 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `ErrorCode` of a run that could not be carried out, or ended with a code other than 0.
+    /// `ErrorCode` of a run that could not be carried out, or ended with a code other than 0. The first sixteen are documented
+    /// for Simple Application Server, the others for Cloud Assistant, which carries its runs out.
     ErrorCode {
         InstanceNotExists = "InstanceNotExists",
         InstanceReleased = "InstanceReleased",
@@ -99,6 +112,43 @@ wire_enum! {
         ExecutionException = "ExecutionException",
         ExecutionInterrupted = "ExecutionInterrupted",
         ExitCodeNonzero = "ExitCodeNonzero",
+        SecurityGroupRuleDenied = "SecurityGroupRuleDenied",
+        TaskConcurrencyLimit = "TaskConcurrencyLimit",
+        InstanceRestarted = "InstanceRestarted",
+        ClientRestarted = "ClientRestarted",
+        ClientNotOnline = "ClientNotOnline",
+        ClientNetworkBlocked = "ClientNetworkBlocked",
+        InstanceDeregistered = "InstanceDeregistered",
+        InvalidSystemBuiltInParameter = "InvalidSystemBuiltInParameter",
+        DefaultWorkingDirectoryNotAvailable = "DefaultWorkingDirectoryNotAvailable",
+        InvalidCommandText = "InvalidCommandText",
+        CommandContentDecodeError = "CommandContentDecodeError",
+        CronExpressionExpired = "CronExpressionExpired",
+        InvalidGMTOffsetForTimezone = "InvalidGMTOffsetForTimezone",
+        InvalidGMTOffsetHourForTimezone = "InvalidGMTOffsetHourForTimezone",
+        InvalidGMTOffsetMinuteForTimezone = "InvalidGMTOffsetMinuteForTimezone",
+        TimezoneInformationCorrupt = "TimezoneInformationCorrupt",
+        InvalidRateExpression = "InvalidRateExpression",
+        RateFrequencyTooLarge = "RateFrequencyTooLarge",
+        InvalidAtExpression = "InvalidAtExpression",
+        AtExpressionExpired = "AtExpressionExpired",
+        InvalidContainerName = "InvalidContainerName",
+        UnsupportedContainerRuntime = "UnsupportedContainerRuntime",
+        InvalidContainerId = "InvalidContainerId",
+        ContainerConnectFailed = "ContainerConnectFailed",
+        ContainerStateAbnormal = "ContainerStateAbnormal",
+        ContainerNotFound = "ContainerNotFound",
+        ContainerNameDuplicated = "ContainerNameDuplicated",
+        ContainerNameAndIdNotMatch = "ContainerNameAndIdNotMatch",
+        UserOrPasswordInvalid = "UserOrPasswordInvalid",
+        QueryParameterStoreFailed = "QueryParameterStoreFailed",
+        InstanceRoleInvalid = "InstanceRoleInvalid",
+        TerminationException = "TerminationException",
+        FileAlreadyExists = "FileAlreadyExists",
+        FileNameInvalid = "FileNameInvalid",
+        FilePathInvalid = "FilePathInvalid",
+        FileAuthorityInvalid = "FileAuthorityInvalid",
+        UserGroupNotExists = "UserGroupNotExists",
     }
 }
 
@@ -112,14 +162,42 @@ impl TaskStatus {
 impl InvokeStatus {
     /// Whether the record may still change.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Running | Self::Unknown(_))
+        matches!(self, Self::Running | Self::Pending | Self::Scheduled | Self::Stopping | Self::Unknown(_))
     }
 
-    /// Whether the command ran to its own end, so that its exit code means something.
-    pub fn has_exit_code(&self) -> bool {
-        matches!(self, Self::Finished | Self::Failed)
+    /// Whether it is a way to fail. What was stopped, somebody wanted to stop.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
+    }
+
+    /// The exit code, if the one that was `sent` beside this word means anything: see [`counts`].
+    pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
+        let may_be_zero = matches!(self, Self::Finished | Self::Success | Self::Failed);
+        sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
     }
 }
+
+impl InvocationStatus {
+    /// Whether the word alone says that the run may still change.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Pending | Self::Running | Self::Stopping | Self::Unknown(_))
+    }
+
+    /// The exit code, if the one that was `sent` beside this word means anything: see [`counts`].
+    pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
+        let may_be_zero = matches!(self, Self::Success | Self::Failed);
+        sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
+    }
+}
+
+/// Whether an exit code counts. The cloud sends a 0 that means nothing for what never exited, so 0 counts only beside words
+/// of what did; any other code counts once it cannot change, unless it is that of a command which was stopped.
+fn counts(code: i64, may_be_zero: bool, may_be_other: bool) -> bool {
+    if code == 0 { may_be_zero } else { may_be_other }
+}
+
+/// Exit codes of a shell script by which it has Cloud Assistant stop or restart its instance: no failure.
+pub const POWER_EXIT_CODES: [i64; 2] = [193, 194];
 
 /// One page of a list, as every list of the cloud has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,10 +273,19 @@ pub struct NodeStatuses {
 }
 
 impl NodeStatuses {
-    /// Whether any part may still change; an unknown node word does not hold open what the record says has ended.
+    /// Whether any part may still change. An unknown node word does not hold open what the record says has ended; under an
+    /// unknown overall word the nodes decide, and it is open while none is listed yet.
     pub fn is_open(&self) -> bool {
-        let running = self.nodes.values().any(|status| *status == InvokeStatus::Running);
-        self.status.is_open() || running
+        match self.status.unknown_word() {
+            Some(_) => self.nodes.is_empty() || self.nodes.values().any(InvokeStatus::is_open),
+            None => self.is_known_open(),
+        }
+    }
+
+    /// Whether a known word says that a part may still change.
+    pub fn is_known_open(&self) -> bool {
+        let is_open = |status: &InvokeStatus| status.is_open() && status.unknown_word().is_none();
+        is_open(&self.status) || self.nodes.values().any(is_open)
     }
 }
 
@@ -209,7 +296,7 @@ pub struct NodeResult {
     pub instance_id: Arc<str>,
     /// InvokeRecordStatus.
     pub status: InvokeStatus,
-    /// ExitCode; only where the status says that there is one.
+    /// ExitCode, as far as [`InvokeStatus::exit_code`] lets it count.
     pub exit_code: Option<i64>,
     /// FinishedTime.
     pub finished: Option<Timestamp>,
@@ -236,9 +323,8 @@ impl Invocation {
     /// Whether the run may still change. An unknown word ends when the record's status is terminal.
     pub fn is_open(&self) -> bool {
         match self.status {
-            InvocationStatus::Pending | InvocationStatus::Running | InvocationStatus::Stopping => true,
             InvocationStatus::Unknown(_) => self.record.as_ref().is_none_or(InvokeStatus::is_open),
-            _ => false,
+            _ => self.status.is_open(),
         }
     }
 }
@@ -284,7 +370,7 @@ pub struct InvocationResult {
     pub status: InvocationStatus,
     /// InvokeRecordStatus, if it was sent.
     pub record: Option<InvokeStatus>,
-    /// ExitCode; only for Success and Failed, since the cloud sends 0 for runs that never exited.
+    /// ExitCode, as far as [`InvocationStatus::exit_code`] lets it count.
     pub exit_code: Option<i64>,
     /// ErrorCode, if it is set.
     pub error: Option<ErrorCode>,
@@ -427,8 +513,78 @@ pub struct SeenCommand {
     pub id: Arc<str>,
     /// Its nodes' statuses.
     pub run: NodeStatuses,
-    /// Its nodes' results; present once all pages were read after the end.
+    /// Its nodes' results; present once all pages were read after the end. Those of some nodes may still be late.
     pub results: Option<Vec<NodeResult>>,
+    /// Whether results are still asked for.
+    pub is_outstanding: bool,
+    /// When the exporter first saw it ended, if it watched the end.
+    pub end_seen: Option<Timestamp>,
+}
+
+impl SeenCommand {
+    /// The exit codes that are known.
+    fn exit_codes(&self) -> impl Iterator<Item = i64> {
+        self.results.iter().flatten().filter_map(|node| node.exit_code)
+    }
+
+    /// Nodes with an exit code other than 0; `None` if no code is known.
+    pub fn nonzero_exit_nodes(&self) -> Option<u64> {
+        self.exit_codes().next()?;
+        Some(self.exit_codes().filter(|code| *code != 0).count() as u64)
+    }
+
+    /// Nodes on which it ended with a code that has the instance stopped or restarted.
+    pub fn power_exit_nodes(&self) -> u64 {
+        self.exit_codes().filter(|code| POWER_EXIT_CODES.contains(code)).count() as u64
+    }
+
+    /// Nodes whose exit code is not known, stopped ones among them; `None` while it is open.
+    pub fn unknown_exit_nodes(&self) -> Option<u64> {
+        let results = self.results.iter().flatten();
+        let nodes: BTreeSet<&Arc<str>> = self.run.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
+        (!self.run.is_open()).then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
+    }
+
+    /// Nodes on which it failed: by the exit code, or where that says nothing by the status.
+    pub fn failed_nodes(&self) -> u64 {
+        let results: BTreeMap<&str, &NodeResult> =
+            self.results.iter().flatten().map(|node| (&*node.instance_id, node)).collect();
+        let by_status =
+            |(id, status): &(&Arc<str>, &InvokeStatus)| !results.contains_key(&***id) && status.is_failure();
+        let unread = self.run.nodes.iter().filter(by_status).count();
+        (unread + results.values().filter(|node| node.has_failed()).count()) as u64
+    }
+}
+
+impl NodeResult {
+    fn has_failed(&self) -> bool {
+        match self.exit_code {
+            None | Some(0) => self.status.is_failure(),
+            Some(code) => !POWER_EXIT_CODES.contains(&code),
+        }
+    }
+}
+
+/// Why the result of something that was seen to end is no longer asked for: a closed set, so it can be a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It was asked for, and never there while its run or command was in the window.
+    NeverAnswered,
+    /// Its run or command left the window before it was asked for.
+    PushedOut,
+}
+
+impl GivenUp {
+    /// Every cause.
+    pub const ALL: [Self; 2] = [Self::NeverAnswered, Self::PushedOut];
+
+    /// The cause as a label value.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NeverAnswered => "never_answered",
+            Self::PushedOut => "pushed_out",
+        }
+    }
 }
 
 /// What there is in a region, or which regions there are.

@@ -2,18 +2,19 @@
 
 mod accounts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use serde::Serialize;
 
 use self::accounts::{Accounts, Asked};
 use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, Login, Reason};
+use crate::model::{AccountState, GivenUp, Login, Reason};
 use crate::target::{Kind, Target, TargetId};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -28,6 +29,7 @@ pub struct SelfMetrics {
     quota_wait: CounterVec,
     authorized: IntGaugeVec,
     lost: IntCounterVec,
+    given_up: IntCounterVec,
     truncated: IntCounterVec,
     unknown: IntCounterVec,
     unreadable: IntCounterVec,
@@ -38,6 +40,23 @@ pub struct SelfMetrics {
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
     accounts: Mutex<Accounts>,
+    words: Mutex<BTreeSet<UnknownWord>>,
+}
+
+/// So many unknown words are remembered.
+pub const MAX_WORDS: usize = 100;
+
+/// A word in the cloud's answers that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct UnknownWord {
+    /// Whose answer it was in.
+    pub product: &'static str,
+    /// In the answer to what.
+    pub operation: &'static str,
+    /// In which field.
+    pub field: &'static str,
+    /// The word, as it was sent; empty if it is missing.
+    pub word: String,
 }
 
 /// An attempt, for counting.
@@ -75,6 +94,7 @@ impl SelfMetrics {
             quota_wait: float_counters(&registry, &catalog::API_QUOTA_WAIT)?,
             authorized: int_gauges(&registry, &catalog::OPERATION_AUTHORIZED)?,
             lost: counters(&registry, &catalog::LOST)?,
+            given_up: counters(&registry, &catalog::RESULTS_GIVEN_UP)?,
             truncated: counters(&registry, &catalog::HISTORY_TRUNCATED)?,
             unknown: counters(&registry, &catalog::UNKNOWN_VALUES)?,
             unreadable: counters(&registry, &catalog::UNREADABLE)?,
@@ -85,6 +105,7 @@ impl SelfMetrics {
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
             accounts: Mutex::default(),
+            words: Mutex::default(),
             registry,
         };
         let build = int_gauges(&metrics.registry, &catalog::BUILD_INFO)?;
@@ -97,6 +118,11 @@ impl SelfMetrics {
 
     /// Counters whose labels are known in advance exist from the start, so that `increase()` sees their first event.
     fn start_at_zero(&self) {
+        for kind in [Kind::EhpcInvocations, Kind::SwasInvocations] {
+            for cause in GivenUp::ALL {
+                self.given_up.with_label_values(&[kind.label(), cause.label()]);
+            }
+        }
         for kind in Kind::ALL.map(Kind::label) {
             self.lost.with_label_values(&[kind]);
             self.truncated.with_label_values(&[kind]);
@@ -192,14 +218,29 @@ impl SelfMetrics {
         self.lost.with_label_values(&[kind.label()]).inc();
     }
 
+    /// The result of something whose end was watched is not asked for any more.
+    pub fn given_up(&self, kind: Kind, cause: GivenUp) {
+        self.given_up.with_label_values(&[kind.label(), cause.label()]).inc();
+    }
+
     /// A list was cut off.
     pub fn truncated(&self, kind: Kind) {
         self.truncated.with_label_values(&[kind.label()]).inc();
     }
 
     /// The cloud sent a word that nobody has heard of.
-    pub fn unknown_value(&self, operation: &Operation, field: &str) {
-        self.unknown.with_label_values(&[operation.product().label(), operation.name(), field]).inc();
+    pub fn unknown_value(&self, operation: &Operation, field: &'static str, word: &str) {
+        let (product, operation) = (operation.product().label(), operation.name());
+        self.unknown.with_label_values(&[product, operation, field]).inc();
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.len() < MAX_WORDS {
+            words.insert(UnknownWord { product, operation, field, word: word.to_owned() });
+        }
+    }
+
+    /// The unknown words so far, at most [`MAX_WORDS`] of them.
+    pub fn unknown_words(&self) -> Vec<UnknownWord> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// So many entries of an answer could not be read.

@@ -35,6 +35,12 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
     ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
     ("aliyun_exporter_target_last_success_timestamp_seconds", "since when it fails; target_failing tells that it does"),
+    (
+        "aliyun_ehpc_invocation_unknown_exit_nodes",
+        "for questions about one command; nonzero_exit_nodes is on the dashboard",
+    ),
+    ("aliyun_ehpc_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
+    ("aliyun_swas_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
     ("aliyun_exporter_config_last_reload_success_timestamp_seconds", "when; whether it succeeded is on the dashboard"),
 ];
 

@@ -34,7 +34,9 @@ fn world() -> World {
     let mut mixed = worlds::command("command-mixed", 3, 5, 40);
     mixed.nodes[2] = NodeSpec { end: NodeEnd::Stopped, exit_code: 143, ..mixed.nodes[2].clone() };
     let running = CommandSpec { id: "command-running".into(), ..worlds::command("", 2, 30, 900) };
-    for command in [mixed, running] {
+    let mut restart = CommandSpec { id: "command-restart".into(), ..worlds::command("", 1, 6, 40) };
+    restart.nodes[0].exit_code = 194;
+    for command in [mixed, running, restart] {
         world.add_command("ehpc-hz-prod", command).unwrap();
     }
     for server in ["server-1", "server-2", "server-gone"] {

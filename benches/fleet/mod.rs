@@ -191,6 +191,8 @@ impl Fleet {
                 id: self.word("c-hz0").into(),
                 run: NodeStatuses { status, nodes },
                 results: (index > 0).then(Vec::new),
+                is_outstanding: false,
+                end_seen: None,
             });
         }
         let scope = Scope::Commands(Commands { ids: Vec::new(), discover: things, per_node: false });

@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(needs(&region, "ListInstances"), [7, 7, 7], "two pages each half hour");
         assert_eq!(region.budgets.len(), 2, "and no results");
         assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
-        assert_eq!((region.series.least, region.series.most), (100 * 21, 100 * (21 + 50 * 7 + 50 * 6)));
+        assert_eq!((region.series.least, region.series.most), (100 * 22, 100 * (22 + 50 * 7 + 50 * 6)));
         let lists = budget(&region, "DescribeCommandInvocations");
         assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
@@ -231,11 +231,11 @@ mod tests {
     fn series_are_those_of_empty_and_of_full_windows() {
         let series = |more: &str| of(&(servers(2) + more)).series;
         let plain = series("");
-        assert_eq!((plain.least, plain.most, plain.cut), (2 * 26, 2 * (26 + 50 * 7 + 50 * 6), 0));
-        assert_eq!(plain.own, 2 * 10);
-        assert_eq!(series("metrics: {status_style: full}").most, 2 * (26 + 50 * 18 + 50 * 14));
+        assert_eq!((plain.least, plain.most, plain.cut), (2 * 27, 2 * (27 + 50 * 7 + 50 * 6), 0));
+        assert_eq!(plain.own, 2 * 12);
+        assert_eq!(series("metrics: {status_style: full}").most, 2 * (27 + 50 * 18 + 50 * 14));
         let cut = series("metrics: {max_series_per_target: 100, max_series: 500}");
-        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (26 + 14 * 7 + 50 * 6), 2, 500));
+        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (27 + 14 * 7 + 50 * 6), 2, 500));
         let warned = of(&(servers(2) + "metrics: {max_series: 500}"));
         assert!(warned.is_kept() && text(&warned).contains("may exceed metrics.max_series, 500"));
     }

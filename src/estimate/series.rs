@@ -114,7 +114,8 @@ fn commands(count: usize, nodes: usize) -> Reading {
     };
     let results = Some(names.iter().map(result).collect());
     let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
-    let seen = SeenCommand { id: "c".into(), run: NodeStatuses { status, nodes }, results };
+    let (run, end_seen) = (NodeStatuses { status, nodes }, Some(Timestamp::UNIX_EPOCH));
+    let seen = SeenCommand { id: "c".into(), run, results, is_outstanding: false, end_seen };
     Reading::Commands(CommandsReading { commands: vec![seen; count], ..CommandsReading::default() })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::fragment::Lines;
 use super::words;
 use crate::catalog::*;
+use crate::config::StatusStyle;
 use crate::model::{CommandsReading, InvokeStatus, SeenCommand, SeenTask, TaskStatus, TaskType, TasksReading};
 use crate::target::{Scope, Target};
 
@@ -89,36 +90,62 @@ pub(super) fn commands(target: &Target, reading: &CommandsReading, lines: &mut L
             }
         });
     }
-    for status in InvokeStatus::KNOWN.iter().filter(|status| !status.is_open()) {
-        let count = reading.finished.get(status).copied().unwrap_or_default();
-        let labels = [("cluster_id", cluster), ("status", status.label())];
-        lines.sample(&EHPC_INVOCATIONS_FINISHED, &labels, count);
+    let outstanding = reading.commands.iter().filter(|seen| seen.is_outstanding).count() as u64;
+    lines.sample(&EHPC_RESULTS_OUTSTANDING, &[("cluster_id", cluster)], outstanding);
+    finished_commands(cluster, reading, lines);
+}
+
+/// Words that nobody has heard of share one label, so they are added up.
+fn finished_commands(cluster: &str, reading: &CommandsReading, lines: &mut Lines) {
+    for word in InvokeStatus::LABELS {
+        let of_word = reading.finished.iter().filter(|(status, _)| status.label() == *word);
+        let count: u64 = of_word.map(|(_, count)| count).sum();
+        let may_end = !InvokeStatus::parse(word).is_open();
+        if count > 0 || (may_end && !is_rare(word)) {
+            lines.sample(&EHPC_INVOCATIONS_FINISHED, &[("cluster_id", cluster), ("status", word)], count);
+        }
     }
+}
+
+/// Words that are not documented for E-HPC: nobody is to pay for their zeros.
+pub(super) fn is_rare(word: &str) -> bool {
+    let documented = [InvokeStatus::Running, InvokeStatus::Finished, InvokeStatus::Failed, InvokeStatus::Stopped];
+    word != "unknown" && !documented.iter().any(|status| status.label() == word)
 }
 
 fn command(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
     let labels = [("cluster_id", cluster), ("command_id", &*seen.id)];
     let [id, command] = labels;
-    for (word, value) in words(lines.style, InvokeStatus::LABELS, seen.run.status.label()) {
+    for (word, value) in invoke_words(lines.style, &seen.run.status) {
         lines.sample(&EHPC_INVOCATION_STATUS, &[id, command, ("status", word)], value);
     }
     for word in InvokeStatus::LABELS {
         let nodes = seen.run.nodes.values().filter(|status| status.label() == *word).count() as u64;
-        lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
+        if nodes > 0 || !is_rare(word) {
+            lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
+        }
     }
-    if let Some(results) = &seen.results {
-        let nonzero = results.iter().filter(|node| node.exit_code.is_some_and(|code| code != 0)).count() as u64;
-        lines.sample(&EHPC_INVOCATION_NONZERO_EXIT_NODES, &labels, nonzero);
-        let finished = results.iter().filter_map(|node| node.finished).max();
-        lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
-    }
+    lines.sample(&EHPC_INVOCATION_FAILED_NODES, &labels, seen.failed_nodes());
+    lines.optional(&EHPC_INVOCATION_NONZERO_EXIT_NODES, &labels, seen.nonzero_exit_nodes());
+    lines.optional(&EHPC_INVOCATION_UNKNOWN_EXIT_NODES, &labels, seen.unknown_exit_nodes());
+    let power = Some(seen.power_exit_nodes()).filter(|nodes| *nodes > 0);
+    lines.optional(&EHPC_INVOCATION_POWER_EXIT_NODES, &labels, power);
+    lines.optional(&EHPC_INVOCATION_END_SEEN, &labels, seen.end_seen);
+    let finished = seen.results.iter().flatten().filter_map(|node| node.finished).max();
+    lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
+}
+
+/// The words of a status that are written, each with its value.
+fn invoke_words(style: StatusStyle, status: &InvokeStatus) -> impl Iterator<Item = (&'static str, u64)> {
+    let words = words(style, InvokeStatus::LABELS, status.label());
+    words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word))
 }
 
 fn nodes(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
     let (id, command) = (("cluster_id", cluster), ("command_id", &*seen.id));
     for (node, status) in &seen.run.nodes {
         let instance = ("instance_id", &**node);
-        for (word, value) in words(lines.style, InvokeStatus::LABELS, status.label()) {
+        for (word, value) in invoke_words(lines.style, status) {
             lines.sample(&EHPC_INVOCATION_NODE_STATUS, &[id, command, instance, ("status", word)], value);
         }
     }

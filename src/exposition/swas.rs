@@ -1,7 +1,7 @@
 //! Simple Application Server readings -> sample lines.
 
 use super::fragment::Lines;
-use super::words;
+use super::{ehpc, words};
 use crate::catalog::*;
 use crate::model::{InvocationStatus, InvokeStatus, LastRun, RunsReading, SeenRun};
 use crate::target::{Scope, Target};
@@ -27,6 +27,8 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let unknown = reading.finished.iter().filter(|(status, _)| status.unknown_word().is_some());
     let unknown: u64 = unknown.map(|(_, count)| count).sum();
     lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", "unknown")], unknown);
+    let outstanding = reading.runs.iter().filter(|seen| !seen.run.is_open() && seen.result.is_none()).count() as u64;
+    lines.sample(&SWAS_RESULTS_OUTSTANDING, &[("instance_id", server)], outstanding);
     jobs(server, reading, lines);
 }
 
@@ -80,6 +82,9 @@ fn records(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
         let records = shown.iter().filter_map(|seen| seen.run.record.as_ref());
         let count = records.filter(|record| record.label() == *word).count() as u64;
+        if count == 0 && ehpc::is_rare(word) {
+            continue;
+        }
         lines.sample(&SWAS_INVOCATION_RECORDS, &[("instance_id", server), ("status", word)], count);
     }
 }

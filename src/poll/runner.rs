@@ -212,7 +212,7 @@ impl Runner {
     }
 
     fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
-        self.metrics.unknown_value(&attempt.operation, field);
+        self.metrics.unknown_value(&attempt.operation, field, word);
         let operation = attempt.operation.name();
         if self.told_words.len() < MAX_TOLD_WORDS && self.told_words.insert((operation, field, word.to_owned())) {
             warn!(operation, field, word, "a word that this version does not know; it is shown as unknown");
@@ -286,6 +286,10 @@ impl Runner {
             Notice::Lost { id: thing } => {
                 self.metrics.lost(id.kind);
                 warn!(kind, target, id = &*thing, "lost: it was open, and its end could not be learned");
+            }
+            Notice::GivenUp { id: thing, cause } => {
+                self.metrics.given_up(id.kind, cause);
+                info!(kind, target, id = &*thing, cause = cause.label(), "its result is not asked for any more");
             }
             Notice::Truncated => {
                 self.metrics.truncated(id.kind);

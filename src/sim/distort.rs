@@ -13,6 +13,10 @@ pub(crate) enum Distortion {
     UnknownWords(String),
     /// Entries are odd, or stand beside odd ones.
     OddEntries(Odd),
+    /// Every status is null.
+    NullWords,
+    /// Every list is null, and so is its TotalCount.
+    NullLists,
 }
 
 /// The fields that hold words of a closed set.
@@ -24,8 +28,10 @@ impl Distortion {
     pub(crate) fn apply(&self, value: &mut Value) {
         match self {
             Self::WrongTypes => swap_types(value),
-            Self::UnknownWords(word) => replace_words(value, word),
             Self::OddEntries(odd) => odd.apply(value),
+            Self::UnknownWords(word) => replace_words(value, &word.as_str().into()),
+            Self::NullWords => replace_words(value, &Value::Null),
+            Self::NullLists => remove_lists(value),
         }
     }
 }
@@ -46,19 +52,29 @@ fn swap_types(value: &mut Value) {
     }
 }
 
-fn replace_words(value: &mut Value, word: &str) {
+fn replace_words(value: &mut Value, word: &Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| replace_words(item, word)),
         Value::Object(fields) => {
             for (name, field) in fields {
                 if STATUS_FIELDS.contains(&name.as_str()) && field.is_string() {
-                    *field = word.into();
+                    *field = word.clone();
                 } else {
                     replace_words(field, word);
                 }
             }
         }
         _ => {}
+    }
+}
+
+/// The lists of the body itself, bare or wrapped; what its entries hold goes with them.
+fn remove_lists(body: &mut Value) {
+    let is_wrapped = |field: &Value| field.as_object().is_some_and(|fields| fields.values().all(Value::is_array));
+    for (name, field) in body.as_object_mut().into_iter().flatten() {
+        if field.is_array() || is_wrapped(field) || name == "TotalCount" {
+            *field = Value::Null;
+        }
     }
 }
 
@@ -82,5 +98,17 @@ mod tests {
         let mut body = json!({"Tasks": [{"Status": "Success", "TaskType": "AddComputes"}]});
         Distortion::UnknownWords("Paused".to_owned()).apply(&mut body);
         assert_eq!(body, json!({"Tasks": [{"Status": "Paused", "TaskType": "AddComputes"}]}));
+        Distortion::NullWords.apply(&mut body);
+        assert_eq!(body, json!({"Tasks": [{"Status": null, "TaskType": "AddComputes"}]}));
+    }
+
+    #[test]
+    fn lists_are_null_whether_bare_or_wrapped() {
+        let mut body = json!({"PageNumber": 1, "TotalCount": 1, "Tasks": [{"TaskId": "t"}], "InvokeStatus": "Running",
+            "InvokeInstances": {"InvokeInstance": []}, "InvocationResult": {"ExitCode": 0}});
+        Distortion::NullLists.apply(&mut body);
+        let wanted = json!({"PageNumber": 1, "TotalCount": null, "Tasks": null, "InvokeStatus": "Running",
+            "InvokeInstances": null, "InvocationResult": {"ExitCode": 0}});
+        assert_eq!(body, wanted);
     }
 }

@@ -215,6 +215,7 @@ impl Simulator {
             at: self.since_start(self.frozen.unwrap_or(exchange.now)),
             order: self.settings.order,
             parameters: &parameters,
+            late: effects.late,
         };
         let mut body = face::answer(operation, &view)?;
         if let Some(paging) = &effects.paging {

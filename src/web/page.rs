@@ -13,6 +13,7 @@ mod targets;
 mod tasks;
 mod time;
 mod verdict;
+mod words;
 
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
@@ -55,6 +56,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }
                     (api::section(&facts.budgets, now.duration_since(facts.started)))
+                    @if !facts.unknown_words.is_empty() { (words::section(&facts.unknown_words)) }
                 }
             }
         }

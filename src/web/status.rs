@@ -12,11 +12,12 @@ use serde::Serialize;
 
 pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
-pub(super) use self::rows::{finished, nodes, nonzero_exit_nodes};
+pub(super) use self::rows::{finished, nodes};
 use super::Site;
 use super::budget::{Budget, budgets};
 use crate::model::{CommandsReading, Failure, Reading, RunsReading, TasksReading};
 
+use crate::self_metrics::UnknownWord;
 use crate::snapshot::View;
 use crate::target::Scope;
 
@@ -37,6 +38,8 @@ pub(super) struct Facts {
     pub(super) accounts: Vec<AccountStatus>,
     /// What it may ask of the cloud, and what it has asked.
     pub(super) budgets: Vec<Budget>,
+    /// Words in the cloud's answers that this version does not know.
+    pub(super) unknown_words: Vec<UnknownWord>,
 }
 
 /// The exporter and all its targets.
@@ -56,6 +59,8 @@ pub(super) struct Status {
     pub(super) accounts: Vec<AccountStatus>,
     /// What it may ask of the cloud, and what it has asked.
     pub(super) api: Vec<Budget>,
+    /// Words in the cloud's answers that this version does not know.
+    pub(super) unknown_words: Vec<UnknownWord>,
 }
 
 /// A target.
@@ -165,7 +170,8 @@ pub(super) fn facts(site: &Site, now: Timestamp) -> Facts {
     let accounts = groups.iter().map(account).collect();
     let budgets = budgets(&site.metrics.gather(series), &groups);
     let revision = env!("BUILD_REVISION");
-    Facts { version: env!("CARGO_PKG_VERSION"), revision, started: site.started, series, views, accounts, budgets }
+    let (started, unknown_words) = (site.started, site.metrics.unknown_words());
+    Facts { version: env!("CARGO_PKG_VERSION"), revision, started, series, views, accounts, budgets, unknown_words }
 }
 
 /// All of it, as the API says it.
@@ -178,6 +184,7 @@ pub(super) fn status(facts: Facts) -> Status {
         targets: facts.views.into_iter().map(target).collect(),
         accounts: facts.accounts,
         api: facts.budgets,
+        unknown_words: facts.unknown_words,
     }
 }
 
@@ -266,8 +273,9 @@ mod tests {
     #[test]
     fn the_api_tells_unknown_words_and_the_last_failure() {
         let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
-        let (accounts, budgets) = (Vec::new(), Vec::new());
-        let facts = Facts { version: "1", revision: "r", started, series: (1, 2), views, accounts, budgets };
+        let (accounts, budgets, unknown_words) = (Vec::new(), Vec::new(), Vec::new());
+        let facts =
+            Facts { version: "1", revision: "r", started, series: (1, 2), views, accounts, budgets, unknown_words };
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(

@@ -9,6 +9,7 @@ mod budgets;
 mod change;
 mod discovery;
 mod disk;
+mod ends;
 mod endurance;
 mod entries;
 mod estimate;

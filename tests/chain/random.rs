@@ -13,13 +13,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aliyun_task_exporter::sim::{ListOrder, Settings, Simulator, TaskEnd, TaskSpec, World};
+use aliyun_task_exporter::sim::{
+    CommandSpec, CommandWords, ListOrder, NodeEnd, Settings, Simulator, TaskEnd, TaskSpec, World,
+};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::support::rig::{Kill, Rig, config_for, id};
-use crate::support::truth::{Ends, by_word, ended, finished, is_open, jobs, open, shown, shown_jobs, things};
+use crate::support::truth::{
+    Ends, assert_results, by_word, ended, finished, is_open, jobs, open, shown, shown_jobs, things,
+};
 use crate::support::worlds::{self, command, job, run, task};
 use crate::support::{seconds, start};
 
@@ -30,7 +34,7 @@ const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, 
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// What strikes for a while: each passes.
-const FAULTS: [&str; 12] = [
+const FAULTS: [&str; 17] = [
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
     r#"{"kind": "throttle", "retry_after_ms": 90000}"#,
@@ -42,6 +46,11 @@ const FAULTS: [&str; 12] = [
     r#"{"kind": "latency", "ms": 15000}"#,
     r#"{"kind": "wrong_types"}"#,
     r#"{"kind": "unknown_words"}"#,
+    r#"{"kind": "null_words"}"#,
+    r#"{"kind": "late_results"}"#,
+    r#"{"kind": "late_results", "seconds": 900, "shown": "running"}"#,
+    r#"{"kind": "late_results", "seconds": 900, "shown": "left_out"}"#,
+    r#"{"kind": "error", "status": 404, "code": "ObjectNotFound"}"#,
     r#"{"kind": "outage"}"#,
 ];
 const ACTIONS: [&str; 6] = [
@@ -52,6 +61,10 @@ const ACTIONS: [&str; 6] = [
     "DescribeInvocations",
     "DescribeInvocationResult",
 ];
+
+/// Whose lists are null now and then, and which of them.
+const NULL_LISTS: [(&str, &str); 2] =
+    [("ListTasks", r#", "parameters": {"Archived": "false"}"#), ("ListInvocationStatus", "")];
 
 const HOUR: i64 = 3600;
 /// After so many seconds nothing begins, fails, vanishes or dies any more.
@@ -99,8 +112,11 @@ fn world(random: &mut SmallRng) -> World {
         let end = [TaskEnd::Success, TaskEnd::Failed, TaskEnd::PartialFail][exit as usize];
         world.add_task("c", TaskSpec { end, ..task(&format!("t{number}"), from, to) }).unwrap();
     }
-    for (number, (from, to, _)) in lives(random).enumerate() {
-        world.add_command("c", command(&format!("k{number}"), 2, from, to)).unwrap();
+    for (number, (from, to, end)) in lives(random).enumerate() {
+        let words = [CommandWords::Documented, CommandWords::CloudAssistant][number % 2];
+        let mut spec = CommandSpec { words, ..command(&format!("k{number}"), 2, from, to) };
+        spec.nodes[0].end = [NodeEnd::Finished, NodeEnd::Failed, NodeEnd::Stopped][end as usize];
+        world.add_command("c", spec).unwrap();
     }
     for server in ["s00", "s01"] {
         for (number, (from, to, exit)) in lives(random).enumerate() {
@@ -208,7 +224,10 @@ impl Story {
     }
 
     fn fail(&mut self) {
-        let fault = fault(&mut self.random);
+        let fault = match self.random.random_bool(0.1) {
+            true => null_list(&mut self.random, self.rig.now.duration_since(start()).as_secs()),
+            false => fault(&mut self.random),
+        };
         self.rig.fault(&fault);
     }
 
@@ -257,6 +276,7 @@ impl Story {
             assert_eq!(lost, self.vanished.get(&target).cloned().unwrap_or_default(), "{target:?}");
             assert_eq!(open(&reading), BTreeSet::new(), "{target:?}");
             self.assert_jobs(&target);
+            assert_results(&truth, &target, &reading);
             let over: BTreeSet<String> = all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
             assert_eq!(self.opened[&target].difference(&over).next(), None, "{target:?}: it was open");
             let ends = wanted.values().sum::<u64>();
@@ -295,6 +315,15 @@ fn fault(random: &mut SmallRng) -> String {
     let action = ACTIONS[random.random_range(0..ACTIONS.len())];
     let times = random.random_range(1..8);
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
+}
+
+/// Lists that are null for less than ten minutes from a second on.
+fn null_list(random: &mut SmallRng, from: i64) -> String {
+    let (action, more) = NULL_LISTS[random.random_range(0..NULL_LISTS.len())];
+    let to = from + random.random_range(60..590);
+    format!(
+        r#"{{"match": {{"action": "{action}"{more}}}, "fault": {{"kind": "null_lists"}}, "schedule": {{"from": {from}, "to": {to}}}}}"#
+    )
 }
 
 /// Tells one day to its end and checks what is left.

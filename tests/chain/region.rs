@@ -163,8 +163,10 @@ fn an_open_run_that_vanishes_is_lost_and_told_once() {
     let mut rig = scripted(world);
     rig.run_until(60);
     rig.sim.world_mut().remove("a");
-    rig.run_for(120);
-    assert_eq!(asked(&rig).iter().filter(|call| *call == "a").count(), 3);
+    rig.run_for(600);
+    assert_eq!(rig.runs("s00").runs.len(), 2, "ten minutes are not over");
+    rig.run_for(60);
+    assert_eq!(asked(&rig).iter().filter(|call| *call == "a").count(), 7, "with growing pauses");
     assert_eq!(rig.notices, [(server("s00"), Notice::Lost { id: "a".into() })]);
     assert_eq!(rig.runs("s00").runs.len(), 1);
 }

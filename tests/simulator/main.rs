@@ -8,6 +8,7 @@ mod caller;
 mod credentials;
 mod faults;
 mod gateway;
+mod late;
 mod script;
 mod shapes;
 mod tcp;

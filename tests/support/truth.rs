@@ -106,6 +106,31 @@ pub fn open(reading: &Reading) -> BTreeSet<String> {
     }
 }
 
+/// Asserts that what is shown of a target and still there has its result, however late that came.
+pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
+    let (owners, things) =
+        if target.kind == Kind::EhpcInvocations { ("clusters", "commands") } else { ("servers", "invocations") };
+    let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"]));
+    let true_things: BTreeMap<&str, &Value> =
+        owner.map_or(&[][..], |owner| list(&owner[things])).iter().map(|thing| (text(&thing["id"]), thing)).collect();
+    match reading {
+        Reading::Commands(reading) => {
+            for seen in &reading.commands {
+                true_things.get(&*seen.id).into_iter().for_each(|truth| assert_command(truth, Some(&seen), "a result"));
+            }
+        }
+        Reading::Runs(reading) => {
+            for seen in &reading.runs {
+                true_things
+                    .get(&*seen.run.id)
+                    .into_iter()
+                    .for_each(|truth| assert_run(truth, Some(&seen), false, "a result"));
+            }
+        }
+        Reading::Tasks(_) | Reading::Discovery(_) => {}
+    }
+}
+
 /// Asserts that all that is listed now is shown as it is. The world should stand still.
 pub fn assert_shown(rig: &Rig, context: &str) {
     let truth = rig.sim.truth(rig.now);
@@ -204,13 +229,13 @@ fn assert_command(truth: &Value, seen: Option<&&SeenCommand>, context: &str) {
         list(&truth["nodes"]).iter().map(|node| (text(&node["instance_id"]), text(&node["status"]))).collect();
     wanted.sort_unstable();
     assert_eq!(nodes, wanted, "{context}: {truth}");
-    let ended = text(&truth["status"]) != "Running";
+    let ended = !is_open(text(&truth["status"]));
     assert_eq!(seen.results.is_some(), ended, "{context}: {truth}");
     for node in list(&truth["nodes"]).iter().filter(|_| ended) {
         let id = text(&node["instance_id"]);
         let result = seen.results.iter().flatten().find(|result| *result.instance_id == *id).unwrap();
-        let exited = text(&node["status"]) != "Stopped";
-        assert_eq!(result.exit_code, node["exit_code"].as_i64().filter(|_| exited), "{context}: {node}");
+        let code = exit_code(text(&node["status"]), node);
+        assert_eq!(result.exit_code, code, "{context}: {node}");
         assert_eq!(result.finished, time(&node["finished_time"]), "{context}: {node}");
     }
 }
@@ -228,10 +253,16 @@ fn assert_run(truth: &Value, seen: Option<&&SeenRun>, regional: bool, context: &
     let ended = !["Pending", "Running", "Stopping"].contains(&status);
     assert_eq!(result.is_some(), ended, "{context}: {truth}");
     let Some(InvocationResult { exit_code, error, started, finished, .. }) = result else { return };
-    let exited = ["Success", "Failed"].contains(&status);
-    assert_eq!(*exit_code, truth["exit_code"].as_i64().filter(|_| exited), "{context}: {truth}");
+    assert_eq!(*exit_code, self::exit_code(status, truth), "{context}: {truth}");
     assert_eq!(error.as_ref().map_or("", |error| error.word()), text(&truth["error_code"]), "{context}: {truth}");
     assert_eq!((*started, *finished), (time(&truth["start_time"]), time(&truth["finished_time"])), "{context}");
+}
+
+/// The exit code that counts: a 0 only beside words of what exited, none of what was stopped.
+fn exit_code(status: &str, truth: &Value) -> Option<i64> {
+    let code = truth["exit_code"].as_i64()?;
+    let counts = if code == 0 { ["Finished", "Success", "Failed"].contains(&status) } else { status != "Stopped" };
+    counts.then_some(code)
 }
 
 fn time(value: &Value) -> Option<Timestamp> {

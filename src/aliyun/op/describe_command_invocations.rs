@@ -79,9 +79,8 @@ fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> 
 fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
     let own = server.optional_word("InvocationStatus");
     let status = own.map_or_else(|| overall.clone(), |word| InvocationStatus::parse(&word));
-    let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
     InvocationResult {
-        exit_code: server.integer("ExitCode").filter(|_| exited),
+        exit_code: status.exit_code(server.integer("ExitCode")),
         started: server.time("StartTime"),
         // The other operations say FinishedTime.
         finished: server.time("FinishTime").or_else(|| server.time("FinishedTime")),

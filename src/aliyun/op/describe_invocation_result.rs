@@ -34,9 +34,8 @@ impl DescribeInvocationResult {
         oddities.note("InvocationStatus", status.unknown_word());
         oddities.note("InvokeRecordStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
         oddities.note("ErrorCode", error.as_ref().and_then(ErrorCode::unknown_word));
-        let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
         Ok(oddities.with(InvocationResult {
-            exit_code: result.integer("ExitCode").filter(|_| exited),
+            exit_code: status.exit_code(result.integer("ExitCode")),
             started: result.time("StartTime"),
             finished: result.time("FinishedTime"),
             status,

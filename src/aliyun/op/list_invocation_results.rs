@@ -40,7 +40,7 @@ fn result(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<NodeResult> {
     oddities.note("InvokeRecordStatus", status.unknown_word());
     Ok(NodeResult {
         instance_id: (*id).into(),
-        exit_code: entry.integer("ExitCode").filter(|_| status.has_exit_code()),
+        exit_code: status.exit_code(entry.integer("ExitCode")),
         finished: entry.time("FinishedTime"),
         status,
     })

@@ -1,22 +1,28 @@
 //! The commands of an E-HPC cluster on its nodes.
 //!
 //! Commands are named by the user or found by ListCommands. ListInvocationStatus is asked while a command is open; once it
-//! has ended, ListInvocationResults is read over all its pages, once.
+//! has ended, ListInvocationResults is read over all its pages, once, or until it tells how each node has ended.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::follow::{Follow, LOOKED_FOR, turns};
 use super::listing::{Listing, Progress};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, ListChange, Load, MAX_MISSES, Notice, Verdict, Window};
+use super::{Harm, Limits, ListChange, Load, Notice, Verdict, Window};
 use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
 use crate::config::Commands;
 use crate::model::{CommandsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page, SeenCommand};
+use crate::poll::{later, since};
+
+/// A command whose status is unknown, and results that are late, are given up after so long: the cloud sends no time by which
+/// a command grows old, and keeps no results for longer.
+const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[derive(Debug)]
 pub(in crate::poll) struct CommandsPlan {
@@ -26,6 +32,8 @@ pub(in crate::poll) struct CommandsPlan {
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
     step: Step,
+    /// When the present poll has begun.
+    began: Timestamp,
 }
 
 /// What is known of a cluster's commands.
@@ -44,9 +52,9 @@ struct Held {
     results: Option<Vec<NodeResult>>,
     /// Newest is largest: those first seen last. Within a reading of the list, the first is taken for the newest.
     place: (u64, Reverse<usize>),
-    misses: u8,
-    /// The last question about it could not be answered: others come first.
-    puzzles: bool,
+    /// How it, or once it has ended its results, were asked for.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
     /// It appeared while watched, so its end counts even if it was never seen open.
     begun: bool,
     /// The reading of its results, which may take several polls.
@@ -55,6 +63,18 @@ struct Held {
     /// How far the list of its results is to be trusted.
     #[serde(default)]
     trust: Trust,
+    /// Since when nothing but a word that is unknown holds it open, while it does.
+    #[serde(default)]
+    unknown_since: Option<Timestamp>,
+    /// When it was first seen ended, if its end was watched.
+    #[serde(default)]
+    end_seen: Option<Timestamp>,
+    /// Results were read, and some nodes are not among them or still run by them.
+    #[serde(default)]
+    is_late: bool,
+    /// It is not asked for any more.
+    #[serde(default)]
+    given_up: bool,
 }
 
 /// What a reading of a command's results has shown so far.
@@ -62,6 +82,17 @@ struct Held {
 struct ResultsReading {
     pager: Pager,
     read: BTreeMap<Arc<str>, NodeResult>,
+}
+
+impl Memory {
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.listing.whole_due = self.listing.whole_due.map(|due| later(due, step));
+        for held in self.commands.values_mut() {
+            held.follow.shift(step);
+            held.unknown_since = held.unknown_since.map(|time| later(time, step));
+        }
+    }
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -77,10 +108,13 @@ enum Step {
 
 impl CommandsPlan {
     pub(super) fn new(cluster_id: Arc<str>, scope: Commands, limits: Limits, memory: Memory) -> Self {
-        Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle }
+        let began = Timestamp::UNIX_EPOCH;
+        Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle, began }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
+        self.give_up();
         if self.scope.ids.is_empty() {
             // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
             let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
@@ -120,18 +154,19 @@ impl CommandsPlan {
                 if named { Verdict::GoOnFailed } else { Verdict::GoOn }
             }
             Step::Results(mut ids) if harm == Harm::Gone => {
-                let held = ids.pop().and_then(|id| self.memory.commands.get_mut(&id));
-                held.into_iter().for_each(|held| held.misses += 1);
+                if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
+                    held.follow.missed(self.began);
+                }
                 self.next_results(ids);
                 Verdict::GoOn
             }
             Step::Status(mut ids) if harm == Harm::One => {
-                self.puzzled(ids.pop());
+                self.failed(ids.pop());
                 self.next_status(ids);
                 Verdict::GoOnFailed
             }
             Step::Results(mut ids) if harm == Harm::One => {
-                self.puzzled(ids.pop());
+                self.failed(ids.pop());
                 self.next_results(ids);
                 Verdict::GoOnFailed
             }
@@ -154,8 +189,12 @@ impl CommandsPlan {
     pub(super) fn reading(&self) -> CommandsReading {
         let mut held: Vec<(&Arc<str>, &Held)> = self.memory.commands.iter().collect();
         held.sort_unstable_by_key(|(_, held)| Reverse(held.place));
+        // What was given up while it was open is lost.
+        held.retain(|(_, held)| !held.given_up || held.has_ended());
         let seen = |(id, held): (&Arc<str>, &Held)| {
-            Some(SeenCommand { id: Arc::clone(id), run: held.run.clone()?, results: held.results.clone() })
+            let is_outstanding = held.wants_results();
+            let (run, results, end_seen) = (held.run.clone()?, held.results.clone(), held.end_seen);
+            Some(SeenCommand { id: Arc::clone(id), run, results, is_outstanding, end_seen })
         };
         CommandsReading {
             commands: held.into_iter().filter_map(seen).collect(),
@@ -206,10 +245,11 @@ impl CommandsPlan {
         if let Some((id, held)) = ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held))) {
             let counts = held.run.is_some() || held.begun;
             if counts && !run.is_open() {
+                held.end_seen = Some(self.began);
                 *finished.entry(run.status.clone()).or_default() += 1;
                 self.notices.push(Notice::Ended { id, status: run.status.word().to_owned(), exit_code: None });
             }
-            (held.run, held.misses, held.puzzles) = (Some(run), 0, false);
+            held.update(run, self.began);
         }
         self.next_status(ids);
     }
@@ -217,7 +257,7 @@ impl CommandsPlan {
     pub(super) fn results(&mut self, page: Page<NodeResult>) {
         let Step::Results(ids) = &mut self.step else { return };
         let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else { return };
-        let Some(changes) = held.read_results(page) else { return };
+        let Some(changes) = held.read_results(page, self.began) else { return };
         self.notices.extend(changes.into_iter().map(Notice::List));
         ids.pop();
         let ids = std::mem::take(ids);
@@ -230,7 +270,8 @@ impl CommandsPlan {
     }
 
     fn begin_status(&mut self) {
-        let asked = |(id, held): (&Arc<str>, &Held)| (held.run.is_none() || held.is_open()).then(|| Arc::clone(id));
+        let named = !self.scope.ids.is_empty();
+        let asked = |held: &Held| (held.run.is_none() || held.is_open()) && (named || held.follow.is_due(self.began));
         let ids = self.by_urgency(asked);
         self.next_status(ids);
     }
@@ -240,7 +281,7 @@ impl CommandsPlan {
             self.step = Step::Status(ids);
             return;
         }
-        let ids = self.by_urgency(|(id, held)| held.wants_results().then(|| Arc::clone(id)));
+        let ids = self.by_urgency(|held| held.wants_results() && held.follow.is_result_due(self.began));
         self.next_results(ids);
     }
 
@@ -251,31 +292,35 @@ impl CommandsPlan {
         };
     }
 
-    /// What `pick` wants of the commands, newest last.
-    fn by_age(&self, pick: impl Fn((&Arc<str>, &Held)) -> Option<Arc<str>>) -> Vec<Arc<str>> {
-        let mut ids: Vec<Arc<str>> = self.memory.commands.iter().filter_map(pick).collect();
+    /// The commands, newest last.
+    fn by_age(&self) -> Vec<Arc<str>> {
+        let mut ids: Vec<Arc<str>> = self.memory.commands.keys().cloned().collect();
         ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.place));
         ids
     }
 
-    /// The same, but last of all what could not be answered: it is asked about when nothing else is.
-    fn by_urgency(&self, pick: impl Fn((&Arc<str>, &Held)) -> Option<Arc<str>>) -> Vec<Arc<str>> {
-        let mut ids = self.by_age(pick);
-        ids.sort_by_key(|id| Reverse(self.memory.commands.get(id).is_some_and(|held| held.puzzles)));
+    /// The commands that `pick` wants, newest last; before them some of those that were not there, or not to be told.
+    fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
+        let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
+        let (again, mut first): (Vec<_>, Vec<_>) = picked.partition(|(_, held)| held.follow.is_again());
+        first.sort_unstable_by_key(|(_, held)| held.place);
+        let mut ids = turns(again.into_iter().map(|(id, held)| ((held.follow.turn(), held.place), Arc::clone(id))));
+        ids.extend(first.into_iter().map(|(id, _)| Arc::clone(id)));
         ids
     }
 
-    fn puzzled(&mut self, id: Option<Arc<str>>) {
-        let held = id.and_then(|id| self.memory.commands.get_mut(&id));
-        held.into_iter().for_each(|held| held.puzzles = true);
+    fn failed(&mut self, id: Option<Arc<str>>) {
+        if let Some(held) = id.and_then(|id| self.memory.commands.get_mut(&id)) {
+            held.follow.failed();
+        }
     }
 
     /// A command was not found; whether the user has named it.
     fn missed(&mut self, id: &Arc<str>) -> bool {
         let named = !self.scope.ids.is_empty();
         if let Some(held) = self.memory.commands.get_mut(id) {
-            held.misses = held.misses.saturating_add(1);
-            if held.misses >= MAX_MISSES {
+            held.follow.missed(self.began);
+            if held.follow.is_lost() {
                 let was_open = held.is_open();
                 self.memory.commands.remove(id);
                 if was_open {
@@ -286,28 +331,51 @@ impl CommandsPlan {
         named
     }
 
-    /// Keeps what is open, and the newest of the rest. A word nobody knows does not hold a command for ever.
+    /// Gives up what was unknown, or late, for too long.
+    fn give_up(&mut self) {
+        for (id, held) in self.memory.commands.iter_mut().filter(|(_, held)| !held.given_up) {
+            if held.unknown_for(self.began) > WINDOW {
+                held.given_up = true;
+                self.notices.push(Notice::Lost { id: Arc::clone(id) });
+            } else if held.wants_results() && held.follow.looked_for() > WINDOW {
+                self.notices.extend(held.given_up_notice(id));
+                held.given_up = true;
+            }
+        }
+    }
+
+    /// Keeps what is open, and the newest of the rest. A word that is not known holds a command no longer than one that cannot
+    /// be found.
     fn trim(&mut self) {
-        let newest = self.by_age(|(id, _)| Some(Arc::clone(id)));
+        let newest = self.by_age();
         let surplus = newest.len().saturating_sub(self.scope.discover);
         for id in newest.into_iter().take(surplus) {
-            let known_open =
-                |held: &Held| held.run.as_ref().is_some_and(|run| run.is_open() && run.status.unknown_word().is_none());
-            if !self.memory.commands.get(&id).is_some_and(known_open) {
-                self.memory.commands.remove(&id);
+            let Some(held) = self.memory.commands.get(&id) else { continue };
+            let is_unknown = held.unknown_for(self.began) >= LOOKED_FOR;
+            if held.is_open() && !is_unknown {
+                continue;
             }
+            if is_unknown {
+                self.notices.push(Notice::Lost { id: Arc::clone(&id) });
+            }
+            self.notices.extend(held.given_up_notice(&id));
+            self.memory.commands.remove(&id);
         }
     }
 }
 
 impl Held {
     fn is_open(&self) -> bool {
-        self.run.as_ref().is_some_and(NodeStatuses::is_open)
+        !self.given_up && self.run.as_ref().is_some_and(NodeStatuses::is_open)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| !run.is_open())
     }
 
     /// Takes note of a page of its results, which are known once all of them were read. What the user should hear of the
     /// reading, if it has ended.
-    fn read_results(&mut self, page: Page<NodeResult>) -> Option<Vec<ListChange>> {
+    fn read_results(&mut self, page: Page<NodeResult>, now: Timestamp) -> Option<Vec<ListChange>> {
         let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
         let mut reading = self.reading.take().unwrap_or_else(begun);
         let shape = Shape::from(&page);
@@ -319,16 +387,58 @@ impl Held {
             return None;
         };
         let changes = self.trust.weigh(&reading.pager, ended, reading.pager.missing(ended));
-        self.puzzles = false;
         match reading.pager.is_complete(ended) || self.trust.state().total_excess > 0 {
-            true => self.results = Some(reading.read.into_values().collect()),
-            false => self.misses = self.misses.saturating_add(1),
+            true => self.learn(reading.read, now),
+            false => self.follow.missed(now),
         }
         Some(changes)
     }
 
     fn wants_results(&self) -> bool {
-        self.run.is_some() && !self.is_open() && self.results.is_none() && self.misses < MAX_MISSES
+        !self.given_up && self.has_ended() && (self.results.is_none() || self.is_late)
+    }
+
+    /// For how long nothing but an unknown word has held it open.
+    fn unknown_for(&self, now: Timestamp) -> Duration {
+        let since_when = self.unknown_since.filter(|_| self.is_open());
+        since_when.map_or(Duration::ZERO, |time| since(time, now))
+    }
+
+    /// What is told when its results are not asked for any more.
+    fn given_up_notice(&self, id: &Arc<str>) -> Option<Notice> {
+        let lacks = self.wants_results() && self.end_seen.is_some();
+        lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
+    }
+
+    fn update(&mut self, run: NodeStatuses, now: Timestamp) {
+        let is_unknown = run.is_open() && !run.is_known_open();
+        self.unknown_since = is_unknown.then(|| self.unknown_since.unwrap_or(now));
+        self.follow = if run.is_open() { Follow::found(now) } else { Follow::default() };
+        self.run = Some(run);
+    }
+
+    /// Takes note of all results that there are now. What was known of a node stays if it is not among them.
+    fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
+        let known = self.results.take().into_iter().flatten().filter(|node| !node.status.is_open());
+        for node in known {
+            if read.get(&node.instance_id).is_none_or(|node| node.status.is_open()) {
+                read.insert(Arc::clone(&node.instance_id), node);
+            }
+        }
+        let is_told = |id: &Arc<str>| read.get(id).is_some_and(|node| !node.status.is_open());
+        let nodes = self.run.iter().flat_map(|run| run.nodes.keys());
+        self.is_late = read.is_empty() || !read.keys().chain(nodes).all(is_told);
+        match self.is_late {
+            true => self.follow.missed(now),
+            false => self.follow = Follow::default(),
+        }
+        // A list of nodes may have been missing when the command had ended.
+        if let Some(run) = &mut self.run {
+            for node in read.values().filter(|node| !node.status.is_open()) {
+                run.nodes.entry(Arc::clone(&node.instance_id)).or_insert_with(|| node.status.clone());
+            }
+        }
+        self.results = Some(read.into_values().collect());
     }
 }
 
@@ -342,7 +452,7 @@ mod tests {
     use super::{CommandsPlan, Harm, Limits, ListChange, Memory, Notice, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
-    use crate::model::{InvokeStatus, NodeResult, NodeStatuses, Page};
+    use crate::model::{GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
 
     fn plan(ids: &[&str], discover: usize) -> CommandsPlan {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
@@ -352,7 +462,16 @@ mod tests {
 
     /// Polls once against `world`: ids with their status; each runs on one node.
     fn poll(plan: &mut CommandsPlan, world: &[(&str, InvokeStatus)]) -> Vec<String> {
-        let (mut asked, now) = (Vec::new(), Timestamp::from_second(1_700_000_000).unwrap());
+        poll_at(plan, world, 0)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    /// The same so many seconds later.
+    fn poll_at(plan: &mut CommandsPlan, world: &[(&str, InvokeStatus)], second: i64) -> Vec<String> {
+        let (mut asked, now) = (Vec::new(), at(second));
         plan.begin(now);
         while let Some(operation) = plan.ask() {
             match operation {
@@ -412,8 +531,8 @@ mod tests {
     fn results_are_not_known_before_all_of_them_were_read_and_what_is_missing_is_told() {
         let mut plan = plan(&["a"], 0);
         let mut told = Vec::new();
-        for _ in 0..2 {
-            plan.begin(Timestamp::UNIX_EPOCH);
+        for minute in 0..2 {
+            plan.begin(at(60 * minute));
             if matches!(plan.ask(), Some(Operation::ListInvocationStatus(_))) {
                 plan.status(run(InvokeStatus::Finished));
             }
@@ -426,9 +545,9 @@ mod tests {
         }
         assert_eq!(told, [vec![], vec![Notice::List(ListChange::Missing(10))]]);
         assert_eq!(plan.list_state().missing, 10);
-        plan.begin(Timestamp::UNIX_EPOCH);
+        plan.begin(at(300));
         plan.results(Page::new(nodes(1, 60), Some(60)));
-        plan.begin(Timestamp::UNIX_EPOCH);
+        plan.begin(at(310));
         assert!(matches!(plan.ask(), Some(Operation::ListInvocationResults(call)) if call.page == 2), "it is read on");
         plan.results(Page::new(nodes(2, 60), Some(60)));
         assert_eq!(plan.reading().commands[0].results.as_ref().map(Vec::len), Some(60));
@@ -466,14 +585,124 @@ mod tests {
     }
 
     #[test]
-    fn a_discovered_command_that_vanishes_while_open_is_lost() {
+    fn a_discovered_command_that_vanishes_while_open_is_asked_for_with_growing_pauses_and_then_lost() {
         let mut plan = plan(&[], 20);
         poll(&mut plan, &[("a", InvokeStatus::Running)]);
-        assert_eq!(poll(&mut plan, &[]), ["list", "status a", "GoOn"]);
-        poll(&mut plan, &[]);
-        poll(&mut plan, &[]);
+        let asks = |second: &i64| poll_at(&mut plan, &[], *second).len() > 1;
+        let asked: Vec<i64> = (10..=640).step_by(10).filter(asks).collect();
+        assert_eq!(asked, [10, 20, 40, 80, 160, 320, 640]);
         assert_eq!(plan.notices, [Notice::Lost { id: "a".into() }]);
-        assert_eq!(poll(&mut plan, &[]), ["list"]);
+        assert_eq!(poll_at(&mut plan, &[], 650), ["list"]);
+    }
+
+    #[test]
+    fn results_that_leave_nodes_out_or_say_that_they_still_run_are_asked_for_until_all_are_told() {
+        let mut plan = plan(&[], 20);
+        poll(&mut plan, &[("a", InvokeStatus::Running)]);
+        plan.begin(at(10));
+        plan.listed(Page::new(vec!["a".into()], Some(1)), at(10));
+        let ids = ["i-000", "i-001", "i-002"];
+        let nodes_of = |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
+        plan.status(NodeStatuses { status: InvokeStatus::PartialFailed, nodes: nodes_of(InvokeStatus::Failed) });
+        let running = |mut node: NodeResult| {
+            (node.status, node.exit_code) = (InvokeStatus::Running, None);
+            node
+        };
+        let all = nodes(1, 3);
+        let late = vec![all[0].clone(), running(all[1].clone())];
+        plan.results(Page::new(late, None));
+        let seen = &plan.reading().commands[0];
+        assert_eq!(
+            (seen.is_outstanding, seen.nonzero_exit_nodes(), seen.unknown_exit_nodes()),
+            (true, Some(0), Some(2))
+        );
+        let list = [("a", InvokeStatus::PartialFailed)];
+        assert_eq!(poll_at(&mut plan, &list, 15), ["list"], "after ten seconds");
+        plan.begin(at(20));
+        plan.listed(Page::new(vec!["a".into()], Some(1)), at(20));
+        plan.results(Page::new(vec![running(all[0].clone()), all[1].clone(), all[2].clone()], None));
+        let seen = &plan.reading().commands[0];
+        assert_eq!(
+            (seen.is_outstanding, seen.nonzero_exit_nodes(), seen.unknown_exit_nodes()),
+            (false, Some(2), Some(0))
+        );
+        assert_eq!((seen.end_seen, plan.reading().finished[&InvokeStatus::PartialFailed]), (Some(at(10)), 1));
+        assert_eq!(poll_at(&mut plan, &list, 3600), ["list"]);
+    }
+
+    #[test]
+    fn results_that_are_never_there_are_given_up_by_cause_and_only_of_ends_that_were_watched() {
+        let mut plan = plan(&[], 1);
+        poll(&mut plan, &[("old", InvokeStatus::Finished)]);
+        let open = [("a", InvokeStatus::Running)];
+        poll_at(&mut plan, &open, 10);
+        let missing = |plan: &mut CommandsPlan, second: i64| {
+            plan.begin(at(second));
+            plan.listed(Page::new(vec!["a".into()], None), at(second));
+            let mut asked = 0;
+            while let Some(operation) = plan.ask() {
+                asked += 1;
+                match operation {
+                    Operation::ListInvocationStatus(_) => plan.status(run(InvokeStatus::Finished)),
+                    _ => assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn),
+                }
+            }
+            asked
+        };
+        assert_eq!(missing(&mut plan, 20), 2);
+        plan.notices.clear();
+        let asked: usize = (0..20 * 24).map(|hour| missing(&mut plan, 3600 * hour)).sum();
+        assert!((330..400).contains(&asked), "{asked}");
+        let given_up = |id: &str, cause| Notice::GivenUp { id: id.into(), cause };
+        assert_eq!(std::mem::take(&mut plan.notices), [given_up("a", GivenUp::NeverAnswered)]);
+        assert!(!plan.reading().commands[0].is_outstanding);
+        let day = 21 * 86_400;
+        plan.scope.discover = 2;
+        poll_at(&mut plan, &[("b", InvokeStatus::Running), ("c", InvokeStatus::Running)], day);
+        plan.begin(at(day + 10));
+        plan.listed(Page::new(vec!["b".into(), "c".into()], None), at(day + 10));
+        plan.status(run(InvokeStatus::Failed));
+        plan.status(run(InvokeStatus::Failed));
+        assert_eq!(plan.fail(Harm::All), Verdict::Stop);
+        plan.notices.clear();
+        plan.scope.discover = 1;
+        poll_at(&mut plan, &[("d", InvokeStatus::Running)], day + 20);
+        assert_eq!(plan.notices, [given_up("c", GivenUp::PushedOut), given_up("b", GivenUp::PushedOut)]);
+    }
+
+    #[test]
+    fn an_unknown_word_is_open_while_a_node_is_or_none_is_listed_and_is_given_up_after_the_window() {
+        let unknown = || InvokeStatus::Unknown("".into());
+        let of = |nodes: &[InvokeStatus]| NodeStatuses {
+            status: unknown(),
+            nodes: nodes.iter().enumerate().map(|(n, status)| (n.to_string().into(), status.clone())).collect(),
+        };
+        assert!(of(&[]).is_open() && of(&[InvokeStatus::Success, unknown()]).is_open());
+        assert!(!of(&[InvokeStatus::Success, InvokeStatus::Failed]).is_open());
+        let mut plan = plan(&["a"], 0);
+        let mut ask = |second: i64| {
+            plan.begin(at(second));
+            let asked = plan.ask().is_some();
+            plan.status(of(&[]));
+            (asked, plan.has_open(), std::mem::take(&mut plan.notices))
+        };
+        assert_eq!(ask(0), (true, true, vec![]));
+        let fortnight = 14 * 86_400;
+        assert_eq!(ask(fortnight), (true, true, vec![]));
+        assert_eq!(ask(fortnight + 1), (false, false, vec![Notice::Lost { id: "a".into() }]));
+        assert_eq!(ask(fortnight + 9), (false, false, vec![]));
+    }
+
+    #[test]
+    fn unknown_words_leave_the_window_as_lost_but_not_within_ten_minutes() {
+        let mut plan = plan(&[], 2);
+        let unknown = |id| (id, InvokeStatus::Unknown("Dozing".into()));
+        poll(&mut plan, &[unknown("a"), unknown("b")]);
+        plan.scope.discover = 1;
+        poll_at(&mut plan, &[unknown("a"), unknown("b")], 590);
+        assert_eq!((plan.reading().commands.len(), plan.notices.len()), (2, 0));
+        poll_at(&mut plan, &[unknown("a"), unknown("b")], 600);
+        assert_eq!(plan.notices, [Notice::Lost { id: "b".into() }]);
     }
 
     #[test]

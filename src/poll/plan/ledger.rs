@@ -5,15 +5,16 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::follow::{Follow, Turn, turns};
 use super::jobs::{Jobs, Sighting};
 use super::listing::Listing;
-use super::{MAX_MISSES, Notice, Window};
+use super::{Notice, Window};
 use crate::config::RunWindow;
 use crate::model::{Invocation, InvocationResult, InvocationStatus, RunsReading, SeenRun, ServerRun};
-use crate::poll::since;
+use crate::poll::{later, since};
 
 /// A server's runs, and what of them is shown.
 #[derive(Debug)]
@@ -38,6 +39,17 @@ pub struct Memory {
     regional: bool,
 }
 
+impl Memory {
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.listing.whole_due = self.listing.whole_due.map(|due| later(due, step));
+        for held in self.runs.values_mut() {
+            held.follow.shift(step);
+            held.unknown_since = held.unknown_since.map(|time| later(time, step));
+        }
+    }
+}
+
 /// A run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Held {
@@ -45,9 +57,9 @@ pub(super) struct Held {
     result: Option<InvocationResult>,
     first_seen: Timestamp,
     place: u64,
-    misses: u8,
-    /// The last question about it could not be answered: others come first.
-    puzzles: bool,
+    /// How it, or once it has ended its result, was asked for.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
     /// Its end was counted, and is announced with its exit code once the result is read.
     unannounced: bool,
     /// Since when its status is a word that nobody knows, while it is.
@@ -56,7 +68,7 @@ pub(super) struct Held {
 }
 
 /// Which result is wanted first is largest.
-pub(super) type Urgency = (Reverse<bool>, bool, bool, (Timestamp, Reverse<u64>));
+pub(super) type Urgency = (Turn, bool, bool, (Timestamp, Reverse<u64>));
 
 impl Ledger {
     /// A server's ledger, its runs listed by DescribeInvocations or, if it is `regional`, by DescribeCommandInvocations.
@@ -102,9 +114,40 @@ impl Ledger {
         self.memory.runs.iter().filter(missing).map(|(id, _)| id)
     }
 
-    /// Whether a run is open, and this poll has not yet found it in the list.
+    /// Whether a run is to be asked for by its id: it is open and not in the list, or its result is not there.
     pub(super) fn misses(&self, id: &str) -> bool {
-        self.memory.runs.get(id).is_some_and(|held| held.run.is_open()) && !self.memory.listing.has_shown(id)
+        let is_wanted = |held: &Held| match held.run.is_open() {
+            true => !self.memory.listing.has_shown(id),
+            false => held.result.is_none(),
+        };
+        self.memory.runs.get(id).is_some_and(is_wanted)
+    }
+
+    /// What else than results, as soon as they are there, is to be asked for one by one now: open runs that the list has not
+    /// shown, and results that are late.
+    pub(super) fn sought(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+        let is_due = move |held: &Held| match held.run.is_open() {
+            true => held.follow.is_due(now),
+            false => held.follow.was_asked() && held.follow.is_result_due(now),
+        };
+        let runs = self.memory.runs.iter().filter(move |(id, held)| is_due(held) && self.misses(id));
+        runs.map(|(id, held)| (held.urgency(), id))
+    }
+
+    /// The same where results come with the list: one that did not is late, too.
+    pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+        let fresh = |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
+        let fresh = self.memory.runs.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
+        self.sought(now).chain(fresh)
+    }
+
+    /// What to ask for one by one now, most urgent last.
+    pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
+        let mut ids = turns(self.sought(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
+        let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
+        ids.extend(self.memory.runs.iter().filter(|(_, held)| fresh(held)).map(|(id, _)| Arc::clone(id)));
+        ids.sort_unstable_by_key(|id| self.urgency(id));
+        ids
     }
 
     /// Takes note of a run as the list shows it; `new` if its id was not known before.
@@ -132,25 +175,21 @@ impl Ledger {
         let (id, ended) = (Arc::clone(&run.id), !run.is_open());
         self.see(run, new, now);
         let Some(held) = self.memory.runs.get_mut(&id) else { return };
-        held.puzzles = false;
         if ended && !held.run.is_open() && held.result.is_none() {
             self.keep_result(&id, result);
         }
     }
 
-    /// The last question about a run could not be answered.
-    pub(super) fn puzzled(&mut self, id: &Arc<str>) {
-        self.memory.runs.get_mut(id).into_iter().for_each(|held| held.puzzles = true);
+    /// The call that asked for a run has failed.
+    pub(super) fn failed(&mut self, id: &Arc<str>) {
+        if let Some(held) = self.memory.runs.get_mut(id) {
+            held.follow.failed();
+        }
     }
 
     /// How soon a run is asked for.
     pub(super) fn urgency(&self, id: &str) -> Option<Urgency> {
         self.memory.runs.get(id).map(Held::urgency)
-    }
-
-    /// Ended runs whose result is not there yet.
-    pub(super) fn without_result(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.memory.runs.iter().filter(|(_, held)| held.wants_result()).map(|(id, _)| id)
     }
 
     fn count(&mut self, id: &str) {
@@ -163,13 +202,12 @@ impl Ledger {
     /// Takes note of how a run went; an answer that it still runs is one of something that the list has lost.
     pub(super) fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
         let Some(held) = self.memory.runs.get_mut(id) else { return };
-        held.puzzles = false;
         let was_open = held.run.is_open();
         let told = Invocation { status: result.status.clone(), record: result.record.clone(), ..held.run.clone() };
         if told.is_open() {
             match was_open {
                 true => held.update(told, now),
-                false => self.missed(id),
+                false => held.follow.missed(now),
             }
             return;
         }
@@ -183,6 +221,7 @@ impl Ledger {
     fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult) {
         let Some(held) = self.memory.runs.get_mut(id) else { return };
         held.result = Some(result);
+        held.follow = Follow::default();
         self.memory.jobs.see(std::iter::once(held.sighting()));
         self.announce(id);
     }
@@ -195,19 +234,22 @@ impl Ledger {
         self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
     }
 
-    /// The result of a run was not found, or says otherwise than the list.
-    pub(super) fn missed(&mut self, id: &Arc<str>) {
+    /// A run, or the result of one that has ended, was asked for and is not there.
+    pub(super) fn missed(&mut self, id: &Arc<str>, now: Timestamp) {
         let Some(held) = self.memory.runs.get_mut(id) else { return };
-        held.misses += 1;
-        if held.misses < MAX_MISSES {
-            return;
-        }
-        if held.run.is_open() {
+        held.follow.missed(now);
+        if held.run.is_open() && held.follow.is_lost() {
             self.memory.runs.remove(id);
             self.notices.push(Notice::Lost { id: Arc::clone(id) });
-        } else {
-            self.announce(id);
         }
+    }
+
+    /// A run leaves the window: if its end was watched and its result is not there, that is given up.
+    fn give_up(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.runs.get(id).filter(|held| held.unannounced) else { return };
+        debug_assert!(held.result.is_none(), "with the result it was announced");
+        self.notices.push(Notice::GivenUp { id: Arc::clone(id), cause: held.follow.cause() });
+        self.announce(id);
     }
 
     /// Drops what has left the window: ended runs that are old or too many, and unknown words that never ended.
@@ -219,7 +261,7 @@ impl Ledger {
             (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
         };
         let leaving: Vec<Arc<str>> = self.memory.runs.iter().filter_map(unannounced).collect();
-        leaving.iter().for_each(|id| self.announce(id));
+        leaving.iter().for_each(|id| self.give_up(id));
         self.memory.runs.retain(|id, held| {
             let old = held.ages_from().is_some_and(|from| since(from, now) > max_age);
             if old && held.is_unknown() {
@@ -236,7 +278,7 @@ impl Ledger {
         let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
         oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(surplus) {
-            self.announce(&id);
+            self.give_up(&id);
             self.memory.runs.remove(&id);
         }
     }
@@ -249,8 +291,7 @@ impl Held {
             result: None,
             first_seen: now,
             place,
-            misses: 0,
-            puzzles: false,
+            follow: Follow::default(),
             unannounced: false,
             unknown_since: None,
         };
@@ -280,24 +321,25 @@ impl Held {
         (told.unwrap_or(self.first_seen), Reverse(self.place))
     }
 
-    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what cannot be answered.
+    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what was asked for in vain.
     fn urgency(&self) -> Urgency {
-        (Reverse(self.puzzles), self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
+        (self.follow.turn(), self.run.is_open(), self.run.status == InvocationStatus::Failed, self.recency())
     }
 
     fn wants_result(&self) -> bool {
-        !self.run.is_open() && self.result.is_none() && self.misses < MAX_MISSES
+        !self.run.is_open() && self.result.is_none()
     }
 
     /// Ended never changes again, whatever an older copy of a list may say.
     fn update(&mut self, run: Invocation, now: Timestamp) {
+        // It was found; if it has ended now, its result is asked for at once.
+        if self.run.is_open() {
+            self.follow = if run.is_open() { Follow::found(now) } else { Follow::default() };
+        }
         if self.run.is_open() || !run.is_open() {
             self.run = run;
         }
         self.unknown_since = self.is_unknown().then(|| self.unknown_since.unwrap_or(now));
-        if self.run.is_open() {
-            self.misses = 0;
-        }
     }
 
     fn sighting(&self) -> Sighting<'_> {

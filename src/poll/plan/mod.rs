@@ -6,6 +6,7 @@
 mod commands;
 mod cost;
 mod discovery;
+mod follow;
 mod inventory;
 mod jobs;
 mod known;
@@ -27,8 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Operation, Product};
 use crate::config::Poll;
-use crate::model::{Failure, Found, ListState, Reading};
-use crate::poll::later;
+use crate::model::{Failure, Found, GivenUp, ListState, Reading};
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 
 use commands::CommandsPlan;
@@ -121,6 +121,13 @@ pub enum Notice {
         /// TaskId, CommandId or InvokeId.
         id: Arc<str>,
     },
+    /// It was seen to end, and its result is no longer asked for.
+    GivenUp {
+        /// CommandId or InvokeId.
+        id: Arc<str>,
+        /// Why.
+        cause: GivenUp,
+    },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
     /// Whether a list has shown all that it must has changed.
@@ -150,9 +157,6 @@ enum Harm {
     /// Whatever else would be asked now.
     All,
 }
-
-/// So many times something may not be found before it is given up.
-const MAX_MISSES: u8 = 3;
 
 /// The parts of `poll` that plans need.
 #[derive(Clone, Debug)]
@@ -328,14 +332,13 @@ impl Plan {
 
     /// This machine's clock was set back by `step`: what is due moves with it.
     pub(super) fn shift(&mut self, step: SignedDuration) {
-        let due = match self {
-            Self::Tasks(plan) => &mut plan.memory.history.whole_due,
-            Self::Commands(plan) => &mut plan.memory.listing.whole_due,
-            Self::Runs(plan) => &mut plan.ledger.memory.listing.whole_due,
-            Self::Region(plan) => return plan.shift(step),
-            Self::Discovery(_) => return,
-        };
-        *due = due.map(|due| later(due, step));
+        match self {
+            Self::Tasks(plan) => plan.memory.shift(step),
+            Self::Commands(plan) => plan.memory.shift(step),
+            Self::Runs(plan) => plan.ledger.memory.shift(step),
+            Self::Region(plan) => plan.shift(step),
+            Self::Discovery(_) => {}
+        }
     }
 
     /// What the plan knows of a target, to be saved.

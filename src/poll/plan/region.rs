@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::follow::turns;
 use super::inventory::Inventory;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Urgency};
 use super::listing::{Listing, Progress};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::{Harm, Limits, Load, Notice, Verdict, Window};
@@ -161,8 +162,12 @@ impl RegionPlan {
     }
 
     fn begin_to_follow(&mut self) {
-        let mut ids: Vec<Arc<str>> = self.missing().into_iter().cloned().collect();
-        ids.sort_by_key(|id| self.live().filter_map(|(_, ledger)| ledger.urgency(id)).max());
+        let mut sought: BTreeMap<&Arc<str>, Urgency> = BTreeMap::new();
+        for (urgency, id) in self.live().flat_map(|(_, ledger)| ledger.wanted(self.began)) {
+            let most = sought.entry(id).or_insert(urgency);
+            *most = urgency.max(*most);
+        }
+        let ids = turns(sought.into_iter().map(|(id, urgency)| (urgency, Arc::clone(id))));
         self.followed = ids.len();
         self.follow(ids);
     }
@@ -200,7 +205,8 @@ impl RegionPlan {
             self.step = Step::Follow { ids, pager, named };
             return;
         }
-        self.each_that_misses(&id, Ledger::missed);
+        let began = self.began;
+        self.each_that_misses(&id, |ledger, id| ledger.missed(id, began));
         ids.pop();
         self.follow(ids);
     }
@@ -219,7 +225,11 @@ impl RegionPlan {
                 Verdict::GoOn
             }
             Step::Follow { mut ids, .. } if harm != Harm::All => {
-                let note = if harm == Harm::Gone { Ledger::missed } else { Ledger::puzzled };
+                let began = self.began;
+                let note = |ledger: &mut Ledger, id: &Arc<str>| match harm {
+                    Harm::Gone => ledger.missed(id, began),
+                    Harm::One | Harm::All => ledger.failed(id),
+                };
                 ids.pop().iter().for_each(|id| self.each_that_misses(id, note));
                 self.follow(ids);
                 if harm == Harm::Gone { Verdict::GoOn } else { Verdict::GoOnFailed }
@@ -277,6 +287,7 @@ impl RegionPlan {
 
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.listing.whole_due = self.listing.whole_due.map(|due| later(due, step));
+        self.servers.values_mut().for_each(|ledger| ledger.memory.shift(step));
         self.inventory.shift(step);
     }
 
@@ -404,7 +415,8 @@ mod tests {
     fn a_server_that_an_answer_by_id_does_not_name_has_not_been_found() {
         let mut plan = plan(&["a", "b"]);
         poll(&mut plan, &[run("x", &[("a", Running), ("b", Running)], 0)], &[], 1);
-        for now in [11, 21, 31] {
+        for now in (11..=611).step_by(10) {
+            assert_eq!(notices(&mut plan), [], "ten minutes are not over");
             assert_eq!(poll(&mut plan, &[], &[run("x", &[("a", Running)], 0)], now), ["page 1", "x 1"]);
         }
         assert_eq!(notices(&mut plan), [("b".to_owned(), Notice::Lost { id: "x".into() })]);

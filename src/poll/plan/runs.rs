@@ -1,12 +1,14 @@
 //! The command runs of a Simple Application Server, asked for server by server.
 //!
 //! DescribeInvocations carries the status of open runs; DescribeInvocationResult is asked once, when a run has ended, Failed
-//! ones first, and for open runs that the list no longer shows.
+//! ones first, and for open runs that the list no longer shows. A result that is late is asked for until the run leaves its
+//! window.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::follow::MAX_ASKS;
 use super::ledger::{Ledger, Memory};
 use super::listing::Progress;
 use super::pager::Shape;
@@ -21,8 +23,10 @@ pub(in crate::poll) struct RunsPlan {
     limits: Limits,
     pub(super) ledger: Ledger,
     step: Step,
-    /// Open runs that the last reading of the list has not shown.
-    unlisted: usize,
+    /// When the present poll has begun.
+    began: Timestamp,
+    /// So many open runs that the list has not shown, and late results, were asked for last.
+    sought: usize,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -38,10 +42,11 @@ enum Step {
 impl RunsPlan {
     pub(super) fn new(instance_id: Arc<str>, window: RunWindow, limits: Limits, memory: Memory) -> Self {
         let ledger = Ledger::new(window, memory, false);
-        Self { instance_id, limits, ledger, step: Step::Idle, unlisted: 0 }
+        Self { instance_id, limits, ledger, step: Step::Idle, began: Timestamp::UNIX_EPOCH, sought: 0 }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
         self.ledger.memory.listing.begin(&self.limits, now);
         self.step = Step::List;
     }
@@ -58,12 +63,12 @@ impl RunsPlan {
     pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Details(mut ids) if harm == Harm::Gone => {
-                ids.pop().iter().for_each(|id| self.ledger.missed(id));
+                ids.pop().iter().for_each(|id| self.ledger.missed(id, self.began));
                 self.next_detail(ids);
                 return Verdict::GoOn;
             }
             Step::Details(mut ids) if harm == Harm::One => {
-                ids.pop().iter().for_each(|id| self.ledger.puzzled(id));
+                ids.pop().iter().for_each(|id| self.ledger.failed(id));
                 self.next_detail(ids);
                 return Verdict::GoOnFailed;
             }
@@ -99,7 +104,7 @@ impl RunsPlan {
             pages: listing.pages(&self.limits),
             ordered: listing.is_ordered(),
             newest_first: listing.is_newest_first(),
-            open: self.unlisted,
+            open: self.sought,
             ..Load::QUIET
         }
     }
@@ -137,10 +142,8 @@ impl RunsPlan {
     }
 
     fn begin_details(&mut self) {
-        let mut ids: Vec<Arc<str>> = self.ledger.missing().cloned().collect();
-        self.unlisted = ids.len();
-        ids.extend(self.ledger.without_result().cloned());
-        ids.sort_unstable_by_key(|id| self.ledger.urgency(id));
+        self.sought = self.ledger.sought(self.began).count().min(MAX_ASKS);
+        let ids = self.ledger.details(self.began);
         self.next_detail(ids);
     }
 
@@ -155,6 +158,7 @@ mod tests {
 
     use jiff::Timestamp;
 
+    use super::super::GivenUp;
     use super::{Harm, Limits, Memory, Notice, RunsPlan, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::RunWindow;
@@ -255,14 +259,59 @@ mod tests {
     }
 
     #[test]
-    fn an_open_run_that_cannot_be_found_three_times_is_lost() {
+    fn an_open_run_is_asked_for_with_growing_pauses_and_lost_when_it_was_not_found_for_ten_minutes() {
         let mut plan = plan();
         poll(&mut plan, &[run("a", Running, 0)], &[], 1);
-        for now in [11, 21, 31] {
-            assert_eq!(poll(&mut plan, &[], &[], now), ["page 1", "a"]);
-        }
+        let asks = |now: &i64| poll(&mut plan, &[], &[], *now).len() > 1;
+        let asked: Vec<i64> = (11..=641).step_by(10).filter(asks).collect();
+        assert_eq!(asked, [11, 21, 41, 81, 161, 321, 641]);
         assert_eq!(plan.notices(), [Notice::Lost { id: "a".into() }]);
-        assert_eq!(poll(&mut plan, &[], &[], 41), ["page 1"]);
+        assert_eq!(poll(&mut plan, &[], &[], 651), ["page 1"]);
+    }
+
+    #[test]
+    fn a_late_result_is_asked_for_until_it_is_there_or_its_run_leaves_the_window() {
+        let mut plan = plan();
+        poll(&mut plan, &[run("a", Running, 0), run("b", Running, 0)], &[], 1);
+        let list = [run("a", Failed, 0), run("b", Failed, 0)];
+        let mut asked = Vec::new();
+        for now in (10..=100).step_by(10) {
+            plan.begin(at(now));
+            plan.listed(Page::new(list.to_vec(), Some(2)), at(now));
+            while let Some(Operation::DescribeInvocationResult(call)) = plan.ask() {
+                asked.push((call.invoke_id.to_string(), now));
+                match &*call.invoke_id {
+                    "a" => assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn),
+                    _ => plan.result(result(&run("b", Running, 0)), at(now)),
+                }
+            }
+        }
+        for id in ["a", "b"] {
+            let times: Vec<i64> = asked.iter().filter(|(other, _)| other == id).map(|(_, now)| *now).collect();
+            assert_eq!(times, [10, 20, 40, 80], "{id}: 404, or it still runs");
+        }
+        assert_eq!((plan.notices(), plan.reading().finished[&Failed]), (vec![], 2), "announced with the result");
+        assert_eq!(poll(&mut plan, &list[..1], &[], 170), ["page 1", "a", "b"]);
+        let is_end = |notice: &Notice| matches!(notice, Notice::Ended { exit_code: Some(3), .. });
+        assert!(plan.notices().iter().all(is_end));
+        poll(&mut plan, &[], &[], 86_500);
+        let lost = Notice::GivenUp { id: "b".into(), cause: GivenUp::NeverAnswered };
+        let ended = Notice::Ended { id: "b".into(), status: "Failed".into(), exit_code: None };
+        assert_eq!(plan.notices(), [lost, ended]);
+    }
+
+    #[test]
+    fn a_run_that_leaves_the_window_before_its_turn_is_told_as_such_if_its_end_was_watched() {
+        let mut plan = plan();
+        plan.ledger.window.max_invocations = 1;
+        poll(&mut plan, &[run("old", Failed, 0)], &[], 1);
+        poll(&mut plan, &[run("a", Failed, 2), run("b", Failed, 3)], &[], 10);
+        let given_up = |notice: &Notice| match notice {
+            Notice::GivenUp { id, cause } => Some((id.to_string(), *cause)),
+            _ => None,
+        };
+        let all: Vec<_> = plan.notices().iter().filter_map(given_up).collect();
+        assert_eq!(all, [("a".to_owned(), GivenUp::PushedOut)]);
     }
 
     #[test]

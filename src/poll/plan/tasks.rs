@@ -1,23 +1,24 @@
 //! The tasks of an E-HPC cluster.
 //!
-//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id until it
-//! answers ended. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
+//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id, with growing
+//! pauses, until it answers ended or has not been found for ten minutes. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::follow::{Follow, turns};
 use super::listing::{Listing, Progress};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, Load, MAX_MISSES, Notice, Verdict, Window};
+use super::{Harm, Limits, Load, Notice, Verdict, Window};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{Histogram, ListState, Page, SeenTask, Task, TaskStatus, TaskType, TasksReading};
-use crate::poll::since;
+use crate::poll::{later, since};
 
 #[derive(Debug)]
 pub(in crate::poll) struct TasksPlan {
@@ -29,6 +30,8 @@ pub(in crate::poll) struct TasksPlan {
     step: Step,
     /// Ids that this poll has found among the running ones.
     listed: HashSet<Arc<str>>,
+    /// When the present poll has begun.
+    began: Timestamp,
 }
 
 /// What is known of a cluster's tasks.
@@ -52,9 +55,9 @@ pub struct Memory {
 struct Held {
     seen: SeenTask,
     place: u64,
-    misses: u8,
-    /// The last question about it could not be answered: others come first.
-    puzzles: bool,
+    /// How it was asked for by its id.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
     /// It appeared while watched, so its duration is known.
     begun: bool,
 }
@@ -66,6 +69,12 @@ impl Memory {
         self.history.whole_due = None;
         self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()).for_each(|held| held.begun = false);
         self
+    }
+
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
+        self.tasks.values_mut().for_each(|held| held.follow.shift(step));
     }
 }
 
@@ -83,11 +92,21 @@ enum Step {
 
 impl TasksPlan {
     pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
-        let (notices, listed) = (Vec::new(), HashSet::new());
-        Self { cluster_id, window, limits, memory, notices, step: Step::Idle, listed }
+        let began = Timestamp::UNIX_EPOCH;
+        Self {
+            cluster_id,
+            window,
+            limits,
+            memory,
+            notices: Vec::new(),
+            step: Step::Idle,
+            listed: HashSet::new(),
+            began,
+        }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
         self.listed.clear();
         self.step = Step::Running(Pager::new(PAGE_SIZE, 1, 0));
         self.trim(now);
@@ -121,8 +140,9 @@ impl TasksPlan {
                 return Verdict::GoOn;
             }
             Step::Chase(mut ids) if harm == Harm::One => {
-                let held = ids.pop().and_then(|id| self.memory.tasks.get_mut(&id));
-                held.into_iter().for_each(|held| held.puzzles = true);
+                if let Some(held) = ids.pop().and_then(|id| self.memory.tasks.get_mut(&id)) {
+                    held.follow.failed();
+                }
                 self.chase(ids);
                 return Verdict::GoOnFailed;
             }
@@ -204,16 +224,12 @@ impl TasksPlan {
         self.memory.running.state().and(self.memory.history.trust().state())
     }
 
-    /// Looks for open tasks that no list of this poll has shown.
+    /// Looks for open tasks that no list of this poll has shown, those first that have waited longest.
     fn begin_chase(&mut self) {
-        let missing = |(id, held): (&Arc<str>, &Held)| {
-            (held.seen.task.status.is_open() && !self.listed.contains(id)).then(|| Arc::clone(id))
-        };
-        let mut ids: Vec<Arc<str>> = self.memory.tasks.iter().filter_map(missing).collect();
-        ids.sort_unstable_by_key(|id| {
-            let puzzles = self.memory.tasks.get(id).is_some_and(|held| held.puzzles);
-            (Reverse(puzzles), Arc::clone(id))
+        let missing = self.memory.tasks.iter().filter(|(id, held)| {
+            held.seen.task.status.is_open() && !self.listed.contains(*id) && held.follow.is_due(self.began)
         });
+        let ids = turns(missing.map(|(id, held)| (held.follow.turn(), Arc::clone(id))));
         self.chase(ids);
     }
 
@@ -232,8 +248,8 @@ impl TasksPlan {
 
     fn missed(&mut self, id: &Arc<str>) {
         let Some(held) = self.memory.tasks.get_mut(id) else { return };
-        held.misses += 1;
-        if held.misses >= MAX_MISSES {
+        held.follow.missed(self.began);
+        if held.follow.is_lost() {
             self.memory.tasks.remove(id);
             self.notices.push(Notice::Lost { id: Arc::clone(id) });
         }
@@ -262,7 +278,7 @@ impl TasksPlan {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
         let seen = SeenTask { task, first_seen: now, last_progress: now, finished: None };
-        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, misses: 0, puzzles: false, begun });
+        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, follow: Follow::default(), begun });
     }
 
     fn count(&mut self, task: &Task, took: Option<Duration>) {
@@ -309,7 +325,7 @@ impl Held {
 
     /// Ended never changes again, whatever an older copy of a list may say.
     fn update(&mut self, task: Task, now: Timestamp) {
-        (self.misses, self.puzzles) = (0, false);
+        self.follow = Follow::found(now);
         let known = &self.seen.task;
         if !known.status.is_open() && task.status.is_open() {
             return;
@@ -370,6 +386,7 @@ mod tests {
         let name = |notice| match notice {
             Notice::Ended { id, status, .. } => format!("{id} {status}"),
             Notice::Lost { id } => format!("{id} lost"),
+            Notice::GivenUp { id, .. } => format!("{id} given up"),
             Notice::Truncated => "truncated".to_owned(),
             Notice::List(change) => format!("{change:?}"),
             Notice::Discovered => "discovered".to_owned(),
@@ -433,17 +450,30 @@ mod tests {
     }
 
     #[test]
-    fn an_open_task_that_cannot_be_found_three_times_is_lost() {
+    fn an_open_task_that_cannot_be_found_for_ten_minutes_is_lost() {
         let mut plan = plan();
         poll(&mut plan, &[task("a", TaskStatus::Processing, 1)], at(0));
-        poll(&mut plan, &[], at(1));
-        plan.begin(at(2));
-        plan.answer(Page::new(vec![], None), at(2));
-        plan.ask();
-        assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
-        assert_eq!(ended(&mut plan), [""; 0]);
-        poll(&mut plan, &[], at(3));
-        assert_eq!((ended(&mut plan), plan.has_open()), (vec!["a lost".to_owned()], false));
+        for minute in [1, 2, 3, 4, 5] {
+            plan.begin(at(minute));
+            plan.answer(Page::new(vec![], None), at(minute));
+            if plan.ask().is_some() {
+                assert_eq!(plan.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
+            }
+        }
+        let asked = (6..30).filter(|minute| poll(&mut plan, &[], at(*minute)).len() > 1).collect::<Vec<i64>>();
+        assert_eq!((asked, ended(&mut plan)), (vec![6, 9, 15], vec!["a lost".to_owned()]));
+        assert!(!plan.has_open());
+    }
+
+    #[test]
+    fn a_hundred_open_tasks_that_vanish_are_asked_for_in_turns() {
+        let mut plan = plan();
+        let running: Vec<Task> = (0..100).map(|n| task(&format!("t{n:02}"), TaskStatus::Processing, 1)).collect();
+        poll(&mut plan, &running, at(0));
+        let ended: Vec<Task> = running.iter().map(|seen| Task { status: TaskStatus::Failed, ..seen.clone() }).collect();
+        let asked = [1, 2, 3].map(|minute| poll(&mut plan, &ended, at(minute)).len());
+        assert_eq!(asked, [51, 51, 1]);
+        assert_eq!(plan.memory.finished.values().sum::<u64>(), 100);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{Page, View};
 use crate::sim::failure::Failure;
+use crate::sim::fault::Shown;
 use crate::sim::parameters;
 use crate::sim::world::ids;
 use crate::sim::world::noise::Noise;
-use crate::sim::world::{Cluster, CommandSpec, NodeState, TaskSpec};
+use crate::sim::world::{Cluster, CommandSpec, Life, NodeState, TaskSpec};
 
 /// `ListTasks`. `TaskId` finds a task whatever `Archived` says; without it only open tasks are listed unless asked for all.
 pub(super) fn list_tasks(view: &View<'_>) -> Result<Value, Failure> {
@@ -121,27 +122,40 @@ pub(super) fn list_invocation_status(view: &View<'_>) -> Result<Value, Failure> 
     let node = |node: &NodeState<'_>| json!({"InstanceId": node.instance_id, "InstanceInvokeStatus": node.status});
     Ok(json!({
         "CommandId": command.id,
-        "InvokeStatus": command.status(view.at),
+        "InvokeStatus": command.overall(view.at),
         "InvokeInstances": {"InvokeInstance": nodes.iter().map(node).collect::<Vec<_>>()},
     }))
 }
 
-/// `ListInvocationResults`, of all nodes or of those named or in one status.
+/// `ListInvocationResults`, of all nodes or of those named or in one status. Results are kept whatever the lists show.
 pub(super) fn list_invocation_results(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let page = Page::ehpc(view)?;
-    let command = command(view, cluster)?;
+    let command = cluster.commands.kept(view.required("CommandId")?, view.at).ok_or_else(no_command)?;
+    if view.late(command.ended()).is_some_and(|late| late.shown == Shown::NotFound) {
+        return Err(no_command());
+    }
     let instances = named_instances(view);
     let status = record_status(view)?;
     let is_wanted = |node: &NodeState<'_>| {
         (instances.is_empty() || instances.contains(&node.instance_id)) && status.is_none_or(|word| word == node.status)
     };
-    let nodes: Vec<_> = command.nodes_at(view.at).into_iter().filter(is_wanted).collect();
+    let nodes = command.nodes_at(view.at).into_iter().filter_map(|node| told(view, node));
+    let nodes: Vec<_> = nodes.filter(is_wanted).collect();
     let mut body = page.body(nodes.len());
     body["InvocationResults"] = json!({
         "InvocationResult": page.slice(&nodes).iter().map(|node| node_json(view, &command, node)).collect::<Vec<_>>(),
     });
     Ok(body)
+}
+
+/// A node as the results tell it.
+fn told<'a>(view: &View<'_>, node: NodeState<'a>) -> Option<NodeState<'a>> {
+    match node.finished.and_then(|ended| view.late(ended)).map(|late| late.shown) {
+        Some(Shown::LeftOut) => None,
+        Some(Shown::Running) => Some(node.still_running()),
+        Some(Shown::NotFound) | None => Some(node),
+    }
 }
 
 fn node_json(view: &View<'_>, command: &CommandSpec, node: &NodeState<'_>) -> Value {
@@ -177,6 +191,9 @@ fn cluster<'a>(view: &View<'a>) -> Result<&'a Cluster, Failure> {
 }
 
 fn command<'a>(view: &View<'_>, cluster: &'a Cluster) -> Result<std::borrow::Cow<'a, CommandSpec>, Failure> {
-    let not_found = || Failure::new(404, "ObjectNotFound", "The specified object is not found.");
-    cluster.commands.find(view.required("CommandId")?, view.at).ok_or_else(not_found)
+    cluster.commands.find(view.required("CommandId")?, view.at).ok_or_else(no_command)
+}
+
+fn no_command() -> Failure {
+    Failure::new(404, "ObjectNotFound", "The specified object is not found.")
 }

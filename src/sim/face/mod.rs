@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
+use super::fault::Late;
 use super::parameters::{self, Parameters};
 use super::world::World;
 use super::{ListOrder, Operation};
@@ -23,6 +24,8 @@ pub(crate) struct View<'a> {
     pub(crate) at: SignedDuration,
     pub(crate) order: ListOrder,
     pub(crate) parameters: &'a Parameters,
+    /// What keeps results back.
+    pub(crate) late: Option<Late>,
 }
 
 /// The answer of an operation, without its `RequestId`.
@@ -51,6 +54,11 @@ impl View<'_> {
 
     fn optional(&self, name: &str) -> Option<&str> {
         parameters::optional(self.parameters, name)
+    }
+
+    /// What keeps the result back of something that ends then.
+    fn late(&self, ended: SignedDuration) -> Option<Late> {
+        self.late.filter(|late| late.holds(ended, self.at))
     }
 
     /// A time of the world as the API writes it.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Page, View, instances};
 use crate::sim::failure::Failure;
-use crate::sim::world::{RunSpec, Server, error_info};
+use crate::sim::fault::Shown;
+use crate::sim::world::{BEFORE, Life, RunSpec, Server, error_info};
 
 /// `DescribeInvocations`.
 pub(super) fn describe_invocations(view: &View<'_>) -> Result<Value, Failure> {
@@ -55,12 +56,16 @@ fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
     }
 }
 
-/// `DescribeInvocationResult`.
+/// `DescribeInvocationResult`. Results are kept whatever the lists show.
 pub(super) fn describe_invocation_result(view: &View<'_>) -> Result<Value, Failure> {
     let server = server(view)?;
     let not_found = || Failure::new(404, "InvalidInvokeId.NotFound", "The specified InvokeId does not exist.");
-    let run = server.runs.find(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
-    let state = run.at(view.at);
+    let run = server.runs.kept(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
+    let state = match view.late(run.ended()).map(|late| late.shown) {
+        None => run.at(view.at),
+        Some(Shown::Running) => run.at(run.ended() - BEFORE),
+        Some(Shown::NotFound | Shown::LeftOut) => return Err(not_found()),
+    };
     Ok(json!({"InvocationResult": {
         "InvokeId": run.id,
         "InstanceId": server.spec.id,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Paging;
+use super::{Late, Paging};
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
 
@@ -15,6 +15,7 @@ pub(crate) struct Effects {
     pub(crate) instead: Option<Instead>,
     pub(crate) only_first_page: bool,
     pub(crate) paging: Option<Paging>,
+    pub(crate) late: Option<Late>,
     pub(crate) distortions: Vec<Distortion>,
     pub(crate) harm: Option<Harm>,
 }

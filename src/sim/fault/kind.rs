@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::paging::Paging;
-use super::{Effects, Harm, Instead};
+use super::{Effects, Harm, Instead, Late, Shown};
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
 use crate::sim::odd::Odd;
@@ -64,6 +65,17 @@ pub(super) enum Fault {
     },
     /// Entries of lists are odd, or stand beside odd ones.
     OddEntries { odd: Odd },
+    /// Statuses are null.
+    NullWords {},
+    /// Lists are null, and so is their TotalCount.
+    NullLists {},
+    /// Results come so many seconds after the end they speak of, or never.
+    LateResults {
+        #[serde(default)]
+        seconds: Option<u32>,
+        #[serde(default)]
+        shown: Shown,
+    },
     /// The security token has expired.
     ExpiredToken {},
     /// Every page is the first.
@@ -123,6 +135,12 @@ impl Fault {
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
             Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
             Self::OddEntries { odd } => effects.distortions.push(Distortion::OddEntries(*odd)),
+            Self::NullWords {} => effects.distortions.push(Distortion::NullWords),
+            Self::NullLists {} => effects.distortions.push(Distortion::NullLists),
+            Self::LateResults { seconds, shown } => {
+                let by = seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
+                effects.late.get_or_insert(Late { by, shown: *shown });
+            }
             Self::RepeatedPage {} => effects.only_first_page = true,
             Self::Paging(paging) => effects.paging = effects.paging.or(Some(*paging)),
             Self::Outage {} => effects.outage = true,

@@ -2,6 +2,7 @@
 
 mod effects;
 mod kind;
+mod late;
 mod paging;
 mod rule;
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use super::Operation;
 use super::parameters::Parameters;
 pub(crate) use effects::{Effects, Harm, Instead};
+pub(crate) use late::{Late, Shown};
 pub(crate) use paging::Paging;
 use rule::Rule;
 

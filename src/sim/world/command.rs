@@ -13,6 +13,22 @@ pub enum NodeEnd {
     Failed,
     /// `Stopped`
     Stopped,
+    /// `Success`, a word of Cloud Assistant.
+    Success,
+    /// `Timeout`, a word of Cloud Assistant.
+    Timeout,
+}
+
+/// Which words the status of a whole command has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CommandWords {
+    /// The four documented ones.
+    #[default]
+    Documented,
+    /// Those of Cloud Assistant, which tell a command that failed on some of its nodes from one that failed on all.
+    CloudAssistant,
+    /// None: it is null.
+    Missing,
 }
 
 /// What a command does on one node. Times are since the command's birth.
@@ -47,6 +63,8 @@ pub struct CommandSpec {
     pub born: SignedDuration,
     /// What it does on each node.
     pub nodes: Vec<NodeSpec>,
+    /// The words of its `InvokeStatus`.
+    pub words: CommandWords,
 }
 
 impl Default for NodeSpec {
@@ -73,6 +91,7 @@ impl Default for CommandSpec {
             timeout: 60,
             born: SignedDuration::ZERO,
             nodes: vec![NodeSpec::default()],
+            words: CommandWords::Documented,
         }
     }
 }
@@ -96,7 +115,20 @@ impl NodeEnd {
             Self::Finished => "Finished",
             Self::Failed => "Failed",
             Self::Stopped => "Stopped",
+            Self::Success => "Success",
+            Self::Timeout => "Timeout",
         }
+    }
+
+    fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Timeout)
+    }
+}
+
+impl NodeState<'_> {
+    /// The same as if it had not ended yet.
+    pub(crate) fn still_running(self) -> Self {
+        Self { status: "Running", exit_code: 0, message: "", finished: None, success: true, ..self }
     }
 }
 
@@ -107,17 +139,33 @@ impl CommandSpec {
         reached.map(|node| node.at(self.born, at)).collect()
     }
 
-    /// `InvokeStatus`: running while any node is to come or runs, then the worst of its nodes.
+    /// What the command as a whole is: running while any node is to come or runs, then by how its nodes have ended.
     pub(crate) fn status(&self, at: SignedDuration) -> &'static str {
-        let any = |end| self.nodes.iter().any(|node| node.end == end);
-        let end = if any(NodeEnd::Failed) {
-            NodeEnd::Failed
-        } else if any(NodeEnd::Stopped) {
-            NodeEnd::Stopped
-        } else {
-            NodeEnd::Finished
-        };
-        if at < self.ended() { "Running" } else { end.word() }
+        if at < self.ended() {
+            return self.open_word(at);
+        }
+        let failed = self.nodes.iter().filter(|node| node.end.is_failure()).count();
+        let stopped = self.nodes.iter().filter(|node| node.end == NodeEnd::Stopped).count();
+        let went_well = self.nodes.len() - failed - stopped;
+        match self.words {
+            CommandWords::CloudAssistant if failed > 0 && went_well > 0 => "PartialFailed",
+            _ if failed > 0 => "Failed",
+            CommandWords::CloudAssistant if went_well > 0 => "Success",
+            _ if stopped > 0 => "Stopped",
+            _ => "Finished",
+        }
+    }
+
+    /// `InvokeStatus`, if it is sent.
+    pub(crate) fn overall(&self, at: SignedDuration) -> Option<&'static str> {
+        (self.words != CommandWords::Missing).then(|| self.status(at))
+    }
+
+    fn open_word(&self, at: SignedDuration) -> &'static str {
+        match self.words {
+            CommandWords::CloudAssistant if self.nodes_at(at).is_empty() => "Pending",
+            _ => "Running",
+        }
     }
 }
 
@@ -132,7 +180,7 @@ impl NodeSpec {
             exit_code: if ended { self.exit_code } else { 0 },
             message: if ended { &self.message } else { "" },
             finished: ended.then_some(end),
-            success: !ended || self.end != NodeEnd::Failed,
+            success: !ended || !self.end.is_failure(),
         }
     }
 }
@@ -174,5 +222,24 @@ mod tests {
         assert_eq!(seen(4), ("Running", vec![("Running", 0)]));
         assert_eq!(seen(30), ("Running", vec![("Finished", 0), ("Running", 0)]));
         assert_eq!(seen(35), ("Failed", vec![("Finished", 0), ("Failed", 127)]));
+    }
+
+    #[test]
+    fn cloud_assistant_has_words_of_its_own_for_the_whole() {
+        let whole = |words, ends: &[NodeEnd], second| {
+            let starts = SignedDuration::from_secs(1);
+            let node = |end: &NodeEnd| NodeSpec { end: *end, starts, ..NodeSpec::default() };
+            let command = CommandSpec { words, nodes: ends.iter().map(node).collect(), ..CommandSpec::default() };
+            command.overall(SignedDuration::from_secs(second))
+        };
+        let ended = |ends: &[NodeEnd]| whole(CommandWords::CloudAssistant, ends, 60).unwrap();
+        assert_eq!(ended(&[NodeEnd::Success, NodeEnd::Timeout]), "PartialFailed");
+        assert_eq!(ended(&[NodeEnd::Stopped, NodeEnd::Failed]), "Failed");
+        assert_eq!(ended(&[NodeEnd::Stopped, NodeEnd::Finished]), "Success");
+        assert_eq!(ended(&[NodeEnd::Stopped]), "Stopped");
+        let open = |second| whole(CommandWords::CloudAssistant, &[NodeEnd::Success], second);
+        assert_eq!((open(0), open(1)), (Some("Pending"), Some("Running")));
+        assert_eq!(whole(CommandWords::Documented, &[NodeEnd::Stopped, NodeEnd::Finished], 60), Some("Stopped"));
+        assert_eq!(whole(CommandWords::Missing, &[NodeEnd::Finished], 60), None);
     }
 }

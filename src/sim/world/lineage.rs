@@ -8,6 +8,9 @@ use jiff::SignedDuration;
 use super::noise::Noise;
 use crate::sim::ListOrder;
 
+/// Results are kept for so long after the end.
+const RESULTS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// A thing with a life: all times are since the world's start, and before it negative.
 pub(crate) trait Life: Clone {
     /// Its id.
@@ -144,6 +147,24 @@ impl<G: Generator> Lineage<G> {
         let thing = stream.make(number);
         let listed = is_listed(stream, number, newest, at) && self.is_retained(thing.born(), at);
         (thing.id() == id && listed && !self.removed.contains(id)).then_some(Cow::Owned(thing))
+    }
+
+    /// The thing with an id, if it is there or has ended less than two weeks ago, whatever the lists show.
+    pub(crate) fn kept(&self, id: &str, at: SignedDuration) -> Option<Cow<'_, G::Thing>> {
+        let is_kept = |thing: &G::Thing| thing.born() <= at && at - thing.ended() <= RESULTS_KEPT;
+        if let Some(thing) = self.script.iter().find(|thing| thing.id() == id) {
+            return is_kept(thing).then_some(Cow::Borrowed(thing));
+        }
+        let stream = self.stream.as_ref()?;
+        let number = stream.number(id)?;
+        let newest = stream.cadence().newest(at);
+        let past = micros(RESULTS_KEPT + stream.longest_life()) / stream.cadence().interval + 2;
+        // A foreign id decodes to any number at all.
+        if number > newest || number < newest - past {
+            return None;
+        }
+        let thing = stream.make(number);
+        (thing.id() == id && is_kept(&thing) && !self.removed.contains(id)).then_some(Cow::Owned(thing))
     }
 
     fn scripted(&self, at: SignedDuration) -> impl Iterator<Item = Member> {

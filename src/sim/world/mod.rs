@@ -16,13 +16,16 @@ use jiff::SignedDuration;
 
 use super::Settings;
 pub(crate) use command::NodeState;
-pub use command::{CommandSpec, NodeEnd, NodeSpec};
+pub use command::{CommandSpec, CommandWords, NodeEnd, NodeSpec};
 use generate::{CommandStream, RunStream, TaskStream};
 pub use job::JobSpec;
-pub(crate) use lineage::Lineage;
+pub(crate) use lineage::{Life, Lineage};
 pub(crate) use run::error_info;
 pub use run::{RunEnd, RunSpec};
 pub use task::{TaskEnd, TaskSpec};
+
+/// So long before its end something is still open.
+pub(crate) const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 
 /// SWAS keeps results for two weeks.
 const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);

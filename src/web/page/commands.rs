@@ -1,14 +1,19 @@
 //! How commands went on the nodes of the clusters.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::clusters::{self, Cluster, Words};
-use super::parts::{Tone, nothing, status};
+use super::parts::{Tone, marked, nothing, status};
 use super::time::ago;
 use crate::model::{InvokeStatus, Reading, SeenCommand};
 use crate::snapshot::View;
-use crate::web::status::{finished, nodes, nonzero_exit_nodes};
+use crate::web::status::{finished, nodes};
+
+/// Nodes whose unknown words are looked at.
+const MAX_WORDS: usize = 3;
 
 const WORDS: Words = Words { id: "commands", title: "E-HPC commands", singular: "command", plural: "commands" };
 
@@ -40,18 +45,18 @@ fn table(caption: &str, rows: &[&SeenCommand], now: Timestamp) -> Markup {
 }
 
 fn row(seen: &SeenCommand, now: Timestamp) -> Markup {
-    let word = &seen.run.status;
     html! {
         tr {
             th scope="row" { code { (seen.id) } }
-            td data-label="Status" { (status(tone(word), word.word())) }
+            td data-label="Status" { (status(judge(seen).1, seen.run.status.word())) }
             td.progress data-label="Nodes" { (bar(seen)) }
             td.number data-label="Nonzero exits" {
-                @match nonzero_exit_nodes(seen) {
+                @match seen.nonzero_exit_nodes() {
                     None => (nothing()),
                     Some(0) => "0",
                     Some(count) => strong.exit.bad { (count) },
                 }
+                @if let Some(count @ 1..) = seen.unknown_exit_nodes() { span.sub { (count) " not known" } }
             }
             td data-label="Finished" { @if let Some(at) = finished(seen) { (ago(at, now)) } @else { (nothing()) } }
         }
@@ -60,28 +65,32 @@ fn row(seen: &SeenCommand, now: Timestamp) -> Markup {
 
 /// Whether it may still change, and how good that is.
 pub(super) fn judge(seen: &SeenCommand) -> (bool, Tone) {
-    (seen.run.is_open(), tone(&seen.run.status))
+    let is_open = seen.run.is_open();
+    let has_failed = !is_open && seen.failed_nodes() > 0;
+    (is_open, if has_failed { Tone::Bad } else { tone(&seen.run.status) })
 }
 
 /// The tone of a command's status.
 fn tone(status: &InvokeStatus) -> Tone {
     match status {
-        InvokeStatus::Running => Tone::Active,
-        InvokeStatus::Finished => Tone::Good,
-        InvokeStatus::Failed => Tone::Bad,
-        InvokeStatus::Stopped => Tone::Quiet,
         InvokeStatus::Unknown(_) => Tone::Unknown,
+        InvokeStatus::Finished | InvokeStatus::Success => Tone::Good,
+        status if status.is_open() => Tone::Active,
+        status if status.is_failure() => Tone::Bad,
+        _ => Tone::Quiet,
     }
 }
 
 /// In the order of a bar: what is done, what went wrong, what is under way.
-const ORDER: [&str; 5] = ["Finished", "Failed", "Stopped", "unknown", "Running"];
+const ORDER: [Tone; 5] = [Tone::Good, Tone::Bad, Tone::Quiet, Tone::Unknown, Tone::Active];
 
 /// Nodes by status: a bar of their proportions, and the counts in words.
 fn bar(seen: &SeenCommand) -> Markup {
-    let counts = nodes(seen);
-    let count = |word: &str| counts.iter().find(|(label, _)| *label == word).map_or(0, |(_, count)| *count);
-    let parts = ORDER.map(|word| (word, count(word))).into_iter().filter(|(_, count)| *count > 0);
+    let mut counts: Vec<(&str, usize)> = nodes(seen).into_iter().filter(|(_, count)| *count > 0).collect();
+    counts.sort_by_key(|(word, _)| ORDER.iter().position(|tone| *tone == of_word(word)));
+    let parts = counts.into_iter();
+    let unknown: BTreeSet<&str> =
+        seen.run.nodes.values().filter_map(InvokeStatus::unknown_word).take(MAX_WORDS).collect();
     let total = seen.run.nodes.len();
     html! {
         @if total == 0 {
@@ -93,12 +102,17 @@ fn bar(seen: &SeenCommand) -> Markup {
                 }
             }
             span.legend { @for (word, count) in parts { span.(class(word)) { (count) " " (word.to_lowercase()) } " " } }
+            @for word in unknown.into_iter().filter(|word| !word.is_empty()) { span.sub { (marked(word, false)) } }
         }
     }
 }
 
 fn class(word: &str) -> &'static str {
-    tone(&InvokeStatus::parse(word)).class()
+    of_word(word).class()
+}
+
+fn of_word(label: &str) -> Tone {
+    tone(&InvokeStatus::parse(label))
 }
 
 /// Each part with the place where it begins.
@@ -112,25 +126,46 @@ fn placed<'a>(parts: impl Iterator<Item = (&'a str, usize)>) -> impl Iterator<It
 
 #[cfg(test)]
 mod tests {
-    use super::bar;
+    use super::{Tone, bar, judge};
     use crate::model::{InvokeStatus, NodeStatuses, SeenCommand};
+
+    fn command(run: NodeStatuses) -> SeenCommand {
+        SeenCommand { id: "c".into(), run, results: None, is_outstanding: false, end_seen: None }
+    }
+
+    #[test]
+    fn what_failed_on_some_nodes_does_not_look_fine() {
+        let of = |status: InvokeStatus, node: InvokeStatus| {
+            judge(&command(NodeStatuses { status, nodes: [("i".into(), node)].into() }))
+        };
+        assert_eq!(of(InvokeStatus::Finished, InvokeStatus::Failed), (false, Tone::Bad));
+        assert_eq!(of(InvokeStatus::PartialFailed, InvokeStatus::Success), (false, Tone::Bad));
+        assert_eq!(of(InvokeStatus::Success, InvokeStatus::Success), (false, Tone::Good));
+        assert_eq!(of(InvokeStatus::Pending, InvokeStatus::Scheduled), (true, Tone::Active));
+    }
 
     #[test]
     fn the_bar_has_every_node_once() {
         let words = ["Running", "Finished", "Failed", "Finished", "Sleeping"];
         let nodes = words.iter().zip(0..).map(|(word, at)| (format!("i-{at}").into(), InvokeStatus::parse(word)));
         let run = NodeStatuses { status: InvokeStatus::Running, nodes: nodes.collect() };
-        let html = bar(&SeenCommand { id: "c".into(), run, results: None }).into_string();
+        let html = bar(&command(run)).into_string();
         assert!(html.contains(r#"viewBox="0 0 5 1""#), "{html}");
         for rect in [r#"x="0" y="0" width="2""#, r#"x="2" y="0" width="1""#, r#"x="4" y="0" width="1""#] {
             assert!(html.contains(rect), "{html}");
         }
-        assert!(html.contains("1 unknown") && html.contains("2 finished") && !html.contains("stopped"), "{html}");
+        assert!(
+            html.contains("1 unknown")
+                && html.contains("Sleeping")
+                && html.contains("2 finished")
+                && !html.contains("stopped"),
+            "{html}"
+        );
     }
 
     #[test]
     fn without_nodes_there_is_no_bar() {
         let run = NodeStatuses { status: InvokeStatus::Finished, nodes: [].into() };
-        assert!(!bar(&SeenCommand { id: "c".into(), run, results: None }).into_string().contains("svg"));
+        assert!(!bar(&command(run)).into_string().contains("svg"));
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn withdrawn(view: View) -> View {
 pub(super) fn facts(views: Vec<View>) -> Facts {
     let series = (5, 200_000);
     let accounts = vec![account("a", None)];
-    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets: Vec::new() }
+    let (budgets, unknown_words) = (Vec::new(), Vec::new());
+    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets, unknown_words }
 }
 
 fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {

@@ -43,8 +43,12 @@ pub(in crate::web) struct CommandStatusRow {
     pub(in crate::web) status_known: bool,
     /// Nodes by status, none left out.
     pub(in crate::web) nodes: Vec<(&'static str, usize)>,
-    /// Nodes with an exit code other than 0; absent before the results were read.
-    pub(in crate::web) nonzero_exit_nodes: Option<usize>,
+    /// Nodes with an exit code other than 0; absent while no exit code is known.
+    pub(in crate::web) nonzero_exit_nodes: Option<u64>,
+    /// Nodes whose exit code is not known; absent while the command is open.
+    pub(in crate::web) unknown_exit_nodes: Option<u64>,
+    /// Nodes on which it failed.
+    pub(in crate::web) failed_nodes: u64,
     /// When it ended on its last node.
     pub(in crate::web) finished: Option<Timestamp>,
 }
@@ -96,7 +100,9 @@ pub(super) fn command(seen: &SeenCommand) -> CommandStatusRow {
         status: seen.run.status.word().to_owned(),
         status_known: seen.run.status.unknown_word().is_none(),
         nodes: nodes(seen).to_vec(),
-        nonzero_exit_nodes: nonzero_exit_nodes(seen),
+        nonzero_exit_nodes: seen.nonzero_exit_nodes(),
+        unknown_exit_nodes: seen.unknown_exit_nodes(),
+        failed_nodes: seen.failed_nodes(),
         finished: finished(seen),
     }
 }
@@ -110,12 +116,6 @@ pub(in crate::web) fn nodes(seen: &SeenCommand) -> [(&'static str, usize); Invok
         }
     }
     std::array::from_fn(|at| (InvokeStatus::LABELS[at], counts[at]))
-}
-
-/// Nodes with an exit code other than 0, once the results were read.
-pub(in crate::web) fn nonzero_exit_nodes(seen: &SeenCommand) -> Option<usize> {
-    let results = seen.results.as_deref()?;
-    Some(results.iter().filter(|node| node.exit_code.is_some_and(|code| code != 0)).count())
 }
 
 /// When a command ended on its last node.

@@ -7,7 +7,7 @@ use crate::sim::Settings;
 use crate::sim::world::ids::Numbering;
 use crate::sim::world::lineage::{Cadence, Generator};
 use crate::sim::world::noise::Noise;
-use crate::sim::world::{CommandSpec, NodeEnd, NodeSpec};
+use crate::sim::world::{CommandSpec, CommandWords, NodeEnd, NodeSpec};
 
 /// How long a command stays listed, in seconds, when nothing scales time.
 const LISTED_FOR: f64 = 100.0;
@@ -110,6 +110,7 @@ impl Generator for CommandStream {
             timeout,
             born: born(self, number),
             nodes: (0..self.nodes.len()).map(node).collect(),
+            words: CommandWords::Documented,
         }
     }
 
