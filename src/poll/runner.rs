@@ -14,7 +14,7 @@ use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::op::Decoded;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
+use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -187,7 +187,7 @@ impl Runner {
             Err(error) => (error.id(), panicked()),
         };
         let Some(attempt) = under_way.remove(&id) else { return };
-        let failure = attempted.outcome.as_ref().err().map(Error::reason);
+        let failure = error_of(&attempted.outcome).map(Error::reason);
         let Attempt { account, region, target, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
             self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     fn attempted(value: Answer) -> Attempted {
-        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0 };
+        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
         Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO) }
     }
 

@@ -438,7 +438,8 @@ impl Rig {
                 let sent = self.local();
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let answer = RawAnswer { status, headers, body: body.clone().into(), sent, received };
+                let (body, is_proxied) = (body.clone().into(), false);
+                let answer = RawAnswer { status, headers, body, sent, received, is_proxied };
                 let (outcome, clock_skew) = decode(operation, &answer);
                 self.clock_skew = clock_skew.or(self.clock_skew);
                 if let Ok(decoded) = &outcome {

@@ -284,7 +284,7 @@ impl UnknownWords {
 
     /// The answer together with what was noted.
     pub(super) fn with<T>(self, value: T) -> super::Decoded<T> {
-        super::Decoded { value, unknown: self.0, unreadable: 0 }
+        super::Decoded { value, unknown: self.0, unreadable: 0, error: None }
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Limits;
 use super::roll::{Progress, Roll};
 use crate::aliyun::op::ListInstances;
-use crate::model::{Failure, Found, Page, Reason};
+use crate::model::{Failure, Found, Page};
 use crate::poll::{after, later};
 
 /// A reading that has failed for a passing reason is tried again after this time.
@@ -51,8 +51,7 @@ impl Inventory {
 
     /// The reading has failed; what was known before still holds.
     pub(super) fn failed(&mut self, failure: &Failure, now: Timestamp) {
-        let passing = [Reason::Timeout, Reason::Transport, Reason::Service, Reason::Throttled, Reason::Clock];
-        if passing.contains(&failure.reason) {
+        if failure.reason.may_pass() {
             self.due = self.due.min(Some(after(now, RETRY_AFTER)));
         }
         self.failure = (!self.servers.is_whole()).then(|| failure.clone());
