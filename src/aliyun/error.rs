@@ -197,11 +197,8 @@ impl Error {
 
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
-        match self {
-            Self::Service { .. } | Self::Status { .. } | Self::Decode { .. } => true,
-            Self::TooLarge(_) | Self::Replaced(_) => true,
-            _ => false,
-        }
+        let is_read = matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });
+        is_read || matches!(self, Self::TooLarge(_) | Self::Replaced(_))
     }
 
     /// Whether one task, command or run is not found, rather than the cluster or the server.

@@ -27,7 +27,7 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
 /// Seconds, or the time after which to come again.

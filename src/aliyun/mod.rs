@@ -96,11 +96,7 @@ impl Client {
         };
         let took = Some(started.elapsed());
         let outcome = match outcome {
-            Ok(mut decoded) => {
-                self.provider.accepted(&credential);
-                decoded.error = decoded.error.map(|error| error.cleaned(|text| credential.scrub(text)));
-                Ok(decoded)
-            }
+            Ok(decoded) => Ok(self.heard(decoded, &credential).await),
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
         Attempted { outcome, clock_skew, took }
@@ -109,6 +105,17 @@ impl Client {
     /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
     pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
+    }
+
+    /// An answer, cleaned of what must not be told.
+    async fn heard(&self, mut decoded: Decoded<Answer>, credential: &Arc<Credential>) -> Decoded<Answer> {
+        let clean = |text: &str| credential.scrub(text);
+        decoded.unknown.iter_mut().for_each(|(_, word)| *word = clean(word));
+        match decoded.error.take() {
+            Some(error) => decoded.error = Some(self.judged(error.cleaned(clean), credential).await),
+            None => self.provider.accepted(credential),
+        }
+        decoded
     }
 
     /// A credential that was refused may have been replaced meanwhile.

@@ -14,7 +14,7 @@ impl Answer {
             Self::DescribeCommandInvocations(page) => page.entries > 0,
             Self::ListInvocationStatus(run) => !run.nodes.is_empty(),
             Self::EhpcListRegions(regions) | Self::SwasListRegions(regions) => !regions.is_empty(),
-            Self::DescribeInvocationResult(_) => true,
+            Self::DescribeInvocationResult(result) => !result.status.word().is_empty() || result.record.is_some(),
         }
     }
 

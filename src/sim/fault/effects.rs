@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::sim::coat::Coat;
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
+use crate::sim::gateway::Gateway;
 
 /// Everything that strikes one call.
 #[derive(Debug, Default)]
@@ -14,6 +16,7 @@ pub(crate) struct Effects {
     pub(crate) instead: Option<Instead>,
     pub(crate) only_first_page: bool,
     pub(crate) distortions: Vec<Distortion>,
+    pub(crate) coat: Option<Coat>,
     pub(crate) harm: Option<Harm>,
 }
 
@@ -22,6 +25,7 @@ pub(crate) struct Effects {
 pub(crate) enum Instead {
     Failure(Failure),
     Html(u16),
+    Gateway(Gateway),
 }
 
 /// What becomes of the answer on its way.
