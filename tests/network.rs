@@ -301,7 +301,7 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
 
     // The system's certificates count for nothing, be they right or missing.
     let config = folder.write("without.yaml", &cloud.config(&account));
-    let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("transport");
+    let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("tls");
     assert!(told.contains("invalid peer certificate: UnknownIssuer") && told.contains("accounts[].ca_file"), "{told}");
     assert_eq!(cloud.calls(), 0, "nothing was sent");
 
@@ -375,7 +375,7 @@ fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() 
     for (name, account) in [("tunnel", tunnel), ("plain", plain)] {
         let account = format!("{account}    proxy: {{url: \"{url}\", username: exporter, password: hunter2}}\n");
         let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
-        let told = program.wait_failing("transport");
+        let told = program.wait_failing("proxy");
         assert!(told.contains("accounts[].proxy.username"), "{name}: {told}");
         assert!(!program.all().contains("hunter2"), "{name}");
     }

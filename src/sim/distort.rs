@@ -90,7 +90,9 @@ fn rename(value: &mut Value, field: &str, once: bool) -> bool {
     };
     let mut is_done = false;
     for inner in rest {
-        is_done = (once && is_done) || rename(inner, field, once) || is_done;
+        if !(once && is_done) {
+            is_done |= rename(inner, field, once);
+        }
     }
     is_done
 }
