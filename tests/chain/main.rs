@@ -18,5 +18,6 @@ mod planned;
 mod random;
 mod region;
 mod restart;
+mod series;
 mod shown;
 mod trouble;
