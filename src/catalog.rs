@@ -196,6 +196,8 @@ families! {
     HISTORY_TRUNCATED = Process Counter "aliyun_exporter_history_truncated_total" ["kind"];
     /// Words in the cloud's answers that this version does not know, by field; the word itself is in the log.
     UNKNOWN_VALUES = Process Counter "aliyun_exporter_unknown_values_total" ["product", "operation", "field"];
+    /// Entries of the cloud's answers that could not be read and are left out, each time that they are sent.
+    UNREADABLE = Process Counter "aliyun_exporter_unreadable_entries_total" ["product", "operation"];
     /// How far the cloud's clock is ahead of this machine's (below 0: behind), as far as the Date of its last answer proves.
     CLOCK_SKEW = Process Gauge "aliyun_exporter_clock_skew_seconds" ["account"];
     /// When the credentials that an account uses now end; absent for those that do not. They are renewed well before.

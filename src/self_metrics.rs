@@ -30,6 +30,7 @@ pub struct SelfMetrics {
     lost: IntCounterVec,
     truncated: IntCounterVec,
     unknown: IntCounterVec,
+    unreadable: IntCounterVec,
     clock_skew: GaugeVec,
     credentials_expiry: GaugeVec,
     series: IntGaugeVec,
@@ -76,6 +77,7 @@ impl SelfMetrics {
             lost: counters(&registry, &catalog::LOST)?,
             truncated: counters(&registry, &catalog::HISTORY_TRUNCATED)?,
             unknown: counters(&registry, &catalog::UNKNOWN_VALUES)?,
+            unreadable: counters(&registry, &catalog::UNREADABLE)?,
             clock_skew: gauges(&registry, &catalog::CLOCK_SKEW)?,
             credentials_expiry: gauges(&registry, &catalog::CREDENTIALS_EXPIRY)?,
             series: int_gauges(&registry, &catalog::SERIES)?,
@@ -163,6 +165,7 @@ impl SelfMetrics {
     pub fn expect_requests(&self, target: &Target, product: Product, operation: &'static str) {
         self.accounts_mut().expect(&target.account, (product, operation));
         let product = product.label();
+        self.unreadable.with_label_values(&[product, operation]).inc_by(0);
         for outcome in ["ok", Reason::Throttled.label()] {
             self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
         }
@@ -197,6 +200,11 @@ impl SelfMetrics {
     /// The cloud sent a word that nobody has heard of.
     pub fn unknown_value(&self, operation: &Operation, field: &str) {
         self.unknown.with_label_values(&[operation.product().label(), operation.name(), field]).inc();
+    }
+
+    /// So many entries of an answer could not be read.
+    pub fn unreadable(&self, operation: &Operation, entries: u64) {
+        self.unreadable.with_label_values(&[operation.product().label(), operation.name()]).inc_by(entries);
     }
 
     /// How far the cloud's clock is ahead of this machine's.

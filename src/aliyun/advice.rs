@@ -101,7 +101,7 @@ const NO_ANSWER_OF_THE_API: &str = "this is no answer of the API: check that the
 fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static str {
     let is_json = content_type.contains("json") || content_type == "no content type";
     match content {
-        Content::Json { .. } if (200..300).contains(&status) && is_json => {
+        Content::Json { .. } | Content::Lacks(_) if (200..300).contains(&status) && is_json => {
             "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug"
         }
         Content::Html => {
@@ -115,7 +115,10 @@ fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static
         Content::Empty | Content::BrokenJson => {
             "if this lasts, check what is between here and the endpoint: the answer did not come whole"
         }
-        Content::Json { .. } | Content::Xml | Content::Other => NO_ANSWER_OF_THE_API,
+        Content::OfAnother(_) => {
+            "something between here and the cloud mixes answers up, such as a cache: it must not keep those of the API"
+        }
+        Content::Json { .. } | Content::Lacks(_) | Content::Xml | Content::Other => NO_ANSWER_OF_THE_API,
     }
 }
 

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::IgnoredAny;
 
+use super::op::Undecoded;
 use super::said::unmarked;
 
 /// What a body is. None of its own text is in here.
@@ -26,6 +27,10 @@ pub enum Content {
         /// Column.
         column: usize,
     },
+    /// JSON without the list or object that was asked for.
+    Lacks(&'static str),
+    /// An answer that names another thing in this field than was asked for.
+    OfAnother(&'static str),
     /// JSON that breaks off or has a mistake.
     BrokenJson,
     /// Anything else.
@@ -33,16 +38,14 @@ pub enum Content {
 }
 
 impl Content {
-    /// Looks at a body; `place` is where its reading stopped.
-    pub(super) fn of(headers: &HeaderMap, body: &[u8], (line, column): (usize, usize)) -> Self {
+    /// Looks at a body; `why` it could not be read, if that was tried.
+    pub(super) fn of(headers: &HeaderMap, body: &[u8], why: Option<Undecoded>) -> Self {
         let body = unmarked(body).trim_ascii_start();
         let encoding = headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().trim_ascii());
         let starts = |with: &[u8]| body.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
         match body.first() {
             None => Self::Empty,
-            Some(b'{' | b'[') if serde_json::from_slice::<IgnoredAny>(&valid(body)).is_ok() => {
-                Self::Json { line, column }
-            }
+            Some(b'{' | b'[') if serde_json::from_slice::<IgnoredAny>(&valid(body)).is_ok() => Self::json(why),
             Some(b'{' | b'[') => Self::BrokenJson,
             Some(b'<') if starts(b"<?xml") && !is_html(body) => Self::Xml,
             Some(b'<') if is_html(body) || is_called(headers, "html") => Self::Html,
@@ -56,6 +59,17 @@ impl Content {
     }
 }
 
+impl Content {
+    fn json(why: Option<Undecoded>) -> Self {
+        match why {
+            Some(Undecoded::Missing(field)) => Self::Lacks(field),
+            Some(Undecoded::Other(field)) => Self::OfAnother(field),
+            Some(Undecoded::Malformed { line, column }) => Self::Json { line, column },
+            None => Self::Json { line: 0, column: 0 },
+        }
+    }
+}
+
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -63,9 +77,12 @@ impl fmt::Display for Content {
             Self::Compressed => f.write_str("a compressed body, which was not asked for"),
             Self::Html => f.write_str("an HTML page"),
             Self::Xml => f.write_str("XML without an error code"),
+            Self::Json { line: 0, .. } => f.write_str("JSON without an error code"),
             Self::Json { line, column } => {
                 write!(f, "not the documented JSON at line {line} column {column}")
             }
+            Self::Lacks(field) => write!(f, "JSON without {field}"),
+            Self::OfAnother(field) => write!(f, "an answer about another {field} than was asked for"),
             Self::BrokenJson => f.write_str("JSON that breaks off or has a mistake"),
             Self::Other => f.write_str("a body that is not JSON"),
         }
@@ -102,10 +119,11 @@ pub(super) fn content_type(headers: &HeaderMap) -> String {
 mod tests {
     use http::HeaderMap;
 
-    use super::{Content, content_type};
+    use super::{Content, Undecoded, content_type};
 
     fn of(body: impl AsRef<[u8]>, headers: &[(&'static str, &str)]) -> Content {
-        Content::of(&map(headers), body.as_ref(), (1, 2))
+        let why = Undecoded::Malformed { line: 1, column: 2 };
+        Content::of(&map(headers), body.as_ref(), Some(why))
     }
 
     fn map(headers: &[(&'static str, &str)]) -> HeaderMap {

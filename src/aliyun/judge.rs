@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::content::{self, Content};
 use super::error::{Came, Error};
-use super::op::{Answer, Decoded, Operation};
+use super::op::{Answer, Decoded, Operation, Undecoded};
 use super::said::{self, Depth, Said};
 use super::{codes, hints};
 
@@ -33,7 +33,7 @@ pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Ans
     }
     let read = operation.decode(said::unmarked(heard.body));
     let Some(said) = said::said(heard.body, Depth::Top) else {
-        return read.map_err(|error| heard.unread((error.line(), error.column())));
+        return read.map_err(|error| heard.unread(Some(error)));
     };
     match (codes::known(&said.code).is_some(), read) {
         (is_known, Ok(decoded)) if decoded.value.holds_something() => match is_known {
@@ -66,8 +66,8 @@ pub(super) fn refused(heard: &Heard) -> Error {
         // E-HPC's own 407 has a Code.
         407 if heard.is_proxied => Error::ProxyLogin("the proxy wants a user name and a password (HTTP 407)".into()),
         300..400 => heard.by_status(format!("redirected to {}", host(heard.headers))),
-        status if codes::by_status(status).is_some() => heard.by_status(heard.content((0, 0)).to_string()),
-        _ => heard.unread((0, 0)),
+        status if codes::by_status(status).is_some() => heard.by_status(heard.content(None).to_string()),
+        _ => heard.unread(None),
     }
 }
 
@@ -88,12 +88,12 @@ impl Heard<'_> {
         Error::Status { came: self.came(), detail, pause: hints::pause(self.headers, self.received) }
     }
 
-    fn unread(&self, place: (usize, usize)) -> Error {
-        Error::Decode { came: self.came(), content: self.content(place) }
+    fn unread(&self, why: Option<Undecoded>) -> Error {
+        Error::Decode { came: self.came(), content: self.content(why) }
     }
 
-    fn content(&self, place: (usize, usize)) -> Content {
-        Content::of(self.headers, self.body, place)
+    fn content(&self, why: Option<Undecoded>) -> Content {
+        Content::of(self.headers, self.body, why)
     }
 
     fn came(&self) -> Came {

@@ -8,6 +8,7 @@ pub mod endpoint;
 mod error;
 mod hints;
 mod http;
+mod json;
 mod judge;
 pub mod op;
 pub mod request;

@@ -34,7 +34,7 @@ pub use assume_role::{SESSION_NAME, is_role_arn, is_session_name};
 pub use discovery::{Discovery, Filter, Pattern, Regions};
 pub use endpoint::is_loopback;
 pub use flags::{with_endpoint, with_targets};
-pub(crate) use names::{MAX_LENGTH as MAX_NAME_BYTES, is_id, is_region};
+pub(crate) use names::{is_id, is_region};
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use quota::OPERATIONS;

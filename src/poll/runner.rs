@@ -44,6 +44,8 @@ pub struct Runner {
     /// Whose list is longer than may be read: told once.
     truncated: HashSet<TargetId>,
     told_words: HashSet<(&'static str, &'static str, String)>,
+    /// Whose answers had entries that could not be read: told once.
+    unreadable: HashSet<(&'static str, &'static str)>,
     /// What was said of endpoints.
     told_endpoints: BTreeSet<String>,
     budgets_at: Option<Instant>,
@@ -67,6 +69,7 @@ impl Runner {
             failing: HashMap::new(),
             truncated: HashSet::new(),
             told_words: HashSet::new(),
+            unreadable: HashSet::new(),
             told_endpoints: BTreeSet::new(),
             budgets_at: None,
             longest_attempt: Duration::ZERO,
@@ -201,8 +204,9 @@ impl Runner {
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
-        if let Ok(Decoded { unknown, .. }) = &attempted.outcome {
+        if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
             unknown.iter().for_each(|(field, word)| self.unknown(&attempt, field, word));
+            self.unreadable(&attempt, *unreadable);
         }
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
     }
@@ -212,6 +216,25 @@ impl Runner {
         let operation = attempt.operation.name();
         if self.told_words.len() < MAX_TOLD_WORDS && self.told_words.insert((operation, field, word.to_owned())) {
             warn!(operation, field, word, "a word that this version does not know; it is shown as unknown");
+        }
+    }
+
+    fn unreadable(&mut self, attempt: &Attempt, entries: u64) {
+        if entries == 0 {
+            return;
+        }
+        self.metrics.unreadable(&attempt.operation, entries);
+        let (product, operation) = (attempt.operation.product().label(), attempt.operation.name());
+        if self.unreadable.insert((product, operation)) {
+            let target = &*attempt.target.id;
+            warn!(
+                product,
+                operation,
+                target,
+                entries,
+                "entries of the answer are left out: they have no id that can be used, or are about something else; \
+                 this is told once, and counted in aliyun_exporter_unreadable_entries_total"
+            );
         }
     }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::odd::Odd;
+
 /// What is done to an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Distortion {
@@ -14,6 +16,8 @@ pub(crate) enum Distortion {
     Code { code: Value, list: ListFate },
     /// A field names another thing than was asked for: everywhere, or `once`.
     WrongIds { field: String, once: bool },
+    /// Entries are odd, or stand beside odd ones.
+    OddEntries(Odd),
 }
 
 /// What becomes of an answer's own list or object.
@@ -43,6 +47,7 @@ impl Distortion {
             Self::UnknownWords(word) => replace_words(value, word),
             Self::Code { code, list } => set_code(value, code, *list),
             Self::WrongIds { field, once } => _ = rename(value, field, *once),
+            Self::OddEntries(odd) => odd.apply(value),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::envelope::Envelope;
 use super::failure::Failure;
 use super::gateway::{Gateway, http_date};
-use super::{Operation, Product};
+use super::{Operation, Product, odd};
 
 /// What an operation comes to, before it is written down as HTTP.
 pub(crate) enum Outcome {
@@ -51,7 +51,7 @@ impl Exchange {
     }
 
     fn json(&self, status: u16, body: &Value, headers: &[(&'static str, String)]) -> Response<Vec<u8>> {
-        let mut response = self.bare(status, "application/json;charset=utf-8", body.to_string());
+        let mut response = self.bare(status, "application/json;charset=utf-8", odd::written(body));
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert("x-acs-request-id", id);
         }
@@ -72,8 +72,8 @@ impl Exchange {
         self.bare(status, "text/html", page)
     }
 
-    fn bare(&self, status: u16, content_type: &'static str, body: String) -> Response<Vec<u8>> {
-        let mut response = Response::new(body.into_bytes());
+    fn bare(&self, status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {
+        let mut response = Response::new(body.into());
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Ok(date) = HeaderValue::from_str(&http_date(self.now)) {

@@ -21,6 +21,7 @@ mod gateway;
 mod ledger;
 mod log;
 mod machine;
+mod odd;
 mod operation;
 mod parameters;
 mod quota;

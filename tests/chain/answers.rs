@@ -276,3 +276,47 @@ fn gateways_and_codes_are_judged_alike_for_every_operation() {
         }
     }
 }
+
+#[test]
+fn an_answer_about_another_thing_is_not_believed_and_not_asked_for_in_a_storm() {
+    for (action, field, target) in [
+        ("DescribeInvocationResult", "InvokeId", id(Kind::SwasInvocations, "s00")),
+        ("DescribeInvocationResult", "InstanceId", id(Kind::SwasInvocations, "s00")),
+        ("ListInvocationStatus", "CommandId", id(Kind::EhpcInvocations, "c")),
+    ] {
+        let mut world = worlds::servers(1, 1);
+        worlds::add_cluster(&mut world, "c");
+        world.add_command("c", worlds::command("k", 2, -100, -50)).unwrap();
+        let mut rig = Rig::scripted(world);
+        let fault = format!(r#"{{"kind": "wrong_ids", "field": "{field}"}}"#);
+        rig.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
+        rig.run_until(29);
+        let failure = rig.failure(&target).unwrap_or_else(|| panic!("{action} {field}: nothing failed"));
+        let wanted = format!("an answer about another {field} than was asked for");
+        assert_eq!(failure.reason, Reason::Decode, "{action} {field}");
+        assert!(failure.message.contains(&wanted), "{}", failure.message);
+        let polls = rig.polled.iter().filter(|poll| poll.target == target).count();
+        assert!(rig.of(action).len() <= polls + 1, "{action} {field}: {} calls", rig.of(action).len());
+        assert_eq!(rig.ends(&target).count(), 0, "{action} {field}");
+        let page = parse(&rig.page(Format::Text));
+        assert_eq!(page.all("aliyun_swas_invocation_exit_code", &[]).count(), usize::from(target.id.starts_with('c')));
+        rig.sim.clear_faults();
+        rig.run_until(200);
+        assert_eq!(rig.failure(&target), None, "{action} {field}");
+    }
+}
+
+#[test]
+fn of_a_list_only_the_entry_about_another_thing_is_left_out() {
+    let mut world = worlds::one_task();
+    world.add_task("c", worlds::task("u", -5, 9000)).unwrap();
+    let mut rig = Rig::scripted(world);
+    rig.fault(
+        r#"{"match": {"action": "ListTasks"}, "fault": {"kind": "wrong_ids", "field": "ClusterId", "once": true}}"#,
+    );
+    rig.run_until(5);
+    assert_eq!((rig.failure(&tasks()), rig.tasks("c").tasks.len()), (None, 1));
+    rig.sim.clear_faults();
+    rig.run_until(15);
+    assert_eq!(rig.tasks("c").tasks.len(), 2);
+}

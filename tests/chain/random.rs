@@ -30,7 +30,7 @@ const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, 
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// What strikes for a while: each passes.
-const FAULTS: [&str; 26] = [
+const FAULTS: [&str; 33] = [
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
     r#"{"kind": "throttle", "retry_after_ms": 90000}"#,
@@ -57,6 +57,13 @@ const FAULTS: [&str; 26] = [
     r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 7200}"#,
     r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 120, "retry_after_date": true}"#,
     r#"{"kind": "throttle", "time_left_ms": 86400000}"#,
+    r#"{"kind": "odd_entries", "odd": "no_object"}"#,
+    r#"{"kind": "odd_entries", "odd": "without_id"}"#,
+    r#"{"kind": "odd_entries", "odd": "long_id"}"#,
+    r#"{"kind": "odd_entries", "odd": "twice"}"#,
+    r#"{"kind": "odd_entries", "odd": "half_surrogate"}"#,
+    r#"{"kind": "odd_entries", "odd": "repeated_key"}"#,
+    r#"{"kind": "odd_entries", "odd": "bare_object"}"#,
 ];
 const ACTIONS: [&str; 6] = [
     "ListTasks",

@@ -110,6 +110,8 @@ pub struct Rig {
     pub notices: Vec<(TargetId, Notice)>,
     /// Operation, field and word.
     pub unknown: Vec<(&'static str, &'static str, String)>,
+    /// Entries that could not be read, by operation.
+    pub unreadable: BTreeMap<&'static str, u64>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
     /// The newest readings that the store has not seen: rendering each would take most of a test's time.
@@ -152,6 +154,7 @@ impl Rig {
             polled: Vec::new(),
             notices: Vec::new(),
             unknown: Vec::new(),
+            unreadable: BTreeMap::new(),
             most_in_flight: 0,
             in_flight: BTreeMap::new(),
             unrecorded: BTreeMap::new(),
@@ -443,6 +446,7 @@ impl Rig {
                 let (outcome, clock_skew) = decode(operation, &answer);
                 self.clock_skew = clock_skew.or(self.clock_skew);
                 if let Ok(decoded) = &outcome {
+                    *self.unreadable.entry(operation.name()).or_default() += decoded.unreadable;
                     let words = decoded.unknown.iter().cloned();
                     self.unknown.extend(words.map(|(field, word)| (operation.name(), field, word)));
                 }

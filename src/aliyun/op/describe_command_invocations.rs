@@ -1,16 +1,16 @@
 //! SWAS DescribeCommandInvocations: the command runs of all servers of a region, with their results.
 //! Source: "DescribeCommandInvocations" in `docs/alibaba-cloud-api.md`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
-use super::wire::{List, Scalar, UnknownWords, cut};
-use super::{Decoded, PAGE_SIZE, Parameters};
+use super::wire::{Entry, Oddities, Unreadable, error_code, page};
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
+use crate::aliyun::json::Object;
 use crate::model::{
-    COMMAND_NAME_BYTES, CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus,
-    Page, ServerRun,
+    CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus, Page, ServerRun,
 };
 
 /// A CreationTime without a zone is believed if the run started no further from it than this.
@@ -31,112 +31,63 @@ impl DescribeCommandInvocations {
         self.invoke_id.iter().map(|id| ("InvokeId", (&**id).into())).chain(page).collect()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<CommandInvocation>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let items = wire.list.0.iter().filter_map(|run| run.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page::new(items, total)))
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<CommandInvocation>>, Undecoded> {
+        let asked: Vec<_> = self.invoke_id.iter().map(|id| ("InvokeId", &**id)).collect();
+        page(body, ("CommandInvocations", "InvokeId"), &asked, invocation)
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "CommandInvocations")]
-    list: List<WireInvocation<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
+fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvocation> {
+    let id: Arc<str> = (*entry.id("InvokeId")?).into();
+    // One that does not say where it runs says nothing of any server.
+    let servers = entry.entries("InvokeInstances", "InstanceId").ok_or(Unreadable)?;
+    let command = Invocation {
+        id: Arc::clone(&id),
+        command_name: entry.name("CommandName").into(),
+        command_type: CommandType::parse(&entry.word("CommandType")),
+        status: InvocationStatus::parse(&entry.word("InvocationStatus")),
+        record: None,
+        created: None,
+    };
+    oddities.note("CommandType", command.command_type.unknown_word());
+    oddities.note("InvocationStatus", command.status.unknown_word());
+    let read = |server: &Object<'_>, oddities: &mut Oddities| run(&command, entry, server, oddities);
+    let servers = servers.filter_map(|server| oddities.read(server, read));
+    // A server that is listed twice is one, as it was told last.
+    let servers: BTreeMap<_, _> = servers.map(|server| (Arc::clone(&server.instance_id), server)).collect();
+    Ok(CommandInvocation { id, servers: servers.into_values().collect() })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireInvocation<'a> {
-    #[serde(borrow, default)]
-    invoke_id: Scalar<'a>,
-    #[serde(borrow, default)]
-    command_name: Scalar<'a>,
-    #[serde(borrow, default)]
-    command_type: Scalar<'a>,
-    #[serde(borrow, default)]
-    creation_time: Scalar<'a>,
-    #[serde(borrow, default)]
-    invocation_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    invoke_instances: List<WireServer<'a>>,
+fn run(command: &Invocation, entry: &Object<'_>, server: &Object<'_>, oddities: &mut Oddities) -> Entry<ServerRun> {
+    let instance_id = (*server.id("InstanceId")?).into();
+    let result = result(server, &command.status);
+    oddities.note("InvokeInstances.InvocationStatus", result.status.unknown_word());
+    oddities.note("ErrorCode", result.error.as_ref().and_then(ErrorCode::unknown_word));
+    let (status, created) = (result.status.clone(), created(entry, result.started));
+    let run = Invocation { status, created, ..command.clone() };
+    Ok(ServerRun { instance_id, run, result })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireServer<'a> {
-    #[serde(borrow, default)]
-    instance_id: Scalar<'a>,
-    #[serde(borrow, default)]
-    invocation_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    exit_code: Scalar<'a>,
-    #[serde(borrow, default)]
-    error_code: Scalar<'a>,
-    #[serde(borrow, default)]
-    start_time: Scalar<'a>,
-    /// The other operations say FinishedTime.
-    #[serde(borrow, default, alias = "FinishedTime")]
-    finish_time: Scalar<'a>,
+/// CreationTime; one without a zone may be in anybody's, unless the run started soon after.
+fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> {
+    let created = entry.time("CreationTime")?;
+    let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;
+    (entry.has_zone("CreationTime") || started.is_some_and(near)).then_some(created)
 }
 
-impl WireInvocation<'_> {
-    fn to_model(&self, unknown: &mut UnknownWords) -> Option<CommandInvocation> {
-        let Some(id) = self.invoke_id.text() else {
-            unknown.note("InvokeId", Some(""));
-            return None;
-        };
-        let overall = InvocationStatus::parse(self.invocation_status.text().unwrap_or_default());
-        let command = Invocation {
-            id: id.into(),
-            command_name: cut(self.command_name.text().unwrap_or_default(), COMMAND_NAME_BYTES).into(),
-            command_type: CommandType::parse(self.command_type.text().unwrap_or_default()),
-            status: overall,
-            record: None,
-            created: None,
-        };
-        unknown.note("CommandType", command.command_type.unknown_word());
-        unknown.note("InvocationStatus", command.status.unknown_word());
-        let runs = self.invoke_instances.0.iter().filter_map(|server| self.run(&command, server));
-        let servers: Vec<ServerRun> = runs.collect();
-        for server in &servers {
-            unknown.note("InvokeInstances.InvocationStatus", server.run.status.unknown_word());
-            unknown.note("ErrorCode", server.result.error.as_ref().and_then(ErrorCode::unknown_word));
-        }
-        Some(CommandInvocation { id: command.id, servers })
-    }
-
-    fn run(&self, command: &Invocation, server: &WireServer) -> Option<ServerRun> {
-        let result = server.result(&command.status);
-        let (status, created) = (result.status.clone(), self.created(result.started));
-        let run = Invocation { status, created, ..command.clone() };
-        Some(ServerRun { instance_id: server.instance_id.text()?.into(), run, result })
-    }
-
-    /// CreationTime; one without a zone may be in anybody's, unless the run started soon after.
-    fn created(&self, started: Option<Timestamp>) -> Option<Timestamp> {
-        let created = self.creation_time.time()?;
-        let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;
-        (self.creation_time.has_zone() || started.is_some_and(near)).then_some(created)
-    }
-}
-
-impl WireServer<'_> {
-    /// How it went on this server. A server without a word of its own has that of the whole.
-    fn result(&self, overall: &InvocationStatus) -> InvocationResult {
-        let status = self.invocation_status.text().map_or_else(|| overall.clone(), InvocationStatus::parse);
-        let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
-        InvocationResult {
-            exit_code: self.exit_code.integer().filter(|_| exited),
-            started: self.start_time.time(),
-            finished: self.finish_time.time(),
-            status,
-            record: None,
-            error: self.error_code.text().filter(|code| *code != "null").map(ErrorCode::parse),
-        }
+/// How it went on this server. A server without a word of its own has that of the whole.
+fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
+    let own = server.optional_word("InvocationStatus");
+    let status = own.map_or_else(|| overall.clone(), |word| InvocationStatus::parse(&word));
+    let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
+    InvocationResult {
+        exit_code: server.integer("ExitCode").filter(|_| exited),
+        started: server.time("StartTime"),
+        // The other operations say FinishedTime.
+        finished: server.time("FinishTime").or_else(|| server.time("FinishedTime")),
+        status,
+        record: None,
+        error: error_code(server),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{Scalar, UnknownWords};
-use super::{Decoded, Parameters};
+use super::wire::{Oddities, error_code, is_about, object};
+use super::{Decoded, Parameters, Undecoded};
+use crate::aliyun::json::Json;
 use crate::model::{ErrorCode, InvocationResult, InvocationStatus, InvokeStatus};
 
 /// Asks how a run went. `Output`, `InvokeUser` and `ErrorInfo` are not read.
@@ -22,21 +21,24 @@ impl DescribeInvocationResult {
         vec![("InstanceId", (&*self.instance_id).into()), ("InvokeId", (&*self.invoke_id).into())]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<InvocationResult>> {
-        let wire = serde_json::from_slice::<Body>(body)?.result;
-        let status = InvocationStatus::parse(wire.invocation_status.text().unwrap_or_default());
-        let record = wire.invoke_record_status.text().map(InvokeStatus::parse);
-        // Some documents print the text "null" where there is no error.
-        let error = wire.error_code.text().filter(|code| *code != "null").map(ErrorCode::parse);
-        let mut unknown = UnknownWords::default();
-        unknown.note("InvocationStatus", status.unknown_word());
-        unknown.note("InvokeRecordStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
-        unknown.note("ErrorCode", error.as_ref().and_then(ErrorCode::unknown_word));
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<InvocationResult>, Undecoded> {
+        let asked = [("InstanceId", &*self.instance_id), ("InvokeId", &*self.invoke_id)];
+        let answer = object(body, &asked)?;
+        let result = answer.get("InvocationResult").and_then(Json::object).filter(|result| !result.is_empty());
+        let result = result.ok_or(Undecoded::Missing("InvocationResult"))?;
+        is_about(&result, &asked)?;
+        let status = InvocationStatus::parse(&result.word("InvocationStatus"));
+        let record = result.optional_word("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
+        let error = error_code(&result);
+        let mut oddities = Oddities::default();
+        oddities.note("InvocationStatus", status.unknown_word());
+        oddities.note("InvokeRecordStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
+        oddities.note("ErrorCode", error.as_ref().and_then(ErrorCode::unknown_word));
         let exited = matches!(status, InvocationStatus::Success | InvocationStatus::Failed);
-        Ok(unknown.with(InvocationResult {
-            exit_code: wire.exit_code.integer().filter(|_| exited),
-            started: wire.start_time.time(),
-            finished: wire.finished_time.time(),
+        Ok(oddities.with(InvocationResult {
+            exit_code: result.integer("ExitCode").filter(|_| exited),
+            started: result.time("StartTime"),
+            finished: result.time("FinishedTime"),
             status,
             record,
             error,
@@ -44,34 +46,11 @@ impl DescribeInvocationResult {
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "InvocationResult")]
-    result: WireResult<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireResult<'a> {
-    #[serde(borrow, default)]
-    invocation_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    invoke_record_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    exit_code: Scalar<'a>,
-    #[serde(borrow, default)]
-    error_code: Scalar<'a>,
-    #[serde(borrow, default)]
-    start_time: Scalar<'a>,
-    #[serde(borrow, default)]
-    finished_time: Scalar<'a>,
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
-    use super::DescribeInvocationResult;
+    use super::{DescribeInvocationResult, Undecoded};
     use crate::model::{ErrorCode, InvocationResult};
 
     fn decode(body: &[u8]) -> super::Decoded<InvocationResult> {
@@ -85,7 +64,9 @@ mod tests {
         assert_eq!(cases.len(), 23);
         for case in cases {
             let said = &case["body"]["InvocationResult"];
-            let decoded = decode(case["body"].to_string().as_bytes());
+            let id = |field| said[field].as_str().unwrap().into();
+            let operation = DescribeInvocationResult { instance_id: id("InstanceId"), invoke_id: id("InvokeId") };
+            let decoded = operation.decode(case["body"].to_string().as_bytes()).unwrap();
             let result = decoded.value;
             assert_eq!(decoded.unknown, [], "{}", case["name"]);
             assert_eq!(result.status.label(), said["InvocationStatus"]);
@@ -95,6 +76,19 @@ mod tests {
             let exited = ["Success", "Failed"].contains(&result.status.label());
             assert_eq!(result.exit_code, said["ExitCode"].as_i64().filter(|_| exited), "{}", case["name"]);
         }
+    }
+
+    #[test]
+    fn no_result_and_that_of_another_run_are_no_answer() {
+        let operation = DescribeInvocationResult { instance_id: "s".into(), invoke_id: "r".into() };
+        let read = |body: &str| operation.decode(body.as_bytes()).unwrap_err();
+        for body in
+            ["{}", r#"{"InvocationResult": null}"#, r#"{"InvocationResult": {}}"#, r#"{"InvocationResult": [7]}"#]
+        {
+            assert_eq!(read(body), Undecoded::Missing("InvocationResult"), "{body}");
+        }
+        let other = r#"{"InvocationResult": {"InvokeId": "q", "InvocationStatus": "Success", "ExitCode": 0}}"#;
+        assert_eq!(read(other), Undecoded::Other("InvokeId"));
     }
 
     #[test]

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords, cut};
-use super::{Decoded, PAGE_SIZE, Parameters};
-use crate::model::{COMMAND_NAME_BYTES, CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
+use super::wire::{Entry, Oddities, page};
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
+use crate::aliyun::json::Object;
+use crate::model::{CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
 
 /// Asks for a page of a server's command runs. `CommandContent` and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,62 +25,27 @@ impl DescribeInvocations {
         ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Invocation>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let items = wire.invocations.0.iter().filter_map(|run| run.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page::new(items, total)))
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Invocation>>, Undecoded> {
+        page(body, ("Invocations", "InvokeId"), &[("InstanceId", &self.instance_id)], run)
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "Invocations")]
-    invocations: List<WireInvocation<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireInvocation<'a> {
-    #[serde(borrow, default)]
-    invoke_id: Scalar<'a>,
-    #[serde(borrow, default)]
-    command_name: Scalar<'a>,
-    #[serde(borrow, default)]
-    command_type: Scalar<'a>,
-    #[serde(borrow, default)]
-    invocation_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    invoke_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    creation_time: Scalar<'a>,
-}
-
-impl WireInvocation<'_> {
-    fn to_model(&self, unknown: &mut UnknownWords) -> Option<Invocation> {
-        let Some(id) = self.invoke_id.text() else {
-            unknown.note("InvokeId", Some(""));
-            return None;
-        };
-        let command_type = CommandType::parse(self.command_type.text().unwrap_or_default());
-        let status = InvocationStatus::parse(self.invocation_status.text().unwrap_or_default());
-        let record = self.invoke_status.text().map(InvokeStatus::parse);
-        unknown.note("CommandType", command_type.unknown_word());
-        unknown.note("InvocationStatus", status.unknown_word());
-        unknown.note("InvokeStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
-        let command_name = cut(self.command_name.text().unwrap_or_default(), COMMAND_NAME_BYTES).into();
-        Some(Invocation {
-            id: id.into(),
-            command_name,
-            command_type,
-            status,
-            record,
-            created: self.creation_time.time(),
-        })
-    }
+fn run(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Invocation> {
+    let id = entry.id("InvokeId")?;
+    let command_type = CommandType::parse(&entry.word("CommandType"));
+    let status = InvocationStatus::parse(&entry.word("InvocationStatus"));
+    let record = entry.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
+    oddities.note("CommandType", command_type.unknown_word());
+    oddities.note("InvocationStatus", status.unknown_word());
+    oddities.note("InvokeStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
+    Ok(Invocation {
+        id: (*id).into(),
+        command_name: entry.name("CommandName").into(),
+        command_type,
+        status,
+        record,
+        created: entry.time("CreationTime"),
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! E-HPC ListClusters: the clusters of an account. Source: "ListClusters" in `docs/alibaba-cloud-api.md`.
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords, found};
-use super::{Decoded, PAGE_SIZE, Parameters};
+use super::wire::{found, page};
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::{Found, Page};
 
 /// Asks for a page of the account's clusters. It is left open whether those are of one region or of all.
@@ -21,37 +19,8 @@ impl ListClusters {
         vec![("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Found>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let items = wire.list.0.iter().filter_map(|entry| entry.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page::new(items, total)))
-    }
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "Clusters")]
-    list: List<Entry<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow, rename = "Id", default)]
-    id: Scalar<'a>,
-    #[serde(borrow, rename = "Name", default)]
-    name: Scalar<'a>,
-    #[serde(borrow, rename = "RegionId", default)]
-    region: Scalar<'a>,
-}
-
-impl Entry<'_> {
-    fn to_model(&self, unknown: &mut UnknownWords) -> Option<Found> {
-        let fields = (self.id.text(), self.name.text(), self.region.text());
-        found(fields, "Id", unknown)
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Found>>, Undecoded> {
+        page(body, ("Clusters", "Id"), &[], |entry, _| found(entry, ["Id", "Name", "RegionId"]))
     }
 }
 

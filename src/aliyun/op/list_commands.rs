@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE, Parameters};
+use super::wire::page;
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::Page;
 
 /// Asks for a page of a cluster's commands. Only their ids are read: the rest is the users' own scripts.
@@ -26,33 +24,11 @@ impl ListCommands {
         ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Arc<str>>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let mut items = Vec::new();
-        for command in &wire.commands.0 {
-            match command.id.text() {
-                Some(id) => items.push(id.into()),
-                None => unknown.note("CommandId", Some("")),
-            }
-        }
-        Ok(unknown.with(Page::new(items, total)))
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
+        page(body, ("Commands", "CommandId"), &[("ClusterId", &self.cluster_id)], |entry, _| {
+            entry.id("CommandId").map(|id| (*id).into())
+        })
     }
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "Commands")]
-    commands: List<Command<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-struct Command<'a> {
-    #[serde(borrow, rename = "CommandId", default)]
-    id: Scalar<'a>,
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE, Parameters};
+use super::wire::{Entry, Oddities, page};
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
+use crate::aliyun::json::Object;
 use crate::model::{InvokeStatus, NodeResult, Page};
 
 /// Asks for a page of a command's results by node. `Message`, the command's output, is not read.
@@ -29,51 +28,22 @@ impl ListInvocationResults {
         ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<NodeResult>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let items = wire.results.0.iter().filter_map(|result| result.to_model(&mut unknown)).collect();
-        Ok(unknown.with(Page::new(items, total)))
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<NodeResult>>, Undecoded> {
+        let asked = [("ClusterId", &*self.cluster_id), ("CommandId", &*self.command_id)];
+        page(body, ("InvocationResults", "InstanceId"), &asked, result)
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "InvocationResults")]
-    results: List<WireResult<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireResult<'a> {
-    #[serde(borrow, default)]
-    instance_id: Scalar<'a>,
-    #[serde(borrow, default)]
-    invoke_record_status: Scalar<'a>,
-    #[serde(borrow, default)]
-    exit_code: Scalar<'a>,
-    #[serde(borrow, default)]
-    finished_time: Scalar<'a>,
-}
-
-impl WireResult<'_> {
-    fn to_model(&self, unknown: &mut UnknownWords) -> Option<NodeResult> {
-        let Some(id) = self.instance_id.text() else {
-            unknown.note("InstanceId", Some(""));
-            return None;
-        };
-        let status = InvokeStatus::parse(self.invoke_record_status.text().unwrap_or_default());
-        unknown.note("InvokeRecordStatus", status.unknown_word());
-        Some(NodeResult {
-            instance_id: id.into(),
-            exit_code: self.exit_code.integer().filter(|_| status.has_exit_code()),
-            finished: self.finished_time.time(),
-            status,
-        })
-    }
+fn result(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<NodeResult> {
+    let id = entry.id("InstanceId")?;
+    let status = InvokeStatus::parse(&entry.word("InvokeRecordStatus"));
+    oddities.note("InvokeRecordStatus", status.unknown_word());
+    Ok(NodeResult {
+        instance_id: (*id).into(),
+        exit_code: entry.integer("ExitCode").filter(|_| status.has_exit_code()),
+        finished: entry.time("FinishedTime"),
+        status,
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +53,8 @@ mod tests {
     #[test]
     fn the_sample_decodes_to_what_it_says() {
         let body = include_bytes!("../../../tests/fixtures/api/ehpc_ListInvocationResults.json");
-        let operation = ListInvocationResults { cluster_id: "c".into(), command_id: "d".into(), page: 1 };
+        let operation =
+            ListInvocationResults { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into(), page: 1 };
         let page = operation.decode(body).unwrap().value;
         let codes: Vec<_> = page.items.iter().map(|node| (node.status.label(), node.exit_code)).collect();
         assert_eq!(codes, [("Finished", Some(0)), ("Running", None), ("Failed", Some(127)), ("Stopped", None)]);

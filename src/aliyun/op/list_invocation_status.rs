@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, Parameters};
+use super::wire::{Entry, Oddities, object};
+use super::{Decoded, Parameters, Undecoded};
+use crate::aliyun::json::Object;
 use crate::model::{InvokeStatus, NodeStatuses};
 
 /// Asks how a command stands on each of its nodes. The list has no pages.
@@ -22,49 +21,37 @@ impl ListInvocationStatus {
         vec![("ClusterId", (&*self.cluster_id).into()), ("CommandId", (&*self.command_id).into())]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<NodeStatuses>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let status = InvokeStatus::parse(wire.status.text().unwrap_or_default());
-        unknown.note("InvokeStatus", status.unknown_word());
-        let mut run = NodeStatuses { status, nodes: Default::default() };
-        for node in wire.nodes.0 {
-            let Some(id) = node.instance_id.text() else {
-                unknown.note("InstanceId", Some(""));
-                continue;
-            };
-            let status = InvokeStatus::parse(node.status.text().unwrap_or_default());
-            unknown.note("InstanceInvokeStatus", status.unknown_word());
-            run.nodes.insert(id.into(), status);
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<NodeStatuses>, Undecoded> {
+        let answer = object(body, &[("ClusterId", &self.cluster_id), ("CommandId", &self.command_id)])?;
+        let entries = answer.entries("InvokeInstances", "InstanceId");
+        let status = answer.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
+        // Where nothing has begun, no node need be listed.
+        if entries.is_none() && !status.as_ref().is_some_and(InvokeStatus::is_open) {
+            return Err(Undecoded::Missing("InvokeInstances"));
         }
-        Ok(unknown.with(run))
+        let status = status.unwrap_or_else(|| InvokeStatus::parse(""));
+        let mut oddities = Oddities::default();
+        oddities.note("InvokeStatus", status.unknown_word());
+        let nodes = entries.into_iter().flatten().filter_map(|entry| oddities.read(entry, node)).collect();
+        Ok(oddities.with(NodeStatuses { status, nodes }))
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "InvokeStatus", default)]
-    status: Scalar<'a>,
-    #[serde(borrow, rename = "InvokeInstances")]
-    nodes: List<Node<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Node<'a> {
-    #[serde(borrow, rename = "InstanceId", default)]
-    instance_id: Scalar<'a>,
-    #[serde(borrow, rename = "InstanceInvokeStatus", default)]
-    status: Scalar<'a>,
+fn node(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<(Arc<str>, InvokeStatus)> {
+    let id = entry.id("InstanceId")?;
+    let status = InvokeStatus::parse(&entry.word("InstanceInvokeStatus"));
+    oddities.note("InstanceInvokeStatus", status.unknown_word());
+    Ok(((*id).into(), status))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ListInvocationStatus;
+    use super::{ListInvocationStatus, Undecoded};
     use crate::model::InvokeStatus::{self, Failed, Finished, Running, Stopped};
     use crate::model::NodeStatuses;
 
     fn decode(body: &str) -> super::Decoded<NodeStatuses> {
-        let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "d".into() };
+        let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into() };
         operation.decode(body.as_bytes()).unwrap()
     }
 
@@ -81,6 +68,28 @@ mod tests {
         assert_eq!((failed.status.clone(), nodes(&failed)), (Failed, vec![Finished, Failed]));
         let stopped = decode(include_str!("../../../tests/fixtures/api/ehpc_ListInvocationStatus.Stopped.json")).value;
         assert_eq!((stopped.status.clone(), nodes(&stopped)), (Stopped, vec![Stopped, Stopped]));
+    }
+
+    #[test]
+    fn without_a_list_only_what_has_not_ended_is_believed_and_never_the_answer_about_another() {
+        let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "d".into() };
+        let read = |body: &str| operation.decode(body.as_bytes()).map(|decoded| decoded.value.nodes.len());
+        assert_eq!(read(r#"{"InvokeStatus": "Pending", "InvokeInstances": null}"#), Ok(0));
+        assert_eq!(read(r#"{"InvokeStatus": "Finished", "InvokeInstances": []}"#), Ok(0));
+        let missing = Err(Undecoded::Missing("InvokeInstances"));
+        assert_eq!(read(r#"{"InvokeStatus": "Finished", "InvokeInstances": null}"#), missing);
+        assert_eq!(read(r#"{"RequestId": "7"}"#), missing);
+        let other = r#"{"CommandId": "e", "InvokeStatus": "Finished", "InvokeInstances": []}"#;
+        assert_eq!(read(other), Err(Undecoded::Other("CommandId")));
+    }
+
+    #[test]
+    fn a_node_that_is_listed_twice_is_one_and_an_odd_one_harms_no_other() {
+        let decoded = decode(
+            r#"{"InvokeStatus": "Running", "InvokeInstances": {"InvokeInstance": [7, {"InstanceId": "i-1"}, null, "x",
+                {"InstanceId": "i-1", "InstanceInvokeStatus": "Failed"}, [], {"InstanceInvokeStatus": "Failed"}]}}"#,
+        );
+        assert_eq!((nodes(&decoded.value), decoded.unreadable), (vec![Failed], 5));
     }
 
     #[test]

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::wire::{List, Scalar, UnknownWords};
-use super::{Decoded, Parameters};
+use super::wire::{Entry, Oddities, Unreadable, object};
+use super::{Decoded, Parameters, Undecoded};
+use crate::aliyun::json::Object;
 use crate::config::is_region;
 
 /// Asks E-HPC for its regions.
@@ -21,7 +20,7 @@ impl EhpcListRegions {
         Vec::new()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Vec<Arc<str>>>> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
         decode(body)
     }
 }
@@ -31,34 +30,22 @@ impl SwasListRegions {
         Vec::new()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Vec<Arc<str>>>> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
         decode(body)
     }
 }
 
-fn decode(body: &[u8]) -> serde_json::Result<Decoded<Vec<Arc<str>>>> {
-    let wire: Body = serde_json::from_slice(body)?;
-    let mut unknown = UnknownWords::default();
-    let mut regions = Vec::new();
-    for region in &wire.regions.0 {
-        match region.id.text().unwrap_or_default() {
-            id if is_region(id) => regions.push(id.into()),
-            odd => unknown.note("RegionId", Some(odd)),
-        }
-    }
-    Ok(unknown.with(regions))
+fn decode(body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
+    let answer = object(body, &[])?;
+    let entries = answer.entries("Regions", "RegionId").ok_or(Undecoded::Missing("Regions"))?;
+    let mut oddities = Oddities::default();
+    let regions = entries.filter_map(|entry| oddities.read(entry, |region, _| id(region))).collect();
+    Ok(oddities.with(regions))
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "Regions")]
-    regions: List<Region<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Region<'a> {
-    #[serde(borrow, rename = "RegionId", default)]
-    id: Scalar<'a>,
+fn id(region: &Object<'_>) -> Entry<Arc<str>> {
+    let id = region.id("RegionId")?;
+    is_region(&id).then(|| (*id).into()).ok_or(Unreadable)
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
-use super::wire::{Embedded, List, Scalar, UnknownWords};
-use super::{Decoded, PAGE_SIZE, Parameters};
+use super::wire::{Entry, Oddities, embedded, length, page};
+use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
+use crate::aliyun::json::{Json, Object};
 use crate::model::{Page, Task, TaskStatus, TaskType};
 
 /// Asks for a page of a cluster's tasks.
@@ -61,71 +59,32 @@ impl ListTasks {
         ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Page<Task>>> {
-        let wire: Body = serde_json::from_slice(body)?;
-        let mut unknown = UnknownWords::default();
-        let total = wire.total.count();
-        let items = wire.tasks.0.into_iter().filter_map(|task| task.into_model(&mut unknown)).collect();
-        Ok(unknown.with(Page::new(items, total)))
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Task>>, Undecoded> {
+        page(body, ("Tasks", "TaskId"), &[("ClusterId", &self.cluster_id)], task)
     }
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, rename = "Tasks")]
-    tasks: List<WireTask<'a>>,
-    #[serde(borrow, rename = "TotalCount", default)]
-    total: Scalar<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WireTask<'a> {
-    #[serde(borrow, default)]
-    task_id: Scalar<'a>,
-    #[serde(borrow, default)]
-    task_type: Scalar<'a>,
-    #[serde(borrow, default)]
-    status: Scalar<'a>,
-    #[serde(borrow, default)]
-    current_step: Scalar<'a>,
-    #[serde(borrow, default)]
-    total_steps: Scalar<'a>,
-    #[serde(default)]
-    errors: Embedded<List<IgnoredAny>>,
-    #[serde(default)]
-    result: Embedded<TaskResult>,
-}
-
-#[derive(Deserialize)]
-struct TaskResult {
-    #[serde(rename = "Instances", alias = "instances", default)]
-    instances: Option<List<IgnoredAny>>,
-}
-
-impl WireTask<'_> {
-    /// A task without an id cannot be told from another: it is noted and left out.
-    fn into_model(self, unknown: &mut UnknownWords) -> Option<Task> {
-        let Some(id) = self.task_id.text() else {
-            unknown.note("TaskId", Some(""));
-            return None;
-        };
-        let task_type = TaskType::parse(self.task_type.text().unwrap_or_default());
-        let status = TaskStatus::parse(self.status.text().unwrap_or_default());
-        unknown.note("TaskType", task_type.unknown_word());
-        unknown.note("Status", status.unknown_word());
-        let adds_nodes = matches!(task_type, TaskType::CreateCluster | TaskType::AddComputes);
-        let instances = self.result.0.and_then(|result| result.instances);
-        Some(Task {
-            id: id.into(),
-            status,
-            current_step: self.current_step.integer(),
-            steps: self.total_steps.integer(),
-            errors: self.errors.0.map(|errors| errors.0.len() as u64),
-            nodes: instances.filter(|_| adds_nodes).map(|instances| instances.0.len() as u64),
-            task_type,
-        })
-    }
+fn task(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Task> {
+    let id = entry.id("TaskId")?;
+    let task_type = TaskType::parse(&entry.word("TaskType"));
+    let status = TaskStatus::parse(&entry.word("Status"));
+    oddities.note("TaskType", task_type.unknown_word());
+    oddities.note("Status", status.unknown_word());
+    let adds_nodes = matches!(task_type, TaskType::CreateCluster | TaskType::AddComputes);
+    let result = entry.get("Result").filter(|_| adds_nodes);
+    let instances = |result: Json<'_>| {
+        let result = result.object()?;
+        embedded(result.get("Instances").or_else(|| result.get("instances"))?, &length)
+    };
+    Ok(Task {
+        id: (*id).into(),
+        status,
+        current_step: entry.integer("CurrentStep"),
+        steps: entry.integer("TotalSteps"),
+        errors: entry.get("Errors").and_then(|errors| embedded(errors, &length)),
+        nodes: result.and_then(|result| embedded(result, &instances)),
+        task_type,
+    })
 }
 
 #[cfg(test)]
@@ -134,7 +93,7 @@ mod tests {
     use crate::model::{Page, Task, TaskStatus, TaskType};
 
     fn decode(body: &str) -> super::Decoded<Page<Task>> {
-        ListTasks::running("ehpc-hz-1", 1).decode(body.as_bytes()).unwrap()
+        ListTasks::running("ehpc-hz-FYUr320001", 1).decode(body.as_bytes()).unwrap()
     }
 
     #[test]
@@ -161,7 +120,6 @@ mod tests {
     #[test]
     fn an_empty_list_is_empty_and_a_missing_one_is_an_error() {
         assert_eq!(decode(include_str!("../../../tests/fixtures/api/ehpc_ListTasks.empty.json")).value.items, []);
-        assert_eq!(decode(r#"{"Tasks": null}"#).value.items, []);
         assert!(ListTasks::running("c", 1).decode(b"{}").is_err());
         assert!(ListTasks::running("c", 1).decode(b"<html></html>").is_err());
     }
@@ -175,7 +133,48 @@ mod tests {
         let task = &page.value.items[0];
         assert_eq!((task.steps, task.current_step, task.errors, task.nodes), (Some(16), None, None, None));
         assert_eq!((task.status.word(), task.status.label()), ("PAUSED", "unknown"));
-        let expected = [("TaskType", "MoveCluster"), ("Status", "PAUSED"), ("TaskId", "")];
+        let expected = [("TaskType", "MoveCluster"), ("Status", "PAUSED")];
         assert_eq!(page.unknown, expected.map(|(field, word)| (field, word.to_owned())));
+        assert_eq!((page.value.items.len(), page.value.entries, page.unreadable), (1, 3, 2));
+    }
+
+    fn errors_and_nodes(errors: &str, result: &str) -> (Option<u64>, Option<u64>) {
+        let task = format!(r#"{{"TaskId": "t", "TaskType": "AddComputes", "Errors": {errors}, "Result": {result}}}"#);
+        let page = decode(&format!(r#"{{"Tasks": [{task}, {{"TaskId": "next"}}]}}"#));
+        assert_eq!((page.value.items.len(), page.unreadable), (2, 0), "{errors} {result}");
+        (page.value.items[0].errors, page.value.items[0].nodes)
+    }
+
+    #[test]
+    fn what_is_not_understood_of_errors_and_nodes_is_absent_and_a_bare_object_is_one() {
+        for (errors, count) in [
+            ("\"[]\"", Some(0)),
+            ("[]", Some(0)),
+            (r#"{"Code": "X", "Message": "y"}"#, Some(1)),
+            (r#""{\"Code\": \"X\"}""#, Some(1)),
+            (r#"[{"Code": "X"}, "y", null]"#, Some(2)),
+            (r#"{"Error": [{}, {}]}"#, Some(2)),
+            (r#""disk \ud83d""#, None),
+            (r#""[{\"Code\": \"\ud83d\"}]""#, Some(1)),
+            ("[oops]", None),
+            ("1e999", None),
+            ("true", None),
+            ("null", None),
+            ("{}", None),
+        ] {
+            assert_eq!(errors_and_nodes(errors, "null").0, count, "{errors}");
+        }
+        for (result, count) in [
+            (r#"{"Instances": [1, 2]}"#, Some(2)),
+            (r#""{\"Instances\": [1]}""#, Some(1)),
+            (r#""{\\\"Instances\\\": [1]}""#, Some(1)),
+            (r#"{"Instances": {"Id": "i-1"}}"#, Some(1)),
+            (r#"{"instances": "[1, 2, 3]"}"#, Some(3)),
+            (r#"{"Instances": 7}"#, None),
+            (r#"[{"Id": "i-1"}]"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(errors_and_nodes("null", result).1, count, "{result}");
+        }
     }
 }

@@ -13,6 +13,9 @@ mod list_invocation_results;
 mod list_invocation_status;
 mod list_regions;
 mod list_tasks;
+#[cfg(test)]
+mod mutated;
+mod name;
 mod wire;
 
 use std::borrow::Cow;
@@ -30,6 +33,7 @@ pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 
 use super::Error;
+use super::json::Malformed;
 use crate::model::{CommandInvocation, Found, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task};
 
 /// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md, "Limits").
@@ -103,6 +107,31 @@ pub struct Decoded<T> {
     pub error: Option<Error>,
 }
 
+/// Why a body is not the answer that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undecoded {
+    /// It is no JSON.
+    #[error("not the documented JSON at line {line} column {column}")]
+    Malformed {
+        /// Line, from 1.
+        line: usize,
+        /// Byte of the line, from 1.
+        column: usize,
+    },
+    /// The list or object that was asked for is not there.
+    #[error("the answer has no {0}")]
+    Missing(&'static str),
+    /// It names another thing in this field.
+    #[error("the answer is about another {0} than was asked for")]
+    Other(&'static str),
+}
+
+impl From<Malformed> for Undecoded {
+    fn from(Malformed { line, column }: Malformed) -> Self {
+        Self::Malformed { line, column }
+    }
+}
+
 /// Declares [`Operation`] and [`Answer`] from one list, in which each operation stands once: as the cloud names it, and its
 /// type here.
 macro_rules! operations {
@@ -141,8 +170,8 @@ macro_rules! operations {
             /// Reads the body of its answer.
             ///
             /// # Errors
-            /// If the body is not the documented JSON.
-            pub fn decode(&self, body: &[u8]) -> serde_json::Result<Decoded<Answer>> {
+            /// If the body is not the documented JSON, or about something else.
+            pub fn decode(&self, body: &[u8]) -> Result<Decoded<Answer>, Undecoded> {
                 match self {
                     $(Self::$name(operation) => {
                         let Decoded { value, unknown, unreadable, error } = operation.decode(body)?;

@@ -10,6 +10,7 @@ use crate::sim::coat::Coat;
 use crate::sim::distort::{Distortion, ListFate};
 use crate::sim::failure::Failure;
 use crate::sim::gateway::Gateway;
+use crate::sim::odd::Odd;
 
 /// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -63,6 +64,8 @@ pub(super) enum Fault {
         #[serde(default = "unknown_word")]
         word: String,
     },
+    /// Entries of lists are odd, or stand beside odd ones.
+    OddEntries { odd: Odd },
     /// The security token has expired.
     ExpiredToken {},
     /// Every page is the first.
@@ -144,6 +147,7 @@ impl Fault {
             Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
             Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
+            Self::OddEntries { odd } => effects.distortions.push(Distortion::OddEntries(*odd)),
             Self::RepeatedPage {} => effects.only_first_page = true,
             Self::Outage {} => effects.outage = true,
             Self::CodeInAnswer { code, list } => {

@@ -1,0 +1,169 @@
+//! Every sample body, damaged at random, is read by every operation: nothing panics, and ids and names keep their bounds.
+
+use std::ops::Range;
+use std::path::Path;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::{
+    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
+    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
+};
+
+/// What is put into a body, besides pieces of itself.
+const PIECES: [&[u8]; 16] = [
+    b"\"",
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\0",
+    b"\xff",
+    b"\xb1\xb8",
+    b"\\ud83d",
+    b"1e999",
+    b"null",
+    b"\xef\xbb\xbf",
+    b"\"InvokeId\":7,",
+];
+
+/// So often is a sample damaged anew for the operation that it is of, and for each other.
+const OWN: usize = 60;
+const OTHER: usize = 2;
+
+/// One of each, and what the names of its samples begin with.
+fn operations() -> Vec<(&'static str, Operation)> {
+    let (cluster_id, command_id) = (|| "ehpc-hz-FYUr320001".into(), || "c-hz01v8x80o30002".into());
+    let server = || "ace0706b2ac4454d984295a942130001".into();
+    vec![
+        ("ehpc_ListTasks", ListTasks::archived("ehpc-hz-FYUr320001", 1).into()),
+        ("ehpc_ListCommands", ListCommands { cluster_id: cluster_id(), page: 1 }.into()),
+        (
+            "ehpc_ListInvocationStatus",
+            ListInvocationStatus { cluster_id: cluster_id(), command_id: command_id() }.into(),
+        ),
+        (
+            "ehpc_ListInvocationResults",
+            ListInvocationResults { cluster_id: cluster_id(), command_id: command_id(), page: 1 }.into(),
+        ),
+        ("ehpc_ListClusters", ListClusters { page: 1 }.into()),
+        ("ehpc_ListRegions", EhpcListRegions.into()),
+        ("swas_DescribeInvocations", DescribeInvocations { instance_id: server(), page: 1 }.into()),
+        (
+            "swas_DescribeInvocationResult",
+            DescribeInvocationResult { instance_id: server(), invoke_id: "t-bj02prjje650000".into() }.into(),
+        ),
+        ("swas_DescribeCommandInvocations", DescribeCommandInvocations { invoke_id: None, page: 1 }.into()),
+        ("swas_ListInstances", ListInstances { page: 1 }.into()),
+        ("swas_ListRegions", SwasListRegions.into()),
+    ]
+}
+
+fn samples() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/api");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let mut samples: Vec<_> = files
+        .map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()))
+        .filter(|(name, _)| !name.starts_with('_'))
+        .collect();
+    samples.sort();
+    samples
+}
+
+fn range(body: &[u8], random: &mut SmallRng) -> Range<usize> {
+    let from = random.random_range(0..=body.len());
+    from..(from + random.random_range(0..=64)).min(body.len())
+}
+
+/// Does one to four things to a body. Most leave it readable as a whole, or nothing would be learned.
+fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
+    for _ in 0..random.random_range(1..=4) {
+        let place = range(body, random);
+        match random.random_range(0..8) {
+            0 => body.truncate(place.start),
+            1 => _ = body.drain(place),
+            2 => {
+                let again = body[place.clone()].to_vec();
+                body.splice(place.start..place.start, again);
+            }
+            3 if !place.is_empty() => body[place.start] ^= 1 << random.random_range(0..8),
+            4 => {
+                let long = "x".repeat(random.random_range(1..3000));
+                body.splice(place.start..place.start, long.into_bytes());
+            }
+            _ => {
+                let piece = PIECES[random.random_range(0..PIECES.len())];
+                body.splice(place.start..place.start, piece.iter().copied());
+            }
+        }
+    }
+}
+
+/// Ids and names of an answer.
+fn ids_and_names(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
+    let ids: Vec<&str> = match answer {
+        Answer::ListTasks(page) => page.items.iter().map(|task| &*task.id).collect(),
+        Answer::ListCommands(page) => page.items.iter().map(|id| &**id).collect(),
+        Answer::ListInvocationStatus(run) => run.nodes.keys().map(|id| &**id).collect(),
+        Answer::ListInvocationResults(page) => page.items.iter().map(|node| &*node.instance_id).collect(),
+        Answer::ListClusters(page) | Answer::ListInstances(page) => page.items.iter().map(|thing| &*thing.id).collect(),
+        Answer::EhpcListRegions(regions) | Answer::SwasListRegions(regions) => regions.iter().map(|id| &**id).collect(),
+        Answer::DescribeInvocations(page) => page.items.iter().map(|run| &*run.id).collect(),
+        Answer::DescribeInvocationResult(_) => Vec::new(),
+        Answer::DescribeCommandInvocations(page) => {
+            let servers = page.items.iter().flat_map(|run| &run.servers).map(|server| &*server.instance_id);
+            servers.chain(page.items.iter().map(|run| &*run.id)).collect()
+        }
+    };
+    let names = match answer {
+        Answer::ListClusters(page) | Answer::ListInstances(page) => {
+            page.items.iter().map(|thing| &*thing.name).collect()
+        }
+        Answer::DescribeInvocations(page) => page.items.iter().map(|run| &*run.command_name).collect(),
+        Answer::DescribeCommandInvocations(page) => {
+            let servers = page.items.iter().flat_map(|run| &run.servers);
+            servers.map(|server| &*server.run.command_name).collect()
+        }
+        _ => Vec::new(),
+    };
+    (ids, names)
+}
+
+/// Reads a body; whether that could be done.
+fn read(operation: &Operation, body: &[u8]) -> bool {
+    let Ok(decoded) = operation.decode(body) else { return false };
+    let (ids, names) = ids_and_names(&decoded.value);
+    let is_id = |id: &&str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        (1..=128).contains(&id.len()) && id.bytes().all(fits)
+    };
+    let is_name = |name: &&str| name.len() <= 128 && !name.contains(char::is_control);
+    assert_eq!(ids.iter().find(|id| !is_id(id)), None);
+    assert_eq!(names.iter().find(|name| !is_name(name)), None);
+    assert!(decoded.unknown.len() <= 100 && decoded.unknown.iter().all(|(_, word)| word.len() <= 64));
+    true
+}
+
+#[test]
+fn damaged_samples_never_panic_and_what_is_read_of_them_keeps_its_bounds() {
+    let (samples, mut random) = (samples(), SmallRng::seed_from_u64(10));
+    let (mut told, mut untold) = (0, 0);
+    for (prefix, operation) in operations() {
+        for (name, sample) in &samples {
+            let times = if name.starts_with(prefix) { OWN } else { OTHER };
+            for _ in 0..times {
+                let mut body = sample.clone();
+                damage(&mut body, &mut random);
+                match read(&operation, &body) {
+                    true => told += 1,
+                    false => untold += 1,
+                }
+            }
+        }
+    }
+    assert!(told > 300 && untold > 300, "{told} were read, {untold} were not");
+}
