@@ -258,7 +258,7 @@ mod tests {
             (&[json], b"\x1f\x8b\x08", "a compressed body", "compress"),
             (&[json, ("content-encoding", "br")], b"\x8b\x02", "a compressed body", "compress"),
             (&[json], b"{\"Tasks\": [", "JSON that breaks off", "come whole"),
-            (&[("content-type", "text/plain")], b"{\"Other\": 1}", "not the documented JSON", "no answer of the API"),
+            (&[("content-type", "text/plain")], b"{\"Other\": 1}", "JSON without Tasks", "no answer of the API"),
             (&[json], b"<ListTasksResponse><Tasks/></ListTasksResponse>", "XML without", "no answer of the API"),
             (&[json], b"Welcome", "a body that is not JSON", "no answer of the API"),
         ] {
@@ -269,7 +269,7 @@ mod tests {
             assert!(!error.advice().contains("bug"), "{}", error.advice());
         }
         let strange = judge(&tasks(), 200, &[json, ("x-acs-request-id", "R")], b"{\"Other\": 1}").unwrap_err();
-        assert!(strange.to_string().contains("HTTP 200, application/json, request id R: not the documented JSON"));
+        assert!(strange.to_string().contains("HTTP 200, application/json, request id R: JSON without Tasks"));
         assert!(strange.advice().contains("report this as a bug"));
     }
 
