@@ -311,6 +311,40 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
 }
 
 #[test]
+fn why_no_connection_comes_about_is_told_apart() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("unreached"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // One that hangs up on whoever comes, as a firewall does that does not like a name.
+    let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let cut_off = rude.local_addr().unwrap();
+    std::thread::spawn(move || rude.incoming().for_each(drop));
+    let insecure = "    insecure_http: true\n";
+    for (name, account, reason, advice) in [
+        ("dns", endpoints("http://cloud.invalid") + insecure, "dns", "DNS server"),
+        ("refused", endpoints(&format!("http://{nobody}")), "connect", "firewall"),
+        ("plain", endpoints(&format!("https://{}", cloud.address)), "tls", "speaks TLS"),
+        ("cut", endpoints(&format!("https://{cut_off}")), "tls", "cuts it off"),
+        (
+            "gone",
+            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{nobody}\"}}\n"),
+            "proxy",
+            "the proxy",
+        ),
+        (
+            "mute",
+            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{cut_off}\"}}\n"),
+            "proxy",
+            "the proxy",
+        ),
+    ] {
+        let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
+        let told = program.wait_failing(reason);
+        assert!(told.contains(advice), "{name}: {told}");
+    }
+    assert_eq!(cloud.calls(), 0);
+}
+
+#[test]
 fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too() {
     let (cloud, folder) = (Cloud::start(), Folder::new("no-ca"));
     let empty = folder.write("empty.pem", "");

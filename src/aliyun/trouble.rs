@@ -57,10 +57,12 @@ fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::E
 
 /// Whether the other side has ended a connection that was made.
 fn is_cut_off(error: &(dyn StdError + 'static)) -> bool {
-    let kind = first_of(error, |error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let ends =
-        [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted, ErrorKind::BrokenPipe];
-    kind.is_some_and(|kind| ends.contains(&kind))
+    let ends = |error: &io::Error| {
+        use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+    };
+    // One I/O error may stand around another.
+    first_of(error, |error| error.downcast_ref::<io::Error>().filter(|error| ends(error))).is_some()
 }
 
 /// The outermost error of a kind, in the chain of causes.
