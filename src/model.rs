@@ -389,6 +389,8 @@ pub enum Reason {
     Credentials,
     /// RAM does not allow the operation.
     Permission,
+    /// Something between this machine and the cloud refuses, or sends elsewhere.
+    Blocked,
     /// The cluster, server or command does not exist.
     NotFound,
     /// The cloud calls the request wrong.
@@ -403,7 +405,15 @@ pub enum Reason {
     Service,
     /// No answer in time.
     Timeout,
-    /// No connection, or it broke.
+    /// The name of the endpoint cannot be resolved.
+    Dns,
+    /// No connection can be made.
+    Connect,
+    /// There is a connection, but no TLS on it that can be trusted.
+    Tls,
+    /// The proxy cannot be reached, or does not let us through.
+    Proxy,
+    /// A connection broke, or anything else on the way.
     Transport,
     /// The answer is not what the documents say.
     Decode,
@@ -413,10 +423,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Throttled,
         Self::Credentials,
         Self::Permission,
+        Self::Blocked,
         Self::NotFound,
         Self::InvalidRequest,
         Self::Account,
@@ -424,6 +435,10 @@ impl Reason {
         Self::Clock,
         Self::Service,
         Self::Timeout,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Proxy,
         Self::Transport,
         Self::Decode,
         Self::TooLarge,
@@ -435,6 +450,7 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::Credentials => "credentials",
             Self::Permission => "permission",
+            Self::Blocked => "blocked",
             Self::NotFound => "not_found",
             Self::InvalidRequest => "invalid_request",
             Self::Account => "account",
@@ -442,9 +458,23 @@ impl Reason {
             Self::Clock => "clock",
             Self::Service => "service",
             Self::Timeout => "timeout",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Proxy => "proxy",
             Self::Transport => "transport",
             Self::Decode => "decode",
             Self::TooLarge => "too_large",
+        }
+    }
+
+    /// Whether it may well pass by itself, so that it is worth asking again before long.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Throttled | Self::Blocked | Self::Clock | Self::Service | Self::Timeout => true,
+            Self::Dns | Self::Connect | Self::Tls | Self::Proxy | Self::Transport => true,
+            Self::Credentials | Self::Permission | Self::NotFound | Self::InvalidRequest => false,
+            Self::Account | Self::Conflict | Self::Decode | Self::TooLarge => false,
         }
     }
 }

@@ -127,7 +127,7 @@ async fn each_trouble_has_its_name_its_advice_and_an_exit_code() {
             "account not in order",
             "settle the bill",
         ),
-        (r#"{"kind": "reset"}"#, State::Unreachable, "unreachable", "check DNS"),
+        (r#"{"kind": "reset"}"#, State::Unreachable, "unreachable", "the connection broke"),
         (
             r#"{"kind": "error", "status": 404, "code": "ClusterNotFound"}"#,
             State::TargetNotFound,

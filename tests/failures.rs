@@ -245,7 +245,7 @@ fn an_unreachable_cloud_leaves_the_exporter_alive() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         config.accounts[0].endpoints.ehpc = Some(format!("http://{free}"));
     });
-    let page = exporter.wait("failing", |page| failing(page, "transport"));
+    let page = exporter.wait("failing", |page| failing(page, "connect"));
     assert_eq!(page.all("aliyun_ehpc_task_status", &[]).count(), 0);
     assert_eq!(exporter.get("/-/healthy").status, 200);
 }

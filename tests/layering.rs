@@ -48,7 +48,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["aliyun"]),
     ("prometheus", &["app", "exposition", "self_metrics", "web"]),
     ("axum", &["sim", "web"]),
-    ("flate2", &["exposition"]),
+    ("flate2", &["exposition", "sim"]),
     ("hyper", &["sim", "web"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["logging"]),

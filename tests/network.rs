@@ -301,13 +301,47 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
 
     // The system's certificates count for nothing, be they right or missing.
     let config = folder.write("without.yaml", &cloud.config(&account));
-    let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("transport");
+    let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("tls");
     assert!(told.contains("invalid peer certificate: UnknownIssuer") && told.contains("accounts[].ca_file"), "{told}");
     assert_eq!(cloud.calls(), 0, "nothing was sent");
 
     let config = folder.write("with.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
     let nowhere = [("SSL_CERT_FILE", "/nonexistent/file"), ("SSL_CERT_DIR", "/nonexistent")];
     Program::start(&config, &nowhere).wait_up();
+}
+
+#[test]
+fn why_no_connection_comes_about_is_told_apart() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("unreached"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // One that hangs up on whoever comes, as a firewall does that does not like a name.
+    let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let cut_off = rude.local_addr().unwrap();
+    std::thread::spawn(move || rude.incoming().for_each(drop));
+    let insecure = "    insecure_http: true\n";
+    for (name, account, reason, advice) in [
+        ("dns", endpoints("http://cloud.invalid") + insecure, "dns", "DNS server"),
+        ("refused", endpoints(&format!("http://{nobody}")), "connect", "firewall"),
+        ("plain", endpoints(&format!("https://{}", cloud.address)), "tls", "speaks TLS"),
+        ("cut", endpoints(&format!("https://{cut_off}")), "tls", "cuts it off"),
+        (
+            "gone",
+            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{nobody}\"}}\n"),
+            "proxy",
+            "the proxy",
+        ),
+        (
+            "mute",
+            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{cut_off}\"}}\n"),
+            "proxy",
+            "the proxy",
+        ),
+    ] {
+        let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
+        let told = program.wait_failing(reason);
+        assert!(told.contains(advice), "{name}: {told}");
+    }
+    assert_eq!(cloud.calls(), 0);
 }
 
 #[test]
@@ -375,7 +409,7 @@ fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() 
     for (name, account) in [("tunnel", tunnel), ("plain", plain)] {
         let account = format!("{account}    proxy: {{url: \"{url}\", username: exporter, password: hunter2}}\n");
         let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
-        let told = program.wait_failing("transport");
+        let told = program.wait_failing("proxy");
         assert!(told.contains("accounts[].proxy.username"), "{name}: {told}");
         assert!(!program.all().contains("hunter2"), "{name}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::Error;
+use super::{Content, Error};
 use crate::model::Reason;
 
 impl Error {
@@ -25,9 +25,14 @@ impl Error {
                  your own), name its PEM file in accounts[].ca_file; if it is said to have expired or not to be valid yet, \
                  check the clock of this machine"
             }
-            Self::Proxy(_) => {
+            Self::ProxyLogin(_) => {
                 "check the user name and the password for the proxy: accounts[].proxy.username and accounts[].proxy.password, or \
                  http://user:password@host:port in HTTPS_PROXY"
+            }
+            Self::Decode { came, content } => unread_advice(came.status, &came.content_type, content),
+            Self::Status { came, .. } if (300..400).contains(&came.status) => {
+                "the API never redirects: if the host is that of a login page or a proxy, have the endpoint let through \
+                 there; else correct accounts[].endpoints"
             }
             Self::Service { code, .. } if code == "ClusterNotFound" => {
                 "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
@@ -63,9 +68,57 @@ fn advice(reason: Reason) -> &'static str {
         Reason::Clock => "set the clock of this machine: the cloud refuses requests more than 15 minutes off",
         Reason::Service => "none needed: the cloud has trouble of its own and is asked again at the next tick",
         Reason::Timeout => "check the network to the endpoint; raise poll.timeout if it is slow",
-        Reason::Transport => "check DNS, proxy and firewall between here and the endpoint",
-        Reason::Decode => "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug",
+        Reason::Blocked => {
+            "something between here and the cloud refuses, such as a firewall, a proxy or a login page: have the endpoint let \
+             through there, and check accounts[].proxy and accounts[].endpoints; this says nothing of RAM"
+        }
+        Reason::Dns => {
+            "check the name of the endpoint (region, network, accounts[].endpoints), and that this machine's DNS server \
+             resolves it"
+        }
+        Reason::Connect => {
+            "check that a firewall lets this machine connect to the endpoint; if only a proxy may, name it in accounts[].proxy"
+        }
+        Reason::Tls => {
+            "check that the endpoint speaks TLS, and that no firewall or proxy on the way cuts it off; an authority of your \
+             own belongs into accounts[].ca_file"
+        }
+        Reason::Proxy => {
+            "check that the proxy (accounts[].proxy, or HTTPS_PROXY) runs, and that it may connect to the endpoint"
+        }
+        Reason::Transport => {
+            "check what is between here and the endpoint: the connection broke before the whole answer came"
+        }
+        Reason::Decode => NO_ANSWER_OF_THE_API,
         Reason::TooLarge => "raise poll.max_response_bytes",
+    }
+}
+
+const NO_ANSWER_OF_THE_API: &str = "this is no answer of the API: check that the endpoint is one of Alibaba Cloud, and \
+     what is between here and there (accounts[].endpoints, accounts[].proxy)";
+
+/// What to do about a body that is not the documented JSON. Only what comes from the API itself can be a bug of this program.
+fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static str {
+    let is_json = content_type.contains("json") || content_type == "no content type";
+    match content {
+        Content::Json { .. } | Content::Lacks(_) if (200..300).contains(&status) && is_json => {
+            "check that the endpoint is one of Alibaba Cloud; if so, report this as a bug"
+        }
+        Content::Html => {
+            "a page in place of the API's answer comes from a login page, a firewall or a proxy: have the endpoint let \
+             through there, and check accounts[].proxy and accounts[].endpoints"
+        }
+        Content::Compressed => {
+            "something between here and the cloud compresses answers, though nothing compressed was asked for: have it leave \
+             those of the endpoint as they are"
+        }
+        Content::Empty | Content::BrokenJson => {
+            "if this lasts, check what is between here and the endpoint: the answer did not come whole"
+        }
+        Content::OfAnother(_) => {
+            "something between here and the cloud mixes answers up, such as a cache: it must not keep those of the API"
+        }
+        Content::Json { .. } | Content::Lacks(_) | Content::Xml | Content::Other => NO_ANSWER_OF_THE_API,
     }
 }
 

@@ -1,12 +1,15 @@
-//! What can go wrong, and the one table Code -> reason, retryable. By Code, never by HTTP status: the cloud sends
-//! permission errors as 407 and trouble of its own as 406. Source: "Errors" in `docs/alibaba-cloud-api.md`.
+//! What can go wrong with an attempt.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::SignedDuration;
-use serde::Deserialize;
 
+use super::codes;
+use super::content::Content;
+use super::judge::{self, Heard};
+use super::said::{self, Depth};
 use crate::model::Reason;
 
 /// Why an attempt brought no answer. Its text holds no URL, key, token or signature.
@@ -18,30 +21,50 @@ pub enum Error {
     /// The cloud refused a credential that has been replaced meanwhile.
     #[error("{0}")]
     Replaced(Box<Error>),
-    /// No connection, or it broke.
+    /// The name of the endpoint cannot be resolved.
     #[error("{0}")]
-    Transport(String),
+    Dns(String),
+    /// No connection can be made.
+    #[error("{0}")]
+    Connect(String),
+    /// There is a connection, but no TLS on it.
+    #[error("{0}")]
+    Tls(String),
     /// The other side's certificate is of no authority that is trusted, or not valid.
     #[error("{0}")]
     Untrusted(String),
-    /// The proxy wants to know who asks.
+    /// The proxy cannot be reached, or does not lead to the cloud.
     #[error("{0}")]
     Proxy(String),
+    /// The proxy wants to know who asks.
+    #[error("{0}")]
+    ProxyLogin(String),
+    /// A connection broke, or anything else on the way.
+    #[error("{0}")]
+    Transport(String),
     /// No answer in time.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
     /// The answer is larger than the limit, in bytes.
     #[error("the answer is larger than poll.max_response_bytes ({0} bytes)")]
     TooLarge(u64),
-    /// The answer is not the documented JSON.
-    #[error("HTTP {status}, request id {request_id}: {detail}")]
+    /// The answer is not the documented JSON, and its status does not tell why.
+    #[error("{came}: {content}")]
     Decode {
-        /// HTTP status.
-        status: u16,
-        /// `x-acs-request-id`, or `unknown`.
-        request_id: String,
-        /// What was wrong with it, without the answer's text.
+        /// Where it may be asked about.
+        came: Came,
+        /// What it is.
+        content: Content,
+    },
+    /// The answer has no error code: its status tells what it means.
+    #[error("{came}: {detail}")]
+    Status {
+        /// Where it may be asked about.
+        came: Came,
+        /// What it is, or where it sends us.
         detail: String,
+        /// How long it wants us to wait, where its headers say so.
+        pause: Option<Duration>,
     },
     /// The cloud answered with an error.
     #[error("{code}: {message} (HTTP {status}, request id {request_id})")]
@@ -61,6 +84,24 @@ pub enum Error {
     },
 }
 
+/// What names an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// HTTP status.
+    pub status: u16,
+    /// Its media type.
+    pub content_type: String,
+    /// `x-acs-request-id`, or `unknown`.
+    pub request_id: String,
+}
+
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, content_type, request_id } = self;
+        write!(f, "HTTP {status}, {content_type}, request id {request_id}")
+    }
+}
+
 /// Whether to ask again within the same poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -72,104 +113,35 @@ pub enum Retry {
     Backoff,
 }
 
-/// Code -> reason, retryable. A code that ends in `.` stands for all that begin so; the first match holds.
-const CODES: &[(&str, Reason, Retry)] = &[
-    ("Throttling", Reason::Throttled, Retry::Never),
-    ("Throttling.", Reason::Throttled, Retry::Never),
-    ("Rejected.Throttling", Reason::Throttled, Retry::Never),
-    ("ServiceUnavailable", Reason::Service, Retry::Backoff),
-    ("ServiceUnavailable.", Reason::Service, Retry::Backoff),
-    ("InternalError", Reason::Service, Retry::Backoff),
-    ("InternalError.", Reason::Service, Retry::Backoff),
-    ("UnknownError", Reason::Service, Retry::Backoff),
-    ("DbError", Reason::Service, Retry::Backoff),
-    ("RedisError", Reason::Service, Retry::Backoff),
-    ("EcsError", Reason::Service, Retry::Backoff),
-    ("AgentError", Reason::Service, Retry::Backoff),
-    ("AgentError.", Reason::Service, Retry::Backoff),
-    ("AliyunError", Reason::Service, Retry::Backoff),
-    ("OrderError", Reason::Service, Retry::Backoff),
-    ("PartFailure", Reason::Service, Retry::Never),
-    ("InvalidAccessKeyId", Reason::Credentials, Retry::Never),
-    ("InvalidAccessKeyId.", Reason::Credentials, Retry::Never),
-    ("InvalidAccessKeySecret", Reason::Credentials, Retry::Never),
-    ("Forbidden.AccessKeyDisabled", Reason::Credentials, Retry::Never),
-    ("SignatureDoesNotMatch", Reason::Credentials, Retry::Never),
-    ("IncompleteSignature", Reason::Credentials, Retry::Never),
-    ("InvalidSecurityToken", Reason::Credentials, Retry::Never),
-    ("InvalidSecurityToken.", Reason::Credentials, Retry::Never),
-    ("MissingSecurityToken", Reason::Credentials, Retry::Never),
-    ("SignatureNonceUsed", Reason::Service, Retry::Once),
-    ("InvalidTimeStamp.", Reason::Clock, Retry::Never),
-    ("IllegalTimestamp", Reason::Clock, Retry::Never),
-    ("NoPermission", Reason::Permission, Retry::Never),
-    ("Forbidden", Reason::Permission, Retry::Never),
-    ("Forbidden.", Reason::Permission, Retry::Never),
-    ("NotAuthorized", Reason::Permission, Retry::Never),
-    ("InDebt", Reason::Account, Retry::Never),
-    ("NotEnabled", Reason::Account, Retry::Never),
-    ("ConflictOpt", Reason::Conflict, Retry::Never),
-    ("InvalidClusterStatus", Reason::Conflict, Retry::Never),
-    ("ClusterNotFound", Reason::NotFound, Retry::Never),
-    ("ObjectNotFound", Reason::NotFound, Retry::Never),
-    ("ComputeNotFound", Reason::NotFound, Retry::Never),
-    ("InvalidInstanceId.NotFound", Reason::NotFound, Retry::Never),
-    ("InvalidInvokeId.NotFound", Reason::NotFound, Retry::Never),
-    ("InvalidRegionId.NotFound", Reason::NotFound, Retry::Never),
-    ("InvalidParams", Reason::InvalidRequest, Retry::Never),
-    ("InvalidParameter", Reason::InvalidRequest, Retry::Never),
-    ("InvalidParameter.", Reason::InvalidRequest, Retry::Never),
-    ("InvalidApi.NotFound", Reason::InvalidRequest, Retry::Never),
-    ("InvalidProduct.NotFound", Reason::InvalidRequest, Retry::Never),
-    ("InvalidProtocol.NeedSsl", Reason::InvalidRequest, Retry::Never),
-    ("UnsupportedHTTPMethod", Reason::InvalidRequest, Retry::Never),
-    ("NoSuchVersion", Reason::InvalidRequest, Retry::Never),
-];
-
-/// What a code that is in no document means, by HTTP status.
-fn undocumented(status: u16, code: &str) -> (Reason, Retry) {
-    match status {
-        500.. => (Reason::Service, Retry::Backoff),
-        429 => (Reason::Throttled, Retry::Never),
-        _ if code.ends_with("NotFound") => (Reason::NotFound, Retry::Never),
-        _ => (Reason::InvalidRequest, Retry::Never),
-    }
-}
+/// Longer texts of the cloud are cut, in characters.
+const LONGEST_TEXT: usize = 200;
 
 impl Error {
+    /// Whether a body says beside what was asked for that something has gone wrong.
+    pub(crate) fn has_code(body: &[u8]) -> bool {
+        said::said(body, Depth::Top).is_some()
+    }
+
     /// Reads the error of an answer whose status is not a success. What the cloud says there is to be [cleaned](Self::cleaned).
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let request_id = request_id(headers);
-        let Ok(ErrorBody { code: Some(code), message, request_id: own_id }) = serde_json::from_slice(body) else {
-            // E-HPC's own 407 has a Code.
-            if status == 407 {
-                return Self::Proxy("the proxy wants a user name and a password (HTTP 407)".into());
-            }
-            let detail = format!("an error that is not the documented JSON ({} bytes)", body.len());
-            return Self::Decode { status, request_id, detail };
-        };
-        Self::Service {
-            status,
-            pause: pause(headers),
-            message: presentable(message.as_deref().unwrap_or("no message")),
-            request_id: own_id.unwrap_or(request_id),
-            code: presentable(&code),
-            clock_skew: None,
-        }
+        judge::refused(&Heard { status, headers, body, received: None, is_proxied: false })
     }
 
     /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a secret that was cut in two,
     /// a half would stay.
     pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
+        let named = |came: Came| {
+            let (content_type, request_id) = (brief(&came.content_type), brief(&came.request_id));
+            Came { content_type, request_id, ..came }
+        };
         match self {
             Self::Service { status, code, message, request_id, pause, clock_skew } => {
                 let (code, message, request_id) = (brief(&code), brief(&message), brief(&request_id));
                 Self::Service { status, code, message, request_id, pause, clock_skew }
             }
-            Self::Decode { status, request_id, detail } => {
-                Self::Decode { status, request_id: brief(&request_id), detail }
-            }
+            Self::Decode { came, content } => Self::Decode { came: named(came), content },
+            Self::Status { came, detail, pause } => Self::Status { came: named(came), detail: brief(&detail), pause },
             Self::Transport(message) => Self::Transport(clean(&message)),
             other => other,
         }
@@ -188,47 +160,45 @@ impl Error {
 
     /// Which of the closed set of reasons it is.
     pub fn reason(&self) -> Reason {
-        match self {
-            Self::Credentials(_) => Reason::Credentials,
-            Self::Replaced(error) => error.reason(),
-            Self::Transport(_) | Self::Untrusted(_) | Self::Proxy(_) => Reason::Transport,
-            Self::Timeout(_) => Reason::Timeout,
-            Self::TooLarge(_) => Reason::TooLarge,
-            Self::Decode { status: 500.., .. } => Reason::Service,
-            Self::Decode { .. } => Reason::Decode,
-            Self::Service { .. } => self.classify().0,
-        }
+        self.meaning().0
     }
 
     /// Whether to ask again within the same poll.
     pub fn retry(&self) -> Retry {
-        match self {
-            Self::Transport(_) | Self::Timeout(_) | Self::Decode { status: 500.., .. } => Retry::Backoff,
-            Self::Credentials(_) | Self::Untrusted(_) | Self::Proxy(_) => Retry::Never,
-            Self::TooLarge(_) | Self::Decode { .. } => Retry::Never,
-            Self::Replaced(_) => Retry::Once,
-            Self::Service { .. } => self.classify().1,
-        }
+        self.meaning().1
     }
 
-    fn classify(&self) -> (Reason, Retry) {
-        let Self::Service { status, code, message, .. } = self else {
-            return (Reason::Service, Retry::Never);
-        };
-        // ECS has answered InvalidParameter with this in the message.
-        if code.starts_with("InvalidParameter") && message.contains("SecurityToken") {
-            return (Reason::Credentials, Retry::Never);
+    fn meaning(&self) -> (Reason, Retry) {
+        match self {
+            Self::Credentials(_) => (Reason::Credentials, Retry::Never),
+            Self::Replaced(error) => (error.reason(), Retry::Once),
+            Self::Dns(_) => (Reason::Dns, Retry::Backoff),
+            Self::Connect(_) => (Reason::Connect, Retry::Backoff),
+            Self::Tls(_) => (Reason::Tls, Retry::Backoff),
+            Self::Untrusted(_) => (Reason::Tls, Retry::Never),
+            Self::Proxy(_) => (Reason::Proxy, Retry::Backoff),
+            Self::ProxyLogin(_) => (Reason::Proxy, Retry::Never),
+            Self::Transport(_) => (Reason::Transport, Retry::Backoff),
+            Self::Timeout(_) => (Reason::Timeout, Retry::Backoff),
+            Self::TooLarge(_) => (Reason::TooLarge, Retry::Never),
+            Self::Decode { .. } => (Reason::Decode, Retry::Never),
+            Self::Status { came, .. } => codes::by_status(came.status).unwrap_or((Reason::Decode, Retry::Never)),
+            // ECS has answered InvalidParameter with this in the message.
+            Self::Service { code, message, .. }
+                if code.starts_with("InvalidParameter") && message.contains("SecurityToken") =>
+            {
+                (Reason::Credentials, Retry::Never)
+            }
+            Self::Service { status, code, .. } => {
+                codes::known(code).unwrap_or_else(|| codes::undocumented(*status, code))
+            }
         }
-        let known = CODES.iter().find(|(known, ..)| match known.strip_suffix('.') {
-            Some(_) => code.starts_with(known),
-            None => code == known,
-        });
-        known.map_or_else(|| undocumented(*status, code), |(_, reason, retry)| (*reason, *retry))
     }
 
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Service { .. } | Self::Decode { .. } | Self::TooLarge(_) | Self::Replaced(_))
+        let is_read = matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });
+        is_read || matches!(self, Self::TooLarge(_) | Self::Replaced(_))
     }
 
     /// Whether one task, command or run is not found, rather than the cluster or the server.
@@ -242,70 +212,22 @@ impl Error {
         matches!(self.reason(), Reason::InvalidRequest | Reason::Service | Reason::Decode | Reason::TooLarge)
     }
 
-    /// How long the cloud wants to be left alone, if this is throttling and its headers say so.
+    /// How long the cloud wants to be left alone, if it throttles or has trouble of its own and its headers say so.
     pub fn pause(&self) -> Option<Duration> {
         match self {
-            Self::Service { pause, .. } => *pause,
+            Self::Service { pause, .. } | Self::Status { pause, .. } => {
+                pause.filter(|_| matches!(self.meaning(), (Reason::Throttled, _) | (Reason::Service, Retry::Backoff)))
+            }
             _ => None,
         }
     }
 }
 
-/// The gateway's error body; some of its parts write the keys in lower case.
-#[derive(Deserialize)]
-struct ErrorBody {
-    #[serde(rename = "Code", alias = "code")]
-    code: Option<String>,
-    #[serde(rename = "Message", alias = "message")]
-    message: Option<String>,
-    #[serde(rename = "RequestId", alias = "requestId")]
-    request_id: Option<String>,
-}
-
-/// `x-acs-request-id`, or `unknown`.
-pub(crate) fn request_id(headers: &HeaderMap) -> String {
-    headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map_or_else(|| "unknown".into(), presentable)
-}
-
-/// Where a message begins to repeat the request; the two methods of signing have words of their own.
-const REPEATED: [&str; 4] = ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
-
-/// Longer texts of the cloud are cut, in characters.
-const LONGEST_TEXT: usize = 200;
-
-/// One line of the cloud's text, without the request that some messages repeat.
-fn presentable(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let end = REPEATED.iter().filter_map(|words| lower.find(words)).min().unwrap_or(text.len());
-    let line: String = text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    line.trim().to_owned()
-}
-
-/// Milliseconds to wait from `x-acs-retry-after`, or from a rate-limit header that has nothing left.
-fn pause(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let direct = text("x-acs-retry-after").and_then(|ms| ms.trim().parse().ok());
-    let limits = ["x-ratelimit-user-api", "x-ratelimit-user"];
-    let millis = direct.or_else(|| limits.iter().filter_map(|name| time_left(text(name)?)).max())?;
-    (millis > 0).then(|| Duration::from_millis(millis))
-}
-
-/// `TimeLeft` of `Limit:1,Remain:0,TimeLeft:2000,Reset:1234` when nothing remains.
-fn time_left(limit: &str) -> Option<u64> {
-    let field = |name: &str| {
-        let value = limit.split(',').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix(':'))?;
-        value.trim().parse::<u64>().ok()
-    };
-    (field("Remain")? == 0).then(|| field("TimeLeft"))?
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use http::HeaderMap;
 
-    use super::{Error, Retry};
+    use super::{Error, Heard, Retry, judge};
     use crate::model::Reason;
 
     fn service(status: u16, body: &str) -> Error {
@@ -371,13 +293,22 @@ mod tests {
     }
 
     #[test]
-    fn a_407_with_a_code_is_ehpcs_and_any_other_the_proxys() {
+    fn a_407_with_a_code_is_ehpcs_and_without_one_the_proxys_if_there_is_one() {
         let denied = service(407, r#"{"Code": "NotAuthorized", "Message": "You are not authorized."}"#);
         assert_eq!((denied.reason(), denied.retry()), (Reason::Permission, Retry::Never));
         assert!(denied.advice().contains("RAM"), "{}", denied.advice());
         for body in ["<html>407</html>", "", r#"{"error": "auth"}"#] {
             let proxy = service(407, body);
-            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Transport, Retry::Never), "{body}");
+            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Blocked, Retry::Never), "{body}: there is no proxy");
+            let heard = Heard {
+                status: 407,
+                headers: &HeaderMap::new(),
+                body: body.as_bytes(),
+                received: None,
+                is_proxied: true,
+            };
+            let proxy = judge::refused(&heard);
+            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Proxy, Retry::Never), "{body}");
             assert!(proxy.to_string().contains("proxy") && proxy.advice().contains("accounts[].proxy.username"));
         }
     }
@@ -388,20 +319,5 @@ mod tests {
         assert_eq!((error.reason(), error.retry()), (Reason::Service, Retry::Backoff));
         assert!(!error.to_string().contains("html>"));
         assert_eq!(service(404, "<html>").reason(), Reason::Decode);
-    }
-
-    #[test]
-    fn the_pause_is_read_from_either_header() {
-        let body = br#"{"Code": "Throttling.User"}"#;
-        for (name, value, pause) in [
-            ("x-acs-retry-after", "1500", Some(1500)),
-            ("x-ratelimit-user-api", "Limit:1,Remain:0,TimeLeft:2000,Reset:1234", Some(2000)),
-            ("x-ratelimit-user", "Limit:9,Remain:3,TimeLeft:2000,Reset:1234", None),
-            ("x-ratelimit-user", "nonsense", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            assert_eq!(Error::from_answer(400, &headers, body).pause(), pause.map(Duration::from_millis), "{name}");
-        }
     }
 }

@@ -1,13 +1,15 @@
 //! The HTTP client of an account: whom it trusts, through which proxy it goes, how many connections it keeps.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -39,6 +41,7 @@ fn make(account: &Account, poll: &Poll) -> Result<reqwest::Client, String> {
         .pool_idle_timeout(Duration::from_secs(60))
         // No more are ever under way at once, so each finds its connection again.
         .pool_max_idle_per_host(poll.concurrency)
+        .dns_resolver(Arc::new(Resolver))
         // A redirect would carry the signature elsewhere.
         .redirect(reqwest::redirect::Policy::none());
     let builder = match &account.proxy {
@@ -47,6 +50,41 @@ fn make(account: &Account, poll: &Poll) -> Result<reqwest::Client, String> {
         None => builder,
     };
     builder.build().map_err(|error| chain(&error))
+}
+
+/// Which requests of an account go through a proxy: the same rule as the client's own.
+#[derive(Clone, Debug)]
+pub(super) struct Route(Option<Arc<Matcher>>);
+
+impl Route {
+    pub(super) fn of(account: &Account) -> Self {
+        Self(match &account.proxy {
+            Some(own) => Some(Arc::new(Matcher::builder().all(own.url.clone()).no(own.no_proxy.clone()).build())),
+            None if is_local(account) => None,
+            None => Some(Arc::new(Matcher::from_env())),
+        })
+    }
+
+    pub(super) fn is_proxied(&self, uri: &Uri) -> bool {
+        self.0.as_ref().is_some_and(|matcher| matcher.intercept(uri).is_some())
+    }
+}
+
+/// The system's way to resolve names, whose failure can be told from others.
+struct Resolver;
+
+/// A name could not be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("the name cannot be resolved")]
+pub(super) struct Unresolved(#[source] io::Error);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
+        })
+    }
 }
 
 fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, String> {

@@ -1,33 +1,42 @@
 //! The cloud client: signs, sends and decodes one attempt of one operation. Knows nothing of exporters.
 
 mod advice;
+mod codes;
+mod content;
 pub mod credentials;
 pub mod endpoint;
 mod error;
+mod hints;
 mod http;
 mod json;
+mod judge;
 pub mod op;
 pub mod request;
+mod said;
 mod sign;
+mod trouble;
 
 use std::error::Error as StdError;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
-use ::http::header::{DATE, InvalidHeaderValue};
+use ::http::header::InvalidHeaderValue;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-pub use error::{Error, Retry};
+pub use content::Content;
+pub use error::{Came, Error, Retry};
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};
 use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
+use http::Route;
+use judge::Heard;
 use op::{Answer, Decoded, Operation};
 use request::Signer;
+use trouble::{Asked, trouble};
 
 /// Where no connection is made in so long, nobody is there.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
@@ -39,6 +48,7 @@ const USUAL_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
+    route: Route,
     account: Arc<Account>,
     provider: Provider,
     timeout: Duration,
@@ -67,6 +77,7 @@ impl Client {
             provider: Provider::new(account, http.clone(), poll.timeout)
                 .map_err(|error| SetupError { account: account.name.clone(), problem: error.to_string() })?,
             http,
+            route: Route::of(account),
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
             max_response_bytes: poll.max_response_bytes,
@@ -86,10 +97,7 @@ impl Client {
         };
         let took = Some(started.elapsed());
         let outcome = match outcome {
-            Ok(decoded) => {
-                self.provider.accepted(&credential);
-                Ok(decoded)
-            }
+            Ok(decoded) => Ok(self.heard(decoded, &credential).await),
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
         Attempted { outcome, clock_skew, took }
@@ -98,6 +106,17 @@ impl Client {
     /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
     pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
+    }
+
+    /// An answer, cleaned of what must not be told.
+    async fn heard(&self, mut decoded: Decoded<Answer>, credential: &Arc<Credential>) -> Decoded<Answer> {
+        let clean = |text: &str| credential.scrub(text);
+        decoded.unknown.iter_mut().for_each(|(_, word)| *word = clean(word));
+        match decoded.error.take() {
+            Some(error) => decoded.error = Some(self.judged(error.cleaned(clean), credential).await),
+            None => self.provider.accepted(credential),
+        }
+        decoded
     }
 
     /// A credential that was refused may have been replaced meanwhile.
@@ -116,15 +135,17 @@ impl Client {
         let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
         let request =
             request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
-        let request = reqwest::Request::try_from(request).map_err(|error| self.transport(&endpoint, error))?;
-        let mut response = self.http.execute(request).await.map_err(|error| self.transport(&endpoint, error))?;
+        let is_proxied = self.route.is_proxied(request.uri());
+        let asked = Asked { endpoint: &endpoint, is_proxied, timeout: self.timeout };
+        let request = reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
+        let mut response = self.http.execute(request).await.map_err(|error| trouble(&asked, error))?;
         let received = Timestamp::now();
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
-            Unread::Broken(error) => self.transport(&endpoint, error),
+            Unread::Broken(error) => trouble(&asked, error),
         })?;
-        Ok(RawAnswer { status, headers, body, sent, received })
+        Ok(RawAnswer { status, headers, body, sent, received, is_proxied })
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Unread> {
@@ -148,25 +169,6 @@ impl Client {
         }
         Ok(body.into())
     }
-
-    /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
-    fn transport(&self, endpoint: &str, error: reqwest::Error) -> Error {
-        if error.is_timeout() {
-            let limit = if error.is_connect() { self.timeout.min(LONGEST_CONNECT) } else { self.timeout };
-            return Error::Timeout(limit);
-        }
-        let host = endpoint.split("://").last().unwrap_or(endpoint);
-        let error = error.without_url();
-        let text = format!("{host}: {}", chain(&error));
-        if is_untrusted(&error) {
-            return Error::Untrusted(text);
-        }
-        // The word of the library that makes the tunnel; it has no type that could be asked for.
-        match text.contains("proxy authorization required") {
-            true => Error::Proxy(text),
-            false => Error::Transport(text),
-        }
-    }
 }
 
 enum Unread {
@@ -187,37 +189,32 @@ pub struct RawAnswer {
     pub sent: Timestamp,
     /// When its head came.
     pub received: Timestamp,
+    /// It came through a proxy that the user has named.
+    pub is_proxied: bool,
 }
 
 impl RawAnswer {
     /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written between sending and receiving,
     /// and is cut to the second.
     fn clock_skew(&self) -> Option<SignedDuration> {
-        let date = self.headers.get(DATE)?.to_str().ok()?;
-        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+        let date = hints::date(&self.headers)?;
         let least = date.duration_since(self.received);
         let most = date.duration_since(self.sent) + SignedDuration::from_secs(1);
         Some(SignedDuration::ZERO.clamp(least.min(most), most.max(least)))
     }
 }
 
-/// Reads an answer, pure: what it says (else the cloud's own error, or [`Error::Decode`] if the body is not the documented
-/// JSON), and how far the cloud's clock is ahead of ours.
+/// Reads an answer, pure: what it says, or why it is none, and how far the cloud's clock is ahead of ours.
 pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
     let clock_skew = answer.clock_skew();
-    let outcome = match (200..300).contains(&answer.status) {
-        true => decode_body(operation, answer),
-        false => Err(Error::from_answer(answer.status, &answer.headers, &answer.body).with_clock_skew(clock_skew)),
-    };
-    (outcome, clock_skew)
+    let RawAnswer { status, headers, body, received, is_proxied, .. } = answer;
+    let heard = Heard { status: *status, headers, body, received: Some(*received), is_proxied: *is_proxied };
+    (judge::judged(operation, &heard).map_err(|error| error.with_clock_skew(clock_skew)), clock_skew)
 }
 
-fn decode_body(operation: &Operation, answer: &RawAnswer) -> Result<Decoded<Answer>, Error> {
-    operation.decode(&answer.body).map_err(|error| Error::Decode {
-        status: answer.status,
-        request_id: error::request_id(&answer.headers),
-        detail: error.to_string(),
-    })
+/// What has gone wrong: why there is no answer, or what came beside it.
+pub fn error_of(outcome: &Result<Decoded<Answer>, Error>) -> Option<&Error> {
+    outcome.as_ref().map_or_else(Some, |decoded| decoded.error.as_ref())
 }
 
 /// Why there is no request. With signature V3 the key stands in headers.
@@ -228,16 +225,6 @@ fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
         }
         false => Error::Transport(format!("{endpoint}: {error}")),
     }
-}
-
-/// Whether it is the other side's certificate that stops us.
-fn is_untrusted(error: &(dyn StdError + 'static)) -> bool {
-    if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-        return true;
-    }
-    // What an I/O error is made of is not its source.
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    inner.is_some_and(|inner| is_untrusted(inner)) || error.source().is_some_and(is_untrusted)
 }
 
 /// An error and its causes in one line.
@@ -267,7 +254,14 @@ mod tests {
         let time = |time: &str| format!("2024-05-06T{time}Z").parse::<Timestamp>().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("date", format!("Mon, 06 May 2024 {date} GMT").parse().unwrap());
-        let answer = RawAnswer { status: 200, headers, body: Bytes::new(), sent: time(sent), received: time(received) };
+        let answer = RawAnswer {
+            status: 200,
+            headers,
+            body: Bytes::new(),
+            sent: time(sent),
+            received: time(received),
+            is_proxied: false,
+        };
         answer.clock_skew().unwrap().as_secs_f64()
     }
 
@@ -282,8 +276,14 @@ mod tests {
     #[test]
     fn without_a_date_nothing_is_said() {
         let now = Timestamp::UNIX_EPOCH;
-        let mut answer =
-            RawAnswer { status: 200, headers: HeaderMap::new(), body: Bytes::new(), sent: now, received: now };
+        let mut answer = RawAnswer {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            sent: now,
+            received: now,
+            is_proxied: false,
+        };
         assert_eq!(answer.clock_skew(), None);
         answer.headers.insert("date", "today".parse().unwrap());
         assert_eq!(answer.clock_skew(), None);

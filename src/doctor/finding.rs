@@ -20,6 +20,8 @@ pub enum State {
     WrongKey,
     /// No answer came.
     Unreachable,
+    /// Something on the way to the cloud refuses.
+    Blocked,
     /// The clock of this machine is too far off.
     ClockOff,
     /// The quota is used up.
@@ -42,6 +44,7 @@ impl State {
             Self::NotAuthorized => "not authorized",
             Self::WrongKey => "wrong key",
             Self::Unreachable => "unreachable",
+            Self::Blocked => "blocked",
             Self::ClockOff => "clock off",
             Self::Throttled => "throttled",
             Self::TargetNotFound => "target not found",
@@ -56,6 +59,8 @@ impl State {
             Reason::Permission => Self::NotAuthorized,
             Reason::Credentials => Self::WrongKey,
             Reason::Timeout | Reason::Transport => Self::Unreachable,
+            Reason::Dns | Reason::Connect | Reason::Tls | Reason::Proxy => Self::Unreachable,
+            Reason::Blocked => Self::Blocked,
             Reason::Clock => Self::ClockOff,
             Reason::Throttled => Self::Throttled,
             Reason::NotFound => Self::TargetNotFound,

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use crate::aliyun::{Client, SetupError};
+use crate::aliyun::{Client, SetupError, error_of};
 use crate::config::Config;
 use crate::poll::{Asked, clients, survey};
 use crate::target::{Kind, TargetId, targets};
@@ -66,7 +66,10 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
         let question = known.question(product, operation, &target);
         let started = Instant::now();
         let attempted = client.attempt(&target.region, &question).await;
-        let error = attempted.outcome.map(|decoded| known.learn(&decoded.value)).err();
+        let error = error_of(&attempted.outcome).cloned();
+        if let Ok(decoded) = &attempted.outcome {
+            known.learn(&decoded.value);
+        }
         let made_up = known.is_made_up(&question);
         all.push(Asked {
             account: target.account,

@@ -18,7 +18,7 @@ use crate::config::Quotas;
 /// cloud counting it.
 const WINDOW: SignedDuration = SignedDuration::from_secs(61);
 /// No pause that the cloud asks for is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Of what has worked before the cloud refused, so much is asked for from then on: the rest is for the account's console
 /// and other programs. It is the share of the published limits that the default budgets take, too.
 const SHARE: f64 = 0.6;

@@ -14,7 +14,7 @@ use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::op::Decoded;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint};
+use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -190,7 +190,7 @@ impl Runner {
             Err(error) => (error.id(), panicked()),
         };
         let Some(attempt) = under_way.remove(&id) else { return };
-        let failure = attempted.outcome.as_ref().err().map(Error::reason);
+        let failure = error_of(&attempted.outcome).map(Error::reason);
         let Attempt { account, region, target, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
             self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
@@ -402,6 +402,7 @@ mod tests {
     use super::{Attempt, Runner, make};
     use crate::aliyun::op::{Answer, Decoded, Operation};
     use crate::aliyun::{Attempted, Client, Error};
+    use crate::catalog;
     use crate::config::{Config, Discovery, Endpoints, Filter, Regions};
     use crate::model::{Page, Reason};
     use crate::poll::Next;
@@ -425,7 +426,7 @@ mod tests {
     }
 
     fn attempted(value: Answer) -> Attempted {
-        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0 };
+        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
         Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO) }
     }
 
@@ -451,6 +452,34 @@ mod tests {
         let views = store.views(start);
         assert_eq!(views.iter().map(|view| view.state.up).collect::<Vec<_>>(), [Some(false), Some(true)]);
         assert_eq!(views[0].state.failing, Some(Reason::Transport));
+    }
+
+    #[tokio::test]
+    async fn entries_that_cannot_be_read_are_counted_each_time_and_told_once() {
+        let (mut runner, _) = runner(&config(&["s"], 1));
+        let (mut attempts, mut under_way, start) = (JoinSet::new(), HashMap::<_, Attempt>::new(), Timestamp::now());
+        let mut asked = 0;
+        let counted = |runner: &Runner| {
+            let families = runner.metrics.gather((0, 0));
+            let family = families.iter().find(|family| family.name() == catalog::UNREADABLE.name).unwrap();
+            let metrics = family.get_metric().iter();
+            metrics.map(|metric| metric.get_counter().get_value()).sum::<f64>()
+        };
+        assert_eq!(counted(&runner), 0.0, "it is there from the start");
+        for second in 0..300 {
+            while let Next::Call(attempt) = runner.scheduler.next(start + SignedDuration::from_secs(second)) {
+                asked += 1;
+                let mut attempted = nothing_ran();
+                attempted.outcome.as_mut().unwrap().unreadable = 3;
+                let handle = attempts.spawn(async { attempted });
+                under_way.insert(handle.id(), *attempt);
+                runner.done(attempts.join_next_with_id().await.unwrap(), &mut under_way);
+            }
+            runner.tell().await;
+        }
+        assert!(asked > 5, "{asked}");
+        assert_eq!(counted(&runner), 3.0 * f64::from(asked));
+        assert_eq!(runner.unreadable, [("SWAS", "DescribeInvocations")].into());
     }
 
     #[tokio::test]

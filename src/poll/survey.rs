@@ -11,7 +11,7 @@ use super::plan::Notice;
 use super::runner::{Clients, panicked, start_attempts};
 use super::scheduler::{Attempt, Event, Scheduler};
 use crate::aliyun::op::Product;
-use crate::aliyun::{Attempted, Error};
+use crate::aliyun::{Attempted, Error, error_of};
 use crate::config::Config;
 use crate::model::Failure;
 use crate::target::{Findings, TargetId};
@@ -110,7 +110,7 @@ impl<'a> Surveying<'a> {
             product: attempt.operation.product(),
             operation: attempt.operation.name(),
             target: Arc::clone(&attempt.target.id),
-            error: attempted.outcome.as_ref().err().cloned(),
+            error: error_of(&attempted.outcome).cloned(),
             clock_skew: attempted.clock_skew,
             took: attempted.took.unwrap_or_default(),
         };

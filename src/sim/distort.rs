@@ -1,5 +1,6 @@
 //! Answers that are well-formed JSON and yet not what the documents say.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::odd::Odd;
@@ -11,12 +12,31 @@ pub(crate) enum Distortion {
     WrongTypes,
     /// Every status is this word.
     UnknownWords(String),
+    /// It has a `Code`, and perhaps nothing else.
+    Code { code: Value, list: ListFate },
+    /// A field names another thing than was asked for: everywhere, or `once`.
+    WrongIds { field: String, once: bool },
     /// Entries are odd, or stand beside odd ones.
     OddEntries(Odd),
     /// Every status is null.
     NullWords,
     /// Every list is null, and so is its TotalCount.
     NullLists,
+}
+
+/// What becomes of an answer's own list or object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListFate {
+    /// It is null.
+    #[default]
+    Null,
+    /// It is not there.
+    Missing,
+    /// It holds nothing.
+    Empty,
+    /// It stays.
+    Kept,
 }
 
 /// The fields that hold words of a closed set.
@@ -28,12 +48,64 @@ impl Distortion {
     pub(crate) fn apply(&self, value: &mut Value) {
         match self {
             Self::WrongTypes => swap_types(value),
+            Self::Code { code, list } => set_code(value, code, *list),
+            Self::WrongIds { field, once } => _ = rename(value, field, *once),
             Self::OddEntries(odd) => odd.apply(value),
             Self::UnknownWords(word) => replace_words(value, &word.as_str().into()),
             Self::NullWords => replace_words(value, &Value::Null),
             Self::NullLists => remove_lists(value),
         }
     }
+}
+
+/// An answer's own list or object is the only field that is one.
+fn set_code(value: &mut Value, code: &Value, list: ListFate) {
+    let Value::Object(fields) = value else { return };
+    let is_own = |(_, field): &(&String, &Value)| field.is_array() || field.is_object();
+    let own: Vec<String> = fields.iter().filter(is_own).map(|(name, _)| name.clone()).collect();
+    for name in own {
+        match list {
+            ListFate::Null => _ = fields.insert(name, Value::Null),
+            ListFate::Missing => _ = fields.remove(&name),
+            ListFate::Empty => empty(&mut fields[&name]),
+            ListFate::Kept => {}
+        }
+    }
+    if list != ListFate::Kept && fields.contains_key("TotalCount") {
+        fields.insert("TotalCount".to_owned(), 0.into());
+    }
+    fields.insert("Code".to_owned(), code.clone());
+    fields.insert("Message".to_owned(), "An error occurred.".into());
+}
+
+fn empty(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.clear(),
+        Value::Object(fields) => fields.clear(),
+        _ => {}
+    }
+}
+
+/// Renames what `field` names, everywhere or `once`; whether there was anything.
+fn rename(value: &mut Value, field: &str, once: bool) -> bool {
+    let rest: Vec<&mut Value> = match value {
+        Value::Array(items) => items.iter_mut().collect(),
+        Value::Object(fields) => match fields.get_mut(field) {
+            Some(Value::String(id)) => {
+                id.push_str("-of-another");
+                return true;
+            }
+            _ => fields.values_mut().collect(),
+        },
+        _ => return false,
+    };
+    let mut is_done = false;
+    for inner in rest {
+        if !(once && is_done) {
+            is_done |= rename(inner, field, once);
+        }
+    }
+    is_done
 }
 
 fn swap_types(value: &mut Value) {

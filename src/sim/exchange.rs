@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::envelope::Envelope;
 use super::failure::Failure;
+use super::gateway::{Gateway, http_date};
 use super::{Operation, Product, odd};
 
 /// What an operation comes to, before it is written down as HTTP.
@@ -14,6 +15,7 @@ pub(crate) enum Outcome {
     Answer(Value),
     Failure(Failure),
     Html(u16),
+    Gateway(Gateway),
     /// JSON of something that is no gateway.
     Bare(Value),
     /// Plain text.
@@ -42,6 +44,7 @@ impl Exchange {
                 self.json(failure.status, &body, &failure.headers)
             }
             Outcome::Html(status) => self.html(status),
+            Outcome::Gateway(gateway) => gateway.response(&self.request_id, self.now),
             Outcome::Bare(body) => self.bare(200, "application/json", body.to_string()),
             Outcome::Text(text) => self.bare(200, "text/plain", text),
         }
@@ -73,7 +76,7 @@ impl Exchange {
         let mut response = Response::new(body.into());
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Ok(date) = HeaderValue::from_str(&self.now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+        if let Ok(date) = HeaderValue::from_str(&http_date(self.now)) {
             response.headers_mut().insert(DATE, date);
         }
         response

@@ -7,6 +7,7 @@
 //!
 //! The simulator shares no types with the client, so that neither can hide a mistake of the other.
 
+mod coat;
 mod control;
 mod delivery;
 mod distort;
@@ -16,6 +17,7 @@ mod face;
 mod failure;
 mod fault;
 mod gate;
+mod gateway;
 mod ledger;
 mod log;
 mod machine;

@@ -146,6 +146,7 @@ impl Simulator {
             (_, true) => Ok(Outcome::Html(503)),
             (Some(Instead::Failure(failure)), _) => Err(failure.clone()),
             (Some(Instead::Html(status)), _) => Ok(Outcome::Html(*status)),
+            (Some(Instead::Gateway(gateway)), _) => Ok(Outcome::Gateway(gateway.clone())),
             (None, false) => machine::answer(operation, request, &self.settings, &mut self.ledger, now),
         };
         self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
@@ -167,6 +168,7 @@ impl Simulator {
         match &effects.instead {
             Some(Instead::Failure(failure)) => return Err(failure.clone()),
             Some(Instead::Html(status)) => return Ok(Outcome::Html(*status)),
+            Some(Instead::Gateway(gateway)) => return Ok(Outcome::Gateway(gateway.clone())),
             None => {}
         }
         self.check_permission(operation)?;
@@ -227,6 +229,10 @@ impl Simulator {
     fn reply(&mut self, exchange: &Exchange, effects: &Effects, outcome: Outcome) -> Reply {
         let word = outcome_word(effects, &outcome);
         let response = exchange.response(outcome);
+        let response = match effects.coat {
+            Some(coat) => coat.put_on(response),
+            None => response,
+        };
         let transfer = transfer(effects, response.body().len());
         self.record(exchange, word, if transfer == Transfer::Reset { 0 } else { response.status().as_u16() });
         Reply { response, delivery: Delivery { delay: self.settings.latency + effects.delay, transfer } }
@@ -267,6 +273,7 @@ fn outcome_word(effects: &Effects, outcome: &Outcome) -> String {
         (Some(Harm::Reset), _) => "fault:reset".to_owned(),
         (Some(Harm::Truncated(_)), _) => "fault:truncated".to_owned(),
         (_, Outcome::Html(_)) => "fault:html".to_owned(),
+        (_, Outcome::Gateway(_)) => "fault:gateway".to_owned(),
         (_, Outcome::Failure(failure)) => failure.code.clone().into_owned(),
         (_, Outcome::Answer(_) | Outcome::Bare(_) | Outcome::Text(_)) => "ok".to_owned(),
     }

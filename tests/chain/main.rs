@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod budgets;
 mod change;
 mod discovery;
@@ -21,5 +22,6 @@ mod planned;
 mod random;
 mod region;
 mod restart;
+mod series;
 mod shown;
 mod trouble;

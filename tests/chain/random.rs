@@ -34,7 +34,7 @@ const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, 
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// What strikes for a while: each passes.
-const FAULTS: [&str; 17] = [
+const FAULTS: [&str; 43] = [
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
     r#"{"kind": "throttle", "retry_after_ms": 90000}"#,
@@ -52,6 +52,32 @@ const FAULTS: [&str; 17] = [
     r#"{"kind": "late_results", "seconds": 900, "shown": "left_out"}"#,
     r#"{"kind": "error", "status": 404, "code": "ObjectNotFound"}"#,
     r#"{"kind": "outage"}"#,
+    r#"{"kind": "code_in_answer", "code": "UnknownError"}"#,
+    r#"{"kind": "code_in_answer", "code": "Throttling.User", "list": "missing"}"#,
+    r#"{"kind": "code_in_answer", "code": "Odd.Word", "list": "empty"}"#,
+    r#"{"kind": "code_in_answer", "code": "InternalError", "list": "kept"}"#,
+    r#"{"kind": "code_in_answer", "code": 200, "list": "kept"}"#,
+    r#"{"kind": "bom"}"#,
+    r#"{"kind": "gzip", "untold": true}"#,
+    r#"{"kind": "gateway", "status": 200, "body": "login"}"#,
+    r#"{"kind": "gateway", "status": 302, "body": "html", "location": "https://login.example.com/"}"#,
+    r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#,
+    r#"{"kind": "gateway", "status": 406, "body": "odd_xml", "code": "AgentError"}"#,
+    r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 7200}"#,
+    r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 120, "retry_after_date": true}"#,
+    r#"{"kind": "throttle", "time_left_ms": 86400000}"#,
+    r#"{"kind": "odd_entries", "odd": "no_object"}"#,
+    r#"{"kind": "odd_entries", "odd": "without_id"}"#,
+    r#"{"kind": "odd_entries", "odd": "long_id"}"#,
+    r#"{"kind": "odd_entries", "odd": "twice"}"#,
+    r#"{"kind": "odd_entries", "odd": "half_surrogate"}"#,
+    r#"{"kind": "odd_entries", "odd": "repeated_key"}"#,
+    r#"{"kind": "odd_entries", "odd": "bare_object"}"#,
+    r#"{"kind": "paging", "page_size": 10}"#,
+    r#"{"kind": "paging", "page_size": 7, "silent": true}"#,
+    r#"{"kind": "paging", "total": "page"}"#,
+    r#"{"kind": "paging", "total_off": 3}"#,
+    r#"{"kind": "paging", "page_size": 10, "pages": 1}"#,
 ];
 const ACTIONS: [&str; 6] = [
     "ListTasks",

@@ -150,9 +150,9 @@ def test_flags_and_environment_are_enough_to_start(start: Start) -> None:
     credentials = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5tSomeKeyId", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "SomeKeySecret"}
     exporter = Exporter(start(*flags, HTTPS_PROXY=nowhere, https_proxy=nowhere, **credentials))
     failing = wait_for("three targets to fail", lambda: failures(exporter.url, 3), 40)
-    assert failing == {(kind, "transport") for kind in ("ehpc_tasks", "ehpc_invocations", "swas_invocations")}
+    assert failing == {(kind, "proxy") for kind in ("ehpc_tasks", "ehpc_invocations", "swas_invocations")}
     for target in (CLUSTER, SERVER):
-        assert f"target={target.split('/')[1]} reason=transport" in exporter.program.err
+        assert f"target={target.split('/')[1]} reason=proxy" in exporter.program.err
 
 
 def failures(url: str, count: int) -> set[tuple[str, str]] | None:

@@ -17,7 +17,7 @@ SECRETS = (KEY_ID, SECRET, BAD_KEY, BAD_SECRET, TOKEN, "Signature=", "SignatureN
 PAGES = ("/metrics", "/", "/config", "/api/v1/status")
 
 # One server for each way in which an account can be good or bad.
-REASONS = {"good": None, "refused": "credentials", "unreachable": "transport", "stuck": "timeout", "html": "decode"}
+REASONS = {"good": None, "refused": "credentials", "unreachable": "connect", "stuck": "timeout", "html": "blocked"}
 
 
 @pytest.fixture

@@ -63,6 +63,40 @@ fn bodies_lie() {
 }
 
 #[test]
+fn gateways_answer_in_any_form_and_codes_stand_in_successful_answers() {
+    let reply =
+        struck(r#"{"kind": "gateway", "status": 429, "body": "odd_xml", "code": "Throttling", "retry_after_s": 7}"#);
+    assert_eq!(
+        (reply.response.status().as_u16(), &reply.response.headers()["retry-after"]),
+        (429, &"7".parse().unwrap())
+    );
+    assert!(String::from_utf8_lossy(reply.response.body()).contains("&#84;<![CDATA[hrottling]]>"));
+    let dated = struck(
+        r#"{"kind": "gateway", "status": 302, "body": "empty", "retry_after_s": 7, "retry_after_date": true, "location": "//a"}"#,
+    );
+    assert!(dated.response.headers()["retry-after"].to_str().unwrap().ends_with(" GMT"));
+    assert_eq!((dated.response.headers()["location"].as_bytes(), dated.response.body().len()), (&b"//a"[..], 0));
+    for (list, tasks) in [("null", "null"), ("empty", "[]")] {
+        let (status, body) = read(struck(&format!(r#"{{"kind": "code_in_answer", "code": 7, "list": "{list}"}}"#)));
+        assert_eq!((status, body["Tasks"].to_string(), &body["Code"]), (200, tasks.to_owned(), &7.into()));
+    }
+    assert!(read(struck(r#"{"kind": "code_in_answer", "code": "A", "list": "missing"}"#)).1.get("Tasks").is_none());
+    let (_, kept) = read(struck(r#"{"kind": "code_in_answer", "code": "A", "list": "kept"}"#));
+    assert!(kept["Tasks"].as_array().unwrap().len() > 1);
+    let of = |once: bool| read(struck(&format!(r#"{{"kind": "wrong_ids", "field": "ClusterId", "once": {once}}}"#))).1;
+    let wrong = |body: &Value| {
+        let is_wrong = |task: &&Value| task["ClusterId"].as_str().unwrap().ends_with("-of-another");
+        body["Tasks"].as_array().unwrap().iter().filter(is_wrong).count()
+    };
+    assert!(wrong(&of(false)) > 1 && wrong(&of(true)) == 1);
+    assert!(struck(r#"{"kind": "bom"}"#).response.body().starts_with(b"\xEF\xBB\xBF{"));
+    let packed = struck(r#"{"kind": "gzip"}"#);
+    assert!(packed.response.body().starts_with(&[0x1f, 0x8b]));
+    assert_eq!(packed.response.headers()["content-encoding"], "gzip");
+    assert!(!struck(r#"{"kind": "gzip", "untold": true}"#).response.headers().contains_key("content-encoding"));
+}
+
+#[test]
 fn a_proxy_answers_html_and_an_outage_asks_nobody_who_he_is() {
     for (fault, status) in [(r#"{"kind": "html"}"#, 502), (r#"{"kind": "outage"}"#, 503)] {
         let reply = struck(fault);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
-use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode};
+use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Format};
@@ -441,7 +441,8 @@ impl Rig {
                 let sent = self.local();
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
                 let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let answer = RawAnswer { status, headers, body: body.clone().into(), sent, received };
+                let (body, is_proxied) = (body.clone().into(), false);
+                let answer = RawAnswer { status, headers, body, sent, received, is_proxied };
                 let (outcome, clock_skew) = decode(operation, &answer);
                 self.clock_skew = clock_skew.or(self.clock_skew);
                 if let Ok(decoded) = &outcome {
@@ -458,7 +459,7 @@ impl Rig {
     fn finish_attempts(&mut self) {
         while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (attempt, outcome, sent) = entry.remove();
-            let failure = outcome.as_ref().err().map(Error::reason);
+            let failure = error_of(&outcome).map(Error::reason);
             let (target, operation, key) = (attempt.target.clone(), attempt.operation.clone(), attempt.key.clone());
             self.made.push(Made { sent, target, operation, key, failure });
             let now = self.local();

@@ -156,13 +156,21 @@ struct Assumed {
 
 fn read(answer: &Answer, clean: impl Fn(&str) -> String) -> Result<Issued, String> {
     if !(200..300).contains(&answer.status) {
-        let error = Error::from_answer(answer.status, &answer.headers, &answer.body).cleaned(clean);
-        return Err(match advice(&error) {
-            Some(advice) => format!("{error}; {advice}"),
-            None => error.to_string(),
-        });
+        return Err(refused(answer, clean));
     }
-    json::<Assumed>(&answer.body, "the answer")?.credentials.issued()
+    match json::<Assumed>(&answer.body, "the answer") {
+        Ok(assumed) => assumed.credentials.issued(),
+        Err(_) if Error::has_code(&answer.body) => Err(refused(answer, clean)),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn refused(answer: &Answer, clean: impl Fn(&str) -> String) -> String {
+    let error = Error::from_answer(answer.status, &answer.headers, &answer.body).cleaned(clean);
+    match advice(&error) {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    }
 }
 
 /// What the user can do about an error of STS.

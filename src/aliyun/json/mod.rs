@@ -40,6 +40,9 @@ fn position(before: &[u8]) -> Malformed {
     Malformed { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), column: 1 + line.len() }
 }
 
+/// Few objects have more fields.
+const USUAL_FIELDS: usize = 12;
+
 /// The fields of an object.
 #[derive(Clone, Debug)]
 pub(super) struct Object<'a>(Vec<(Cow<'a, [u8]>, Json<'a>)>);
@@ -48,7 +51,7 @@ impl<'a> Object<'a> {
     /// Reads the object that begins at `at`, and tells where it ends; else where it is none.
     fn starting_at(bytes: &'a [u8], at: usize) -> Result<(Self, usize), usize> {
         let mut at = blank(bytes, expect(bytes, at, b'{')?);
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(USUAL_FIELDS);
         while bytes.get(at) != Some(&b'}') {
             let key_end = string_end(bytes, at)?;
             let key = unescaped(&bytes[at + 1..key_end - 1]);
@@ -118,6 +121,8 @@ impl<'a> Json<'a> {
 
     /// A number as it was written. One beyond f64 is none.
     pub(super) fn number(self) -> Option<&'a str> {
+        // Lists and texts, which may be long, begin otherwise.
+        self.0.first().filter(|byte| matches!(byte, b'-' | b'0'..=b'9'))?;
         str::from_utf8(self.0).ok().filter(|text| is_number(text))
     }
 
@@ -154,11 +159,29 @@ impl<'a> Json<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Entries<'a>(&'a [u8]);
 
+impl<'a> Entries<'a> {
+    /// Each entry's fields, or nothing for one that is no object.
+    pub(super) fn objects(mut self) -> impl Iterator<Item = Option<Object<'a>>> {
+        std::iter::from_fn(move || match Object::starting_at(self.0, self.start()?) {
+            Ok((object, end)) => {
+                self.0 = &self.0[end..];
+                Some(Some(object))
+            }
+            Err(_) => self.next().map(|_| None),
+        })
+    }
+
+    /// Where the next entry begins.
+    fn start(&self) -> Option<usize> {
+        self.0.iter().position(|byte| *byte != b',' && !is_blank(*byte))
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = Json<'a>;
 
     fn next(&mut self) -> Option<Json<'a>> {
-        let start = self.0.iter().position(|byte| *byte != b',' && !is_blank(*byte))?;
+        let start = self.start()?;
         // It always has one: the list that it is in has an end.
         let end = value_end(self.0, start).unwrap_or(self.0.len());
         let entry = Json(&self.0[start..end]);
@@ -214,8 +237,9 @@ mod tests {
     #[test]
     fn an_object_that_is_out_of_order_is_none_and_leaves_the_next_one_whole() {
         let list = Json::whole(br#"[{"a": "b" "c"}, {"a": 1}, {7}, [1}, {"a": 2]]"#).unwrap().list().unwrap();
-        let read: Vec<_> = list.map(|entry| entry.object().is_some()).collect();
+        let read: Vec<_> = list.clone().map(|entry| entry.object().is_some()).collect();
         assert_eq!(read, [false, true, false, false, false]);
+        assert_eq!(list.objects().map(|entry| entry.is_some()).collect::<Vec<_>>(), read);
     }
 
     #[test]

@@ -157,4 +157,29 @@ mod tests {
         let found: Vec<_> = run.servers.iter().map(|server| (&*server.instance_id, &server.run.status)).collect();
         assert_eq!(found, [("s", &InvocationStatus::Timeout)]);
     }
+
+    #[test]
+    fn a_server_that_is_listed_twice_is_one_and_odd_ones_harm_no_other() {
+        let servers = json!([{"InstanceId": "s", "ExitCode": 1}, 7, {"InstanceId": "r"}, null, {"InstanceId": "s"}]);
+        let body = json!({"CommandInvocations": [
+            {"InvokeId": "a", "InvokeInstances": {"InvokeInstance": servers}},
+            {"InvokeId": "b", "InvokeInstances": null},
+            {"InvokeId": "c", "InvokeInstances": []},
+        ]});
+        let decoded = decode(&body.to_string());
+        let found = |run: &CommandInvocation| {
+            run.servers.iter().map(|server| server.instance_id.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let found: Vec<_> = decoded.value.items.iter().map(|run| (&*run.id, found(run))).collect();
+        assert_eq!(found, [("a", "r s".to_owned()), ("c", String::new())]);
+        assert_eq!((decoded.value.entries, decoded.unreadable), (3, 3), "of b it is not known where it runs");
+    }
+
+    #[test]
+    fn the_answer_about_another_run_is_not_believed() {
+        let operation = DescribeCommandInvocations { invoke_id: Some("a".into()), page: 1 };
+        let body = br#"{"CommandInvocations": [{"InvokeId": "b", "InvokeInstances": []}]}"#;
+        let decoded = operation.decode(body).unwrap();
+        assert_eq!((decoded.value.items.len(), decoded.unreadable), (0, 1));
+    }
 }

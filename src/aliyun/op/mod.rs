@@ -5,6 +5,7 @@
 mod describe_command_invocations;
 mod describe_invocation_result;
 mod describe_invocations;
+mod extent;
 mod list_clusters;
 mod list_commands;
 mod list_instances;
@@ -31,6 +32,7 @@ pub use list_invocation_status::ListInvocationStatus;
 pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 
+use super::Error;
 use super::json::Malformed;
 use crate::model::{CommandInvocation, Found, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task};
 
@@ -101,6 +103,8 @@ pub struct Decoded<T> {
     pub unknown: Vec<(&'static str, String)>,
     /// Entries that could not be read and are left out.
     pub unreadable: u64,
+    /// What the cloud says has gone wrong, beside what it shows all the same.
+    pub error: Option<Error>,
 }
 
 /// Why a body is not the answer that was asked for.
@@ -170,8 +174,8 @@ macro_rules! operations {
             pub fn decode(&self, body: &[u8]) -> Result<Decoded<Answer>, Undecoded> {
                 match self {
                     $(Self::$name(operation) => {
-                        let Decoded { value, unknown, unreadable } = operation.decode(body)?;
-                        Ok(Decoded { value: Answer::$name(value), unknown, unreadable })
+                        let Decoded { value, unknown, unreadable, error } = operation.decode(body)?;
+                        Ok(Decoded { value: Answer::$name(value), unknown, unreadable, error })
                     })+
                 }
             }

@@ -8,7 +8,7 @@ use super::Limits;
 use super::pager::{Change, Trust};
 use super::roll::{Progress, Roll};
 use crate::aliyun::op::ListInstances;
-use crate::model::{Failure, Found, Page, Reason};
+use crate::model::{Failure, Found, Page};
 use crate::poll::{after, later};
 
 /// A reading that has failed for a passing reason is tried again after this time.
@@ -63,8 +63,7 @@ impl Inventory {
 
     /// The reading has failed; what was known before still holds.
     pub(super) fn failed(&mut self, failure: &Failure, now: Timestamp) {
-        let passing = [Reason::Timeout, Reason::Transport, Reason::Service, Reason::Throttled, Reason::Clock];
-        if passing.contains(&failure.reason) {
+        if failure.reason.may_pass() {
             self.due = self.due.min(Some(after(now, RETRY_AFTER)));
         }
         self.servers.failed();

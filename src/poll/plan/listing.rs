@@ -268,11 +268,12 @@ impl Listing {
         let Reading { pager, evidence, .. } = reading;
         self.whole_due = Some(after(now, limits.history_interval));
         self.pages_read = pager.pages();
-        // What lies before the first page or after the last one is older than what was shown, or nobody knows.
-        let is_cut_off = matches!(ended, Ended::Limit | Ended::Capped) || pager.first() > 1;
-        let comes_to_its_end = matches!(ended, Ended::Whole | Ended::Short) && !is_cut_off;
-        let complete = comes_to_its_end && self.known.complete(pager.shows_all(ended, &self.trust), &keep);
-        self.ended_whole = comes_to_its_end.then_some(complete);
+        let is_read_out = pager.is_read_out(ended);
+        let settles = is_read_out && self.known.complete(pager.shows_all(ended, &self.trust), &keep);
+        let complete = settles && ended != Ended::Capped;
+        self.ended_whole = (is_read_out && ended != Ended::Capped).then_some(complete);
+        // What lies before the first page, or after the last one that may be read or is ever shown, is not known.
+        let is_cut_off = ended == Ended::Limit || pager.first() > 1 || (settles && !complete);
         if complete || is_cut_off {
             self.order.learn(evidence, self.whole.is_some());
             self.end_known(pager, evidence, complete, keep);

@@ -175,6 +175,11 @@ impl Pager {
         is_last.then_some(Ended::Whole)
     }
 
+    /// Whether it has come to an end of the list's own, and no answer has left something out.
+    pub(super) fn is_read_out(&self, ended: Ended) -> bool {
+        matches!(ended, Ended::Whole | Ended::Short | Ended::Capped) && self.first == 1 && !self.is_partial
+    }
+
     /// Whether all was shown that can be read.
     pub(super) fn is_complete(&self, ended: Ended) -> bool {
         ended == Ended::Whole && !self.is_partial

@@ -108,8 +108,8 @@ impl Roll {
 
     fn end(&mut self, pager: &Pager, ended: Ended) -> Vec<Change> {
         let shows_all = pager.shows_all(ended, &self.trust);
-        let comes_to_its_end = matches!(ended, Ended::Whole | Ended::Short);
-        if comes_to_its_end && self.known.complete_at_once(shows_all) {
+        let is_read_out = pager.is_read_out(ended) && ended != Ended::Capped;
+        if is_read_out && self.known.complete_at_once(shows_all) {
             self.found.retain(|id, _| self.known.has(id));
             self.whole = true;
         }

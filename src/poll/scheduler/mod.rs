@@ -21,7 +21,7 @@ use super::plan::{self, MemoryRef, Verdict};
 use super::queue::{Queue, Turn};
 use super::{after, later, since};
 use crate::aliyun::op::Operation;
-use crate::aliyun::{Error, Retry};
+use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;
 use crate::model::{Failure, Reading, Reason};
 use crate::target::{Findings, Kind, TargetId};
@@ -104,9 +104,7 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Err(error) = &outcome
-            && error.reason() == Reason::Throttled
-        {
+        if let Some(error) = error_of(&outcome).filter(|error| error.reason() == Reason::Throttled) {
             self.governor.throttled(&attempt.key, now, error.pause());
         }
         let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
@@ -117,6 +115,10 @@ impl Scheduler {
         match outcome {
             Ok(decoded) => {
                 (poll.attempts, poll.spent) = (0, Duration::ZERO);
+                // What came beside it is shown all the same, and asking again would bring no more.
+                if let Some(error) = &decoded.error {
+                    poll.failure = Some(failure(&attempt.operation, error));
+                }
                 slot.plan.answer(decoded.value, now);
                 self.publish(&attempt.target, now);
                 self.go_on(&attempt.target, now);
@@ -285,8 +287,13 @@ impl Scheduler {
             return;
         }
         poll.attempts = 0;
+        let rest = wanted_rest(error);
+        poll.rests_until = poll.rests_until.max(rest.map(|rest| after(now, rest)));
         let failure = failure(&attempt.operation, error);
         match slot.plan.fail(error, &failure) {
+            _ if rest.is_some_and(|rest| rest > MAX_BACKOFF) => {
+                return self.finish(&attempt.target, Some(failure), now);
+            }
             Verdict::Stop => return self.finish(&attempt.target, Some(failure), now),
             Verdict::GoOnFailed => {
                 poll.failed_parts += u32::from(error.is_of_one_question());
@@ -310,8 +317,10 @@ impl Scheduler {
             Retry::Once => attempts < 2,
             Retry::Backoff => attempts < self.max_attempts && poll.spent < self.settings.timeout * 3,
         };
+        // A poll does not wait for longer; it ends, and the next one does.
+        let rest = wanted_rest(error).unwrap_or_default();
         let longest = MAX_BACKOFF.min(FIRST_BACKOFF * 2u32.saturating_pow(attempts - 1));
-        again.then(|| longest.mul_f64(self.random.random_range(0.0..1.0)))
+        (again && rest <= MAX_BACKOFF).then(|| longest.mul_f64(self.random.random_range(0.0..1.0)).max(rest))
     }
 
     /// Once a poll has read enough to be true, others may know at once; details follow.
@@ -353,6 +362,7 @@ impl Scheduler {
         // Details that the next tick has cut off must not delay it.
         let earliest = if is_cut_off { now } else { after(now, period) };
         let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
+        let next = poll.rests_until.map_or(next, |until| next.max(until));
         if let Some(slot) = self.slots.get_mut(id) {
             (slot.due, slot.phase) = (next, Phase::Timer(next));
             self.timers.insert((next, id.clone()));
@@ -392,6 +402,11 @@ impl Scheduler {
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));
     }
+}
+
+/// How long the cloud, in trouble of its own, wants not to be asked again. (While it throttles, the operation rests.)
+fn wanted_rest(error: &Error) -> Option<Duration> {
+    error.pause().filter(|_| error.retry() == Retry::Backoff)
 }
 
 fn failure(operation: &Operation, error: &Error) -> Failure {

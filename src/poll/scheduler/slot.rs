@@ -45,6 +45,8 @@ pub(super) struct Polling {
     pub(super) failure: Option<Failure>,
     /// Questions that could not be answered.
     pub(super) failed_parts: u32,
+    /// The cloud wants not to be asked again before this time.
+    pub(super) rests_until: Option<Timestamp>,
     pub(super) published: bool,
     /// At least one of its details was asked for.
     pub(super) detailed: bool,
@@ -127,7 +129,8 @@ impl Slot {
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.plan.shift(step);
         let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
-        times.into_iter().chain(self.poll.as_mut().map(|poll| &mut poll.started)).for_each(|t| *t = later(*t, step));
+        let of_poll = self.poll.iter_mut().flat_map(|poll| [Some(&mut poll.started), poll.rests_until.as_mut()]);
+        times.into_iter().chain(of_poll.flatten()).for_each(|t| *t = later(*t, step));
         match &mut self.phase {
             Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
             Phase::Queued { since, until, .. } => {
@@ -174,6 +177,7 @@ impl Polling {
             spent: Duration::ZERO,
             failure: None,
             failed_parts: 0,
+            rests_until: None,
             published: false,
             detailed: false,
         }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Late, Paging};
+use crate::sim::coat::Coat;
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
+use crate::sim::gateway::Gateway;
 
 /// Everything that strikes one call.
 #[derive(Debug, Default)]
@@ -17,6 +19,7 @@ pub(crate) struct Effects {
     pub(crate) paging: Option<Paging>,
     pub(crate) late: Option<Late>,
     pub(crate) distortions: Vec<Distortion>,
+    pub(crate) coat: Option<Coat>,
     pub(crate) harm: Option<Harm>,
 }
 
@@ -25,6 +28,7 @@ pub(crate) struct Effects {
 pub(crate) enum Instead {
     Failure(Failure),
     Html(u16),
+    Gateway(Gateway),
 }
 
 /// What becomes of the answer on its way.

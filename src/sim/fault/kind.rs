@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::paging::Paging;
 use super::{Effects, Harm, Instead, Late, Shown};
-use crate::sim::distort::Distortion;
+use crate::sim::coat::Coat;
+use crate::sim::distort::{Distortion, ListFate};
 use crate::sim::failure::Failure;
+use crate::sim::gateway::Gateway;
 use crate::sim::odd::Odd;
 
 /// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
@@ -84,6 +87,29 @@ pub(super) enum Fault {
     Paging(Paging),
     /// The service is down for everybody, whoever signs.
     Outage {},
+    /// Something in front answers in the API's place: any status, in one of several forms.
+    Gateway(Gateway),
+    /// A successful answer has this `Code`, and its list or object is as `list` says.
+    CodeInAnswer {
+        code: Value,
+        #[serde(default)]
+        list: ListFate,
+    },
+    /// Wherever the answer has this field, it names another thing than was asked for.
+    WrongIds {
+        field: String,
+        /// Only the first entry does.
+        #[serde(default)]
+        once: bool,
+    },
+    /// There is a byte order mark before the body.
+    Bom {},
+    /// The body is compressed, whatever the request says.
+    Gzip {
+        /// `Content-Encoding` does not say so.
+        #[serde(default)]
+        untold: bool,
+    },
 }
 
 fn throttle_code() -> String {
@@ -120,6 +146,9 @@ impl Fault {
                 Err(format!("status {status} is not between 200 and 599"))
             }
             Self::Paging(Paging { page_size: Some(0), .. }) => Err("a page of 0 entries shows nothing".to_owned()),
+            Self::Gateway(Gateway { status, .. }) if !(200..600).contains(status) => {
+                Err(format!("status {status} is not between 200 and 599"))
+            }
             Self::Drip { bytes: 0, .. } => Err("a drip of 0 bytes would never end".to_owned()),
             _ => Ok(()),
         }
@@ -144,7 +173,19 @@ impl Fault {
             Self::RepeatedPage {} => effects.only_first_page = true,
             Self::Paging(paging) => effects.paging = effects.paging.or(Some(*paging)),
             Self::Outage {} => effects.outage = true,
-            Self::Throttle { .. } | Self::Error { .. } | Self::ExpiredToken {} | Self::Html { .. } => {
+            Self::CodeInAnswer { code, list } => {
+                effects.distortions.push(Distortion::Code { code: code.clone(), list: *list });
+            }
+            Self::WrongIds { field, once } => {
+                effects.distortions.push(Distortion::WrongIds { field: field.clone(), once: *once });
+            }
+            Self::Bom {} => effects.coat = effects.coat.or(Some(Coat::Bom)),
+            Self::Gzip { untold } => effects.coat = effects.coat.or(Some(Coat::Gzip { is_told: !untold })),
+            Self::Throttle { .. }
+            | Self::Error { .. }
+            | Self::ExpiredToken {}
+            | Self::Html { .. }
+            | Self::Gateway(_) => {
                 effects.instead = effects.instead.take().or_else(|| self.instead());
             }
         }
@@ -165,6 +206,7 @@ impl Fault {
                 "Specified SecurityToken is expired.",
             ))),
             Self::Html { status } => Some(Instead::Html(*status)),
+            Self::Gateway(gateway) => Some(Instead::Gateway(gateway.clone())),
             _ => None,
         }
     }

@@ -1,0 +1,80 @@
+//! Why a request brought no whole answer: what the HTTP client says, by the types of its errors.
+
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use super::http::Unresolved;
+use super::{Error, LONGEST_CONNECT, chain};
+
+/// What was asked, where and how.
+pub(super) struct Asked<'a> {
+    /// The endpoint, with its scheme.
+    pub(super) endpoint: &'a str,
+    /// It is asked through a proxy.
+    pub(super) is_proxied: bool,
+    /// Limit of a request.
+    pub(super) timeout: Duration,
+}
+
+/// The error of a request that brought no whole answer. The URL holds the signature and stays out.
+pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
+    let Asked { endpoint, is_proxied, timeout } = asked;
+    if error.is_timeout() {
+        let limit = if error.is_connect() { LONGEST_CONNECT.min(*timeout) } else { *timeout };
+        return Error::Timeout(limit);
+    }
+    let host = endpoint.split("://").last().unwrap_or(endpoint);
+    let error = error.without_url();
+    let text = format!("{host}: {}", chain(&error));
+    match first_of(&error, rustls_error) {
+        Some(rustls::Error::InvalidCertificate(_)) => return Error::Untrusted(text),
+        Some(_) => return Error::Tls(text),
+        None if !error.is_connect() => return Error::Transport(text),
+        None => {}
+    }
+    // The words of the library that makes the tunnel; its errors have no type that could be asked for.
+    if text.contains("proxy authorization required") {
+        return Error::ProxyLogin(text);
+    }
+    let is_tunnel = text.contains("tunnel error");
+    if is_tunnel || (*is_proxied && !is_cut_off(&error)) {
+        return Error::Proxy(text);
+    }
+    if first_of(&error, |error| error.downcast_ref::<Unresolved>()).is_some() {
+        return Error::Dns(text);
+    }
+    // TCP refuses at once or not at all: what ends later ends while TLS is made.
+    match is_cut_off(&error) && endpoint.starts_with("https") {
+        true => Error::Tls(text),
+        false => Error::Connect(text),
+    }
+}
+
+fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref()
+}
+
+/// Whether the other side has ended a connection that was made.
+fn is_cut_off(error: &(dyn StdError + 'static)) -> bool {
+    let ends = |error: &io::Error| {
+        use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+    };
+    // One I/O error may stand around another.
+    first_of(error, |error| error.downcast_ref::<io::Error>().filter(|error| ends(error))).is_some()
+}
+
+/// The outermost error of a kind, in the chain of causes.
+fn first_of<'a, T>(
+    error: &'a (dyn StdError + 'static),
+    find: impl Fn(&'a (dyn StdError + 'static)) -> Option<T> + Copy,
+) -> Option<T> {
+    if let Some(found) = find(error) {
+        return Some(found);
+    }
+    // What an I/O error is made of is not its source.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = inner.and_then(|inner| first_of(inner as &(dyn StdError + 'static), find));
+    inner.or_else(|| first_of(error.source()?, find))
+}
