@@ -57,7 +57,7 @@ impl<'a> Object<'a> {
         super::name::label(&raw.unwrap_or_default())
     }
 
-    /// A whole number, be it written as text, with a point or with an exponent.
+    /// A whole number, also one written as text, with a point or with an exponent.
     pub(super) fn integer(&self, field: &str) -> Option<i64> {
         let text = self.text(field)?;
         text.parse().ok().or_else(|| exact(text.parse().ok()?))
