@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::wire::{Entry, Oddities, embedded, length, page};
+use super::field::{embedded, length};
+use super::wire::{Entry, Oddities, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::{Json, Object};
 use crate::model::{Page, Task, TaskStatus, TaskType};

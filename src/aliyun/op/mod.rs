@@ -6,6 +6,7 @@ mod describe_command_invocations;
 mod describe_invocation_result;
 mod describe_invocations;
 mod extent;
+mod field;
 mod list_clusters;
 mod list_commands;
 mod list_instances;
