@@ -15,7 +15,9 @@ use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes, nonzero_exit_nodes};
 use super::Site;
 use super::budget::{Budget, budgets};
-use crate::model::{CommandsReading, Failure, Reading, RunsReading, TasksReading};
+use crate::clock::Moment;
+use crate::exposition::dropped;
+use crate::model::{CommandsReading, Failure, Reading, RunsReading, SeriesUse, TasksReading};
 
 use crate::snapshot::View;
 use crate::target::Scope;
@@ -27,10 +29,10 @@ pub(super) struct Facts {
     pub(super) version: &'static str,
     /// What it was built from.
     pub(super) revision: &'static str,
-    /// When it was started.
+    /// When it was started, by the clock as it is set now.
     pub(super) started: Timestamp,
-    /// Polled series on `/metrics`, and how many are allowed.
-    pub(super) series: (usize, usize),
+    /// Polled series on `/metrics`, and what bounds them.
+    pub(super) series: SeriesUse,
     /// Its targets.
     pub(super) views: Vec<View>,
     /// The accounts of the targets, by name.
@@ -50,6 +52,10 @@ pub(super) struct Status {
     pub(super) started: Timestamp,
     /// Polled series on `/metrics`, and how many are allowed.
     pub(super) series: (usize, usize),
+    /// Those of them that are never left out.
+    pub(super) series_floor: usize,
+    /// Targets of which these are more than is allowed.
+    pub(super) targets_above_series_limit: usize,
     /// Its targets.
     pub(super) targets: Vec<TargetStatus>,
     /// The accounts of the targets, by name.
@@ -89,8 +95,10 @@ pub(super) struct TargetStatus {
     pub(super) stale: bool,
     /// Its series.
     pub(super) series: usize,
-    /// Series that its budget has left out.
+    /// Series that are left out.
     pub(super) series_dropped: usize,
+    /// The same by reason.
+    pub(super) series_dropped_by: BTreeMap<&'static str, usize>,
     /// What it has found, if it looks for anything.
     pub(super) discovered: Option<Discovered>,
     /// Its tasks, if it has any.
@@ -152,18 +160,18 @@ pub(super) struct LastFailure {
 }
 
 /// All that there is to tell at `now`.
-pub(super) fn facts(site: &Site, now: Timestamp) -> Facts {
+pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
     let mut states = site.metrics.accounts();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
-        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now)
+        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now.wall)
     };
     let accounts = groups.iter().map(account).collect();
     let budgets = budgets(&site.metrics.gather(series), &groups);
-    let revision = env!("BUILD_REVISION");
-    Facts { version: env!("CARGO_PKG_VERSION"), revision, started: site.started, series, views, accounts, budgets }
+    let (revision, started) = (env!("BUILD_REVISION"), site.started.by_clock_of(now));
+    Facts { version: env!("CARGO_PKG_VERSION"), revision, started, series, views, accounts, budgets }
 }
 
 /// All of it, as the API says it.
@@ -172,7 +180,9 @@ pub(super) fn status(facts: Facts) -> Status {
         version: facts.version,
         revision: facts.revision,
         started: facts.started,
-        series: facts.series,
+        series: (facts.series.shown, facts.series.limit),
+        series_floor: facts.series.floor,
+        targets_above_series_limit: facts.series.targets_above,
         targets: facts.views.into_iter().map(target).collect(),
         accounts: facts.accounts,
         api: facts.budgets,
@@ -196,7 +206,8 @@ fn target(view: View) -> TargetStatus {
         read_at: view.read_at,
         stale: view.read_at.is_some() && view.reading.is_none(),
         series: view.state.series,
-        series_dropped: view.state.dropped,
+        series_dropped: view.state.dropped.iter().sum(),
+        series_dropped_by: dropped(&view.target, view.state.dropped).collect(),
         discovered,
         tasks: Vec::new(),
         commands: Vec::new(),
@@ -227,7 +238,7 @@ mod tests {
 
     use super::{Facts, status};
     use crate::exposition::TargetState;
-    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun};
+    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeriesUse};
     use crate::snapshot::View;
     use crate::target::{Kind, Scope, Target, TargetId};
 
@@ -264,7 +275,7 @@ mod tests {
     fn the_api_tells_unknown_words_and_the_last_failure() {
         let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
         let (accounts, budgets) = (Vec::new(), Vec::new());
-        let facts = Facts { version: "1", revision: "r", started, series: (1, 2), views, accounts, budgets };
+        let facts = Facts { version: "1", revision: "r", started, series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() }, views, accounts, budgets };
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(

@@ -5,8 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounds;
 mod budgets;
 mod change;
+mod clocks;
 mod discovery;
 mod disk;
 mod endurance;
