@@ -74,7 +74,8 @@ mod tests {
         assert_eq!(read.by_clock_of(moment(1060, 110)), read.wall);
         assert_eq!(read.by_clock_of(moment(400, 110)), moment(340, 0).wall, "set back since");
         assert_eq!(read.by_clock_of(moment(9060, 110)), moment(9000, 0).wall, "set forward since");
-        let unset = Moment { wall: read.wall + SignedDuration::from_millis(60_300), boot: SignedDuration::from_secs(110) };
+        let unset =
+            Moment { wall: read.wall + SignedDuration::from_millis(60_300), boot: SignedDuration::from_secs(110) };
         assert_eq!(read.by_clock_of(unset), read.wall, "it was only adjusted");
     }
 

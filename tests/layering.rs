@@ -186,7 +186,8 @@ fn the_time_is_an_argument_but_for_the_outermost_walls() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !CLOCKS.contains(&&*source.path)) {
         for (number, line) in &source.lines {
-            if ["Timestamp::now", "Instant::now", "Moment::now", "SystemTime"].iter().any(|clock| line.contains(clock)) {
+            if ["Timestamp::now", "Instant::now", "Moment::now", "SystemTime"].iter().any(|clock| line.contains(clock))
+            {
                 wrong.push(format!("{}:{number}", source.path));
             }
         }

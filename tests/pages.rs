@@ -171,7 +171,10 @@ impl Plain {
         let target = target(known.target);
         let mut fragments = vec![(own_fragment(&target, &known.state), false)];
         if let Some((read, at)) = &known.read {
-            let stale = known.state.stale_after.is_some_and(|age| at.boot + SignedDuration::try_from(age).unwrap() <= self.now.boot);
+            let stale = known
+                .state
+                .stale_after
+                .is_some_and(|age| at.boot + SignedDuration::try_from(age).unwrap() <= self.now.boot);
             fragments.push((reading_fragment(&target, read, self.style, Limits::NONE).fragment, stale));
         }
         fragments
@@ -241,8 +244,13 @@ fn apply(step: Step, store: &Store, plain: &mut Plain) {
             let failure =
                 (!good).then_some(Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() });
             let stale_after = Duration::from_secs(age);
-            let end =
-                PollEnd { failure, ended: plain.now, took: Duration::from_millis(age), next: plain.now.wall, stale_after };
+            let end = PollEnd {
+                failure,
+                ended: plain.now,
+                took: Duration::from_millis(age),
+                next: plain.now.wall,
+                stale_after,
+            };
             ended(plain, index, &end);
             store.poll_ended(&target(index).id, end);
         }

@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(told(""), Vec::<String>::new());
         assert_eq!(told("metrics: {max_series: 52, max_series_per_target: 26}"), Vec::<String>::new());
         let both = told("metrics: {max_series: 51, max_series_per_target: 25}");
-        assert!(both[0].starts_with("metrics.max_series, 51, cannot be kept: 52 series are never left out"), "{both:?}");
+        assert!(
+            both[0].starts_with("metrics.max_series, 51, cannot be kept: 52 series are never left out"),
+            "{both:?}"
+        );
         assert!(both[1].starts_with("metrics.max_series_per_target, 25, cannot be kept by 2 targets"), "{both:?}");
         let estimate = of(&(servers(2) + "metrics: {max_series: 51}"));
         let text = text(&estimate);

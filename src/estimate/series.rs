@@ -97,8 +97,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
 }
 
 fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
-    let demand =
-        |reading: Reading| reading_fragment(target, &reading, metrics.status_style, Limits::NONE).demand;
+    let demand = |reading: Reading| reading_fragment(target, &reading, metrics.status_style, Limits::NONE).demand;
     let (empty, one) = match target.id.kind {
         Kind::EhpcTasks => (Reading::Tasks(TasksReading::default()), tasks(1)),
         Kind::EhpcInvocations => (Reading::Commands(CommandsReading::default()), commands(1, assumptions.nodes)),

@@ -224,8 +224,8 @@ pub(super) fn escape(value: &str, line: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::Lines;
     use super::super::limits::{Limits, Part};
+    use super::Lines;
     use crate::catalog::{EHPC_TASK_DURATION, EHPC_TASK_FIRST_SEEN, SWAS_COMMAND_LAST_EXIT_CODE};
     use crate::config::StatusStyle;
     use crate::model::Histogram;
@@ -291,7 +291,10 @@ mod tests {
             let (demand, dropped) = lines.demand();
             assert_eq!((demand.floor, demand.parts), (1, [6, 2, 5]));
             let fragment = lines.finish();
-            assert_eq!((fragment.series(), fragment.text().lines().count()), (14 - dropped.iter().sum::<usize>(), fragment.series()));
+            assert_eq!(
+                (fragment.series(), fragment.text().lines().count()),
+                (14 - dropped.iter().sum::<usize>(), fragment.series())
+            );
             (shown.join(" "), dropped)
         };
         assert_eq!(shown(14, [14; 3]), ("o1 o2 o3 e1 n1 n2".to_owned(), [0; 3]));

@@ -112,13 +112,13 @@ impl Saving {
     fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Moment) -> Option<(TargetId, Vec<u8>)> {
         let memory = scheduler.memory(id)?;
         let hash = hash(&encode(&memory)?);
-        let is_written = |(written, when): &(u64, SignedDuration)| {
-            *written == hash && at.boot.saturating_sub(*when) < REWRITE_AFTER
-        };
+        let is_written =
+            |(written, when): &(u64, SignedDuration)| *written == hash && at.boot.saturating_sub(*when) < REWRITE_AFTER;
         if self.written.get(id).is_some_and(is_written) {
             return None;
         }
-        let bytes = encode(&SavedRef { read_at: Some(at.wall), succeeded_at: self.succeeded.get(id).copied(), memory })?;
+        let bytes =
+            encode(&SavedRef { read_at: Some(at.wall), succeeded_at: self.succeeded.get(id).copied(), memory })?;
         self.written.insert(id.clone(), (hash, at.boot));
         Some((id.clone(), bytes))
     }

@@ -275,7 +275,15 @@ mod tests {
     fn the_api_tells_unknown_words_and_the_last_failure() {
         let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
         let (accounts, budgets) = (Vec::new(), Vec::new());
-        let facts = Facts { version: "1", revision: "r", started, series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() }, views, accounts, budgets };
+        let facts = Facts {
+            version: "1",
+            revision: "r",
+            started,
+            series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() },
+            views,
+            accounts,
+            budgets,
+        };
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(

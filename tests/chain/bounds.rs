@@ -55,13 +55,37 @@ fn ids(page: &Page, family: &str, label: &str) -> BTreeSet<u32> {
     page.all(family, &[]).map(|sample| sample.labels[label][1..].parse().unwrap()).collect()
 }
 
-/// Asserts that of what may be left out, what is newer and what is open is kept.
-fn assert_order(shown: &BTreeSet<u32>, context: &str) {
-    let open: Vec<u32> = shown.iter().copied().filter(|number| number % 2 == 1).collect();
-    let ended: Vec<u32> = shown.iter().copied().filter(|number| number % 2 == 0).collect();
-    assert!([7, 5, 3, 1].iter().rev().skip(4 - open.len()).eq(&open), "{context}: the newest open ones: {shown:?}");
-    assert!([6, 4, 2, 0].iter().rev().skip(4 - ended.len()).eq(&ended), "{context}: the newest ended ones: {shown:?}");
-    assert!(ended.is_empty() || open.len() == 4, "{context}: an open one is left out for an ended one: {shown:?}");
+/// The families that tell of each thing, by kind of target, and the label that names it.
+const THINGS: [(&str, &str, &str); 3] = [
+    ("ehpc_tasks", "aliyun_ehpc_task_status", "task_id"),
+    ("ehpc_invocations", "aliyun_ehpc_invocation_status", "command_id"),
+    ("swas_invocations", "aliyun_swas_invocation_status", "invoke_id"),
+];
+
+/// The numbers of all things of a kind, the newest first.
+fn newest_first(rig: &Rig, kind: &str) -> Vec<u32> {
+    let number = |id: &str| id[1..].parse().unwrap();
+    match kind {
+        "ehpc_tasks" => rig.tasks("c").tasks.iter().map(|seen| number(&seen.task.id)).collect(),
+        "ehpc_invocations" => rig.commands("c").commands.iter().map(|seen| number(&seen.id)).collect(),
+        _ => rig.runs("s00").runs.iter().map(|seen| number(&seen.run.id)).collect(),
+    }
+}
+
+/// Asserts that of what may be left out, what is newer and what is open is kept. How many are shown that are open, and that
+/// have ended.
+fn assert_order(rig: &Rig, page: &Page, (kind, family, label): (&str, &str, &str)) -> (usize, usize) {
+    let shown = ids(page, family, label);
+    let order = newest_first(rig, kind);
+    let kept = |is_open: bool| {
+        let all = order.iter().filter(|number| (*number % 2 == 1) == is_open);
+        let count = all.clone().filter(|number| shown.contains(number)).count();
+        assert!(all.take(count).all(|number| shown.contains(number)), "{kind}: {shown:?} of {order:?}");
+        count
+    };
+    let (open, ended) = (kept(true), kept(false));
+    assert!(ended == 0 || open == 4, "{kind}: an open one is left out for an ended one: {shown:?}");
+    (open, ended)
 }
 
 /// What no limit touches.
@@ -85,23 +109,20 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
         let of = |kind: &str| {
             let target = [("kind", kind)];
             let shown = page.value("aliyun_exporter_target_series", &target).unwrap() as usize;
-            (shown, ["per_node", "ended", "open"].map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])))
+            (
+                shown,
+                ["per_node", "ended", "open"].map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])),
+            )
         };
         let use_of = rig.store.series(rig.moment());
         let mut above = 0;
-        for (kind, family, label) in [
-            ("ehpc_tasks", "aliyun_ehpc_task_status", "task_id"),
-            ("ehpc_invocations", "aliyun_ehpc_invocation_status", "command_id"),
-            ("swas_invocations", "aliyun_swas_invocation_status", "invoke_id"),
-        ] {
+        for thing in THINGS {
+            let kind = thing.0;
             let (series, [per_node, ended, open]) = of(kind);
-            let shown = ids(&page, family, label);
-            assert_order(&shown, &format!("{limit} {kind}"));
-            let is_floor = shown.is_empty();
-            assert!(series <= limit || is_floor, "{kind}: {series} of {limit}");
+            let (shown_open, shown_ended) = assert_order(&rig, &page, thing);
+            assert!(series <= limit || shown_open == 0, "{kind}: {series} of {limit}");
             above += usize::from(series > limit);
-            assert_eq!((open > 0.0, ended > 0.0), (shown.iter().filter(|n| *n % 2 == 1).count() < 4, shown.len() < 8));
-            assert!(ended == 0.0 || open > 0.0 || shown.len() >= 4, "{limit} {kind}");
+            assert_eq!((open > 0.0, ended > 0.0), (shown_open < 4, shown_ended < 4), "{kind}: {limit}");
             stages.insert((kind, per_node > 0.0, ended > 0.0, open > 0.0));
         }
         let nodes = ids(&page, "aliyun_ehpc_invocation_node_status", "command_id");
@@ -114,8 +135,9 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
         assert_eq!(use_of.targets_above, above, "{limit}");
         assert_eq!(polled(&page) + page.sum(DROPPED, &[]) as usize, all, "what is not shown is told: {limit}");
     }
-    for kind in ["ehpc_tasks", "ehpc_invocations", "swas_invocations"] {
-        for stage in [(kind, false, false, false), (kind, kind == "ehpc_invocations", true, false), (kind, kind == "ehpc_invocations", true, true)] {
+    for (kind, ..) in THINGS {
+        let has_nodes = kind == "ehpc_invocations";
+        for stage in [(kind, false, false, false), (kind, has_nodes, true, false), (kind, has_nodes, true, true)] {
             assert!(stages.contains(&stage), "{stage:?} of {stages:?}");
         }
     }
@@ -140,13 +162,7 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
         assert_eq!((use_of.shown, use_of.limit, use_of.floor), (shown, limit, least));
         let dropped = |reason| page.sum(DROPPED, &[("reason", reason)]);
         // Whosever they are.
-        let ended = ["aliyun_ehpc_task_status", "aliyun_ehpc_invocation_status", "aliyun_swas_invocation_status"]
-            .map(|family| {
-                let label = if family.contains("task") { "task_id" } else if family.contains("ehpc") { "command_id" } else { "invoke_id" };
-                let shown = ids(&page, family, label);
-                assert_order(&shown, &format!("{limit} {family}"));
-                shown.iter().filter(|number| *number % 2 == 0).count()
-            });
+        let ended = THINGS.map(|thing| assert_order(&rig, &page, thing).1);
         assert!(dropped("open") == 0.0 || ended == [0; 3], "{limit}: an ended one is shown, and an open one is not");
         let nodes = page.all("aliyun_ehpc_invocation_node_status", &[]).count();
         assert!(dropped("open") + dropped("ended") == 0.0 || nodes == 0, "{limit}");

@@ -65,7 +65,7 @@ fn values_vanish_on_time_though_the_clock_was_wrong_when_they_were_read() {
         rig.clock_off = seconds(offset);
         rig.run_until(120);
         rig.clock_off = seconds(0);
-        rig.run_until(200);
+        rig.run_until(400);
         assert_eq!(rig.failure(&server()), None);
         rig.fault(OUTAGE);
         let read = rig.polled.iter().rfind(|poll| poll.failure.is_none()).unwrap().ended;

@@ -53,6 +53,9 @@ const ACTIONS: [&str; 6] = [
     "DescribeInvocationResult",
 ];
 
+/// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15 minutes off nothing is answered.
+const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
+
 const HOUR: i64 = 3600;
 /// After so many seconds nothing begins, fails, vanishes or dies any more.
 const DAY: i64 = 24 * HOUR;
@@ -134,6 +137,7 @@ struct Troubles {
     removals: bool,
     kills: bool,
     lost_writes: bool,
+    clocks: bool,
 }
 
 impl Troubles {
@@ -141,7 +145,7 @@ impl Troubles {
     fn of(seed: u64) -> Self {
         let only = seed % 6;
         let has = |number| only == number || only > 2;
-        Self { faults: has(0), removals: has(1), kills: has(2), lost_writes: only > 3 }
+        Self { faults: has(0), removals: has(1), kills: has(2), lost_writes: only > 3, clocks: seed % 5 == 2 }
     }
 }
 
@@ -188,8 +192,15 @@ impl Story {
             let kill = KILLS[self.random.random_range(0..KILLS.len())];
             self.rig.kill_at(kill, self.random.random_range(1..12));
         }
+        if self.troubles.clocks && self.random.random_bool(0.3) {
+            self.rig.clock_off = seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
+        }
         self.rig.run_for(pause);
         for target in targets() {
+            if !self.rig.is_dead {
+                let is_shown = self.rig.view(&target).reading.is_some();
+                assert_eq!(is_shown, self.rig.is_fresh(&target), "{target:?} at {}", self.rig.now);
+            }
             let shown = self.rig.published(&target).map(|(reading, _)| open(reading)).unwrap_or_default();
             self.opened.entry(target).or_default().extend(shown);
         }
@@ -281,6 +292,7 @@ fn tell(seed: u64) -> Told {
         story.go_on();
     }
     story.rig.sim.clear_faults();
+    story.rig.clock_off = seconds(0);
     if troubles.kills {
         story.rig.restart(1);
     }

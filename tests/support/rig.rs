@@ -69,6 +69,8 @@ struct Disk {
     first: BTreeMap<TargetId, Timestamp>,
     /// What the store was told last of each target.
     published: BTreeMap<TargetId, (Reading, Timestamp)>,
+    /// When that was, truly.
+    told: BTreeMap<TargetId, Timestamp>,
     writes: usize,
     /// Whose last commit failed.
     unsaved: BTreeSet<TargetId>,
@@ -279,18 +281,17 @@ impl Rig {
         disk.unsaved.clear();
         // A new process does not know what is written already.
         disk.entries.values_mut().for_each(|(_, known, ..)| known.clear());
-        for (id, (reading, at)) in &disk.published {
-            // Read later than now, by a clock that was ahead: as old as nothing.
-            let at = (*at).min(now);
+        for (id, (reading, _)) in &disk.published {
             let view = views.iter().find(|view| view.target.id == *id);
             let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
             let restored = self.scheduler.reading(id).map(|reading| finished(&reading)).unwrap_or_default();
             let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
             assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
-            let older = at.duration_since(read_at);
-            assert!(older < SignedDuration::from_secs(60), "{id:?} was read at {at}, and is shown as of {read_at}");
-            let committed = disk.entries[id].2;
-            assert!(read_at <= committed.max(at), "{id:?} is shown younger than it is");
+            let (_, _, committed, truly) = &disk.entries[id];
+            let older = disk.told[id].duration_since(*truly);
+            assert!(older < SignedDuration::from_secs(60), "{id:?} was told at {}, written at {truly}", disk.told[id]);
+            // What was read later than now, by a clock that was ahead, is as old as nothing.
+            assert_eq!(read_at, (*committed).min(now), "{id:?}");
         }
     }
 
@@ -320,7 +321,8 @@ impl Rig {
             let memory = self.scheduler.memory(id).expect("a target");
             let known = state::encode(&memory).expect("a memory");
             let rewrite = disk.entries.get(id).is_none_or(|(_, old, _, written)| {
-                let due = disk.unsaved.contains(id) || self.now.duration_since(*written) >= SignedDuration::from_secs(60);
+                let due =
+                    disk.unsaved.contains(id) || self.now.duration_since(*written) >= SignedDuration::from_secs(60);
                 due || *old != known
             });
             if rewrite {
@@ -536,7 +538,10 @@ impl Rig {
         let Some(disk) = &mut self.disk else { return };
         match disk.unsaved.contains(id) {
             true => _ = disk.published.remove(id),
-            false => _ = disk.published.insert(id.clone(), (reading(), at)),
+            false => {
+                disk.published.insert(id.clone(), (reading(), at));
+                disk.told.insert(id.clone(), self.now);
+            }
         }
     }
 

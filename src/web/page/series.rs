@@ -61,7 +61,9 @@ mod tests {
         let series = |shown, targets_above| SeriesUse { shown, limit: 1000, floor: 900, targets_above };
         assert_eq!(said(&series(1000, 0), &[dropped([9, 9, 0])]), Vec::<String>::new());
         let told = said(&series(1001, 1), &[dropped([0, 0, 1]), dropped([0, 9, 9]), dropped([0; 3])]);
-        assert!(told[0].starts_with("/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters"));
+        assert!(
+            told[0].starts_with("/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters")
+        );
         assert!(told[1].starts_with("1 target has more series than metrics.max_series_per_target allows"), "{told:?}");
         assert!(told[2].starts_with("Open tasks, commands or runs of 2 targets are left out of /metrics"), "{told:?}");
         assert_eq!(told.len(), 3);
