@@ -1,14 +1,20 @@
 //! The limits of series bind all that may be left out, in one order, and say what they have left out and why they cannot do more.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aliyun_task_exporter::catalog::{CATALOG, Source};
+use aliyun_task_exporter::clock::Moment;
+use aliyun_task_exporter::config::{Metrics, RunWindow};
 use aliyun_task_exporter::exposition::Format;
+use aliyun_task_exporter::model::{CommandType, Invocation, InvocationStatus, Reading, RunsReading, SeenRun};
 use aliyun_task_exporter::sim::World;
+use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::target::{Kind, Scope, Target};
 
 use crate::support::page::{Page, parse};
-use crate::support::rig::Rig;
-use crate::support::worlds;
+use crate::support::rig::{Rig, id};
+use crate::support::{seconds, start, worlds};
 
 const DROPPED: &str = "aliyun_exporter_target_series_dropped";
 
@@ -195,7 +201,6 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     rig.config.clusters[0].commands.per_node = true;
     (rig.config.metrics.max_series, rig.config.metrics.max_series_per_target) = (20_000, 1_000);
     rig.apply(rig.config.clone());
-    let begun = std::time::Instant::now();
     rig.run_until(31);
     let text = rig.page(Format::Text);
     assert!(text.len() < 100_000, "{} bytes", text.len());
@@ -206,5 +211,56 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     assert_eq!(page.value(DROPPED, &[("kind", "ehpc_invocations"), ("reason", "per_node")]), Some(100_000.0));
     assert_eq!(page.sum(DROPPED, &[]), 100_000.0);
     assert!(polled(&page) < 1_000);
-    println!("{:?}", begun.elapsed());
+}
+
+/// A server's reading with `runs` runs, of which the newest is open.
+fn runs(server: usize, runs: usize) -> Reading {
+    let run = |number: usize| Invocation {
+        id: format!("t-hz{server:05}-{number:02}").into(),
+        command_name: "backup".into(),
+        command_type: CommandType::RunShellScript,
+        status: if number == 0 { InvocationStatus::Running } else { InvocationStatus::Success },
+        record: None,
+        created: Some(start()),
+    };
+    let seen = (0..runs).map(|number| SeenRun { run: run(number), result: None });
+    Reading::Runs(RunsReading { runs: seen.collect(), ..RunsReading::default() })
+}
+
+#[test]
+fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_are_read() {
+    const SERVERS: usize = 10_000;
+    let metrics = Metrics { max_series: 350_000, ..Metrics::default() };
+    let target = |number: usize| Target {
+        id: id(Kind::SwasInvocations, &format!("s{number:05}")),
+        account: "a".into(),
+        quota_group: "a".into(),
+        region: "r".into(),
+        name: "".into(),
+        scope: Scope::Runs(RunWindow::default()),
+    };
+    let store = Store::new(metrics.clone());
+    store.retarget((0..SERVERS).map(target).collect(), metrics);
+    let at = |second| Moment { wall: start() + seconds(second), boot: seconds(second) };
+    let mut most = 0;
+    for number in 0..SERVERS {
+        store.record(&target(number).id, runs(number, 50), at(0));
+        let end = PollEnd {
+            failure: None,
+            ended: at(0),
+            took: Duration::ZERO,
+            next: start(),
+            stale_after: Duration::from_secs(600),
+        };
+        store.poll_ended(&target(number).id, end);
+        if number % 2_000 == 1_999 {
+            let exposed = store.expose(at(1));
+            assert!(exposed.series.shown <= 350_000, "{:?}", exposed.series);
+            most = most.max(exposed.page.bytes());
+        }
+    }
+    let series = store.expose(at(1)).series;
+    // Each has its floor and its open run, which is three series here, and the same share of what is left.
+    assert!(series.floor < 300_000 && series.shown >= series.floor + 3 * SERVERS, "{series:?}");
+    assert!(most < 150_000_000, "{most} bytes of text");
 }
