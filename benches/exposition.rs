@@ -5,11 +5,12 @@
 mod fleet;
 
 use aliyun_task_exporter::exposition::{Encoding, Format, process_metrics};
+use aliyun_task_exporter::model::SeriesUse;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
 use aliyun_task_exporter::snapshot::Store;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use fleet::{Fleet, THINGS, at};
+use fleet::{Fleet, THINGS, moment};
 
 /// About a hundred thousand series, unless `TARGETS` says otherwise.
 const TARGETS: usize = 1_100;
@@ -57,14 +58,14 @@ fn steps(criterion: &mut Criterion) {
 /// What each scrape makes anew.
 fn own(group: &mut BenchmarkGroup<'_, WallTime>, store: &Store) {
     let metrics = SelfMetrics::new().unwrap();
-    let own = || process_metrics(&metrics.gather((0, 0)), Format::Text);
-    let chain = store.expose(at(1)).page.chain(Format::Text, Encoding::Gzip);
+    let own = || process_metrics(&metrics.gather(SeriesUse::default()), Format::Text);
+    let chain = store.expose(moment(1)).page.chain(Format::Text, Encoding::Gzip);
     group.bench_function("the end put together", |bencher| bencher.iter(own));
     group.bench_function("the end and deflated", |bencher| bencher.iter(|| chain.end(own())));
 }
 
 fn chain(store: &Store, encoding: Encoding) -> u64 {
-    store.expose(at(1)).page.chain(Format::Text, encoding).bytes()
+    store.expose(moment(1)).page.chain(Format::Text, encoding).bytes()
 }
 
 criterion_group!(benches, steps);

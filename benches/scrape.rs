@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
 use aliyun_task_exporter::snapshot::Store;
 use aliyun_task_exporter::web::{self, Site};
@@ -21,7 +22,6 @@ use axum::routing;
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress};
 use fleet::{Fleet, THINGS};
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -152,7 +152,7 @@ fn memory(targets: usize) {
             resident / text as f64,
             resident / allowed
         );
-        store.views(fleet::at(0)).iter().for_each(|view| fleet::poll_again(&store, view, 60 * (turn + 1)));
+        store.views(fleet::moment(0)).iter().for_each(|view| fleet::poll_again(&store, view, 60 * (turn + 1)));
     }
 }
 
@@ -189,7 +189,7 @@ fn compress_whole(text: &[u8]) -> (Duration, usize) {
 /// The exporter's own routes over a store.
 fn exporter(store: Arc<Store>) -> SocketAddr {
     let metrics = Arc::new(SelfMetrics::new().unwrap());
-    serve(web::router(Arc::new(Site::new(store, metrics, String::new(), Timestamp::now()))))
+    serve(web::router(Arc::new(Site::new(store, metrics, String::new(), Moment::now()))))
 }
 
 /// Bodies that never change.

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::aliyun;
+use crate::clock::Moment;
 use crate::config::{Config, redacted_yaml};
 use crate::poll::Runner;
 use crate::self_metrics::SelfMetrics;
@@ -47,12 +47,12 @@ pub async fn serve(
     listeners: Vec<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let started = Timestamp::now();
+    let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::new(config.metrics.clone()));
     let mut runner = Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics))?;
     runner.apply(&config)?;
-    metrics.reloaded(true, started);
+    metrics.reloaded(true, started.wall);
     let site = Arc::new(Site::new(store, metrics, redacted_yaml(&config), started));
 
     let (stop, stopped) = watch::channel(false);

@@ -106,7 +106,7 @@ families! {
     EHPC_TASK_LAST_PROGRESS = Cloud Gauge "aliyun_ehpc_task_last_progress_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
     /// When the exporter first saw an E-HPC task ended; absent if it never saw it open. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_FINISHED = Cloud Gauge "aliyun_ehpc_task_finished_timestamp_seconds" ["cluster_id", "task_id", "task_type"];
-    /// E-HPC tasks that are exported now, by status. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// E-HPC tasks that are known now, by status; those that the limits of series leave out are counted, too. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     EHPC_TASKS = Cloud Gauge "aliyun_ehpc_tasks" ["cluster_id", "task_type", "status"];
     /// E-HPC tasks that ended while watched. Counted as polls find them; never withdrawn.
     EHPC_TASKS_FINISHED = Cloud Counter "aliyun_ehpc_tasks_finished_total" ["cluster_id", "task_type", "status"];
@@ -152,9 +152,9 @@ families! {
     SWAS_INVOCATION_FINISHED = Cloud Gauge "aliyun_swas_invocation_finished_timestamp_seconds" ["instance_id", "invoke_id"];
     /// ErrorCode of a command run that has one. Always 1. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_ERROR = Cloud Gauge "aliyun_swas_invocation_error" ["instance_id", "invoke_id", "error_code"];
-    /// Command runs that are exported now, by InvocationStatus. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Command runs that are known now, by InvocationStatus; those that the limits of series leave out are counted, too. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATIONS = Cloud Gauge "aliyun_swas_invocations" ["instance_id", "status"];
-    /// Command runs that are exported now, by InvokeStatus; absent with swas.strategy per_region, whose list does not send it. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
+    /// Command runs that are known now, by InvokeStatus; absent with swas.strategy per_region, whose list does not send it. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_RECORDS = Cloud Gauge "aliyun_swas_invocation_records" ["instance_id", "status"];
     /// Command runs that ended while watched. Counted as polls find them; never withdrawn.
     SWAS_INVOCATIONS_FINISHED = Cloud Counter "aliyun_swas_invocations_finished_total" ["instance_id", "status"];
@@ -194,8 +194,8 @@ families! {
     TARGET_STALE_AFTER = Target Gauge "aliyun_exporter_target_stale_after_seconds" ["account", "kind", "target"];
     /// Polled series that a target's last good reading fills.
     TARGET_SERIES = Target Gauge "aliyun_exporter_target_series" ["account", "kind", "target"];
-    /// Series of a target that are left out to stay within metrics.max_series_per_target and metrics.max_series: those of its oldest ended tasks, commands or runs.
-    TARGET_SERIES_DROPPED = Target Gauge "aliyun_exporter_target_series_dropped" ["account", "kind", "target"];
+    /// Series of a target that are left out to stay within metrics.max_series_per_target and metrics.max_series: per_node (they go first), those of the oldest ended tasks, commands or runs, and last those of open ones.
+    TARGET_SERIES_DROPPED = Target Gauge "aliyun_exporter_target_series_dropped" ["account", "kind", "target", "reason"];
     /// The version of the exporter. Always 1.
     BUILD_INFO = Process Gauge "aliyun_exporter_build_info" ["version", "revision", "rustc"];
     /// Polls that have ended, by kind of target and outcome: ok or the reason of the failure.
@@ -230,6 +230,10 @@ families! {
     SERIES = Process Gauge "aliyun_exporter_series" [];
     /// Polled series that metrics.max_series allows.
     SERIES_LIMIT = Process Gauge "aliyun_exporter_series_limit" [];
+    /// Polled series on this page that are never left out: counters, counts by status, last runs of commands. Where this is more than aliyun_exporter_series_limit, so is aliyun_exporter_series.
+    SERIES_FLOOR = Process Gauge "aliyun_exporter_series_floor" [];
+    /// Targets whose series that are never left out are more than metrics.max_series_per_target allows.
+    TARGETS_ABOVE_LIMIT = Process Gauge "aliyun_exporter_targets_above_series_limit" [];
     /// Whether the last loading of the configuration succeeded (1) or not (0).
     CONFIG_LAST_RELOAD_SUCCESSFUL = Process Gauge "aliyun_exporter_config_last_reload_successful" [];
     /// When a configuration was last loaded.

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::{Config, Problems};
-use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text};
+use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
 use crate::target::{self, Findings};
@@ -80,6 +80,7 @@ pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) 
 
 async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;
+    warnings(&config).iter().for_each(|warning| warn!("{warning}"));
     let mut listeners = Vec::new();
     for address in &arguments.listen {
         let listener = listen(address).await?;
@@ -107,6 +108,9 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     }
     if config.discovers() {
         writeln!(out, "\nand what discovery finds; check --estimate --live asks the cloud what that is.")?;
+    }
+    for warning in warnings(&config) {
+        writeln!(out, "\nwarning: {warning}")?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod aliyun;
 pub mod app;
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;

@@ -479,6 +479,19 @@ impl Reason {
     }
 }
 
+/// Polled series on the page, and what bounds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeriesUse {
+    /// How many are shown.
+    pub shown: usize,
+    /// How many `metrics.max_series` allows.
+    pub limit: usize,
+    /// Those of them that are never left out.
+    pub floor: usize,
+    /// Targets of which these alone are more than `metrics.max_series_per_target` allows.
+    pub targets_above: usize,
+}
+
 /// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's commands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {

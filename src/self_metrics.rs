@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::accounts::{Accounts, Asked};
 use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, GivenUp, Login, Reason};
+use crate::model::{AccountState, GivenUp, Login, Reason, SeriesUse};
 use crate::target::{Kind, Target, TargetId};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -37,6 +37,8 @@ pub struct SelfMetrics {
     credentials_expiry: GaugeVec,
     series: IntGaugeVec,
     series_limit: IntGaugeVec,
+    series_floor: IntGaugeVec,
+    targets_above_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
     accounts: Mutex<Accounts>,
@@ -102,6 +104,8 @@ impl SelfMetrics {
             credentials_expiry: gauges(&registry, &catalog::CREDENTIALS_EXPIRY)?,
             series: int_gauges(&registry, &catalog::SERIES)?,
             series_limit: int_gauges(&registry, &catalog::SERIES_LIMIT)?,
+            series_floor: int_gauges(&registry, &catalog::SERIES_FLOOR)?,
+            targets_above_limit: int_gauges(&registry, &catalog::TARGETS_ABOVE_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
             accounts: Mutex::default(),
@@ -274,10 +278,16 @@ impl SelfMetrics {
         }
     }
 
-    /// All families as they are now, with `series` of at most `limit` on the page.
-    pub fn gather(&self, (series, limit): (usize, usize)) -> Vec<MetricFamily> {
-        self.series.with_label_values::<&str>(&[]).set(i64::try_from(series).unwrap_or(i64::MAX));
-        self.series_limit.with_label_values::<&str>(&[]).set(i64::try_from(limit).unwrap_or(i64::MAX));
+    /// All families as they are now, with so many series on the page.
+    pub fn gather(&self, series: SeriesUse) -> Vec<MetricFamily> {
+        for (gauge, value) in [
+            (&self.series, series.shown),
+            (&self.series_limit, series.limit),
+            (&self.series_floor, series.floor),
+            (&self.targets_above_limit, series.targets_above),
+        ] {
+            gauge.with_label_values::<&str>(&[]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
         self.registry.gather()
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::catalog::{self, CATALOG, Family, Kind};
 use aliyun_task_exporter::config;
+use aliyun_task_exporter::exposition::Part;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
 use aliyun_task_exporter::target;
 use support::{files, package, read};
@@ -151,6 +152,8 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
     words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).collect());
     words.insert("reason", Reason::ALL.iter().map(|reason| reason.label()).collect());
     words.insert("outcome", words["reason"].iter().copied().chain(["ok"]).collect());
+    // Why series are left out.
+    words.entry("reason").or_default().extend(Part::ALL.map(Part::label));
     words.insert("operation", config::OPERATIONS.iter().flat_map(|(_, names)| *names).copied().collect());
     words.insert("product", config::OPERATIONS.iter().map(|(product, _)| *product).collect());
     let mut wrong = Vec::new();

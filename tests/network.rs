@@ -474,3 +474,28 @@ fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
     program.wait("it polls", |page| page.sum("aliyun_exporter_polls_total", &[]) > 0.0);
     assert_eq!(program.log().matches("no public endpoint in region xx-1").count(), 1, "{}", program.log());
 }
+
+#[test]
+fn a_limit_of_series_that_cannot_be_kept_is_told_by_check_at_the_start_by_gauges_and_on_the_page() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("series"));
+    let limits = "metrics: {max_series: 9, max_series_per_target: 2}\n";
+    let account = endpoints(&format!("http://{}", cloud.address));
+    let config = folder.write("config.yaml", &(cloud.config(&account) + limits));
+    let output = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"))
+        .args(["check", "--config.file", &config])
+        .env_clear()
+        .output()
+        .unwrap();
+    let checked = String::from_utf8(output.stdout).unwrap();
+    let program = Program::start(&config, &[]);
+    program.wait_up();
+    for told in [checked, program.log()] {
+        assert!(told.contains("metrics.max_series, 9, cannot be kept: "), "{told}");
+        assert!(told.contains("metrics.max_series_per_target, 2, cannot be kept by 7 targets"), "{told}");
+    }
+    let page = program.page();
+    let gauge = |name: &str| page.value(&format!("aliyun_exporter_{name}"), &[]).unwrap();
+    assert_eq!((gauge("series"), gauge("targets_above_series_limit")), (gauge("series_floor"), 7.0));
+    assert!(gauge("series") > gauge("series_limit"));
+    assert!(program.all().contains("/metrics has ") && program.all().contains("though metrics.max_series is 9"));
+}

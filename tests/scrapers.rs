@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Metrics, RunWindow};
 use aliyun_task_exporter::exposition::{Chain, Encoding, Format};
 use aliyun_task_exporter::model::*;
@@ -56,7 +57,7 @@ fn read(store: &Store, index: usize, code: i64) {
     };
     let seen = |number| SeenRun { run: run(number), result: Some(result.clone()) };
     let reading = RunsReading { runs: (0..20).map(seen).collect(), ..RunsReading::default() };
-    let (id, now) = (target(index).id, Timestamp::now());
+    let (id, now) = (target(index).id, Moment::now());
     store.record(&id, Reading::Runs(reading), now);
     let stale_after = Duration::from_secs(86_400);
     store.poll_ended(
@@ -66,7 +67,7 @@ fn read(store: &Store, index: usize, code: i64) {
             lists: ListState::default(),
             ended: now,
             took: Duration::ZERO,
-            next: now,
+            next: now.wall,
             stale_after,
         },
     );
@@ -78,7 +79,7 @@ fn site() -> (Arc<Store>, Router) {
     store.retarget((0..TARGETS).map(target).collect(), metrics);
     (0..TARGETS).for_each(|index| read(&store, index, 0));
     let own = Arc::new(SelfMetrics::new().unwrap());
-    (Arc::clone(&store), web::router(Arc::new(Site::new(store, own, String::new(), Timestamp::now()))))
+    (Arc::clone(&store), web::router(Arc::new(Site::new(store, own, String::new(), Moment::now()))))
 }
 
 fn request(format: Format, encoding: Encoding) -> Request<Body> {
@@ -98,7 +99,7 @@ async fn frame(response: &mut Response) -> Bytes {
 }
 
 fn shown(store: &Store, format: Format, encoding: Encoding) -> Arc<Chain> {
-    store.exposed(Timestamp::now()).unwrap().page.ready(format, encoding).unwrap()
+    store.exposed(Moment::now()).unwrap().page.ready(format, encoding).unwrap()
 }
 
 #[tokio::test]

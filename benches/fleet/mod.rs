@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Commands, Metrics, RunWindow, TaskWindow};
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -48,12 +49,17 @@ pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(START + seconds).unwrap()
 }
 
+/// The same by both clocks.
+pub fn moment(seconds: i64) -> Moment {
+    Moment { wall: at(seconds), boot: SignedDuration::from_secs(seconds) }
+}
+
 /// A good poll.
 fn end(seconds: i64) -> PollEnd {
     PollEnd {
         lists: ListState::default(),
         failure: None,
-        ended: at(seconds),
+        ended: moment(seconds),
         took: Duration::from_micros(123_456 + 7 * seconds as u64),
         next: at(seconds + 30),
         stale_after: Duration::from_secs(1_000_000_000),
@@ -63,7 +69,7 @@ fn end(seconds: i64) -> PollEnd {
 /// Polls a target of which only the store knows; nothing has changed.
 pub fn poll_again(store: &Store, view: &View, seconds: i64) {
     if let Some(reading) = &view.reading {
-        store.record(&view.target.id, (**reading).clone(), at(seconds));
+        store.record(&view.target.id, (**reading).clone(), moment(seconds));
     }
     store.poll_ended(&view.target.id, end(seconds));
 }
@@ -96,7 +102,7 @@ impl Fleet {
     pub fn give(self, store: &Store) {
         store.retarget(self.targets.clone(), metrics());
         for (target, reading) in self.targets.iter().zip(self.readings) {
-            store.record(&target.id, reading, at(0));
+            store.record(&target.id, reading, moment(0));
             store.poll_ended(&target.id, end(0));
         }
     }
@@ -104,7 +110,7 @@ impl Fleet {
     /// Polls a target, as it is, so many seconds after the beginning.
     pub fn poll(&self, store: &Store, index: usize, seconds: i64) {
         let id = &self.targets[index].id;
-        store.record(id, self.readings[index].clone(), at(seconds));
+        store.record(id, self.readings[index].clone(), moment(seconds));
         store.poll_ended(id, end(seconds));
     }
 

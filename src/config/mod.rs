@@ -413,9 +413,9 @@ pub struct ServerDiscovery {
 pub struct Metrics {
     /// How a status is written.
     pub status_style: StatusStyle,
-    /// The declared series budget of the whole exporter.
+    /// The most polled series of the whole exporter; what goes beyond is left out, but for the floor.
     pub max_series: usize,
-    /// The declared series budget of one target; beyond it the oldest ended things are left out.
+    /// The same of one target.
     pub max_series_per_target: usize,
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use assume::Assumptions;
 pub use calls::{Budget, Scenario};
 pub use first::FirstPass;
-pub use series::Series;
+pub use series::{Series, warnings};
 pub use surveyed::surveyed;
 pub use text::text;
 
@@ -112,7 +112,7 @@ impl Estimate {
 mod tests {
     use std::time::Duration;
 
-    use super::{Assumptions, Budget, Estimate, Scenario, estimate, text};
+    use super::{Assumptions, Budget, Estimate, Scenario, Series, estimate, text, warnings};
     use crate::config::parse;
     use crate::model::Found;
     use crate::target::{Findings, Kind, TargetId};
@@ -189,7 +189,8 @@ mod tests {
         assert_eq!(needs(&region, "ListInstances"), [7, 7, 7], "two pages each half hour");
         assert_eq!(region.budgets.len(), 2, "and no results");
         assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
-        assert_eq!((region.series.least, region.series.most), (100 * 22, 100 * (22 + 50 * 7 + 50 * 6)));
+        let Series { least, floor, most, .. } = region.series;
+        assert_eq!((least, floor, most), (100 * 21, 100 * (21 + 50 * 3), 100 * (21 + 50 * 3 + 50 * 7)));
         let lists = budget(&region, "DescribeCommandInvocations");
         assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
@@ -231,12 +232,31 @@ mod tests {
     fn series_are_those_of_empty_and_of_full_windows() {
         let series = |more: &str| of(&(servers(2) + more)).series;
         let plain = series("");
-        assert_eq!((plain.least, plain.most, plain.cut), (2 * 27, 2 * (27 + 50 * 7 + 50 * 6), 0));
-        assert_eq!(plain.own, 2 * 12);
-        assert_eq!(series("metrics: {status_style: full}").most, 2 * (27 + 50 * 18 + 50 * 14));
-        let cut = series("metrics: {max_series_per_target: 100, max_series: 500}");
-        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (27 + 14 * 7 + 50 * 6), 2, 500));
+        assert_eq!((plain.least, plain.most, plain.cut), (2 * 26, 2 * (26 + 50 * 7 + 50 * 3), 0));
+        assert_eq!((plain.own, plain.floor, plain.above), (2 * 11, 2 * (26 + 50 * 3), 0));
+        assert_eq!(series("metrics: {status_style: full}").most, 2 * (26 + 50 * 18 + 50 * 3));
+        let cut = series("metrics: {max_series_per_target: 280, max_series: 500}");
+        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (176 + 14 * 7), 2, 500));
         let warned = of(&(servers(2) + "metrics: {max_series: 500}"));
-        assert!(warned.is_kept() && text(&warned).contains("may exceed metrics.max_series, 500"));
+        let text = text(&warned);
+        assert!(warned.is_kept() && text.contains("may reach metrics.max_series, 500"), "{text}");
+        assert!(text.contains("Series: at least 52, at most 500 of the 500 that metrics.max_series allows; of these are never left out"), "{text}");
+    }
+
+    #[test]
+    fn a_limit_below_what_is_never_left_out_is_told_before_anything_is_started() {
+        let told = |more: &str| warnings(&parse("test.yaml", &(servers(2) + more), &|_| None).unwrap());
+        assert_eq!(told(""), Vec::<String>::new());
+        assert_eq!(told("metrics: {max_series: 52, max_series_per_target: 26}"), Vec::<String>::new());
+        let both = told("metrics: {max_series: 51, max_series_per_target: 25}");
+        assert!(
+            both[0].starts_with("metrics.max_series, 51, cannot be kept: 52 series are never left out"),
+            "{both:?}"
+        );
+        assert!(both[1].starts_with("metrics.max_series_per_target, 25, cannot be kept by 2 targets"), "{both:?}");
+        let estimate = of(&(servers(2) + "metrics: {max_series: 51}"));
+        let text = text(&estimate);
+        assert!(text.contains("at most ! 352 of the 51 that metrics.max_series allows"), "{text}");
+        assert!(text.contains("metrics.max_series, 51, is less than the 352 series that are never left out"), "{text}");
     }
 }

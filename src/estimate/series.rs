@@ -9,68 +9,103 @@ use jiff::Timestamp;
 
 use super::Assumptions;
 use super::assume::window;
-use crate::config::Metrics;
-use crate::exposition::{TargetState, own_fragment, reading_fragment};
+use crate::config::{Config, Metrics};
+use crate::exposition::{Demand, Limits, PerPart, TargetState, own_fragment, reading_fragment};
 use crate::model::{
     CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
     InvocationStatus, InvokeStatus, Job, LastRun, ListState, NodeResult, NodeStatuses, Reading, Reason, RunsReading,
     SeenCommand, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::poll::MAX_NAMES;
-use crate::target::{Kind, Scope, Target};
+use crate::target::{Findings, Kind, Scope, Target, targets};
 
 /// Series to expect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Series {
     /// Polled series when nothing is listed.
     pub least: usize,
-    /// Polled series when every window is full, what a target's budget cuts left out.
+    /// Polled series when every window is full, what `metrics.max_series_per_target` cuts left out.
     pub most: usize,
+    /// Those of `most` that are never left out.
+    pub floor: usize,
     /// `metrics.max_series`.
     pub limit: usize,
     /// Targets whose full window breaks `metrics.max_series_per_target`.
     pub cut: usize,
-    /// The exporter's own series about targets, which no budget counts.
+    /// Targets of which those that are never left out break it, even when nothing is listed.
+    pub above: usize,
+    /// The exporter's own series about targets, which no limit counts.
     pub own: usize,
 }
 
 /// Series of one target.
 struct Cost {
+    /// When nothing is listed.
     least: usize,
-    /// All but the things themselves, when there is everything.
-    fixed: usize,
-    item: usize,
+    /// The floor when there is everything.
+    floor: usize,
+    /// Of one thing that has ended.
+    item: PerPart,
 }
 
 /// Series of all targets.
 pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assumptions) -> Series {
     let mut sum = Series { limit: metrics.max_series, ..Series::default() };
+    let limits = Limits::alone(metrics);
     let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
     for target in targets {
         let per_node = matches!(&target.scope, Scope::Commands(commands) if commands.per_node);
         let kind = (target.id.kind, per_node);
         let cost = known.entry(kind).or_insert_with(|| cost(target, metrics, assumptions));
-        let fitting = metrics.max_series_per_target / cost.item;
+        let full = Demand { floor: cost.floor, parts: cost.item.map(|item| item * window(target)) };
+        let granted = limits.granted(&full);
         sum.least += cost.least;
-        sum.most += cost.fixed + cost.item * window(target).min(fitting);
-        sum.cut += usize::from(window(target) > fitting);
+        sum.floor += cost.floor;
+        sum.most += cost.floor + whole(granted, cost.item);
+        sum.cut += usize::from(granted != full.parts);
+        sum.above += usize::from(cost.least > metrics.max_series_per_target);
         sum.own += own_fragment(target, &full_state()).series();
     }
     sum
 }
 
+/// What is shown of so many series, since things are left out whole.
+fn whole(granted: PerPart, item: PerPart) -> usize {
+    granted.into_iter().zip(item).map(|(granted, item)| granted - granted.checked_rem(item).unwrap_or_default()).sum()
+}
+
+/// What is odd about the limits of series, whatever will be listed: they can be kept only where what is never left out fits.
+pub fn warnings(config: &Config) -> Vec<String> {
+    let metrics = &config.metrics;
+    let series = series(&targets(config, &Findings::new()), metrics, &Assumptions::default());
+    let mut lines = Vec::new();
+    if series.least > series.limit {
+        lines.push(format!(
+            "metrics.max_series, {}, cannot be kept: {} series are never left out (counters, counts by status)",
+            series.limit, series.least
+        ));
+    }
+    if series.above > 0 {
+        let (count, limit) = (series.above, metrics.max_series_per_target);
+        let targets = if count == 1 { "target" } else { "targets" };
+        lines.push(format!(
+            "metrics.max_series_per_target, {limit}, cannot be kept by {count} {targets}: more series than that are never left \
+             out (counters, counts by status)"
+        ));
+    }
+    lines
+}
+
 fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
-    let count = |reading: Reading| reading_fragment(target, &reading, metrics, usize::MAX).0.series();
-    let (empty, fixed, one) = match target.id.kind {
-        Kind::EhpcTasks => (Reading::Tasks(TasksReading::default()), tasks(0), tasks(1)),
-        Kind::EhpcInvocations => {
-            (Reading::Commands(CommandsReading::default()), commands(0, 0), commands(1, assumptions.nodes))
-        }
-        Kind::SwasInvocations | Kind::SwasRegion => (Reading::Runs(RunsReading::default()), runs(0), runs(1)),
-        Kind::Discovery => (discovery(), discovery(), discovery()),
+    let demand = |reading: Reading| reading_fragment(target, &reading, metrics.status_style, Limits::NONE).demand;
+    let (empty, one) = match target.id.kind {
+        Kind::EhpcTasks => (Reading::Tasks(TasksReading::default()), tasks(1)),
+        Kind::EhpcInvocations => (Reading::Commands(CommandsReading::default()), commands(1, assumptions.nodes)),
+        Kind::SwasInvocations | Kind::SwasRegion => (Reading::Runs(RunsReading::default()), runs(1)),
+        Kind::Discovery => (discovery(), discovery()),
     };
-    let fixed = count(fixed);
-    Cost { least: count(empty), fixed, item: (count(one) - fixed).max(1) }
+    let Demand { floor, parts } = demand(one);
+    Cost { least: demand(empty).floor, floor, item: parts }
 }
 
 fn full_state() -> TargetState {
@@ -85,7 +120,7 @@ fn full_state() -> TargetState {
         took: duration,
         stale_after: duration,
         series: 0,
-        dropped: 0,
+        dropped: PerPart::default(),
     }
 }
 

@@ -80,11 +80,14 @@ fn first_pass(estimate: &Estimate, page: &mut String) {
 
 fn series(estimate: &Estimate, page: &mut String) {
     let series = &estimate.series;
-    let mark = if series.most > series.limit { "! " } else { "" };
+    // Beyond the limit all is left out but the floor.
+    let most = series.most.min(series.limit.max(series.floor));
+    let mark = if most > series.limit { "! " } else { "" };
     let _ = writeln!(
         page,
-        "Series: at least {}, at most {mark}{} of the {} that metrics.max_series allows, and {} of the exporter's own about its targets.",
-        series.least, series.most, series.limit, series.own
+        "Series: at least {}, at most {mark}{most} of the {} that metrics.max_series allows; of these are never left out {} to {} \
+         (counters, counts by status, last runs); and {} of the exporter's own about its targets.",
+        series.least, series.limit, series.least, series.floor, series.own
     );
 }
 

@@ -123,13 +123,26 @@ fn too_many_series(estimate: &Estimate) -> Vec<String> {
     let series = &estimate.series;
     if series.cut > 0 {
         lines.push(format!(
-            "{} targets have windows larger than metrics.max_series_per_target: their oldest ended things are left out.",
+            "{} targets have windows larger than metrics.max_series_per_target: what is per node is left out, and the oldest ended \
+             things.",
             series.cut
         ));
     }
-    if series.most > series.limit {
+    if series.above > 0 {
         lines.push(format!(
-            "Series may exceed metrics.max_series, {}: the oldest ended things are then left out.",
+            "{} targets have more series that are never left out than metrics.max_series_per_target allows: it cannot be kept.",
+            series.above
+        ));
+    }
+    if series.floor > series.limit {
+        lines.push(format!(
+            "metrics.max_series, {}, is less than the {} series that are never left out when all windows are full: it cannot be \
+             kept then.",
+            series.limit, series.floor
+        ));
+    } else if series.most > series.limit {
+        lines.push(format!(
+            "Series may reach metrics.max_series, {}: what is per node is then left out, and the oldest ended things.",
             series.limit
         ));
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::fragment::Lines;
-use super::words;
+use super::limits::Part;
+use super::{kept_first, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::model::{CommandsReading, InvokeStatus, SeenCommand, SeenTask, TaskStatus, TaskType, TasksReading};
@@ -12,19 +13,11 @@ use crate::target::{Scope, Target};
 /// The tasks of a cluster.
 pub(super) fn tasks(target: &Target, reading: &TasksReading, lines: &mut Lines) {
     let cluster = &*target.id.id;
-    let mut shown: BTreeMap<(&TaskType, &'static str), u64> = BTreeMap::new();
-    for known in TaskType::KNOWN {
-        shown.extend(TaskStatus::LABELS.iter().map(|label| ((known, *label), 0)));
-    }
-    let (open, ended): (Vec<_>, Vec<_>) = reading.tasks.iter().partition(|seen| seen.task.status.is_open());
-    for seen in open.into_iter().chain(ended) {
-        let status = &seen.task.status;
-        if lines.item(!status.is_open(), |lines| task(cluster, seen, lines)) {
-            *shown.entry((&seen.task.task_type, status.label())).or_default() += 1;
-        }
-    }
-    task_counts(cluster, shown, lines);
+    task_counts(cluster, &reading.tasks, lines);
     finished_tasks(cluster, reading, lines);
+    for (part, seen) in kept_first(&reading.tasks, |seen| seen.task.status.is_open()) {
+        lines.thing(part, |lines| task(cluster, seen, lines));
+    }
 }
 
 fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
@@ -43,11 +36,14 @@ fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
     lines.optional(&EHPC_TASK_FINISHED, &labels, seen.finished);
 }
 
-/// Types that nobody has heard of share one label, so they are added up.
-fn task_counts(cluster: &str, shown: BTreeMap<(&TaskType, &'static str), u64>, lines: &mut Lines) {
+/// How many there are, those that are left out included. Types that nobody has heard of share one label.
+fn task_counts(cluster: &str, tasks: &[SeenTask], lines: &mut Lines) {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for ((task_type, status), count) in shown {
-        *counts.entry((task_type.label(), status)).or_default() += count;
+    for known in TaskType::KNOWN {
+        counts.extend(TaskStatus::LABELS.iter().map(|status| ((known.label(), *status), 0)));
+    }
+    for seen in tasks {
+        *counts.entry((seen.task.task_type.label(), seen.task.status.label())).or_default() += 1;
     }
     for ((task_type, status), count) in counts {
         let labels = [("cluster_id", cluster), ("task_type", task_type), ("status", status)];
@@ -81,18 +77,17 @@ fn finished_tasks(cluster: &str, reading: &TasksReading, lines: &mut Lines) {
 /// The commands of a cluster.
 pub(super) fn commands(target: &Target, reading: &CommandsReading, lines: &mut Lines) {
     let cluster = &*target.id.id;
-    let per_node = matches!(&target.scope, Scope::Commands(commands) if commands.per_node);
-    for seen in &reading.commands {
-        lines.item(!seen.run.is_open(), |lines| {
-            command(cluster, seen, lines);
-            if per_node {
-                nodes(cluster, seen, lines);
-            }
-        });
-    }
     let outstanding = reading.commands.iter().filter(|seen| seen.is_outstanding).count() as u64;
     lines.sample(&EHPC_RESULTS_OUTSTANDING, &[("cluster_id", cluster)], outstanding);
     finished_commands(cluster, reading, lines);
+    for (part, seen) in kept_first(&reading.commands, |seen| seen.run.is_open()) {
+        lines.thing(part, |lines| command(cluster, seen, lines));
+    }
+    if matches!(&target.scope, Scope::Commands(commands) if commands.per_node) {
+        for (_, seen) in kept_first(&reading.commands, |seen| seen.run.is_open()) {
+            lines.thing(Part::PerNode, |lines| nodes(cluster, seen, lines));
+        }
+    }
 }
 
 /// Words that nobody has heard of share one label, so they are added up.

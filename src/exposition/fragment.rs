@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use super::limits::{Demand, Limits, Part, PerPart};
 use crate::catalog::Family;
 use crate::config::StatusStyle;
 use crate::model::Histogram;
@@ -46,8 +47,11 @@ pub struct Lines {
     /// Whose they are, as in a [`Fragment`].
     spans: Vec<(usize, u32, u32)>,
     series: usize,
-    budget: usize,
-    dropped: usize,
+    /// Lines are counted and not written.
+    counting: bool,
+    limits: Limits,
+    wanted: PerPart,
+    shown: PerPart,
     /// How statuses are written.
     pub(super) style: StatusStyle,
 }
@@ -91,11 +95,12 @@ impl Value for Timestamp {
 pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 
 impl Lines {
-    /// An empty builder that holds things to `budget` series.
-    pub fn new(budget: usize, style: StatusStyle) -> Self {
+    /// An empty builder that leaves out things to stay within `limits`.
+    pub fn new(limits: Limits, style: StatusStyle) -> Self {
         // As much as the own lines of a target take.
         let (text, spans) = (String::with_capacity(1024), Vec::with_capacity(16));
-        Self { text, spans, series: 0, budget, dropped: 0, style }
+        let (wanted, shown) = (PerPart::default(), PerPart::default());
+        Self { text, spans, series: 0, counting: false, limits, wanted, shown, style }
     }
 
     /// Adds one sample.
@@ -122,23 +127,38 @@ impl Lines {
         self.line(family, "_count", labels, histogram.count);
     }
 
-    /// Adds what `write` adds, unless it is of something `ended` and would break the budget. Whether it was added.
-    pub(super) fn item(&mut self, ended: bool, write: impl FnOnce(&mut Self)) -> bool {
-        let (text, spans, series) = (self.text.len(), self.spans.len(), self.series);
-        write(self);
-        if !ended || self.series <= self.budget {
-            return true;
+    /// Adds what `write` adds of a part, if there is room for all of it and for what is kept longer. Whether it was added. To be
+    /// called after the floor was written, and for what is kept longer first. What is left out was counted, but never written.
+    pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
+        let (place, size) = (part as usize, self.count(&write));
+        let is_closed = (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
+        // Of what may be left out one by one, all that is older goes, too.
+        let is_closed = is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
+        let has_room =
+            self.series + size <= self.limits.target && self.shown[place] + size <= self.limits.shares[place];
+        self.wanted[place] += size;
+        if is_closed || !has_room {
+            return false;
         }
-        self.text.truncate(text);
-        self.spans.truncate(spans);
-        self.dropped += self.series - series;
-        self.series = series;
-        false
+        write(self);
+        self.shown[place] += size;
+        true
     }
 
-    /// How many series the budget has left out.
-    pub(super) fn dropped(&self) -> usize {
-        self.dropped
+    /// How many series `write` adds.
+    fn count(&mut self, write: impl Fn(&mut Self)) -> usize {
+        let before = self.series;
+        self.counting = true;
+        write(self);
+        self.counting = false;
+        std::mem::replace(&mut self.series, before) - before
+    }
+
+    /// All series that there are, and how many of each part are left out.
+    pub fn demand(&self) -> (Demand, PerPart) {
+        let floor = self.series - self.shown.iter().sum::<usize>();
+        let dropped = std::array::from_fn(|part| self.wanted[part] - self.shown[part]);
+        (Demand { floor, parts: self.wanted }, dropped)
     }
 
     /// The fragment of all that was added.
@@ -160,6 +180,10 @@ impl Lines {
     fn line(&mut self, family: &'static Family, suffix: &str, labels: Labels<'_>, value: impl Value) {
         let names = labels.iter().map(|(name, _)| *name).filter(|name| *name != "le");
         debug_assert!(names.eq(family.labels.iter().copied()), "labels of {}: {labels:?}", family.name);
+        self.series += 1;
+        if self.counting {
+            return;
+        }
         let (start, line) = (self.text.len() as u32, &mut self.text);
         line.push_str(family.name);
         line.push_str(suffix);
@@ -176,7 +200,6 @@ impl Lines {
         value.write(line);
         line.push('\n');
         self.spans.push((family.position, start, line.len() as u32));
-        self.series += 1;
     }
 }
 
@@ -201,6 +224,7 @@ pub(super) fn escape(value: &str, line: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::{Limits, Part};
     use super::Lines;
     use crate::catalog::{EHPC_TASK_DURATION, EHPC_TASK_FIRST_SEEN, SWAS_COMMAND_LAST_EXIT_CODE};
     use crate::config::StatusStyle;
@@ -212,7 +236,7 @@ mod tests {
 
     #[test]
     fn labels_are_escaped_and_times_keep_their_milliseconds() {
-        let mut lines = Lines::new(10, StatusStyle::Current);
+        let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
         let labels = [("instance_id", "a"), ("command_name", "say \"备份\"\\\n")];
         lines.sample(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, -1i64);
         let labels = [("cluster_id", "c"), ("task_id", "t"), ("task_type", "AddComputes")];
@@ -231,7 +255,7 @@ mod tests {
         for seconds in [1, 45, 45, 9999] {
             histogram.observe(std::time::Duration::from_secs(seconds));
         }
-        let mut lines = Lines::new(100, StatusStyle::Current);
+        let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
         lines.histogram(&EHPC_TASK_DURATION, &[("cluster_id", "c"), ("task_type", "t")], &histogram);
         let text = text(lines);
         let value =
@@ -244,14 +268,42 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_budget_ended_things_are_left_out_whole_and_open_ones_stay() {
-        let mut lines = Lines::new(1, StatusStyle::Current);
-        for (id, ended) in [("a", false), ("b", false), ("c", true)] {
-            let labels = [("instance_id", "s"), ("command_name", id)];
-            lines.item(ended, |lines| lines.sample(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, 0i64));
-        }
-        assert_eq!(lines.dropped(), 1);
-        let fragment = lines.finish();
-        assert_eq!((fragment.series(), fragment.text().lines().count()), (2, 2));
+    fn things_are_left_out_whole_and_with_all_that_is_older_or_goes_before_them() {
+        let shown = |target, shares| {
+            let mut lines = Lines::new(Limits { target, shares }, StatusStyle::Current);
+            let line = |lines: &mut Lines, id: &str| {
+                let labels = [("instance_id", "s"), ("command_name", id)];
+                lines.sample(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, 0i64);
+            };
+            line(&mut lines, "floor");
+            let mut shown = Vec::new();
+            for (part, id, size) in [
+                (Part::Open, "o1", 1),
+                (Part::Open, "o2", 3),
+                (Part::Open, "o3", 1),
+                (Part::Ended, "e1", 2),
+                (Part::PerNode, "n1", 5),
+                (Part::PerNode, "n2", 1),
+            ] {
+                let added = lines.thing(part, |lines| (0..size).for_each(|_| line(lines, id)));
+                shown.extend(added.then_some(id));
+            }
+            let (demand, dropped) = lines.demand();
+            assert_eq!((demand.floor, demand.parts), (1, [6, 2, 5]));
+            let fragment = lines.finish();
+            assert_eq!(
+                (fragment.series(), fragment.text().lines().count()),
+                (14 - dropped.iter().sum::<usize>(), fragment.series())
+            );
+            (shown.join(" "), dropped)
+        };
+        assert_eq!(shown(14, [14; 3]), ("o1 o2 o3 e1 n1 n2".to_owned(), [0; 3]));
+        assert_eq!(shown(13, [14; 3]), ("o1 o2 o3 e1 n1".to_owned(), [1, 0, 0]));
+        assert_eq!(shown(12, [14; 3]), ("o1 o2 o3 e1 n2".to_owned(), [5, 0, 0]), "the nodes of another command");
+        assert_eq!(shown(7, [14; 3]), ("o1 o2 o3".to_owned(), [6, 2, 0]), "no node where an ended one is left out");
+        assert_eq!(shown(4, [14; 3]), ("o1".to_owned(), [6, 2, 4]), "o3 is older");
+        assert_eq!(shown(0, [14; 3]), (String::new(), [6, 2, 5]), "the floor stays");
+        assert_eq!(shown(14, [5, 2, 5]), ("o1 o2 o3 e1 n1".to_owned(), [1, 0, 0]));
+        assert_eq!(shown(14, [14, 2, 4]), ("o1 o2".to_owned(), [6, 2, 1]));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::fragment::{Fragment, Lines};
+use super::limits::{Limits, PerPart, dropped};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::model::{ListState, Reason};
@@ -31,13 +32,13 @@ pub struct TargetState {
     pub stale_after: Option<Duration>,
     /// Series of the last good reading.
     pub series: usize,
-    /// Series that its budget has left out.
-    pub dropped: usize,
+    /// How many of each part are left out.
+    pub dropped: PerPart,
 }
 
 /// Renders the exporter's own lines about a target.
 pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
-    let mut lines = Lines::new(usize::MAX, StatusStyle::Current);
+    let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
     let labels = [("account", &*target.account), ("kind", target.id.kind.label()), ("target", &*target.id.id)];
     let [account, kind, id] = labels;
     info(target, &mut lines);
@@ -54,7 +55,9 @@ pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
     lines.optional(&TARGET_POLL_DURATION, &labels, state.took.map(|took| took.as_secs_f64()));
     lines.optional(&TARGET_STALE_AFTER, &labels, state.stale_after.map(|age| age.as_secs_f64()));
     lines.sample(&TARGET_SERIES, &labels, state.series as u64);
-    lines.sample(&TARGET_SERIES_DROPPED, &labels, state.dropped as u64);
+    for (reason, series) in dropped(target, state.dropped) {
+        lines.sample(&TARGET_SERIES_DROPPED, &[account, kind, id, ("reason", reason)], series as u64);
+    }
     lines.finish()
 }
 

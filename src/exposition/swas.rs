@@ -1,7 +1,7 @@
 //! Simple Application Server readings -> sample lines.
 
 use super::fragment::Lines;
-use super::{ehpc, words};
+use super::{ehpc, kept_first, words};
 use crate::catalog::*;
 use crate::model::{InvocationStatus, InvokeStatus, LastRun, RunsReading, SeenRun};
 use crate::target::{Scope, Target};
@@ -9,13 +9,9 @@ use crate::target::{Scope, Target};
 /// The runs of a server.
 pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let server = &*target.id.id;
-    let (open, ended): (Vec<_>, Vec<_>) = reading.runs.iter().partition(|seen| seen.run.is_open());
-    let shown = open.into_iter().chain(ended);
-    let shown: Vec<&SeenRun> =
-        shown.filter(|seen| lines.item(!seen.run.is_open(), |lines| run(server, seen, lines))).collect();
-    counts(server, &shown, lines);
-    if has_records(target, &shown) {
-        records(server, &shown, lines);
+    counts(server, &reading.runs, lines);
+    if has_records(target, &reading.runs) {
+        records(server, &reading.runs, lines);
     }
     for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status.label())) {
         let count = reading.finished.get(status).copied().unwrap_or_default();
@@ -30,6 +26,9 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let outstanding = reading.runs.iter().filter(|seen| !seen.run.is_open() && seen.result.is_none()).count() as u64;
     lines.sample(&SWAS_RESULTS_OUTSTANDING, &[("instance_id", server)], outstanding);
     jobs(server, reading, lines);
+    for (part, seen) in kept_first(&reading.runs, |seen| seen.run.is_open()) {
+        lines.thing(part, |lines| run(server, seen, lines));
+    }
 }
 
 fn is_end(word: &str) -> bool {
@@ -62,9 +61,10 @@ fn run(server: &str, seen: &SeenRun, lines: &mut Lines) {
     }
 }
 
-fn counts(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
+/// How many there are, those that are left out included.
+fn counts(server: &str, known: &[SeenRun], lines: &mut Lines) {
     for word in InvocationStatus::LABELS {
-        let count = shown.iter().filter(|seen| seen.run.status.label() == *word).count() as u64;
+        let count = known.iter().filter(|seen| seen.run.status.label() == *word).count() as u64;
         if count == 0 && is_rare(word) {
             continue;
         }
@@ -73,14 +73,14 @@ fn counts(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
 }
 
 /// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the strategy was changed just now.
-fn has_records(target: &Target, shown: &[&SeenRun]) -> bool {
-    let sent = shown.is_empty() || shown.iter().any(|seen| seen.run.record.is_some());
+fn has_records(target: &Target, known: &[SeenRun]) -> bool {
+    let sent = known.is_empty() || known.iter().any(|seen| seen.run.record.is_some());
     sent && !matches!(target.scope, Scope::RegionRuns(_))
 }
 
-fn records(server: &str, shown: &[&SeenRun], lines: &mut Lines) {
+fn records(server: &str, known: &[SeenRun], lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
-        let records = shown.iter().filter_map(|seen| seen.run.record.as_ref());
+        let records = known.iter().filter_map(|seen| seen.run.record.as_ref());
         let count = records.filter(|record| record.label() == *word).count() as u64;
         if count == 0 && ehpc::is_rare(word) {
             continue;

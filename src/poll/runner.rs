@@ -15,6 +15,7 @@ use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
 use crate::aliyun::op::Decoded;
 use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
+use crate::clock::Moment;
 use crate::config::{Account, Config};
 use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
@@ -93,6 +94,7 @@ impl Runner {
 
     /// Makes the targets those of the configuration and of what discovery has found so far. Which are new, and which gone.
     fn retarget(&mut self) -> (Vec<TargetId>, BTreeSet<TargetId>) {
+        let now = Moment::now();
         let saving = &mut self.saving;
         let mut restored = Vec::new();
         let restore = |id: &TargetId| {
@@ -100,7 +102,7 @@ impl Runner {
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, Timestamp::now());
+        let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, now.wall);
         let asked = polled(targets.clone());
         self.metrics.retarget(&asked);
         asked.iter().for_each(|target| self.expect(target));
@@ -114,7 +116,7 @@ impl Runner {
         self.saving.park(removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after);
+                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after, now);
             }
         }
         self.store.planned(self.scheduler.planned_polls());
@@ -241,21 +243,24 @@ impl Runner {
     /// Passes on what the scheduler has to say. Whether that has changed the targets.
     async fn tell(&mut self) -> bool {
         let events = self.scheduler.events();
+        // All of it has happened just now.
+        let boot = Moment::now().boot;
         for event in &events {
             if let Event::PollEnded { target, failure: None, ended, .. } = event {
                 self.saving.succeeded(target, *ended);
             }
         }
-        self.saving.commit(&self.scheduler, &events).await;
+        self.saving.commit(&self.scheduler, &events, boot).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
-                Event::Reading(id, reading, at) => self.store.record(&id, reading, at),
+                Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
                     self.tell_failure(&target, failure.as_ref());
+                    let ended = Moment { wall: ended, boot };
                     let end = PollEnd { failure, lists, ended, took, next, stale_after };
                     self.store.poll_ended(&target, end);
                 }
@@ -403,8 +408,9 @@ mod tests {
     use crate::aliyun::op::{Answer, Decoded, Operation};
     use crate::aliyun::{Attempted, Client, Error};
     use crate::catalog;
+    use crate::clock::Moment;
     use crate::config::{Config, Discovery, Endpoints, Filter, Regions};
-    use crate::model::{Page, Reason};
+    use crate::model::{Page, Reason, SeriesUse};
     use crate::poll::Next;
     use crate::self_metrics::SelfMetrics;
     use crate::snapshot::Store;
@@ -449,7 +455,7 @@ mod tests {
             runner.tell().await;
         }
         assert!(under_way.is_empty() && asked > 8, "{asked}");
-        let views = store.views(start);
+        let views = store.views(Moment::now());
         assert_eq!(views.iter().map(|view| view.state.up).collect::<Vec<_>>(), [Some(false), Some(true)]);
         assert_eq!(views[0].state.failing, Some(Reason::Transport));
     }
@@ -460,7 +466,7 @@ mod tests {
         let (mut attempts, mut under_way, start) = (JoinSet::new(), HashMap::<_, Attempt>::new(), Timestamp::now());
         let mut asked = 0;
         let counted = |runner: &Runner| {
-            let families = runner.metrics.gather((0, 0));
+            let families = runner.metrics.gather(SeriesUse::default());
             let family = families.iter().find(|family| family.name() == catalog::UNREADABLE.name).unwrap();
             let metrics = family.get_metric().iter();
             metrics.map(|metric| metric.get_counter().get_value()).sum::<f64>()

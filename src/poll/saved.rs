@@ -6,21 +6,20 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use super::governor::Ceiling;
 use super::plan::{Memory, MemoryRef};
 use super::scheduler::{Event, Scheduler};
-use super::since;
+use crate::clock::Moment;
 use crate::state::{Error, State, encode};
 use crate::target::TargetId;
 
 /// What has not changed is written again after this time.
-const REWRITE_AFTER: Duration = Duration::from_secs(60);
+const REWRITE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// The name under which learned limits are saved.
 const CEILINGS: &str = "ceilings";
 
@@ -46,7 +45,8 @@ struct SavedRef<'a> {
 #[derive(Debug)]
 pub(super) struct Saving {
     state: State<Saved>,
-    written: HashMap<TargetId, (u64, Timestamp)>,
+    /// As what, and when since boot.
+    written: HashMap<TargetId, (u64, SignedDuration)>,
     succeeded: HashMap<TargetId, Timestamp>,
     ceilings: Vec<SavedCeiling>,
     ceilings_saved: bool,
@@ -92,15 +92,15 @@ impl Saving {
         }
     }
 
-    /// Writes what is known of the targets that `events` tell were read. When it returns, it is on the disk.
-    pub(super) async fn commit(&mut self, scheduler: &Scheduler, events: &[Event]) {
+    /// Writes what is known of the targets that `events` tell were read just now, at `boot`. When it returns, it is on the disk.
+    pub(super) async fn commit(&mut self, scheduler: &Scheduler, events: &[Event], boot: SignedDuration) {
         if !self.state.is_durable() {
             return;
         }
         let mut entries = Vec::new();
         for event in events {
             if let Event::Reading(id, _, at) = event {
-                entries.extend(self.entry(scheduler, id, *at));
+                entries.extend(self.entry(scheduler, id, Moment { wall: *at, boot }));
             }
         }
         if !entries.is_empty() {
@@ -109,15 +109,17 @@ impl Saving {
     }
 
     /// What is to be written of a target that was read, if it is not in the file already.
-    fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Timestamp) -> Option<(TargetId, Vec<u8>)> {
+    fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Moment) -> Option<(TargetId, Vec<u8>)> {
         let memory = scheduler.memory(id)?;
         let hash = hash(&encode(&memory)?);
-        let is_written = |(written, when): &(u64, Timestamp)| *written == hash && since(*when, at) < REWRITE_AFTER;
+        let is_written =
+            |(written, when): &(u64, SignedDuration)| *written == hash && at.boot.saturating_sub(*when) < REWRITE_AFTER;
         if self.written.get(id).is_some_and(is_written) {
             return None;
         }
-        let bytes = encode(&SavedRef { read_at: Some(at), succeeded_at: self.succeeded.get(id).copied(), memory })?;
-        self.written.insert(id.clone(), (hash, at));
+        let bytes =
+            encode(&SavedRef { read_at: Some(at.wall), succeeded_at: self.succeeded.get(id).copied(), memory })?;
+        self.written.insert(id.clone(), (hash, at.boot));
         Some((id.clone(), bytes))
     }
 

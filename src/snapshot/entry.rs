@@ -5,8 +5,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{PollEnd, View};
-use crate::config::Metrics;
-use crate::exposition::{Change, Fragment, TargetState, own_fragment, reading_fragment};
+use crate::clock::Moment;
+use crate::config::StatusStyle;
+use crate::exposition::{
+    Change, Demand, Fragment, Limits, PerPart, Rendered, TargetState, own_fragment, reading_fragment,
+};
 use crate::model::{Failure, Reading};
 use crate::target::Target;
 
@@ -17,8 +20,8 @@ pub(super) struct Entry {
     pub(super) state: TargetState,
     read: Option<Read>,
     failure: Option<Failure>,
-    failing_since: Option<Timestamp>,
-    last_failure: Option<(Failure, Timestamp)>,
+    failing_since: Option<Moment>,
+    last_failure: Option<(Failure, Moment)>,
     /// Its place on the page, once it is there.
     place: Option<u32>,
     own: Own,
@@ -39,9 +42,11 @@ enum Own {
 #[derive(Debug)]
 struct Read {
     reading: Arc<Reading>,
-    at: Timestamp,
-    /// Series that it was rendered within.
-    budget: usize,
+    at: Moment,
+    /// All series that it has.
+    demand: Demand,
+    /// How many of each part it was allowed when it was rendered.
+    granted: PerPart,
     /// Its lines, if they are new.
     fragment: Option<Fragment>,
     /// The page shows no gauges of it, because it was stale.
@@ -64,38 +69,40 @@ impl Entry {
     }
 
     /// The same entry under changed settings: what is known of it is written anew.
-    pub(super) fn retarget(self, target: Target, metrics: &Metrics, budget: usize) -> Self {
+    pub(super) fn retarget(self, target: Target, style: StatusStyle, limits: Limits) -> Self {
         let mut entry = Self { target, read: None, own: Own::Old, ..self };
         if let Some(Read { reading, at, .. }) = self.read {
-            entry.render(reading, at, metrics, budget);
+            entry.render(reading, at, style, limits);
         }
         entry
     }
 
     /// A reading; if it is nothing new, only its age changes.
-    pub(super) fn record(&mut self, reading: Reading, at: Timestamp, metrics: &Metrics, budget: usize) {
-        match &self.read {
-            Some(read) if *read.reading == reading => self.reread(at, metrics, budget),
-            _ => self.render(Arc::new(reading), at, metrics, budget),
+    pub(super) fn record(&mut self, reading: Reading, at: Moment, style: StatusStyle, limits: Limits) {
+        match &mut self.read {
+            Some(read) if *read.reading == reading => {
+                (read.at, self.state.last_read) = (at, Some(at.wall));
+                self.own = Own::Old;
+            }
+            _ => self.render(Arc::new(reading), at, style, limits),
         }
     }
 
-    /// The last reading once more: only its age changes, unless there may be room now for what was left out.
-    fn reread(&mut self, at: Timestamp, metrics: &Metrics, budget: usize) {
-        let Some(read) = &mut self.read else { return };
-        if self.state.dropped > 0 {
-            let reading = Arc::clone(&read.reading);
-            return self.render(reading, at, metrics, budget);
-        }
-        (read.at, self.state.last_read) = (at, Some(at));
+    fn render(&mut self, reading: Arc<Reading>, at: Moment, style: StatusStyle, limits: Limits) {
+        let Rendered { fragment, demand, dropped } = reading_fragment(&self.target, &reading, style, limits);
+        (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at.wall));
+        let granted = limits.granted(&demand);
+        self.read = Some(Read { reading, at, demand, granted, fragment: Some(fragment), withdrawn: false });
         self.own = Own::Old;
     }
 
-    fn render(&mut self, reading: Arc<Reading>, at: Timestamp, metrics: &Metrics, budget: usize) {
-        let (fragment, dropped) = reading_fragment(&self.target, &reading, metrics, budget);
-        (self.state.series, self.state.dropped, self.state.last_read) = (fragment.series(), dropped, Some(at));
-        self.read = Some(Read { reading, at, budget, fragment: Some(fragment), withdrawn: false });
-        self.own = Own::Old;
+    /// The last reading once more, if its series are now allowed to be others.
+    fn refit(&mut self, style: StatusStyle, limits: Limits) {
+        let refitted = self.read.take_if(|read| limits.granted(&read.demand) != read.granted);
+        if let Some(Read { reading, at, withdrawn, .. }) = refitted {
+            self.render(reading, at, style, limits);
+            self.read.iter_mut().for_each(|read| read.withdrawn = withdrawn);
+        }
     }
 
     pub(super) fn poll_ended(&mut self, end: PollEnd) {
@@ -107,7 +114,7 @@ impl Entry {
         self.state.stale_after = Some(end.stale_after);
         match &end.failure {
             None => {
-                self.state.last_success = Some(end.ended);
+                self.state.last_success = Some(end.ended.wall);
                 self.failing_since = None;
             }
             Some(failure) => {
@@ -126,11 +133,10 @@ impl Entry {
     }
 
     /// Forgets that it was ever on a page.
-    pub(super) fn forget_page(&mut self, metrics: &Metrics) {
+    pub(super) fn forget_page(&mut self, style: StatusStyle, limits: Limits) {
         (self.place, self.own) = (None, Own::Old);
-        if let Some(read) = &mut self.read {
-            read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);
-            read.withdrawn = false;
+        if let Some(Read { reading, at, .. }) = self.read.take() {
+            self.render(reading, at, style, limits);
         }
     }
 
@@ -146,15 +152,16 @@ impl Entry {
         self.place
     }
 
-    /// Hands over what is new at `now`; gets its place on the page from `places` when it is first asked. Gives the time at which
-    /// its reading is to be withdrawn, if it is shown, and how many series that is.
+    /// Hands over what is new at `now`, since boot; gets its place on the page from `places` when it is first asked. Gives the time
+    /// at which its reading is to be withdrawn, if it is shown.
     pub(super) fn changes(
         &mut self,
-        now: Timestamp,
-        metrics: &Metrics,
+        now: SignedDuration,
+        (style, limits): (StatusStyle, Limits),
         places: &mut u32,
         changes: &mut Vec<(u32, Change)>,
-    ) -> Option<(Timestamp, usize)> {
+    ) -> Option<SignedDuration> {
+        self.refit(style, limits);
         let stale_at = self.stale_at();
         let stale = stale_at.is_some_and(|at| at <= now);
         let place = *self.place.get_or_insert_with(|| {
@@ -168,7 +175,7 @@ impl Entry {
         }
         let read = self.read.as_mut()?;
         if read.withdrawn && !stale && read.fragment.is_none() {
-            read.fragment = Some(reading_fragment(&self.target, &read.reading, metrics, read.budget).0);
+            read.fragment = Some(reading_fragment(&self.target, &read.reading, style, limits).fragment);
         }
         if let Some(fragment) = read.fragment.take() {
             changes.push((place, Change::Reading(fragment)));
@@ -178,30 +185,37 @@ impl Entry {
             changes.push((place, Change::Withdrawn));
         }
         read.withdrawn = stale;
-        stale_at.filter(|_| !stale).map(|at| (at, self.state.series))
+        stale_at.filter(|_| !stale)
     }
 
-    /// When the last good reading is, or was, to be withdrawn; absent if there is none.
-    pub(super) fn stale_at(&self) -> Option<Timestamp> {
+    /// When the last good reading is, or was, to be withdrawn, since boot; absent if there is none.
+    pub(super) fn stale_at(&self) -> Option<SignedDuration> {
         let read = self.read.as_ref()?;
         let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
-        Some(age.map_or(Timestamp::MAX, |age| read.at.checked_add(age).unwrap_or(Timestamp::MAX)))
+        Some(age.map_or(SignedDuration::MAX, |age| read.at.boot.saturating_add(age)))
     }
 
-    /// Polled series that are shown at `now`.
-    pub(super) fn series(&self, now: Timestamp) -> usize {
-        if self.stale_at().is_some_and(|at| now < at) { self.state.series } else { 0 }
+    /// All series of its last good reading.
+    pub(super) fn demand(&self) -> Option<&Demand> {
+        self.read.as_ref().map(|read| &read.demand)
     }
 
-    pub(super) fn view(&self, now: Timestamp) -> View {
-        let fresh = self.read.as_ref().filter(|_| self.stale_at().is_some_and(|at| now < at));
+    /// Polled series that are shown at `now`, since boot, and how many of them are never left out.
+    pub(super) fn series(&self, now: SignedDuration) -> Option<(usize, usize)> {
+        let demand = self.demand().filter(|_| self.stale_at().is_some_and(|at| now < at))?;
+        Some((self.state.series, demand.floor))
+    }
+
+    pub(super) fn view(&self, now: Moment) -> View {
+        let fresh = self.read.as_ref().filter(|_| self.stale_at().is_some_and(|at| now.boot < at));
+        let told = |moment: Moment| moment.by_clock_of(now);
         View {
             target: self.target.clone(),
             state: self.state.clone(),
             failure: self.failure.clone(),
-            failing_since: self.failing_since,
-            last_failure: self.last_failure.clone(),
-            read_at: self.read.as_ref().map(|read| read.at),
+            failing_since: self.failing_since.map(told),
+            last_failure: self.last_failure.clone().map(|(failure, at)| (failure, told(at))),
+            read_at: self.read.as_ref().map(|read| told(read.at)),
             reading: fresh.map(|read| Arc::clone(&read.reading)),
         }
     }

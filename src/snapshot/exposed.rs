@@ -3,10 +3,12 @@
 use std::ops::Bound;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
-use super::{Inner, Store};
+use super::{Entry, Inner, Store, add, room};
+use crate::clock::Moment;
 use crate::exposition::{Change, Page};
+use crate::model::SeriesUse;
 use crate::target::TargetId;
 
 /// So much text is handed over at once: while it is put on the page it is held twice, and while it is collected no poll can
@@ -20,41 +22,42 @@ pub struct Exposed {
     pub page: Page,
     /// How many bytes these are.
     text: usize,
-    /// Polled series that are shown, and how many are allowed.
-    pub series: (usize, usize),
+    /// Polled series that are shown, and what bounds them.
+    pub series: SeriesUse,
     generation: u64,
-    /// It is true from here.
-    since: Timestamp,
+    /// It is true from here, since boot.
+    since: SignedDuration,
     /// And, if nothing is recorded, until something goes stale.
-    until: Option<Timestamp>,
+    until: Option<SignedDuration>,
 }
 
 /// A walk over the targets, in batches.
 struct Walk {
-    now: Timestamp,
+    /// Since boot.
+    now: SignedDuration,
     /// The last target of the batch before, if there are more.
     last: Option<TargetId>,
-    series: usize,
-    until: Option<Timestamp>,
+    series: SeriesUse,
+    until: Option<SignedDuration>,
 }
 
 impl Store {
     /// What `/metrics` shows at `now`, if that is put together already.
-    pub fn exposed(&self, now: Timestamp) -> Option<Arc<Exposed>> {
+    pub fn exposed(&self, now: Moment) -> Option<Arc<Exposed>> {
         let exposed = self.exposed.load_full()?;
-        let is_true = exposed.since <= now && exposed.until.is_none_or(|until| now < until);
+        let is_true = exposed.since <= now.boot && exposed.until.is_none_or(|until| now.boot < until);
         (is_true && exposed.generation == self.generation()).then_some(exposed)
     }
 
     /// What `/metrics` shows at `now`. What is new since the last time is put on the page; others who ask wait for it, but
     /// polls are recorded meanwhile.
-    pub fn expose(&self, now: Timestamp) -> Arc<Exposed> {
+    pub fn expose(&self, now: Moment) -> Arc<Exposed> {
         let _turn = self.turn.lock().unwrap_or_else(|left| self.begin_anew(left));
         self.exposed(now).unwrap_or_else(|| self.put_together(now))
     }
 
     /// Puts on the page what waits for it if that is much, unless somebody is at it.
-    pub(super) fn relieve(&self, waiting: usize, now: Timestamp) {
+    pub(super) fn relieve(&self, waiting: usize, now: Moment) {
         let text = self.exposed.load().as_ref().map_or(0, |exposed| exposed.text);
         if waiting < BATCH.max(text / 8) {
             return;
@@ -71,24 +74,26 @@ impl Store {
     fn begin_anew<'a>(&'a self, left: PoisonError<MutexGuard<'a, ()>>) -> MutexGuard<'a, ()> {
         let turn = left.into_inner();
         let mut inner = self.write();
-        let Inner { metrics, entries, gone, .. } = &mut *inner;
+        let (style, limits) = inner.rendering();
+        let Inner { entries, gone, .. } = &mut *inner;
         self.exposed.store(None);
         gone.clear();
-        entries.values_mut().for_each(|entry| entry.forget_page(metrics));
+        entries.values_mut().for_each(|entry| entry.forget_page(style, limits));
         self.turn.clear_poison();
         turn
     }
 
-    fn put_together(&self, now: Timestamp) -> Arc<Exposed> {
+    fn put_together(&self, now: Moment) -> Arc<Exposed> {
         // What is recorded from here on is of a later generation, whether this walk still meets it or not.
         let (generation, limit) = self.begin();
-        let mut walk = Walk { now, last: None, series: 0, until: None };
+        let series = SeriesUse { limit, ..SeriesUse::default() };
+        let mut walk = Walk { now: now.boot, last: None, series, until: None };
         let mut page = self.last_page().after(&self.batch(&mut walk));
         while walk.last.is_some() {
             page = page.after(&self.batch(&mut walk));
         }
-        let (text, series) = (page.bytes(), (walk.series, limit));
-        let exposed = Arc::new(Exposed { page, text, series, generation, since: now, until: walk.until });
+        let (text, series) = (page.bytes(), walk.series);
+        let exposed = Arc::new(Exposed { page, text, series, generation, since: now.boot, until: walk.until });
         self.exposed.store(Some(Arc::clone(&exposed)));
         exposed
     }
@@ -99,26 +104,29 @@ impl Store {
         last.map_or_else(Page::default, |last| last.map_or_else(|shared| shared.page.clone(), |own| own.page))
     }
 
-    /// The generation that is put together now, and how many series are allowed. Nothing waits any more.
+    /// The generation that is put together now, and how many series are allowed. Nothing waits any more, and each target has
+    /// its share of them.
     fn begin(&self) -> (u64, usize) {
         let mut inner = self.write();
         inner.waiting = 0;
+        inner.shares = room::shares(inner.entries.values().filter_map(Entry::demand), &inner.metrics, inner.shares);
         (inner.generation, inner.metrics.max_series)
     }
 
     /// What is new of the next targets, in the order of their places.
     fn batch(&self, walk: &mut Walk) -> Vec<(u32, Change)> {
         let mut inner = self.write();
+        let rendering = inner.rendering();
         let Inner { metrics, entries, places, gone, .. } = &mut *inner;
         let mut changes: Vec<(u32, Change)> = gone.drain(..).map(|place| (place, Change::Gone)).collect();
         let from = walk.last.take().map_or(Bound::Unbounded, Bound::Excluded);
         let mut bytes = 0;
         for (id, entry) in entries.range_mut((from, Bound::Unbounded)) {
             let before = changes.len();
-            let shown = entry.changes(walk.now, metrics, places, &mut changes);
+            let until = entry.changes(walk.now, rendering, places, &mut changes);
             bytes += changes[before..].iter().map(|(_, change)| change.bytes()).sum::<usize>();
-            walk.series += shown.map_or(0, |(_, series)| series);
-            walk.until = [walk.until, shown.map(|(until, _)| until)].into_iter().flatten().min();
+            add(&mut walk.series, entry, walk.now, metrics);
+            walk.until = [walk.until, until].into_iter().flatten().min();
             if bytes >= BATCH {
                 walk.last = Some(id.clone());
                 break;
@@ -133,7 +141,7 @@ impl Store {
 mod tests {
     use super::{Store, Walk};
     use crate::config::Metrics;
-    use crate::model::{Reading, RunsReading};
+    use crate::model::{Reading, RunsReading, SeriesUse};
     use crate::snapshot::tests::{at, end, shown, target};
 
     /// Somebody takes the page and all that is new, and then panics.
@@ -141,7 +149,7 @@ mod tests {
         std::thread::scope(|scope| {
             let grief = scope.spawn(|| {
                 let _turn = store.turn.lock().unwrap();
-                let mut walk = Walk { now: at(0), last: None, series: 0, until: None };
+                let mut walk = Walk { now: at(0).boot, last: None, series: SeriesUse::default(), until: None };
                 drop((store.last_page(), store.batch(&mut walk)));
                 panic!("this panic is meant");
             });

@@ -2,17 +2,19 @@
 
 mod entry;
 mod exposed;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::config::Metrics;
-use crate::exposition::TargetState;
-use crate::model::{Failure, ListState, Reading};
+use crate::clock::Moment;
+use crate::config::{Metrics, StatusStyle};
+use crate::exposition::{ALL, Limits, PerPart, TargetState};
+use crate::model::{Failure, ListState, Reading, SeriesUse};
 use crate::target::{Target, TargetId};
 
 use entry::Entry;
@@ -34,8 +36,8 @@ struct Inner {
     entries: BTreeMap<TargetId, Entry>,
     /// Changes with every change of what is on the page.
     generation: u64,
-    /// Series of all entries' last good readings.
-    series: usize,
+    /// How many series of each part a target may show.
+    shares: PerPart,
     /// Accounts that the cloud has not answered yet.
     unanswered: BTreeSet<Arc<str>>,
     answered: BTreeSet<Arc<str>>,
@@ -55,7 +57,7 @@ pub struct PollEnd {
     /// Whether the target's lists have shown all that they must.
     pub lists: ListState,
     /// When it ended.
-    pub ended: Timestamp,
+    pub ended: Moment,
     /// How long it took.
     pub took: Duration,
     /// When the next one is planned.
@@ -73,7 +75,7 @@ pub struct View {
     pub state: TargetState,
     /// Why its last poll failed.
     pub failure: Option<Failure>,
-    /// Since when it fails.
+    /// Since when it fails. Like all that follows by the clock as it is set when this is looked at.
     pub failing_since: Option<Timestamp>,
     /// The last failure and its time, kept after the recovery.
     pub last_failure: Option<(Failure, Timestamp)>,
@@ -90,7 +92,7 @@ impl Store {
             metrics,
             entries: BTreeMap::new(),
             generation: 0,
-            series: 0,
+            shares: ALL,
             unanswered: BTreeSet::new(),
             answered: BTreeSet::new(),
             places: 0,
@@ -104,17 +106,17 @@ impl Store {
     pub fn retarget(&self, targets: Vec<Target>, metrics: Metrics) {
         let mut inner = self.write();
         let restyled = inner.metrics != metrics;
-        (inner.metrics, inner.series) = (metrics, 0);
+        inner.metrics = metrics;
+        let (style, limits) = inner.rendering();
         let accounts = targets.iter().map(|target| &target.account);
         inner.unanswered = accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
         let mut old = std::mem::take(&mut inner.entries);
         for target in targets {
             let entry = match old.remove(&target.id) {
                 Some(entry) if entry.target == target && !restyled => entry,
-                Some(entry) => entry.retarget(target, &inner.metrics, inner.metrics.budget(inner.series)),
+                Some(entry) => entry.retarget(target, style, limits),
                 None => Entry::new(target),
             };
-            inner.series += entry.state.series;
             inner.entries.insert(entry.target.id.clone(), entry);
         }
         inner.gone.extend(old.values().filter_map(Entry::place));
@@ -122,21 +124,23 @@ impl Store {
     }
 
     /// Records what was read of a target; if that is nothing new, only its age changes.
-    pub fn record(&self, id: &TargetId, reading: Reading, at: Timestamp) {
-        self.change(id, at, |entry, metrics, budget| entry.record(reading, at, metrics, budget));
+    pub fn record(&self, id: &TargetId, reading: Reading, at: Moment) {
+        self.change(id, at, |entry, style, limits| entry.record(reading, at, style, limits));
     }
 
-    /// Shows what was known of a target before a restart, with its age: when it was read, and when a poll last succeeded.
+    /// Shows at `now` what was known of a target before a restart: when it was read, and when a poll last succeeded. Its age is
+    /// what the wall clock says, at least 0.
     pub fn restore(
         &self,
         id: &TargetId,
         reading: Reading,
         (at, last_success): (Timestamp, Option<Timestamp>),
         stale_after: Duration,
+        now: Moment,
     ) {
-        self.change(id, at, |entry, metrics, budget| {
+        self.change(id, now, |entry, style, limits| {
             (entry.state.last_success, entry.state.stale_after) = (last_success, Some(stale_after));
-            entry.record(reading, at, metrics, budget);
+            entry.record(reading, now.remembered(at), style, limits);
         });
     }
 
@@ -156,15 +160,15 @@ impl Store {
         self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
     }
 
-    /// Changes an entry, which may fill so many series. Should nobody look for long, what has changed is put on the page all
-    /// the same, so that it is not held twice.
-    fn change(&self, id: &TargetId, now: Timestamp, change: impl FnOnce(&mut Entry, &Metrics, usize)) {
+    /// Changes an entry. Should nobody look for long, what has changed is put on the page all the same, so that it is not held
+    /// twice.
+    fn change(&self, id: &TargetId, now: Moment, change: impl FnOnce(&mut Entry, StatusStyle, Limits)) {
         let mut inner = self.write();
-        let Inner { metrics, entries, generation, series, waiting, .. } = &mut *inner;
+        let (style, limits) = inner.rendering();
+        let Inner { entries, generation, waiting, .. } = &mut *inner;
         let Some(entry) = entries.get_mut(id) else { return };
-        let (others, before) = (*series - entry.state.series, entry.waiting());
-        change(entry, metrics, metrics.budget(others));
-        *series = others + entry.state.series;
+        let before = entry.waiting();
+        change(entry, style, limits);
         *waiting = (*waiting + entry.waiting()).saturating_sub(before);
         *generation += 1;
         let waiting = *waiting;
@@ -192,14 +196,17 @@ impl Store {
         self.read().generation
     }
 
-    /// Polled series that are shown at `now`, and how many are allowed.
-    pub fn series(&self, now: Timestamp) -> (usize, usize) {
+    /// Polled series that are shown at `now`, and what bounds them.
+    pub fn series(&self, now: Moment) -> SeriesUse {
         let inner = self.read();
-        (inner.entries.values().map(|entry| entry.series(now)).sum(), inner.metrics.max_series)
+        let mut series = SeriesUse { limit: inner.metrics.max_series, ..SeriesUse::default() };
+        inner.entries.values().for_each(|entry| add(&mut series, entry, now.boot, &inner.metrics));
+        // What is newer than the page gets its share when it is put there.
+        SeriesUse { shown: series.shown.min(series.limit.max(series.floor)), ..series }
     }
 
     /// Every target as a person wants to see it at `now`.
-    pub fn views(&self, now: Timestamp) -> Vec<View> {
+    pub fn views(&self, now: Moment) -> Vec<View> {
         self.read().entries.values().map(|entry| entry.view(now)).collect()
     }
 
@@ -212,20 +219,30 @@ impl Store {
     }
 }
 
-impl Metrics {
-    /// Series that a target may fill while the others fill `others`.
-    fn budget(&self, others: usize) -> usize {
-        self.max_series_per_target.min(self.max_series.saturating_sub(others))
+impl Inner {
+    /// How readings are written, and within which limits.
+    fn rendering(&self) -> (StatusStyle, Limits) {
+        let Metrics { status_style, max_series_per_target, .. } = self.metrics;
+        (status_style, Limits { target: max_series_per_target, shares: self.shares })
     }
+}
+
+/// Adds the series that an entry shows at `now`, since boot.
+fn add(series: &mut SeriesUse, entry: &Entry, now: SignedDuration, metrics: &Metrics) {
+    let Some((shown, floor)) = entry.series(now) else { return };
+    series.shown += shown;
+    series.floor += floor;
+    series.targets_above += usize::from(floor > metrics.max_series_per_target);
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::{PollEnd, Store};
+    use crate::clock::Moment;
     use crate::config::{Metrics, RunWindow};
     use crate::exposition::{Encoding, Format};
     use crate::model::{Failure, ListState, Reading, Reason, RunsReading};
@@ -242,8 +259,11 @@ mod tests {
         }
     }
 
-    pub(super) fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    pub(super) fn at(seconds: i64) -> Moment {
+        Moment {
+            wall: Timestamp::from_second(1_700_000_000 + seconds).unwrap(),
+            boot: SignedDuration::from_secs(5000 + seconds),
+        }
     }
 
     pub(super) fn end(failed: bool, seconds: i64) -> PollEnd {
@@ -253,7 +273,7 @@ mod tests {
             failure: failed.then_some(failure),
             ended: at(seconds),
             took: Duration::from_secs(1),
-            next: at(seconds + 30),
+            next: at(seconds + 30).wall,
             stale_after: Duration::from_secs(600),
         }
     }

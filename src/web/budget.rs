@@ -94,6 +94,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{Budget, budgets};
+    use crate::model::SeriesUse;
     use crate::self_metrics::SelfMetrics;
 
     #[test]
@@ -101,7 +102,7 @@ mod tests {
         let metrics = SelfMetrics::new().unwrap();
         metrics.budgets([(["g", "cn-hangzhou", "SWAS", "DescribeInvocations"], 600, 150.0)].into_iter());
         metrics.waited(["g", "cn-hangzhou", "SWAS", "DescribeInvocations"], std::time::Duration::from_millis(2500));
-        let found = budgets(&metrics.gather((0, 0)), &BTreeMap::new());
+        let found = budgets(&metrics.gather(SeriesUse::default()), &BTreeMap::new());
         assert_eq!((found.len(), found[0].waited_seconds), (1, 2.5));
         assert_eq!((found[0].group.as_str(), found[0].region.as_str()), ("g", "cn-hangzhou"));
         assert_eq!((found[0].share(), found[0].asked()), (0.25, (0, 0)));

@@ -11,10 +11,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use jiff::Timestamp;
 
 use super::Site;
+use crate::clock::Moment;
 use crate::exposition::{Chain, Encoding, Format, process_metrics};
+use crate::model::SeriesUse;
 use crate::snapshot::Exposed;
 
 /// Sends what is ready; never asks the cloud, never waits for it.
@@ -33,14 +34,14 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     }
 }
 
-/// A body without its end, and how many series it shows of how many that are allowed.
-type Ready = (Arc<Chain>, (usize, usize));
+/// A body without its end, and how many series it shows.
+type Ready = (Arc<Chain>, SeriesUse);
 
 /// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds up nobody,
 /// and goes on should it be cut off; the others wait for it.
 async fn chain(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
     let ready = || {
-        let exposed = site.store.exposed(Timestamp::now())?;
+        let exposed = site.store.exposed(Moment::now())?;
         Some((exposed.page.ready(format, encoding)?, exposed.series))
     };
     if let Some(ready) = ready() {
@@ -53,7 +54,7 @@ async fn chain(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<R
     let store = Arc::clone(&site.store);
     let make = move || {
         let _turn = turn;
-        let exposed: Arc<Exposed> = store.expose(Timestamp::now());
+        let exposed: Arc<Exposed> = store.expose(Moment::now());
         (exposed.page.chain(format, encoding), exposed.series)
     };
     tokio::task::spawn_blocking(make).await

@@ -15,9 +15,10 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::Mutex;
 
+use crate::clock::Moment;
 use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Store;
 
@@ -36,14 +37,14 @@ pub struct Site {
     /// The configuration in force, without its secrets.
     pub config: ArcSwap<String>,
     /// When the exporter was started.
-    pub started: Timestamp,
+    pub started: Moment,
     /// Held by the scrape that puts the page together.
     turn: Arc<Mutex<()>>,
 }
 
 impl Site {
     /// A site over `store` and `metrics`.
-    pub fn new(store: Arc<Store>, metrics: Arc<SelfMetrics>, config: String, started: Timestamp) -> Self {
+    pub fn new(store: Arc<Store>, metrics: Arc<SelfMetrics>, config: String, started: Moment) -> Self {
         Self { store, metrics, config: ArcSwap::from_pointee(config), started, turn: Arc::default() }
     }
 }
@@ -67,17 +68,17 @@ pub fn router(site: Arc<Site>) -> Router {
 const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 async fn index(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let now = Timestamp::now();
-    (NEVER_KEPT, Html(page::page(&status::facts(&site, now), now)))
+    let now = Moment::now();
+    (NEVER_KEPT, Html(page::page(&status::facts(&site, now), now.wall)))
 }
 
 async fn api_status(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    (NEVER_KEPT, axum::Json(status::status(status::facts(&site, Timestamp::now()))))
+    (NEVER_KEPT, axum::Json(status::status(status::facts(&site, Moment::now()))))
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
     let unanswered = site.store.unanswered();
-    if unanswered.is_empty() || Timestamp::now().duration_since(site.started) >= READY_AFTER {
+    if unanswered.is_empty() || Moment::now().since(site.started) >= READY_AFTER {
         return "ready\n".into_response();
     }
     let waiting = format!("not ready: no answer yet for account {}\n", unanswered.join(", "));

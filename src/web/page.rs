@@ -8,6 +8,7 @@ mod counts;
 mod fixture;
 mod parts;
 mod runs;
+mod series;
 mod summary;
 mod targets;
 mod tasks;
@@ -36,7 +37,7 @@ const DOCUMENTS: &str = "https://github.com/aliyun-task-exporter/aliyun-task-exp
 pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let accounts = accounts::worst_first(&facts.accounts);
-    let verdict = verdict(&sorted, &accounts);
+    let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, &facts.views));
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
     let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {

@@ -15,7 +15,9 @@ use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
 use super::Site;
 use super::budget::{Budget, budgets};
-use crate::model::{CommandsReading, Failure, Reading, RunsReading, TasksReading};
+use crate::clock::Moment;
+use crate::exposition::dropped;
+use crate::model::{CommandsReading, Failure, Reading, RunsReading, SeriesUse, TasksReading};
 
 use crate::self_metrics::UnknownWord;
 use crate::snapshot::View;
@@ -28,10 +30,10 @@ pub(super) struct Facts {
     pub(super) version: &'static str,
     /// What it was built from.
     pub(super) revision: &'static str,
-    /// When it was started.
+    /// When it was started, by the clock as it is set now.
     pub(super) started: Timestamp,
-    /// Polled series on `/metrics`, and how many are allowed.
-    pub(super) series: (usize, usize),
+    /// Polled series on `/metrics`, and what bounds them.
+    pub(super) series: SeriesUse,
     /// Its targets.
     pub(super) views: Vec<View>,
     /// The accounts of the targets, by name.
@@ -53,6 +55,10 @@ pub(super) struct Status {
     pub(super) started: Timestamp,
     /// Polled series on `/metrics`, and how many are allowed.
     pub(super) series: (usize, usize),
+    /// Those of them that are never left out.
+    pub(super) series_floor: usize,
+    /// Targets of which these are more than is allowed.
+    pub(super) targets_above_series_limit: usize,
     /// Its targets.
     pub(super) targets: Vec<TargetStatus>,
     /// The accounts of the targets, by name.
@@ -94,10 +100,12 @@ pub(super) struct TargetStatus {
     pub(super) stale: bool,
     /// Its series.
     pub(super) series: usize,
-    /// Series that its budget has left out.
+    /// Series that are left out.
     pub(super) series_dropped: usize,
     /// Entries that its lists must show and have not shown in two readings in a row.
     pub(super) missing_entries: u64,
+    /// The same by reason.
+    pub(super) series_dropped_by: BTreeMap<&'static str, usize>,
     /// What it has found, if it looks for anything.
     pub(super) discovered: Option<Discovered>,
     /// Its tasks, if it has any.
@@ -159,18 +167,19 @@ pub(super) struct LastFailure {
 }
 
 /// All that there is to tell at `now`.
-pub(super) fn facts(site: &Site, now: Timestamp) -> Facts {
+pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
     let mut states = site.metrics.accounts();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
-        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now)
+        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now.wall)
     };
     let accounts = groups.iter().map(account).collect();
     let budgets = budgets(&site.metrics.gather(series), &groups);
     let revision = env!("BUILD_REVISION");
-    let (started, unknown_words) = (site.started, site.metrics.unknown_words());
+    let started = site.started.by_clock_of(now);
+    let unknown_words = site.metrics.unknown_words();
     Facts { version: env!("CARGO_PKG_VERSION"), revision, started, series, views, accounts, budgets, unknown_words }
 }
 
@@ -180,7 +189,9 @@ pub(super) fn status(facts: Facts) -> Status {
         version: facts.version,
         revision: facts.revision,
         started: facts.started,
-        series: facts.series,
+        series: (facts.series.shown, facts.series.limit),
+        series_floor: facts.series.floor,
+        targets_above_series_limit: facts.series.targets_above,
         targets: facts.views.into_iter().map(target).collect(),
         accounts: facts.accounts,
         api: facts.budgets,
@@ -205,7 +216,8 @@ fn target(view: View) -> TargetStatus {
         read_at: view.read_at,
         stale: view.read_at.is_some() && view.reading.is_none(),
         series: view.state.series,
-        series_dropped: view.state.dropped,
+        series_dropped: view.state.dropped.iter().sum(),
+        series_dropped_by: dropped(&view.target, view.state.dropped).collect(),
         missing_entries: view.state.lists.missing,
         discovered,
         tasks: Vec::new(),
@@ -237,7 +249,7 @@ mod tests {
 
     use super::{Facts, status};
     use crate::exposition::TargetState;
-    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun};
+    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeriesUse};
     use crate::snapshot::View;
     use crate::target::{Kind, Scope, Target, TargetId};
 
@@ -273,9 +285,16 @@ mod tests {
     #[test]
     fn the_api_tells_unknown_words_and_the_last_failure() {
         let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
-        let (accounts, budgets, unknown_words) = (Vec::new(), Vec::new(), Vec::new());
-        let facts =
-            Facts { version: "1", revision: "r", started, series: (1, 2), views, accounts, budgets, unknown_words };
+        let facts = Facts {
+            version: "1",
+            revision: "r",
+            started,
+            series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() },
+            views,
+            accounts: Vec::new(),
+            budgets: Vec::new(),
+            unknown_words: Vec::new(),
+        };
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(

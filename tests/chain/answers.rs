@@ -271,7 +271,7 @@ fn gateways_and_codes_are_judged_alike_for_every_operation() {
             let failure = rig.failure(&target).unwrap_or_else(|| panic!("{action} {kind}: nothing failed"));
             assert_eq!(failure.reason, reason, "{action} {kind}: {}", failure.message);
             assert!(failure.message.starts_with(&format!("{action}: ")), "{}", failure.message);
-            let others = rig.store.views(rig.now).into_iter().filter(|view| view.target.id != target);
+            let others = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id != target);
             assert!(others.filter_map(|view| view.state.up).all(|up| up), "{action} {kind}: others suffer");
         }
     }

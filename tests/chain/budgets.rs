@@ -85,7 +85,7 @@ fn values_are_not_withdrawn_while_a_target_waits_for_its_turn() {
     rig.run_until(2000);
     for second in (2000..4000).step_by(20) {
         rig.run_until(second);
-        let stale: Vec<_> = rig.store.views(rig.now).into_iter().filter(|view| view.reading.is_none()).collect();
+        let stale: Vec<_> = rig.store.views(rig.moment()).into_iter().filter(|view| view.reading.is_none()).collect();
         assert!(stale.is_empty(), "at {second}: {:?}", stale[0].target.id);
     }
 }

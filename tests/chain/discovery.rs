@@ -36,7 +36,7 @@ fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Ri
 
 /// The ids of all targets of a kind.
 fn ids(rig: &Rig, kind: Kind) -> Vec<String> {
-    let of_kind = rig.store.views(rig.local()).into_iter().filter(|view| view.target.id.kind == kind);
+    let of_kind = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id.kind == kind);
     of_kind.map(|view| view.target.id.id.to_string()).collect()
 }
 
@@ -146,7 +146,7 @@ fn whatever_fails_the_last_good_list_stays_and_is_polled() {
         assert_eq!(ids(&rig, Kind::SwasInvocations), ["s00", "s01"], "{fault}");
         assert_eq!(ids(&rig, Kind::EhpcTasks), ["c"], "{fault}");
         let fresh = |view: &aliyun_task_exporter::snapshot::View| rig.now.duration_since(view.read_at.unwrap());
-        let polled = rig.store.views(rig.now).into_iter().filter(|view| view.target.id.kind != Kind::Discovery);
+        let polled = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id.kind != Kind::Discovery);
         assert!(polled.map(|view| fresh(&view)).all(|age| age <= seconds(40)), "{fault}: they are polled on");
         assert_eq!(page(&rig).all("aliyun_exporter_discovered", &[]).count(), 0, "{fault}: the count is withdrawn");
         rig.sim.clear_faults();
@@ -275,7 +275,7 @@ fn each_region_has_its_own_and_one_that_fails_harms_no_other() {
         .map(|sample| format!("{} {}", sample.labels["cluster_id"], sample.labels["region_id"]))
         .collect();
     assert_eq!(regions, ["c-hz cn-hangzhou".to_owned(), "c-sh cn-shanghai".to_owned()].into());
-    let target = rig.store.views(rig.now).into_iter().find(|view| *view.target.id.id == *"c-sh").unwrap().target;
+    let target = rig.store.views(rig.moment()).into_iter().find(|view| *view.target.id.id == *"c-sh").unwrap().target;
     assert_eq!(&*target.region, "cn-shanghai");
 }
 

@@ -43,7 +43,7 @@ fn entries_that_cannot_be_read_are_counted_and_all_others_shown_as_they_are() {
             assert_shown(&rig, kind);
             assert!(rig.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
             let page = parse(&rig.page(Format::Text));
-            assert_eq!(page.sum("aliyun_exporter_target_up", &[]), rig.store.views(rig.now).len() as f64);
+            assert_eq!(page.sum("aliyun_exporter_target_up", &[]), rig.store.views(rig.moment()).len() as f64);
             for operation in ["ListTasks", "ListCommands", "ListInvocationStatus", "ListInvocationResults"] {
                 assert_eq!(rig.unreadable[operation] > 0, is_unreadable, "{kind} {operation}");
             }
@@ -127,7 +127,8 @@ fn discovery_finds_all_that_can_be_read() {
         let mut rig = Rig::new(sim, config);
         rig.fault(&odd(kind));
         rig.run_until(200);
-        let found: BTreeSet<TargetId> = rig.store.views(rig.now).iter().map(|view| view.target.id.clone()).collect();
+        let found: BTreeSet<TargetId> =
+            rig.store.views(rig.moment()).iter().map(|view| view.target.id.clone()).collect();
         for number in 0..3 {
             for (kind, name) in [(Kind::EhpcTasks, "c"), (Kind::SwasInvocations, "s")] {
                 assert!(found.contains(&id(kind, &format!("{name}{number}"))), "{found:?}");

@@ -25,7 +25,10 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     let mut rig = Rig::new(sim, config);
     let first = i64::try_from(estimate.first_pass.complete.as_secs()).unwrap() + 1;
     rig.run_until(first);
-    assert!(rig.store.views(rig.now).iter().all(|view| view.state.up == Some(true)), "the first pass is over in time");
+    assert!(
+        rig.store.views(rig.moment()).iter().all(|view| view.state.up == Some(true)),
+        "the first pass is over in time"
+    );
     rig.made.clear();
     rig.run_until(first + 3600);
     let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();

@@ -118,7 +118,7 @@ fn run_unwithdrawn(rig: &mut Rig, span: i64) {
     let end = rig.now + seconds(span);
     while rig.now < end {
         rig.run_for(60);
-        let stale = rig.store.views(rig.now).into_iter().find(|view| view.reading.is_none());
+        let stale = rig.store.views(rig.moment()).into_iter().find(|view| view.reading.is_none());
         assert!(stale.is_none(), "{}: withdrawn at {}", stale.unwrap().target.id.id, rig.now);
     }
 }

@@ -68,7 +68,7 @@ fn found(servers: usize, regions: &[&str], quota: u32) -> Rig {
 }
 
 fn servers(rig: &Rig) -> usize {
-    let views = rig.store.views(rig.local());
+    let views = rig.store.views(rig.moment());
     views.iter().filter(|view| view.target.id.kind == Kind::SwasInvocations).count()
 }
 

@@ -6,8 +6,10 @@
 mod support;
 
 mod answers;
+mod bounds;
 mod budgets;
 mod change;
+mod clocks;
 mod discovery;
 mod disk;
 mod ends;

@@ -91,6 +91,8 @@ const ACTIONS: [&str; 6] = [
 /// Whose lists are null now and then, and which of them.
 const NULL_LISTS: [(&str, &str); 2] =
     [("ListTasks", r#", "parameters": {"Archived": "false"}"#), ("ListInvocationStatus", "")];
+/// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15 minutes off nothing is answered.
+const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
 
 const HOUR: i64 = 3600;
 /// After so many seconds nothing begins, fails, vanishes or dies any more.
@@ -183,6 +185,7 @@ struct Troubles {
     removals: bool,
     kills: bool,
     lost_writes: bool,
+    clocks: bool,
 }
 
 impl Troubles {
@@ -190,7 +193,7 @@ impl Troubles {
     fn of(seed: u64) -> Self {
         let only = seed % 6;
         let has = |number| only == number || only > 2;
-        Self { faults: has(0), removals: has(1), kills: has(2), lost_writes: only > 3 }
+        Self { faults: has(0), removals: has(1), kills: has(2), lost_writes: only > 3, clocks: seed % 5 == 2 }
     }
 }
 
@@ -237,8 +240,15 @@ impl Story {
             let kill = KILLS[self.random.random_range(0..KILLS.len())];
             self.rig.kill_at(kill, self.random.random_range(1..12));
         }
+        if self.troubles.clocks && self.random.random_bool(0.3) {
+            self.rig.clock_off = seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
+        }
         self.rig.run_for(pause);
         for target in targets() {
+            if !self.rig.is_dead {
+                let is_shown = self.rig.view(&target).reading.is_some();
+                assert_eq!(is_shown, self.rig.is_fresh(&target), "{target:?} at {}", self.rig.now);
+            }
             let shown = self.rig.published(&target).map(|(reading, _)| open(reading)).unwrap_or_default();
             self.opened.entry(target).or_default().extend(shown);
         }
@@ -366,6 +376,7 @@ fn tell(seed: u64) -> Told {
         story.go_on();
     }
     story.rig.sim.clear_faults();
+    story.rig.clock_off = seconds(0);
     if troubles.kills {
         story.rig.restart(1);
     }

@@ -277,7 +277,7 @@ fn runs_of_servers_that_nobody_has_configured_are_passed_over() {
     config.servers.retain(|server| server.id == "s00");
     rig.apply(config);
     rig.run_until(1790);
-    assert_eq!((rig.runs("s00").runs.len(), rig.store.views(rig.now).len()), (20, 1));
+    assert_eq!((rig.runs("s00").runs.len(), rig.store.views(rig.moment()).len()), (20, 1));
     assert_eq!(calls(&rig, "DescribeCommandInvocations", 60, 1790), 58, "what runs elsewhere is no reason to hurry");
     assert!(rig.notices.is_empty());
 }

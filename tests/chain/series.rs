@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aliyun_task_exporter::aliyun::Error;
 use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Regions, StatusStyle, SwasStrategy};
 use aliyun_task_exporter::exposition::{Encoding, Format};
 use aliyun_task_exporter::poll::{Event, Memory, Next, Scheduler};
@@ -114,7 +115,8 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
     retarget(&mut scheduler, start());
     let (mut asked, mut pages) = (0, Vec::new());
     for second in 0..100 {
-        let now = start() + SignedDuration::from_secs(second);
+        let boot = SignedDuration::from_secs(second);
+        let now = start() + boot;
         while let Next::Call(attempt) = scheduler.next(now) {
             let body = body(&attempt.operation, &answers[asked % answers.len()]);
             asked += 1;
@@ -123,8 +125,9 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
         }
         for event in scheduler.events() {
             match event {
-                Event::Reading(id, reading, at) => store.record(&id, reading, at),
+                Event::Reading(id, reading, at) => store.record(&id, reading, Moment { wall: at, boot }),
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
+                    let ended = Moment { wall: ended, boot };
                     store.poll_ended(&target, PollEnd { failure, lists, ended, took, next, stale_after });
                 }
                 Event::Notice(..) | Event::Waited(..) => {}
@@ -132,7 +135,7 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
         }
         if second % 10 == 9 {
             retarget(&mut scheduler, now);
-            let chain = store.expose(now).page.chain(Format::Text, Encoding::Identity);
+            let chain = store.expose(Moment { wall: now, boot }).page.chain(Format::Text, Encoding::Identity);
             let text: String = chain.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
             // No series stands twice on a page that can be parsed.
             pages.push(parse(&text));

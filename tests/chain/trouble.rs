@@ -153,7 +153,7 @@ fn a_cluster_that_is_gone_says_so_with_advice_and_no_other_target_suffers() {
         assert!(failure.advice.contains("check the cluster id"), "{}", failure.advice);
     }
     assert!(!rig.tasks(&gone).tasks.is_empty(), "the last reading is kept until it is stale");
-    let others: Vec<_> = rig.store.views(rig.now).into_iter().filter(|view| *view.target.id.id != *gone).collect();
+    let others: Vec<_> = rig.store.views(rig.moment()).into_iter().filter(|view| *view.target.id.id != *gone).collect();
     assert!(others.len() == 6 && others.iter().all(|view| view.state.up == Some(true)));
     rig.run_until(1000);
     assert!(rig.view(&tasks_of(&gone)).reading.is_none(), "then it is withdrawn");

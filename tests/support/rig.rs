@@ -7,6 +7,7 @@ use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
+use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Format};
@@ -60,14 +61,16 @@ pub enum Kill {
 /// The state file: what is committed of each target, as the exporter writes it.
 #[derive(Default)]
 struct Disk {
-    /// The entry, what its plan knew, encoded, and when it was written.
-    entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp)>,
-    /// When a poll of each target last succeeded.
+    /// The entry, what its plan knew, encoded, and when it was written: by this machine's clock, and truly.
+    entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp, Timestamp)>,
+    /// When a poll of each target last succeeded, by this machine's clock.
     succeeded: BTreeMap<TargetId, Timestamp>,
     /// When each target was committed first.
     first: BTreeMap<TargetId, Timestamp>,
     /// What the store was told last of each target.
     published: BTreeMap<TargetId, (Reading, Timestamp)>,
+    /// When that was, truly.
+    told: BTreeMap<TargetId, Timestamp>,
     writes: usize,
     /// Whose last commit failed.
     unsaved: BTreeSet<TargetId>,
@@ -115,13 +118,17 @@ pub struct Rig {
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
     /// The newest readings that the store has not seen: rendering each would take most of a test's time.
-    unrecorded: BTreeMap<TargetId, (Reading, Timestamp)>,
+    unrecorded: BTreeMap<TargetId, (Reading, Moment)>,
+    /// When each target was read last, so that its values are to be shown for `stale_after` from then; true time.
+    reads: BTreeMap<TargetId, Timestamp>,
     nonces: u64,
     /// This nonce instead of a fresh one, for so many attempts.
     pub stuck_nonces: u64,
     disk: Option<Disk>,
     /// Without a disk: what is known of targets that are gone.
     parked: BTreeMap<TargetId, Memory>,
+    /// What has not been polled since the restart.
+    is_restored: BTreeSet<TargetId>,
     /// Killed, until it is restarted.
     pub is_dead: bool,
 }
@@ -158,10 +165,12 @@ impl Rig {
             most_in_flight: 0,
             in_flight: BTreeMap::new(),
             unrecorded: BTreeMap::new(),
+            reads: BTreeMap::new(),
             nonces: 0,
             stuck_nonces: 0,
             disk: None,
             parked: BTreeMap::new(),
+            is_restored: BTreeSet::new(),
             is_dead: false,
         };
         rig.apply(config);
@@ -191,9 +200,10 @@ impl Rig {
         self.store.retarget(targets, config.metrics.clone());
         for (id, memory) in removed {
             self.unrecorded.remove(&id);
+            self.reads.remove(&id);
             if let Some(disk) = &mut self.disk {
                 let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
-                disk.entries.insert(id.clone(), (entry, Vec::new(), now));
+                disk.entries.insert(id.clone(), (entry, Vec::new(), now, self.now));
                 disk.published.remove(&id);
             } else {
                 self.parked.insert(id, memory);
@@ -201,7 +211,8 @@ impl Rig {
         }
         for (id, at, succeeded_at) in restored {
             let reading = self.scheduler.reading(&id).expect("a reading");
-            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after);
+            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after, self.moment());
+            self.reads.insert(id, self.now - now.duration_since(at).max(SignedDuration::ZERO));
         }
         self.store.planned(self.scheduler.planned_polls());
     }
@@ -253,33 +264,37 @@ impl Rig {
     pub fn restart(&mut self, down: i64) {
         self.in_flight.clear();
         self.unrecorded.clear();
+        self.reads.clear();
         self.now += SignedDuration::from_secs(down);
         let now = self.local();
         let ceilings: Vec<_> =
             self.scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling)).collect();
         self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
         self.store = Store::new(self.config.metrics.clone());
+        self.is_restored = self.polled.iter().map(|poll| poll.target.clone()).collect();
         self.is_dead = false;
         self.apply(self.config.clone());
         for (labels, ceiling) in ceilings {
             self.scheduler.restore_ceiling(labels.each_ref().map(String::as_str), ceiling);
         }
+        let views = self.store.views(self.moment());
         let Some(disk) = &mut self.disk else { return };
         disk.kill = None;
         disk.failing = 0;
         disk.unsaved.clear();
         // A new process does not know what is written already.
-        disk.entries.values_mut().for_each(|(_, known, _)| known.clear());
-        for (id, (reading, at)) in &disk.published {
-            let view = self.store.views(now).into_iter().find(|view| view.target.id == *id);
+        disk.entries.values_mut().for_each(|(_, known, ..)| known.clear());
+        for (id, (reading, _)) in &disk.published {
+            let view = views.iter().find(|view| view.target.id == *id);
             let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
             let restored = self.scheduler.reading(id).map(|reading| finished(&reading)).unwrap_or_default();
             let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
             assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
-            let older = at.duration_since(read_at);
-            assert!(older < SignedDuration::from_secs(60), "{id:?} was read at {at}, and is shown as of {read_at}");
-            let committed = disk.entries[id].2;
-            assert!(read_at <= committed.max(*at), "{id:?} is shown younger than it is");
+            let (_, _, committed, truly) = &disk.entries[id];
+            let older = disk.told[id].duration_since(*truly);
+            assert!(older < SignedDuration::from_secs(60), "{id:?} was told at {}, written at {truly}", disk.told[id]);
+            // What was read later than now, by a clock that was ahead, is as old as nothing.
+            assert_eq!(read_at, (*committed).min(now), "{id:?}");
         }
     }
 
@@ -308,14 +323,15 @@ impl Rig {
             }
             let memory = self.scheduler.memory(id).expect("a target");
             let known = state::encode(&memory).expect("a memory");
-            let rewrite = disk.entries.get(id).is_none_or(|(_, old, written)| {
-                let due = disk.unsaved.contains(id) || at.duration_since(*written) >= SignedDuration::from_secs(60);
+            let rewrite = disk.entries.get(id).is_none_or(|(_, old, _, written)| {
+                let due =
+                    disk.unsaved.contains(id) || self.now.duration_since(*written) >= SignedDuration::from_secs(60);
                 due || *old != known
             });
             if rewrite {
                 let succeeded_at = disk.succeeded.get(id).copied();
                 let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
-                disk.entries.insert(id.clone(), (entry, known, *at));
+                disk.entries.insert(id.clone(), (entry, known, *at, self.now));
                 disk.unsaved.remove(id);
                 disk.writes += 1;
                 disk.first.entry(id.clone()).or_insert(*at);
@@ -331,6 +347,18 @@ impl Rig {
         }
         *left = left.saturating_sub(1);
         (*left == 0).then_some(*kill)
+    }
+
+    /// This moment by both clocks of this machine: whatever the wall clock is set to, the other one goes forward.
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.local(), boot: self.now.duration_since(start()) }
+    }
+
+    /// Whether the values of a target are to be shown now: for `stale_after` since they were read, whatever the clocks say.
+    pub fn is_fresh(&self, id: &TargetId) -> bool {
+        let last = self.polled.iter().rev().find(|poll| poll.target == *id && !self.is_restored.contains(id));
+        let stale_after = last.map_or(self.config.poll.stale_after, |poll| poll.stale_after);
+        self.reads.get(id).is_some_and(|read| self.now < *read + stale_after)
     }
 
     /// This machine's time.
@@ -490,11 +518,15 @@ impl Rig {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
                 Event::Reading(id, reading, at) => {
                     self.published_now(&id, || reading.clone(), at);
+                    let at = Moment { wall: at, ..self.moment() };
+                    self.reads.insert(id.clone(), self.now);
                     self.unrecorded.insert(id, (reading, at));
                 }
                 Event::Waited(..) => {}
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
-                    let end = PollEnd { failure: failure.clone(), lists, ended, took, next, stale_after };
+                    let at = Moment { wall: ended, ..self.moment() };
+                    let end = PollEnd { failure: failure.clone(), lists, ended: at, took, next, stale_after };
+                    self.is_restored.remove(&target);
                     self.store.poll_ended(&target, end);
                     self.polled.push(Polled { target, failure, ended, next, stale_after });
                 }
@@ -511,18 +543,21 @@ impl Rig {
         let Some(disk) = &mut self.disk else { return };
         match disk.unsaved.contains(id) {
             true => _ = disk.published.remove(id),
-            false => _ = disk.published.insert(id.clone(), (reading(), at)),
+            false => {
+                disk.published.insert(id.clone(), (reading(), at));
+                disk.told.insert(id.clone(), self.now);
+            }
         }
     }
 
     /// The targets' part of `/metrics`.
     pub fn page(&self, format: Format) -> String {
-        let chain = self.store.expose(self.local()).page.chain(format, Encoding::Identity);
+        let chain = self.store.expose(self.moment()).page.chain(format, Encoding::Identity);
         chain.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
     }
 
     pub fn view(&self, id: &TargetId) -> View {
-        let views = self.store.views(self.local());
+        let views = self.store.views(self.moment());
         views.into_iter().find(|view| view.target.id == *id).unwrap_or_else(|| panic!("there is no {id:?}"))
     }
 

@@ -11,7 +11,7 @@ use crate::config::{Commands, Filter, Pattern, RunWindow, TaskWindow};
 use crate::exposition::TargetState;
 use crate::model::{
     AccountState, CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Lasts, Login,
-    Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
+    Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, SeriesUse, Task, TaskStatus, TaskType, TasksReading,
 };
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
@@ -113,7 +113,7 @@ pub(super) fn withdrawn(view: View) -> View {
 
 /// An exporter with these targets.
 pub(super) fn facts(views: Vec<View>) -> Facts {
-    let series = (5, 200_000);
+    let series = SeriesUse { shown: 5, limit: 200_000, floor: 4, targets_above: 0 };
     let accounts = vec![account("a", None)];
     let (budgets, unknown_words) = (Vec::new(), Vec::new());
     Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets, unknown_words }

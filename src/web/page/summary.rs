@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::api::calls;
 use super::counts::Counts;
 use super::parts::grouped;
-use super::{commands, runs, tasks};
+use super::{commands, runs, series, tasks};
 use crate::model::Reading;
 use crate::snapshot::View;
 use crate::web::status::Facts;
@@ -13,7 +13,6 @@ use crate::web::status::Facts;
 /// One tile per section below the targets.
 pub(super) fn tiles(facts: &Facts) -> Markup {
     let [tasks, commands, runs] = counts(&facts.views);
-    let (series, limit) = facts.series;
     html! {
         ul.tiles {
             @for (address, title, counts) in
@@ -31,8 +30,12 @@ pub(super) fn tiles(facts: &Facts) -> Markup {
             li {
                 a href="#targets" {
                     span.title { "Series" }
-                    span.value { (grouped(series)) }
-                    span.note { "of at most " (grouped(limit)) }
+                    span.value { (grouped(facts.series.shown)) }
+                    @if series::above(&facts.series).is_some() {
+                        span.note { strong.loud { "more than the limit, " (grouped(facts.series.limit)) } }
+                    } @else {
+                        span.note { "of at most " (grouped(facts.series.limit)) }
+                    }
                 }
             }
         }

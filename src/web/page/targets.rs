@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, nothing, pill, sentence};
 use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
+use crate::exposition::dropped;
 use crate::model::Failure;
 use crate::snapshot::View;
 use crate::target::Kind;
@@ -86,7 +87,9 @@ fn row(view: &View, now: Timestamp) -> Markup {
             td data-label="Next poll" { @if let Some(at) = state.next_poll { (planned(at, now)) } @else { (nothing()) } }
             td.number data-label="Series" {
                 (grouped(state.series))
-                @if state.dropped > 0 { span.sub.loud { (grouped(state.dropped)) " left out" } }
+                @for (reason, series) in dropped(target, state.dropped).filter(|(_, series)| *series > 0) {
+                    span.sub.loud { (grouped(series)) " left out, " (reason.replace('_', " ")) }
+                }
             }
         }
     }

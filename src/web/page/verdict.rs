@@ -55,6 +55,14 @@ pub(super) struct Verdict {
     pub(super) rest: Vec<String>,
 }
 
+impl Verdict {
+    /// With what else is not as it should be.
+    pub(super) fn and(self, said: Vec<String>) -> Self {
+        let tone = if self.tone == Tone::Good && !said.is_empty() { Tone::Warn } else { self.tone };
+        Self { tone, rest: self.rest.into_iter().chain(said).collect(), ..self }
+    }
+}
+
 /// So many targets, and so many accounts, are named.
 const NAMED: usize = 3;
 
