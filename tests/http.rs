@@ -244,6 +244,9 @@ fn the_exporter_tells_of_its_own_work() {
     let page = exporter.wait("an unknown word is counted", |page| {
         page.sum("aliyun_exporter_unknown_values_total", &[("field", "InvocationStatus")]) > 0.0
     });
+    let text = |path| String::from_utf8(exporter.get(path).body.to_vec()).unwrap();
+    let word = r#""operation":"DescribeInvocations","field":"InvocationStatus","word":"Hibernating""#;
+    assert!(text("/api/v1/status").contains(word) && text("/").contains("Unknown words"), "and named");
     for family in aliyun_task_exporter::catalog::CATALOG {
         if family.source != aliyun_task_exporter::catalog::Source::Process {
             continue;

@@ -104,11 +104,16 @@ def _command(cluster: str, command: Thing) -> Items:
     counts = Counter(node["status"] for node in command["nodes"])
     for status in RECORD_STATUSES:
         yield series("aliyun_ehpc_invocation_nodes", **labels, status=status), counts[status]
+    known = [node for node in command["nodes"] if told(command) and node["status"] in ("Finished", "Failed")]
+    failed = {node["instance_id"] for node in command["nodes"] if node["status"] == "Failed"}
+    failed |= {node["instance_id"] for node in known if node["exit_code"] != 0}
+    yield series("aliyun_ehpc_invocation_failed_nodes", **labels), len(failed)
     if not told(command):
         return
-    exited = [node for node in command["nodes"] if node["status"] in ("Finished", "Failed")]
-    nonzero = sum(node["exit_code"] != 0 for node in exited)
-    yield series("aliyun_ehpc_invocation_nonzero_exit_nodes", **labels), nonzero
+    if known:
+        nonzero = sum(node["exit_code"] != 0 for node in known)
+        yield series("aliyun_ehpc_invocation_nonzero_exit_nodes", **labels), nonzero
+    yield series("aliyun_ehpc_invocation_unknown_exit_nodes", **labels), len(command["nodes"]) - len(known)
     last = max(seconds(node["finished_time"]) for node in command["nodes"])
     yield series("aliyun_ehpc_invocation_finished_timestamp_seconds", **labels), last
 

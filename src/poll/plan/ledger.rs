@@ -108,9 +108,11 @@ impl Ledger {
         }
     }
 
-    /// Open runs that this poll has not yet found in the list.
-    pub(super) fn missing(&self) -> impl Iterator<Item = &Arc<str>> {
-        let missing = |(id, held): &(&Arc<str>, &Held)| held.run.is_open() && !self.memory.listing.has_shown(id);
+    /// Open runs that this poll has not yet found in the list, and that are to be looked for now.
+    pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
+        let missing = move |(id, held): &(&Arc<str>, &Held)| {
+            held.run.is_open() && !self.memory.listing.has_shown(id) && held.follow.is_due(now)
+        };
         self.memory.runs.iter().filter(missing).map(|(id, _)| id)
     }
 
@@ -211,7 +213,10 @@ impl Ledger {
             }
             return;
         }
-        held.update(told, now);
+        // What the list has said in a known word stays.
+        if was_open || told.status.unknown_word().is_none() {
+            held.update(told, now);
+        }
         if was_open {
             self.count(id);
         }

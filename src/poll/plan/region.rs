@@ -174,7 +174,7 @@ impl RegionPlan {
 
     /// Open runs that this poll has not yet found, on whichever server.
     fn missing(&self) -> BTreeSet<&Arc<str>> {
-        self.live().flat_map(|(_, ledger)| ledger.missing()).collect()
+        self.live().flat_map(|(_, ledger)| ledger.missing(self.began)).collect()
     }
 
     fn follow(&mut self, ids: Vec<Arc<str>>) {

@@ -119,8 +119,8 @@ impl RunsPlan {
             let new = self.ledger.memory.listing.note(&run.id, run.created);
             self.ledger.see(run, new, now);
         }
-        let looking = self.ledger.missing().next().is_some();
         let window = self.ledger.list_window();
+        let looking = self.ledger.missing(now).next().is_some();
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
         match listing.read(shape, looking, window, &self.limits, now, |id| runs.contains_key(id)) {
             Progress::Next => return,
@@ -267,6 +267,20 @@ mod tests {
         assert_eq!(asked, [11, 21, 41, 81, 161, 321, 641]);
         assert_eq!(plan.notices(), [Notice::Lost { id: "a".into() }]);
         assert_eq!(poll(&mut plan, &[], &[], 651), ["page 1"]);
+    }
+
+    #[test]
+    fn a_run_that_has_vanished_does_not_have_every_page_read_at_each_poll() {
+        let mut plan = plan();
+        let mut world: Vec<Invocation> = (0..120).map(|n| run(&format!("r{n:03}"), Success, 1000 - n)).collect();
+        world.push(run("gone", Running, 0));
+        plan.ledger.window.max_invocations = 200;
+        poll(&mut plan, &world, &[], 2000);
+        world.pop();
+        let pages =
+            |now: i64| poll(&mut plan, &world, &[], now).iter().filter(|asked| asked.starts_with("page")).count();
+        let pages: Vec<usize> = (2010..2650).step_by(10).map(pages).collect();
+        assert_eq!((pages.len(), pages.iter().filter(|pages| **pages > 1).count()), (64, 7), "{pages:?}");
     }
 
     #[test]
