@@ -37,19 +37,17 @@ pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Ans
     };
     match (codes::known(&said.code).is_some(), read) {
         (is_known, Ok(decoded)) if decoded.value.holds_something() => match is_known {
-            true => beside(decoded, heard.service(said)),
+            true => Ok(beside(decoded, heard.service(said))),
             false => Ok(with_unknown_code(decoded, &said.code)),
         },
         _ => Err(heard.service(said)),
     }
 }
 
-/// What is there is shown, and the error is told. Where that is impossible, the last good answer holds.
-fn beside(mut decoded: Decoded<Answer>, error: Error) -> Result<Decoded<Answer>, Error> {
-    match decoded.value.set_partial() {
-        true => Ok(Decoded { error: Some(error), ..decoded }),
-        false => Err(error),
-    }
+/// What is there is shown, and the error is told.
+fn beside(mut decoded: Decoded<Answer>, error: Error) -> Decoded<Answer> {
+    decoded.value.set_partial();
+    Decoded { error: Some(error), ..decoded }
 }
 
 fn with_unknown_code(mut decoded: Decoded<Answer>, code: &str) -> Decoded<Answer> {

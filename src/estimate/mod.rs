@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(region.budgets.len(), 2, "and no results");
         assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
         let Series { least, floor, most, .. } = region.series;
-        assert_eq!((least, floor, most), (100 * 21, 100 * (21 + 50 * 3), 100 * (21 + 50 * 3 + 50 * 7)));
+        assert_eq!((least, floor, most), (100 * 22, 100 * (22 + 50 * 6), 100 * (22 + 50 * 6 + 50 * 7)));
         let lists = budget(&region, "DescribeCommandInvocations");
         assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
@@ -232,31 +232,31 @@ mod tests {
     fn series_are_those_of_empty_and_of_full_windows() {
         let series = |more: &str| of(&(servers(2) + more)).series;
         let plain = series("");
-        assert_eq!((plain.least, plain.most, plain.cut), (2 * 26, 2 * (26 + 50 * 7 + 50 * 3), 0));
-        assert_eq!((plain.own, plain.floor, plain.above), (2 * 11, 2 * (26 + 50 * 3), 0));
-        assert_eq!(series("metrics: {status_style: full}").most, 2 * (26 + 50 * 18 + 50 * 3));
-        let cut = series("metrics: {max_series_per_target: 280, max_series: 500}");
-        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (176 + 14 * 7), 2, 500));
-        let warned = of(&(servers(2) + "metrics: {max_series: 500}"));
+        assert_eq!((plain.least, plain.most, plain.cut), (2 * 27, 2 * (27 + 50 * 7 + 50 * 6), 0));
+        assert_eq!((plain.own, plain.floor, plain.above), (2 * 13, 2 * (27 + 50 * 6), 0));
+        assert_eq!(series("metrics: {status_style: full}").most, 2 * (27 + 50 * 18 + 50 * 14));
+        let cut = series("metrics: {max_series_per_target: 430, max_series: 840}");
+        assert_eq!((cut.most, cut.cut, cut.limit), (2 * (327 + 14 * 7), 2, 840));
+        let warned = of(&(servers(2) + "metrics: {max_series: 700}"));
         let text = text(&warned);
-        assert!(warned.is_kept() && text.contains("may reach metrics.max_series, 500"), "{text}");
-        assert!(text.contains("Series: at least 52, at most 500 of the 500 that metrics.max_series allows; of these are never left out"), "{text}");
+        assert!(warned.is_kept() && text.contains("may reach metrics.max_series, 700"), "{text}");
+        assert!(text.contains("Series: at least 54, at most 700 of the 700 that metrics.max_series allows; of these are never left out"), "{text}");
     }
 
     #[test]
     fn a_limit_below_what_is_never_left_out_is_told_before_anything_is_started() {
         let told = |more: &str| warnings(&parse("test.yaml", &(servers(2) + more), &|_| None).unwrap());
         assert_eq!(told(""), Vec::<String>::new());
-        assert_eq!(told("metrics: {max_series: 52, max_series_per_target: 26}"), Vec::<String>::new());
-        let both = told("metrics: {max_series: 51, max_series_per_target: 25}");
+        assert_eq!(told("metrics: {max_series: 54, max_series_per_target: 27}"), Vec::<String>::new());
+        let both = told("metrics: {max_series: 53, max_series_per_target: 26}");
         assert!(
-            both[0].starts_with("metrics.max_series, 51, cannot be kept: 52 series are never left out"),
+            both[0].starts_with("metrics.max_series, 53, cannot be kept: 54 series are never left out"),
             "{both:?}"
         );
-        assert!(both[1].starts_with("metrics.max_series_per_target, 25, cannot be kept by 2 targets"), "{both:?}");
+        assert!(both[1].starts_with("metrics.max_series_per_target, 26, cannot be kept by 2 targets"), "{both:?}");
         let estimate = of(&(servers(2) + "metrics: {max_series: 51}"));
         let text = text(&estimate);
-        assert!(text.contains("at most ! 352 of the 51 that metrics.max_series allows"), "{text}");
-        assert!(text.contains("metrics.max_series, 51, is less than the 352 series that are never left out"), "{text}");
+        assert!(text.contains("at most ! 654 of the 51 that metrics.max_series allows"), "{text}");
+        assert!(text.contains("metrics.max_series, 51, is less than the 654 series that are never left out"), "{text}");
     }
 }

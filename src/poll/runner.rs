@@ -504,7 +504,7 @@ mod tests {
             while let Next::Call(attempt) = runner.scheduler.next(now) {
                 places.insert(attempt.region.to_string());
                 let answered = attempted(match &attempt.operation {
-                    Operation::SwasListRegions(_) => Answer::SwasListRegions(regions.to_vec()),
+                    Operation::SwasListRegions(_) => Answer::SwasListRegions(Page::new(regions.to_vec(), None)),
                     _ => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
                 });
                 let handle = attempts.spawn(async { answered });

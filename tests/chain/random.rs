@@ -337,7 +337,8 @@ impl Story {
             named.map_or("cmd-0", |(name, ..)| *name)
         };
         let unsure: BTreeSet<&str> = vanished.chain(departed).map(name).collect();
-        let sure = |(name, _): &(String, _)| !unsure.contains(&**name);
+        // A name that was damaged for a while is another one.
+        let sure = |(name, _): &(String, _)| !unsure.contains(&**name) && !name.contains('\u{fffd}');
         let truth: BTreeMap<_, _> =
             jobs(&self.rig.sim.truth(self.rig.now), &target.id, false).into_iter().filter(sure).collect();
         let shown: BTreeMap<_, _> = shown_jobs(&self.rig.reading(target)).into_iter().filter(sure).collect();

@@ -7,31 +7,30 @@ impl Answer {
     pub(in crate::aliyun) fn holds_something(&self) -> bool {
         match self {
             Self::ListTasks(page) => page.entries > 0,
-            Self::ListCommands(page) => page.entries > 0,
+            Self::ListCommands(page) | Self::EhpcListRegions(page) | Self::SwasListRegions(page) => page.entries > 0,
             Self::ListInvocationResults(page) => page.entries > 0,
             Self::ListClusters(page) | Self::ListInstances(page) => page.entries > 0,
             Self::DescribeInvocations(page) => page.entries > 0,
             Self::DescribeCommandInvocations(page) => page.entries > 0,
             Self::ListInvocationStatus(run) => !run.nodes.is_empty(),
-            Self::EhpcListRegions(regions) | Self::SwasListRegions(regions) => !regions.is_empty(),
             Self::DescribeInvocationResult(result) => !result.status.word().is_empty() || result.record.is_some(),
         }
     }
 
-    /// Notes that what the answer does not show may be there all the same. Whether that can be told of it.
-    pub(in crate::aliyun) fn set_partial(&mut self) -> bool {
+    /// Notes that what the answer does not show may be there all the same.
+    pub(in crate::aliyun) fn set_partial(&mut self) {
         let is_partial = match self {
             Self::ListTasks(page) => &mut page.is_partial,
-            Self::ListCommands(page) => &mut page.is_partial,
+            Self::ListCommands(page) | Self::EhpcListRegions(page) | Self::SwasListRegions(page) => {
+                &mut page.is_partial
+            }
             Self::ListInvocationResults(page) => &mut page.is_partial,
             Self::ListClusters(page) | Self::ListInstances(page) => &mut page.is_partial,
             Self::DescribeInvocations(page) => &mut page.is_partial,
             Self::DescribeCommandInvocations(page) => &mut page.is_partial,
             // They speak of one thing, which is there.
-            Self::ListInvocationStatus(_) | Self::DescribeInvocationResult(_) => return true,
-            Self::EhpcListRegions(_) | Self::SwasListRegions(_) => return false,
+            Self::ListInvocationStatus(_) | Self::DescribeInvocationResult(_) => return,
         };
         *is_partial = true;
-        true
     }
 }

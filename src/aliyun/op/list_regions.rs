@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::wire::{Entry, Oddities, Unreadable, object};
+use super::wire::{Unreadable, page};
 use super::{Decoded, Parameters, Undecoded};
-use crate::aliyun::json::Object;
 use crate::config::is_region;
+use crate::model::Page;
 
 /// Asks E-HPC for its regions.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ impl EhpcListRegions {
         Vec::new()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
         decode(body)
     }
 }
@@ -30,22 +30,20 @@ impl SwasListRegions {
         Vec::new()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
         decode(body)
     }
 }
 
-fn decode(body: &[u8]) -> Result<Decoded<Vec<Arc<str>>>, Undecoded> {
-    let answer = object(body, &[])?;
-    let entries = answer.entries("Regions", "RegionId").ok_or(Undecoded::Missing("Regions"))?;
-    let mut oddities = Oddities::default();
-    let regions = entries.filter_map(|entry| oddities.read(entry, |region, _| id(region))).collect();
-    Ok(oddities.with(regions))
-}
-
-fn id(region: &Object<'_>) -> Entry<Arc<str>> {
-    let id = region.id("RegionId")?;
-    is_region(&id).then(|| (*id).into()).ok_or(Unreadable)
+fn decode(body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
+    let decoded = page(body, ("Regions", "RegionId"), &[], |region, _| {
+        let id = region.id("RegionId")?;
+        is_region(&id).then(|| (*id).into()).ok_or(Unreadable)
+    })?;
+    if decoded.value.is_partial {
+        return Err(Undecoded::Missing("Regions"));
+    }
+    Ok(decoded)
 }
 
 #[cfg(test)]
@@ -64,7 +62,7 @@ mod tests {
             let said: Vec<&str> = said.iter().filter_map(|region| region["RegionId"].as_str()).collect();
             let decoded = decode(body.as_bytes()).unwrap();
             assert!(said.len() > 1);
-            assert_eq!(decoded.value.iter().map(|id| &**id).collect::<Vec<_>>(), said);
+            assert_eq!(decoded.value.items.iter().map(|id| &**id).collect::<Vec<_>>(), said);
             assert_eq!(decoded.unknown, []);
         }
     }

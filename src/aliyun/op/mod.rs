@@ -196,10 +196,10 @@ operations! {
     Ehpc.ListInvocationStatus(ListInvocationStatus) -> NodeStatuses,
     Ehpc.ListInvocationResults(ListInvocationResults) -> Page<NodeResult>,
     Ehpc.ListClusters(ListClusters) -> Page<Found>,
-    Ehpc.ListRegions(EhpcListRegions) -> Vec<Arc<str>>,
+    Ehpc.ListRegions(EhpcListRegions) -> Page<Arc<str>>,
     Swas.DescribeInvocations(DescribeInvocations) -> Page<Invocation>,
     Swas.DescribeInvocationResult(DescribeInvocationResult) -> InvocationResult,
     Swas.DescribeCommandInvocations(DescribeCommandInvocations) -> Page<CommandInvocation>,
     Swas.ListInstances(ListInstances) -> Page<Found>,
-    Swas.ListRegions(SwasListRegions) -> Vec<Arc<str>>,
+    Swas.ListRegions(SwasListRegions) -> Page<Arc<str>>,
 }

@@ -107,11 +107,12 @@ fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
 fn ids_and_names(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
     let ids: Vec<&str> = match answer {
         Answer::ListTasks(page) => page.items.iter().map(|task| &*task.id).collect(),
-        Answer::ListCommands(page) => page.items.iter().map(|id| &**id).collect(),
+        Answer::ListCommands(page) | Answer::EhpcListRegions(page) | Answer::SwasListRegions(page) => {
+            page.items.iter().map(|id| &**id).collect()
+        }
         Answer::ListInvocationStatus(run) => run.nodes.keys().map(|id| &**id).collect(),
         Answer::ListInvocationResults(page) => page.items.iter().map(|node| &*node.instance_id).collect(),
         Answer::ListClusters(page) | Answer::ListInstances(page) => page.items.iter().map(|thing| &*thing.id).collect(),
-        Answer::EhpcListRegions(regions) | Answer::SwasListRegions(regions) => regions.iter().map(|id| &**id).collect(),
         Answer::DescribeInvocations(page) => page.items.iter().map(|run| &*run.id).collect(),
         Answer::DescribeInvocationResult(_) => Vec::new(),
         Answer::DescribeCommandInvocations(page) => {

@@ -218,7 +218,7 @@ impl CommandsPlan {
         if self.step != Step::List {
             return;
         }
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |id| &**id);
         let Memory { listing, commands, readings, .. } = &mut self.memory;
         let begun = listing.is_watched();
         for id in page.items {
@@ -378,7 +378,7 @@ impl Held {
     fn read_results(&mut self, page: Page<NodeResult>, now: Timestamp) -> Option<Vec<ListChange>> {
         let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
         let mut reading = self.reading.take().unwrap_or_else(begun);
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |node| &*node.instance_id);
         let before = reading.read.len();
         reading.read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
         let new = reading.read.len() - before;

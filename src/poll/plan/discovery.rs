@@ -108,11 +108,12 @@ impl DiscoveryPlan {
     }
 
     /// The regions of a product. A product without any region is no answer: the last good list stays.
-    pub(super) fn regions(&mut self, regions: Vec<Arc<str>>, now: Timestamp) {
+    pub(super) fn regions(&mut self, answer: Page<Arc<str>>, now: Timestamp) {
         let found = |id: Arc<str>| Found { id, name: "".into(), region: None };
-        let page = Page::new(regions.into_iter().map(found).collect(), None);
-        if !page.items.is_empty() {
-            self.memory.roll.read(page, |_| true);
+        let Page { items, entries, total, page_size, is_partial } = answer;
+        if !items.is_empty() {
+            let items = items.into_iter().map(found).collect();
+            self.memory.roll.read(Page { items, entries, total, page_size, is_partial }, |_| true);
         }
         self.end(now);
     }
@@ -263,7 +264,8 @@ mod tests {
         for (answer, known, notices) in [(&["r1", "r2"][..], "r1r2", 1), (&[], "r1r2", 0), (&["r2"], "r2", 1)] {
             plan.begin(Timestamp::UNIX_EPOCH);
             assert_eq!(plan.ask().map(|operation| operation.name()), Some("ListRegions"));
-            plan.regions(answer.iter().map(|id| (*id).into()).collect(), Timestamp::UNIX_EPOCH);
+            let regions = answer.iter().map(|id| (*id).into()).collect();
+            plan.regions(Page::new(regions, None), Timestamp::UNIX_EPOCH);
             assert_eq!((ids(&plan).as_str(), std::mem::take(&mut plan.notices).len()), (known, notices));
             assert_eq!((plan.ask(), plan.is_readable()), (None, true));
         }

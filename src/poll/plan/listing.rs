@@ -173,7 +173,7 @@ impl Listing {
             // The newest are what is wanted of a list that is too long.
             (Order::OldestFirst, _) if self.is_due(now) => (newest, true),
             _ if self.is_due(now) => (1, true),
-            (_, Some(1)) | (Order::NewestFirst, _) => (1, false),
+            (Order::NewestFirst, _) => (1, false),
             (Order::OldestFirst, Some(last)) => (last, false),
             _ => (1, true),
         };
@@ -343,7 +343,7 @@ mod tests {
             for entry in &page {
                 listing.note(&Arc::from(entry.to_string()), timed.then(|| at(*entry)));
             }
-            let shape = Shape::from(&Page::new(page, Some(list.len() as u64)));
+            let shape = Shape::of(&Page::new(page, Some(list.len() as u64)), |entry| *entry);
             match listing.read(shape, false, WINDOW, &LIMITS, now, |_| false) {
                 Progress::Next => {}
                 end => return (pages, end),
@@ -466,7 +466,7 @@ mod tests {
                     listing.note(&Arc::from(format!("{page}-{n}")), None);
                 }
                 let total = entries.len() as u64;
-                let shape = Shape::from(&Page::new(entries, Some(total)));
+                let shape = Shape::of(&Page::new(entries, Some(total)), |entry| *entry);
                 match listing.read(shape, false, WINDOW, &LIMITS, at(round * 1800), |_| true) {
                     Progress::Next => {}
                     end => break assert_eq!((pages, end), (3, whole())),
@@ -485,7 +485,7 @@ mod tests {
             for entry in page {
                 listing.note(&Arc::from(entry.to_string()), None);
             }
-            let shape = Shape::from(&Page::new(page.to_vec(), Some(total)));
+            let shape = Shape::of(&Page::new(page.to_vec(), Some(total)), |entry| *entry);
             listing.read(shape, false, WINDOW, &LIMITS, at(0), |_| false);
         }
         assert!(!listing.is_watched(), "ten entries have slipped past");
@@ -517,7 +517,7 @@ mod tests {
                     for entry in &page {
                         listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
                     }
-                    let shape = Shape::from(&Page::new(page, Some(listed)));
+                    let shape = Shape::of(&Page::new(page, Some(listed)), |entry| *entry);
                     let window = Window { entries: window, ..WINDOW };
                     if listing.read(shape, false, window, &LIMITS, at(round * 1800), |_| true) != Progress::Next {
                         break;
@@ -538,7 +538,7 @@ mod tests {
             for n in 0..50 {
                 listing.note(&Arc::from(n.to_string()), None);
             }
-            let shape = Shape::from(&Page::new(vec![(); 50], None));
+            let shape = Shape::of(&Page::new((0..50).collect(), None), |n: &u64| *n);
             let end = listing.read(shape, true, WINDOW, &LIMITS, at(0), |_| false);
             assert_eq!(end == Progress::Next, page == 1);
         }

@@ -4,6 +4,9 @@
 //! page, stop early, leave out the list, or say a `TotalCount` that is the page's own. See "Paging" in
 //! `docs/alibaba-cloud-api.md`.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ListState, Page};
@@ -23,25 +26,28 @@ pub(super) struct Shape {
     /// Entries, those that could not be read included.
     pub(super) entries: u64,
     unreadable: u64,
+    /// Entries that stand on the page more than once, each time after the first: the total counts them, too.
+    doubles: u64,
     /// TotalCount.
     pub(super) total: Option<u64>,
     page_size: Option<u64>,
     is_partial: bool,
 }
 
-impl<T> From<&Page<T>> for Shape {
-    fn from(page: &Page<T>) -> Self {
+impl Shape {
+    /// Of a page whose entries are told apart by `key`.
+    pub(super) fn of<'a, T, K: Eq + Hash>(page: &'a Page<T>, key: impl Fn(&'a T) -> K) -> Self {
+        let distinct: HashSet<K> = page.items.iter().map(key).collect();
         Self {
             entries: page.entries as u64,
             unreadable: page.entries.saturating_sub(page.items.len()) as u64,
+            doubles: (page.items.len() - distinct.len()) as u64,
             total: page.total,
             page_size: page.page_size,
             is_partial: page.is_partial,
         }
     }
-}
 
-impl Shape {
     /// How many entries a full page has: as many as were asked for, or fewer if the answer says so.
     pub(super) fn full(&self, asked: u32) -> u64 {
         let asked = u64::from(asked);
@@ -146,7 +152,7 @@ impl Pager {
     }
 
     fn judge(&mut self, shape: Shape, new: u64, trust: &Trust) -> Option<Ended> {
-        self.shown += new;
+        self.shown += if new > 0 { new + shape.doubles } else { 0 };
         self.unreadable += shape.unreadable;
         self.total = shape.total.or(self.total);
         self.largest_total = self.largest_total.max(shape.total);
@@ -295,5 +301,136 @@ impl Trust {
             self.shortfall = lacking;
             self.shortfalls = 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Ended, Pager, Shape, Trust, Turn};
+    use crate::model::Page;
+
+    /// Reads pages of `(entries, new, total)`, up to four of them, when ten entries were asked for; how it ended, and after
+    /// how many pages.
+    fn read(trust: &mut Trust, pages: &[(usize, usize, Option<u64>)]) -> (Ended, u32, Vec<Change>) {
+        let mut pager = Pager::new(10, 1, 0);
+        for (entries, new, total) in pages {
+            let shape = Shape::of(&Page::new((0..*entries).collect(), *total), |entry| *entry);
+            if let Turn::End(ended) = pager.read(shape, *new, trust, 4) {
+                let changes = trust.weigh(&pager, ended, pager.missing(ended));
+                return (ended, pager.pages(), changes);
+            }
+        }
+        panic!("it goes on after {pages:?}");
+    }
+
+    fn ends(pages: &[(usize, usize, Option<u64>)]) -> (Ended, u32) {
+        let (ended, pages, _) = read(&mut Trust::default(), pages);
+        (ended, pages)
+    }
+
+    #[test]
+    fn a_list_ends_where_it_says_so_in_any_of_its_ways() {
+        use Ended::{Capped, Limit, Repeated, Short, Whole};
+        for (pages, wanted) in [
+            (&[(0, 0, None)][..], (Whole, 1)),
+            (&[(4, 4, None)], (Whole, 1)),
+            (&[(4, 4, Some(4))], (Whole, 1)),
+            (&[(4, 4, Some(1))], (Whole, 1)),
+            (&[(10, 10, Some(10)), (0, 0, Some(10))], (Whole, 2)),
+            (&[(10, 10, None), (10, 10, None), (3, 3, None)], (Whole, 3)),
+            (&[(4, 4, Some(11)), (4, 4, Some(11)), (3, 3, Some(11))], (Whole, 3)),
+            (&[(4, 4, Some(6)), (0, 0, Some(6))], (Short, 2)),
+            (&[(10, 10, Some(25)), (0, 0, Some(25))], (Capped, 2)),
+            (&[(10, 10, Some(25)), (10, 0, Some(25))], (Repeated, 2)),
+            (&[(4, 4, Some(25)), (4, 0, Some(25))], (Repeated, 2)),
+            (&[(10, 10, None), (10, 0, None)], (Repeated, 2)),
+            (&[(10, 10, Some(10)), (10, 0, Some(10))], (Whole, 2)),
+            (&[(10, 10, None), (10, 10, None), (10, 10, None), (10, 10, None)], (Limit, 4)),
+        ] {
+            assert_eq!(ends(pages), wanted, "{pages:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_size_that_an_answer_repeats_tells_a_capped_page_from_a_short_one() {
+        for (said, wanted) in [
+            (Some(5), Turn::Next),
+            (None, Turn::End(Ended::Whole)),
+            (Some(0), Turn::End(Ended::Whole)),
+            (Some(11), Turn::End(Ended::Whole)),
+            (Some(u64::MAX), Turn::End(Ended::Whole)),
+        ] {
+            let page = Page { page_size: said, ..Page::new(vec![1, 2, 3, 4, 5], Some(5)) };
+            assert_eq!(
+                Pager::new(10, 1, 0).read(Shape::of(&page, |entry| *entry), 5, &Trust::default(), 9),
+                wanted,
+                "{said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn entries_that_cannot_be_read_end_no_list_but_prove_nothing_either() {
+        let odd =
+            |items: usize, entries: usize, total| Page { entries, ..Page::new((0..items).collect(), Some(total)) };
+        let trust = Trust::default();
+        let mut pager = Pager::new(10, 1, 0);
+        assert_eq!(pager.read(Shape::of(&odd(9, 10, 25), |entry| *entry), 9, &trust, 9), Turn::Next);
+        assert_eq!(pager.read(Shape::of(&odd(0, 10, 25), |entry| *entry), 0, &trust, 9), Turn::Next);
+        assert_eq!(pager.read(Shape::of(&odd(5, 5, 25), |entry| *entry), 5, &trust, 9), Turn::End(Ended::Whole));
+        assert_eq!((pager.missing(Ended::Whole), pager.shows_all(Ended::Whole, &trust)), (0, false));
+        let mut endless = Pager::new(10, 1, 0);
+        assert_eq!(endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 9, &trust, 999), Turn::Next);
+        assert_eq!(endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999), Turn::Next);
+        let end = endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999);
+        assert_eq!(end, Turn::End(Ended::Repeated), "one page for ever");
+    }
+
+    #[test]
+    fn only_a_short_end_with_one_shortfall_is_ever_excused() {
+        let short = [(4, 4, Some(6)), (0, 0, Some(6))];
+        let mut trust = Trust::default();
+        let changes: Vec<Change> = (0..8).flat_map(|_| read(&mut trust, &short).2).collect();
+        assert_eq!(changes, [Change::Missing(2), Change::Missing(0), Change::TotalWrong(2)]);
+        assert_eq!(read(&mut trust, &short), (Ended::Whole, 1, vec![]), "no further page");
+        let worse = [(4, 4, Some(7)), (0, 0, Some(7))];
+        assert_eq!(read(&mut trust, &worse).0, Ended::Short, "another shortfall is another matter");
+        assert_eq!((trust.state().total_excess, trust.state().missing_once), (0, 3));
+        for pages in [
+            &[(10, 10, Some(25)), (0, 0, Some(25))][..],
+            &[(10, 10, Some(25)), (10, 0, Some(25))],
+            &[(10, 10, Some(99)), (10, 10, Some(99)), (10, 10, Some(99)), (10, 10, Some(99))],
+        ] {
+            let mut trust = Trust::default();
+            let changes: Vec<Change> = (0..20).flat_map(|_| read(&mut trust, pages).2).collect();
+            assert!(changes.len() == 1 && trust.state().missing > 0, "{pages:?}: {changes:?}");
+        }
+        let mut unsteady = Trust::default();
+        for number in 0..40 {
+            let total = Some(6 + number % 7);
+            read(&mut unsteady, &[(4, 4, total), (0, 0, total)]);
+        }
+        assert_eq!(unsteady.state().total_excess, 0);
+    }
+
+    #[test]
+    fn a_list_left_out_ends_a_reading_and_proves_nothing() {
+        let unlisted = Page { is_partial: true, ..Page::new(Vec::<usize>::new(), None) };
+        let mut pager = Pager::new(10, 1, 0);
+        let end = pager.read(Shape::of(&unlisted, |entry| *entry), 0, &Trust::default(), 9);
+        assert_eq!(end, Turn::End(Ended::Unlisted));
+        assert!(!pager.shows_all(Ended::Unlisted, &Trust::default()) && !pager.is_read_out(Ended::Unlisted));
+        let beside = Page { is_partial: true, ..Page::new(vec![1, 2, 3, 4], None) };
+        let mut pager = Pager::new(10, 1, 0);
+        assert_eq!(pager.read(Shape::of(&beside, |entry| *entry), 4, &Trust::default(), 9), Turn::End(Ended::Whole));
+        assert!(!pager.shows_all(Ended::Whole, &Trust::default()) && !pager.is_read_out(Ended::Whole));
+    }
+
+    #[test]
+    fn an_entry_that_stands_on_a_page_twice_is_not_missing_elsewhere() {
+        let twice = Page::new(vec![1, 2, 2, 3], Some(4));
+        let mut pager = Pager::new(10, 1, 0);
+        let end = pager.read(Shape::of(&twice, |entry| *entry), 3, &Trust::default(), 9);
+        assert_eq!((end, pager.missing(Ended::Whole)), (Turn::End(Ended::Whole), 0));
     }
 }

@@ -93,7 +93,7 @@ impl RegionPlan {
     }
 
     fn listed(&mut self, page: Page<CommandInvocation>, now: Timestamp) {
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, entry);
         for invocation in page.items {
             let created = invocation.servers.iter().find_map(|server| server.run.created);
             self.listing.note(&entry(&invocation), created);
@@ -193,7 +193,7 @@ impl RegionPlan {
         now: Timestamp,
     ) {
         let Some(id) = ids.last().cloned() else { return };
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, entry);
         let before = named.len();
         let found = page.items.into_iter().filter(|invocation| invocation.id == id);
         for server in found.flat_map(|invocation| invocation.servers) {

@@ -80,7 +80,7 @@ impl Roll {
     pub(super) fn read(&mut self, page: Page<Found>, is_ours: impl Fn(&Found) -> bool) -> Progress {
         let Some(mut pager) = self.pager.take() else { return Progress::Read(Vec::new()) };
         self.has_advanced = true;
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |thing| &*thing.id);
         let before = self.known.fresh_count();
         for thing in page.items {
             let is_repeated = self.known.is_fresh(&thing.id);

@@ -114,7 +114,7 @@ impl RunsPlan {
         if self.step != Step::List {
             return;
         }
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |run| &*run.id);
         for run in page.items {
             let new = self.ledger.memory.listing.note(&run.id, run.created);
             self.ledger.see(run, new, now);

@@ -175,7 +175,7 @@ impl TasksPlan {
     }
 
     fn running(&mut self, mut pager: Pager, page: Page<Task>, now: Timestamp) {
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |task| &*task.id);
         let before = self.listed.len();
         for task in page.items {
             self.listed.insert(Arc::clone(&task.id));
@@ -199,7 +199,7 @@ impl TasksPlan {
     }
 
     fn history(&mut self, page: Page<Task>, now: Timestamp) {
-        let shape = Shape::from(&page);
+        let shape = Shape::of(&page, |task| &*task.id);
         for task in page.items {
             let new = self.memory.history.note(&task.id, None);
             self.see(task, new, now);
