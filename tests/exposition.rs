@@ -76,6 +76,10 @@ fn golden() -> Rig {
     config.server_discovery = discovering(&rig.sim, here).server_discovery;
     rig.apply(config);
     rig.fault(r#"{"match": {"cluster_id": "ehpc-hz-odd"}, "fault": {"kind": "unknown_words"}}"#);
+    rig.fault(
+        r#"{"match": {"action": "DescribeInvocations", "parameters": {"InstanceId": "server-1"}},
+            "fault": {"kind": "paging", "total_off": 3}}"#,
+    );
     rig.run_until(45);
     for gone in ["ehpc-hz-gone", "server-gone"] {
         rig.sim.world_mut().remove(gone);

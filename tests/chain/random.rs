@@ -89,8 +89,15 @@ const ACTIONS: [&str; 6] = [
 ];
 
 /// Whose lists are null now and then, and which of them.
-const NULL_LISTS: [(&str, &str); 2] =
-    [("ListTasks", r#", "parameters": {"Archived": "false"}"#), ("ListInvocationStatus", "")];
+const NULL_LISTS: [(&str, &str); 6] = [
+    ("ListTasks", r#", "parameters": {"Archived": "false"}"#),
+    ("ListTasks", ""),
+    ("ListCommands", ""),
+    ("ListInvocationStatus", ""),
+    ("ListInvocationResults", ""),
+    ("DescribeInvocations", ""),
+];
+
 /// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15 minutes off nothing is answered.
 const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
 

@@ -81,7 +81,7 @@ fn a_hundred_servers_cost_one_call_a_tick() {
     assert_eq!(calls(&rig, list, 30, 1800), 59, "one call each half minute");
     // An idle hour: a poll each two minutes, and each half hour all pages; by now TotalCount tells which is the last.
     assert_eq!(calls(&rig, list, 1860, 5460), 28 + 2 * 100);
-    assert_eq!(calls(&rig, "ListInstances", 1860, 5460), 2);
+    assert_eq!(calls(&rig, "ListInstances", 1860, 5460), 2 * 2);
     let others = rig.sim.calls().filter(|call| ![list, "ListInstances"].contains(&call.action.as_str()));
     assert_eq!(others.count(), 0);
     assert!(rig.polled.iter().all(|poll| poll.failure.is_none()) && rig.notices.is_empty());

@@ -183,7 +183,7 @@ impl Listing {
     fn begin_at(&mut self, first: u32, whole: bool) {
         self.known.begin();
         let size = self.page_size.unwrap_or(PAGE_SIZE.into());
-        let pager = Pager::new(PAGE_SIZE, first, u64::from(first - 1) * size);
+        let pager = Pager::new(PAGE_SIZE, first, u64::from(first - 1) * size).believing_total();
         self.reading = Some(Reading { pager, evidence: Evidence::default(), whole });
     }
 

@@ -77,6 +77,10 @@ pub(super) struct Pager {
     was_unreadable: bool,
     /// A page may have left something out.
     is_partial: bool,
+    /// The total may end it at a full page.
+    believes_total: bool,
+    /// It has.
+    is_ended_by_total: bool,
 }
 
 /// What to do after a page.
@@ -119,7 +123,15 @@ impl Pager {
             was_full: false,
             was_unreadable: false,
             is_partial: false,
+            believes_total: false,
+            is_ended_by_total: false,
         }
+    }
+
+    /// The same, where a total that was right before spares the empty page after a full one. Such a reading takes nothing
+    /// away: some back end may say the page's own count this time.
+    pub(super) fn believing_total(self) -> Self {
+        Self { believes_total: true, ..self }
     }
 
     /// The page to ask for.
@@ -176,8 +188,9 @@ impl Pager {
         let is_short = !self.was_full;
         let is_last = match more {
             true => is_short && !unexplained,
-            false => is_short || (self.total.is_some() && trust.total_holds),
+            false => is_short || (self.believes_total && trust.knows(self.total)),
         };
+        self.is_ended_by_total = is_last && !is_short;
         is_last.then_some(Ended::Whole)
     }
 
@@ -219,7 +232,7 @@ impl Pager {
     pub(super) fn shows_all(&self, ended: Ended, trust: &Trust) -> bool {
         let lacking = self.largest_total.unwrap_or_default().saturating_sub(self.shown);
         let is_all = lacking == 0 || trust.is_wrong_by(lacking);
-        ended == Ended::Whole && !self.is_partial && self.unreadable == 0 && is_all
+        ended == Ended::Whole && !self.is_partial && !self.is_ended_by_total && self.unreadable == 0 && is_all
     }
 }
 
@@ -229,6 +242,8 @@ impl Pager {
 pub(super) struct Trust {
     /// The total was right about several pages, so a full page may be known for the last one.
     total_holds: bool,
+    /// It was this at the last whole reading. One that is less is looked into.
+    last_total: u64,
     /// By how much the total exceeded what the last readings have shown, and in how many of them in a row.
     shortfall: u64,
     shortfalls: u8,
@@ -248,6 +263,10 @@ pub enum Change {
 }
 
 impl Trust {
+    fn knows(&self, total: Option<u64>) -> bool {
+        self.total_holds && total.is_some_and(|total| total >= self.last_total)
+    }
+
     fn is_wrong_by(&self, lacking: u64) -> bool {
         self.excess() == lacking && lacking > 0
     }
@@ -287,6 +306,9 @@ impl Trust {
         if let Some(total) = pager.total {
             let is_right = ended == Ended::Whole && pager.pages() > 1 && seen == total;
             self.total_holds = (self.total_holds || is_right) && seen <= total;
+            if ended == Ended::Whole {
+                self.last_total = total;
+            }
         }
         let lacking = pager.lacking();
         if lacking > 0 && self.is_wrong_by(lacking) && ended == Ended::Whole {
