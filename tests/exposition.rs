@@ -77,7 +77,7 @@ fn golden() -> Rig {
     rig.apply(config);
     rig.fault(r#"{"match": {"cluster_id": "ehpc-hz-odd"}, "fault": {"kind": "unknown_words"}}"#);
     rig.fault(
-        r#"{"match": {"action": "DescribeInvocations", "parameters": {"InstanceId": "server-1"}},
+        r#"{"match": {"cluster_id": "ehpc-hz-odd", "parameters": {"Archived": "false"}},
             "fault": {"kind": "paging", "total_off": 3}}"#,
     );
     rig.run_until(45);

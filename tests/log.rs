@@ -6,6 +6,7 @@ mod support;
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
@@ -59,6 +60,7 @@ fn start(cluster: &str, tasks: usize, max_pages: u32) -> Exporter {
     }
     Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         config.poll.history_max_pages = max_pages;
+        config.poll.history_interval = Duration::from_millis(1);
     })
 }
 

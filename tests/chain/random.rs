@@ -358,6 +358,8 @@ fn fault(random: &mut SmallRng) -> String {
     let fault = FAULTS[random.random_range(0..FAULTS.len())];
     let action = ACTIONS[random.random_range(0..ACTIONS.len())];
     let times = random.random_range(1..8);
+    // What is said not to be there for ten minutes is lost.
+    let times = if fault.contains("404") { times.min(5) } else { times };
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
 }
 

@@ -321,9 +321,10 @@ impl CommandsPlan {
         if let Some(held) = self.memory.commands.get_mut(id) {
             held.follow.missed(self.began);
             if held.follow.is_lost() {
-                let was_open = held.is_open();
+                // One that appeared while watched and was never told of may have ended in any way.
+                let is_unfinished = held.is_open() || (held.begun && held.run.is_none());
                 self.memory.commands.remove(id);
-                if was_open {
+                if is_unfinished {
                     self.notices.push(Notice::Lost { id: Arc::clone(id) });
                 }
             }

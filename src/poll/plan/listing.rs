@@ -246,12 +246,13 @@ impl Listing {
         Progress::Read { is_truncated: ended == Ended::Limit, changes }
     }
 
-    /// A page that others follow is a full one, however few entries it has.
+    /// A page that others follow is a full one, however few entries it has; of several the largest tells.
     fn learn_page_size(&mut self, shape: Shape, turn: Turn, is_first_page: bool) {
-        if turn == Turn::Next {
-            self.page_size = Some(shape.entries.max(1));
-        } else if is_first_page {
-            self.page_size = Some(shape.full(PAGE_SIZE));
+        let size = if turn == Turn::Next { shape.entries.max(1) } else { shape.full(PAGE_SIZE) };
+        if is_first_page {
+            self.page_size = Some(size);
+        } else if turn == Turn::Next {
+            self.page_size = self.page_size.max(Some(size));
         }
     }
 
