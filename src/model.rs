@@ -170,7 +170,7 @@ impl InvokeStatus {
         matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
     }
 
-    /// The exit code, if the one that was `sent` beside this word means anything: see [`counts`].
+    /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
     pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
         let may_be_zero = matches!(self, Self::Finished | Self::Success | Self::Failed);
         sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
@@ -183,7 +183,7 @@ impl InvocationStatus {
         matches!(self, Self::Pending | Self::Running | Self::Stopping | Self::Unknown(_))
     }
 
-    /// The exit code, if the one that was `sent` beside this word means anything: see [`counts`].
+    /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
     pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
         let may_be_zero = matches!(self, Self::Success | Self::Failed);
         sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))

@@ -103,11 +103,12 @@ def test_a_live_estimate_says_what_could_not_be_asked(simulate: Simulate, tmp_pa
     cloud.add_fault(match, kind="error", status=403, code="Forbidden.RAM")
     done = run("check", "--estimate", "--live", "--config.file", write(tmp_path, discovering(cloud.url)))
     assert done.returncode == 1
-    assert "discovery has failed" in done.stderr
+    assert "discovery has not shown all there is" in done.stderr
     assert "failed in 1 of 10 places" in done.stdout
     assert "! swas/main/cn-shanghai failed: ListInstances: Forbidden.RAM" in done.stdout
     assert "What to do: " in done.stdout
-    assert "The plan fits" in done.stdout
+    assert "What it has shown would fit" in done.stdout
+    assert "The plan fits" not in done.stdout
 
 
 def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:

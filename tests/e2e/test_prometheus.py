@@ -29,7 +29,7 @@ def test_prometheus_knows_the_truth(demo: Demo, prometheus: Prometheus) -> None:
     known = prometheus.query('{__name__=~"aliyun_(ehpc|swas)_.+"}')
     truth = expected(shown(demo.cloud, known))
     families = {name for name, _ in truth}
-    assert len(families) == 19, "the world is rich enough to show every family"
+    assert len(families) == 23, "the world is rich enough to show every family"
     compare({key: value for key, value in known.items() if key[0] in families}, truth)
     assert_some_end_was_watched(prometheus)
     assert_no_trouble(prometheus)

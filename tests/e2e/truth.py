@@ -75,9 +75,15 @@ def expected(shown: Owners) -> Samples:
         if owner.tasks or owner.commands:
             found |= dict(_tasks(name, owner.tasks.values()))
             found |= dict(item for command in owner.commands.values() for item in _command(name, command))
+            outstanding = series("aliyun_ehpc_invocation_results_outstanding", cluster_id=name)
+            found[outstanding] = _outstanding(owner.commands.values())
         else:
             found |= dict(_runs(name, list(owner.invocations.values())))
     return found
+
+
+def _outstanding(things: Iterable[Thing]) -> int:
+    return sum(ended(thing) and not told(thing) for thing in things)
 
 
 Items = Iterator[tuple[Any, float]]
@@ -121,6 +127,7 @@ def _command(cluster: str, command: Thing) -> Items:
 def _runs(server: str, runs: list[Thing]) -> Items:
     for run in runs:
         yield from _run(server, run)
+    yield series("aliyun_swas_invocation_results_outstanding", instance_id=server), _outstanding(runs)
     statuses = Counter(run["status"] for run in runs)
     for status in RUN_STATUSES:
         yield series("aliyun_swas_invocations", instance_id=server, status=status), statuses[status]
