@@ -165,7 +165,7 @@ impl InvokeStatus {
         matches!(self, Self::Running | Self::Pending | Self::Scheduled | Self::Stopping | Self::Unknown(_))
     }
 
-    /// Whether it is a way to fail. What was stopped, somebody wanted to stop.
+    /// Whether it is a way to fail; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
     }

@@ -45,7 +45,7 @@ pub struct SelfMetrics {
     words: Mutex<BTreeSet<UnknownWord>>,
 }
 
-/// So many unknown words are remembered.
+/// Maximum number of unknown words that are remembered.
 pub const MAX_WORDS: usize = 100;
 
 /// A word in the cloud's answers that this version does not know.
@@ -247,7 +247,7 @@ impl SelfMetrics {
         self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// So many entries of an answer could not be read.
+    /// Entries of an answer that could not be read.
     pub fn unreadable(&self, operation: &Operation, entries: u64) {
         self.unreadable.with_label_values(&[operation.product().label(), operation.name()]).inc_by(entries);
     }
@@ -278,7 +278,7 @@ impl SelfMetrics {
         }
     }
 
-    /// All families as they are now, with so many series on the page.
+    /// All families as they are now, with the number of series on the page.
     pub fn gather(&self, series: SeriesUse) -> Vec<MetricFamily> {
         for (gauge, value) in [
             (&self.series, series.shown),

@@ -34,9 +34,9 @@ enum Step {
     Ended(usize, bool, u64),
     /// From now on these are the targets, by their bits, and statuses are written so.
     Targets(u16, StatusStyle),
-    /// So many seconds pass.
+    /// This many seconds pass.
     Pass(i64),
-    /// The wall clock is set by so many seconds, back or forward.
+    /// The wall clock is set back or forward by this many seconds.
     Set(i64),
     /// Somebody looks.
     Scrape,

@@ -14,7 +14,7 @@ use super::said::unmarked;
 pub enum Content {
     /// There is none.
     Empty,
-    /// It is compressed, which nobody asked for.
+    /// It is compressed although that was not asked for.
     Compressed,
     /// A page for a browser.
     Html,

@@ -1,7 +1,7 @@
 //! What an answer is: the one order in which that is judged, for every operation.
 //!
 //! 1. A `Code`, whatever the status. In an answer that went well only one that stands beside what was asked for counts: as
-//!    an error if it is known, or if nothing else is there; else as a word that nobody knows.
+//!    an error if it is known, or if nothing else is there; else as an unknown word.
 //! 2. Without one, the status.
 //! 3. The body of the operation.
 
@@ -100,7 +100,7 @@ impl Heard<'_> {
     }
 }
 
-/// Of a code that is no known one, so many characters are told.
+/// Maximum length of an unknown code that is told, in characters.
 const LONGEST_WORD: usize = 64;
 
 /// `x-acs-request-id`, or `unknown`.

@@ -376,7 +376,7 @@ pub struct Server {
 /// `swas.servers[].max_invocations` and `.max_age`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunWindow {
-    /// So many: those under way, always all of them, and in the places left the newest that have ended.
+    /// Maximum number: all that are under way, and in the places left the newest that have ended.
     pub max_invocations: usize,
     /// None that was created longer ago. The cloud keeps results for two weeks.
     pub max_age: Duration,

@@ -69,7 +69,7 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
     sum
 }
 
-/// What is shown of so many series, since things are left out whole.
+/// What is shown within a number of series, since things are left out whole.
 fn whole(granted: PerPart, item: PerPart) -> usize {
     granted.into_iter().zip(item).map(|(granted, item)| granted - granted.checked_rem(item).unwrap_or_default()).sum()
 }

@@ -36,7 +36,7 @@ fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
     lines.optional(&EHPC_TASK_FINISHED, &labels, seen.finished);
 }
 
-/// How many there are, those that are left out included. Types that nobody has heard of share one label.
+/// How many there are, those that are left out included. Unknown types share one label.
 fn task_counts(cluster: &str, tasks: &[SeenTask], lines: &mut Lines) {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for known in TaskType::KNOWN {
@@ -90,7 +90,7 @@ pub(super) fn commands(target: &Target, reading: &CommandsReading, lines: &mut L
     }
 }
 
-/// Words that nobody has heard of share one label, so they are added up.
+/// Unknown words share one label, so they are added up.
 fn finished_commands(cluster: &str, reading: &CommandsReading, lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
         let of_word = reading.finished.iter().filter(|(status, _)| status.label() == *word);
@@ -102,7 +102,7 @@ fn finished_commands(cluster: &str, reading: &CommandsReading, lines: &mut Lines
     }
 }
 
-/// Words that are not documented for E-HPC: nobody is to pay for their zeros.
+/// Words that are not documented for E-HPC: their zeros are not worth a series.
 pub(super) fn is_rare(word: &str) -> bool {
     let documented = [InvokeStatus::Running, InvokeStatus::Finished, InvokeStatus::Failed, InvokeStatus::Stopped];
     word != "unknown" && !documented.iter().any(|status| status.label() == word)

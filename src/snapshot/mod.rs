@@ -160,7 +160,7 @@ impl Store {
         self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
     }
 
-    /// Changes an entry. Should nobody look for long, what has changed is put on the page all the same, so that it is not held
+    /// Changes an entry. If the page is not looked at for long, what has changed is put on the page all the same, so that it is not held
     /// twice.
     fn change(&self, id: &TargetId, now: Moment, change: impl FnOnce(&mut Entry, StatusStyle, Limits)) {
         let mut inner = self.write();

@@ -3,7 +3,7 @@
 use crate::config::Metrics;
 use crate::exposition::{ALL, Demand, Limits, Part, PerPart};
 
-/// Where something has to be left out, this part of the page stays free, so that not all is shared anew whenever a target
+/// Where something has to be left out, this part of the page stays free, so that not all is shared again whenever a target
 /// has a series more.
 const SPARE: usize = 10;
 

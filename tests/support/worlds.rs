@@ -48,7 +48,7 @@ pub fn run(id: &str, from: i64, to: i64, exit_code: i64) -> RunSpec {
     }
 }
 
-/// A command of this name that runs each so many seconds for five seconds and succeeds.
+/// A command of this name that starts at this interval in seconds, runs for five seconds and succeeds.
 pub fn job(name: &str, from: i64, every: i64, runs: u32) -> JobSpec {
     let first = RunSpec { command_name: name.into(), ..run(name, from, from + 5, 0) };
     JobSpec { first, every: SignedDuration::from_secs(every), runs }

@@ -31,7 +31,7 @@ const PIECES: [&[u8]; 16] = [
     b"\"InvokeId\":7,",
 ];
 
-/// So often is a sample damaged anew for the operation that it is of, and for each other.
+/// How often a sample is damaged for its own operation, and for each other.
 const OWN: usize = 60;
 const OTHER: usize = 2;
 

@@ -470,7 +470,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
-    /// The same so many seconds later.
+    /// The same, this many seconds later.
     fn poll_at(plan: &mut CommandsPlan, world: &[(&str, InvokeStatus)], second: i64) -> Vec<String> {
         let (mut asked, now) = (Vec::new(), at(second));
         plan.begin(now);

@@ -26,17 +26,17 @@ const LONGEST_OF_RESULTS: Duration = Duration::from_secs(3600);
 /// Something open is looked for at least so long before it is lost.
 pub(super) const LOOKED_FOR: Duration = Duration::from_secs(600);
 
-/// At least so many answers must have said that it is not there.
+/// Minimum number of answers that say it is not there.
 const MAX_MISSES: u32 = 3;
 
-/// At most so many are asked for one by one in a poll; the others wait for the next one.
+/// Maximum number that a poll asks for one by one; the others wait for the next one.
 pub(super) const MAX_ASKS: usize = 50;
 
 /// How the search for one thing stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Follow {
-    /// So many answers in a row said that it is not there.
+    /// Answers in a row that said it is not there.
     misses: u32,
     /// How long it was looked for. Of a time between two questions no more counts than the pause: a clock that is set forward
     /// ends no search.
@@ -49,7 +49,7 @@ pub(super) struct Follow {
     failed: bool,
 }
 
-/// Which of two is asked for first: the larger. What has failed comes last, before it what was asked for of late.
+/// Which of two is asked for first: the larger. What has failed comes last, before it what was asked for most recently.
 pub(super) type Turn = (Reverse<bool>, Reverse<Option<Timestamp>>);
 
 impl Follow {

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Invocation, InvocationResult, InvocationStatus, Job, LastRun};
 
-/// So many command names of a server are known; the oldest go first.
+/// Maximum number of command names that are remembered of a server; the oldest go first.
 pub const MAX_NAMES: usize = 50;
 
-/// So many of the newest runs of a name tell its interval,
+/// Number of the newest runs of a name that tell its interval.
 const MAX_RUNS: usize = 8;
-/// and so many are needed.
+/// Minimum number of runs that tell an interval.
 const MIN_RUNS: usize = 4;
 
 /// What is known of a server's command names.

@@ -25,7 +25,7 @@ pub(in crate::poll) struct RunsPlan {
     step: Step,
     /// When the present poll has begun.
     began: Timestamp,
-    /// So many open runs that the list has not shown, and late results, were asked for last.
+    /// Number of open runs off the list, and of late results, that the last poll asked for.
     sought: usize,
 }
 

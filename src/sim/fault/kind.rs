@@ -72,7 +72,7 @@ pub(super) enum Fault {
     NullWords {},
     /// Lists are null, and so is their TotalCount.
     NullLists {},
-    /// Results come so many seconds after the end they speak of, or never.
+    /// Results come this many seconds after the end they speak of, or never.
     LateResults {
         #[serde(default)]
         seconds: Option<u32>,

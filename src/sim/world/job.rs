@@ -11,7 +11,7 @@ pub struct JobSpec {
     pub first: RunSpec,
     /// From one run to the next.
     pub every: SignedDuration,
-    /// After so many runs it runs no more.
+    /// Number of runs after which it runs no more.
     pub runs: u32,
 }
 

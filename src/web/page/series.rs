@@ -16,7 +16,7 @@ pub(super) fn above(series: &SeriesUse) -> Option<String> {
         let (shown, limit) = (grouped(series.shown), grouped(series.limit));
         format!(
             "/metrics has {shown} series though metrics.max_series is {limit}: counters, counts by status and last runs of \
-             commands alone are so many, and are never left out"
+             commands alone exceed it, and are never left out"
         )
     })
 }

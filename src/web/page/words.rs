@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::parts::{bounded, elsewhere};
 use crate::self_metrics::UnknownWord;
 
-/// So many words are shown.
+/// Maximum number of words that are shown.
 const FIRST: usize = 20;
 
 /// The section of `words`.
