@@ -237,9 +237,9 @@ impl ListState {
     /// Of several lists together.
     pub fn and(self, other: Self) -> Self {
         Self {
-            missing: self.missing + other.missing,
-            missing_once: self.missing_once + other.missing_once,
-            total_excess: self.total_excess + other.total_excess,
+            missing: self.missing.saturating_add(other.missing),
+            missing_once: self.missing_once.saturating_add(other.missing_once),
+            total_excess: self.total_excess.saturating_add(other.total_excess),
         }
     }
 }

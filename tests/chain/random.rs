@@ -34,7 +34,7 @@ const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, 
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// What strikes for a while: each passes.
-const FAULTS: [&str; 43] = [
+const FAULTS: [&str; 44] = [
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
     r#"{"kind": "throttle", "retry_after_ms": 90000}"#,
@@ -77,6 +77,7 @@ const FAULTS: [&str; 43] = [
     r#"{"kind": "paging", "page_size": 7, "silent": true}"#,
     r#"{"kind": "paging", "total": "page"}"#,
     r#"{"kind": "paging", "total_off": 3}"#,
+    r#"{"kind": "paging", "total_off": 1000000}"#,
     r#"{"kind": "paging", "page_size": 10, "pages": 1}"#,
 ];
 const ACTIONS: [&str; 6] = [

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Limits;
 use super::known::Known;
 use super::order::{Evidence, Order, OrderDetector};
-use super::pager::{Change, Ended, Pager, Shape, Trust, Turn};
+use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::{after, since};
 
@@ -35,6 +35,12 @@ pub(super) struct Listing {
     /// TotalCount at the last reading. After a restart anything may have happened, so all is read again.
     #[serde(skip)]
     total: Option<u64>,
+    /// Entries up to the last page that was read; no total is believed beyond that.
+    #[serde(skip)]
+    read_to: u64,
+    /// The last whole reading has not come to the end of the list.
+    #[serde(skip)]
+    is_too_long: bool,
     /// Entries of a full page, as the last readings had it.
     #[serde(skip)]
     page_size: Option<u64>,
@@ -143,9 +149,12 @@ impl Listing {
         self.pages_read.max(1)
     }
 
+    /// The last page with entries, as far as is known: a total that is too large must not lead beyond it.
     fn last_page(&self) -> Option<u32> {
-        let pages = self.total?.div_ceil(self.page_size.unwrap_or(PAGE_SIZE.into())).max(1);
-        Some(u32::try_from(pages).unwrap_or(u32::MAX))
+        let total = self.total?;
+        let entries = if self.is_too_long { total } else { total.min(self.read_to) };
+        let pages = entries.div_ceil(self.page_size.unwrap_or(PAGE_SIZE.into())).max(1);
+        Some(u32::try_from(pages).unwrap_or(MAX_PAGES).min(MAX_PAGES))
     }
 
     /// How many entries this reading has shown.
@@ -225,14 +234,19 @@ impl Listing {
         let first = reading.pager.first();
         let is_first_page = reading.pager.pages() == 1;
         // As old entries leave the list, new ones move to earlier pages: something known must stand before them.
-        if is_first_page && first > 1 && (shape.entries == 0 || page.begins_unseen) && !reading.whole {
+        if is_first_page && first > 1 && page.begins_unseen && !reading.whole {
             self.begin_at(first - 1, false);
+            return Progress::Next;
+        }
+        // The list is shorter than it was, or than its total says.
+        if is_first_page && first > 1 && shape.entries == 0 {
+            self.begin_at(1, true);
             return Progress::Next;
         }
         let wanted = reading.whole || self.order.order == Order::OldestFirst || page.unseen > 0 || looking;
         let max_pages = if wanted { limits.max_pages } else { u32::MAX };
         let turn = reading.pager.read(shape, page.new, &self.trust, max_pages);
-        self.learn_page_size(shape, turn, is_first_page);
+        self.learn_page_size(shape, turn, is_first_page && first == 1);
         let ended = match turn {
             Turn::Next if wanted => {
                 self.reading = Some(reading);
@@ -241,15 +255,17 @@ impl Listing {
             Turn::Next => return nothing,
             Turn::End(ended) => ended,
         };
+        self.read_to = reading.pager.seen();
+        self.is_too_long = ended == Ended::Limit;
         let is_whole = reading.whole || first == 1;
         let changes = if is_whole { self.end_whole(&reading, ended, window, limits, now, keep) } else { Vec::new() };
         Progress::Read { is_truncated: ended == Ended::Limit, changes }
     }
 
     /// A page that others follow is a full one, however few entries it has; of several the largest tells.
-    fn learn_page_size(&mut self, shape: Shape, turn: Turn, is_first_page: bool) {
+    fn learn_page_size(&mut self, shape: Shape, turn: Turn, is_page_one: bool) {
         let size = if turn == Turn::Next { shape.entries.max(1) } else { shape.full(PAGE_SIZE) };
-        if is_first_page {
+        if is_page_one {
             self.page_size = Some(size);
         } else if turn == Turn::Next {
             self.page_size = self.page_size.max(Some(size));
@@ -379,7 +395,7 @@ mod tests {
         assert_eq!(read(&mut oldest, &oldest_first(121), true, at(1)).0, [3]);
         assert_eq!(read(&mut oldest, &oldest_first(150), true, at(2)).0, [3]);
         assert_eq!(read(&mut oldest, &oldest_first(151), true, at(2)).0, [3, 4]);
-        assert_eq!(read(&mut oldest, &oldest_first(40), true, at(3)).0, [4, 3, 2, 1], "it has become shorter");
+        assert_eq!(read(&mut oldest, &oldest_first(40), true, at(3)).0, [4, 1], "it has become shorter");
         let mut sliding = Listing::default();
         read(&mut sliding, &oldest_first(101), true, at(0));
         let slid: Vec<u64> = (2..103).collect();
@@ -503,6 +519,27 @@ mod tests {
         assert_eq!(read(&mut listing, &oldest_first(500), true, at(1800)).0, [8, 9, 10, 11]);
         assert_eq!(listing.trust().state().missing_once, 0);
         assert!(listing.is_watched_since(Some(at(500))) && !listing.is_watched_since(Some(at(499))));
+    }
+
+    #[test]
+    fn a_total_that_is_far_too_large_leads_to_no_page_beyond_the_list() {
+        let mut listing = Listing::default();
+        for (round, total) in [120, 100_000, u64::MAX, 0, 120].into_iter().enumerate() {
+            let list = oldest_first(120 + round as u64);
+            listing.begin(&LIMITS, at(round as u64));
+            let mut pages = Vec::new();
+            while let Some(number) = listing.page() {
+                pages.push(number);
+                let skipped = (number as usize - 1) * 50;
+                let page: Vec<u64> = list.iter().skip(skipped).take(50).copied().collect();
+                for entry in &page {
+                    listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                }
+                let shape = Shape::of(&Page::new(page, Some(total)), |entry| *entry);
+                listing.read(shape, false, WINDOW, &LIMITS, at(round as u64), |_| true);
+            }
+            assert!(pages.len() <= 4 && pages.iter().all(|page| *page <= 4), "{total}: {pages:?}");
+        }
     }
 
     #[test]

@@ -224,7 +224,8 @@ impl Pager {
         self.shown
     }
 
-    fn seen(&self) -> u64 {
+    /// Entries up to the present page, those that cannot be read included.
+    pub(super) fn seen(&self) -> u64 {
         self.shown + self.unreadable
     }
 
