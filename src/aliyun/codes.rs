@@ -1,8 +1,18 @@
 //! The one table Code -> reason, retryable, and what an answer without a Code means by its status. Source: "Errors" in
 //! `docs/alibaba-cloud-api.md`.
 
-use super::error::Retry;
 use crate::model::Reason;
+
+/// Whether to ask again within the same poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Not before the next tick.
+    Never,
+    /// Once, with a new nonce and the credential of that moment.
+    Once,
+    /// After a pause that grows.
+    Backoff,
+}
 
 /// Code -> reason, retryable. A code that ends in `.` stands for all that begin so; the first match holds.
 const CODES: &[(&str, Reason, Retry)] = &[

@@ -3,13 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
 use jiff::SignedDuration;
 
-use super::codes;
+use super::codes::{self, Retry};
 use super::content::Content;
-use super::judge::{self, Heard};
-use super::said::{self, Depth};
 use crate::model::Reason;
 
 /// Why an attempt brought no answer. Its text holds no URL, key, token or signature.
@@ -102,31 +99,10 @@ impl fmt::Display for Came {
     }
 }
 
-/// Whether to ask again within the same poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Not before the next tick.
-    Never,
-    /// Once, with a new nonce and the credential of that moment.
-    Once,
-    /// After a pause that grows.
-    Backoff,
-}
-
 /// Longer texts of the cloud are cut, in characters.
 const LONGEST_TEXT: usize = 200;
 
 impl Error {
-    /// Whether a body says beside what was asked for that something has gone wrong.
-    pub(crate) fn has_code(body: &[u8]) -> bool {
-        said::said(body, Depth::Top).is_some()
-    }
-
-    /// Reads the error of an answer whose status is not a success. What the cloud says there is to be [cleaned](Self::cleaned).
-    pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        judge::refused(&Heard { status, headers, body, received: None, is_proxied: false })
-    }
-
     /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a secret that was cut in two,
     /// a half would stay.
     pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
@@ -227,7 +203,8 @@ impl Error {
 mod tests {
     use http::HeaderMap;
 
-    use super::{Error, Heard, Retry, judge};
+    use super::{Error, Retry};
+    use crate::aliyun::judge::{self, Heard};
     use crate::model::Reason;
 
     fn service(status: u16, body: &str) -> Error {

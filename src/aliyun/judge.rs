@@ -69,6 +69,19 @@ pub(super) fn refused(heard: &Heard) -> Error {
     }
 }
 
+impl Error {
+    /// Whether a body says beside what was asked for that something has gone wrong.
+    pub(crate) fn has_code(body: &[u8]) -> bool {
+        said::said(body, Depth::Top).is_some()
+    }
+
+    /// Reads the error of an answer whose status is not a success. What the cloud says there is to be
+    /// [cleaned](Self::cleaned).
+    pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        refused(&Heard { status, headers, body, received: None, is_proxied: false })
+    }
+}
+
 impl Heard<'_> {
     fn service(&self, said: Said) -> Error {
         let request_id = said.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());

@@ -25,8 +25,9 @@ use ::http::header::InvalidHeaderValue;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+pub use codes::Retry;
 pub use content::Content;
-pub use error::{Came, Error, Retry};
+pub use error::{Came, Error};
 pub use http::SetupError;
 
 use crate::config::{Account, Poll};

@@ -78,6 +78,11 @@ impl<'a> Object<'a> {
         self.get(field).is_some()
     }
 
+    /// The same, in whatever letter case.
+    pub(super) fn has_in_any_case(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(field.as_bytes()))
+    }
+
     /// Whether it has no field.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

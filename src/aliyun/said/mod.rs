@@ -5,6 +5,8 @@ mod xml;
 
 use std::borrow::Cow;
 
+use super::json::top_level;
+
 /// An error as a body tells it, not yet cleaned.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Said {
@@ -27,6 +29,9 @@ pub(super) enum Depth {
 
 /// What `body` says of an error; `None` without a code, or where the code says that all is well.
 pub(super) fn said(body: &[u8], depth: Depth) -> Option<Said> {
+    if depth == Depth::Top && has_no_code(body) {
+        return None;
+    }
     let text = text(body);
     let text = text.trim_start();
     match text.as_bytes().first()? {
@@ -34,6 +39,11 @@ pub(super) fn said(body: &[u8], depth: Depth) -> Option<Said> {
         b'<' => xml::said(text, depth),
         _ => None,
     }
+}
+
+/// Whether a body is an object without a code, as nearly all are: that is told without reading what is in it.
+fn has_no_code(body: &[u8]) -> bool {
+    top_level(body).is_ok_and(|answer| !answer.has_in_any_case("code"))
 }
 
 /// The body without a byte order mark.
