@@ -252,7 +252,8 @@ fn no_label_holds_what_a_user_keeps_secret() {
 
 #[test]
 fn an_alert_on_what_failed_once_falls_silent() {
-    let (alerts, tests) = (read("deploy/alerts.yaml"), read("deploy/alerts_test.yaml"));
+    let alerts = read("deploy/alerts.yaml");
+    let tests = read("deploy/alerts_test.yaml") + &read("deploy/alerts_weeks_test.yaml");
     let rules: Vec<&str> = alerts.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let alerts = rules.join("\n");
     let events = alerts.split("- alert: ").skip(1).filter(|alert| {

@@ -29,4 +29,4 @@ def test_the_alerts_are_clean() -> None:
 
 
 def test_the_alerts_fire_when_they_should_and_only_then() -> None:
-    assert "SUCCESS" in promtool("test", "rules", "deploy/alerts_test.yaml")
+    assert "SUCCESS" in promtool("test", "rules", "deploy/alerts_test.yaml", "deploy/alerts_weeks_test.yaml")

@@ -75,8 +75,9 @@ def expected(shown: Owners) -> Samples:
         if owner.tasks or owner.commands:
             found |= dict(_tasks(name, owner.tasks.values()))
             found |= dict(item for command in owner.commands.values() for item in _command(name, command))
-            outstanding = series("aliyun_ehpc_invocation_results_outstanding", cluster_id=name)
-            found[outstanding] = _outstanding(owner.commands.values())
+            if owner.commands:
+                outstanding = series("aliyun_ehpc_invocation_results_outstanding", cluster_id=name)
+                found[outstanding] = _outstanding(owner.commands.values())
         else:
             found |= dict(_runs(name, list(owner.invocations.values())))
     return found
