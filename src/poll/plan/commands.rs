@@ -230,10 +230,7 @@ impl CommandsPlan {
         let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
         match listing.read(shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
             Progress::Next => return,
-            Progress::Read { is_truncated, changes } => {
-                self.notices.extend(is_truncated.then_some(Notice::Truncated));
-                self.notices.extend(changes.into_iter().map(Notice::List));
-            }
+            Progress::Read(notices) => self.notices.extend(notices),
         }
         self.trim();
         self.begin_status();

@@ -9,10 +9,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::known::Known;
 use super::order::{Evidence, Order, OrderDetector};
 use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::{after, since};
 
@@ -72,17 +72,12 @@ pub(super) struct Window {
 }
 
 /// What to do after a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Progress {
     /// Ask for the next one.
     Next,
-    /// As much was read as is needed, or may be.
-    Read {
-        /// There is more, but no more pages may be read.
-        is_truncated: bool,
-        /// What the user should hear of.
-        changes: Vec<Change>,
-    },
+    /// As much was read as is needed, or may be; what others should know of it.
+    Read(Vec<Notice>),
 }
 
 impl Listing {
@@ -227,7 +222,7 @@ impl Listing {
         now: Timestamp,
         keep: impl Fn(&str) -> bool,
     ) -> Progress {
-        let nothing = Progress::Read { is_truncated: false, changes: Vec::new() };
+        let nothing = Progress::Read(Vec::new());
         let Some(mut reading) = self.reading.take() else { return nothing };
         self.total = shape.total;
         let page = reading.evidence.end_page();
@@ -259,7 +254,8 @@ impl Listing {
         self.is_too_long = ended == Ended::Limit;
         let is_whole = reading.whole || first == 1;
         let changes = if is_whole { self.end_whole(&reading, ended, window, limits, now, keep) } else { Vec::new() };
-        Progress::Read { is_truncated: ended == Ended::Limit, changes }
+        let truncated = (ended == Ended::Limit).then_some(Notice::Truncated);
+        Progress::Read(truncated.into_iter().chain(changes.into_iter().map(Notice::List)).collect())
     }
 
     /// A page that others follow is a full one, however few entries it has; of several the largest tells.
@@ -338,7 +334,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Limits, Listing, Order, Progress, Shape, Window};
+    use super::{Limits, Listing, Notice, Order, Progress, Shape, Window};
     use crate::model::Page;
 
     const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 4 };
@@ -369,11 +365,11 @@ mod tests {
     }
 
     fn whole() -> Progress {
-        Progress::Read { is_truncated: false, changes: Vec::new() }
+        Progress::Read(Vec::new())
     }
 
     fn truncated(progress: &Progress) -> bool {
-        matches!(progress, Progress::Read { is_truncated: true, .. })
+        matches!(progress, Progress::Read(notices) if notices.contains(&Notice::Truncated))
     }
 
     fn newest_first(entries: u64) -> Vec<u64> {

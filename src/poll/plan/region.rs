@@ -109,10 +109,7 @@ impl RegionPlan {
                 self.step = Step::List;
                 return;
             }
-            Progress::Read { is_truncated, changes } => {
-                self.notices.extend(is_truncated.then_some(Notice::Truncated));
-                self.notices.extend(changes.into_iter().map(Notice::List));
-            }
+            Progress::Read(notices) => self.notices.extend(notices),
         }
         self.end_list(now);
         match self.inventory.begin(&self.limits, now) {

@@ -124,10 +124,7 @@ impl RunsPlan {
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
         match listing.read(shape, looking, window, &self.limits, now, |id| runs.contains_key(id)) {
             Progress::Next => return,
-            Progress::Read { is_truncated, changes } => {
-                self.ledger.notices.extend(is_truncated.then_some(Notice::Truncated));
-                self.ledger.notices.extend(changes.into_iter().map(Notice::List));
-            }
+            Progress::Read(notices) => self.ledger.notices.extend(notices),
         }
         self.ledger.trim(now);
         self.begin_details();

@@ -211,10 +211,7 @@ impl TasksPlan {
                 self.step = Step::History;
                 return;
             }
-            Progress::Read { is_truncated, changes } => {
-                self.notices.extend(is_truncated.then_some(Notice::Truncated));
-                self.notices.extend(changes.into_iter().map(Notice::List));
-            }
+            Progress::Read(notices) => self.notices.extend(notices),
         }
         self.begin_chase();
         self.trim(now);
