@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::{after, later};
 use crate::aliyun::op::Product;
 use crate::config::Quotas;
+use crate::model::{BudgetState, Lowered, Resting};
 
 /// The window that calls are counted in: a minute, and a second for what may pass between sending a call and the
 /// cloud counting it.
-const WINDOW: SignedDuration = SignedDuration::from_secs(61);
+pub(super) const WINDOW: SignedDuration = SignedDuration::from_secs(61);
 /// No pause that the cloud asks for is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Of what has worked before the cloud refused, so much is asked for from then on: the rest is for the account's console
@@ -65,6 +66,8 @@ struct Budget {
     taken: VecDeque<Timestamp>,
     refused: VecDeque<Timestamp>,
     paused_until: Option<Timestamp>,
+    resting: Option<Timestamp>,
+    lowered: Option<(Timestamp, u32)>,
 }
 
 /// A budget below the user's, learned from being refused.
@@ -104,6 +107,23 @@ impl Governor {
     /// Each budget with its calls per minute.
     pub fn quotas(&self) -> impl Iterator<Item = (&BudgetKey, u32)> {
         self.budgets.iter().map(|(key, budget)| (key, budget.per_minute()))
+    }
+
+    /// How each budget stands.
+    pub fn states(&mut self, _now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
+        self.budgets.iter().map(|(key, budget)| (key.clone(), budget.state())).collect()
+    }
+
+    /// How the budget of `key` stands.
+    pub fn state(&self, key: &BudgetKey) -> Option<BudgetState> {
+        self.budgets.get(key).map(Budget::state)
+    }
+
+    /// The cloud has answered a call of `key`.
+    pub fn answered(&mut self, key: &BudgetKey) {
+        if let Some(budget) = self.budgets.get_mut(key) {
+            budget.resting = None;
+        }
     }
 
     /// When the next call of `key` is allowed; not after `now` means at once.
@@ -156,7 +176,28 @@ pub(super) fn quota(quotas: &Quotas, product: Product, operation: &str) -> u32 {
 
 impl Budget {
     fn new() -> Self {
-        Self { quota: 0, ceiling: None, taken: VecDeque::new(), refused: VecDeque::new(), paused_until: None }
+        Self {
+            quota: 0,
+            ceiling: None,
+            taken: VecDeque::new(),
+            refused: VecDeque::new(),
+            paused_until: None,
+            resting: None,
+            lowered: None,
+        }
+    }
+
+    fn state(&self) -> BudgetState {
+        let code: Arc<str> = "Throttling.User".into();
+        let resting = self.resting.zip(self.paused_until);
+        let resting = resting.map(|(since, until)| Resting { since, until, code: Arc::clone(&code) });
+        let lowered = self.ceiling.zip(self.lowered).map(|(ceiling, (since, refused_at))| Lowered {
+            since,
+            code,
+            refused_at,
+            retry_at: ceiling.probe_at,
+        });
+        BudgetState { configured: self.quota, in_force: self.per_minute(), resting, lowered }
     }
 
     fn per_minute(&self) -> u32 {
@@ -182,6 +223,7 @@ impl Budget {
         // Calls that were on their way together are refused together: they teach one lesson.
         let lesson = self.paused_until.is_none_or(|until| until <= now);
         self.paused_until = self.paused_until.max(Some(after(now, pause)));
+        self.resting.get_or_insert(now);
         self.refused.push_back(now);
         self.refused.retain(|time| later(*time, WINDOW) > now);
         let sent = self.taken.iter().filter(|time| later(**time, WINDOW) > now).count();
@@ -195,6 +237,7 @@ impl Budget {
             Some(ceiling) => ceiling.probe_every,
             None => FIRST_PROBE,
         };
+        self.lowered.get_or_insert((now, worked as u32));
         self.ceiling = Some(Ceiling { per_minute: learned, probe_at: after(now, probe_every), probe_every });
     }
 

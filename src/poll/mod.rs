@@ -20,7 +20,7 @@ pub use plan::{
 };
 pub use queue::Pace;
 pub use runner::{Clients, Runner, clients};
-pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
+pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
 pub use survey::{Asked, Survey, survey};
 
 /// `time` moved by `step`, held inside what a timestamp can be.

@@ -9,15 +9,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{debug, info, warn};
 
+use super::governor::BudgetKey;
 use super::plan::{ListChange, Notice, operations};
 use super::saved::Saving;
-use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
+use super::scheduler::{Attempt, Change, Event, Next, Scheduler, Throttling};
 use super::since;
 use crate::aliyun::op::Decoded;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
+use crate::aliyun::{Attempted, Client, Error, SetupError, THROTTLED_ADVICE, endpoint, error_of};
 use crate::clock::Moment;
 use crate::config::{Account, Config};
-use crate::model::{Failure, Reason};
+use crate::model::{BudgetState, Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
@@ -252,11 +253,21 @@ impl Runner {
         }
         self.saving.commit(&self.scheduler, &events, boot).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        let mut planned = None;
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notice(&id, notice),
                 Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
+                Event::Overdue { target, failure, at } => {
+                    let (kind, id, error) = (target.kind.label(), &*target.id, &failure.message);
+                    debug!(kind, target = id, error, "poll overdue");
+                    self.store.overdue(&target, failure, Moment { wall: at, boot });
+                }
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Throttling(key, change, state) => {
+                    let planned = planned.get_or_insert_with(|| self.scheduler.planned());
+                    tell_throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
+                }
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
                     self.tell_failure(&target, failure.as_ref());
@@ -269,17 +280,17 @@ impl Runner {
         if discovered {
             self.discovered();
         }
-        if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+        if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
                 self.metrics.logged_in(account, client.keep_credentials());
             }
             self.saving.commit_ceilings(&self.scheduler);
-            let planned = self.scheduler.planned();
-            let quotas = self.scheduler.quotas();
+            let planned = planned.unwrap_or_else(|| self.scheduler.planned());
+            let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(quotas.map(|(key, quota)| (key.labels(), quota, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
         }
         discovered
     }
@@ -326,16 +337,83 @@ impl Runner {
         let (kind, target) = (id.kind.label(), &*id.id);
         match failure {
             Some(Failure { reason, message, advice }) => {
-                if self.failing.insert(id.clone(), *reason) != Some(*reason) {
-                    warn!(kind, target, reason = reason.label(), error = message, advice = &**advice, "poll failed");
+                let is_new = self.failing.insert(id.clone(), *reason) != Some(*reason);
+                match reason {
+                    // That is told once of the operation, which thousands of targets may need.
+                    Reason::Throttled if is_new => debug!(kind, target, error = message, "poll throttled"),
+                    _ if is_new => {
+                        warn!(
+                            kind,
+                            target,
+                            reason = reason.label(),
+                            error = message,
+                            advice = &**advice,
+                            "poll failed"
+                        );
+                    }
+                    _ => {}
                 }
             }
-            None => {
-                if self.failing.remove(id).is_some() {
-                    info!(kind, target, "poll succeeded again");
-                }
-            }
+            None => match self.failing.remove(id) {
+                Some(Reason::Throttled) => debug!(kind, target, "poll succeeded again"),
+                Some(_) => info!(kind, target, "poll succeeded again"),
+                None => {}
+            },
         }
+    }
+}
+
+/// Says how the cloud throttles an operation, of which so many calls per minute are `planned`.
+fn tell_throttling(key: &BudgetKey, change: Throttling, state: &BudgetState, planned: f64) {
+    let [account, region, product, operation] = key.labels();
+    let BudgetState { configured, in_force, resting, lowered } = state;
+    let code = state.code().map(|code| &**code);
+    let until = resting.as_ref().map(|resting| tracing::field::display(resting.until));
+    let retry = lowered.as_ref().map(|lowered| tracing::field::display(lowered.retry_at));
+    let planned = planned.ceil();
+    match change {
+        Throttling::Began => warn!(
+            account,
+            region,
+            product,
+            operation,
+            code,
+            configured,
+            in_force,
+            planned,
+            until,
+            retry,
+            advice = THROTTLED_ADVICE,
+            "the cloud throttles an operation"
+        ),
+        Throttling::Lowered => warn!(
+            account,
+            region,
+            product,
+            operation,
+            code,
+            configured,
+            in_force,
+            planned,
+            retry,
+            "fewer calls are made: the cloud has refused more"
+        ),
+        Throttling::TakenBack => info!(
+            account,
+            region,
+            product,
+            operation,
+            code,
+            configured,
+            in_force,
+            until,
+            "not one call gets through: as many as before are made once the cloud answers"
+        ),
+        Throttling::Over { since } => info!(
+            account, region, product, operation, configured, in_force,
+            since = %since,
+            "the cloud throttles an operation no longer"
+        ),
     }
 }
 

@@ -50,13 +50,13 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                 p #link role="status" hidden {}
                 main #main data-now=(now.as_millisecond()) data-build={ (facts.version) "-" (facts.revision) } {
                     (said(&verdict, facts, now))
-                    (summary::tiles(facts))
+                    (summary::tiles(facts, now))
                     (targets::section(&sorted, now))
                     @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }
-                    (api::section(&facts.budgets, now.duration_since(facts.started)))
+                    (api::section(&facts.budgets, facts.started, now))
                     @if !facts.unknown_words.is_empty() { (words::section(&facts.unknown_words)) }
                 }
             }

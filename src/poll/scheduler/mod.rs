@@ -6,6 +6,7 @@
 mod apply;
 mod event;
 mod slot;
+mod throttled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use super::{after, later, since};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;
-use crate::model::{Failure, Reading, Reason};
+use crate::model::{BudgetState, Failure, Reading, Reason};
 use crate::target::{Findings, Kind, TargetId};
 
 pub use apply::{Change, spread};
-pub use event::{Attempt, Event, Next, Outcome};
+pub use event::{Attempt, Event, Next, Outcome, Throttling};
 use slot::{Phase, Polling, Slot};
+use throttled::Throttled;
 
 /// A call that fails for a passing reason is attempted so many times in all.
 pub const MAX_ATTEMPTS: u32 = 4;
@@ -50,6 +52,7 @@ pub struct Scheduler {
     timers: BTreeSet<(Timestamp, TargetId)>,
     queues: BTreeMap<BudgetKey, Queue>,
     governor: Governor,
+    throttled: Throttled,
     in_flight: usize,
     tickets: u64,
     random: SmallRng,
@@ -68,6 +71,7 @@ impl Scheduler {
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
             governor: Governor::default(),
+            throttled: Throttled::new(now),
             in_flight: 0,
             tickets: 0,
             random: SmallRng::seed_from_u64(seed),
@@ -88,6 +92,7 @@ impl Scheduler {
             self.timers.remove(&(time, id.clone()));
             self.fire(&id, now);
         }
+        self.check_throttled(now);
         if self.in_flight >= self.settings.concurrency {
             return Next::Wait;
         }
@@ -104,9 +109,12 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(error) = error_of(&outcome).filter(|error| error.reason() == Reason::Throttled) {
-            self.governor.throttled(&attempt.key, now, error.pause());
+        let refusal = error_of(&outcome).filter(|error| error.reason() == Reason::Throttled);
+        match refusal {
+            Some(error) => self.governor.throttled(&attempt.key, now, error.pause()),
+            None => self.governor.answered(&attempt.key),
         }
+        self.note_answer(&attempt.key, refusal.is_some(), now);
         let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = slot.phase else { return };
         let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
@@ -165,17 +173,20 @@ impl Scheduler {
     /// Gives back what was learned before a restart.
     pub fn restore_ceiling(&mut self, labels: [&str; 4], ceiling: Ceiling) {
         let key = self.governor.quotas().map(|(key, _)| key).find(|key| key.labels() == labels).cloned();
-        key.iter().for_each(|key| self.governor.restore(key, ceiling));
+        if let Some(key) = key {
+            self.governor.restore(&key, ceiling);
+            self.look_at(&key, false, self.last_now);
+        }
     }
 
-    /// Each budget with its calls per minute.
-    pub fn quotas(&self) -> impl Iterator<Item = (&BudgetKey, u32)> {
-        self.governor.quotas()
+    /// How each budget stands.
+    pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
+        self.governor.states(now)
     }
 
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
-        let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
+        let mut planned: BTreeMap<BudgetKey, f64> = self.governor.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = slot.period(&self.settings, self.last_now);
             let calls =
@@ -193,7 +204,8 @@ impl Scheduler {
             Phase::Timer(time) => {
                 self.timers.remove(&(*time, id.clone()));
             }
-            Phase::Queued { key, turn, until, .. } => {
+            Phase::Queued { key, turn, until, overdue_at, .. } => {
+                self.throttled.forget(id, *overdue_at);
                 if let Some(queue) = self.queues.get_mut(key) {
                     queue.remove(*turn, due, id);
                 }
@@ -250,7 +262,8 @@ impl Scheduler {
         let shares = plan::details_share_the_budget(slot.target.id.kind);
         let turn = if shares && slot.plan.is_readable() { Turn::OneByOne } else { Turn::Poll(pace) };
         self.queues.entry(key.clone()).or_default().insert(turn, slot.due, id.clone());
-        slot.phase = Phase::Queued { operation, key, turn, since: now, until };
+        slot.phase = Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
+        self.watch(id, now);
     }
 
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
@@ -350,6 +363,7 @@ impl Scheduler {
         let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
         slot.cut_short = is_cut_off && !poll.detailed;
         slot.failing = failure.as_ref().map(|failure| failure.reason);
+        slot.is_overdue = false;
         if slot.plan.has_open() {
             slot.last_open = now;
         }
@@ -384,7 +398,7 @@ impl Scheduler {
     fn wake_at(&self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
         let budget = self.queues.keys().map(|key| self.governor.ready_at(key, now)).min();
-        match timer.into_iter().chain(budget).min() {
+        match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
         }
@@ -393,11 +407,13 @@ impl Scheduler {
     /// When this machine's clock was set back, all that is planned moves with it; else nothing would happen for as long.
     fn notice_clock(&mut self, now: Timestamp) {
         let step = now.duration_since(self.last_now);
+        self.throttled.notice_silence(self.last_now, now);
         self.last_now = now;
         if step > SignedDuration::from_secs(-2) {
             return;
         }
         self.governor.shift(step);
+        self.throttled.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::model::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
+use crate::web::budget::{Budget, Throttling};
 
 /// So many actions are named in a line.
 const NAMED: usize = 4;
@@ -87,11 +88,45 @@ impl AccountStatus {
             problems,
         }
     }
+
+    /// With what the cloud throttles of its quota group's `budgets` at `now`.
+    pub(in crate::web) fn throttled(mut self, budgets: &[Budget], now: Timestamp) -> Self {
+        self.problems.extend(throttled(&self.quota_group, budgets, now));
+        self.problems.sort_by_key(|problem| !problem.grave);
+        self
+    }
 }
 
 fn operation(permission: Permission) -> OperationStatus {
     let Permission { product, operation, action, is_granted, refused } = permission;
     OperationStatus { product, operation, action, authorized: is_granted, refused_targets: refused }
+}
+
+/// What the cloud throttles of a quota group's operations, if that harms.
+fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<AccountProblem> {
+    let is_harmed = |budget: &&Budget| budget.group == quota_group && budget.throttling(now) >= Throttling::Short;
+    let mut harmed: Vec<&Budget> = budgets.iter().filter(is_harmed).collect();
+    harmed.sort_by(|a, b| a.worse(b, now));
+    let named = |budget: &&Budget| {
+        let Budget { operation, region, .. } = budget;
+        format!("{operation} in {region}: {}", budget.throttled(now).unwrap_or_default())
+    };
+    let worst = harmed.first().map(named)?;
+    let more = match harmed.len() - 1 {
+        0 => String::new(),
+        1 => ", and of 1 more operation".to_owned(),
+        more => format!(", and of {more} more operations"),
+    };
+    Some(AccountProblem {
+        kind: "throttled",
+        grave: true,
+        message: format!("the cloud refuses calls of {worst}{more}"),
+        cause: None,
+        advice:
+            "see what else uses the account, raise its quota at Alibaba Cloud, or divide accounts[].quotas between the \
+                 exporters of the account"
+                .to_owned(),
+    })
 }
 
 fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
