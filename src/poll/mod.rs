@@ -1,5 +1,6 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
+mod budget;
 mod demand;
 mod governor;
 mod plan;
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use budget::Hint;
 pub use demand::{budgets, by_budget, per_minute};
-pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
+pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };

@@ -42,9 +42,9 @@ fn let_through(faults: &str) -> (usize, Vec<Value>) {
     let cluster = first_cluster(&simulator, at(0.0));
     simulator.add_faults(faults).unwrap();
     let (mut passed, mut codes) = (0, Vec::new());
-    // The world begins with a full minute.
+    // A full minute of the clock.
     for call in 0..120 {
-        let now = at(60.0 + f64::from(call) / 2.0);
+        let now = at(30.0 + f64::from(call) / 2.0);
         let own = [("ClusterId", cluster.as_str()), ("Archived", "true")];
         let (status, mut body) = read(simulator.handle(&Draft::new(Operation::ListTasks, &own, now).request(), now));
         match status {
@@ -61,7 +61,7 @@ fn a_limit_moves_and_another_program_uses_it_up() {
     assert_eq!(let_through("[]"), (120, vec![]));
     let throttled = || vec!["Throttling.User".into()];
     assert_eq!(let_through(r#"[{"fault": {"kind": "quota", "per_minute": 30}}]"#), (30, throttled()));
-    let moving = r#"[{"fault": {"kind": "quota", "per_minute": 40}, "schedule": {"from": 90}},
+    let moving = r#"[{"fault": {"kind": "quota", "per_minute": 40}, "schedule": {"from": 60}},
                      {"fault": {"kind": "quota", "per_minute": 10}}]"#;
     assert_eq!(let_through(moving), (40, throttled()), "ten, and then thirty more");
     let shared = r#"[{"match": {"action": "ListTasks"}, "fault": {"kind": "other_calls", "per_minute": 20, "at_once": true}},

@@ -16,8 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use super::budget::{Heard, Hint};
 use super::demand::{self, budget_key};
-use super::governor::{BudgetKey, Ceiling, Governor};
+use super::governor::{BudgetKey, Governor};
 use super::plan::{self, MemoryRef, Verdict};
 use super::queue::{Queue, Turn};
 use super::{after, later, since};
@@ -98,7 +99,8 @@ impl Scheduler {
         }
         let ready = |(key, queue): (&BudgetKey, &Queue)| {
             let (due, id) = queue.first(&self.settings, now)?;
-            (self.governor.ready_at(key, now) <= now).then(|| (*due, id.clone()))
+            let ready_at = self.governor.ready_at(key, now)?;
+            (ready_at <= now).then(|| (*due, id.clone()))
         };
         match self.queues.iter().filter_map(ready).min() {
             Some((_, id)) => self.send(&id, now),
@@ -109,12 +111,11 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let refusal = error_of(&outcome).filter(|error| error.reason() == Reason::Throttled);
-        match refusal {
-            Some(error) => self.governor.throttled(&attempt.key, now, error.pause()),
-            None => self.governor.answered(&attempt.key),
-        }
-        self.note_answer(&attempt.key, refusal.is_some(), now);
+        let idle_need = || idle_need(&self.slots, &self.settings, &attempt.key, now);
+        let heard = heard(&outcome);
+        let is_refused = matches!(heard, Heard::Refused { .. });
+        self.governor.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
+        self.note_answer(&attempt.key, is_refused, now);
         let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = slot.phase else { return };
         let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
@@ -165,16 +166,16 @@ impl Scheduler {
         searches.map(|slot| (slot.target.id.clone(), slot.plan.found())).collect()
     }
 
-    /// Limits of the cloud that were learned.
-    pub fn ceilings(&self) -> impl Iterator<Item = (&BudgetKey, Ceiling)> {
-        self.governor.ceilings()
+    /// What of each budget is to be kept over a restart.
+    pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
+        self.governor.hints()
     }
 
     /// Gives back what was learned before a restart.
-    pub fn restore_ceiling(&mut self, labels: [&str; 4], ceiling: Ceiling) {
-        let key = self.governor.quotas().map(|(key, _)| key).find(|key| key.labels() == labels).cloned();
+    pub fn restore_hint(&mut self, labels: [&str; 4], hint: &Hint) {
+        let key = self.governor.keys().find(|key| key.labels() == labels).cloned();
         if let Some(key) = key {
-            self.governor.restore(&key, ceiling);
+            self.governor.restore(&key, hint, self.last_now);
             self.look_at(&key, false, self.last_now);
         }
     }
@@ -186,7 +187,7 @@ impl Scheduler {
 
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
-        let mut planned: BTreeMap<BudgetKey, f64> = self.governor.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
+        let mut planned: BTreeMap<BudgetKey, f64> = self.governor.keys().map(|key| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = slot.period(&self.settings, self.last_now);
             let calls =
@@ -252,7 +253,7 @@ impl Scheduler {
             return self.finish(id, Some(failure), now);
         }
         let key = budget_key(&slot.target, operation.product(), operation.name());
-        if self.governor.ready_at(&key, now) > now {
+        if self.governor.ready_at(&key, now).is_none_or(|time| time > now) {
             slot.plan.about_to_wait(now);
             self.publish(id, now);
         }
@@ -282,7 +283,7 @@ impl Scheduler {
         if waited > Duration::ZERO {
             self.events.push(Event::Waited(key.clone(), waited));
         }
-        self.governor.take(&key, now);
+        self.governor.take(&key, ticket, now);
         self.in_flight += 1;
         Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
     }
@@ -395,9 +396,10 @@ impl Scheduler {
         self.slots.get(id).map(|slot| slot.period(&self.settings, self.last_now)).unwrap_or_default()
     }
 
-    fn wake_at(&self, now: Timestamp) -> Next {
+    fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
-        let budget = self.queues.keys().map(|key| self.governor.ready_at(key, now)).min();
+        // Where only an answer brings the next turn, there will be one.
+        let budget = self.queues.keys().filter_map(|key| self.governor.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
@@ -417,6 +419,31 @@ impl Scheduler {
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));
+    }
+}
+
+/// Calls per minute of a budget that the targets need when all of them are idle.
+fn idle_need(slots: &HashMap<TargetId, Slot>, settings: &Poll, key: &BudgetKey, now: Timestamp) -> f64 {
+    let period = settings.idle_interval;
+    let of_slot = |slot: &Slot| {
+        let load = slot.load(now);
+        let calls = plan::per_poll(slot.target.id.kind, &load, period, settings.history_interval);
+        let own = demand::by_budget(&slot.target, calls).filter(|(budget, _)| budget == key);
+        own.map(|(_, calls)| calls).sum::<f64>()
+    };
+    slots.values().map(of_slot).sum::<f64>() * demand::per_minute(period)
+}
+
+/// What an outcome says of the cloud's limits.
+fn heard(outcome: &Outcome) -> Heard {
+    match error_of(outcome) {
+        Some(error) if error.reason() == Reason::Throttled => {
+            Heard::Refused { pause: error.pause(), code: error.code().into() }
+        }
+        // A gateway or a proxy may have answered before the call was counted.
+        Some(Error::Status { .. }) => Heard::Nothing,
+        Some(error) if !error.is_answer() => Heard::Nothing,
+        _ => Heard::Passed,
     }
 }
 

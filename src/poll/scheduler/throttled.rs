@@ -13,7 +13,8 @@ use super::event::{Event, Throttling};
 use super::slot::Phase;
 use crate::aliyun::THROTTLED_ADVICE;
 use crate::model::{BudgetState, Failure, Reason};
-use crate::poll::governor::{BudgetKey, WINDOW};
+use crate::poll::budget::WINDOW;
+use crate::poll::governor::BudgetKey;
 use crate::poll::{after, later};
 use crate::target::TargetId;
 
@@ -103,7 +104,7 @@ impl Scheduler {
 
     /// Tells what has changed about an operation.
     pub(super) fn look_at(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
-        let Some(state) = self.governor.state(key) else {
+        let Some(state) = self.governor.state(key, now) else {
             self.throttled.operations.remove(key);
             return;
         };
@@ -186,7 +187,7 @@ impl Scheduler {
             self.throttled.needs = Some((now, self.planned()));
         }
         let needs = self.throttled.needs.as_ref().and_then(|(_, needs)| needs.get(key)).copied().unwrap_or_default();
-        let configured = self.governor.state(key).map_or(1, |state| state.configured.max(1));
+        let configured = self.governor.state(key, now).map_or(1, |state| state.configured.max(1));
         let factor = needs / f64::from(configured) * WINDOW.as_secs_f64() / 60.0;
         Duration::try_from_secs_f64(period.as_secs_f64() * (factor - 1.0).max(0.0)).unwrap_or(Duration::MAX)
     }
@@ -194,7 +195,7 @@ impl Scheduler {
     fn tell_overdue(&mut self, id: &TargetId, now: Timestamp) {
         let Some(slot) = self.slots.get_mut(id) else { return };
         let Phase::Queued { operation, key, .. } = &slot.phase else { return };
-        let Some(state) = self.governor.state(key) else { return };
+        let Some(state) = self.governor.state(key, now) else { return };
         let failure = failure(operation.name(), slot.due, &state);
         slot.is_overdue = true;
         let overdue = |(target, failure): (TargetId, Option<Failure>)| {
