@@ -29,6 +29,8 @@ const CLIMB_MINUTES: u32 = 5;
 const LITTLE: f64 = 0.5;
 /// Clean minutes that tell what got through lately are at most this old.
 const LATELY: SignedDuration = SignedDuration::from_secs(300);
+/// A limit was refused, or a lesson taken back, a little while ago.
+const RECENTLY: SignedDuration = SignedDuration::from_secs(900);
 /// A probe asks for this many times what got through before.
 const PROBE: f64 = 1.25;
 /// After a minute in which a probe got through, it asks for this many times as much.
@@ -60,6 +62,8 @@ pub(super) struct Budget {
     clean: VecDeque<Minute>,
     rest: Option<Rest>,
     lesson: Option<Lesson>,
+    /// When a lesson was last taken back.
+    taken_back: Option<Timestamp>,
 }
 
 /// What came of the calls of a calendar minute.
@@ -80,6 +84,8 @@ struct Rest {
     trial: Option<u64>,
     /// The lesson before the one that this refusal has taught, if it has taught one.
     before: Option<Option<Lesson>>,
+    /// Number of refused trials that take the lesson back.
+    trials: u32,
 }
 
 /// What refusals have taught.
@@ -150,6 +156,7 @@ impl Budget {
             clean: VecDeque::new(),
             rest: None,
             lesson: None,
+            taken_back: None,
         }
     }
 
@@ -293,21 +300,29 @@ impl Budget {
             rest.until = rest.until.max(until);
             // Calls that were under way together are refused together: they teach one lesson.
             if is_trial {
-                (rest.trial, rest.code) = (None, code);
+                rest.trial = None;
+                rest.code = code;
+                rest.trials = rest.trials.saturating_sub(1);
                 // Not one call gets through: it was no limit of ours.
-                if let Some(before) = rest.before.take() {
+                if rest.trials == 0
+                    && let Some(before) = rest.before.take()
+                {
                     self.lesson = before;
+                    self.taken_back = Some(now);
                 }
             }
             return;
         }
         let passed = self.passed.iter().filter(|time| later(**time, MINUTE) > now).count() as u32;
         let lately = self.clean.iter().map(|minute| minute.passed).max().unwrap_or(0);
-        let is_lesson = f64::from(passed) >= f64::from(lately) * LITTLE;
+        let is_lesson = passed > 0 && f64::from(passed) >= f64::from(lately) * LITTLE;
         let before = is_lesson.then(|| self.lesson.clone());
-        self.rest = Some(Rest { since: now, until, code: Arc::clone(&code), trial: None, before });
+        // Two programs that ask by turns would take their lessons back for ever.
+        let again = self.taken_back.is_some_and(|time| later(time, RECENTLY) > now);
+        let trials = if again { 2 } else { 1 };
+        self.rest = Some(Rest { since: now, until, code: Arc::clone(&code), trial: None, before, trials });
         if is_lesson {
-            self.learn(passed.max(1), code, now, idle_need());
+            self.learn(passed, code, now, idle_need());
         }
     }
 
@@ -327,8 +342,7 @@ impl Budget {
         let lesson = self.lesson.get_or_insert_with(fresh);
         let idle_need = (idle_need.ceil() as u32).min(in_force);
         // Refused a little while ago, or below what is needed: the limit is known to be that low.
-        let is_known =
-            |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, LATELY + LATELY + LATELY) > now;
+        let is_known = |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, RECENTLY) > now;
         lesson.floor = if lesson.limits.last().is_some_and(is_known) { 1 } else { idle_need };
         let mut passed = passed;
         match lesson.limits.last_mut() {
@@ -369,9 +383,9 @@ impl Budget {
             && let Some(lesson) = &mut self.lesson
         {
             lesson.probe(now);
-            let is_over = lesson.probing.is_some_and(|since| after(since, MAX_PROBE) <= now);
-            if is_over {
-                self.lesson = None;
+            // Nothing has asked for more in all that time, and nothing was refused.
+            if lesson.probing.is_some_and(|since| after(since, MAX_PROBE) <= now) {
+                lesson.per_minute = self.configured;
             }
         }
     }
@@ -395,6 +409,9 @@ impl Budget {
         let minutes = self.clean.iter_mut().map(|minute| &mut minute.start);
         let times = self.sent.iter_mut().chain(&mut self.passed).chain(minutes);
         times.for_each(|time| *time = later(*time, step));
+        if let Some(time) = &mut self.taken_back {
+            *time = later(*time, step);
+        }
         if let Some(rest) = &mut self.rest {
             rest.until = later(rest.until, step);
             rest.since = later(rest.since, step);
@@ -488,3 +505,6 @@ fn minute(time: Timestamp) -> Timestamp {
     let second = time.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)
 }
+
+#[cfg(test)]
+mod tests;
