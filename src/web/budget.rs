@@ -106,8 +106,11 @@ impl Budget {
         });
         let lowered = self.lowered.as_ref().map(|LoweredStatus { since, code, retry_at, .. }| {
             let (budget, quota) = (self.budget_per_minute, self.quota_per_minute);
-            let retry =
-                if rests.is_some() { String::new() } else { format!("; more is tried at {}", clock(*retry_at)) };
+            let retry = match rests.is_some() {
+                true => String::new(),
+                false if *retry_at <= now => format!("; more is tried since {}", clock(*retry_at)),
+                false => format!("; more is tried at {}", clock(*retry_at)),
+            };
             format!("lowered to {budget} of {quota} a minute since {} after a refusal ({code}){retry}", clock(*since))
         });
         let said: Vec<String> = rests.into_iter().chain(lowered).collect();
@@ -266,6 +269,8 @@ mod tests {
                      21:40 UTC; 120 needed";
         assert_eq!(told(&lowered(), 120.0), (Throttling::Short, words.to_owned()));
         assert_eq!(told(&lowered(), 66.0).0, Throttling::Harmless);
+        let probing = shown(&lowered(), 1.0).throttled(at("21:45:00")).unwrap();
+        assert!(probing.contains("; more is tried since 21:40 UTC; 1 needed"), "{probing}");
         let words = "refused since 21:38 UTC (429); tried again at 21:39 UTC; 66 needed";
         assert_eq!(told(&BudgetState { resting: resting(), ..calm() }, 66.0), (Throttling::Refused, words.to_owned()));
         let words = "refused since 21:38 UTC (429); tried again at 21:39 UTC; lowered to 66 of 900 a minute since 21:35 \

@@ -194,6 +194,7 @@ mod tests {
 
     use super::AccountStatus;
     use crate::model::{AccountState, Lasts, Login, Permission};
+    use crate::web::budget::{Budget, RestingStatus};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -237,6 +238,41 @@ mod tests {
             [("clock", false, "the clock of this machine is 12m 5s behind the cloud's".to_owned())]
         );
         assert_eq!(skewed(-900), [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]);
+    }
+
+    #[test]
+    fn what_the_cloud_throttles_is_a_problem_of_each_account_of_the_quota_group_if_it_harms() {
+        let resting = RestingStatus { since: at(0), until: at(120), code: "Throttling.User".into() };
+        let budget = |group: &str, region: &str, resting: Option<&RestingStatus>| Budget {
+            group: group.into(),
+            region: region.into(),
+            operation: "ListTasks".into(),
+            planned_per_minute: 12.0,
+            quota_per_minute: 60.0,
+            budget_per_minute: 60.0,
+            resting: resting.cloned(),
+            ..Budget::default()
+        };
+        let problems = |budgets: &[Budget]| {
+            let status = AccountStatus::new("a", "g", AccountState::default(), at(60)).throttled(budgets, at(60));
+            status
+                .problems
+                .into_iter()
+                .map(|problem| (problem.kind, problem.grave, problem.message))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(problems(&[budget("g", "r", None), budget("other", "r", Some(&resting))]), []);
+        let words = "the cloud refuses calls of ListTasks in r: refused since 00:00 UTC (Throttling.User); tried again at \
+                     00:02 UTC; 12 needed";
+        assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", true, words.to_owned())]);
+        let regions: Vec<Budget> =
+            (0..25).map(|number| budget("g", &format!("r{number:02}"), Some(&resting))).collect();
+        let told = problems(&regions);
+        assert!(told.len() == 1 && told[0].2.contains("ListTasks in r00: "), "{told:?}");
+        assert!(told[0].2.ends_with("12 needed, and of 24 more operations"), "{told:?}");
+        assert!(problems(&regions[..2])[0].2.ends_with(", and of 1 more operation"));
+        let untried = RestingStatus { until: at(-120), ..resting };
+        assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "nobody needs it");
     }
 
     #[test]
