@@ -486,8 +486,8 @@ fn what_was_learned_outlives_the_process_as_a_hint_and_another_figure_forgets_it
     ask(&mut old, 0..50_000, |time| time < 5000);
     let hint = old.hint();
     assert!(hint.lowered.is_some());
-    let bytes = rmp_serde::to_vec(&hint).unwrap();
-    let hint: Hint = rmp_serde::from_slice(&bytes).unwrap();
+    let text = serde_json::to_string(&hint).unwrap();
+    let hint: Hint = serde_json::from_str(&text).unwrap();
     let (since, _, refused_at) = hint.lowered.clone().unwrap();
     let mut new = Budget::new(600);
     new.restore(&hint, at(HOUR));
