@@ -114,16 +114,18 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
         page.sum("aliyun_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])
     };
     exporter.wait("all are up", |page| swas_polls(page, "ok") > 50.0);
-    exporter
-        .fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 100}}"#);
-    exporter.wait("calls were refused", |page| swas_polls(page, "throttled") > 20.0);
-    let resting = "aliyun_exporter_api_resting_since_timestamp_seconds";
-    exporter.wait("it is told", |page| page.value(resting, &[("operation", "DescribeInvocations")]).is_some());
+    exporter.fault(
+        r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 4000}, "times": 2}"#,
+    );
+    let of = [("operation", "DescribeInvocations")];
+    let [resting, next] =
+        ["resting_since", "next_try"].map(|name| format!("aliyun_exporter_api_{name}_timestamp_seconds"));
+    exporter.wait("it is told", |page| page.value(&resting, &of).is_some());
     let page = exporter.metrics();
-    let next = page.value("aliyun_exporter_api_next_try_timestamp_seconds", &[("operation", "DescribeInvocations")]);
-    assert!(next > page.value(resting, &[("operation", "DescribeInvocations")]), "{next:?}");
+    assert!(page.value(&next, &of) >= page.value(&resting, &of).map(|since| since + 4.0));
+    assert!(swas_polls(&page, "throttled") >= 1.0);
     exporter.clear_faults();
-    exporter.wait("it is answered again", |page| page.value(resting, &[]).is_none());
+    exporter.wait("it is answered again", |page| page.value(&resting, &of).is_none());
     let told = log.lines(&["DescribeInvocations", "the cloud throttles an operation"]);
     assert_eq!(told.len(), 1, "{told:#?}");
     for part in [" WARN ", "code=\"Throttling.User\"", "configured=", "in_force=", "planned=", "advice="] {

@@ -82,8 +82,17 @@ struct Rest {
     code: Arc<str>,
     /// The one call that is tried when the rest is over.
     trial: Option<u64>,
-    /// The lesson before the one that this refusal has taught, if it has taught one.
-    before: Option<Option<Lesson>>,
+    /// What is to be taken back if nothing gets through, if this refusal has taught anything.
+    taught: Option<Taught>,
+}
+
+/// What a refusal has taught.
+#[derive(Debug)]
+struct Taught {
+    /// The lesson before.
+    before: Option<Lesson>,
+    /// Calls that had got through in a minute.
+    passed: u32,
     /// Number of refused trials that take the lesson back.
     trials: u32,
 }
@@ -241,11 +250,12 @@ impl Budget {
 
     /// Until when there was, or is, no call to take.
     pub(super) fn blocked_until(&self) -> Option<Timestamp> {
-        let in_force = self.in_force();
+        // The trial is one call: it is due when the rest is over.
+        let in_force = if self.rest.is_some() { self.configured } else { self.in_force() };
         let full = self.sent.len().checked_sub(in_force as usize).and_then(|index| self.sent.get(index));
         let full = full.map(|oldest| later(*oldest, WINDOW));
         // Several programs that share a limit share it evenly only if none takes its part in one go.
-        let even = self.lesson.as_ref().and(self.sent.back());
+        let even = self.lesson.as_ref().filter(|_| self.rest.is_none()).and(self.sent.back());
         let even = even.map(|last| after(*last, Duration::from_secs(60) / in_force));
         full.max(even).max(self.rest.as_ref().map(|rest| rest.until))
     }
@@ -302,28 +312,43 @@ impl Budget {
             if is_trial {
                 rest.trial = None;
                 rest.code = code;
-                rest.trials = rest.trials.saturating_sub(1);
-                // Not one call gets through: it was no limit of ours.
-                if rest.trials == 0
-                    && let Some(before) = rest.before.take()
-                {
-                    self.lesson = before;
-                    self.taken_back = Some(now);
-                }
+                self.take_back(now);
             }
             return;
         }
-        let passed = self.passed.iter().filter(|time| later(**time, MINUTE) > now).count() as u32;
+        let passed = self.passed_in_a_minute(now);
         let lately = self.clean.iter().map(|minute| minute.passed).max().unwrap_or(0);
         let is_lesson = passed > 0 && f64::from(passed) >= f64::from(lately) * LITTLE;
-        let before = is_lesson.then(|| self.lesson.clone());
         // Two programs that ask by turns would take their lessons back for ever.
         let again = self.taken_back.is_some_and(|time| later(time, RECENTLY) > now);
         let trials = if again { 2 } else { 1 };
-        self.rest = Some(Rest { since: now, until, code: Arc::clone(&code), trial: None, before, trials });
+        let taught = is_lesson.then(|| Taught { before: self.lesson.clone(), passed, trials });
+        self.rest = Some(Rest { since: now, until, code: Arc::clone(&code), trial: None, taught });
         if is_lesson {
             self.learn(passed, code, now, idle_need());
         }
+    }
+
+    /// The trial was refused. If fewer calls got through in the last minute than the lesson says do, it was no limit of ours.
+    fn take_back(&mut self, now: Timestamp) {
+        let passed = self.passed_in_a_minute(now);
+        let Some(taught) = self.rest.as_mut().and_then(|rest| rest.taught.as_mut()) else { return };
+        if passed >= taught.passed {
+            return;
+        }
+        taught.trials -= 1;
+        if taught.trials == 0 {
+            self.lesson = taught.before.take();
+            self.taken_back = Some(now);
+            if let Some(rest) = &mut self.rest {
+                rest.taught = None;
+            }
+        }
+    }
+
+    /// Calls that got through in the last 60 seconds.
+    fn passed_in_a_minute(&self, now: Timestamp) -> u32 {
+        self.passed.iter().filter(|time| later(**time, MINUTE) > now).count() as u32
     }
 
     /// The cloud has let `passed` calls through in a minute, and refused more.
@@ -415,7 +440,7 @@ impl Budget {
         if let Some(rest) = &mut self.rest {
             rest.until = later(rest.until, step);
             rest.since = later(rest.since, step);
-            if let Some(Some(lesson)) = &mut rest.before {
+            if let Some(lesson) = rest.taught.as_mut().and_then(|taught| taught.before.as_mut()) {
                 lesson.shift(step);
             }
         }

@@ -229,7 +229,6 @@ impl Story {
 fn a_constant_limit_is_found_with_few_refusals_and_used() {
     println!("limit | need | window | refused in hour 1, most in an hour of day 1, days 1 and 2 | used on day 2");
     for (limit, need, idle_need, configured) in [
-        (1, 20.0, 5.0, 600),
         (3, 300.0, 75.0, 600),
         (10, 300.0, 1.0, 900),
         (10, 300.0, 75.0, 900),
@@ -237,7 +236,7 @@ fn a_constant_limit_is_found_with_few_refusals_and_used() {
         (100, 120.0, 30.0, 900),
         (250, 300.0, 30.0, 300),
     ] {
-        for (sliding, start) in [(false, 41_300), (true, 300)] {
+        for (sliding, start) in [(false, 300), (false, 41_300), (true, 300), (true, 41_300)] {
             let scene = Scene {
                 starts: &[start],
                 configured,
@@ -255,8 +254,11 @@ fn a_constant_limit_is_found_with_few_refusals_and_used() {
             let window = if sliding { "sliding" } else { "calendar" };
             let first = story.refused[0];
             println!("{limit} | {need} | {window} | {first}, {most}, {days:?} | {used:.2}");
-            assert!(first <= 6, "{limit} {window} {start}: {first} in the first hour");
-            assert!(*most <= 1, "{limit} {window} {start}: {most} in an hour");
+            // Where the limit is below what is needed when all is idle, and the calls that got through still count in a sliding
+            // minute, the first trials are refused too.
+            let allowed = if sliding && f64::from(limit) < idle_need { 9 } else { 6 };
+            assert!(first <= allowed, "{limit} {window} {start}: {first} in the first hour");
+            assert!(*most <= if sliding { 2 } else { 1 }, "{limit} {window} {start}: {most} in an hour");
             assert!(days[1] <= 2, "{limit} {window} {start}: {days:?}");
             assert!(used >= 0.5, "{limit} {window} {start}: {used}");
         }
@@ -299,8 +301,10 @@ fn another_consumer_is_given_way_to_and_what_it_leaves_is_taken_back() {
                 let recovered = story.recovered(end, scene.period());
                 println!("{minutes} | {a_minute} | {every} ms | {refused} | {} s | {recovered} s", story.oldest());
                 assert!(refused <= 3 + minutes as u32, "{minutes} minutes: {refused}");
-                let allowed = if minutes <= 5 { 1200 } else { 1800 };
-                assert!(recovered <= allowed, "{minutes} minutes: {recovered} s");
+                assert!(
+                    recovered <= (minutes * 60).max(1200),
+                    "no longer than it lasted: {minutes} minutes, {recovered} s"
+                );
                 assert!(story.passed[3] >= 119 * 60, "as much as before: {:?}", story.passed);
             }
         }
@@ -355,7 +359,7 @@ fn two_exporters_on_one_account_share_its_limit() {
                 println!("{limit} | {need} | {window} | {} s | {used:.2?} | {days:?}", second / 1000);
                 // The goals are 0.3 and 4; docs/design.md says where they are missed.
                 assert!(used.iter().all(|used| *used >= 0.25), "{limit} {window} {second}: {used:?}");
-                assert!(days[1..].iter().all(|day| *day <= 20), "{limit} {window} {second}: {days:?}");
+                assert!(days[1..].iter().all(|day| *day <= 10), "{limit} {window} {second}: {days:?}");
             }
         }
     }
@@ -406,7 +410,7 @@ fn a_refused_operation_rests_to_the_next_calendar_minute_or_as_told_but_never_fo
 #[test]
 fn one_call_is_tried_after_a_rest_and_what_it_hears_decides() {
     let mut budget = Budget::new(900);
-    ask(&mut budget, 0..120_000, |time| time < 110_000);
+    ask(&mut budget, 0..120_000, |time| time < 80_000);
     assert!(budget.state().lowered.is_some(), "much was asked");
     let trial = (120_000..300_000).find(|time| budget.ready_at(at(*time)).is_some_and(|ready| ready <= at(*time)));
     let trial = trial.unwrap();
@@ -482,8 +486,8 @@ fn what_was_learned_outlives_the_process_as_a_hint_and_another_figure_forgets_it
     ask(&mut old, 0..50_000, |time| time < 5000);
     let hint = old.hint();
     assert!(hint.lowered.is_some());
-    let bytes = rmp_serde::to_vec(&hint).unwrap();
-    let hint: Hint = rmp_serde::from_slice(&bytes).unwrap();
+    let text = serde_json::to_string(&hint).unwrap();
+    let hint: Hint = serde_json::from_str(&text).unwrap();
     let (since, _, refused_at) = hint.lowered.clone().unwrap();
     let mut new = Budget::new(600);
     new.restore(&hint, at(HOUR));

@@ -368,6 +368,7 @@ impl Scheduler {
         if slot.plan.has_open() {
             slot.last_open = now;
         }
+        let is_refused = slot.failing == Some(Reason::Throttled);
         let (due, told) = (slot.due, slot.told(now));
         let lists = slot.plan.list_state();
         let members = slot.members_ended(failure);
@@ -378,8 +379,12 @@ impl Scheduler {
         let earliest = if is_cut_off { now } else { after(now, period) };
         let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
         let next = poll.rests_until.map_or(next, |until| next.max(until));
+        // Refused before it has read anything: it keeps its place, or one refusal would cost it two turns.
+        let keeps_its_turn = is_refused && !poll.published;
+        let next = if keeps_its_turn { now } else { next };
         if let Some(slot) = self.slots.get_mut(id) {
-            (slot.due, slot.phase) = (next, Phase::Timer(next));
+            slot.due = if keeps_its_turn { due } else { next };
+            slot.phase = Phase::Timer(next);
             self.timers.insert((next, id.clone()));
         }
         let took = since(poll.started, now);

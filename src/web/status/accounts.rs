@@ -107,21 +107,17 @@ fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<Ac
     let is_harmed = |budget: &&Budget| budget.group == quota_group && budget.throttling(now) >= Throttling::Short;
     let mut harmed: Vec<&Budget> = budgets.iter().filter(is_harmed).collect();
     harmed.sort_by(|a, b| a.worse(b, now));
-    let named = |budget: &&Budget| {
-        let Budget { operation, region, .. } = budget;
-        format!("{operation} in {region}: {}", budget.throttled(now).unwrap_or_default())
-    };
-    let worst = harmed.first().map(named)?;
+    let worst = harmed.first()?;
     let more = match harmed.len() - 1 {
         0 => String::new(),
-        1 => ", and of 1 more operation".to_owned(),
-        more => format!(", and of {more} more operations"),
+        1 => " and 1 more operation".to_owned(),
+        more => format!(" and {more} more operations"),
     };
     Some(AccountProblem {
         kind: "throttled",
         grave: true,
-        message: format!("the cloud refuses calls of {worst}{more}"),
-        cause: None,
+        message: format!("the cloud throttles {} in {}{more}", worst.operation, worst.region),
+        cause: worst.throttled(now),
         advice:
             "see what else uses the account, raise its quota at Alibaba Cloud, or divide accounts[].quotas between the \
                  exporters of the account"
@@ -192,7 +188,7 @@ fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::AccountStatus;
+    use super::{AccountProblem, AccountStatus};
     use crate::model::{AccountState, Lasts, Login, Permission};
     use crate::web::budget::{Budget, RestingStatus};
 
@@ -255,22 +251,19 @@ mod tests {
         };
         let problems = |budgets: &[Budget]| {
             let status = AccountStatus::new("a", "g", AccountState::default(), at(60)).throttled(budgets, at(60));
-            status
-                .problems
-                .into_iter()
-                .map(|problem| (problem.kind, problem.grave, problem.message))
-                .collect::<Vec<_>>()
+            let told = |problem: AccountProblem| (problem.kind, problem.message, problem.cause.unwrap_or_default());
+            status.problems.into_iter().map(told).collect::<Vec<_>>()
         };
         assert_eq!(problems(&[budget("g", "r", None), budget("other", "r", Some(&resting))]), []);
-        let words = "the cloud refuses calls of ListTasks in r: refused since 00:00 UTC (Throttling.User); tried again at \
-                     00:02 UTC; 12 needed";
-        assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", true, words.to_owned())]);
+        let message = "the cloud throttles ListTasks in r".to_owned();
+        let cause = "refused since 00:00 UTC (Throttling.User); tried again at 00:02 UTC; 12 needed".to_owned();
+        assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", message, cause)]);
         let regions: Vec<Budget> =
             (0..25).map(|number| budget("g", &format!("r{number:02}"), Some(&resting))).collect();
         let told = problems(&regions);
-        assert!(told.len() == 1 && told[0].2.contains("ListTasks in r00: "), "{told:?}");
-        assert!(told[0].2.ends_with("12 needed, and of 24 more operations"), "{told:?}");
-        assert!(problems(&regions[..2])[0].2.ends_with(", and of 1 more operation"));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].1, "the cloud throttles ListTasks in r00 and 24 more operations");
+        assert_eq!(problems(&regions[..2])[0].1, "the cloud throttles ListTasks in r00 and 1 more operation");
         let untried = RestingStatus { until: at(-120), ..resting };
         assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "nobody needs it");
     }
