@@ -123,10 +123,22 @@ pub struct Targets {
 #[derive(Clone, Debug, Args)]
 pub struct Log {
     /// Only log messages at or above this level.
-    #[arg(long = "log.level", env = "ALIYUN_TASK_EXPORTER_LOG_LEVEL", default_value = "info", global = true)]
+    #[arg(
+        long = "log.level",
+        env = "ALIYUN_TASK_EXPORTER_LOG_LEVEL",
+        default_value = "info",
+        global = true,
+        ignore_case = true
+    )]
     pub level: Level,
     /// How log messages are written.
-    #[arg(long = "log.format", env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT", default_value = "logfmt", global = true)]
+    #[arg(
+        long = "log.format",
+        env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT",
+        default_value = "logfmt",
+        global = true,
+        ignore_case = true
+    )]
     pub format: LogFormat,
 }
 
@@ -218,15 +230,26 @@ pub struct WorldSize {
     /// How long every answer takes.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Calls per minute that every operation lets through in each region; more are throttled.
+    /// Calls per minute that every operation lets through in each region; more are throttled. The exporter of `demo` asks for
+    /// nine tenths of it.
     #[arg(long, default_value_t = 1000)]
     pub quota: u32,
-    /// How many times faster things happen.
-    #[arg(long, default_value_t = 1.0)]
+    /// How many times faster things happen; more than 0.
+    #[arg(long, default_value_t = 1.0, value_parser = time_scale)]
     pub time_scale: f64,
 }
 
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if scale > 0.0 && scale.is_finite() { Ok(scale) } else { Err("must be more than 0: at 0 time stands still".into()) }
+}
+
 impl WorldSize {
+    /// Whether there is anything to poll.
+    pub fn has_targets(&self) -> bool {
+        self.clusters > 0 || self.servers > 0
+    }
+
     /// The simulator's settings.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -247,12 +270,17 @@ impl WorldSize {
 }
 
 impl Targets {
+    /// The configuration file, if one is named.
+    pub fn file(&self) -> Option<&str> {
+        self.config_file.as_deref().filter(|path| !path.is_empty())
+    }
+
     /// The configuration that was asked for.
     ///
     /// # Errors
     /// Every problem in the file, or that it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
-        let file = self.config_file.as_ref().filter(|path| !path.is_empty()).map(|path| {
+        let file = self.file().map(|path| {
             let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
             parse(path, &text, env)
         });

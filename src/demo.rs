@@ -28,6 +28,15 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
     }
 }
 
+/// The same, with budgets that fit a cloud that lets `per_minute` calls of each operation through. It leaves a tenth.
+pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
+    let budget = (per_minute - per_minute.div_ceil(10)).max(1);
+    for account in &mut config.accounts {
+        account.quotas.values_mut().for_each(|quota| *quota = budget);
+    }
+    config
+}
+
 /// The account whose key the simulator knows.
 fn account(address: SocketAddr) -> Account {
     let url = format!("http://{address}");
@@ -39,7 +48,7 @@ fn account(address: SocketAddr) -> Account {
             access_key_secret: SecretSource::Value(Secret::new("testsecret")),
             security_token: None,
         },
-        // The simulator lets 1000 through, and the demo asks often.
+        // By default the simulator lets 1000 through.
         quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),
         endpoints: Endpoints {
             ehpc: Some(url.clone()),

@@ -26,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("poll", &["aliyun", "clock", "config", "model", "self_metrics", "snapshot", "state", "target"]),
     ("snapshot", &["clock", "config", "exposition", "model", "target"]),
     ("exposition", &["catalog", "config", "model", "target"]),
-    ("self_metrics", &["aliyun", "catalog", "model", "target"]),
+    ("self_metrics", &["aliyun", "catalog", "clock", "model", "target"]),
     ("state", &["target"]),
     ("target", &["config", "model"]),
     ("aliyun", &["config", "model", "secret"]),
@@ -56,7 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("maud", &["web"]),
     ("redb", &["state"]),
     ("rmp_serde", &["state"]),
-    ("rustix", &["clock"]),
+    ("rustix", &["clock", "web"]),
     ("twox_hash", &["aliyun"]),
 ];
 
@@ -67,6 +67,7 @@ const CLOCKS: &[&str] = &[
     "src/clock.rs",
     "src/commands.rs",
     "src/doctor/mod.rs",
+    "src/logging/mod.rs",
     "src/poll/runner.rs",
     "src/poll/survey.rs",
     "src/sim/server.rs",

@@ -1,0 +1,266 @@
+//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts is told when it begins and
+//! when it is over.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use tracing::{debug, info, warn};
+
+use super::plan::{ListChange, Notice};
+use super::scheduler::Attempt;
+use crate::aliyun::op::{Decoded, Operation};
+use crate::aliyun::{Attempted, error_of};
+use crate::model::{Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
+use crate::self_metrics::SelfMetrics;
+use crate::target::{Kind, Target, TargetId};
+
+/// Maximum number of unknown words that are told, once each.
+const MAX_TOLD_WORDS: usize = 1000;
+
+/// A target as lines name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    kind: &'static str,
+    target: &'a str,
+    name: Option<&'a str>,
+    region: Option<&'a str>,
+    account: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn unknown(id: &'a TargetId) -> Self {
+        Self { kind: id.kind.label(), target: &id.id, name: None, region: None, account: None }
+    }
+}
+
+impl<'a> From<&'a Target> for Named<'a> {
+    fn from(target: &'a Target) -> Self {
+        let name = Some(&*target.name).filter(|name| !name.is_empty());
+        Self { name, region: Some(&target.region), account: Some(&target.account), ..Self::unknown(&target.id) }
+    }
+}
+
+impl<'a> From<&'a Attempt> for Named<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        let Attempt { target, region, account, .. } = attempt;
+        Self { region: Some(region), account: Some(account), ..Self::unknown(target) }
+    }
+}
+
+/// A line about a target.
+macro_rules! tell {
+    ($level:ident, $named:expr, $($rest:tt)+) => {{
+        let Named { kind, target, name, region, account } = $named;
+        $level!(kind, target, name, region, account, $($rest)+);
+    }};
+}
+
+/// What was told of what.
+#[derive(Debug)]
+pub(super) struct Report {
+    metrics: Arc<SelfMetrics>,
+    names: HashMap<TargetId, Names>,
+    failing: HashMap<TargetId, Reason>,
+    /// Whose list is longer than may be read.
+    truncated: HashSet<TargetId>,
+    words: HashSet<(&'static str, &'static str, String)>,
+    /// Whose answers had entries that could not be read.
+    pub(super) unreadable: HashSet<(&'static str, &'static str)>,
+    pub(super) endpoints: BTreeSet<String>,
+}
+
+/// What stands beside a target's id.
+#[derive(Debug)]
+struct Names {
+    name: Arc<str>,
+    region: Arc<str>,
+    account: Arc<str>,
+}
+
+impl Report {
+    /// A report that has told nothing yet.
+    pub(super) fn new(metrics: Arc<SelfMetrics>) -> Self {
+        Self {
+            metrics,
+            names: HashMap::new(),
+            failing: HashMap::new(),
+            truncated: HashSet::new(),
+            words: HashSet::new(),
+            unreadable: HashSet::new(),
+            endpoints: BTreeSet::new(),
+        }
+    }
+
+    /// The targets are now these, and what was told of others is forgotten.
+    pub(super) fn retarget<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) {
+        let names = |target: &Target| Names {
+            name: Arc::clone(&target.name),
+            region: Arc::clone(&target.region),
+            account: Arc::clone(&target.account),
+        };
+        let names: HashMap<_, _> = targets.map(|target| (target.id.clone(), names(target))).collect();
+        for id in self.names.keys().filter(|id| !names.contains_key(id)) {
+            tell!(debug, self.named(id), "no longer polled");
+        }
+        let before = std::mem::replace(&mut self.names, names);
+        for id in self.names.keys().filter(|id| !before.contains_key(id)) {
+            tell!(debug, self.named(id), "polled from now on");
+        }
+        self.failing.retain(|id, _| self.names.contains_key(id));
+        self.truncated.retain(|id| self.names.contains_key(id));
+    }
+
+    /// The configuration is another one: what is odd about its endpoints is told again.
+    pub(super) fn forget_endpoints(&mut self) {
+        self.endpoints.clear();
+    }
+
+    /// Something is odd about an endpoint.
+    pub(super) fn endpoint(&mut self, warning: String) {
+        if !self.endpoints.contains(&warning) {
+            warn!(warning, "an endpoint may be wrong");
+            self.endpoints.insert(warning);
+        }
+    }
+
+    /// A request was made, or could not be.
+    pub(super) fn request(&self, attempt: &Attempt, attempted: &Attempted) {
+        let named = Named { name: self.named(&attempt.target).name, ..Named::from(attempt) };
+        log_request(named, &attempt.operation, attempted);
+    }
+
+    /// What in an answer could not be understood.
+    pub(super) fn odd(&mut self, attempt: &Attempt, attempted: &Attempted) {
+        if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
+            unknown.iter().for_each(|(field, word)| self.unknown(attempt, field, word));
+            self.unreadable(attempt, *unreadable);
+        }
+    }
+
+    fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
+        self.metrics.unknown_value(&attempt.operation, field, word);
+        let operation = attempt.operation.name();
+        if self.words.len() < MAX_TOLD_WORDS && self.words.insert((operation, field, word.to_owned())) {
+            let message = "a word that this version does not know; it is shown as unknown";
+            tell!(warn, self.named(&attempt.target), operation, field, word, "{message}");
+        }
+    }
+
+    fn unreadable(&mut self, attempt: &Attempt, entries: u64) {
+        if entries == 0 {
+            return;
+        }
+        self.metrics.unreadable(&attempt.operation, entries);
+        let (product, operation) = (attempt.operation.product().label(), attempt.operation.name());
+        if self.unreadable.insert((product, operation)) {
+            tell!(
+                warn,
+                self.named(&attempt.target),
+                product,
+                operation,
+                entries,
+                "entries of the answer are left out: they have no id that can be used, or are about something else; \
+                 this is told once, and counted in aliyun_exporter_unreadable_entries_total"
+            );
+        }
+    }
+
+    /// A plan has noticed something.
+    pub(super) fn notice(&mut self, id: &TargetId, notice: Notice) {
+        match notice {
+            Notice::Ended { id: thing, status, exit_code } => {
+                let rank = u64::from(has_failed(id.kind, &status));
+                tell!(info, self.named(id), id = &*thing, status, exit_code, rank, "ended");
+            }
+            Notice::Lost { id: thing } => {
+                self.metrics.lost(id.kind);
+                tell!(warn, self.named(id), id = &*thing, "lost: it was open, and its end could not be learned");
+            }
+            Notice::GivenUp { id: thing, cause } => {
+                self.metrics.given_up(id.kind, cause);
+                let cause = cause.label();
+                tell!(info, self.named(id), id = &*thing, cause, "its result is not asked for any more");
+            }
+            Notice::Truncated => {
+                self.metrics.truncated(id.kind);
+                if self.truncated.insert(id.clone()) {
+                    let message = "the list is longer than poll.history_max_pages: the rest of it is not read";
+                    tell!(warn, self.named(id), "{message}");
+                }
+            }
+            Notice::List(change) => self.list_changed(id, change),
+            Notice::Discovered => tell!(debug, self.named(id), "what there is has changed"),
+        }
+    }
+
+    fn list_changed(&self, id: &TargetId, change: ListChange) {
+        let named = self.named(id);
+        match change {
+            ListChange::Missing(0) => tell!(info, named, "the lists are whole again"),
+            ListChange::Missing(entries) => {
+                let message = "a list is not whole: it counts entries that none of its pages show";
+                tell!(warn, named, entries, "{message}");
+            }
+            ListChange::TotalWrong(entries) => {
+                let message = "TotalCount exceeds what the list shows, always by the same: it is taken for wrong";
+                tell!(info, named, entries, "{message}");
+            }
+        }
+    }
+
+    /// A poll has ended. Tells once that a target fails, and once that it has recovered.
+    pub(super) fn poll_ended(&mut self, id: &TargetId, failure: Option<&Failure>) {
+        self.metrics.poll_ended(id.kind, failure.map(|failure| failure.reason));
+        match failure {
+            Some(Failure { reason, message, advice }) => {
+                if self.failing.insert(id.clone(), *reason) != Some(*reason) {
+                    let rank = u64::from(!reason.may_pass());
+                    let (reason, advice) = (reason.label(), &**advice);
+                    tell!(warn, self.named(id), reason, error = message, advice, rank, "poll failed");
+                }
+            }
+            None => {
+                if let Some(reason) = self.failing.remove(id) {
+                    let reason = reason.label();
+                    tell!(info, self.named(id), reason, "poll succeeded again");
+                }
+            }
+        }
+    }
+
+    fn named<'a>(&'a self, id: &'a TargetId) -> Named<'a> {
+        let named = Named::unknown(id);
+        match self.names.get(id) {
+            Some(Names { name, region, account }) => {
+                let name = Some(&**name).filter(|name| !name.is_empty());
+                Named { name, region: Some(region), account: Some(account), ..named }
+            }
+            None => named,
+        }
+    }
+}
+
+/// Tells a request at level debug: never a parameter, a URL or a secret.
+pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) {
+    let (product, operation) = (operation.product().label(), operation.name());
+    let error = error_of(&attempted.outcome);
+    let reason = error.map(|error| error.reason().label());
+    let code = error.and_then(|error| error.code());
+    let answer = attempted.answer.as_ref();
+    let status = answer.map(|answer| answer.status);
+    let bytes = answer.map(|answer| answer.bytes);
+    let request_id = answer.and_then(|answer| answer.request_id.as_deref());
+    let ms = attempted.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    let error = error.map(ToString::to_string);
+    tell!(debug, of, product, operation, status, code, reason, request_id, ms, bytes, error, "request");
+}
+
+/// Whether something of this kind that has ended with this status has failed.
+fn has_failed(kind: Kind, status: &str) -> bool {
+    match kind {
+        Kind::EhpcTasks => TaskStatus::parse(status).is_failure(),
+        Kind::EhpcInvocations => InvokeStatus::parse(status).is_failure(),
+        Kind::SwasInvocations | Kind::SwasRegion => InvocationStatus::parse(status).is_failure(),
+        Kind::Discovery => false,
+    }
+}
