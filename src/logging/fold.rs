@@ -59,9 +59,12 @@ struct Folded {
     others: u64,
     /// Hashes of the targets.
     targets: HashSet<u64>,
-    /// The lines to be named, by rank.
-    named: Vec<Line>,
+    /// The lines to be named: those of the highest rank, and of different targets if there are.
+    named: Vec<(Claim, Line)>,
 }
+
+/// What gives a line a place among those that are named: its rank, and that its target is not named yet.
+type Claim = (u64, bool);
 
 impl Folding {
     /// Whether a line is to be told; if not, it is counted.
@@ -138,9 +141,11 @@ impl Folded {
     }
 
     fn name(&mut self, line: &Line) {
-        let place = self.named.partition_point(|named| named.rank >= line.rank);
+        let target = line.get("target");
+        let claim = (line.rank, self.named.iter().all(|(_, named)| named.get("target") != target));
+        let place = self.named.partition_point(|(named, _)| *named >= claim);
         if place < MAX_NAMED {
-            self.named.insert(place, line.clone());
+            self.named.insert(place, (claim, line.clone()));
             self.named.truncate(MAX_NAMED);
         }
     }
@@ -178,7 +183,8 @@ impl Folded {
         let word = self.words.as_ref().map(|(field, _)| *field);
         let fields = || NAMES.into_iter().chain(word).filter(|field| self.common.get(field).is_none());
         let name = |line: &Line| fields().filter_map(|field| line.get(field)).map(text).collect::<Vec<_>>().join(" ");
-        let mut names: Vec<String> = self.named.iter().map(name).filter(|name| !name.is_empty()).collect();
+        let mut names: Vec<String> =
+            self.named.iter().map(|(_, line)| name(line)).filter(|name| !name.is_empty()).collect();
         names.dedup();
         (!names.is_empty()).then(|| names.join(", "))
     }
@@ -258,6 +264,20 @@ mod tests {
         );
         assert!(folding.admit(&ended("swas", "s1", 1, "Success"), start + seconds(60)), "another minute");
         assert_eq!(folding.rest(), [], "nothing was withheld in it");
+    }
+
+    #[test]
+    fn different_targets_are_named_if_there_are_and_one_several_times_if_not() {
+        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut named = |target: fn(usize) -> String| {
+            for id in 0..30 {
+                folding.admit(&ended("swas", &target(id), id, "Failed"), now);
+            }
+            let [summary] = &folding.rest()[..] else { panic!() };
+            said(summary).pop().unwrap()
+        };
+        assert_eq!(named(|id| format!("s{}", id / 8)), "named=s1 10, s2 16, s3 24");
+        assert_eq!(named(|_| "s".to_owned()), "named=10, 11, 12");
     }
 
     #[test]
