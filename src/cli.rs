@@ -306,7 +306,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> Problems {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Command, LogFormat, ReportFormat};
+    use super::{Cli, Command, Level, LogFormat, ReportFormat};
 
     #[test]
     fn the_command_line_is_sound() {
@@ -326,6 +326,23 @@ mod tests {
         let cli = Cli::parse_from(["x", "doctor", "--format", "json", "--log.format", "json"]);
         let Some(Command::Doctor(doctor)) = cli.command else { panic!() };
         assert!(matches!((doctor.format, cli.log.format), (ReportFormat::Json, LogFormat::Json)));
+    }
+
+    #[test]
+    fn levels_and_formats_are_taken_in_any_letter_case() {
+        let cli = Cli::parse_from(["x", "--log.level", "WARN", "--log.format", "Json"]);
+        assert!(matches!((cli.log.level, cli.log.format), (Level::Warn, LogFormat::Json)));
+        assert!(Cli::try_parse_from(["x", "--log.level", "loud"]).is_err());
+    }
+
+    #[test]
+    fn a_world_in_which_time_stands_still_is_refused() {
+        for command in ["demo", "simulate"] {
+            for scale in ["0", "-1", "nan", "inf", "fast"] {
+                assert!(Cli::try_parse_from(["x", command, &format!("--time-scale={scale}")]).is_err(), "{scale}");
+            }
+            assert!(Cli::try_parse_from(["x", command, "--time-scale=0.5"]).is_ok());
+        }
     }
 
     #[test]

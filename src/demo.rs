@@ -88,3 +88,21 @@ fn objects<'a>(world: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 fn text(entry: &Value, key: &str) -> String {
     entry[key].as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{config, with_quota};
+
+    fn budgets(per_minute: u32) -> Vec<u32> {
+        let config = with_quota(config(&serde_json::json!({}), ([127, 0, 0, 1], 1).into()), per_minute);
+        config.accounts[0].quotas.values().copied().collect()
+    }
+
+    #[test]
+    fn the_budgets_leave_a_tenth_of_what_the_cloud_lets_through() {
+        assert_eq!(budgets(1000), [900, 900]);
+        assert_eq!(budgets(100_000), [90_000, 90_000]);
+        assert_eq!((budgets(7), budgets(1), budgets(0)), (vec![6, 6], vec![1, 1], vec![1, 1]));
+        assert_eq!(budgets(u32::MAX)[0], u32::MAX / 10 * 9 + 4);
+    }
+}

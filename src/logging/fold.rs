@@ -4,6 +4,7 @@
 //! ones in a minute are told singly; the rest of that minute is one line. A line that says the very same as the one before
 //! it is not told again either.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -53,14 +54,28 @@ struct Folded {
     count: u64,
     /// The first of them, with the fields that are the same in all of them.
     common: Line,
-    /// The field that is counted by, and for each of its words the highest rank and the number of lines.
-    words: Option<(&'static str, BTreeMap<String, (u64, u64)>)>,
-    /// Lines whose word is not counted by itself.
-    others: u64,
+    words: Option<Words>,
     /// Hashes of the targets.
     targets: HashSet<u64>,
     /// The lines to be named: those of the highest rank, and of different targets if there are.
     named: Vec<(Claim, Line)>,
+}
+
+/// How many lines have which word in the field that is counted by.
+#[derive(Debug)]
+struct Words {
+    field: &'static str,
+    counts: BTreeMap<String, Count>,
+    /// Lines with words that are not counted one by one.
+    others: u64,
+}
+
+/// Of a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Count {
+    /// The highest of its lines.
+    rank: u64,
+    lines: u64,
 }
 
 /// What gives a line a place among those that are named: its rank, and that its target is not named yet.
@@ -104,15 +119,8 @@ impl Folding {
 
 impl Folded {
     fn of(line: &Line) -> Self {
-        let counted = COUNTED.iter().find(|(field, _)| line.get(field).is_some());
-        let mut folded = Self {
-            count: 0,
-            common: line.clone(),
-            words: counted.map(|(field, _)| (*field, BTreeMap::new())),
-            others: 0,
-            targets: HashSet::new(),
-            named: Vec::new(),
-        };
+        let mut folded =
+            Self { count: 0, common: line.clone(), words: Words::of(line), targets: HashSet::new(), named: Vec::new() };
         folded.add(line);
         folded
     }
@@ -124,20 +132,10 @@ impl Folded {
             "lines of one kind".clone_into(&mut self.common.message);
         }
         self.targets.extend(line.get("target").map(hash));
-        self.count_word(line);
-        self.name(line);
-    }
-
-    fn count_word(&mut self, line: &Line) {
-        let Some((field, words)) = &mut self.words else { return };
-        let word = line.get(field).map(text).unwrap_or_default();
-        if words.len() >= MAX_WORDS && !words.contains_key(&word) {
-            self.others += 1;
-            return;
+        if let Some(words) = &mut self.words {
+            words.add(line);
         }
-        let (rank, count) = words.entry(word).or_default();
-        *rank = line.rank.max(*rank);
-        *count += 1;
+        self.name(line);
     }
 
     fn name(&mut self, line: &Line) {
@@ -152,41 +150,63 @@ impl Folded {
 
     /// One line for all of them.
     fn summary(self) -> Line {
-        let (counted, named) = (self.counted(), self.names());
-        let Self { count, mut common, targets, .. } = self;
+        let named = self.names();
+        let Self { count, mut common, targets, words, .. } = self;
         common.message.push_str(" (folded)");
         let mut fields = vec![("folded", count.into())];
         fields.append(&mut common.fields);
         if targets.len() > 1 {
             fields.push(("targets", targets.len().into()));
         }
-        fields.extend(counted);
+        // Where all have the same word, it is among the common fields.
+        fields.extend(words.filter(|words| words.counts.len() > 1).map(|words| (words.name(), words.told().into())));
         fields.extend(named.map(|named| ("named", named.into())));
         Line { fields, ..common }
     }
 
-    /// How many lines had which word, the worst first; nothing if all had the same.
-    fn counted(&self) -> Option<(&'static str, Value)> {
-        let (field, words) = self.words.as_ref().filter(|(field, _)| self.common.get(field).is_none())?;
-        let mut words: Vec<_> = words.iter().collect();
-        words.sort_by_key(|(_, rank_and_count)| std::cmp::Reverse(**rank_and_count));
-        let mut counts: Vec<String> = words.iter().map(|(word, (_, count))| format!("{word} {count}")).collect();
-        if self.others > 0 {
-            counts.push(format!("others {}", self.others));
-        }
-        let (_, name) = COUNTED.iter().find(|(counted, _)| counted == field)?;
-        Some((name, counts.join(", ").into()))
-    }
-
     /// What is different in the lines that are named.
     fn names(&self) -> Option<String> {
-        let word = self.words.as_ref().map(|(field, _)| *field);
+        let word = self.words.as_ref().map(|words| words.field);
         let fields = || NAMES.into_iter().chain(word).filter(|field| self.common.get(field).is_none());
         let name = |line: &Line| fields().filter_map(|field| line.get(field)).map(text).collect::<Vec<_>>().join(" ");
         let mut names: Vec<String> =
             self.named.iter().map(|(_, line)| name(line)).filter(|name| !name.is_empty()).collect();
         names.dedup();
         (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+impl Words {
+    fn of(line: &Line) -> Option<Self> {
+        let (field, _) = COUNTED.iter().find(|(field, _)| line.get(field).is_some())?;
+        Some(Self { field, counts: BTreeMap::new(), others: 0 })
+    }
+
+    fn add(&mut self, line: &Line) {
+        let word = line.get(self.field).map(text).unwrap_or_default();
+        if self.counts.len() >= MAX_WORDS && !self.counts.contains_key(&word) {
+            self.others += 1;
+            return;
+        }
+        let count = self.counts.entry(word).or_default();
+        count.rank = count.rank.max(line.rank);
+        count.lines += 1;
+    }
+
+    /// The summary's field.
+    fn name(&self) -> &'static str {
+        COUNTED.iter().find(|(field, _)| *field == self.field).map_or(self.field, |(_, name)| name)
+    }
+
+    /// The counts, the worst first.
+    fn told(&self) -> String {
+        let mut counts: Vec<(&String, &Count)> = self.counts.iter().collect();
+        counts.sort_by_key(|(_, count)| Reverse(**count));
+        let mut told: Vec<String> = counts.iter().map(|(word, count)| format!("{word} {}", count.lines)).collect();
+        if self.others > 0 {
+            told.push(format!("others {}", self.others));
+        }
+        told.join(", ")
     }
 }
 
