@@ -264,3 +264,122 @@ fn has_failed(kind: Kind, status: &str) -> bool {
         Kind::Discovery => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::level_filters::LevelFilter;
+
+    use super::Report;
+    use crate::cli::LogFormat;
+    use crate::config::RunWindow;
+    use crate::logging;
+    use crate::model::{Failure, GivenUp, Reason};
+    use crate::poll::Notice;
+    use crate::self_metrics::SelfMetrics;
+    use crate::target::{Kind, Scope, Target, TargetId};
+
+    fn servers(count: usize) -> Vec<Target> {
+        let server = |number| Target {
+            id: TargetId { kind: Kind::SwasInvocations, id: format!("s{number}").into() },
+            account: "prod".into(),
+            quota_group: "prod".into(),
+            region: if number % 2 == 0 { "cn-hangzhou".into() } else { "cn-shanghai".into() },
+            name: if number == 0 { "".into() } else { format!("web-{number}").into() },
+            scope: Scope::Runs(RunWindow::default()),
+        };
+        (0..count).map(server).collect()
+    }
+
+    fn failure(reason: Reason) -> Failure {
+        Failure { reason, message: "ListTasks: no".into(), advice: "wait".into() }
+    }
+
+    /// The lines, without their times, that `tell` leads to up to the end of the process.
+    fn told(count: usize, tell: impl FnOnce(&mut Report, &[Target])) -> Vec<String> {
+        let text = Arc::new(Mutex::new(String::new()));
+        let write = {
+            let text = Arc::clone(&text);
+            move |line: &str| text.lock().unwrap().push_str(line)
+        };
+        let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        tracing::subscriber::with_default(subscriber, || {
+            let mut report = Report::new(Arc::new(SelfMetrics::new().unwrap()));
+            let servers = servers(count);
+            report.retarget(servers.iter());
+            tell(&mut report, &servers);
+        });
+        drop(logging);
+        let text = text.lock().unwrap();
+        text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn two_targets_are_told_one_by_one_by_all_their_names() {
+        let lines = told(2, |report, servers| {
+            report.poll_ended(&servers[0].id, Some(&failure(Reason::Permission)));
+            report
+                .notice(&servers[1].id, Notice::Ended { id: "t".into(), status: "Failed".into(), exit_code: Some(2) });
+            report.notice(&servers[1].id, Notice::GivenUp { id: "u".into(), cause: GivenUp::PushedOut });
+            report.poll_ended(&servers[0].id, None);
+            report.poll_ended(&servers[0].id, None);
+        });
+        let of = ["target=s0 region=cn-hangzhou account=prod", "target=s1 name=web-1 region=cn-shanghai account=prod"];
+        let wanted = [
+            format!(
+                "level=warn msg=\"poll failed\" kind=swas_invocations {} reason=permission error=\"ListTasks: no\" advice=wait",
+                of[0]
+            ),
+            format!("level=info msg=ended kind=swas_invocations {} id=t status=Failed exit_code=2", of[1]),
+            format!(
+                "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} id=u cause=pushed_out",
+                of[1]
+            ),
+            format!("level=info msg=\"poll succeeded again\" kind=swas_invocations {} reason=permission", of[0]),
+        ];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn an_outage_of_ten_thousand_servers_is_a_few_lines_that_say_all_of_it() {
+        let lines = told(10_000, |report, servers| {
+            for (number, server) in servers.iter().enumerate() {
+                let reason = if number == 5000 { Reason::Permission } else { Reason::Timeout };
+                report.poll_ended(&server.id, Some(&failure(reason)));
+            }
+            servers.iter().for_each(|server| report.poll_ended(&server.id, None));
+        });
+        assert_eq!(lines.len(), 22, "{lines:#?}");
+        let summary =
+            |message: &str| lines.iter().find(|line| line.contains(&format!("\"{message} (folded)\""))).unwrap();
+        let failed = summary("poll failed");
+        for part in [
+            "level=warn ",
+            " folded=9990 kind=swas_invocations account=prod error=\"ListTasks: no\" advice=wait targets=9990 ",
+            " by_reason=\"permission 1, timeout 9989\" ",
+            " named=\"s5000 web-5000 permission, s10 web-10 timeout, s11 web-11 timeout\"",
+        ] {
+            assert!(failed.contains(part), "{part}: {failed}");
+        }
+        assert!(summary("poll succeeded again").contains(" folded=9990 "));
+    }
+
+    #[test]
+    fn of_many_ends_those_that_failed_are_named() {
+        let lines = told(300, |report, servers| {
+            for (number, server) in servers.iter().enumerate() {
+                let status = if number % 100 == 50 { "Timeout" } else { "Success" };
+                let (id, status) = (format!("t{number}").into(), status.to_owned());
+                report.notice(&server.id, Notice::Ended { id, status, exit_code: None });
+                report.notice(&server.id, Notice::Lost { id: "x".into() });
+            }
+        });
+        assert_eq!(lines.len(), 22, "{lines:#?}");
+        let ended = lines.iter().find(|line| line.contains("\"ended (folded)\"")).unwrap();
+        let named = "by_status=\"Timeout 3, Success 287\" named=\"s50 web-50 t50 Timeout, s150 web-150 t150 Timeout, \
+                     s250 web-250 t250 Timeout\"";
+        assert!(ended.ends_with(named), "{ended}");
+        assert!(lines.iter().any(|line| line.starts_with("level=warn msg=\"lost: ") && line.contains(" folded=290 ")));
+    }
+}
