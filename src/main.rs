@@ -46,9 +46,7 @@ fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
                 _ = terminate.recv() => return info!(signal = "SIGTERM", "stopping"),
                 _ = interrupt.recv() => return info!(signal = "SIGINT", "stopping"),
                 // By default it would end the process, and a service manager's reload is no wish to stop.
-                _ = hangup.recv() => {
-                    warn!(signal = "SIGHUP", "there is no reload; restart to change the configuration");
-                }
+                _ = hangup.recv() => warn!("SIGHUP: there is no reload; restart to change the configuration"),
             }
         }
     })

@@ -1,8 +1,8 @@
 //! What is told at once and what becomes part of a summary, pure.
 //!
-//! Lines are of one kind if they come from the same place in the source and have the same `kind`. Of each kind the first
-//! ones in a minute are told singly; the rest of that minute is one line. A line that says the very same as the one before
-//! it is not told again either.
+//! Lines are of one kind if they come from the same place in the source and have the same `kind` and `reason`. Of each kind
+//! the first ones in a minute are told singly; the rest of that minute is one line. A line that says the very same as the
+//! one before it is not told again either.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,20 +22,15 @@ const MAX_NAMED: usize = 3;
 /// Maximum number of words that a summary counts one by one.
 const MAX_WORDS: usize = 20;
 /// What a summary counts lines by: the first of these fields that they have, and the summary's field.
-const COUNTED: [(&str, &str); 5] = [
-    ("status", "by_status"),
-    ("reason", "by_reason"),
-    ("cause", "by_cause"),
-    ("word", "by_word"),
-    ("operation", "by_operation"),
-];
+const COUNTED: [(&str, &str); 4] =
+    [("status", "by_status"), ("cause", "by_cause"), ("word", "by_word"), ("operation", "by_operation")];
 /// Fields by which a summary names a line, beside what it counts by.
-const NAMES: [&str; 3] = ["target", "name", "id"];
+const NAMES: [&str; 3] = ["name", "target", "id"];
 
 /// The kinds of lines of the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Folding {
-    kinds: HashMap<(&'static str, String), Window>,
+    kinds: HashMap<(&'static str, [String; 2]), Window>,
     /// What the last line said that was told.
     last: Option<u64>,
 }
@@ -84,7 +79,7 @@ type Claim = (u64, bool);
 impl Folding {
     /// Whether a line is to be told; if not, it is counted.
     pub(super) fn admit(&mut self, line: &Line, now: Instant) -> bool {
-        let kind = line.get("kind").map(text).unwrap_or_default();
+        let kind = ["kind", "reason"].map(|field| line.get(field).map(text).unwrap_or_default());
         let fresh = || Window { ends: now + MINUTE, told: 0, folded: None };
         let window = self.kinds.entry((line.place, kind)).or_insert_with(fresh);
         let says = says(line);

@@ -3,8 +3,8 @@
 //! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower levels they may write
 //! URLs, and those hold signatures.
 //!
-//! Lines are ordinary `tracing` events. Two of their fields mean something here: lines with another `kind` are folded by
-//! themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
+//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with another `kind` or `reason` are
+//! folded by themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
 
 mod fold;
 mod line;

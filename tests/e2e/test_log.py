@@ -34,7 +34,7 @@ def end(program: Program) -> list[dict[str, Any]]:
 
 
 def test_what_repeats_is_told_ten_times_and_then_summed_up(start: Start) -> None:
-    flags = ("--clusters=30", "--servers=30", "--time-scale=100", "--quota=100000")
+    flags = ("--clusters=10", "--servers=10", "--time-scale=100", "--quota=100000")
     demo = Demo(start("demo", *ANY_PORTS, *flags, "--log.format=JSON", "--log.level=Debug"))
 
     def counted() -> dict[str, float]:
@@ -43,7 +43,7 @@ def test_what_repeats_is_told_ten_times_and_then_summed_up(start: Start) -> None
             kind: sum(value for (name, _), value in page.items() if name == family) for kind, family in ENDED.items()
         }
 
-    before = wait_for("many ends", lambda: next((now for now in [counted()] if min(now.values()) > 100), None))
+    before = wait_for("many ends", lambda: next((now for now in [counted()] if min(now.values()) > 40), None))
     log = end(demo.program)
     for kind, at_least in before.items():
         of_kind = [line for line in log if line.get("kind") == kind]
