@@ -147,7 +147,7 @@ pub struct Log {
 pub enum Level {
     /// Everything.
     Trace,
-    /// For developers.
+    /// Also each request, and every line that was folded.
     Debug,
     /// What happens: the start, each ended task or run, recoveries.
     Info,
@@ -230,8 +230,8 @@ pub struct WorldSize {
     /// How long every answer takes.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Calls per minute that every operation lets through in each region; more are throttled. The exporter of `demo` asks for
-    /// nine tenths of it.
+    /// Calls per minute that every operation lets through in each region; more are throttled. The exporter of `demo` asks
+    /// for nine tenths of it.
     #[arg(long, default_value_t = 1000)]
     pub quota: u32,
     /// How many times faster things happen; more than 0.

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-/// A secret: an access key secret, a security token. `Debug` and `Display` show `<secret>`, and it has no `Serialize`. Its
-/// bytes are zeroed when it is dropped.
+/// A secret: an access key secret, a security token. `Debug` and `Display` show `<secret>`, and it has no `Serialize`.
+/// Its bytes are zeroed when it is dropped.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);

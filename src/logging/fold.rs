@@ -1,8 +1,8 @@
 //! What is told at once and what becomes part of a summary, pure.
 //!
-//! Lines are of one kind if they come from the same place in the source and have the same `kind` and `reason`. Of each kind
-//! the first ones in a minute are told singly; the rest of that minute is one line. A line that says the very same as the
-//! one before it is not told again either.
+//! Lines are of one kind if they come from the same place in the source and have the same `kind` and `reason`. Of each
+//! kind the first ones in a minute are told singly; the rest of that minute is one line. A line that says the very same
+//! as the one before it is not told again either.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};

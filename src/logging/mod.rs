@@ -1,10 +1,10 @@
 //! Log lines on standard error.
 //!
-//! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower levels they may write
-//! URLs, and those hold signatures.
+//! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower levels they may
+//! write URLs, and those hold signatures.
 //!
-//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with another `kind` or `reason` are
-//! folded by themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
+//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with another `kind` or `reason`
+//! are folded by themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
 
 mod fold;
 mod line;
@@ -130,8 +130,8 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
-/// Of a panic's message only what stands in the source is told. What was formatted into it may be whatever the program was
-/// working on, a secret among it.
+/// Of a panic's message only what stands in the source is told. What was formatted into it may be whatever the program
+/// was working on, a secret among it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let reason =

@@ -1,5 +1,5 @@
-//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts is told when it begins and
-//! when it is over.
+//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts is told when it begins
+//! and when it is over.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -328,12 +328,14 @@ mod tests {
         let of = ["account=prod region=cn-hangzhou target=s0", "account=prod region=cn-shanghai name=web-1 target=s1"];
         let wanted = [
             format!(
-                "level=warn msg=\"poll failed\" kind=swas_invocations {} reason=permission error=\"ListTasks: no\" advice=wait",
+                "level=warn msg=\"poll failed\" kind=swas_invocations {} reason=permission \
+                 error=\"ListTasks: no\" advice=wait",
                 of[0]
             ),
             format!("level=info msg=ended kind=swas_invocations {} id=t status=Failed exit_code=2", of[1]),
             format!(
-                "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} id=u cause=pushed_out",
+                "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} \
+                 id=u cause=pushed_out",
                 of[1]
             ),
             format!("level=info msg=\"poll succeeded again\" kind=swas_invocations {} reason=permission", of[0]),
