@@ -131,3 +131,15 @@ def test_connections_leave_file_descriptors_to_polling(simulate: Simulate, tmp_p
         wait_for("it polls", lambda: program.err.count("msg=request") > before + 20)
         assert "poll failed" not in program.err
         assert "could not accept" not in program.err
+
+
+def test_a_request_that_does_not_finish_holds_up_a_stop_for_five_seconds(start: Start) -> None:
+    demo = Demo(start("demo", *ANY_PORTS, "--log.format=json"))
+    wait_for("it serves", lambda: scrape(demo.url))
+    address = urlsplit(demo.url)
+    with socket.create_connection((address.hostname or "", address.port or 0)) as half:
+        half.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+        log = end(demo.program)
+    cut = next(line for line in log if "cut off" in line["msg"])
+    assert (cut["level"], cut["seconds"]) == ("warn", 5)
+    assert log[-1]["msg"] == "stopped" or "(folded)" in log[-1]["msg"]
