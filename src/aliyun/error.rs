@@ -134,6 +134,15 @@ impl Error {
         self
     }
 
+    /// The cloud's own code, if it has answered with one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service { code, .. } => Some(code),
+            Self::Replaced(error) => error.code(),
+            _ => None,
+        }
+    }
+
     /// Which of the closed set of reasons it is.
     pub fn reason(&self) -> Reason {
         self.meaning().0

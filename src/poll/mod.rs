@@ -5,6 +5,7 @@ mod demand;
 mod governor;
 mod plan;
 mod queue;
+mod report;
 mod runner;
 mod saved;
 mod scheduler;
@@ -21,6 +22,7 @@ pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };
 pub use queue::Pace;
+pub use report::log_request;
 pub use runner::{Clients, Runner, clients};
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
 pub use survey::{Asked, Survey, survey};
