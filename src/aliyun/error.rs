@@ -180,12 +180,12 @@ impl Error {
         }
     }
 
-    /// The cloud's `Code`, else the HTTP status, else the reason.
-    pub fn code(&self) -> String {
-        match self {
-            Self::Service { code, .. } => code.clone(),
-            Self::Status { came, .. } | Self::Decode { came, .. } => format!("HTTP {}", came.status),
-            other => other.reason().label().to_owned(),
+    /// The cloud's own code, else the HTTP status, else the reason.
+    pub fn code_or_status(&self) -> String {
+        match (self.code(), self) {
+            (Some(code), _) => code.to_owned(),
+            (None, Self::Status { came, .. } | Self::Decode { came, .. }) => format!("HTTP {}", came.status),
+            (None, other) => other.reason().label().to_owned(),
         }
     }
 
