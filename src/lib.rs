@@ -14,6 +14,7 @@ pub mod demo;
 pub mod doctor;
 pub mod estimate;
 pub mod exposition;
+mod files;
 pub mod logging;
 pub mod model;
 pub mod poll;

@@ -1,5 +1,6 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
+mod clients;
 mod demand;
 mod governor;
 mod plan;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
 pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };
 pub use queue::Pace;
-pub use runner::{Clients, Runner, clients};
+pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
 pub use survey::{Asked, Survey, survey};
 
