@@ -6,6 +6,7 @@
 pub mod aliyun;
 pub mod app;
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod commands;

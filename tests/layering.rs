@@ -16,9 +16,10 @@ use support::package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
-    ("commands", &["aliyun", "app", "catalog", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "target"]),
+    ("commands", &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim"]),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
+    ("check", &["config", "estimate", "poll", "target"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
     ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "snapshot", "state", "web"]),
