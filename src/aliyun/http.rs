@@ -87,7 +87,9 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
     let Some(path) = ca_file else { return Ok(roots) };
     let problem = |what: String| format!("ca_file {}: {what}", path.display());
     let text = files::bytes(path, files::MAX_SMALL).map_err(|error| problem(error.to_string()))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    // A byte order mark before the first line would hide it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = found.map_err(|error| problem(format!("it is not PEM: {error}")))?;
     if found.is_empty() {
         return Err(problem("it holds no certificate; one begins with -----BEGIN CERTIFICATE-----".into()));
@@ -127,9 +129,11 @@ mod tests {
     #[test]
     fn authorities_of_ones_own_come_beside_the_built_in_ones() {
         let own = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
-        let path = temporary("ca", &own.cert.pem());
-        assert_eq!(roots(Some(&path)).unwrap().len(), roots(None).unwrap().len() + 1);
-        std::fs::remove_file(&path).unwrap();
+        for mark in ["", "\u{feff}"] {
+            let path = temporary("ca", &(mark.to_owned() + &own.cert.pem()));
+            assert_eq!(roots(Some(&path)).unwrap().len(), roots(None).unwrap().len() + 1);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ struct Ways {
     http: Way,
     https: Way,
     no_proxy: NoProxy,
+    /// Host and port of the account's own metadata server: that of a machine is asked by nothing in between.
+    metadata: Option<(String, u16)>,
     /// What of `NO_PROXY` means nothing.
     warning: Option<String>,
 }
@@ -61,18 +63,20 @@ impl Proxies {
         let ways = match &account.proxy {
             Some(own) => {
                 let way = Way::Through(Proxy::configured(own)?);
-                Ways { http: way.clone(), https: way, no_proxy: own.no_proxy.clone(), warning: None }
+                Ways { http: way.clone(), https: way, no_proxy: own.no_proxy.clone(), metadata: None, warning: None }
             }
             None => Ways::of_environment(env),
         };
-        Ok(Self(Arc::new(ways)))
+        let metadata = account.endpoints.metadata.as_ref().and_then(|url| url.parse::<Uri>().ok());
+        let metadata = metadata.and_then(|uri| Some((uri.host()?.to_owned(), port(&uri))));
+        Ok(Self(Arc::new(Ways { metadata, ..ways })))
     }
 
     /// No proxy at all.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         let (http, https) = (Way::Direct, Way::Direct);
-        Self(Arc::new(Ways { http, https, no_proxy: NoProxy::default(), warning: None }))
+        Self(Arc::new(Ways { http, https, no_proxy: NoProxy::default(), metadata: None, warning: None }))
     }
 
     /// The proxy through which a request to this URL goes, if it does.
@@ -81,8 +85,7 @@ impl Proxies {
     /// If the environment names one that cannot be used.
     pub(super) fn through(&self, uri: &Uri) -> Result<Option<&Proxy>, &str> {
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Ok(None) };
-        let port = uri.port_u16().unwrap_or(if scheme == "http" { 80 } else { 443 });
-        self.0.through(scheme, host, port)
+        self.0.through(scheme, host, port(uri))
     }
 
     /// What of `NO_PROXY` has no effect, if there is a proxy.
@@ -114,6 +117,11 @@ impl Proxies {
     }
 }
 
+/// The port of a URL, or that of its scheme.
+fn port(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 })
+}
+
 impl Ways {
     fn of_environment(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
@@ -137,9 +145,11 @@ impl Ways {
         let https = way(first(&["HTTPS_PROXY", "https_proxy"]).or_else(all));
         let (name, list) = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
         let (no_proxy, unknown) = NoProxy::read(&list);
+        // A URL with a password in it may stand there by mistake.
+        let unknown: Vec<&str> = unknown.iter().map(|word| if word.contains('@') { "…" } else { word }).collect();
         let warning = (!unknown.is_empty())
             .then(|| format!("{name}: {} has no effect: the variable holds {NO_PROXY_FORM}", unknown.join(", ")));
-        Self { http, https, no_proxy, warning }
+        Self { http, https, no_proxy, metadata: None, warning }
     }
 
     fn through(&self, scheme: &str, host: &str, port: u16) -> Result<Option<&Proxy>, &str> {
@@ -151,6 +161,7 @@ impl Ways {
         match way {
             Way::Direct => Ok(None),
             _ if self.no_proxy.excepts(host, port) => Ok(None),
+            _ if self.metadata.as_ref().is_some_and(|(own, at)| own == host && *at == port) => Ok(None),
             Way::Through(proxy) => Ok(Some(proxy)),
             Way::Unusable(problem) => Err(problem),
         }
@@ -285,6 +296,7 @@ mod tests {
         for list in ["*", "aliyuncs.com", ".aliyuncs.com", "*.aliyuncs.com", "a b, ehpc.cn-hangzhou.aliyuncs.com:443"] {
             assert_eq!((way(&with(list), SECURE), with(list).warning()), ("direct".into(), None), "{list}");
         }
+        assert!(!with("http://user:hunter2@host").warning().unwrap().contains("hunter2"));
         let odd = with("http://aliyuncs.com,10.0.0.0/40, localhost");
         assert_ne!(way(&odd, SECURE), "direct");
         let told = odd.warning().unwrap();
@@ -313,6 +325,15 @@ mod tests {
         assert_eq!(proxy.login.as_ref().unwrap(), "Basic dXNlcjpodW50ZXIy");
         let printed = format!("{proxies:?}");
         assert!(!printed.contains("hunter2") && !printed.contains("dXNlcjpodW50ZXIy"), "{printed}");
+    }
+
+    #[test]
+    fn the_metadata_server_is_never_asked_through_a_proxy() {
+        let mut account = Account::default();
+        account.endpoints.metadata = Some("https://metadata.example:8443".into());
+        let proxies = Proxies::of(&account, &|_| Some("http://s:2".into())).unwrap();
+        assert_eq!(way(&proxies, "https://metadata.example:8443/latest/api/token"), "direct");
+        assert_ne!(way(&proxies, "https://metadata.example"), "direct");
     }
 
     #[test]
