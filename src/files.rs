@@ -31,7 +31,7 @@ pub(crate) fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// The text of a regular file of at most `max_bytes`, without a byte order mark.
 ///
 /// # Errors
-/// Those of [`bytes`], or that it is not UTF-8.
+/// Those of [`bytes()`], or that it is not UTF-8.
 pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<String> {
     decode(bytes(path, max_bytes)?)
 }
@@ -39,7 +39,7 @@ pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<String> {
 /// The same where it may also be a pipe or a terminal, such as `/dev/stdin`.
 ///
 /// # Errors
-/// Those of [`text`], or that its end has not come within ten seconds.
+/// Those of [`text()`], or that its end has not come within ten seconds.
 pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<String> {
     match kind(path)? {
         Kind::Regular => decode(read(path, max_bytes)?),

@@ -16,9 +16,9 @@ const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 const MAKESHIFT: SignedDuration = SignedDuration::from_mins(5);
 /// After a failure, or an answer whose credential has not proved itself yet, nobody is asked for so long.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
-/// One that had ended before it came, by this machine's clock, is asked for again after this time: whoever gives it has no newer
-/// one, or the clock is wrong.
-const LATE: SignedDuration = SignedDuration::from_mins(1);
+/// After credentials that had ended before they came, by this machine's clock, the pause doubles up to this: what gives them has no
+/// newer ones yet, or the clock is wrong.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// So many refused credentials are remembered.
 const REFUSED: usize = 4;
 
@@ -70,6 +70,8 @@ pub(super) struct Cache {
     failure: Option<Error>,
     /// Until when nobody is asked, and how long that was from the beginning.
     quiet: Option<(Timestamp, SignedDuration)>,
+    /// The pause after the last credential, if it had ended before it came.
+    late_pause: Option<SignedDuration>,
     /// How often it was asked for.
     asked: u64,
 }
@@ -118,16 +120,16 @@ impl Cache {
         self.asked += 1;
         match result {
             Ok(issued) => {
-                let was_late = self.late().is_some();
+                let was_late = self.late_pause;
                 let had_failed = self.failure.take().is_some();
-                let ends = issued.expires.is_some();
-                self.held = Some(Held::new(issued, now));
-                let late = self.late();
-                let pause = if late.is_some() { LATE } else { PAUSE };
-                self.quiet = if ends { quiet(now, pause) } else { None };
-                match late {
-                    Some(late) => (!was_late).then_some(News::Late(late)),
-                    None => (was_late || had_failed).then_some(News::Well),
+                let late_by = issued.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
+                let doubled = was_late.map_or(PAUSE, |pause| LONGEST_PAUSE.min(pause * 2));
+                self.late_pause = late_by.map(|_| doubled);
+                self.quiet = issued.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
+                self.held = Some(Held::new(issued, late_by.map(|by| (by, doubled)), now));
+                match self.late() {
+                    Some(late) => was_late.is_none().then_some(News::Late(late)),
+                    None => (was_late.is_some() || had_failed).then_some(News::Well),
                 }
             }
             Err(error) => {
@@ -209,15 +211,16 @@ fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDura
 }
 
 impl Held {
-    fn new(issued: Issued, now: Timestamp) -> Self {
-        let late_by = issued.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
+    /// `late` is by how much it had ended before it came, and after which pause it is asked for again.
+    fn new(issued: Issued, late: Option<(SignedDuration, SignedDuration)>, now: Timestamp) -> Self {
         let ahead_of_end = issued.expires.map(|expires| {
             let left = expires.duration_since(now);
-            if late_by.is_some() { LATE } else { left - AHEAD.min(left / 4) }
+            late.map_or(left - AHEAD.min(left / 4), |(_, pause)| pause)
         });
         let pause = ahead_of_end.into_iter().chain(issued.makeshift.then_some(MAKESHIFT)).min();
         let renew_at = pause.and_then(|pause| now.checked_add(pause).ok());
         let Issued { credential, expires, watched, .. } = issued;
+        let late_by = late.map(|(by, _)| by);
         Self { credential: Arc::new(credential), expires, renew_at, late_by, watched }
     }
 
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_had_ended_before_it_came_is_used_and_asked_for_each_minute_only() {
+    fn what_had_ended_before_it_came_is_used_and_asked_for_at_growing_pauses() {
         let mut cache = Cache::default();
         let told = "the credentials had ended 1m 30s before they came, by this machine's clock: check the clock, and what gives them";
         assert_eq!(late(&mut cache, "a", 1000), Some(News::Late(told.into())));
@@ -391,27 +394,29 @@ mod tests {
             if is_accepted {
                 cache.accepted(&credential("a"));
             }
-            assert_eq!(cache.advice(at(1059)), using("a"));
-            assert_eq!(cache.advice(at(1060)), Advice::Renew(credential("a")), "nobody waits for it");
+            assert_eq!(cache.advice(at(1004)), using("a"));
+            assert_eq!(cache.advice(at(1005)), Advice::Renew(credential("a")), "nobody waits for it");
         }
-        assert_eq!(late(&mut cache, "b", 1060), None, "it is told once");
-        assert_eq!(cache.put(issued("c", Some(9000)), at(1120)), Some(News::Well));
-        assert_eq!((cache.advice(at(1121)), cache.login(at(1121)).trouble), (using("c"), None));
+        assert_eq!(late(&mut cache, "b", 1005), None, "it is told once");
+        assert_eq!((cache.advice(at(1014)), cache.advice(at(1015))), (using("b"), Advice::Renew(credential("b"))));
+        assert_eq!(cache.put(issued("c", Some(9000)), at(1015)), Some(News::Well));
+        assert_eq!((cache.advice(at(1016)), cache.login(at(1016)).trouble), (using("c"), None));
+        assert!(late(&mut cache, "d", 8000).is_some() && cache.advice(at(8005)) == Advice::Renew(credential("d")));
     }
 
     #[test]
-    fn what_had_ended_before_it_came_and_is_refused_is_asked_for_each_minute_only() {
+    fn what_had_ended_before_it_came_and_is_refused_is_asked_for_no_more_often() {
         let mut cache = Cache::default();
-        let mut asked = 0;
-        for second in 0..600 {
+        let mut asked = Vec::new();
+        for second in 0..300 {
             if matches!(cache.advice(at(second)), Advice::Ask | Advice::Renew(_)) {
                 late(&mut cache, "a", second);
-                asked += 1;
+                asked.push(second);
             }
             cache.rejected(&credential("a"));
         }
-        assert_eq!(asked, 10);
-        assert_eq!(cache.advice(at(500)), Advice::Ask, "the clock was set back");
+        assert_eq!(asked, [0, 5, 15, 35, 75, 135, 195, 255]);
+        assert_eq!(cache.advice(at(100)), Advice::Ask, "the clock was set back");
     }
 
     #[test]

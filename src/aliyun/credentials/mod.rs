@@ -225,7 +225,7 @@ impl Shared {
                 warn!(account, %error, "new credentials could not be had; the present ones are used while they last");
             }
             Some(News::Late(late)) => {
-                warn!(account, "{late}; they are used all the same, and asked for again each minute")
+                warn!(account, "{late}; they are used all the same, and asked for again at growing pauses")
             }
             Some(News::Well) => info!(account, "there are credentials again"),
             None => {}
