@@ -46,8 +46,8 @@ pub use redact::redacted_yaml;
 
 use crate::secret::Secret;
 
-/// Maximum size of a configuration file, in bytes: room for 100,000 servers.
-pub const MAX_FILE: u64 = 16 << 20;
+/// Maximum size of a configuration file, in bytes: room for 50,000 servers and more.
+pub const MAX_FILE: u64 = 8 << 20;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
