@@ -174,6 +174,15 @@ impl Error {
         }
     }
 
+    /// The cloud's `Code`, else the HTTP status, else the reason.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Service { code, .. } => code.clone(),
+            Self::Status { came, .. } | Self::Decode { came, .. } => format!("HTTP {}", came.status),
+            other => other.reason().label().to_owned(),
+        }
+    }
+
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
         let is_read = matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });

@@ -1,5 +1,6 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
+mod budget;
 mod clients;
 mod demand;
 mod governor;
@@ -14,9 +15,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use budget::{BudgetState, Hint, Lowered, Resting};
 pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
-pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
+pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };

@@ -110,7 +110,7 @@ impl Runner {
         self.warn_of_endpoints(&asked);
         self.targets = targets.len();
         self.store.retarget(targets, self.config.metrics.clone());
-        self.saving.restore_ceilings(&mut self.scheduler);
+        self.saving.restore_hints(&mut self.scheduler);
         let gone: BTreeSet<TargetId> = removed.iter().map(|(id, _)| id.clone()).collect();
         self.failing.retain(|id, _| !gone.contains(id));
         self.truncated.retain(|id| !gone.contains(id));
@@ -270,11 +270,11 @@ impl Runner {
             for (account, client) in &self.clients {
                 self.metrics.logged_in(account, client.keep_credentials());
             }
-            self.saving.commit_ceilings(&self.scheduler);
+            self.saving.commit_hints(&self.scheduler);
             let planned = self.scheduler.planned();
-            let quotas = self.scheduler.quotas();
+            let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(quotas.map(|(key, quota)| (key.labels(), quota, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state.in_force, of(key))));
         }
         discovered
     }
