@@ -10,13 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
-use crate::config::{Config, Problems};
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
+use crate::config::{Config, Problem, Problems};
 use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
-use crate::target::{self, Findings};
-use crate::{aliyun, app, catalog, demo, doctor};
+use crate::{aliyun, app, catalog, check, demo, doctor};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +31,7 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
-    /// `check --estimate` has found that budgets are too small.
+    /// `check --estimate` has found that budgets are too small, or that lists or series pass their limits.
     #[error("the plan cannot be kept")]
     Plan,
     /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
@@ -44,6 +43,9 @@ pub enum Error {
     /// `doctor` has found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
+    /// `demo` was told to simulate neither clusters nor servers.
+    #[error("there would be nothing to poll: let --clusters or --servers be at least 1")]
+    EmptyDemo,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -53,10 +55,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with a configuration that a start would refuse, one by one.
+    fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Config(Problems(problems)) => problems.clone(),
+            other => {
+                let message = other.to_string();
+                vec![Problem { file: String::new(), line: None, path: String::new(), message }]
+            }
+        }
+    }
+
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Setup(_) | Self::Start(app::Error::Client(_)) => 2,
+            Self::Config(_) | Self::Setup(_) | Self::Start(app::Error::Client(_)) | Self::EmptyDemo => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
             _ => 1,
         }
@@ -79,65 +92,93 @@ pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) 
 }
 
 async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    announce_start();
     let config = arguments.targets.config(&environment)?;
-    warnings(&config).iter().for_each(|warning| warn!("{warning}"));
+    announce_configuration(&arguments.targets, &config);
     let mut listeners = Vec::new();
     for address in &arguments.listen {
         let listener = listen(address).await?;
-        info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
+        info!(address = %listener.local_addr()?, "listening");
         listeners.push(listener);
     }
-    Ok(app::serve(config, listeners, shutdown).await?)
-}
-
-async fn check(arguments: &Check) -> Result<(), Error> {
-    let config = arguments.targets.config(&environment)?;
-    // As at a start: the files that accounts name must be usable.
-    let clients = clients(&config)?;
-    if arguments.estimate {
-        return check_estimate(&config, arguments.live.then_some(&clients)).await;
-    }
-    let mut out = io::stdout().lock();
-    let list = target::targets(&config, &Findings::new());
-    let things = if list.len() == 1 { "target" } else { "targets" };
-    writeln!(out, "The configuration is valid. It polls {} {things}:\n", list.len())?;
-    writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;
-    for target in list {
-        let (kind, name) = (target.id.kind.label(), &target.name);
-        writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
-    }
-    if config.discovers() {
-        writeln!(out, "\nand what discovery finds; check --estimate --live asks the cloud what that is.")?;
-    }
-    for warning in warnings(&config) {
-        writeln!(out, "\nwarning: {warning}")?;
-    }
+    app::serve(config, listeners, shutdown).await?;
+    info!("stopped");
     Ok(())
 }
 
-/// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
-async fn check_estimate(config: &Config, live: Option<&Clients>) -> Result<(), Error> {
-    let mut findings = Findings::new();
-    let mut complete = true;
-    if live.is_some() && !config.discovers() {
-        writeln!(
-            io::stdout(),
-            "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n"
-        )?;
-    } else if let Some(clients) = live {
-        let survey = survey(config, clients, MAX_ATTEMPTS).await;
-        complete = survey.failures.is_empty() && survey.missing.is_empty();
-        io::stdout().write_all(surveyed(&survey, config).as_bytes())?;
-        findings = survey.findings;
+fn announce_start() {
+    info!(version = env!("CARGO_PKG_VERSION"), revision = env!("BUILD_REVISION"), "starting");
+}
+
+/// Says which file was read, what it names, and what in it a user may not have meant.
+fn announce_configuration(targets: &Targets, config: &Config) {
+    let file = targets.file().unwrap_or("none: flags and environment only");
+    let Config { accounts, clusters, servers, .. } = config;
+    let (accounts, clusters, servers) = (accounts.len(), clusters.len(), servers.len());
+    info!(file, accounts, clusters, servers, discovery = config.discovers(), "configuration read");
+    warnings(config).iter().for_each(|warning| warn!(warning, "configuration warning"));
+}
+
+/// What a start would refuse is refused, what it would warn of is printed.
+async fn check(arguments: &Check) -> Result<(), Error> {
+    let checked = arguments.targets.config(&environment).map_err(Error::from);
+    let checked = checked.and_then(|config| Ok((clients(&config)?, config)));
+    let (clients, config) = match (checked, arguments.format) {
+        (Ok(checked), _) => checked,
+        (Err(error), ReportFormat::Json) => {
+            io::stdout().write_all(check::refused_json(&error.problems()).as_bytes())?;
+            return Err(error);
+        }
+        (Err(error), ReportFormat::Table) => return Err(error),
+    };
+    let remarks = check::remarks(&config, &clients, arguments.estimate);
+    if arguments.estimate {
+        let live = arguments.live.then_some(&clients);
+        return check_estimate(&config, live, &remarks, arguments.format).await;
     }
+    let printed = match arguments.format {
+        ReportFormat::Table => check::text(&config, &remarks),
+        ReportFormat::Json => check::json(&config, &remarks, None, true),
+    };
+    Ok(io::stdout().write_all(printed.as_bytes())?)
+}
+
+/// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
+async fn check_estimate(
+    config: &Config,
+    live: Option<&Clients>,
+    remarks: &check::Remarks,
+    format: ReportFormat,
+) -> Result<(), Error> {
+    let survey = match live.filter(|_| config.discovers()) {
+        Some(clients) => Some(survey(config, clients, MAX_ATTEMPTS).await),
+        None => None,
+    };
+    let complete = survey.as_ref().is_none_or(|survey| survey.failures.is_empty() && survey.missing.is_empty());
+    let findings = survey.as_ref().map(|survey| survey.findings.clone()).unwrap_or_default();
     let estimate = Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
-    io::stdout().write_all(text(&estimate).as_bytes())?;
-    match (complete, estimate.is_kept()) {
+    let outcome = match (complete, estimate.is_kept()) {
         (false, _) => Err(Error::Discovery),
         (true, false) => Err(Error::Plan),
         (true, true) => Ok(()),
-    }
+    };
+    let printed = match (format, &survey) {
+        (ReportFormat::Json, survey) => {
+            let costs = check::Costs { estimate: &estimate, survey: survey.as_ref() };
+            check::json(config, remarks, Some(costs), outcome.is_ok())
+        }
+        (ReportFormat::Table, Some(survey)) => surveyed(survey, config) + &text(&estimate) + &check::remarked(remarks),
+        (ReportFormat::Table, None) if live.is_some() => {
+            format!("{NOTHING_TO_DISCOVER}\n\n{}{}", text(&estimate), check::remarked(remarks))
+        }
+        (ReportFormat::Table, None) => text(&estimate) + &check::remarked(remarks),
+    };
+    io::stdout().write_all(printed.as_bytes())?;
+    outcome
 }
+
+const NOTHING_TO_DISCOVER: &str =
+    "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.";
 
 async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;
@@ -154,6 +195,10 @@ async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
 }
 
 async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    if !arguments.world.has_targets() {
+        return Err(Error::EmptyDemo);
+    }
+    announce_start();
     let now = Timestamp::now();
     let simulator = Simulator::new(arguments.world.settings(), now);
     let truth = simulator.truth(now);
@@ -161,6 +206,7 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     let listener = listen(&arguments.listen).await?;
     let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
     announce_demo(address, sim_address)?;
+    info!(%address, simulator = %sim_address, "listening");
 
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move { drop(stopped.wait_for(|stopped| *stopped).await) };
@@ -169,8 +215,10 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
         stop.send_replace(true);
     });
     let cloud = tokio::spawn(sim::serve(sim_listener, Arc::new(Mutex::new(simulator)), until(stopped.clone())));
-    app::serve(demo::config(&truth, sim_address), vec![listener], until(stopped)).await?;
+    let config = demo::with_quota(demo::config(&truth, sim_address), arguments.world.quota);
+    app::serve(config, vec![listener], until(stopped)).await?;
     cloud.await.map_err(io::Error::other)??;
+    info!("stopped");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::config::{AssumeRole, Config, Credentials, Oidc, SecretSource};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Role, Settings, Simulator};
@@ -251,6 +252,17 @@ fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_ha
 }
 
 #[test]
+fn credentials_that_had_ended_before_they_came_are_told_and_not_asked_for_at_each_call() {
+    let exporter = start(Settings { ecs_session: Duration::ZERO, ..Settings::default() }, with(ecs()));
+    assert_failing(&exporter, "InvalidSecurityToken.Expired");
+    exporter.wait("many polls", |page| polls(page) >= 80.0);
+    let status = exporter.get("/api/v1/status");
+    assert!(status.text().contains("before they came, by this machine's clock"), "{}", status.text());
+    let asked = calls(&exporter, "MetadataCredentials", "ok");
+    assert!(asked <= 5, "{asked}");
+}
+
+#[test]
 fn one_account_that_cannot_log_in_harms_no_other() {
     let exporter = start(Settings::default(), |config| {
         let mut lost = config.accounts[0].clone();
@@ -274,4 +286,14 @@ fn oidc_without_file() -> Credentials {
         oidc_token_file: Some("/nonexistent/token".into()),
         role_session_name: None,
     })
+}
+
+#[test]
+fn a_credential_prints_nothing_of_itself() {
+    let credential = Credential {
+        access_key_id: "LTAI5tId".into(),
+        access_key_secret: Secret::new("hunter2"),
+        security_token: Some(Secret::new("CAISToken")),
+    };
+    assert_eq!(format!("{credential:?}"), "Credential { .. }");
 }

@@ -11,6 +11,7 @@ mod http;
 mod json;
 mod judge;
 pub mod op;
+mod proxy;
 pub mod request;
 mod said;
 mod sign;
@@ -34,9 +35,9 @@ pub use http::SetupError;
 use crate::config::{Account, Poll};
 use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
-use http::Route;
+use http::Transport;
 use judge::Heard;
-use op::{Answer, Decoded, Operation};
+use op::{Answer, Decoded, Operation, Product};
 use request::Signer;
 use trouble::{Asked, trouble};
 
@@ -49,8 +50,7 @@ const USUAL_BYTES: u64 = 1 << 20;
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    route: Route,
+    transport: Transport,
     account: Arc<Account>,
     provider: Provider,
     timeout: Duration,
@@ -66,34 +66,76 @@ pub struct Attempted {
     pub clock_skew: Option<SignedDuration>,
     /// How long the request took, without what was asked for its credential; `None` if there was none to send.
     pub took: Option<Duration>,
+    /// What came back, whether it could be read or not.
+    pub answer: Option<Receipt>,
+}
+
+/// What names an answer in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// HTTP status.
+    pub status: u16,
+    /// Length of the body.
+    pub bytes: usize,
+    /// Request id, by which the vendor's support finds it. Looked for at log level debug only.
+    pub request_id: Option<String>,
 }
 
 impl Client {
     /// A client for `account`.
     ///
     /// # Errors
-    /// If a file that the account names cannot be used.
+    /// If a file that the account names, or the proxy through which it would log in, cannot be used.
     pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
-        let http = http::client(account, poll)?;
-        Ok(Self {
-            provider: Provider::new(account, http.clone(), poll.timeout)
-                .map_err(|error| SetupError { account: account.name.clone(), problem: error.to_string() })?,
-            http,
-            route: Route::of(account),
+        let failed = |problem: String| SetupError { account: account.name.clone(), problem };
+        let transport = http::transport(account, poll, &environment)?;
+        let provider = Provider::new(account, transport.clone(), poll.timeout);
+        let client = Self {
+            provider: provider.map_err(|error| failed(error.to_string()))?,
+            transport,
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
             max_response_bytes: poll.max_response_bytes,
-        })
+        };
+        client.provider.sts().map_or(Ok(()), |url| client.check_route_to(&url))?;
+        Ok(client)
+    }
+
+    /// Whether `product` can be asked in `region` as the environment says.
+    ///
+    /// # Errors
+    /// If the environment names a proxy for it that cannot be used.
+    pub fn check_route(&self, product: Product, region: &str) -> Result<(), SetupError> {
+        self.check_route_to(&endpoint::endpoint(&self.account, product, region))
+    }
+
+    fn check_route_to(&self, url: &str) -> Result<(), SetupError> {
+        let Ok(uri) = url.parse() else { return Ok(()) };
+        let failed = |problem: &str| SetupError { account: self.account.name.clone(), problem: problem.to_owned() };
+        self.transport.proxies.through(&uri).map(drop).map_err(failed)
+    }
+
+    /// The proxy through which `product` is asked in `region`, if it is: its address, and what names it.
+    pub fn proxy(&self, product: Product, region: &str) -> Option<String> {
+        let uri = endpoint::endpoint(&self.account, product, region).parse().ok()?;
+        self.transport.proxies.through(&uri).ok()?.map(ToString::to_string)
+    }
+
+    /// What of the environment has no effect on the way to the cloud, in words.
+    pub fn warning(&self) -> Option<&str> {
+        self.transport.proxies.warning()
     }
 
     /// One attempt: credential, request, send, decode.
     pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
-            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None },
+            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None, answer: None },
         };
         let started = Instant::now();
-        let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
+        let sent = self.send(region, operation, &credential).await;
+        let receipt = sent.as_ref().ok().map(|answer| answer.receipt(&credential));
+        let (outcome, clock_skew) = match sent {
             Ok(answer) => decode(operation, &answer),
             Err(error) => (Err(error), None),
         };
@@ -102,7 +144,7 @@ impl Client {
             Ok(decoded) => Ok(self.heard(decoded, &credential).await),
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
-        Attempted { outcome, clock_skew, took }
+        Attempted { outcome, clock_skew, took, answer: receipt }
     }
 
     /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
@@ -137,17 +179,18 @@ impl Client {
         let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
         let request =
             request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
-        let is_proxied = self.route.is_proxied(request.uri());
-        let asked = Asked { endpoint: &endpoint, is_proxied, timeout: self.timeout };
+        let proxy = self.transport.proxies.through(request.uri());
+        let proxy = proxy.map_err(|problem| Error::Proxy(problem.to_owned()))?;
+        let asked = Asked { endpoint: &endpoint, proxy, timeout: self.timeout };
         let request = reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
-        let mut response = self.http.execute(request).await.map_err(|error| trouble(&asked, error))?;
+        let mut response = self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
         let received = Timestamp::now();
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
             Unread::Broken(error) => trouble(&asked, error),
         })?;
-        Ok(RawAnswer { status, headers, body, sent, received, is_proxied })
+        Ok(RawAnswer { status, headers, body, sent, received, is_proxied: proxy.is_some() })
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Unread> {
@@ -173,6 +216,11 @@ impl Client {
     }
 }
 
+/// Looks up a variable of the process.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 enum Unread {
     TooLarge,
     Broken(reqwest::Error),
@@ -196,6 +244,15 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
+    fn receipt(&self, credential: &Credential) -> Receipt {
+        // Finding and cleaning it costs as much as reading a short answer.
+        let request_id = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| judge::request_id(&self.headers, &self.body))
+            .flatten()
+            .map(|id| credential.scrub(&id));
+        Receipt { status: self.status, bytes: self.body.len(), request_id }
+    }
+
     /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written between sending and receiving,
     /// and is cut to the second.
     fn clock_skew(&self) -> Option<SignedDuration> {

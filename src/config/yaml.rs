@@ -1,9 +1,10 @@
 //! YAML text -> a tree that knows the line of each of its nodes. Nothing is interpreted yet: a scalar is its text and
 //! whether it was quoted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use zeroize::Zeroize;
 
 /// Deeper nesting is refused; the schema needs six levels.
 const MAX_DEPTH: usize = 32;
@@ -39,6 +40,13 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) line: usize,
     pub(super) value: Node,
+}
+
+/// It may be a secret.
+impl Drop for Scalar {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
 }
 
 impl Scalar {
@@ -183,7 +191,7 @@ impl<'a> Loader<'a> {
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
                 Kind::Scalar(key) if key.plain && key.text == "<<" => merged.extend(bases(value)?),
-                Kind::Scalar(key) => entries.push(Entry { key: key.text, line, value }),
+                Kind::Scalar(mut key) => entries.push(Entry { key: std::mem::take(&mut key.text), line, value }),
                 _ => return malformed(line, "a key must be a single word, not a list or a mapping"),
             }
         }
@@ -208,8 +216,12 @@ fn bases(value: Node) -> Result<Vec<Entry>> {
 
 /// Adds the entries of `base` whose keys are not there yet.
 fn merge(entries: &mut Vec<Entry>, base: Vec<Entry>) {
+    if base.is_empty() {
+        return;
+    }
+    let mut known: HashSet<String> = entries.iter().map(|own| own.key.clone()).collect();
     for entry in base {
-        if entries.iter().all(|own| own.key != entry.key) {
+        if known.insert(entry.key.clone()) {
             entries.push(entry);
         }
     }

@@ -1,10 +1,12 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
 mod budget;
+mod clients;
 mod demand;
 mod governor;
 mod plan;
 mod queue;
+mod report;
 mod runner;
 mod saved;
 mod scheduler;
@@ -15,13 +17,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use budget::Hint;
+pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };
 pub use queue::Pace;
-pub use runner::{Clients, Runner, clients};
+pub use report::log_request;
+pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
 pub use survey::{Asked, Survey, survey};
 
