@@ -124,7 +124,7 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
     exporter.wait("it is answered again", |page| page.value(&resting, &of).is_none());
     let told = log.lines(&["DescribeInvocations", "the cloud throttles an operation"]);
     assert_eq!(told.len(), 1, "{told:#?}");
-    for part in [" WARN ", "code=\"Throttling.User\"", "configured=", "in_force=", "planned=", "advice="] {
+    for part in ["level=warn", "code=Throttling.User", "configured=", "in_force=", "planned=", "advice="] {
         assert!(told[0].contains(part), "{part}: {}", told[0]);
     }
     assert_eq!(log.lines(&["throttled-", "poll"]), Vec::<String>::new());

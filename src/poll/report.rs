@@ -248,8 +248,8 @@ impl Report {
         let [account, region, product, operation] = key.labels();
         let BudgetState { configured, in_force, resting, lowered } = state;
         let code = state.code().map(|code| &**code);
-        let until = resting.as_ref().map(|resting| tracing::field::display(resting.until));
-        let retry = lowered.as_ref().map(|lowered| tracing::field::display(lowered.retry_at));
+        let until = resting.as_ref().map(|resting| format!("{:.0}", resting.until));
+        let retry = lowered.as_ref().map(|lowered| format!("{:.0}", lowered.retry_at));
         let planned = planned.ceil() as u64;
         match change {
             Throttling::Began => warn!(
@@ -290,8 +290,13 @@ impl Report {
                 "not one call gets through: as many as before are made once the cloud answers"
             ),
             Throttling::Over { since } => info!(
-                account, region, product, operation, configured, in_force,
-                since = %since,
+                account,
+                region,
+                product,
+                operation,
+                configured,
+                in_force,
+                since = format!("{since:.0}"),
                 "the cloud throttles an operation no longer"
             ),
         }
