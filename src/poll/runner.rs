@@ -273,8 +273,7 @@ fn not_made(error: Error) -> Attempted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
     use std::sync::Arc;
     use std::time::Duration;
 
