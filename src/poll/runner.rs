@@ -197,11 +197,20 @@ impl Runner {
         }
         self.saving.commit(&self.scheduler, &events, boot).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        let mut planned = None;
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
                 Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
+                Event::Overdue { target, failure, at } => {
+                    self.report.poll_overdue(&target, &failure);
+                    self.store.overdue(&target, failure, Moment { wall: at, boot });
+                }
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Throttling(key, change, state) => {
+                    let planned = planned.get_or_insert_with(|| self.scheduler.planned());
+                    self.report.throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
+                }
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.report.poll_ended(&target, failure.as_ref());
                     let ended = Moment { wall: ended, boot };
@@ -213,17 +222,17 @@ impl Runner {
         if discovered {
             self.discovered();
         }
-        if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+        if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
                 self.metrics.logged_in(account, client.keep_credentials());
             }
             self.saving.commit_hints(&self.scheduler);
-            let planned = self.scheduler.planned();
+            let planned = planned.unwrap_or_else(|| self.scheduler.planned());
             let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state.in_force, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
         }
         discovered
     }
