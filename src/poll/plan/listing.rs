@@ -609,4 +609,29 @@ mod tests {
         }
         assert_eq!(listing.page(), None);
     }
+
+    #[test]
+    fn a_list_that_moves_while_it_is_read_is_watched_from_the_first_and_its_order_is_learned() {
+        let mut listing = Listing::default();
+        let mut newest = 1000;
+        for round in 0..3 {
+            listing.begin(&LIMITS, at(round * 1800));
+            loop {
+                let skipped = (listing.page().unwrap() - 1) * 50;
+                let page: Vec<u64> = (0..120).map(|place| newest - place).skip(skipped as usize).take(50).collect();
+                for entry in &page {
+                    listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                }
+                let shape = Shape::of(&Page::new(page, Some(120)), |entry| *entry);
+                newest += 2;
+                match listing.read(&shape, false, WINDOW, &LIMITS, at(round * 1800), |_| false) {
+                    Progress::Next => {}
+                    end => break assert_eq!(end, whole()),
+                }
+            }
+            assert_eq!((listing.is_watched(), listing.order.order), (true, Order::NewestFirst));
+            assert!(listing.known.has(&(newest - 20).to_string()));
+        }
+        assert!(!listing.known.has("1000") || newest < 1200, "{newest}");
+    }
 }

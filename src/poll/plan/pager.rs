@@ -369,6 +369,8 @@ impl Trust {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{Change, Ended, Pager, Shape, Trust, Turn};
     use crate::model::Page;
 
@@ -495,5 +497,49 @@ mod tests {
         let mut pager = Pager::new(10, 1, 0);
         let end = pager.read(&Shape::of(&twice, |entry| *entry), 3, &Trust::default(), 9);
         assert_eq!((end, pager.missing(Ended::Whole)), (Turn::End(Ended::Whole), 0));
+    }
+
+    /// Reads pages of entries with their total, ten to a page; how it ended, and whether all was shown.
+    fn read_entries(trust: &mut Trust, pages: &[(Vec<u64>, u64)]) -> (Ended, bool, Vec<Change>) {
+        let mut pager = Pager::new(10, 1, 0);
+        let mut shown = HashSet::new();
+        for (entries, total) in pages {
+            let shape = Shape::of(&Page::new(entries.clone(), Some(*total)), |entry| *entry);
+            let new = entries.iter().filter(|entry| shown.insert(**entry)).count();
+            if let Turn::End(ended) = pager.read(&shape, new, trust, 9) {
+                let all = pager.shows_all(ended, trust);
+                return (ended, all, trust.weigh(&pager, ended, pager.missing(ended)));
+            }
+        }
+        panic!("it goes on after {pages:?}");
+    }
+
+    #[test]
+    fn a_list_that_new_entries_have_moved_while_it_was_read_is_whole() {
+        let mut trust = Trust::default();
+        let pages = [((0..10).collect(), 25), ((8..18).collect(), 25), ((17..22).collect(), 25)];
+        for _ in 0..3 {
+            assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "three have come, three left");
+        }
+        assert!(trust.total_holds && trust.state().missing_once == 0);
+    }
+
+    #[test]
+    fn a_list_is_not_whole_that_has_changed_its_order_or_may_have_moved_to_earlier_pages() {
+        let first: Vec<u64> = (0..10).collect();
+        let tail = || vec![20, 21, 22, 23, 24];
+        for second in [
+            vec![9, 8, 11, 12, 13, 14, 15, 16, 17, 18],
+            vec![7, 8, 11, 12, 13, 14, 15, 16, 17, 18],
+            vec![9, 10, 11, 12, 13, 8, 15, 16, 17, 18],
+            vec![10, 11, 12, 13, 14, 15, 16, 17, 18, 9],
+        ] {
+            let pages = [(first.clone(), 25), (second.clone(), 25), (tail(), 25), (vec![], 25)];
+            let (ended, all, _) = read_entries(&mut Trust::default(), &pages);
+            assert_eq!((ended, all), (Ended::Short, false), "{second:?}");
+        }
+        // One was taken away from the first page, so that 10 has moved there; then one has come.
+        let pages = [(first, 25), ((11..21).collect(), 24), ((20..25).collect(), 25)];
+        assert_eq!(read_entries(&mut Trust::default(), &pages), (Ended::Whole, false, vec![]));
     }
 }
