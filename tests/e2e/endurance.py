@@ -1,8 +1,8 @@
 """A compressed day with storms, kills and full disks: `make endurance`.
 
-Two exporters, one for each strategy, poll a cloud in which 12,000 runs a minute come and go; at the start, in the middle and at the
-end of the day their figures must be the same. A third one polls a calmer cloud, is killed again and again, and must have counted
-each end exactly once. Exit code 1 if a figure has grown, or an end was miscounted.
+Two exporters, one for each strategy, poll a cloud in which 12,000 runs a minute come and go; at the start, in the
+middle and at the end of the day their figures must be the same. A third one polls a calmer cloud, is killed again and
+again, and must have counted each end exactly once. Exit code 1 if a figure has grown, or an end was miscounted.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from waiting import wait_for
 
 # Hours of the day, and of the time before it in which caches fill.
 DAY, WARM_UP = 24, 8
-# A figure is flat if it has grown by no more than this share, or by so little that it is one connection or a line of the log.
+# A figure is flat if it has grown by no more than this share, or by no more than a connection or some lines of the log.
 FLAT = 0.02
 SLACK = {"descriptors": 1.0, "log lines a minute": 3.0}
 
@@ -42,18 +42,30 @@ CALM = {"servers": 20, "clusters": 1, "invocations": 40, "time-scale": 0.1, "lat
 # Every two seconds all is read, and whole lists each minute.
 POLL = {"interval": "2s", "active_interval": "2s", "idle_interval": "2s", "history_interval": "1m"}
 
-# What the cloud does in an hour: nothing, or this.
-FAULTS: tuple[dict[str, object] | None, ...] = (
-    None,
-    {"kind": "throttle"},
-    {"kind": "error", "status": 503, "code": "ServiceUnavailable"},
-    {"kind": "reset"},
-    None,  # The disk is full.
-    {"kind": "latency", "ms": 3000},
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong for a third of an hour."""
+
+    fault: dict[str, object] | None = None
+    fills_disk: bool = False
+
+
+# One after the other, again and again.
+CALM_HOUR = Trouble()
+FAILING = (
+    Trouble({"kind": "error", "status": 503, "code": "ServiceUnavailable"}),
+    Trouble({"kind": "reset"}),
+    Trouble(fills_disk=True),
+    Trouble({"kind": "latency", "ms": 3000}),
 )
-FULL_DISK = 4
+THROTTLED = Trouble({"kind": "throttle"})
+TROUBLES = (CALM_HOUR, THROTTLED, *FAILING)
 
 DISK = 64 << 20
+
+# Seconds within which all is read when nothing is wrong any more: budgets that were lowered recover in these.
+PATIENCE = 400
 
 # A killed exporter is started this many times, a second apart, before that is given up.
 MAX_STARTS = 120
@@ -65,7 +77,7 @@ def say(text: str) -> None:
 
 
 class Disk:
-    """A folder whose disk can be full: a small one of its own where root may mount it, else a limit of the size of files."""
+    """A folder whose disk can be full: one of its own where root may mount it, else a limit of the size of files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -299,7 +311,7 @@ class Killed:
             }
 
         try:
-            wait_for("each end to be counted", is_exact, 120)
+            wait_for("each end to be counted", is_exact, PATIENCE)
         except AssertionError:
             counted = self.counted()
             for owner in sorted(wanted.keys() | counted.keys()):
@@ -329,8 +341,10 @@ def over(cloud: Cloud, at: str) -> dict[str, set[str]]:
 class Day:
     """What happens, hour by hour."""
 
-    def __init__(self, stack: ExitStack, folder: Path, minutes: float, seed: int) -> None:
-        self.hour = minutes * 60 / (WARM_UP + DAY + 1)
+    def __init__(
+        self, stack: ExitStack, folder: Path, minutes: float, seed: int, troubles: tuple[Trouble, ...]
+    ) -> None:
+        self.troubles, self.hour = troubles, minutes * 60 / (WARM_UP + DAY + 1)
         self.disk = stack.enter_context(Disk(folder / "disk"))
         storming, calm = simulated(stack, STORMING), simulated(stack, CALM)
         self.clouds = (storming, calm)
@@ -342,29 +356,27 @@ class Day:
         points: dict[str, dict[str, Point]] = {one.strategy: {} for one in self.steady}
         named = {WARM_UP: "start", WARM_UP + DAY // 2: "middle", WARM_UP + DAY: "end"}
         for number in range(WARM_UP + DAY + 1):
-            # The cycle of troubles begins with none, at each of the three times too.
-            trouble = (number - WARM_UP) % len(FAULTS)
-            self._strike(FAULTS[trouble], trouble == FULL_DISK)
-            has_trouble = FAULTS[trouble] is not None or trouble == FULL_DISK
-            found = self._watch(self.hour * 2 / 3 if has_trouble else self.hour)
+            # Where figures are taken the cycle is at its beginning: with an hour without trouble.
+            trouble = self.troubles[(number - WARM_UP) % len(self.troubles)]
+            self._strike(trouble)
+            found = self._watch(self.hour if trouble == CALM_HOUR else self.hour * 2 / 3)
             if name := named.get(number):
                 for strategy, point in found.items():
                     points[strategy][name] = point
         return points
 
-    def _strike(self, fault: dict[str, object] | None, fills_disk: bool) -> None:
-        """Trouble for a third of an hour, if there is any."""
-        if fault:
+    def _strike(self, trouble: Trouble) -> None:
+        if trouble.fault:
             for cloud in self.clouds:
-                cloud.add_fault(**fault)
-        if fills_disk:
+                cloud.add_fault(None, **trouble.fault)
+        if trouble.fills_disk:
             self.disk.fill(True, self._programs())
-        if fault or fills_disk:
+        if trouble != CALM_HOUR:
             self._watch(self.hour / 3)
-        if fault:
+        if trouble.fault:
             for cloud in self.clouds:
                 cloud.clear_faults()
-        if fills_disk:
+        if trouble.fills_disk:
             self.disk.fill(False, self._programs())
 
     def _programs(self) -> list[Watched]:
@@ -399,16 +411,19 @@ def table(points: dict[str, dict[str, Point]]) -> tuple[list[str], list[str]]:
     return rows, grown
 
 
-def run(minutes: float, seed: int, folder: Path) -> tuple[list[str], list[str]]:
+def run(
+    minutes: float, seed: int, folder: Path, troubles: tuple[Trouble, ...] = TROUBLES
+) -> tuple[list[str], list[str]]:
     """Lives through a day of that length; what is to be told of it, and what is wrong."""
     with ExitStack() as stack:
-        day = Day(stack, folder, minutes, seed)
+        day = Day(stack, folder, minutes, seed, troubles)
         where = "a disk of its own" if day.disk.is_mounted else "a limit of the size of files (not root)"
         say(f"{minutes:g} minutes, an hour takes {day.hour:.0f} s, seed {seed}; for a full disk: {where}")
         told, wrong = table(day.live())
         counted, there = day.killed.verdict()
         told.append("")
-        told.append(f"{day.killed.kills} kills, {day.killed.refused} starts refused on a full disk: {counted:,} of {there:,} ends counted")
+        told.append(f"{day.killed.kills} kills, {day.killed.refused} starts refused on a full disk")
+        told.append(f"{counted:,} of {there:,} ends counted")
         if counted != there:
             wrong.append(f"{counted:,} ends were counted, and there were {there:,}")
     return told, wrong
