@@ -79,7 +79,7 @@ fn region(settings: Settings) -> Rig {
 #[test]
 fn lists_that_move_while_they_are_read_leave_nothing_behind_and_each_end_is_counted_once() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
-        let latency = Duration::from_millis(50);
+        let latency = Duration::from_millis(500);
         let settings = Settings { clusters: 0, servers: 12, time_scale: 10.0, latency, order, ..Settings::default() };
         let mut rig = region(settings);
         let [early, late] = largest(&mut rig, 120, 420, 720);
