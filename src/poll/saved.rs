@@ -9,9 +9,8 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tracing::info;
 
-use super::governor::Ceiling;
+use super::budget::Hint;
 use super::plan::{Memory, MemoryRef};
 use super::scheduler::{Event, Scheduler};
 use crate::clock::Moment;
@@ -20,8 +19,8 @@ use crate::target::TargetId;
 
 /// What has not changed is written again after this time.
 const REWRITE_AFTER: SignedDuration = SignedDuration::from_secs(60);
-/// The name under which learned limits are saved.
-const CEILINGS: &str = "ceilings";
+/// The name under which is saved what was learned of the budgets.
+const HINTS: &str = "budgets";
 
 /// What is saved of a target.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,19 +47,19 @@ pub(super) struct Saving {
     /// As what, and when since boot.
     written: HashMap<TargetId, (u64, SignedDuration)>,
     succeeded: HashMap<TargetId, Timestamp>,
-    ceilings: Vec<SavedCeiling>,
-    ceilings_saved: bool,
+    hints: Vec<SavedHint>,
+    hints_saved: bool,
 }
 
 /// Labels of a budget, and what was learned of it.
-type SavedCeiling = ([String; 4], Ceiling);
+type SavedHint = ([String; 4], Hint);
 
 impl Saving {
     /// Opens the file at `path`, if there is one.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
         let mut state = path.map_or_else(|| Ok(State::in_memory()), State::open)?;
-        let ceilings = state.load(CEILINGS).unwrap_or_default();
-        Ok(Self { state, written: HashMap::new(), succeeded: HashMap::new(), ceilings, ceilings_saved: true })
+        let hints = state.load(HINTS).unwrap_or_default();
+        Ok(Self { state, written: HashMap::new(), succeeded: HashMap::new(), hints, hints_saved: true })
     }
 
     /// What was known of a target.
@@ -86,9 +85,9 @@ impl Saving {
     }
 
     /// Gives the scheduler back what was learned of the cloud's limits.
-    pub(super) fn restore_ceilings(&self, scheduler: &mut Scheduler) {
-        for (labels, ceiling) in &self.ceilings {
-            scheduler.restore_ceiling(labels.each_ref().map(String::as_str), *ceiling);
+    pub(super) fn restore_hints(&self, scheduler: &mut Scheduler) {
+        for (labels, hint) in &self.hints {
+            scheduler.restore_hint(labels.each_ref().map(String::as_str), hint);
         }
     }
 
@@ -139,20 +138,15 @@ impl Saving {
     }
 
     /// Writes what was learned of the cloud's limits, if that has changed.
-    pub(super) fn commit_ceilings(&mut self, scheduler: &Scheduler) {
-        let learned = scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling));
-        let learned: Vec<SavedCeiling> = learned.collect();
-        if learned != self.ceilings {
-            for ([group, region, product, operation], ceiling) in
-                learned.iter().filter(|new| !self.ceilings.contains(new))
-            {
-                let per_minute = ceiling.per_minute;
-                info!(group, region, product, operation, per_minute, "the cloud allows less than the budget: learned");
-            }
-            (self.ceilings, self.ceilings_saved) = (learned, false);
+    pub(super) fn commit_hints(&mut self, scheduler: &Scheduler) {
+        let hints = scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint));
+        let hints: Vec<SavedHint> = hints.collect();
+        if hints != self.hints {
+            self.hints = hints;
+            self.hints_saved = false;
         }
-        if !self.ceilings_saved {
-            self.ceilings_saved = self.state.save(CEILINGS, &self.ceilings);
+        if !self.hints_saved {
+            self.hints_saved = self.state.save(HINTS, &self.hints);
         }
     }
 }
