@@ -102,7 +102,7 @@ pub(super) struct Pager {
     is_partial: bool,
     /// The total may end it at a full page.
     believes_total: bool,
-    /// It has.
+    /// It has, and may have been the page's own.
     is_ended_by_total: bool,
 }
 
@@ -154,8 +154,8 @@ impl Pager {
         }
     }
 
-    /// The same, where a total that was right before spares the empty page after a full one. Such a reading takes nothing
-    /// away: some back end may say the page's own count this time.
+    /// The same, where a total that was right before spares the empty page after a full one. Where that is all there is, such a
+    /// reading takes nothing away: some back end may say the page's own count this time.
     pub(super) fn believing_total(self) -> Self {
         Self { believes_total: true, ..self }
     }
@@ -218,7 +218,8 @@ impl Pager {
             true => is_short && !unexplained,
             false => is_short || (self.believes_total && trust.knows(self.total)),
         };
-        self.is_ended_by_total = is_last && !is_short;
+        let is_of_page = shape.total.is_some_and(|total| total <= shape.entries);
+        self.is_ended_by_total = is_last && !is_short && is_of_page;
         is_last.then_some(Ended::Whole)
     }
 
@@ -523,6 +524,33 @@ mod tests {
         let pages = [((0..10).collect(), 20), (vec![6, 7, 9, 10, 11, 12, 13, 14, 15, 16], 20), (vec![], 20)];
         assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "8 has left before 9");
         assert!(trust.total_holds && trust.state().missing_once == 0);
+    }
+
+    #[test]
+    fn a_total_of_several_pages_proves_that_the_last_full_one_is_the_last_and_one_of_a_single_page_does_not() {
+        let mut trust = Trust::default();
+        let full = |pages: u64| (0..pages).map(move |page| ((page * 10..page * 10 + 10).collect(), pages * 10));
+        read_entries(&mut trust, &full(2).chain([(vec![], 20)]).collect::<Vec<_>>());
+        let mut believing = |pages: u64| {
+            let mut pager = Pager::new(10, 1, 0).believing_total();
+            for (entries, total) in full(pages) {
+                let page: Page<u64> = Page::new(entries, Some(total));
+                if let Turn::End(ended) = pager.read(&Shape::of(&page, |entry| *entry), 10, &trust, 9) {
+                    let all = pager.shows_all(ended, &trust);
+                    trust.weigh(&pager, ended, 0);
+                    return Some((ended, all));
+                }
+            }
+            None
+        };
+        assert_eq!(believing(2), Some((Ended::Whole, true)));
+        assert_eq!(believing(3), Some((Ended::Whole, true)));
+        assert_eq!(believing(1), None, "less than before");
+        trust.last_total = 10;
+        let mut pager = Pager::new(10, 1, 0).believing_total();
+        let page = Page::new((0..10).collect(), Some(10));
+        assert_eq!(pager.read(&Shape::of(&page, |entry: &u64| *entry), 10, &trust, 9), Turn::End(Ended::Whole));
+        assert!(!pager.shows_all(Ended::Whole, &trust), "it may be the page's own");
     }
 
     #[test]
