@@ -1,6 +1,7 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
 mod budget;
+mod clients;
 mod demand;
 mod governor;
 mod plan;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 pub use budget::{BudgetState, Hint, Lowered, Resting};
+pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
@@ -23,7 +25,7 @@ pub use plan::{
 };
 pub use queue::Pace;
 pub use report::log_request;
-pub use runner::{Clients, Runner, clients};
+pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
 pub use survey::{Asked, Survey, survey};
 

@@ -1,6 +1,6 @@
 //! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
+use super::clients::{Clients, clients, route_warnings};
 use super::plan::{Notice, operations};
 use super::report::Report;
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
+use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
-use crate::config::{Account, Config};
+use crate::config::Config;
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
@@ -118,13 +119,8 @@ impl Runner {
 
     /// Says what is odd about where `asked` is asked, also in regions that only discovery has named; each thing once.
     fn warn_of_endpoints(&mut self, asked: &[Target]) {
-        let places: BTreeSet<_> = asked
-            .iter()
-            .flat_map(|target| {
-                operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region))
-            })
-            .collect();
-        endpoint::warnings(&self.config, places).into_iter().for_each(|warning| self.report.endpoint(warning));
+        let warnings = route_warnings(&self.config, &self.clients, asked);
+        warnings.into_iter().for_each(|warning| self.report.endpoint(warning));
     }
 
     /// Discovery has found something else than before.
@@ -231,18 +227,6 @@ impl Runner {
         }
         discovered
     }
-}
-
-/// The client of each account, by its name.
-pub type Clients = HashMap<Arc<str>, Client>;
-
-/// Makes the client of each account.
-///
-/// # Errors
-/// If a file that an account names cannot be used.
-pub fn clients(config: &Config) -> Result<Clients, SetupError> {
-    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
-    config.accounts.iter().map(client).collect()
 }
 
 /// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.

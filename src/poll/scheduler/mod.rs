@@ -429,7 +429,7 @@ fn idle_need(slots: &HashMap<TargetId, Slot>, settings: &Poll, key: &BudgetKey, 
 fn heard(outcome: &Outcome) -> Heard {
     match error_of(outcome) {
         Some(error) if error.reason() == Reason::Throttled => {
-            Heard::Refused { pause: error.pause(), code: error.code().into() }
+            Heard::Refused { pause: error.pause(), code: error.code_or_status().into() }
         }
         // A gateway or a proxy may have answered before the call was counted.
         Some(Error::Status { .. }) => Heard::Nothing,
