@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
 use crate::config::{Config, Problems};
@@ -16,7 +16,7 @@ use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings}
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
 use crate::target::{self, Findings};
-use crate::{aliyun, app, catalog, demo, doctor};
+use crate::{aliyun, app, catalog, demo, doctor, state};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum Error {
     /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
     Setup(#[from] aliyun::SetupError),
+    /// `check` has found that a start would be refused because of the state file.
+    #[error("{0}")]
+    State(#[from] state::Error),
     /// `doctor` has found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
@@ -56,7 +59,8 @@ impl Error {
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Setup(_) | Self::Start(app::Error::Client(_)) => 2,
+            Self::Config(_) | Self::Setup(_) | Self::State(_) | Self::Start(app::Error::Client(_)) => 2,
+            Self::Start(app::Error::State(error)) if error.is_of_configuration() => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
             _ => 1,
         }
@@ -83,9 +87,7 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     warnings(&config).iter().for_each(|warning| warn!("{warning}"));
     let mut listeners = Vec::new();
     for address in &arguments.listen {
-        let listener = listen(address).await?;
-        info!(address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "listening");
-        listeners.push(listener);
+        listeners.push(listen(address).await?);
     }
     Ok(app::serve(config, listeners, shutdown).await?)
 }
@@ -94,6 +96,7 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;
     // As at a start: the files that accounts name must be usable.
     let clients = clients(&config)?;
+    let state = config.state.path.as_deref().map(state::check).transpose()?.flatten();
     if arguments.estimate {
         return check_estimate(&config, arguments.live.then_some(&clients)).await;
     }
@@ -111,6 +114,9 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     }
     for warning in warnings(&config) {
         writeln!(out, "\nwarning: {warning}")?;
+    }
+    if let Some(note) = state {
+        writeln!(out, "\nnote: {note}")?;
     }
     Ok(())
 }

@@ -16,7 +16,10 @@ use support::package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "sim"]),
-    ("commands", &["aliyun", "app", "catalog", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "target"]),
+    (
+        "commands",
+        &["aliyun", "app", "catalog", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state", "target"],
+    ),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
@@ -56,7 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("maud", &["web"]),
     ("redb", &["state"]),
     ("rmp_serde", &["state"]),
-    ("rustix", &["clock"]),
+    ("rustix", &["clock", "state"]),
     ("twox_hash", &["aliyun"]),
 ];
 

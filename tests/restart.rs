@@ -51,7 +51,7 @@ fn start(folder: &Folder) -> Exporter {
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
     let path = folder.file();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
-        config.state_path = Some(path);
+        config.state.path = Some(path);
     });
     exporter.wait("everything is read", is_read);
     exporter
@@ -68,7 +68,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let by_region = |config: &mut Config| {
-        (config.state_path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
+        (config.state.path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
     };
     let all = |page: &Page| {
         page.sum("aliyun_exporter_target_up", &[]) == 3.0
@@ -92,7 +92,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     let exporter = exporter.again(end("open"), by_region);
     let ended = |count: f64| move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count;
     exporter.wait("its end is counted", ended(1.0));
-    let exporter = exporter.again(end("open"), |config| config.state_path = Some(folder.file()));
+    let exporter = exporter.again(end("open"), |config| config.state.path = Some(folder.file()));
     let page = exporter
         .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
@@ -156,7 +156,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
         },
         |config| {
             config.poll.timeout = Duration::from_secs(30);
-            config.state_path = Some(path);
+            config.state.path = Some(path);
         },
     );
     let restored = exporter.metrics();
@@ -174,13 +174,13 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
     }
     // The first poll, now in earnest.
     let path = folder.file();
-    let exporter = exporter.again(Simulator::clear_faults, |config| config.state_path = Some(path));
+    let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
     let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
     exporter.wait("what ended while nobody watched is counted", all);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     let path = folder.file();
-    let exporter = exporter.again(|_| {}, |config| config.state_path = Some(path));
+    let exporter = exporter.again(|_| {}, |config| config.state.path = Some(path));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     exporter.wait("it polls again", is_read);
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
@@ -196,7 +196,7 @@ fn a_second_exporter_on_the_same_file_refuses_to_start() {
     let folder = Folder::new("second");
     let exporter = start(&folder);
     let mut config = demo::config(&exporter.sim().truth(Timestamp::now()), exporter.cloud);
-    config.state_path = Some(folder.file());
+    config.state.path = Some(folder.file());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let refused = runtime.block_on(app::serve(config, vec![], async {})).unwrap_err().to_string();
     assert!(refused.contains("is in use by another process") && refused.contains("state.redb"), "{refused}");
@@ -210,7 +210,7 @@ fn a_damaged_file_is_set_aside_and_the_exporter_starts_anew() {
     let path = folder.file();
     let exporter = exporter.again(
         |_| std::fs::write(&path, "this was a database once").unwrap(),
-        |config| config.state_path = Some(folder.file()),
+        |config| config.state.path = Some(folder.file()),
     );
     exporter.wait("everything is read", is_read);
     let names = folder.names();
@@ -223,7 +223,7 @@ fn without_a_file_everything_begins_anew() {
     let folder = Folder::new("without");
     let exporter = start(&folder);
     let exporter = exporter
-        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state_path = None);
+        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state.path = None);
     let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
     assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
 }
@@ -236,7 +236,7 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
         let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
         (config.clusters, config.servers) = (Vec::new(), Vec::new());
         (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
-        config.state_path = Some(folder.file());
+        config.state.path = Some(folder.file());
     };
     let mut world = worlds::servers(3, 1);
     worlds::add_cluster(&mut world, "c");
