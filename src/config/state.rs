@@ -13,13 +13,14 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What survives a restart, and where.
 pub(super) fn read(section: &Section) -> State {
     let default = State::default();
-    let path = section.get("path");
-    if let Some(value) = section.get("wait").filter(|_| path.is_none()) {
+    let path = section.get("path").and_then(|value| value.filled()).map(|text| PathBuf::from(text.value));
+    let wait = section.boolean("wait").unwrap_or(default.wait);
+    if let Some(value) = section.get("wait").filter(|_| wait && path.is_none()) {
         value.problem("is not used without path: there is no file to wait for");
     }
     State {
-        path: path.and_then(|value| value.filled()).map(|text| PathBuf::from(text.value)),
-        wait: section.boolean("wait").unwrap_or(default.wait),
+        path,
+        wait,
         keep_gone: section.duration("keep_gone", Duration::from_secs(1)..=3650 * DAY).unwrap_or(default.keep_gone),
     }
 }

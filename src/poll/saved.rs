@@ -327,3 +327,170 @@ fn hash(bytes: &[u8]) -> u64 {
     bytes.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+
+    use super::Saving;
+    use crate::aliyun::op::{Answer, Decoded};
+    use crate::clock::Moment;
+    use crate::config::{Config, Discovery, Filter, Regions};
+    use crate::model::Page;
+    use crate::poll::{Next, Scheduler};
+    use crate::target::TargetId;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    /// A folder that goes with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("aliyun-task-exporter-saved-{}-{name}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        /// An exporter that polls these servers, and what is in this region if it looks there.
+        fn start(&self, servers: &[&str], looks_in: Option<&str>) -> Session {
+            let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
+            let mut config = crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], 1).into());
+            config.state.path = Some(self.0.join("state.redb"));
+            config.server_discovery.entries = looks_in.iter().map(|region| looking(region)).collect();
+            let mut scheduler = Scheduler::new(config.poll.clone(), 1, Timestamp::now());
+            let mut saving = Saving::open(&config.state).unwrap();
+            let restore = |id: &TargetId| Some(saving.restore(id)?.memory);
+            let change = scheduler.apply(&config, restore, Timestamp::now());
+            let present = change.targets.iter().map(|target| target.id.clone()).collect();
+            saving.retarget(present, &change.added, change.removed);
+            Session { config, scheduler, saving }
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn looking(region: &str) -> Discovery {
+        let (regions, interval) = (Regions::Named(vec![region.to_owned()]), Duration::from_secs(600));
+        Discovery { account: "demo".into(), regions, filter: Filter::default(), interval }
+    }
+
+    struct Session {
+        config: Config,
+        scheduler: Scheduler,
+        saving: Saving,
+    }
+
+    impl Session {
+        /// Saves what is known of every server, and has run for so long in all.
+        async fn live(&mut self, ran: Duration) {
+            let at = Moment { wall: Timestamp::now(), boot: SignedDuration::ZERO };
+            let ids: Vec<TargetId> = self.saving.gone.present.iter().cloned().collect();
+            let entries: Vec<_> = ids.iter().filter_map(|id| self.saving.entry(&self.scheduler, id, at)).collect();
+            assert!(self.saving.write(entries).await);
+            self.tend(ran).await;
+        }
+
+        async fn tend(&mut self, ran: Duration) {
+            self.saving.tend(&self.scheduler, ran, SignedDuration::ZERO).await;
+        }
+
+        /// Reads the whole list of what there is: nothing.
+        fn find_nothing(&mut self) {
+            for second in 0..60 {
+                let now = Timestamp::now() + SignedDuration::from_secs(second);
+                while let Next::Call(attempt) = self.scheduler.next(now) {
+                    let value = match attempt.operation.name() {
+                        "ListInstances" => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
+                        _ => Answer::DescribeInvocations(Page::new(Vec::new(), Some(0))),
+                    };
+                    let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
+                    self.scheduler.done(&attempt, Ok(decoded), now);
+                }
+            }
+        }
+
+        fn knows(&mut self, server: &str) -> bool {
+            self.saving.restore(&TargetId::server(&Arc::from(server))).is_some()
+        }
+
+        /// It ends, after it has run for so long.
+        fn end(mut self, ran: Duration) {
+            self.saving.close(&self.scheduler, ran);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_configuration_takes_away_is_kept_for_its_time_of_running() {
+        let folder = Folder::new("configured");
+        let mut first = folder.start(&["a", "b"], None);
+        assert_eq!(first.config.state.keep_gone, 30 * DAY);
+        first.live(40 * DAY).await;
+        first.end(40 * DAY);
+        // Starts that do nothing bring no end nearer.
+        for _ in 0..5 {
+            folder.start(&["a"], None).end(Duration::ZERO);
+        }
+        let mut second = folder.start(&["a"], None);
+        second.tend(Duration::ZERO).await;
+        second.tend(29 * DAY).await;
+        assert!(second.knows("b"));
+        second.end(29 * DAY);
+        let mut third = folder.start(&["a"], None);
+        third.tend(Duration::ZERO).await;
+        assert!(third.knows("b"), "29 days");
+        third.tend(DAY + Duration::from_secs(3600)).await;
+        assert!(!third.knows("b") && third.knows("a"));
+    }
+
+    #[tokio::test]
+    async fn what_comes_back_is_not_gone_any_more() {
+        let folder = Folder::new("back");
+        let mut first = folder.start(&["a", "b"], None);
+        first.live(DAY).await;
+        first.end(DAY);
+        let mut without = folder.start(&["a"], None);
+        without.tend(29 * DAY).await;
+        without.end(29 * DAY);
+        folder.start(&["a", "b"], None).end(DAY);
+        let mut again = folder.start(&["a"], None);
+        again.tend(Duration::ZERO).await;
+        again.tend(29 * DAY).await;
+        assert!(again.knows("b"), "its days count from when it went again");
+        again.tend(30 * DAY + Duration::from_secs(3600)).await;
+        assert!(!again.knows("b"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_gone_because_a_list_of_what_there_is_was_not_read() {
+        let folder = Folder::new("list");
+        let mut first = folder.start(&["a", "b"], None);
+        first.live(DAY).await;
+        first.end(DAY);
+        // They are to be found now, but whoever could tell does not answer.
+        let mut blind = folder.start(&[], Some("r"));
+        for days in [0, 40, 400] {
+            blind.tend(days * DAY).await;
+        }
+        assert!(blind.knows("a") && blind.knows("b"));
+        blind.end(400 * DAY);
+        let mut seeing = folder.start(&["a"], Some("r"));
+        seeing.tend(Duration::ZERO).await;
+        seeing.find_nothing();
+        assert!(seeing.scheduler.has_found_all());
+        seeing.tend(DAY).await;
+        seeing.tend(30 * DAY).await;
+        assert!(seeing.knows("b"), "29 days since it is certain");
+        seeing.tend(31 * DAY).await;
+        assert!(!seeing.knows("b") && seeing.knows("a"));
+    }
+}
