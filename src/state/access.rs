@@ -47,6 +47,7 @@ pub(super) fn advice(path: &Path, error: &io::Error) -> String {
         }
         ErrorKind::ReadOnlyFilesystem => ". Mount the volume writable, or name another path".into(),
         ErrorKind::NotFound => format!(". Is there a folder {}? It is not made for you", folder(path).display()),
+        ErrorKind::Unsupported => ". This file system cannot lock files: name a path on another one".into(),
         _ => String::new(),
     }
 }

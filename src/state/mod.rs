@@ -105,9 +105,14 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         entries.is_empty() || self.write(&Batch { entries, ..Batch::default() })
     }
 
-    /// Looks whether the file is still there, and writes it again if not. Whether what was committed is in it.
-    pub fn look(&mut self) -> bool {
-        self.write(&Batch::default())
+    /// Looks whether the file is still there, and writes it again if not.
+    pub fn look(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        let looked = file.write(&Batch::default());
+        // That it is there does not say that it can be written.
+        if looked.is_err() || matches!(self.trouble, Some(Error::Replaced { .. })) {
+            self.told(looked);
+        }
     }
 
     /// Tells once that nothing can be written, and once that it can be again.
