@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub enum Error {
     /// What stands at the path is no state file of this program.
     #[error(
-        "the state file {} is {what}. It was left as it is: give state.path a file of its own, or move this one away",
+        "the state file {} is {what}. It was left as it is: give state.path a file of its own",
         path.display()
     )]
     NotOurs {

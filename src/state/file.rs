@@ -474,7 +474,7 @@ fn aside(path: &Path) -> io::Result<(PathBuf, usize)> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Batch, Error, File, fs};
+    use super::{Batch, Error, File, fs, left};
     use crate::state::tests::Folder;
 
     fn batch(key: &str) -> Batch {
@@ -504,8 +504,9 @@ mod tests {
         let folder = Folder::new("refused-while-running");
         let mut file = File::open(&folder.file()).unwrap();
         file.write(&batch("before")).unwrap();
-        let writable = std::mem::replace(&mut file.file, Arc::new(refusing(&folder)));
         file.database = None;
+        file.left = left(&file.path, &file.file).unwrap();
+        let writable = std::mem::replace(&mut file.file, Arc::new(refusing(&folder)));
         for _ in 0..3 {
             let error = file.write(&batch("lost")).unwrap_err();
             assert!(matches!(&error, Error::Io { .. }) && error.to_string().contains("state.redb"), "{error}");

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def gauge(exporter: Exporter, name: str) -> float | None:
     return samples(scrape(exporter.url)).get(series(name))
 
 
+def leads(exporter: Exporter) -> bool:
+    return gauge(exporter, "aliyun_exporter_leader") == 1
+
+
 def counted(exporter: Exporter) -> float:
     page = samples(scrape(exporter.url))
     return sum(value for (name, _), value in page.items() if name.endswith("_finished_total"))
@@ -59,7 +64,8 @@ def test_a_device_and_the_configuration_itself_are_refused_by_name(simulate: Sim
         for arguments in [["check"], ["--web.listen-address", ANY_PORT]]:
             done = run(*arguments, "--config.file", str(file))
             assert done.returncode == 2, done
-            assert str(path) in done.stderr and what in done.stderr and "state.path" in done.stderr, done.stderr
+            for word in [str(path), what, "state.path"]:
+                assert word in done.stderr, done.stderr
             assert "listening" not in done.stderr, done.stderr
         assert sorted(os.listdir(tmp_path)) == before
         assert file.read_text() == text
@@ -73,10 +79,12 @@ def test_a_second_one_is_refused_before_it_listens_and_noted_by_check(
     first = Exporter(launch("first", file))
     wait_for("the first polls", lambda: of_cloud(first))
     second = run("--config.file", file, "--web.listen-address", ANY_PORT)
-    assert second.returncode == 1 and "in use by another process" in second.stderr, second
+    assert second.returncode == 1, second
+    assert "in use by another process" in second.stderr, second
     assert "listening" not in second.stderr, second.stderr
     checked = run("check", "--config.file", file)
-    assert checked.returncode == 0 and "in use by a running exporter" in checked.stdout, checked
+    assert checked.returncode == 0, checked
+    assert "in use by a running exporter" in checked.stdout, checked
 
 
 def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
@@ -88,9 +96,11 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
     for number in range(3):
         standby = Exporter(launch(f"standby-{number}", file))
         standby.program.said("standing by")
-        assert get_text(standby.url + "/-/ready") == "ready\n" and get_text(standby.url + "/-/healthy") == "healthy\n"
+        assert get_text(standby.url + "/-/ready") == "ready\n"
+        assert get_text(standby.url + "/-/healthy") == "healthy\n"
         assert (gauge(standby, "aliyun_exporter_leader"), gauge(leader, "aliyun_exporter_leader")) == (0, 1)
-        assert not of_cloud(standby) and get_json(standby.url + "/api/v1/status")["leader"] is False
+        assert not of_cloud(standby)
+        assert get_json(standby.url + "/api/v1/status")["leader"] is False
         reached = counted(leader)
         if number == 1:
             leader.program.signal(signal.SIGTERM)
@@ -98,12 +108,13 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
             leader.program.process.kill()
         leader.program.process.wait()
         ended = time.monotonic()
-        wait_for("another leader", lambda: gauge(standby, "aliyun_exporter_leader") == 1)
+        wait_for("another leader", partial(leads, standby))
         assert time.monotonic() - ended < 2
         assert counted(standby) >= reached
         leader = standby
     log = "".join(path.read_text() for path in tmp_path.glob("*.err"))
-    assert "damaged" not in log and "panicked" not in log, log
+    for word in ["damaged", "panicked"]:
+        assert word not in log, log
 
 
 def test_a_folder_of_somebody_else_is_told_by_check(simulate: Simulate, tmp_path: Path) -> None:
