@@ -1,7 +1,8 @@
 //! What a start would do with the state file, found out without making or changing anything.
 
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -26,11 +27,11 @@ pub fn check(path: &Path) -> Result<Option<String>, Error> {
     regular(path, &metadata)?;
     may_use(path).map_err(|error| Error::io(path, "opening it", error))?;
     let file = open(path).map_err(|error| Error::io(path, "opening it", error))?;
-    if is_in_use(&file) {
+    if is_in_use(path, &file)? {
         return Ok(note("is in use by a running exporter, and was not looked at"));
     }
     let content = examine(&file).map_err(|error| Error::io(path, "reading it", error))?;
-    if matches!(content, Content::Damaged(_)) && is_in_use(&file) {
+    if matches!(content, Content::Damaged(_)) && is_in_use(path, &file)? {
         // What was read was being written.
         return Ok(note("is in use by a running exporter, and was not looked at"));
     }
@@ -48,15 +49,19 @@ pub fn check(path: &Path) -> Result<Option<String>, Error> {
 }
 
 fn open(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Whether another process holds the lock. If not, we have it for an instant, together with others who ask.
-fn is_in_use(file: &fs::File) -> bool {
-    let is_free = file.try_lock_shared().is_ok();
-    // It goes with the file in any case.
-    let _ = file.unlock();
-    !is_free
+fn is_in_use(path: &Path, file: &fs::File) -> Result<bool, Error> {
+    match file.try_lock_shared() {
+        Ok(()) => {
+            // It goes with the file in any case.
+            let _ = file.unlock();
+            Ok(false)
+        }
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io(path, "locking it", error)),
+    }
 }

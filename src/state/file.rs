@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use redb::Database;
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use tracing::{info, warn};
 
 use super::access;
@@ -38,6 +39,8 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
+    /// The same at the start, links resolved.
+    real: PathBuf,
     /// Closed after a failure: the database refuses all further work then, so it is opened again for the next.
     database: Option<Database>,
     /// What is read from where it cannot be opened again, as on a full disk: it would have to write for that.
@@ -190,6 +193,8 @@ impl File {
         let file = Arc::new(file);
         let mut file = Self {
             path: path.to_owned(),
+            // One that was deleted since is made again at the path itself.
+            real: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
             database: None,
             image: None,
             abandoned: Arc::default(),
@@ -268,25 +273,27 @@ impl File {
         Ok(if is_empty { Standing::EmptyOther } else { Standing::Replaced("was replaced by another file") })
     }
 
-    /// Writes all that the file held, which we still hold open, to a new one at the path.
+    /// Writes all that the file held, which we still hold open, to a new one, which is put at the path once it is whole: who
+    /// takes over must never find a part of it.
     fn write_again(&mut self, what: &'static str) -> Result<(), Error> {
-        let replaced = |what| Error::Replaced { path: self.path.clone(), what };
-        let (file, made) = find_or_make(&self.path)?;
-        if !lock(&self.path, &file)? {
-            return Err(replaced("is held by another process now"));
-        }
-        if !matches!(examine(&file), Ok(Content::Nothing(_))) {
-            return Err(replaced("was replaced by another file"));
-        }
         let held = self.look(tables::everything);
-        let mut new = Self::begin(&self.path, file, made)?;
-        if let Ok(held) = &held
-            && let Err(error) = new.commit(held)
-        {
-            // Tried again with the next commit.
-            let _ = self.path.canonicalize().and_then(fs::remove_file);
-            return Err(error);
+        let is_gone = at(&self.path)?.is_none();
+        let place = self.place();
+        let beside = beside(&place);
+        let mut new = Self::make_beside(&beside)?;
+        if let Ok(held) = &held {
+            new.commit(held)?;
         }
+        let put = if is_gone { put(&beside, &place) } else { fs::rename(&beside, &place) };
+        match put {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(Error::Replaced { path: self.path.clone(), what: "was replaced by another file" });
+            }
+            put => put.map_err(|error| Error::io(&self.path, "putting it back", error))?,
+        }
+        sync_folder(&self.path)?;
+        new.path.clone_from(&self.path);
+        new.real.clone_from(&self.real);
         // What could not be written since is missing in any case.
         new.is_partial = true;
         let entries = held.map_or(0, |held| held.entries.len());
@@ -294,6 +301,20 @@ impl File {
         // The new one is locked before the old one is let go, so whoever waits goes on waiting.
         *self = new;
         Ok(())
+    }
+
+    /// Where the file is to be: not the link that may lead to it.
+    fn place(&self) -> PathBuf {
+        if self.path.is_symlink() { self.real.clone() } else { self.path.clone() }
+    }
+
+    /// A new file of our own. What is left of an earlier one, which never became the state, is overwritten.
+    fn make_beside(beside: &Path) -> Result<Self, Error> {
+        let (file, made) = find_or_make(beside)?;
+        if !lock(beside, &file)? {
+            return Err(Error::InUse { path: beside.to_owned() });
+        }
+        Self::begin(beside, file, made)
     }
 
     /// Begins again in the same file, whose content is lost.
@@ -366,6 +387,22 @@ impl File {
 /// The batch that makes a file one of this version.
 fn version() -> Batch {
     Batch { entries: vec![(VERSION_KEY.to_owned(), VERSION.to_string().into_bytes())], ..Batch::default() }
+}
+
+/// Where a file is made that is to stand at `path` once it is whole.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Gives a file the name `path`, unless another one has it.
+fn put(file: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, file, CWD, path, RenameFlags::NOREPLACE) {
+        // Some file systems cannot make that one step.
+        Err(Errno::INVAL | Errno::NOSYS) if path.symlink_metadata().is_err() => fs::rename(file, path),
+        put => Ok(put?),
+    }
 }
 
 /// What stands at `path`, links followed.

@@ -229,7 +229,13 @@ fn a_damaged_file_behind_a_link_is_set_aside_where_it_is() {
     std::fs::write(volume.file(), &damaged).unwrap();
     assert_eq!(held(&folder, &["a"]), [None]);
     assert_eq!((folder.set_aside(), volume.set_aside()), (0, 1));
-    assert!(folder.file().is_symlink());
+    let mut state = State::open(&folder.file()).unwrap();
+    assert!(commit(&mut state, "a", "alpha"));
+    std::fs::remove_file(volume.file()).unwrap();
+    state.look();
+    assert!(volume.file().is_file() && folder.file().is_symlink(), "it is written again where the link leads");
+    drop(state);
+    assert_eq!(held(&folder, &["a"]), [some("alpha")]);
 }
 
 #[test]
@@ -352,7 +358,13 @@ fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
         std::fs::remove_file(folder.file()).unwrap();
         assert!(commit(&mut state, "c", "gamma") && state.is_partial(), "b is missing until it is committed again");
         assert!(state.trouble().is_none());
+        assert_eq!(folder.all().len(), 1, "nothing else is left");
     }
+    // What a kill may leave of the writing again.
+    std::fs::write(folder.path("state.redb.new"), "a part").unwrap();
+    std::fs::remove_file(folder.file()).unwrap();
+    assert!(commit(&mut state, "c", "delta"));
+    assert_eq!(folder.all().len(), 1);
     std::fs::remove_file(folder.file()).unwrap();
     std::fs::create_dir(folder.file()).unwrap();
     state.look();
