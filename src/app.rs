@@ -56,24 +56,19 @@ pub async fn serve(
     let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::new(config.metrics.clone()));
-    let runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
-        Ok(mut runner) => {
-            runner.apply(&config)?;
-            Some(runner)
-        }
-        Err(state::Error::InUse { .. }) if config.state.wait => {
-            // What would be refused after the wait is refused now.
-            clients(&config)?;
-            None
-        }
-        Err(error) => return Err(error.into()),
+    // What would be refused later is refused before anything is served.
+    clients(&config)?;
+    let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
+        Err(state::Error::InUse { .. }) if config.state.wait => None,
+        runner => Some(runner?),
     };
-    metrics.leads(runner.is_some());
-    metrics.reloaded(true, started.wall);
     for listener in &listeners {
         let address = listener.local_addr().map_err(Error::Listener)?;
-        info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        info!(%address, "listening");
     }
+    runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
+    metrics.leads(runner.is_some());
+    metrics.reloaded(true, started.wall);
     let site = Arc::new(Site::new(Arc::clone(&store), Arc::clone(&metrics), redacted_yaml(&config), started));
 
     let (stop, stopped) = watch::channel(false);

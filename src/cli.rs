@@ -123,10 +123,22 @@ pub struct Targets {
 #[derive(Clone, Debug, Args)]
 pub struct Log {
     /// Only log messages at or above this level.
-    #[arg(long = "log.level", env = "ALIYUN_TASK_EXPORTER_LOG_LEVEL", default_value = "info", global = true)]
+    #[arg(
+        long = "log.level",
+        env = "ALIYUN_TASK_EXPORTER_LOG_LEVEL",
+        default_value = "info",
+        global = true,
+        ignore_case = true
+    )]
     pub level: Level,
     /// How log messages are written.
-    #[arg(long = "log.format", env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT", default_value = "logfmt", global = true)]
+    #[arg(
+        long = "log.format",
+        env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT",
+        default_value = "logfmt",
+        global = true,
+        ignore_case = true
+    )]
     pub format: LogFormat,
 }
 
@@ -135,7 +147,7 @@ pub struct Log {
 pub enum Level {
     /// Everything.
     Trace,
-    /// For developers.
+    /// Also each request, and every line that was folded.
     Debug,
     /// What happens: the start, each ended task or run, recoveries.
     Info,
@@ -218,15 +230,26 @@ pub struct WorldSize {
     /// How long every answer takes.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Calls per minute that every operation lets through in each region; more are throttled.
+    /// Calls per minute that every operation lets through in each region; more are throttled. The exporter of `demo` asks
+    /// for nine tenths of it.
     #[arg(long, default_value_t = 1000)]
     pub quota: u32,
-    /// How many times faster things happen.
-    #[arg(long, default_value_t = 1.0)]
+    /// How many times faster things happen; more than 0.
+    #[arg(long, default_value_t = 1.0, value_parser = time_scale)]
     pub time_scale: f64,
 }
 
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if scale > 0.0 && scale.is_finite() { Ok(scale) } else { Err("must be more than 0: at 0 time stands still".into()) }
+}
+
 impl WorldSize {
+    /// Whether there is anything to poll.
+    pub fn has_targets(&self) -> bool {
+        self.clusters > 0 || self.servers > 0
+    }
+
     /// The simulator's settings.
     pub fn settings(&self) -> Settings {
         Settings {
@@ -247,12 +270,17 @@ impl WorldSize {
 }
 
 impl Targets {
+    /// The configuration file, if one is named.
+    pub fn file(&self) -> Option<&str> {
+        self.config_file.as_deref().filter(|path| !path.is_empty())
+    }
+
     /// The configuration that was asked for.
     ///
     /// # Errors
     /// Every problem in the file, or that it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
-        let file = self.config_file.as_ref().filter(|path| !path.is_empty()).map(|path| {
+        let file = self.file().map(|path| {
             let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
             parse(path, &text, env)
         });
@@ -278,7 +306,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> Problems {
 mod tests {
     use clap::{CommandFactory, Parser};
 
-    use super::{Cli, Command, LogFormat, ReportFormat};
+    use super::{Cli, Command, Level, LogFormat, ReportFormat};
 
     #[test]
     fn the_command_line_is_sound() {
@@ -298,6 +326,23 @@ mod tests {
         let cli = Cli::parse_from(["x", "doctor", "--format", "json", "--log.format", "json"]);
         let Some(Command::Doctor(doctor)) = cli.command else { panic!() };
         assert!(matches!((doctor.format, cli.log.format), (ReportFormat::Json, LogFormat::Json)));
+    }
+
+    #[test]
+    fn levels_and_formats_are_taken_in_any_letter_case() {
+        let cli = Cli::parse_from(["x", "--log.level", "WARN", "--log.format", "Json"]);
+        assert!(matches!((cli.log.level, cli.log.format), (Level::Warn, LogFormat::Json)));
+        assert!(Cli::try_parse_from(["x", "--log.level", "loud"]).is_err());
+    }
+
+    #[test]
+    fn a_world_in_which_time_stands_still_is_refused() {
+        for command in ["demo", "simulate"] {
+            for scale in ["0", "-1", "nan", "inf", "fast"] {
+                assert!(Cli::try_parse_from(["x", command, &format!("--time-scale={scale}")]).is_err(), "{scale}");
+            }
+            assert!(Cli::try_parse_from(["x", command, "--time-scale=0.5"]).is_ok());
+        }
     }
 
     #[test]

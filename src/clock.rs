@@ -1,7 +1,9 @@
-//! The time by both clocks of this machine.
+//! The time by both clocks of this machine, and the CPU time of this process.
 //!
 //! The wall clock may be set at any moment, so it cannot tell how old something is. The clock of the time since the machine was
 //! booted only goes forward, while the machine sleeps, too, and means nothing elsewhere or after a boot.
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
@@ -14,6 +16,13 @@ const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
 /// Two readings of both clocks that disagree by less were taken without the wall clock being set in between.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// CPU time of this process so far, user and system, all threads.
+pub fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
 
 /// A moment by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate};
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
 use crate::config::{Config, Problems};
 use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
@@ -47,6 +47,9 @@ pub enum Error {
     /// `doctor` has found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
+    /// `demo` was told to simulate neither clusters nor servers.
+    #[error("there would be nothing to poll: let --clusters or --servers be at least 1")]
+    EmptyDemo,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
@@ -59,7 +62,11 @@ impl Error {
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Setup(_) | Self::State(_) | Self::Start(app::Error::Client(_)) => 2,
+            Self::Config(_)
+            | Self::Setup(_)
+            | Self::State(_)
+            | Self::Start(app::Error::Client(_))
+            | Self::EmptyDemo => 2,
             Self::Start(app::Error::State(error)) if error.is_of_configuration() => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
             _ => 1,
@@ -83,13 +90,29 @@ pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) 
 }
 
 async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    announce_start();
     let config = arguments.targets.config(&environment)?;
-    warnings(&config).iter().for_each(|warning| warn!("{warning}"));
+    announce_configuration(&arguments.targets, &config);
     let mut listeners = Vec::new();
     for address in &arguments.listen {
         listeners.push(listen(address).await?);
     }
-    Ok(app::serve(config, listeners, shutdown).await?)
+    app::serve(config, listeners, shutdown).await?;
+    info!("stopped");
+    Ok(())
+}
+
+fn announce_start() {
+    info!(version = env!("CARGO_PKG_VERSION"), revision = env!("BUILD_REVISION"), "starting");
+}
+
+/// Says which file was read, what it names, and what in it a user may not have meant.
+fn announce_configuration(targets: &Targets, config: &Config) {
+    let file = targets.file().unwrap_or("none: flags and environment only");
+    let Config { accounts, clusters, servers, .. } = config;
+    let (accounts, clusters, servers) = (accounts.len(), clusters.len(), servers.len());
+    info!(file, accounts, clusters, servers, discovery = config.discovers(), "configuration read");
+    warnings(config).iter().for_each(|warning| warn!(warning, "configuration warning"));
 }
 
 async fn check(arguments: &Check) -> Result<(), Error> {
@@ -160,6 +183,10 @@ async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
 }
 
 async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    if !arguments.world.has_targets() {
+        return Err(Error::EmptyDemo);
+    }
+    announce_start();
     let now = Timestamp::now();
     let simulator = Simulator::new(arguments.world.settings(), now);
     let truth = simulator.truth(now);
@@ -167,6 +194,7 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     let listener = listen(&arguments.listen).await?;
     let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
     announce_demo(address, sim_address)?;
+    info!(address = %sim_address, "the simulated cloud listens");
 
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move { drop(stopped.wait_for(|stopped| *stopped).await) };
@@ -175,8 +203,10 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
         stop.send_replace(true);
     });
     let cloud = tokio::spawn(sim::serve(sim_listener, Arc::new(Mutex::new(simulator)), until(stopped.clone())));
-    app::serve(demo::config(&truth, sim_address), vec![listener], until(stopped)).await?;
+    let config = demo::with_quota(demo::config(&truth, sim_address), arguments.world.quota);
+    app::serve(config, vec![listener], until(stopped)).await?;
     cloud.await.map_err(io::Error::other)??;
+    info!("stopped");
     Ok(())
 }
 

@@ -28,6 +28,15 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
     }
 }
 
+/// The same, with budgets that fit a cloud that lets `per_minute` calls of each operation through. It leaves a tenth.
+pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
+    let budget = (per_minute - per_minute.div_ceil(10)).max(1);
+    for account in &mut config.accounts {
+        account.quotas.values_mut().for_each(|quota| *quota = budget);
+    }
+    config
+}
+
 /// The account whose key the simulator knows.
 fn account(address: SocketAddr) -> Account {
     let url = format!("http://{address}");
@@ -39,7 +48,7 @@ fn account(address: SocketAddr) -> Account {
             access_key_secret: SecretSource::Value(Secret::new("testsecret")),
             security_token: None,
         },
-        // The simulator lets 1000 through, and the demo asks often.
+        // By default the simulator lets 1000 through.
         quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),
         endpoints: Endpoints {
             ehpc: Some(url.clone()),
@@ -78,4 +87,22 @@ fn objects<'a>(world: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 
 fn text(entry: &Value, key: &str) -> String {
     entry[key].as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{config, with_quota};
+
+    fn budgets(per_minute: u32) -> Vec<u32> {
+        let config = with_quota(config(&serde_json::json!({}), ([127, 0, 0, 1], 1).into()), per_minute);
+        config.accounts[0].quotas.values().copied().collect()
+    }
+
+    #[test]
+    fn the_budgets_leave_a_tenth_of_what_the_cloud_lets_through() {
+        assert_eq!(budgets(1000), [900, 900]);
+        assert_eq!(budgets(100_000), [90_000, 90_000]);
+        assert_eq!((budgets(7), budgets(1), budgets(0)), (vec![6, 6], vec![1, 1], vec![1, 1]));
+        assert_eq!(budgets(u32::MAX)[0], u32::MAX / 10 * 9 + 4);
+    }
 }

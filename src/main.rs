@@ -7,10 +7,11 @@ use aliyun_task_exporter::cli::Cli;
 use aliyun_task_exporter::{commands, logging};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(&cli.log);
+    let _logging = logging::start(&cli.log);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let outcome = runtime.map_err(commands::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(async {
@@ -42,10 +43,10 @@ fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     Ok(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return info!(signal = "SIGTERM", "stopping"),
+                _ = interrupt.recv() => return info!(signal = "SIGINT", "stopping"),
                 // By default it would end the process, and a service manager's reload is no wish to stop.
-                _ = hangup.recv() => tracing::warn!("SIGHUP: there is no reload; restart to change the configuration"),
+                _ = hangup.recv() => warn!("SIGHUP: there is no reload; restart to change the configuration"),
             }
         }
     })

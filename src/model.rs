@@ -157,6 +157,11 @@ impl TaskStatus {
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Processing | Self::Unknown(_))
     }
+
+    /// Whether it is a way to fail.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed | Self::PartialFail)
+    }
 }
 
 impl InvokeStatus {
@@ -181,6 +186,11 @@ impl InvocationStatus {
     /// Whether the word alone says that the run may still change.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Pending | Self::Running | Self::Stopping | Self::Unknown(_))
+    }
+
+    /// Whether it is a way to fail; being stopped on request is not.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
     }
 
     /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.

@@ -1,22 +1,31 @@
-//! A string that cannot be printed.
+//! A string that cannot be printed, and is gone from memory when it is dropped.
 
 use std::fmt;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// A secret: an access key secret, a security token. `Debug` and `Display` show `<secret>`, and it has no `Serialize`.
+/// Its bytes are zeroed when it is dropped.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
-pub struct Secret(Box<str>);
+#[serde(from = "String")]
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Hides `value`.
-    pub fn new(value: impl Into<Box<str>>) -> Self {
-        Self(value.into())
+    /// Hides `value`. A `String` is taken as it is, so that no copy of it stays behind.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(Zeroizing::new(value.into()))
     }
 
     /// The secret itself, for signing and for nothing else.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self::new(value)
     }
 }
 
@@ -34,6 +43,8 @@ impl fmt::Display for Secret {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::{Zeroize, ZeroizeOnDrop};
+
     use super::Secret;
 
     #[test]
@@ -41,5 +52,18 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret} {secret:?}"), "<secret> <secret>");
         assert_eq!(secret.expose(), "hunter2");
+    }
+
+    #[test]
+    fn a_secret_takes_its_text_without_a_copy_and_zeroes_it() {
+        let mut text = String::with_capacity(100);
+        text.push_str("hunter2");
+        let place = text.as_ptr();
+        let mut secret = Secret::new(text);
+        assert_eq!(secret.expose().as_ptr(), place, "a copy would stay behind");
+        fn zeroes_on_drop<T: ZeroizeOnDrop>(_: &T) {}
+        zeroes_on_drop(&secret.0);
+        secret.0.zeroize();
+        assert_eq!(secret.expose(), "");
     }
 }

@@ -1,6 +1,8 @@
 //! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never global.
 
 mod accounts;
+#[cfg(target_os = "linux")]
+mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,7 +139,7 @@ impl SelfMetrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")]).set(1);
         metrics.start_at_zero();
         #[cfg(target_os = "linux")]
-        metrics.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        metrics.registry.register(Box::new(process::Process::new()))?;
         Ok(metrics)
     }
 

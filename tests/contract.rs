@@ -18,10 +18,6 @@ use support::{files, package, read};
 /// Labels that Prometheus adds, and that of buckets.
 const GIVEN: [&str; 3] = ["job", "instance", "le"];
 
-/// Words of statuses that alerts name although this version never shows them, each with its reason.
-const FOREIGN_WORDS: &[(&str, &str)] =
-    &[("PartialFailed", "a word of the newer operations of Simple Application Server; today it is shown as unknown")];
-
 /// Families that neither a dashboard nor an alert needs, each with its reason.
 const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_ehpc_invocation_node_status", "opt-in, one series per node: for questions about one command"),
@@ -147,7 +143,7 @@ fn every_label_that_is_asked_for_exists() {
 fn every_word_that_a_label_is_compared_with_can_occur() {
     let mut words: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let statuses = [TaskStatus::LABELS, InvokeStatus::LABELS, InvocationStatus::LABELS].concat();
-    words.insert("status", statuses.into_iter().chain(FOREIGN_WORDS.iter().map(|(word, _)| *word)).collect());
+    words.insert("status", statuses.into_iter().collect());
     words.insert("task_type", TaskType::LABELS.iter().copied().collect());
     words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).collect());
     words.insert("reason", Reason::ALL.iter().map(|reason| reason.label()).collect());

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::config::{AssumeRole, Config, Credentials, Oidc, SecretSource};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Role, Settings, Simulator};
@@ -274,4 +275,14 @@ fn oidc_without_file() -> Credentials {
         oidc_token_file: Some("/nonexistent/token".into()),
         role_session_name: None,
     })
+}
+
+#[test]
+fn a_credential_prints_nothing_of_itself() {
+    let credential = Credential {
+        access_key_id: "LTAI5tId".into(),
+        access_key_secret: Secret::new("hunter2"),
+        security_token: Some(Secret::new("CAISToken")),
+    };
+    assert_eq!(format!("{credential:?}"), "Credential { .. }");
 }

@@ -4,29 +4,21 @@
 
 mod support;
 
-use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use aliyun_task_exporter::cli::LogFormat;
+use aliyun_task_exporter::logging;
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
 use support::exporter::Exporter;
 use support::page::Page;
 use support::worlds;
+use tracing::level_filters::LevelFilter;
 
 /// Everything that was logged by this test program.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+struct Log(Arc<Mutex<String>>);
 
 impl Log {
     /// The log of the program; the tests tell their lines by the names of their targets.
@@ -34,15 +26,19 @@ impl Log {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
             let log = Self::default();
-            let writer = log.clone();
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+            let text = Arc::clone(&log.0);
+            let write = move |line: &str| text.lock().unwrap().push_str(line);
+            let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            // It lives as long as the tests.
+            std::mem::forget(logging);
             log
         })
     }
 
     /// Lines that hold all of these.
     fn lines(&self, parts: &[&str]) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.0.lock().unwrap();
         text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
     }
 }
@@ -76,7 +72,7 @@ fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
         exporter.wait("many polls have failed", |page| polls(page, reason) >= before + 20.0);
         exporter.clear_faults();
     };
-    let told = |reason: &str| log.lines(&["poll failed", "ehpc_tasks", "lasting", &format!("reason=\"{reason}\"")]);
+    let told = |reason: &str| log.lines(&["poll failed", "ehpc_tasks", "lasting", &format!("reason={reason}")]);
     strike("conflict", 403, "ConflictOpt");
     assert_eq!(told("conflict").len(), 1, "{:?}", told("conflict"));
     strike("credentials", 400, "SignatureDoesNotMatch");

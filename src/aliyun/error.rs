@@ -134,6 +134,15 @@ impl Error {
         self
     }
 
+    /// The cloud's own code, if it has answered with one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service { code, .. } => Some(code),
+            Self::Replaced(error) => error.code(),
+            _ => None,
+        }
+    }
+
     /// Which of the closed set of reasons it is.
     pub fn reason(&self) -> Reason {
         self.meaning().0
@@ -168,6 +177,15 @@ impl Error {
             Self::Service { status, code, .. } => {
                 codes::known(code).unwrap_or_else(|| codes::undocumented(*status, code))
             }
+        }
+    }
+
+    /// The cloud's `Code`, else the HTTP status, else the reason.
+    pub fn code_or_status(&self) -> String {
+        match self {
+            Self::Service { code, .. } => code.clone(),
+            Self::Status { came, .. } | Self::Decode { came, .. } => format!("HTTP {}", came.status),
+            other => other.reason().label().to_owned(),
         }
     }
 

@@ -118,8 +118,21 @@ const LONGEST_WORD: usize = 64;
 
 /// `x-acs-request-id`, or `unknown`.
 fn request_id_of(headers: &HeaderMap) -> String {
-    headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map_or_else(|| "unknown".into(), presentable)
+    header_request_id(headers).unwrap_or_else(|| "unknown".into())
 }
+
+fn header_request_id(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map(presentable)
+}
+
+/// The request id of any answer, as its headers or its body tell it. It is to be cleaned of secrets.
+pub(super) fn request_id(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let id = header_request_id(headers).or_else(|| Some(presentable(&said::request_id(body)?)));
+    id.filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID)
+}
+
+/// Maximum length of a request id that is told, in bytes. The vendor's have 36.
+const LONGEST_REQUEST_ID: usize = 128;
 
 /// Where a redirect leads. Only the host is told: the rest may hold the request with its signature.
 fn host(headers: &HeaderMap) -> String {

@@ -65,6 +65,19 @@ pub struct Attempted {
     pub clock_skew: Option<SignedDuration>,
     /// How long the request took, without what was asked for its credential; `None` if there was none to send.
     pub took: Option<Duration>,
+    /// What came back, whether it could be read or not.
+    pub answer: Option<Receipt>,
+}
+
+/// What names an answer in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// HTTP status.
+    pub status: u16,
+    /// Length of the body.
+    pub bytes: usize,
+    /// Request id, by which the vendor's support finds it. Looked for at log level debug only.
+    pub request_id: Option<String>,
 }
 
 impl Client {
@@ -89,10 +102,12 @@ impl Client {
     pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
-            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None },
+            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None, answer: None },
         };
         let started = Instant::now();
-        let (outcome, clock_skew) = match self.send(region, operation, &credential).await {
+        let sent = self.send(region, operation, &credential).await;
+        let receipt = sent.as_ref().ok().map(|answer| answer.receipt(&credential));
+        let (outcome, clock_skew) = match sent {
             Ok(answer) => decode(operation, &answer),
             Err(error) => (Err(error), None),
         };
@@ -101,7 +116,7 @@ impl Client {
             Ok(decoded) => Ok(self.heard(decoded, &credential).await),
             Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
         };
-        Attempted { outcome, clock_skew, took }
+        Attempted { outcome, clock_skew, took, answer: receipt }
     }
 
     /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
@@ -195,6 +210,15 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
+    fn receipt(&self, credential: &Credential) -> Receipt {
+        // Finding and cleaning it costs as much as reading a short answer.
+        let request_id = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| judge::request_id(&self.headers, &self.body))
+            .flatten()
+            .map(|id| credential.scrub(&id));
+        Receipt { status: self.status, bytes: self.body.len(), request_id }
+    }
+
     /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written between sending and receiving,
     /// and is cut to the second.
     fn clock_skew(&self) -> Option<SignedDuration> {

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use zeroize::Zeroize;
 
 /// Deeper nesting is refused; the schema needs six levels.
 const MAX_DEPTH: usize = 32;
@@ -39,6 +40,13 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) line: usize,
     pub(super) value: Node,
+}
+
+/// It may be a secret.
+impl Drop for Scalar {
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
 }
 
 impl Scalar {
@@ -183,7 +191,7 @@ impl<'a> Loader<'a> {
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
                 Kind::Scalar(key) if key.plain && key.text == "<<" => merged.extend(bases(value)?),
-                Kind::Scalar(key) => entries.push(Entry { key: key.text, line, value }),
+                Kind::Scalar(mut key) => entries.push(Entry { key: std::mem::take(&mut key.text), line, value }),
                 _ => return malformed(line, "a key must be a single word, not a list or a mapping"),
             }
         }

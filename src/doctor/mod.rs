@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::aliyun::{Client, SetupError, error_of};
 use crate::config::Config;
-use crate::poll::{Asked, clients, survey};
+use crate::poll::{Asked, clients, log_request, survey};
 use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
@@ -66,6 +66,7 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
         let question = known.question(product, operation, &target);
         let started = Instant::now();
         let attempted = client.attempt(&target.region, &question).await;
+        log_request((&target).into(), &question, &attempted);
         let error = error_of(&attempted.outcome).cloned();
         if let Ok(decoded) = &attempted.outcome {
             known.learn(&decoded.value);

@@ -1,9 +1,11 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
+mod budget;
 mod demand;
 mod governor;
 mod plan;
 mod queue;
+mod report;
 mod runner;
 mod saved;
 mod scheduler;
@@ -13,12 +15,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use budget::{BudgetState, Hint, Lowered, Resting};
 pub use demand::{budgets, by_budget, per_minute};
-pub use governor::{BudgetKey, Ceiling, Governor, sustained, time_for};
+pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
     Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
 };
 pub use queue::Pace;
+pub use report::log_request;
 pub use runner::{Clients, Runner, clients};
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
 pub use survey::{Asked, Survey, survey};

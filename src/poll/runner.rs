@@ -1,23 +1,22 @@
 //! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::plan::{ListChange, Notice, operations};
+use super::plan::{Notice, operations};
+use super::report::Report;
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::op::Decoded;
 use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
 use crate::clock::Moment;
 use crate::config::{Account, Config};
-use crate::model::{Failure, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
@@ -27,8 +26,6 @@ use crate::target::{Target, TargetId, polled};
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// How often the figures of the budgets are brought up to date.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
-/// So many unknown words are told once each; after that none.
-const MAX_TOLD_WORDS: usize = 1000;
 
 /// Runs the scheduler.
 #[derive(Debug)]
@@ -43,14 +40,7 @@ pub struct Runner {
     clients: Clients,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
-    failing: HashMap<TargetId, Reason>,
-    /// Whose list is longer than may be read: told once.
-    truncated: HashSet<TargetId>,
-    told_words: HashSet<(&'static str, &'static str, String)>,
-    /// Whose answers had entries that could not be read: told once.
-    unreadable: HashSet<(&'static str, &'static str)>,
-    /// What was said of endpoints.
-    told_endpoints: BTreeSet<String>,
+    report: Report,
     budgets_at: Option<Instant>,
     longest_attempt: Duration,
 }
@@ -87,12 +77,8 @@ impl Runner {
             began: Instant::now(),
             clients: Clients::new(),
             store,
+            report: Report::new(Arc::clone(&metrics)),
             metrics,
-            failing: HashMap::new(),
-            truncated: HashSet::new(),
-            told_words: HashSet::new(),
-            unreadable: HashSet::new(),
-            told_endpoints: BTreeSet::new(),
             budgets_at: None,
             longest_attempt: Duration::ZERO,
         }
@@ -104,7 +90,7 @@ impl Runner {
     /// If an account's client cannot be made; nothing has changed then.
     pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
         self.clients = clients(config)?;
-        self.told_endpoints.clear();
+        self.report.forget_endpoints();
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
         self.metrics.forget_accounts();
@@ -114,8 +100,9 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found so far. Which are new, and which gone.
-    fn retarget(&mut self) -> (Vec<TargetId>, BTreeSet<TargetId>) {
+    /// Makes the targets those of the configuration and of what discovery has found so far. How many are new,
+    /// and how many gone.
+    fn retarget(&mut self) -> (usize, usize) {
         let now = Moment::now();
         let saving = &mut self.saving;
         let mut restored = Vec::new();
@@ -128,14 +115,13 @@ impl Runner {
         let asked = polled(targets.clone());
         self.metrics.retarget(&asked);
         asked.iter().for_each(|target| self.expect(target));
+        self.report.retarget(targets.iter().chain(&asked));
         self.warn_of_endpoints(&asked);
         self.targets = targets.len();
         let present = targets.iter().map(|target| target.id.clone()).collect();
         self.store.retarget(targets, self.config.metrics.clone());
-        self.saving.restore_ceilings(&mut self.scheduler);
-        let gone: BTreeSet<TargetId> = removed.iter().map(|(id, _)| id.clone()).collect();
-        self.failing.retain(|id, _| !gone.contains(id));
-        self.truncated.retain(|id| !gone.contains(id));
+        self.saving.restore_hints(&mut self.scheduler);
+        let changed = (added.len(), removed.len());
         self.saving.retarget(present, &added, removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
@@ -144,7 +130,7 @@ impl Runner {
         }
         self.store.planned(self.scheduler.planned_polls());
         self.budgets_at = None;
-        (added, gone)
+        changed
     }
 
     fn expect(&self, target: &Target) {
@@ -161,21 +147,13 @@ impl Runner {
                 operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region))
             })
             .collect();
-        for warning in endpoint::warnings(&self.config, places) {
-            if !self.told_endpoints.contains(&warning) {
-                warn!("{warning}");
-                self.told_endpoints.insert(warning);
-            }
-        }
+        endpoint::warnings(&self.config, places).into_iter().for_each(|warning| self.report.endpoint(warning));
     }
 
     /// Discovery has found something else than before.
     fn discovered(&mut self) {
-        let (added, gone) = self.retarget();
-        added.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "appeared"));
-        gone.iter().for_each(|id| debug!(kind = id.kind.label(), target = &*id.id, "vanished"));
-        if !(added.is_empty() && gone.is_empty()) {
-            let (appeared, vanished) = (added.len(), gone.len());
+        let (appeared, vanished) = self.retarget();
+        if appeared > 0 || vanished > 0 {
             info!(appeared, vanished, targets = self.targets, "discovery has changed what is polled");
         }
     }
@@ -219,6 +197,7 @@ impl Runner {
         };
         let Some(attempt) = under_way.remove(&id) else { return };
         let failure = error_of(&attempted.outcome).map(Error::reason);
+        self.report.request(&attempt, &attempted);
         let Attempt { account, region, target, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
             self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
@@ -232,38 +211,8 @@ impl Runner {
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
-        if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
-            unknown.iter().for_each(|(field, word)| self.unknown(&attempt, field, word));
-            self.unreadable(&attempt, *unreadable);
-        }
+        self.report.odd(&attempt, &attempted);
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
-    }
-
-    fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
-        self.metrics.unknown_value(&attempt.operation, field, word);
-        let operation = attempt.operation.name();
-        if self.told_words.len() < MAX_TOLD_WORDS && self.told_words.insert((operation, field, word.to_owned())) {
-            warn!(operation, field, word, "a word that this version does not know; it is shown as unknown");
-        }
-    }
-
-    fn unreadable(&mut self, attempt: &Attempt, entries: u64) {
-        if entries == 0 {
-            return;
-        }
-        self.metrics.unreadable(&attempt.operation, entries);
-        let (product, operation) = (attempt.operation.product().label(), attempt.operation.name());
-        if self.unreadable.insert((product, operation)) {
-            let target = &*attempt.target.id;
-            warn!(
-                product,
-                operation,
-                target,
-                entries,
-                "entries of the answer are left out: they have no id that can be used, or are about something else; \
-                 this is told once, and counted in aliyun_exporter_unreadable_entries_total"
-            );
-        }
     }
 
     /// Passes on what the scheduler has to say. Whether that has changed the targets.
@@ -280,12 +229,11 @@ impl Runner {
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
         for event in events {
             match event {
-                Event::Notice(id, notice) => self.notice(&id, notice),
+                Event::Notice(id, notice) => self.report.notice(&id, notice),
                 Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
-                    self.metrics.poll_ended(target.kind, failure.as_ref().map(|failure| failure.reason));
-                    self.tell_failure(&target, failure.as_ref());
+                    self.report.poll_ended(&target, failure.as_ref());
                     let ended = Moment { wall: ended, boot };
                     let end = PollEnd { failure, lists, ended, took, next, stale_after };
                     self.store.poll_ended(&target, end);
@@ -304,65 +252,11 @@ impl Runner {
             }
             self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
             let planned = self.scheduler.planned();
-            let quotas = self.scheduler.quotas();
+            let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(quotas.map(|(key, quota)| (key.labels(), quota, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state.in_force, of(key))));
         }
         discovered
-    }
-
-    fn notice(&mut self, id: &TargetId, notice: Notice) {
-        let (kind, target) = (id.kind.label(), &*id.id);
-        match notice {
-            Notice::Ended { id, status, exit_code } => info!(kind, target, id = &*id, status, exit_code, "ended"),
-            Notice::Lost { id: thing } => {
-                self.metrics.lost(id.kind);
-                warn!(kind, target, id = &*thing, "lost: it was open, and its end could not be learned");
-            }
-            Notice::GivenUp { id: thing, cause } => {
-                self.metrics.given_up(id.kind, cause);
-                info!(kind, target, id = &*thing, cause = cause.label(), "its result is not asked for any more");
-            }
-            Notice::Truncated => {
-                self.metrics.truncated(id.kind);
-                if self.truncated.insert(id.clone()) {
-                    warn!(kind, target, "the list is longer than poll.history_max_pages: the rest of it is not read");
-                }
-            }
-            Notice::List(change) => self.list_changed(id, change),
-            Notice::Discovered => debug!(kind, target, "what there is has changed"),
-        }
-    }
-
-    fn list_changed(&self, id: &TargetId, change: ListChange) {
-        let (kind, target) = (id.kind.label(), &*id.id);
-        match change {
-            ListChange::Missing(0) => info!(kind, target, "the lists are whole again"),
-            ListChange::Missing(entries) => {
-                warn!(kind, target, entries, "a list is not whole: it counts entries that none of its pages show")
-            }
-            ListChange::TotalWrong(entries) => info!(
-                kind,
-                target, entries, "TotalCount exceeds what the list shows, always by the same: it is taken for wrong"
-            ),
-        }
-    }
-
-    /// Says once that a target fails, and once that it has recovered.
-    fn tell_failure(&mut self, id: &TargetId, failure: Option<&Failure>) {
-        let (kind, target) = (id.kind.label(), &*id.id);
-        match failure {
-            Some(Failure { reason, message, advice }) => {
-                if self.failing.insert(id.clone(), *reason) != Some(*reason) {
-                    warn!(kind, target, reason = reason.label(), error = message, advice = &**advice, "poll failed");
-                }
-            }
-            None => {
-                if self.failing.remove(id).is_some() {
-                    info!(kind, target, "poll succeeded again");
-                }
-            }
-        }
     }
 }
 
@@ -417,7 +311,7 @@ pub(super) fn panicked() -> Attempted {
 }
 
 fn not_made(error: Error) -> Attempted {
-    Attempted { outcome: Err(error), clock_skew: None, took: None }
+    Attempted { outcome: Err(error), clock_skew: None, took: None, answer: None }
 }
 
 #[cfg(test)]
@@ -460,7 +354,7 @@ mod tests {
 
     fn attempted(value: Answer) -> Attempted {
         let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
-        Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO) }
+        Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO), answer: None }
     }
 
     #[tokio::test]
@@ -512,7 +406,7 @@ mod tests {
         }
         assert!(asked > 5, "{asked}");
         assert_eq!(counted(&runner), 3.0 * f64::from(asked));
-        assert_eq!(runner.unreadable, [("SWAS", "DescribeInvocations")].into());
+        assert_eq!(runner.report.unreadable, [("SWAS", "DescribeInvocations")].into());
     }
 
     #[tokio::test]
@@ -523,7 +417,7 @@ mod tests {
         let entry = Discovery { account: "demo".into(), regions: Regions::All, filter, interval };
         config.server_discovery.entries = vec![entry];
         let (mut runner, _) = runner(&config);
-        assert_eq!(runner.told_endpoints, BTreeSet::new());
+        assert_eq!(runner.report.endpoints, BTreeSet::new());
         let regions = ["cn-hangzhou", "xx-1"].map(Arc::<str>::from);
         let (mut attempts, mut under_way, mut places) = (JoinSet::new(), HashMap::<_, Attempt>::new(), BTreeSet::new());
         for second in 0..1300 {
@@ -541,7 +435,7 @@ mod tests {
             runner.tell().await;
         }
         assert_eq!(places, ["cn-hangzhou", "xx-1"].map(str::to_owned).into());
-        let told: Vec<&str> = runner.told_endpoints.iter().map(String::as_str).collect();
+        let told: Vec<&str> = runner.report.endpoints.iter().map(String::as_str).collect();
         assert!(told.len() == 1 && told[0].starts_with("SWAS has no public endpoint in region xx-1"), "{told:?}");
     }
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::governor::Ceiling;
+use super::budget::Hint;
 use super::plan::{Memory, MemoryRef};
 use super::scheduler::{Event, Scheduler};
 use crate::clock::Moment;
@@ -31,8 +31,8 @@ const RUNNING_EVERY: Duration = Duration::from_secs(60);
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// One who stands by tries this often whether the state is free.
 const TRY_EVERY: Duration = Duration::from_secs(1);
-/// The name under which learned limits are saved.
-const CEILINGS: &str = "ceilings";
+/// The name under which is saved what was learned of the budgets.
+const HINTS: &str = "budgets";
 /// The name under which the running time is saved, in seconds.
 const RUNNING: &str = "running";
 
@@ -59,8 +59,8 @@ struct SavedRef<'a> {
 pub(super) struct Saving {
     state: State<Saved>,
     known: HashMap<TargetId, Known>,
-    ceilings: Vec<SavedCeiling>,
-    ceilings_saved: bool,
+    hints: Vec<SavedHint>,
+    hints_saved: bool,
     gone: Gone,
 }
 
@@ -89,7 +89,7 @@ struct Gone {
 }
 
 /// Labels of a budget, and what was learned of it.
-type SavedCeiling = ([String; 4], Ceiling);
+type SavedHint = ([String; 4], Hint);
 
 impl Saving {
     /// Opens the state's file, if there is to be one.
@@ -129,7 +129,7 @@ impl Saving {
     }
 
     fn of(mut state: State<Saved>, keep: Duration) -> Self {
-        let ceilings = state.load(CEILINGS).unwrap_or_default();
+        let hints = state.load(HINTS).unwrap_or_default();
         let running = Duration::from_secs(state.load(RUNNING).unwrap_or_default());
         let gone = Gone {
             keep,
@@ -140,7 +140,7 @@ impl Saving {
             present: HashSet::new(),
             swept: false,
         };
-        Self { state, known: HashMap::new(), ceilings, ceilings_saved: true, gone }
+        Self { state, known: HashMap::new(), hints, hints_saved: true, gone }
     }
 
     /// Why nothing is saved, if that is so; nothing either without a file.
@@ -173,9 +173,9 @@ impl Saving {
     }
 
     /// Gives the scheduler back what was learned of the cloud's limits.
-    pub(super) fn restore_ceilings(&self, scheduler: &mut Scheduler) {
-        for (labels, ceiling) in &self.ceilings {
-            scheduler.restore_ceiling(labels.each_ref().map(String::as_str), *ceiling);
+    pub(super) fn restore_hints(&self, scheduler: &mut Scheduler) {
+        for (labels, hint) in &self.hints {
+            scheduler.restore_hint(labels.each_ref().map(String::as_str), hint);
         }
     }
 
@@ -245,7 +245,7 @@ impl Saving {
             known.written = encode(&memory).map(|bytes| (hash(&bytes), boot));
             entries.extend(encoded(known, memory).map(|bytes| (id.clone(), bytes)));
         }
-        (self.ceilings_saved, self.gone.running_saved) = (false, Duration::ZERO);
+        (self.hints_saved, self.gone.running_saved) = (false, Duration::ZERO);
         if self.write(entries).await {
             self.state.made_whole();
         }
@@ -254,7 +254,7 @@ impl Saving {
     /// What is done now and then, whatever is polled: looks after the file, and forgets what has been gone for too long. This
     /// exporter has run for `ran`.
     pub(super) async fn tend(&mut self, scheduler: &Scheduler, ran: Duration, boot: SignedDuration) {
-        self.commit_ceilings(scheduler);
+        self.commit_hints(scheduler);
         let gone = &mut self.gone;
         gone.running = gone.ran_before + ran;
         let running = gone.running;
@@ -287,7 +287,7 @@ impl Saving {
 
     /// What is written last, before another exporter may have the file.
     pub(super) fn close(&mut self, scheduler: &Scheduler, ran: Duration) {
-        self.commit_ceilings(scheduler);
+        self.commit_hints(scheduler);
         if self.state.is_durable() {
             self.state.save(RUNNING, &(self.gone.ran_before + ran).as_secs());
         }
@@ -300,20 +300,15 @@ impl Saving {
     }
 
     /// Writes what was learned of the cloud's limits, if that has changed.
-    pub(super) fn commit_ceilings(&mut self, scheduler: &Scheduler) {
-        let learned = scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling));
-        let learned: Vec<SavedCeiling> = learned.collect();
-        if learned != self.ceilings {
-            for ([group, region, product, operation], ceiling) in
-                learned.iter().filter(|new| !self.ceilings.contains(new))
-            {
-                let per_minute = ceiling.per_minute;
-                info!(group, region, product, operation, per_minute, "the cloud allows less than the budget: learned");
-            }
-            (self.ceilings, self.ceilings_saved) = (learned, false);
+    pub(super) fn commit_hints(&mut self, scheduler: &Scheduler) {
+        let hints = scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint));
+        let hints: Vec<SavedHint> = hints.collect();
+        if hints != self.hints {
+            self.hints = hints;
+            self.hints_saved = false;
         }
-        if !self.ceilings_saved {
-            self.ceilings_saved = self.state.save(CEILINGS, &self.ceilings);
+        if !self.hints_saved {
+            self.hints_saved = self.state.save(HINTS, &self.hints);
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::plan::Notice;
+use super::report::log_request;
 use super::runner::{Clients, panicked, start_attempts};
 use super::scheduler::{Attempt, Event, Scheduler};
 use crate::aliyun::op::Product;
@@ -98,6 +99,7 @@ impl<'a> Surveying<'a> {
     fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
         let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
         let Some(attempt) = under_way.remove(&id) else { return };
+        log_request((&attempt).into(), &attempt.operation, &attempted);
         self.asked(&attempt, &attempted);
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
     }

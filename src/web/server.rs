@@ -8,31 +8,38 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{debug, warn};
 
-/// So many connections at once; a further one waits.
-const MAX_CONNECTIONS: usize = 512;
+/// Maximum concurrent connections; further ones wait.
+const MAX_CONNECTIONS: u64 = 512;
 /// A request's head must have arrived within this time; it is also how long a connection may idle, and longer than the
 /// usual scrape interval.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// A request's head may be this large; an answer is written in portions of about this size.
+/// Maximum size of a request's head; an answer is written in portions of about this size.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Requests under way at a shutdown may take so long to finish.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Requests under way at a shutdown have this long to finish: half of what docker waits before it kills.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves `router` on every listener until `stop`, then lets requests under way finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Arc::new(Semaphore::new(max_connections()));
     let accepting = listeners
         .into_iter()
         .map(|listener| tokio::spawn(accept(listener, router.clone(), Arc::clone(&connections), stop.clone())));
     for listener in accepting.collect::<Vec<_>>() {
         if let Err(error) = listener.await {
-            warn!(%error, "a listener ended badly");
+            warn!(%error, "a listener has stopped");
         }
     }
+}
+
+/// However many connections there are, half of the file descriptors are left to polling.
+fn max_connections() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from((descriptors / 2).clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
 async fn accept(listener: TcpListener, router: Router, connections: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
@@ -52,7 +59,7 @@ async fn accept(listener: TcpListener, router: Router, connections: Arc<Semaphor
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        warn!("some requests did not finish in time");
+        warn!(seconds = DRAIN.as_secs(), "requests that had not finished were cut off");
     }
 }
 

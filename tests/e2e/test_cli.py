@@ -134,6 +134,13 @@ def test_doctor_says_how_long_it_has_waited_where_nobody_answers(tmp_path: Path)
     assert "no answer within 5s" in done.stdout
 
 
+def test_a_demo_of_nothing_and_one_in_which_time_stands_still_are_refused() -> None:
+    nothing = run("demo", "--clusters", "0", "--servers", "0")
+    assert (nothing.returncode, "nothing to poll" in nothing.stderr) == (2, True)
+    still = run("demo", "--time-scale", "0")
+    assert (still.returncode, "time stands still" in still.stderr) == (2, True)
+
+
 def test_a_port_in_use_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

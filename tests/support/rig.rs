@@ -267,15 +267,14 @@ impl Rig {
         self.reads.clear();
         self.now += SignedDuration::from_secs(down);
         let now = self.local();
-        let ceilings: Vec<_> =
-            self.scheduler.ceilings().map(|(key, ceiling)| (key.labels().map(str::to_owned), ceiling)).collect();
+        let hints: Vec<_> = self.scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint)).collect();
         self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
         self.store = Store::new(self.config.metrics.clone());
         self.is_restored = self.polled.iter().map(|poll| poll.target.clone()).collect();
         self.is_dead = false;
         self.apply(self.config.clone());
-        for (labels, ceiling) in ceilings {
-            self.scheduler.restore_ceiling(labels.each_ref().map(String::as_str), ceiling);
+        for (labels, hint) in hints {
+            self.scheduler.restore_hint(labels.each_ref().map(String::as_str), &hint);
         }
         let views = self.store.views(self.moment());
         let Some(disk) = &mut self.disk else { return };

@@ -2,9 +2,10 @@
 //! plain HTTP, is asked without a proxy.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Request, Uri};
+use tracing::debug;
 
 use crate::aliyun::request::host;
 use crate::aliyun::{Error, chain};
@@ -64,12 +65,25 @@ impl Http {
 
     /// Sends a request the way the account's other requests go, and reads the whole answer within the usual time.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
-        self.exchange(request, self.timeout, false).await
+        self.told(request, self.timeout, false).await
     }
 
     /// Sends a request to something on this machine or next to it, and reads the whole answer within `timeout`.
     pub(super) async fn send_near(&self, request: Request<Vec<u8>>, timeout: Duration) -> Result<Answer, Unanswered> {
-        self.exchange(request, timeout, true).await
+        self.told(request, timeout, true).await
+    }
+
+    /// Tells a request at level debug. Of the URL only the host: path and query may hold secrets.
+    async fn told(&self, request: Request<Vec<u8>>, timeout: Duration, near: bool) -> Result<Answer, Unanswered> {
+        let host = host(request.uri());
+        let started = Instant::now();
+        let answer = self.exchange(request, timeout, near).await;
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &answer {
+            Ok(Answer { status, body, .. }) => debug!(host, status, ms, bytes = body.len(), "request for credentials"),
+            Err(Unanswered { message, .. }) => debug!(host, ms, error = message, "request for credentials"),
+        }
+        answer
     }
 
     fn client(&self, uri: &Uri, near: bool) -> &reqwest::Client {

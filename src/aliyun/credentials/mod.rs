@@ -15,6 +15,7 @@ mod issued;
 mod oidc;
 mod sts;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ use crate::model::Login;
 use crate::secret::Secret;
 
 /// What signs a request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Credential {
     /// AccessKeyId: no secret, but shown nowhere.
     pub access_key_id: String,
@@ -42,6 +43,13 @@ pub struct Credential {
     pub access_key_secret: Secret,
     /// SecurityToken of temporary credentials.
     pub security_token: Option<Secret>,
+}
+
+/// Nothing of it: not even the id belongs in a log.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").finish_non_exhaustive()
+    }
 }
 
 impl Credential {

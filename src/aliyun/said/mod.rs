@@ -41,6 +41,12 @@ pub(super) fn said(body: &[u8], depth: Depth) -> Option<Said> {
     }
 }
 
+/// `RequestId` of an answer in JSON, whatever else it says.
+pub(super) fn request_id(body: &[u8]) -> Option<String> {
+    let id = top_level(body).ok()?.get("RequestId")?.string()?;
+    Some(String::from_utf8_lossy(&id).into_owned())
+}
+
 /// Whether a body is an object without a code, as nearly all are: that is told without reading what is in it.
 fn has_no_code(body: &[u8]) -> bool {
     top_level(body).is_ok_and(|answer| !answer.has_in_any_case("code"))

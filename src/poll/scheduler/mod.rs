@@ -15,8 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use super::budget::{BudgetState, Heard, Hint};
 use super::demand::{self, budget_key};
-use super::governor::{BudgetKey, Ceiling, Governor};
+use super::governor::{BudgetKey, Governor};
 use super::plan::{self, MemoryRef, Verdict};
 use super::queue::{Queue, Turn};
 use super::{after, later, since};
@@ -93,7 +94,8 @@ impl Scheduler {
         }
         let ready = |(key, queue): (&BudgetKey, &Queue)| {
             let (due, id) = queue.first(&self.settings, now)?;
-            (self.governor.ready_at(key, now) <= now).then(|| (*due, id.clone()))
+            let ready_at = self.governor.ready_at(key, now)?;
+            (ready_at <= now).then(|| (*due, id.clone()))
         };
         match self.queues.iter().filter_map(ready).min() {
             Some((_, id)) => self.send(&id, now),
@@ -104,9 +106,8 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(error) = error_of(&outcome).filter(|error| error.reason() == Reason::Throttled) {
-            self.governor.throttled(&attempt.key, now, error.pause());
-        }
+        let idle_need = || idle_need(&self.slots, &self.settings, &attempt.key, now);
+        self.governor.heard(&attempt.key, attempt.ticket, heard(&outcome), now, idle_need);
         let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = slot.phase else { return };
         let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
@@ -162,25 +163,27 @@ impl Scheduler {
         self.slots.values().all(|slot| slot.plan.has_found_all())
     }
 
-    /// Limits of the cloud that were learned.
-    pub fn ceilings(&self) -> impl Iterator<Item = (&BudgetKey, Ceiling)> {
-        self.governor.ceilings()
+    /// What of each budget is to be kept over a restart.
+    pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
+        self.governor.hints()
     }
 
     /// Gives back what was learned before a restart.
-    pub fn restore_ceiling(&mut self, labels: [&str; 4], ceiling: Ceiling) {
-        let key = self.governor.quotas().map(|(key, _)| key).find(|key| key.labels() == labels).cloned();
-        key.iter().for_each(|key| self.governor.restore(key, ceiling));
+    pub fn restore_hint(&mut self, labels: [&str; 4], hint: &Hint) {
+        let key = self.governor.keys().find(|key| key.labels() == labels).cloned();
+        if let Some(key) = key {
+            self.governor.restore(&key, hint, self.last_now);
+        }
     }
 
-    /// Each budget with its calls per minute.
-    pub fn quotas(&self) -> impl Iterator<Item = (&BudgetKey, u32)> {
-        self.governor.quotas()
+    /// How each budget stands.
+    pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
+        self.governor.states(now)
     }
 
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
-        let mut planned: BTreeMap<BudgetKey, f64> = self.quotas().map(|(key, _)| (key.clone(), 0.0)).collect();
+        let mut planned: BTreeMap<BudgetKey, f64> = self.governor.keys().map(|key| (key.clone(), 0.0)).collect();
         for slot in self.slots.values() {
             let period = slot.period(&self.settings, self.last_now);
             let calls =
@@ -245,7 +248,7 @@ impl Scheduler {
             return self.finish(id, Some(failure), now);
         }
         let key = budget_key(&slot.target, operation.product(), operation.name());
-        if self.governor.ready_at(&key, now) > now {
+        if self.governor.ready_at(&key, now).is_none_or(|time| time > now) {
             slot.plan.about_to_wait(now);
             self.publish(id, now);
         }
@@ -274,7 +277,7 @@ impl Scheduler {
         if waited > Duration::ZERO {
             self.events.push(Event::Waited(key.clone(), waited));
         }
-        self.governor.take(&key, now);
+        self.governor.take(&key, ticket, now);
         self.in_flight += 1;
         Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
     }
@@ -358,6 +361,7 @@ impl Scheduler {
         if slot.plan.has_open() {
             slot.last_open = now;
         }
+        let is_refused = slot.failing == Some(Reason::Throttled);
         let (due, told) = (slot.due, slot.told(now));
         let lists = slot.plan.list_state();
         let members = slot.members_ended(failure);
@@ -368,8 +372,12 @@ impl Scheduler {
         let earliest = if is_cut_off { now } else { after(now, period) };
         let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
         let next = poll.rests_until.map_or(next, |until| next.max(until));
+        // Refused before it has read anything: it keeps its place, or one refusal would cost it two turns.
+        let keeps_its_turn = is_refused && !poll.published;
+        let next = if keeps_its_turn { now } else { next };
         if let Some(slot) = self.slots.get_mut(id) {
-            (slot.due, slot.phase) = (next, Phase::Timer(next));
+            slot.due = if keeps_its_turn { due } else { next };
+            slot.phase = Phase::Timer(next);
             self.timers.insert((next, id.clone()));
         }
         let took = since(poll.started, now);
@@ -386,9 +394,10 @@ impl Scheduler {
         self.slots.get(id).map(|slot| slot.period(&self.settings, self.last_now)).unwrap_or_default()
     }
 
-    fn wake_at(&self, now: Timestamp) -> Next {
+    fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
-        let budget = self.queues.keys().map(|key| self.governor.ready_at(key, now)).min();
+        // Where only an answer brings the next turn, there will be one.
+        let budget = self.queues.keys().filter_map(|key| self.governor.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
@@ -406,6 +415,31 @@ impl Scheduler {
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));
+    }
+}
+
+/// Calls per minute of a budget that the targets need when all of them are idle.
+fn idle_need(slots: &HashMap<TargetId, Slot>, settings: &Poll, key: &BudgetKey, now: Timestamp) -> f64 {
+    let period = settings.idle_interval;
+    let of_slot = |slot: &Slot| {
+        let load = slot.load(now);
+        let calls = plan::per_poll(slot.target.id.kind, &load, period, settings.history_interval);
+        let own = demand::by_budget(&slot.target, calls).filter(|(budget, _)| budget == key);
+        own.map(|(_, calls)| calls).sum::<f64>()
+    };
+    slots.values().map(of_slot).sum::<f64>() * demand::per_minute(period)
+}
+
+/// What an outcome says of the cloud's limits.
+fn heard(outcome: &Outcome) -> Heard {
+    match error_of(outcome) {
+        Some(error) if error.reason() == Reason::Throttled => {
+            Heard::Refused { pause: error.pause(), code: error.code_or_status().into() }
+        }
+        // A gateway or a proxy may have answered before the call was counted.
+        Some(Error::Status { .. }) => Heard::Nothing,
+        Some(error) if !error.is_answer() => Heard::Nothing,
+        _ => Heard::Passed,
     }
 }
 

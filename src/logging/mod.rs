@@ -1,0 +1,140 @@
+//! Log lines on standard error.
+//!
+//! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower levels they may
+//! write URLs, and those hold signatures.
+//!
+//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with another `kind` or `reason`
+//! are folded by themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
+
+mod fold;
+mod line;
+
+use std::io::Write;
+use std::panic::{self, PanicHookInfo};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber, error};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use self::fold::Folding;
+use self::line::Line;
+use crate::cli::{Log, LogFormat};
+
+/// How often it is looked whether a minute is over of which something is to be told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Writes what is still to be told when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Logging {
+    /// Its end ends the thread.
+    alive: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        drop(self.alive.take());
+        // One that has panicked has said so in the log.
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+/// Starts logging as the command line says. Panics are logged, too.
+pub fn start(log: &Log) -> Logging {
+    let to_stderr = |line: &str| {
+        // There is nowhere else to say it.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    };
+    let (subscriber, logging) = subscriber(log.level.into(), log.format, to_stderr);
+    // Where it was started before, those lines go there.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    panic::set_hook(Box::new(log_panic));
+    logging
+}
+
+/// Gives each line of at least `level` to `write`, with its end.
+pub fn subscriber(
+    level: LevelFilter,
+    format: LogFormat,
+    write: impl Fn(&str) + Send + Sync + 'static,
+) -> (impl Subscriber + Send + Sync, Logging) {
+    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("aliyun_task_exporter", level);
+    let is_debugging = level >= LevelFilter::DEBUG;
+    let writer = Arc::new(Writer { folding: Mutex::default(), is_debugging, format, write });
+    let (alive, ends) = mpsc::channel();
+    let summing_up = Arc::clone(&writer);
+    let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
+        while ends.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            let over = summing_up.folding().over(Instant::now());
+            summing_up.write_all(&over);
+        }
+        let rest = summing_up.folding().rest();
+        summing_up.write_all(&rest);
+    });
+    // Without the thread, a minute's summary waits for the next line.
+    let logging = Logging { alive: Some(alive), thread: thread.ok() };
+    (tracing_subscriber::registry().with(filter).with(Lines(writer)), logging)
+}
+
+struct Lines<W>(Arc<Writer<W>>);
+
+struct Writer<W> {
+    folding: Mutex<Folding>,
+    /// Lines that are folded are told, too, as of level debug.
+    is_debugging: bool,
+    format: LogFormat,
+    write: W,
+}
+
+impl<W: Fn(&str)> Writer<W> {
+    fn folding(&self) -> MutexGuard<'_, Folding> {
+        self.folding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, line: Line) {
+        if line.level > Level::INFO {
+            return self.write(&line);
+        }
+        // A panic must be told whatever was under way when it came, folding included.
+        let folding = if thread::panicking() { self.folding.try_lock().ok() } else { Some(self.folding()) };
+        let now = Instant::now();
+        let (over, is_told) =
+            folding.map_or_else(|| (Vec::new(), true), |mut folding| (folding.over(now), folding.admit(&line, now)));
+        self.write_all(&over);
+        if is_told {
+            self.write(&line);
+        } else if self.is_debugging {
+            self.write(&Line { level: Level::DEBUG, ..line });
+        }
+    }
+
+    fn write_all(&self, lines: &[Line]) {
+        lines.iter().for_each(|line| self.write(line));
+    }
+
+    fn write(&self, line: &Line) {
+        (self.write)(&line.written(self.format, Timestamp::now()));
+    }
+}
+
+impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        self.0.tell(Line::of(event));
+    }
+}
+
+/// Of a panic's message only what stands in the source is told. What was formatted into it may be whatever the program
+/// was working on, a secret among it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let reason =
+        panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("not shown, since it may hold secrets");
+    error!(place, reason, "a bug in this program: it panicked; please report this line");
+}

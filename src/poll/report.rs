@@ -1,0 +1,390 @@
+//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts is told when it begins
+//! and when it is over.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use tracing::{debug, info, warn};
+
+use super::plan::{ListChange, Notice};
+use super::scheduler::Attempt;
+use crate::aliyun::op::{Decoded, Operation};
+use crate::aliyun::{Attempted, error_of};
+use crate::model::{Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
+use crate::self_metrics::SelfMetrics;
+use crate::target::{Kind, Target, TargetId};
+
+/// Maximum number of unknown words that are told, once each.
+const MAX_TOLD_WORDS: usize = 1000;
+
+/// A target as lines name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    kind: &'static str,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    name: Option<&'a str>,
+    target: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn unknown(id: &'a TargetId) -> Self {
+        Self { kind: id.kind.label(), target: &id.id, name: None, region: None, account: None }
+    }
+}
+
+impl<'a> From<&'a Target> for Named<'a> {
+    fn from(target: &'a Target) -> Self {
+        let name = Some(&*target.name).filter(|name| !name.is_empty());
+        Self { name, region: Some(&target.region), account: Some(&target.account), ..Self::unknown(&target.id) }
+    }
+}
+
+impl<'a> From<&'a Attempt> for Named<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        let Attempt { target, region, account, .. } = attempt;
+        Self { region: Some(region), account: Some(account), ..Self::unknown(target) }
+    }
+}
+
+/// A line about a target.
+macro_rules! tell {
+    ($level:ident, $named:expr, $($rest:tt)+) => {{
+        let Named { kind, account, region, name, target } = $named;
+        $level!(kind, account, region, name, target, $($rest)+);
+    }};
+}
+
+/// What was told of what.
+#[derive(Debug)]
+pub(super) struct Report {
+    metrics: Arc<SelfMetrics>,
+    names: HashMap<TargetId, Names>,
+    failing: HashMap<TargetId, Reason>,
+    /// Whose list is longer than may be read.
+    truncated: HashSet<TargetId>,
+    words: HashSet<(&'static str, &'static str, String)>,
+    /// Whose answers had entries that could not be read.
+    pub(super) unreadable: HashSet<(&'static str, &'static str)>,
+    pub(super) endpoints: BTreeSet<String>,
+}
+
+/// What stands beside a target's id.
+#[derive(Debug)]
+struct Names {
+    name: Arc<str>,
+    region: Arc<str>,
+    account: Arc<str>,
+}
+
+impl Report {
+    /// A report that has told nothing yet.
+    pub(super) fn new(metrics: Arc<SelfMetrics>) -> Self {
+        Self {
+            metrics,
+            names: HashMap::new(),
+            failing: HashMap::new(),
+            truncated: HashSet::new(),
+            words: HashSet::new(),
+            unreadable: HashSet::new(),
+            endpoints: BTreeSet::new(),
+        }
+    }
+
+    /// The targets are now these, and what was told of others is forgotten.
+    pub(super) fn retarget<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) {
+        let names = |target: &Target| Names {
+            name: Arc::clone(&target.name),
+            region: Arc::clone(&target.region),
+            account: Arc::clone(&target.account),
+        };
+        let names: HashMap<_, _> = targets.map(|target| (target.id.clone(), names(target))).collect();
+        for id in self.names.keys().filter(|id| !names.contains_key(id)) {
+            tell!(debug, self.named(id), "no longer polled");
+        }
+        let before = std::mem::replace(&mut self.names, names);
+        for id in self.names.keys().filter(|id| !before.contains_key(id)) {
+            tell!(debug, self.named(id), "polled from now on");
+        }
+        self.failing.retain(|id, _| self.names.contains_key(id));
+        self.truncated.retain(|id| self.names.contains_key(id));
+    }
+
+    /// The configuration is another one: what is odd about its endpoints is told again.
+    pub(super) fn forget_endpoints(&mut self) {
+        self.endpoints.clear();
+    }
+
+    /// Something is odd about an endpoint.
+    pub(super) fn endpoint(&mut self, warning: String) {
+        if !self.endpoints.contains(&warning) {
+            warn!(warning, "an endpoint may be wrong");
+            self.endpoints.insert(warning);
+        }
+    }
+
+    /// A request was made, or could not be.
+    pub(super) fn request(&self, attempt: &Attempt, attempted: &Attempted) {
+        let named = Named { name: self.named(&attempt.target).name, ..Named::from(attempt) };
+        log_request(named, &attempt.operation, attempted);
+    }
+
+    /// What in an answer could not be understood.
+    pub(super) fn odd(&mut self, attempt: &Attempt, attempted: &Attempted) {
+        if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
+            unknown.iter().for_each(|(field, word)| self.unknown(attempt, field, word));
+            self.unreadable(attempt, *unreadable);
+        }
+    }
+
+    fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
+        self.metrics.unknown_value(&attempt.operation, field, word);
+        let operation = attempt.operation.name();
+        if self.words.len() < MAX_TOLD_WORDS && self.words.insert((operation, field, word.to_owned())) {
+            let message = "a word that this version does not know; it is shown as unknown";
+            tell!(warn, self.named(&attempt.target), operation, field, word, "{message}");
+        }
+    }
+
+    fn unreadable(&mut self, attempt: &Attempt, entries: u64) {
+        if entries == 0 {
+            return;
+        }
+        self.metrics.unreadable(&attempt.operation, entries);
+        let (product, operation) = (attempt.operation.product().label(), attempt.operation.name());
+        if self.unreadable.insert((product, operation)) {
+            tell!(
+                warn,
+                self.named(&attempt.target),
+                product,
+                operation,
+                entries,
+                "entries of the answer are left out: they have no id that can be used, or are about something else; \
+                 this is told once, and counted in aliyun_exporter_unreadable_entries_total"
+            );
+        }
+    }
+
+    /// A plan has noticed something.
+    pub(super) fn notice(&mut self, id: &TargetId, notice: Notice) {
+        match notice {
+            Notice::Ended { id: thing, status, exit_code } => {
+                let rank = u64::from(has_failed(id.kind, &status));
+                tell!(info, self.named(id), id = &*thing, status, exit_code, rank, "ended");
+            }
+            Notice::Lost { id: thing } => {
+                self.metrics.lost(id.kind);
+                tell!(warn, self.named(id), id = &*thing, "lost: it was open, and its end could not be learned");
+            }
+            Notice::GivenUp { id: thing, cause } => {
+                self.metrics.given_up(id.kind, cause);
+                let cause = cause.label();
+                tell!(info, self.named(id), id = &*thing, cause, "its result is not asked for any more");
+            }
+            Notice::Truncated => {
+                self.metrics.truncated(id.kind);
+                if self.truncated.insert(id.clone()) {
+                    let message = "the list is longer than poll.history_max_pages: the rest of it is not read";
+                    tell!(warn, self.named(id), "{message}");
+                }
+            }
+            Notice::List(change) => self.list_changed(id, change),
+            Notice::Discovered => tell!(debug, self.named(id), "what there is has changed"),
+        }
+    }
+
+    fn list_changed(&self, id: &TargetId, change: ListChange) {
+        let named = self.named(id);
+        match change {
+            ListChange::Missing(0) => tell!(info, named, "the lists are whole again"),
+            ListChange::Missing(entries) => {
+                let message = "a list is not whole: it counts entries that none of its pages show";
+                tell!(warn, named, entries, "{message}");
+            }
+            ListChange::TotalWrong(entries) => {
+                let message = "TotalCount exceeds what the list shows, always by the same: it is taken for wrong";
+                tell!(info, named, entries, "{message}");
+            }
+        }
+    }
+
+    /// A poll has ended. Tells once that a target fails, and once that it has recovered.
+    pub(super) fn poll_ended(&mut self, id: &TargetId, failure: Option<&Failure>) {
+        self.metrics.poll_ended(id.kind, failure.map(|failure| failure.reason));
+        match failure {
+            Some(Failure { reason, message, advice }) => {
+                if self.failing.insert(id.clone(), *reason) != Some(*reason) {
+                    let reason = reason.label();
+                    let advice = &**advice;
+                    tell!(warn, self.named(id), reason, error = message, advice, "poll failed");
+                }
+            }
+            None => {
+                if let Some(reason) = self.failing.remove(id) {
+                    let reason = reason.label();
+                    tell!(info, self.named(id), reason, "poll succeeded again");
+                }
+            }
+        }
+    }
+
+    fn named<'a>(&'a self, id: &'a TargetId) -> Named<'a> {
+        let named = Named::unknown(id);
+        match self.names.get(id) {
+            Some(Names { name, region, account }) => {
+                let name = Some(&**name).filter(|name| !name.is_empty());
+                Named { name, region: Some(region), account: Some(account), ..named }
+            }
+            None => named,
+        }
+    }
+}
+
+/// Tells a request at level debug: never a parameter, a URL or a secret.
+pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) {
+    let (product, operation) = (operation.product().label(), operation.name());
+    let error = error_of(&attempted.outcome);
+    let reason = error.map(|error| error.reason().label());
+    let code = error.and_then(|error| error.code());
+    let answer = attempted.answer.as_ref();
+    let status = answer.map(|answer| answer.status);
+    let bytes = answer.map(|answer| answer.bytes);
+    let request_id = answer.and_then(|answer| answer.request_id.as_deref());
+    let ms = attempted.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    let error = error.map(ToString::to_string);
+    tell!(debug, of, product, operation, status, code, reason, request_id, ms, bytes, error, "request");
+}
+
+/// Whether something of this kind that has ended with this status has failed.
+fn has_failed(kind: Kind, status: &str) -> bool {
+    match kind {
+        Kind::EhpcTasks => TaskStatus::parse(status).is_failure(),
+        Kind::EhpcInvocations => InvokeStatus::parse(status).is_failure(),
+        Kind::SwasInvocations | Kind::SwasRegion => InvocationStatus::parse(status).is_failure(),
+        Kind::Discovery => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::level_filters::LevelFilter;
+
+    use super::Report;
+    use crate::cli::LogFormat;
+    use crate::config::RunWindow;
+    use crate::logging;
+    use crate::model::{Failure, GivenUp, Reason};
+    use crate::poll::Notice;
+    use crate::self_metrics::SelfMetrics;
+    use crate::target::{Kind, Scope, Target, TargetId};
+
+    fn servers(count: usize) -> Vec<Target> {
+        let server = |number| Target {
+            id: TargetId { kind: Kind::SwasInvocations, id: format!("s{number}").into() },
+            account: "prod".into(),
+            quota_group: "prod".into(),
+            region: if number % 2 == 0 { "cn-hangzhou".into() } else { "cn-shanghai".into() },
+            name: if number == 0 { "".into() } else { format!("web-{number}").into() },
+            scope: Scope::Runs(RunWindow::default()),
+        };
+        (0..count).map(server).collect()
+    }
+
+    fn failure(reason: Reason) -> Failure {
+        Failure { reason, message: "ListTasks: no".into(), advice: "wait".into() }
+    }
+
+    /// The lines, without their times, that `tell` leads to up to the end of the process.
+    fn told(count: usize, tell: impl FnOnce(&mut Report, &[Target])) -> Vec<String> {
+        let text = Arc::new(Mutex::new(String::new()));
+        let write = {
+            let text = Arc::clone(&text);
+            move |line: &str| text.lock().unwrap().push_str(line)
+        };
+        let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        tracing::subscriber::with_default(subscriber, || {
+            let mut report = Report::new(Arc::new(SelfMetrics::new().unwrap()));
+            let servers = servers(count);
+            report.retarget(servers.iter());
+            tell(&mut report, &servers);
+        });
+        drop(logging);
+        let text = text.lock().unwrap();
+        text.lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn two_targets_are_told_one_by_one_by_all_their_names() {
+        let lines = told(2, |report, servers| {
+            report.poll_ended(&servers[0].id, Some(&failure(Reason::Permission)));
+            report
+                .notice(&servers[1].id, Notice::Ended { id: "t".into(), status: "Failed".into(), exit_code: Some(2) });
+            report.notice(&servers[1].id, Notice::GivenUp { id: "u".into(), cause: GivenUp::PushedOut });
+            report.poll_ended(&servers[0].id, None);
+            report.poll_ended(&servers[0].id, None);
+        });
+        let of = ["account=prod region=cn-hangzhou target=s0", "account=prod region=cn-shanghai name=web-1 target=s1"];
+        let wanted = [
+            format!(
+                "level=warn msg=\"poll failed\" kind=swas_invocations {} reason=permission \
+                 error=\"ListTasks: no\" advice=wait",
+                of[0]
+            ),
+            format!("level=info msg=ended kind=swas_invocations {} id=t status=Failed exit_code=2", of[1]),
+            format!(
+                "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} \
+                 id=u cause=pushed_out",
+                of[1]
+            ),
+            format!("level=info msg=\"poll succeeded again\" kind=swas_invocations {} reason=permission", of[0]),
+        ];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn an_outage_of_ten_thousand_servers_is_a_few_lines_that_say_all_of_it() {
+        let lines = told(10_000, |report, servers| {
+            for (number, server) in servers.iter().enumerate() {
+                let reason = if number == 5000 { Reason::Permission } else { Reason::Timeout };
+                report.poll_ended(&server.id, Some(&failure(reason)));
+            }
+            servers.iter().for_each(|server| report.poll_ended(&server.id, None));
+        });
+        assert_eq!(lines.len(), 24, "{lines:#?}");
+        let summary = |message: &str| {
+            let of = format!("msg=\"{message} (folded)\" folded=9989 ");
+            lines.iter().find(|line| line.contains(&of)).unwrap()
+        };
+        let failed = summary("poll failed");
+        for part in [
+            "level=warn ",
+            " kind=swas_invocations account=prod reason=timeout error=\"ListTasks: no\" advice=wait targets=9989 ",
+            " named=\"web-10 s10, web-11 s11, web-12 s12\"",
+        ] {
+            assert!(failed.contains(part), "{part}: {failed}");
+        }
+        assert!(summary("poll succeeded again").starts_with("level=info "));
+        let odd = lines.iter().filter(|line| line.contains("target=s5000 reason=permission"));
+        assert_eq!(odd.count(), 2, "what fails otherwise is not lost among the others: {lines:#?}");
+    }
+
+    #[test]
+    fn of_many_ends_those_that_failed_are_named() {
+        let lines = told(300, |report, servers| {
+            for (number, server) in servers.iter().enumerate() {
+                let status = if number % 100 == 50 { "Timeout" } else { "Success" };
+                let (id, status) = (format!("t{number}").into(), status.to_owned());
+                report.notice(&server.id, Notice::Ended { id, status, exit_code: None });
+                report.notice(&server.id, Notice::Lost { id: "x".into() });
+            }
+        });
+        assert_eq!(lines.len(), 22, "{lines:#?}");
+        let ended = lines.iter().find(|line| line.contains("\"ended (folded)\"")).unwrap();
+        let named = "by_status=\"Timeout 3, Success 287\" named=\"web-50 s50 t50 Timeout, web-150 s150 t150 Timeout, \
+                     web-250 s250 t250 Timeout\"";
+        assert!(ended.ends_with(named), "{ended}");
+        assert!(lines.iter().any(|line| line.starts_with("level=warn msg=\"lost: ") && line.contains(" folded=290 ")));
+    }
+}
