@@ -16,7 +16,10 @@ use support::package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
-    ("commands", &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim"]),
+    (
+        "commands",
+        &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state"],
+    ),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
     ("check", &["config", "estimate", "poll", "target"]),
@@ -59,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("maud", &["web"]),
     ("redb", &["state"]),
     ("rmp_serde", &["state"]),
-    ("rustix", &["clock", "web"]),
+    ("rustix", &["clock", "state", "web"]),
     ("twox_hash", &["aliyun"]),
 ];
 
