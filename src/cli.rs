@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{Config, Problem, Problems, parse, with_endpoint, with_targets};
+use crate::config::{Config, MAX_FILE, Problem, Problems, parse, with_endpoint, with_targets};
+use crate::files;
 use crate::sim::{Quotas, Settings};
 
 /// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
@@ -63,12 +64,15 @@ pub struct Check {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
-    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit with 1 if budgets are too small.
+    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit with 1 if that cannot be kept.
     #[arg(long)]
     pub estimate: bool,
     /// With --estimate: first ask the cloud what discovery would find; exit with 1 if that fails.
     #[arg(long, requires = "estimate")]
     pub live: bool,
+    /// How to print what was found.
+    #[arg(id = "report_format", long = "format", value_name = "FORMAT", default_value = "table")]
+    pub format: ReportFormat,
 }
 
 /// Arguments of `doctor`.
@@ -82,7 +86,7 @@ pub struct Doctor {
     pub format: ReportFormat,
 }
 
-/// A format of `doctor --format`.
+/// A format of `check --format` and `doctor --format`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ReportFormat {
     /// For a person.
@@ -281,7 +285,7 @@ impl Targets {
     /// Every problem in the file, or that it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
         let file = self.file().map(|path| {
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+            let text = files::text_or_stream(path.as_ref(), MAX_FILE).map_err(|error| unreadable(path, &error))?;
             parse(path, &text, env)
         });
         let config = with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))?;

@@ -11,12 +11,11 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problem, Problems};
 use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
-use crate::target::{self, Findings};
-use crate::{aliyun, app, catalog, demo, doctor, state};
+use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +31,7 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
-    /// `check --estimate` has found that budgets are too small.
+    /// `check --estimate` has found that budgets are too small, or that lists or series pass their limits.
     #[error("the plan cannot be kept")]
     Plan,
     /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
@@ -59,6 +58,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with a configuration that a start would refuse, one by one.
+    fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Config(Problems(problems)) => problems.clone(),
+            other => {
+                let message = other.to_string();
+                vec![Problem { file: String::new(), line: None, path: String::new(), message }]
+            }
+        }
+    }
+
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -115,58 +125,71 @@ fn announce_configuration(targets: &Targets, config: &Config) {
     warnings(config).iter().for_each(|warning| warn!(warning, "configuration warning"));
 }
 
+/// What a start would refuse is refused, what it would warn of is printed.
 async fn check(arguments: &Check) -> Result<(), Error> {
-    let config = arguments.targets.config(&environment)?;
-    // As at a start: the files that accounts name must be usable.
-    let clients = clients(&config)?;
-    let state = config.state.path.as_deref().map(state::check).transpose()?.flatten();
+    let checked = arguments.targets.config(&environment).map_err(Error::from);
+    let checked = checked.and_then(|config| Ok((clients(&config)?, check_state(&config)?, config)));
+    let (clients, state, config) = match (checked, arguments.format) {
+        (Ok(checked), _) => checked,
+        (Err(error), ReportFormat::Json) => {
+            io::stdout().write_all(check::refused_json(&error.problems()).as_bytes())?;
+            return Err(error);
+        }
+        (Err(error), ReportFormat::Table) => return Err(error),
+    };
+    let remarks = check::remarks(&config, &clients, arguments.estimate).and(state);
     if arguments.estimate {
-        return check_estimate(&config, arguments.live.then_some(&clients)).await;
+        let live = arguments.live.then_some(&clients);
+        return check_estimate(&config, live, &remarks, arguments.format).await;
     }
-    let mut out = io::stdout().lock();
-    let list = target::targets(&config, &Findings::new());
-    let things = if list.len() == 1 { "target" } else { "targets" };
-    writeln!(out, "The configuration is valid. It polls {} {things}:\n", list.len())?;
-    writeln!(out, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT")?;
-    for target in list {
-        let (kind, name) = (target.id.kind.label(), &target.name);
-        writeln!(out, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account)?;
-    }
-    if config.discovers() {
-        writeln!(out, "\nand what discovery finds; check --estimate --live asks the cloud what that is.")?;
-    }
-    for warning in warnings(&config) {
-        writeln!(out, "\nwarning: {warning}")?;
-    }
-    if let Some(note) = state {
-        writeln!(out, "\nnote: {note}")?;
-    }
-    Ok(())
+    let printed = match arguments.format {
+        ReportFormat::Table => check::text(&config, &remarks),
+        ReportFormat::Json => check::json(&config, &remarks, None, true),
+    };
+    Ok(io::stdout().write_all(printed.as_bytes())?)
+}
+
+/// What a start would say of the state file. Nothing is made or changed.
+fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
+    Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
 }
 
 /// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
-async fn check_estimate(config: &Config, live: Option<&Clients>) -> Result<(), Error> {
-    let mut findings = Findings::new();
-    let mut complete = true;
-    if live.is_some() && !config.discovers() {
-        writeln!(
-            io::stdout(),
-            "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.\n"
-        )?;
-    } else if let Some(clients) = live {
-        let survey = survey(config, clients, MAX_ATTEMPTS).await;
-        complete = survey.failures.is_empty() && survey.missing.is_empty();
-        io::stdout().write_all(surveyed(&survey, config).as_bytes())?;
-        findings = survey.findings;
-    }
+async fn check_estimate(
+    config: &Config,
+    live: Option<&Clients>,
+    remarks: &check::Remarks,
+    format: ReportFormat,
+) -> Result<(), Error> {
+    let survey = match live.filter(|_| config.discovers()) {
+        Some(clients) => Some(survey(config, clients, MAX_ATTEMPTS).await),
+        None => None,
+    };
+    let complete = survey.as_ref().is_none_or(|survey| survey.failures.is_empty() && survey.missing.is_empty());
+    let findings = survey.as_ref().map(|survey| survey.findings.clone()).unwrap_or_default();
     let estimate = Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
-    io::stdout().write_all(text(&estimate).as_bytes())?;
-    match (complete, estimate.is_kept()) {
+    let outcome = match (complete, estimate.is_kept()) {
         (false, _) => Err(Error::Discovery),
         (true, false) => Err(Error::Plan),
         (true, true) => Ok(()),
-    }
+    };
+    let printed = match (format, &survey) {
+        (ReportFormat::Json, survey) => {
+            let costs = check::Costs { estimate: &estimate, survey: survey.as_ref() };
+            check::json(config, remarks, Some(costs), outcome.is_ok())
+        }
+        (ReportFormat::Table, Some(survey)) => surveyed(survey, config) + &text(&estimate) + &check::remarked(remarks),
+        (ReportFormat::Table, None) if live.is_some() => {
+            format!("{NOTHING_TO_DISCOVER}\n\n{}{}", text(&estimate), check::remarked(remarks))
+        }
+        (ReportFormat::Table, None) => text(&estimate) + &check::remarked(remarks),
+    };
+    io::stdout().write_all(printed.as_bytes())?;
+    outcome
 }
+
+const NOTHING_TO_DISCOVER: &str =
+    "There is nothing to discover: neither ehpc.discovery nor swas.discovery has an entry.";
 
 async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
     let config = arguments.targets.config(&environment)?;

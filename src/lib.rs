@@ -6,6 +6,7 @@
 pub mod aliyun;
 pub mod app;
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -14,6 +15,7 @@ pub mod demo;
 pub mod doctor;
 pub mod estimate;
 pub mod exposition;
+mod files;
 pub mod logging;
 pub mod model;
 pub mod poll;

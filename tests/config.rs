@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use aliyun_task_exporter::config::{
     Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Endpoints, Filter,
-    Metrics, Network, Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server, ServerDiscovery,
-    Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_endpoint, with_targets,
+    Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server,
+    ServerDiscovery, Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_endpoint,
+    with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -187,7 +188,7 @@ fn every_key_is_taken_over() {
         url: "http://proxy.example.com:3128".into(),
         username: Some("exporter".into()),
         password: Some(SecretSource::Value(Secret::new(SECRET))),
-        no_proxy: "localhost, .example.com,10.0.0.0/8".into(),
+        no_proxy: NoProxy::read("localhost, .example.com,10.0.0.0/8").0,
     };
     assert_eq!((one.proxy.as_ref(), two.proxy.as_ref()), (Some(&proxy), None));
     assert_eq!(one.ca_file.as_deref(), Some(Path::new("/etc/ssl/company.pem")));

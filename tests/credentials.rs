@@ -252,6 +252,17 @@ fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_ha
 }
 
 #[test]
+fn credentials_that_had_ended_before_they_came_are_told_and_not_asked_for_at_each_call() {
+    let exporter = start(Settings { ecs_session: Duration::ZERO, ..Settings::default() }, with(ecs()));
+    assert_failing(&exporter, "InvalidSecurityToken.Expired");
+    exporter.wait("many polls", |page| polls(page) >= 80.0);
+    let status = exporter.get("/api/v1/status");
+    assert!(status.text().contains("before they came, by this machine's clock"), "{}", status.text());
+    let asked = calls(&exporter, "MetadataCredentials", "ok");
+    assert!(asked <= 5, "{asked}");
+}
+
+#[test]
 fn one_account_that_cannot_log_in_harms_no_other() {
     let exporter = start(Settings::default(), |config| {
         let mut lost = config.accounts[0].clone();

@@ -15,13 +15,14 @@ use support::package;
 /// exposition -> web, and everything rests on model, catalog, secret and wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
-    ("cli", &["config", "sim"]),
+    ("cli", &["config", "files", "sim"]),
     (
         "commands",
-        &["aliyun", "app", "catalog", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state", "target"],
+        &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state"],
     ),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
+    ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
     ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "snapshot", "state", "web"]),
@@ -32,11 +33,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("self_metrics", &["aliyun", "catalog", "clock", "model", "target"]),
     ("state", &["target"]),
     ("target", &["config", "model"]),
-    ("aliyun", &["config", "model", "secret"]),
+    ("aliyun", &["config", "files", "model", "secret"]),
     ("config", &["secret"]),
     ("model", &["wire_enum"]),
     ("catalog", &[]),
     ("clock", &[]),
+    ("files", &[]),
     ("secret", &[]),
     ("wire_enum", &[]),
     // The simulated cloud shares nothing with the client, so that neither can hide a mistake of the other.
@@ -48,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["config"]),
     ("saphyr_parser", &["config"]),
+    ("ipnet", &["config"]),
     ("reqwest", &["aliyun"]),
     ("rustls", &["aliyun"]),
     ("prometheus", &["app", "exposition", "self_metrics", "web"]),

@@ -132,12 +132,17 @@ fn authentication() -> String {
     base64::engine::general_purpose::STANDARD.encode(format!("exporter:{PASSWORD}"))
 }
 
-async fn proxy(mut stream: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
+/// The head of a request.
+async fn read_head(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let head = String::from_utf8(head).unwrap();
+    Ok(String::from_utf8(head).unwrap())
+}
+
+async fn proxy(mut stream: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
+    let head = read_head(&mut stream).await?;
     let told = head.lines().find(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic "));
     if told.and_then(|line| line.rsplit(' ').next()) != Some(&authentication()) {
         let page = "<html>Who are you?</html>";
@@ -165,7 +170,11 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
     let parameters = CertificateParams::new(vec!["localhost".to_owned(), FAR_AWAY.to_owned()]).unwrap();
-    let certificate: CertificateDer<'static> = parameters.signed_by(&key, authority).unwrap().der().clone();
+    accepting(parameters.signed_by(&key, authority).unwrap().der().clone(), &key)
+}
+
+/// TLS with a certificate.
+fn accepting(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -431,25 +440,134 @@ fn the_proxy_of_the_environment_is_used_in_any_spelling_but_where_it_is_not_want
 }
 
 #[test]
-fn what_the_environment_excepts_is_reached_without_the_proxy() {
+fn what_the_environment_excepts_is_asked_without_the_proxy() {
     let (cloud, folder, authority) = (Cloud::start(), Folder::new("no-proxy"), authority());
-    let (near, far) = (cloud.tls(&authority), cloud.tls(&authority));
-    let ca_file = folder.write("ca.pem", &authority.pem());
-    let port = near.address.port();
-    let config = cloud.config(&format!(
-        "    endpoints: {{ehpc: \"https://localhost:{port}\", swas: \"https://{FAR_AWAY}\"}}\n    ca_file: {ca_file}\n"
-    ));
-    let config = folder.write("config.yaml", &config);
-    let proxy = cloud.proxy(far.address);
+    let config = folder.write("config.yaml", &cloud.config(&beyond(&folder, &authority)));
+    let proxy = cloud.proxy(cloud.tls(&authority).address);
     let url = format!("http://exporter:p%40ss%3Aw%2Frd%20%2541@{}", proxy.address);
-    for name in ["NO_PROXY", "no_proxy"] {
-        let before = near.accepted();
-        Program::start(&config, &[("HTTPS_PROXY", &url), (name, "example.com, localhost")]).wait_up();
-        assert!(near.accepted() > before && far.accepted() > 0, "{name}");
+    for (list, is_excepted) in [
+        ("*.test", true),
+        (".test", true),
+        ("example.com localhost cloud.test", true),
+        ("example.com , cloud.test:443", true),
+        ("cloud.test:8443,loud.test,10.0.0.0/8", false),
+    ] {
+        let before = proxy.accepted();
+        let program = Program::start(&config, &[("ALL_PROXY", &url), ("no_proxy", list)]);
+        match is_excepted {
+            // Its name is known to no resolver.
+            true => drop(program.wait_failing("dns")),
+            false => program.wait_up(),
+        }
+        assert_eq!(proxy.accepted() == before, is_excepted, "{list}");
     }
-    let before = near.accepted();
-    Program::start(&config, &[("HTTPS_PROXY", &url)]).wait_up();
-    assert_eq!(near.accepted(), before, "nothing is excepted");
+    let program = Program::start(&config, &[("HTTPS_PROXY", &url), ("NO_PROXY", "http://cloud.test")]);
+    program.wait_up();
+    assert!(program.log().contains("NO_PROXY: http://cloud.test has no effect"), "{}", program.log());
+}
+
+#[test]
+fn this_machine_is_never_asked_through_a_proxy() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("loopback"));
+    let account = endpoints(&format!("http://localhost:{}", cloud.address.port()));
+    let own = format!("{account}    proxy: {{url: \"http://127.0.0.1:9\"}}\n");
+    let variables = [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")];
+    for (name, account) in [("environment", account), ("own", own)] {
+        Program::start(&folder.write(name, &cloud.config(&account)), &variables).wait_up();
+    }
+}
+
+/// Runs a command to its end, with an environment of nothing but `variables`: exit code, standard output, standard error.
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
+    let output = program.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it_would_be_used() {
+    let folder = Folder::new("socks");
+    let text = "swas: {servers: [{id: a, region: cn-hangzhou}]}\n";
+    let config = folder.write("config.yaml", text);
+    let role = "accounts: [{assume_role: {arn: 'acs:ram::1:role/a'}, endpoints: {ehpc: 'http://[::1]', swas: 'http://[::1]'}}]\n";
+    let role = folder.write("role.yaml", &(role.to_owned() + text));
+    let serve = ["serve", "--web.listen-address", "127.0.0.1:0"];
+    let commands: [&[&str]; 5] =
+        [&serve, &["check"], &["check", "--estimate"], &["check", "--estimate", "--live"], &["doctor"]];
+    let value = "socks5h://user:hunter2@127.0.0.1:1080";
+    for (name, config) in [("ALL_PROXY", &config), ("all_proxy", &role), ("HTTPS_PROXY", &config)] {
+        for arguments in commands {
+            let (code, _, told) = run(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
+            let wanted = format!(
+                "account \"default\": {name} must start with http:// or https://, like http://proxy.example.com:3128; SOCKS proxies \
+                 cannot be used"
+            );
+            assert_eq!(code, Some(2), "{arguments:?}: {told}");
+            assert!(told.contains(&wanted) && !told.contains("hunter2"), "{arguments:?}: {told}");
+        }
+    }
+    for (name, list) in [("NO_PROXY", "aliyuncs.com"), ("no_proxy", "*"), ("HTTPS_PROXY", "http://proxy:3128")] {
+        let variables = [("ALL_PROXY", value), (name, list)];
+        let (code, said, told) = run(&["check", "--config.file", &config], &variables);
+        assert_eq!((code, &*told), (Some(0), ""), "{name}");
+        let note = "note: account \"default\" asks SWAS through the proxy http://proxy:3128 (HTTPS_PROXY)";
+        assert_eq!(said.contains(note), name == "HTTPS_PROXY", "{said}");
+    }
+}
+
+#[test]
+fn what_a_proxy_refuses_is_called_the_proxys() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("refusing"));
+    let account = endpoints(&format!("https://{FAR_AWAY}"));
+    let config = folder.write("config.yaml", &cloud.config(&account));
+    for status in ["502 Bad Gateway", "503 Service Unavailable", "403 Forbidden"] {
+        let proxy = cloud.front(move |mut stream| async move {
+            read_head(&mut stream).await?;
+            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await
+        });
+        let url = format!("http://exporter:hunter2@{}", proxy.address);
+        let program = Program::start(&config, &[("https_proxy", &url)]);
+        let told = program.wait_failing("proxy");
+        let wanted = format!("cloud.test through the proxy http://{} (https_proxy): ", proxy.address);
+        assert!(told.contains(&wanted) && told.contains("check that the proxy"), "{status}: {told}");
+        assert!(!program.all().contains("hunter2"), "{status}");
+    }
+    assert_eq!(cloud.calls(), 0);
+}
+
+#[test]
+fn an_authority_that_is_its_own_server_is_told_with_what_helps() {
+    let (cloud, folder) = (Cloud::start(), Folder::new("self-signed"));
+    for is_authority in [true, false] {
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.is_ca = match is_authority {
+            true => IsCa::Ca(BasicConstraints::Unconstrained),
+            false => IsCa::ExplicitNoCa,
+        };
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        let acceptor = accepting(certificate.der().clone(), &key);
+        let address = cloud.address;
+        let front = cloud.front(move |stream| {
+            let acceptor = acceptor.clone();
+            async move { relay(acceptor.accept(stream).await?, address).await }
+        });
+        let ca_file = folder.write("ca.pem", &certificate.pem());
+        let account = endpoints(&format!("https://localhost:{}", front.address.port()));
+        let config = folder.write("config.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
+        let program = Program::start(&config, &[]);
+        match is_authority {
+            true => {
+                let told = program.wait_failing("tls");
+                assert!(
+                    told.contains("CaUsedAsEndEntity") && told.contains("basicConstraints=critical,CA:FALSE"),
+                    "{told}"
+                );
+            }
+            false => program.wait_up(),
+        }
+    }
 }
 
 #[test]

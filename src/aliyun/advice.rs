@@ -25,6 +25,12 @@ impl Error {
                  your own), name its PEM file in accounts[].ca_file; if it is said to have expired or not to be valid yet, \
                  check the clock of this machine"
             }
+            Self::AuthorityAsServer(_) => {
+                "the server uses a certificate of an authority (CA:TRUE) as its own, which is not allowed, even if ca_file names \
+                 it: give the server one with CA:FALSE, signed by that authority (leave ca_file as it is), or by itself \
+                 (openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=HOST -addext subjectAltName=DNS:HOST \
+                 -addext basicConstraints=critical,CA:FALSE -keyout key.pem -out cert.pem, and name cert.pem in ca_file)"
+            }
             Self::ProxyLogin(_) => {
                 "check the user name and the password for the proxy: accounts[].proxy.username and accounts[].proxy.password, or \
                  http://user:password@host:port in HTTPS_PROXY"
@@ -52,11 +58,14 @@ impl Error {
     }
 }
 
+/// What the user can do about calls that the cloud refuses because of their number.
+pub const THROTTLED_ADVICE: &str = "the quota of the account is used up, maybe by others: find what else uses the account, \
+     raise its quota at Alibaba Cloud, divide accounts[].quotas between the exporters of the account, or raise \
+     poll.interval";
+
 fn advice(reason: Reason) -> &'static str {
     match reason {
-        Reason::Throttled => {
-            "the quota of the account is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
-        }
+        Reason::Throttled => THROTTLED_ADVICE,
         Reason::Credentials => "check the credentials of the account",
         Reason::Permission => {
             "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"
@@ -84,7 +93,8 @@ fn advice(reason: Reason) -> &'static str {
              own belongs into accounts[].ca_file"
         }
         Reason::Proxy => {
-            "check that the proxy (accounts[].proxy, or HTTPS_PROXY) runs, and that it may connect to the endpoint"
+            "check that the proxy (accounts[].proxy, or HTTPS_PROXY, HTTP_PROXY or ALL_PROXY of the environment) runs, and that it \
+             may connect to the endpoint; NO_PROXY excepts hosts from it"
         }
         Reason::Transport => {
             "check what is between here and the endpoint: the connection broke before the whole answer came"

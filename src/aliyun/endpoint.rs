@@ -91,7 +91,7 @@ fn without_tls(account: &Account) -> Vec<String> {
 }
 
 /// Whether a URL leads to this machine.
-pub(super) fn is_local(url: &str) -> bool {
+fn is_local(url: &str) -> bool {
     let uri = url.replace("{region}", "region").parse::<http::Uri>();
     uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))
 }

@@ -30,6 +30,9 @@ pub enum Error {
     /// The other side's certificate is of no authority that is trusted, or not valid.
     #[error("{0}")]
     Untrusted(String),
+    /// The other side shows the certificate of an authority as its own.
+    #[error("{0}")]
+    AuthorityAsServer(String),
     /// The proxy cannot be reached, or does not lead to the cloud.
     #[error("{0}")]
     Proxy(String),
@@ -160,7 +163,7 @@ impl Error {
             Self::Dns(_) => (Reason::Dns, Retry::Backoff),
             Self::Connect(_) => (Reason::Connect, Retry::Backoff),
             Self::Tls(_) => (Reason::Tls, Retry::Backoff),
-            Self::Untrusted(_) => (Reason::Tls, Retry::Never),
+            Self::Untrusted(_) | Self::AuthorityAsServer(_) => (Reason::Tls, Retry::Never),
             Self::Proxy(_) => (Reason::Proxy, Retry::Backoff),
             Self::ProxyLogin(_) => (Reason::Proxy, Retry::Never),
             Self::Transport(_) => (Reason::Transport, Retry::Backoff),
@@ -180,12 +183,12 @@ impl Error {
         }
     }
 
-    /// The cloud's `Code`, else the HTTP status, else the reason.
+    /// The cloud's own code, else the HTTP status, else the reason.
     pub fn code_or_status(&self) -> String {
-        match self {
-            Self::Service { code, .. } => code.clone(),
-            Self::Status { came, .. } | Self::Decode { came, .. } => format!("HTTP {}", came.status),
-            other => other.reason().label().to_owned(),
+        match (self.code(), self) {
+            (Some(code), _) => code.to_owned(),
+            (None, Self::Status { came, .. } | Self::Decode { came, .. }) => format!("HTTP {}", came.status),
+            (None, other) => other.reason().label().to_owned(),
         }
     }
 

@@ -1,21 +1,18 @@
-//! The HTTP client of an account: whom it trusts, through which proxy it goes, how many connections it keeps.
+//! The HTTP client of an account: which authorities it trusts, how long it waits, how many connections it keeps.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Uri};
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::{LONGEST_CONNECT, chain, endpoint};
-use crate::config::{Account, Poll, Proxy, SecretSource};
-use crate::secret::Secret;
+use super::proxy::Proxies;
+use super::{LONGEST_CONNECT, chain};
+use crate::config::{Account, Poll};
+use crate::files;
 
 /// An account's settings cannot be used. Its text holds no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -27,12 +24,23 @@ pub struct SetupError {
     pub problem: String,
 }
 
-/// The client with which `account` asks the cloud.
-pub(super) fn client(account: &Account, poll: &Poll) -> Result<reqwest::Client, SetupError> {
-    make(account, poll).map_err(|problem| SetupError { account: account.name.clone(), problem })
+/// How the requests of an account get out: a client, and the proxies through which it goes.
+#[derive(Clone, Debug)]
+pub(super) struct Transport {
+    pub(super) client: reqwest::Client,
+    pub(super) proxies: Proxies,
 }
 
-fn make(account: &Account, poll: &Poll) -> Result<reqwest::Client, String> {
+/// The transport with which `account` asks the cloud; `env` looks up environment variables.
+pub(super) fn transport(
+    account: &Account,
+    poll: &Poll,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Transport, SetupError> {
+    make(account, poll, env).map_err(|problem| SetupError { account: account.name.clone(), problem })
+}
+
+fn make(account: &Account, poll: &Poll, env: &dyn Fn(&str) -> Option<String>) -> Result<Transport, String> {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls(account.ca_file.as_deref())?)
         .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
@@ -44,30 +52,9 @@ fn make(account: &Account, poll: &Poll) -> Result<reqwest::Client, String> {
         .dns_resolver(Arc::new(Resolver))
         // A redirect would carry the signature elsewhere.
         .redirect(reqwest::redirect::Policy::none());
-    let builder = match &account.proxy {
-        Some(own) => builder.proxy(proxy(own)?),
-        None if is_local(account) => builder.no_proxy(),
-        None => builder,
-    };
-    builder.build().map_err(|error| chain(&error))
-}
-
-/// Which requests of an account go through a proxy: the same rule as the client's own.
-#[derive(Clone, Debug)]
-pub(super) struct Route(Option<Arc<Matcher>>);
-
-impl Route {
-    pub(super) fn of(account: &Account) -> Self {
-        Self(match &account.proxy {
-            Some(own) => Some(Arc::new(Matcher::builder().all(own.url.clone()).no(own.no_proxy.clone()).build())),
-            None if is_local(account) => None,
-            None => Some(Arc::new(Matcher::from_env())),
-        })
-    }
-
-    pub(super) fn is_proxied(&self, uri: &Uri) -> bool {
-        self.0.as_ref().is_some_and(|matcher| matcher.intercept(uri).is_some())
-    }
+    let proxies = Proxies::of(account, env)?;
+    let client = proxies.lead(builder).build().map_err(|error| chain(&error))?;
+    Ok(Transport { client, proxies })
 }
 
 /// The system's way to resolve names, whose failure can be told from others.
@@ -87,36 +74,6 @@ impl Resolve for Resolver {
     }
 }
 
-fn proxy(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
-    let made =
-        reqwest::Proxy::all(&proxy.url).map_err(|error| format!("proxy.url: {}", chain(&error.without_url())))?;
-    let made = made.no_proxy(reqwest::NoProxy::from_string(&proxy.no_proxy));
-    let Some(username) = &proxy.username else { return Ok(made) };
-    let password = proxy.password.as_ref().map(password).transpose()?;
-    // Proxy::basic_auth takes a percent sign in a password for the start of an encoded character.
-    let told = STANDARD.encode(format!("{username}:{}", password.as_ref().map_or("", Secret::expose)));
-    let mut header = HeaderValue::from_str(&format!("Basic {told}")).map_err(|error| error.to_string())?;
-    header.set_sensitive(true);
-    Ok(made.custom_http_auth(header))
-}
-
-fn password(source: &SecretSource) -> Result<Secret, String> {
-    match source {
-        SecretSource::Value(secret) => Ok(secret.clone()),
-        SecretSource::File(path) => {
-            let text = fs::read_to_string(path);
-            let text = text.map_err(|error| format!("proxy.password: reading {}: {error}", path.display()))?;
-            Ok(Secret::new(text.trim_end()))
-        }
-    }
-}
-
-/// Whether every product is asked on this machine, where the environment's proxy has no business.
-fn is_local(account: &Account) -> bool {
-    let local = |endpoint: &Option<String>| endpoint.as_deref().is_some_and(endpoint::is_local);
-    local(&account.endpoints.ehpc) && local(&account.endpoints.swas)
-}
-
 /// TLS with built-in roots, so an image without system certificates still verifies, and those of `ca_file` beside them.
 fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -129,8 +86,10 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let Some(path) = ca_file else { return Ok(roots) };
     let problem = |what: String| format!("ca_file {}: {what}", path.display());
-    let text = fs::read(path).map_err(|error| problem(error.to_string()))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let text = files::bytes(path, files::MAX_SMALL).map_err(|error| problem(error.to_string()))?;
+    // A byte order mark before the first line would hide it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = found.map_err(|error| problem(format!("it is not PEM: {error}")))?;
     if found.is_empty() {
         return Err(problem("it holds no certificate; one begins with -----BEGIN CERTIFICATE-----".into()));
@@ -145,8 +104,8 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{client, roots};
-    use crate::config::{Account, Poll, Proxy, SecretSource};
+    use super::{roots, transport};
+    use crate::config::{Account, NoProxy, Poll, Proxy, SecretSource};
     use crate::secret::Secret;
 
     #[test]
@@ -164,15 +123,17 @@ mod tests {
     }
 
     fn problem(account: Account) -> String {
-        client(&account, &Poll::default()).unwrap_err().to_string()
+        transport(&account, &Poll::default(), &|_| None).unwrap_err().to_string()
     }
 
     #[test]
     fn authorities_of_ones_own_come_beside_the_built_in_ones() {
         let own = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
-        let path = temporary("ca", &own.cert.pem());
-        assert_eq!(roots(Some(&path)).unwrap().len(), roots(None).unwrap().len() + 1);
-        std::fs::remove_file(&path).unwrap();
+        for mark in ["", "\u{feff}"] {
+            let path = temporary("ca", &(mark.to_owned() + &own.cert.pem()));
+            assert_eq!(roots(Some(&path)).unwrap().len(), roots(None).unwrap().len() + 1);
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]
@@ -191,6 +152,8 @@ mod tests {
             assert!(told.contains(&path.display().to_string()) && told.contains(wanted), "{told}");
             std::fs::remove_file(&path).unwrap();
         }
+        let endless = problem(with(&"/dev/zero".into()));
+        assert!(endless.contains("ca_file /dev/zero: it is a device, not a regular file"), "{endless}");
     }
 
     #[test]
@@ -200,11 +163,12 @@ mod tests {
                 url: "http://proxy:3128".into(),
                 username: Some("user".into()),
                 password: Some(password),
-                no_proxy: String::new(),
+                no_proxy: NoProxy::default(),
             }),
             ..Account::default()
         };
-        let made = client(&with(SecretSource::Value(Secret::new("hunter2"))), &Poll::default()).unwrap();
+        let account = with(SecretSource::Value(Secret::new("hunter2")));
+        let made = transport(&account, &Poll::default(), &|_| None).unwrap();
         // "user:hunter2" in Base64.
         let printed = format!("{made:?}");
         assert!(!printed.contains("hunter2") && !printed.contains("dXNlcjpodW50ZXIy"), "{printed}");

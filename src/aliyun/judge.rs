@@ -63,10 +63,18 @@ pub(super) fn refused(heard: &Heard) -> Error {
     match heard.status {
         // E-HPC's own 407 has a Code.
         407 if heard.is_proxied => Error::ProxyLogin("the proxy wants a user name and a password (HTTP 407)".into()),
+        status @ 502..=504 if heard.is_proxied && is_of_proxy(heard.headers) => {
+            Error::Proxy(format!("the proxy has answered in the place of the cloud (HTTP {status})"))
+        }
         300..400 => heard.by_status(format!("redirected to {}", host(heard.headers))),
         status if codes::by_status(status).is_some() => heard.by_status(heard.content(None).to_string()),
         _ => heard.unread(None),
     }
+}
+
+/// Whether an answer has headers that only a proxy writes: that of RFC 9209, Squid's, and that of a 407.
+fn is_of_proxy(headers: &HeaderMap) -> bool {
+    ["proxy-status", "x-squid-error", "proxy-authenticate"].iter().any(|name| headers.contains_key(*name))
 }
 
 impl Error {
@@ -190,6 +198,20 @@ mod tests {
 
     fn reason(status: u16, body: &str) -> Option<Reason> {
         judge(&tasks(), status, &[], body.as_bytes()).err().map(|error| error.reason())
+    }
+
+    #[test]
+    fn what_a_proxy_answers_in_the_place_of_the_cloud_is_the_proxys() {
+        let reason = |status: u16, is_proxied: bool, header: &str| {
+            let headers: HeaderMap = [(header.parse().unwrap(), "x".parse().unwrap())].into_iter().collect();
+            judged(&tasks(), &Heard { status, headers: &headers, body: b"<html>", received: None, is_proxied })
+                .unwrap_err()
+                .reason()
+        };
+        for header in ["proxy-status", "X-Squid-Error"] {
+            assert_eq!((reason(503, true, header), reason(503, false, header)), (Reason::Proxy, Reason::Service));
+        }
+        assert_eq!(reason(503, true, "x-acs-request-id"), Reason::Service, "perhaps it is the cloud's");
     }
 
     const THROTTLED_XML: &str = "<?xml version=\"1.0\"?><Error><Code>Throttling.User</Code></Error>";

@@ -11,6 +11,7 @@ mod http;
 mod json;
 mod judge;
 pub mod op;
+mod proxy;
 pub mod request;
 mod said;
 mod sign;
@@ -25,6 +26,7 @@ use ::http::header::InvalidHeaderValue;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+pub use advice::THROTTLED_ADVICE;
 pub use codes::Retry;
 pub use content::Content;
 pub use error::{Came, Error};
@@ -33,9 +35,9 @@ pub use http::SetupError;
 use crate::config::{Account, Poll};
 use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
-use http::Route;
+use http::Transport;
 use judge::Heard;
-use op::{Answer, Decoded, Operation};
+use op::{Answer, Decoded, Operation, Product};
 use request::Signer;
 use trouble::{Asked, trouble};
 
@@ -48,8 +50,7 @@ const USUAL_BYTES: u64 = 1 << 20;
 /// Asks the cloud on behalf of one account.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
-    route: Route,
+    transport: Transport,
     account: Arc<Account>,
     provider: Provider,
     timeout: Duration,
@@ -84,18 +85,45 @@ impl Client {
     /// A client for `account`.
     ///
     /// # Errors
-    /// If a file that the account names cannot be used.
+    /// If a file that the account names, or the proxy through which it would log in, cannot be used.
     pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
-        let http = http::client(account, poll)?;
-        Ok(Self {
-            provider: Provider::new(account, http.clone(), poll.timeout)
-                .map_err(|error| SetupError { account: account.name.clone(), problem: error.to_string() })?,
-            http,
-            route: Route::of(account),
+        let failed = |problem: String| SetupError { account: account.name.clone(), problem };
+        let transport = http::transport(account, poll, &environment)?;
+        let provider = Provider::new(account, transport.clone(), poll.timeout);
+        let client = Self {
+            provider: provider.map_err(|error| failed(error.to_string()))?,
+            transport,
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
             max_response_bytes: poll.max_response_bytes,
-        })
+        };
+        client.provider.sts().map_or(Ok(()), |url| client.check_route_to(&url))?;
+        Ok(client)
+    }
+
+    /// Whether `product` can be asked in `region` as the environment says.
+    ///
+    /// # Errors
+    /// If the environment names a proxy for it that cannot be used.
+    pub fn check_route(&self, product: Product, region: &str) -> Result<(), SetupError> {
+        self.check_route_to(&endpoint::endpoint(&self.account, product, region))
+    }
+
+    fn check_route_to(&self, url: &str) -> Result<(), SetupError> {
+        let Ok(uri) = url.parse() else { return Ok(()) };
+        let failed = |problem: &str| SetupError { account: self.account.name.clone(), problem: problem.to_owned() };
+        self.transport.proxies.through(&uri).map(drop).map_err(failed)
+    }
+
+    /// The proxy through which `product` is asked in `region`, if it is: its address, and what names it.
+    pub fn proxy(&self, product: Product, region: &str) -> Option<String> {
+        let uri = endpoint::endpoint(&self.account, product, region).parse().ok()?;
+        self.transport.proxies.through(&uri).ok()?.map(ToString::to_string)
+    }
+
+    /// What of the environment has no effect on the way to the cloud, in words.
+    pub fn warning(&self) -> Option<&str> {
+        self.transport.proxies.warning()
     }
 
     /// One attempt: credential, request, send, decode.
@@ -151,17 +179,18 @@ impl Client {
         let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
         let request =
             request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
-        let is_proxied = self.route.is_proxied(request.uri());
-        let asked = Asked { endpoint: &endpoint, is_proxied, timeout: self.timeout };
+        let proxy = self.transport.proxies.through(request.uri());
+        let proxy = proxy.map_err(|problem| Error::Proxy(problem.to_owned()))?;
+        let asked = Asked { endpoint: &endpoint, proxy, timeout: self.timeout };
         let request = reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
-        let mut response = self.http.execute(request).await.map_err(|error| trouble(&asked, error))?;
+        let mut response = self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
         let received = Timestamp::now();
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
             Unread::Broken(error) => trouble(&asked, error),
         })?;
-        Ok(RawAnswer { status, headers, body, sent, received, is_proxied })
+        Ok(RawAnswer { status, headers, body, sent, received, is_proxied: proxy.is_some() })
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Bytes, Unread> {
@@ -185,6 +214,11 @@ impl Client {
         }
         Ok(body.into())
     }
+}
+
+/// Looks up a variable of the process.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 enum Unread {

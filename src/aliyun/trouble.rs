@@ -4,51 +4,77 @@ use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
+use humantime::format_duration as shown;
+use rustls::CertificateError;
+
 use super::http::Unresolved;
+use super::proxy::Proxy;
 use super::{Error, LONGEST_CONNECT, chain};
 
 /// What was asked, where and how.
 pub(super) struct Asked<'a> {
     /// The endpoint, with its scheme.
     pub(super) endpoint: &'a str,
-    /// It is asked through a proxy.
-    pub(super) is_proxied: bool,
+    /// The proxy through which it is asked.
+    pub(super) proxy: Option<&'a Proxy>,
     /// Limit of a request.
     pub(super) timeout: Duration,
 }
 
 /// The error of a request that brought no whole answer. The URL holds the signature and stays out.
 pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
-    let Asked { endpoint, is_proxied, timeout } = asked;
-    if error.is_timeout() {
-        let limit = if error.is_connect() { LONGEST_CONNECT.min(*timeout) } else { *timeout };
-        return Error::Timeout(limit);
-    }
+    let Asked { endpoint, proxy, timeout } = asked;
     let host = endpoint.split("://").last().unwrap_or(endpoint);
+    let place = proxy.map_or_else(|| host.to_owned(), |proxy| format!("{host} through {proxy}"));
+    if error.is_timeout() {
+        return match (error.is_connect(), proxy) {
+            (true, Some(_)) => {
+                Error::Proxy(format!("{place}: no connection within {}", shown(connect_limit(*timeout))))
+            }
+            (true, None) => Error::Timeout(connect_limit(*timeout)),
+            (false, _) => Error::Timeout(*timeout),
+        };
+    }
     let error = error.without_url();
-    let text = format!("{host}: {}", chain(&error));
+    let text = format!("{place}: {}", chain(&error));
     match first_of(&error, rustls_error) {
+        Some(rustls::Error::InvalidCertificate(why)) if is_authority(why) => return Error::AuthorityAsServer(text),
         Some(rustls::Error::InvalidCertificate(_)) => return Error::Untrusted(text),
         Some(_) => return Error::Tls(text),
-        None if !error.is_connect() => return Error::Transport(text),
         None => {}
+    }
+    let is_tls = endpoint.starts_with("https");
+    match (error.is_connect(), proxy) {
+        (true, _) => {}
+        // Without TLS there is no tunnel: the other end of the connection is the proxy.
+        (false, Some(_)) if !is_tls => return Error::Proxy(text),
+        (false, _) => return Error::Transport(text),
     }
     // The words of the library that makes the tunnel; its errors have no type that could be asked for.
     if text.contains("proxy authorization required") {
         return Error::ProxyLogin(text);
     }
     let is_tunnel = text.contains("tunnel error");
-    if is_tunnel || (*is_proxied && !is_cut_off(&error)) {
+    if is_tunnel || (proxy.is_some() && !(is_tls && is_cut_off(&error))) {
         return Error::Proxy(text);
     }
     if first_of(&error, |error| error.downcast_ref::<Unresolved>()).is_some() {
         return Error::Dns(text);
     }
     // TCP refuses at once or not at all: what ends later ends while TLS is made.
-    match is_cut_off(&error) && endpoint.starts_with("https") {
+    match is_cut_off(&error) && is_tls {
         true => Error::Tls(text),
         false => Error::Connect(text),
     }
+}
+
+fn connect_limit(timeout: Duration) -> Duration {
+    LONGEST_CONNECT.min(timeout)
+}
+
+/// Whether a server has shown the certificate of an authority as its own, which the library has no error of its own for.
+fn is_authority(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
 fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

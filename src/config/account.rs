@@ -1,8 +1,8 @@
 //! The section `accounts`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::problem::hint;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
 use super::{Account, Network, Signature, assume_role, credentials, endpoint, names, network, quota};
@@ -27,6 +27,8 @@ const NETWORKS: &[Choice<Network>] = &[("public", Network::Public), ("vpc", Netw
 /// The accounts, and whether their names are all known.
 pub(super) struct Accounts {
     pub(super) all: Vec<Account>,
+    /// The place of each name among them.
+    places: HashMap<String, usize>,
     complete: bool,
 }
 
@@ -39,9 +41,11 @@ impl Accounts {
     /// The name of an account, which must exist.
     pub(super) fn reference(&self, value: &Value) -> Option<String> {
         let text = value.filled()?;
-        if self.complete && !self.all.iter().any(|account| account.name == text.value) {
+        if self.complete && !self.places.contains_key(&text.value) {
             let names = self.all.iter().map(|account| account.name.as_str());
-            value.problem(format!("there is no account {}{}", text.shown(), hint(&text.value, names)));
+            let near = value.reader.nearest(&text.value, names);
+            let hint = near.map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"));
+            value.problem(format!("there is no account {}{hint}", text.shown()));
             return None;
         }
         Some(text.value)
@@ -50,22 +54,25 @@ impl Accounts {
 
 pub(super) fn read(root: &Section) -> Accounts {
     let Some(value) = root.get("accounts") else {
-        return Accounts { all: vec![Account::default()], complete: true };
+        let account = Account::default();
+        return Accounts { places: [(account.name.clone(), 0)].into(), all: vec![account], complete: true };
     };
     let items = value.items();
     let read: Vec<_> = items.iter().map(account).collect();
     let complete = !read.is_empty() && read.iter().all(Option::is_some);
     let mut all: Vec<Account> = Vec::new();
-    for (place, account) in read.into_iter().flatten() {
-        if let Some(first) = all.iter().position(|known| known.name == account.name) {
-            place.problem(format!("accounts[{first}] has the same name"));
+    let mut places = HashMap::new();
+    for (value, account) in read.into_iter().flatten() {
+        match places.get(&account.name) {
+            Some(first) => value.problem(format!("accounts[{first}] has the same name")),
+            None => drop(places.insert(account.name.clone(), all.len())),
         }
         all.push(account);
     }
     if items.is_empty() && value.is_list() {
         value.problem("must name at least one account, or be left out");
     }
-    Accounts { all, complete }
+    Accounts { all, places, complete }
 }
 
 /// An account and the place of its name; `None` if that is not known.

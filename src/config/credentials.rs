@@ -166,7 +166,14 @@ fn required(section: &Section, key: &str) -> Option<SecretSource> {
         section.missing(key, "");
         return None;
     };
-    source(&value)
+    let source = source(&value)?;
+    if let SecretSource::Value(secret) = &source
+        && secret.expose().contains(['"', '\'', '`'])
+    {
+        value.problem("must not hold quotation marks: no part of an access key has any");
+        return None;
+    }
+    Some(source)
 }
 
 /// A secret or the file it is in. No problem repeats the text.

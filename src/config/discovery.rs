@@ -124,26 +124,33 @@ fn pattern(own: &Section, key: &str) -> Option<Pattern> {
     Pattern::new(&text.value).map_err(wrong).ok()
 }
 
-/// Where has been looked already: account and region, and where that stands.
+/// Where each account looks already.
 #[derive(Default)]
-struct Places(HashMap<(String, String), String>);
+struct Places(HashMap<String, Looked>);
+
+/// Where an account looks, and where that stands.
+#[derive(Default)]
+struct Looked {
+    regions: HashMap<String, String>,
+    /// Where it named its first region.
+    first: Option<String>,
+}
 
 impl Places {
     /// Notes a place. One that is there already would be asked, and its things polled, twice.
     fn add(&mut self, account: &str, region: &str, value: &Value) {
-        let known = |region: &str| self.0.get(&(account.to_owned(), region.to_owned()));
-        if let Some(first) = known(region) {
+        let looked = self.0.entry(account.to_owned()).or_default();
+        if let Some(first) = looked.regions.get(region) {
             return value.problem(format!("account {account:?} looks there already: {first}"));
         }
-        if let Some(first) = known(ALL) {
+        if let Some(first) = looked.regions.get(ALL) {
             return value.problem(format!("account {account:?} looks in all regions already: {first}"));
         }
-        let mut others: Vec<&String> = self.0.iter().filter(|(key, _)| key.0 == account).map(|(_, at)| at).collect();
-        others.sort();
-        if let (ALL, Some(first)) = (region, others.first()) {
+        if let (ALL, Some(first)) = (region, &looked.first) {
             return value.problem(format!("stands for every region, but account {account:?} names one in {first}"));
         }
-        self.0.insert((account.to_owned(), region.to_owned()), value.path.clone());
+        looked.first.get_or_insert_with(|| value.path.clone());
+        looked.regions.insert(region.to_owned(), value.path.clone());
     }
 }
 

@@ -1,5 +1,7 @@
 //! The section `ehpc`.
 
+use std::collections::HashSet;
+
 use super::account::Accounts;
 use super::reader::{Section, Value};
 use super::target::{Ids, MAX_AGE, Place};
@@ -50,10 +52,11 @@ fn commands(section: &Section, otherwise: &Commands) -> Commands {
 }
 
 fn command_ids(value: &Value) -> Vec<String> {
+    let mut known = HashSet::new();
     let mut ids: Vec<String> = Vec::new();
     for item in value.items() {
         match names::id(&item, "command") {
-            Some(id) if ids.contains(&id) => item.problem("the same command is named twice"),
+            Some(id) if !known.insert(id.clone()) => item.problem("the same command is named twice"),
             Some(id) => ids.push(id),
             None => {}
         }

@@ -52,7 +52,8 @@ fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {
     if url.contains(['{', '}']) {
         return Err("only {region} is replaced in an endpoint, no other word in braces");
     }
-    let uri = base_url(url, "must start with https://")?;
+    let uri =
+        base_url(url, "must start with https://", "is not a URL: write one like https://ehpc.{region}.aliyuncs.com")?;
     if uri.scheme_str() == Some("http") && !insecure_http && !uri.host().is_some_and(is_loopback) {
         return Err("must start with https://: over http:// the answers could be read and forged on the way \
                     (http:// is possible on localhost, and elsewhere only with insecure_http: true)");
@@ -60,12 +61,12 @@ fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path.
-pub(super) fn base_url(url: &str, wanted: &'static str) -> Result<Uri, &'static str> {
+/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path; `malformed` if it is no URL.
+pub(super) fn base_url(url: &str, wanted: &'static str, malformed: &'static str) -> Result<Uri, &'static str> {
     if url.contains(['?', '#']) {
         return Err("must not have a query or a fragment");
     }
-    let uri: Uri = url.parse().map_err(|_| "is not a URL: write one like https://ehpc.{region}.aliyuncs.com")?;
+    let uri: Uri = url.parse().map_err(|_| malformed)?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wanted);
     }
@@ -87,8 +88,8 @@ fn is_port(text: &str) -> bool {
 
 /// Whether a host, as it stands in a URL, is this machine.
 pub fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `${NAME}` in a string, replaced by the environment variable of that name.
+//! `${NAME}` in a string, replaced by the environment variable of that name, white space at its end cut: what fills a variable
+//! from a file or a command often leaves a line end.
 
 /// `text` with its variables replaced and `$$` read as a dollar; or why that cannot be done, which never repeats the
 /// text: it may hold a secret.
@@ -12,7 +13,8 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
             after
         } else {
             let (name, after) = variable(after)?;
-            out.push_str(&env(name).ok_or_else(|| format!("environment variable {name} is not set"))?);
+            let value = env(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
+            out.push_str(value.trim_end());
             after
         };
     }
@@ -39,7 +41,11 @@ mod tests {
     use super::expand;
 
     fn run(text: &str) -> Result<String, String> {
-        expand(text, &|name| (name == "HOME").then(|| "/root/${x}$".to_owned()))
+        expand(text, &|name| match name {
+            "HOME" => Some("/root/${x}$".to_owned()),
+            "LINE" => Some(" a b \r\n".to_owned()),
+            _ => None,
+        })
     }
 
     #[test]
@@ -47,6 +53,7 @@ mod tests {
         assert_eq!(run("a ${HOME}b$$${HOME}").unwrap(), "a /root/${x}$b$/root/${x}$");
         assert_eq!(run("$${HOME}").unwrap(), "${HOME}");
         assert_eq!(run("").unwrap(), "");
+        assert_eq!(run("${LINE}.${LINE}").unwrap(), " a b. a b", "without the line end of the variable");
     }
 
     #[test]

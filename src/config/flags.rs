@@ -1,5 +1,7 @@
 //! What the command line may say in place of a configuration file.
 
+use std::collections::HashSet;
+
 use super::problem::{Problem, Problems};
 use super::{Cluster, Commands, Config, Endpoints, RunWindow, Server, TaskWindow, endpoint, names};
 
@@ -17,14 +19,16 @@ pub fn with_targets(config: Option<Config>, clusters: &[String], servers: &[Stri
     let mut config = config.unwrap_or_default();
     let account = config.accounts.first().map_or_else(String::new, |account| account.name.clone());
     let mut problems = Vec::new();
+    let mut known: HashSet<String> = config.clusters.iter().map(|cluster| cluster.id.clone()).collect();
     for flag in clusters {
-        match target(flag, "cluster", |id| config.clusters.iter().any(|known| known.id == id)) {
+        match target(flag, "cluster", &mut known) {
             Ok((region, id)) => config.clusters.push(cluster(region, id, &account)),
             Err(message) => problems.push(problem(CLUSTER, message)),
         }
     }
+    let mut known: HashSet<String> = config.servers.iter().map(|server| server.id.clone()).collect();
     for flag in servers {
-        match target(flag, "server", |id| config.servers.iter().any(|known| known.id == id)) {
+        match target(flag, "server", &mut known) {
             Ok((region, id)) => config.servers.push(server(region, id, &account)),
             Err(message) => problems.push(problem(SERVER, message)),
         }
@@ -52,8 +56,8 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
     }
 }
 
-/// `cn-hangzhou/ehpc-hz-1` -> its parts.
-fn target<'a>(flag: &'a str, kind: &str, known: impl Fn(&str) -> bool) -> Result<(&'a str, &'a str), String> {
+/// `cn-hangzhou/ehpc-hz-1` -> its parts; `known` are the ids that are polled already.
+fn target<'a>(flag: &'a str, kind: &str, known: &mut HashSet<String>) -> Result<(&'a str, &'a str), String> {
     let (region, id) = flag.split_once('/').ok_or_else(|| format!("{flag:?} is not REGION/ID"))?;
     if !names::is_region(region) {
         return Err(format!("{region:?} in {flag:?} is not a region id: write REGION/ID"));
@@ -61,7 +65,7 @@ fn target<'a>(flag: &'a str, kind: &str, known: impl Fn(&str) -> bool) -> Result
     if !names::is_id(id) {
         return Err(format!("{id:?} in {flag:?} is not a {kind} id: write REGION/ID"));
     }
-    if known(id) {
+    if !known.insert(id.to_owned()) {
         return Err(format!("the {kind} {id} is polled already"));
     }
     Ok((region, id))

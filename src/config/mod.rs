@@ -14,9 +14,11 @@ mod flags;
 mod metrics;
 mod names;
 mod network;
+mod no_proxy;
 mod parse;
 mod poll;
 mod problem;
+mod punctuation;
 mod quota;
 mod reader;
 mod redact;
@@ -36,12 +38,17 @@ pub use discovery::{Discovery, Filter, Pattern, Regions};
 pub use endpoint::is_loopback;
 pub use flags::{with_endpoint, with_targets};
 pub(crate) use names::{is_id, is_region};
+pub use network::{NO_PROXY_FORM, proxy_url};
+pub use no_proxy::NoProxy;
 pub use parse::parse;
 pub use problem::{Problem, Problems};
 pub use quota::OPERATIONS;
 pub use redact::redacted_yaml;
 
 use crate::secret::Secret;
+
+/// Maximum size of a configuration file, in bytes: room for 50,000 servers and more.
+pub const MAX_FILE: u64 = 8 << 20;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -293,12 +300,12 @@ pub struct Endpoints {
 pub struct Proxy {
     /// `http://host:port` or `https://host:port`.
     pub url: String,
-    /// Whom it is told.
+    /// User name for proxy authentication.
     pub username: Option<String>,
-    /// What it wants to hear of him; a file is read when the configuration is applied.
+    /// Password for proxy authentication; a file is read when the configuration is applied.
     pub password: Option<SecretSource>,
-    /// A comma list of hosts, domains and networks that are reached without it.
-    pub no_proxy: String,
+    /// What is reached without it.
+    pub no_proxy: NoProxy,
 }
 
 /// An entry of `ehpc.clusters`.

@@ -1,10 +1,8 @@
 //! From text to [`Config`].
 
-use std::cell::RefCell;
-
 use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section, Value};
-use super::{Config, account, ehpc, metrics, poll, state, swas, yaml};
+use super::{Config, account, ehpc, metrics, poll, punctuation, state, swas, yaml};
 
 pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state"];
 
@@ -15,9 +13,10 @@ pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics"
 pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
     let root = yaml::load(text).map_err(|malformed| {
         let yaml::Malformed { line, message } = malformed;
+        let message = message + &punctuation::hint_at(text, line);
         Problems(vec![Problem { file: file.to_owned(), line: Some(line), path: String::new(), message }])
     })?;
-    let reader = Reader { file, env, problems: RefCell::default() };
+    let reader = Reader::new(file, env);
     let root = match &root {
         Some(node) if !node.is_null() => Value::new(&reader, String::new(), node).section(KEYS),
         _ => Section::absent(&reader, ""),

@@ -30,7 +30,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, in order of lines.
+/// Maximum number of problems that are printed.
+const MAX_PRINTED: usize = 20;
+
+/// Everything that is wrong with a configuration, in order of lines. Printed, it is the first twenty and how many more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -47,11 +50,15 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.0.iter().enumerate() {
+        for (i, problem) in self.0.iter().take(MAX_PRINTED).enumerate() {
             let separator = if i == 0 { "" } else { "\n" };
             write!(f, "{separator}{problem}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MAX_PRINTED) {
+            0 => Ok(()),
+            1 => write!(f, "\nand 1 more problem"),
+            more => write!(f, "\nand {more} more problems"),
+        }
     }
 }
 
@@ -62,8 +69,14 @@ pub(super) fn hint<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> 
     nearest(word, words).map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
 }
 
+/// Longer words are not compared: no key, account or choice is as long.
+const MAX_COMPARED: usize = 128;
+
 /// The one of `words` that `word` was probably meant to be.
 pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > MAX_COMPARED {
+        return None;
+    }
     let word = word.to_lowercase();
     let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&word, &other.to_lowercase());
     let best = words.into_iter().map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
@@ -89,6 +102,18 @@ mod tests {
         assert_eq!(hint("AccessKeyId", ["access_key_id", "security_token"]), ", did you mean \"access_key_id\"?");
         assert_eq!(hint("zone", ["account", "region"]), "");
         assert_eq!(hint("zone", []), "");
+        assert_eq!(hint(&"region".repeat(100), ["region"]), "");
+    }
+
+    #[test]
+    fn the_first_twenty_are_printed_and_how_many_more() {
+        let problems = |count: usize| {
+            let problem = |line| Problem { file: "c".into(), line: Some(line), path: "".into(), message: "x".into() };
+            Problems((1..=count).map(problem).collect()).to_string()
+        };
+        assert!(problems(20).ends_with("\nc:20: x"));
+        assert!(problems(21).ends_with("\nc:20: x\nand 1 more problem"));
+        assert!(problems(100_000).ends_with("\nc:20: x\nand 99980 more problems"));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Walking the tree: sections with known keys, lists, and a note of every problem met on the way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
-use super::problem::{Problem, hint, nearest};
+use super::problem::{Problem, nearest};
+use super::punctuation;
 use super::yaml::{Entry, Kind, Node};
 
 /// What all places of one file share.
@@ -10,9 +12,25 @@ pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     pub(super) problems: RefCell<Vec<Problem>>,
+    /// How many words may still be compared to find what was meant.
+    comparisons: Cell<usize>,
 }
 
-impl Reader<'_> {
+/// A file with so many misspelt words that this does not suffice has twenty problems that do have a suggestion.
+const MAX_COMPARISONS: usize = 100_000;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a str, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { file, env, problems: RefCell::default(), comparisons: Cell::new(MAX_COMPARISONS) }
+    }
+
+    /// The one of `words` that `word` was probably meant to be.
+    pub(super) fn nearest<'w>(&self, word: &str, words: impl ExactSizeIterator<Item = &'w str>) -> Option<&'w str> {
+        let left = self.comparisons.get().checked_sub(words.len())?;
+        self.comparisons.set(left);
+        nearest(word, words)
+    }
+
     pub(super) fn problem(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
         let problem = Problem { file: self.file.to_owned(), line, path: path.to_owned(), message: message.into() };
         self.problems.borrow_mut().push(problem);
@@ -41,7 +59,11 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn problem(&self, message: impl Into<String>) {
-        self.reader.problem(Some(self.line), &self.path, message);
+        let hint = match &self.node.kind {
+            Kind::Scalar(scalar) => punctuation::hint(&scalar.text),
+            Kind::List(_) | Kind::Map(_) => String::new(),
+        };
+        self.reader.problem(Some(self.line), &self.path, message.into() + &hint);
     }
 
     /// Whether the section it belongs to holds secrets.
@@ -69,14 +91,18 @@ impl<'a> Value<'a> {
             self.problem(format!("must be a mapping (key: value), not {}", what(&self.node.kind)));
             return Vec::new();
         };
+        let mut lines: HashMap<&str, usize> = HashMap::new();
         let mut entries: Vec<&Entry> = Vec::new();
         for entry in all {
-            match entries.iter().find(|known| known.key == entry.key) {
+            match lines.get(&*entry.key) {
                 Some(first) => {
-                    let message = format!("the same key stands on line {} already", first.line);
+                    let message = format!("the same key stands on line {first} already");
                     self.reader.problem(Some(entry.line), &join(&self.path, &shown_key(&self.path, entry)), message);
                 }
-                None => entries.push(entry),
+                None => {
+                    lines.insert(&entry.key, entry.line);
+                    entries.push(entry);
+                }
             }
         }
         entries
@@ -92,12 +118,17 @@ impl<'a> Value<'a> {
     pub(super) fn section(&self, keys: &[&'static str]) -> Section<'a> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             self.entries().into_iter().partition(|entry| keys.contains(&entry.key.as_str()));
+        let mut meant = Vec::new();
         for entry in &unknown {
-            let message = format!("unknown key{}", hint(&entry.key, keys.iter().copied()));
-            let path = join(&self.path, &shown_key_among(&self.path, entry, keys));
-            self.reader.problem(Some(entry.line), &path, message);
+            let near = self.reader.nearest(&entry.key, keys.iter().copied());
+            let hint = near.map_or_else(|| punctuation::hint(&entry.key), |near| format!(", did you mean \"{near}\"?"));
+            let shown = match near {
+                None if holds_secrets(&self.path) => "…".to_owned(),
+                _ => shown_key(&self.path, entry),
+            };
+            self.reader.problem(Some(entry.line), &join(&self.path, &shown), format!("unknown key{hint}"));
+            meant.extend(near);
         }
-        let meant = unknown.iter().filter_map(|entry| nearest(&entry.key, keys.iter().copied())).collect();
         let line = matches!(self.node.kind, Kind::Map(_)).then_some(self.line);
         Section { reader: self.reader, path: self.path.clone(), line, entries: known, meant }
     }
@@ -157,13 +188,6 @@ pub(super) fn what(kind: &Kind) -> &'static str {
         Kind::Scalar(_) => "a single value",
         Kind::List(_) => "a list",
         Kind::Map(_) => "a mapping",
-    }
-}
-
-fn shown_key_among(path: &str, entry: &Entry, keys: &[&str]) -> String {
-    match nearest(&entry.key, keys.iter().copied()) {
-        None if holds_secrets(path) => "…".to_owned(),
-        _ => shown_key(path, entry),
     }
 }
 

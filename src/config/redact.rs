@@ -256,7 +256,7 @@ fn proxy(proxy: &Proxy) -> ProxyView<'_> {
         url: Some(&proxy.url),
         username: proxy.username.as_deref(),
         password: proxy.password.as_ref().map(hidden),
-        no_proxy: Some(&*proxy.no_proxy).filter(|list| !list.is_empty()),
+        no_proxy: Some(proxy.no_proxy.as_str()).filter(|list| !list.is_empty()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! YAML text -> a tree that knows the line of each of its nodes. Nothing is interpreted yet: a scalar is its text and
 //! whether it was quoted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use zeroize::Zeroize;
@@ -216,8 +216,12 @@ fn bases(value: Node) -> Result<Vec<Entry>> {
 
 /// Adds the entries of `base` whose keys are not there yet.
 fn merge(entries: &mut Vec<Entry>, base: Vec<Entry>) {
+    if base.is_empty() {
+        return;
+    }
+    let mut known: HashSet<String> = entries.iter().map(|own| own.key.clone()).collect();
     for entry in base {
-        if entries.iter().all(|own| own.key != entry.key) {
+        if known.insert(entry.key.clone()) {
             entries.push(entry);
         }
     }

@@ -64,6 +64,11 @@ impl Budget {
         self.needs[scenario as usize]
     }
 
+    /// What a scenario needs, as a share of what there is.
+    pub fn share(&self, scenario: Scenario) -> f64 {
+        self.need(scenario) / f64::from(self.quota)
+    }
+
     /// Whether a scenario needs more than there is.
     pub fn is_over(&self, scenario: Scenario) -> bool {
         self.need(scenario) > f64::from(self.quota)

@@ -6,6 +6,9 @@
 mod assume;
 mod calls;
 mod first;
+mod groups;
+mod json;
+mod lists;
 mod series;
 mod surveyed;
 mod text;
@@ -16,8 +19,10 @@ use std::time::Duration;
 pub use assume::Assumptions;
 pub use calls::{Budget, Scenario};
 pub use first::FirstPass;
+pub use json::json;
+pub use lists::LongLists;
 pub use series::{Series, warnings};
-pub use surveyed::surveyed;
+pub use surveyed::{surveyed, surveyed_json};
 pub use text::text;
 
 use crate::config::Config;
@@ -42,6 +47,8 @@ pub struct Estimate {
     pub first_pass: FirstPass,
     /// Series on the page.
     pub series: Series,
+    /// What must be read whole and may be longer than may be read.
+    pub long_lists: Vec<LongLists>,
     /// What the user has planned.
     pub poll: Planned,
     /// A `poll.interval` at which every budget suffices, if that is what is missing.
@@ -75,6 +82,7 @@ pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) 
         incomplete: false,
         first_pass: first::pass(config, &asked, &assumptions),
         series: series::series(&list, &config.metrics, &assumptions),
+        long_lists: lists::long_lists(&asked, poll),
         enough_interval: calls::enough_interval(config, &asked, &budgets, &assumptions),
         poll: Planned {
             interval: poll.interval,
@@ -102,9 +110,10 @@ impl Estimate {
         idle.chain(base).max().unwrap_or(self.poll.interval)
     }
 
-    /// Whether every target is refreshed as planned, and before its values are old.
+    /// Whether every target is refreshed as planned and before its values are old, every list that must be whole may be read
+    /// whole, and the series of an empty cloud are allowed.
     pub fn is_kept(&self) -> bool {
-        self.overdrawn().next().is_none() && self.longest_refresh() <= self.poll.stale_after
+        verdict::problems(self).is_empty()
     }
 }
 
@@ -241,6 +250,119 @@ mod tests {
         let text = text(&warned);
         assert!(warned.is_kept() && text.contains("may reach metrics.max_series, 700"), "{text}");
         assert!(text.contains("Series: at least 54, at most 700 of the 700 that metrics.max_series allows; of these are never left out"), "{text}");
+    }
+
+    /// Five accounts with clusters and servers in four regions each; `uneven` puts more into some places.
+    fn fleet(clusters: usize, servers: usize, uneven: bool, more: &str) -> Estimate {
+        let regions = ["cn-beijing", "cn-hangzhou", "cn-shanghai", "cn-shenzhen"];
+        let place = |number: usize| {
+            let place = if uneven { number * number % 97 } else { number };
+            format!("region: {}, account: a{}", regions[place % 4], place % 5)
+        };
+        let list = |count: usize, id: &str| {
+            let items: Vec<String> =
+                (0..count).map(|number| format!("{{id: {id}{number}, {}}}", place(number))).collect();
+            items.join(", ")
+        };
+        let accounts: Vec<String> = (0..5).map(|number| format!("{{name: a{number}}}")).collect();
+        of(&format!(
+            "accounts: [{}]\nehpc: {{clusters: [{}]}}\nswas: {{servers: [{}]}}\n{more}",
+            accounts.join(", "),
+            list(clusters, "c"),
+            list(servers, "s")
+        ))
+    }
+
+    #[test]
+    fn a_fleet_fits_a_screen_and_what_is_alike_stands_on_one_line() {
+        let fleet = fleet(200, 10_000, false, "");
+        let text = text(&fleet);
+        assert!(text.lines().count() < 35, "{text}");
+        let wanted = "The plan cannot be kept: 20 budgets of SWAS.DescribeInvocations, in cn-beijing, cn-hangzhou, cn-shanghai, \
+                      cn-shenzhen (quota groups a0, a1, a2, a3, a4), need 1000 calls a minute each and may make 600.\n";
+        assert!(text.starts_with(wanted), "{text}");
+        let row =
+            text.lines().find(|line| line.contains("SWAS.DescribeInvocations ") && line.starts_with("a0")).unwrap();
+        let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let name = "SWAS.DescribeInvocations";
+        assert_eq!(
+            cells,
+            ["a0 and 4 more", "cn-beijing and 3 more", name, "500", "600", "250", "! 1000", "! 3000", "51s"]
+        );
+        assert!(
+            !text.contains("10s instead of 10s") && text.contains("! 301"),
+            "301 of 300 makes no difference: {text}"
+        );
+    }
+
+    #[test]
+    fn a_fleet_of_unlike_places_fits_a_screen_too() {
+        let fleet = fleet(200, 10_000, true, "");
+        let text = text(&fleet);
+        assert!(text.lines().count() < 45, "{text}");
+        let lines = text.lines().filter(|line| line.contains("  SWAS.DescribeInvocations "));
+        assert_eq!(lines.count(), 2, "the tightest and the others: {text}");
+        assert!(text.contains("<= ") && text.contains("more budgets are too small"), "{text}");
+        let named =
+            text.lines().find(|line| line.starts_with("When everything is busy, EHPC.ListInvocationStatus")).unwrap();
+        assert!(named.contains("needs up to ") && named.contains("quota groups a0"), "{named}");
+    }
+
+    #[test]
+    fn a_list_that_must_be_whole_and_may_not_be_read_whole_breaks_the_plan() {
+        let region = |more: &str| of(&(servers(500).replace("{servers", "{strategy: per_region, servers") + more));
+        let long = region("metrics: {max_series: 10000000}");
+        let text = text(&long);
+        let wanted = "The plan cannot be kept: the list of SWAS.DescribeCommandInvocations of default/r has 500 pages when windows \
+                      are full, and poll.history_max_pages lets 20 be read.\nSet poll.history_max_pages to 500, or lower \
+                      swas.max_invocations.\n";
+        assert!(!long.is_kept() && text.starts_with(wanted), "{text}");
+        assert!(region("poll: {history_max_pages: 500}\nmetrics: {max_series: 10000000}").is_kept());
+        let servers =
+            |window: usize| of(&servers(2).replace("{servers", &format!("{{max_invocations: {window}, servers")));
+        assert!(servers(1000).is_kept() && !servers(1001).is_kept());
+        let clusters =
+            |tasks: &str| of(&format!("ehpc: {{{tasks}, clusters: [{{id: a, region: r}}, {{id: b, region: r}}]}}"));
+        assert!(clusters("tasks: {max_tasks: 1000}, commands: {discover: 1000}").is_kept());
+        let both = clusters("tasks: {max_tasks: 1001}, commands: {discover: 60000}".replace("60000", "10000").as_str());
+        let told = super::text(&both);
+        assert!(
+            told.contains("2 lists of EHPC.ListCommands have up to 200 pages (that of a) when windows are full"),
+            "{told}"
+        );
+        assert!(told.contains("Nor can this be kept: 2 lists of EHPC.ListTasks have up to 21 pages"), "{told}");
+        assert!(told.contains("or lower ehpc.commands.discover and ehpc.tasks.max_tasks."), "{told}");
+    }
+
+    #[test]
+    fn the_least_number_of_series_breaks_the_plan_and_the_most_does_not() {
+        let with = |limits: &str| of(&(servers(2) + "metrics: {" + limits + "}"));
+        assert!(with("max_series: 54").is_kept() && with("max_series_per_target: 27").is_kept());
+        for (limits, wanted) in [
+            ("max_series: 53", "The plan cannot be kept: there are at least 54 series, and metrics.max_series is 53."),
+            (
+                "max_series_per_target: 26",
+                "The plan cannot be kept: 2 targets have more series that are never left out than metrics.max_series_per_target allows.",
+            ),
+        ] {
+            let text = text(&with(limits));
+            assert!(!with(limits).is_kept() && text.starts_with(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_told_every_budget_and_every_reason() {
+        let fleet = super::json(&fleet(20, 1000, false, "metrics: {max_series: 9}"));
+        assert_eq!(fleet["kept"], false);
+        assert_eq!(fleet["problems"].as_array().unwrap().len(), 1, "{fleet}");
+        assert_eq!(fleet["budgets"].as_array().unwrap().len(), 20 * 6);
+        let budget = &fleet["budgets"][4];
+        assert_eq!((&budget["operation"], &budget["quota_group"]), (&"DescribeInvocationResult".into(), &"a0".into()));
+        assert_eq!((&budget["calls_per_minute"], &budget["refresh_seconds"]), (&600.into(), &serde_json::Value::Null));
+        let small = super::json(&of(&servers(1)));
+        assert_eq!((&small["kept"], &small["problems"]), (&true.into(), &serde_json::json!([])));
+        assert_eq!(small["budgets"][1]["needed_per_minute"]["base"], 2.0);
+        assert_eq!((&small["series"]["least"], &small["series"]["limit"]), (&27.into(), &200_000.into()));
     }
 
     #[test]

@@ -3,31 +3,84 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use serde_json::{Value, json};
+
 use crate::config::Config;
+use crate::model::Failure;
 use crate::poll::Survey;
-use crate::target::{Kind, Scope, searches, targets};
+use crate::target::{Kind, Scope, Target, searches, targets};
+
+/// Maximum number of places that are named one by one where nothing is wrong.
+const MAX_NAMED: usize = 10;
+
+/// A place where discovery has looked.
+struct Place<'a> {
+    id: &'a str,
+    things: &'static str,
+    found: usize,
+    taken: usize,
+    missing: Option<u64>,
+    failure: Option<&'a Failure>,
+}
 
 /// What `check --estimate --live` says of discovery: what was found where, and what to do where that failed.
 pub fn surveyed(survey: &Survey, config: &Config) -> String {
     let mut page = found(survey, config);
-    for target in searches(config, &survey.findings) {
-        let place = &target.id.id;
-        if let Some(failure) = survey.failures.get(&target.id) {
-            let _ = writeln!(page, "! {place} failed: {}\n    What to do: {}.", failure.message, failure.advice);
+    let searches = searches(config, &survey.findings);
+    let (odd, well): (Vec<Place>, Vec<Place>) =
+        places(survey, &searches).partition(|place| place.failure.is_some() || place.missing.is_some());
+    for Place { id, things, found, taken, missing, failure } in odd {
+        if let Some(failure) = failure {
+            let _ = writeln!(page, "! {id} failed: {}\n    What to do: {}.", failure.message, failure.advice);
             continue;
         }
-        let Scope::Discovery(search) = &target.scope else { continue };
-        let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
-        let taken = found.iter().filter(|thing| search.takes(thing)).count();
-        let things = search.sought.things();
-        let _ = writeln!(page, "  {place}: {things}: {} found, {taken} taken", found.len());
-        if let Some(missing) = survey.missing.get(&target.id) {
-            let _ =
-                writeln!(page, "! {place}: the list counts {missing} more {things}, and none of its pages shows them");
-        }
+        let missing = missing.unwrap_or_default();
+        let _ = writeln!(page, "  {id}: {things}: {found} found, {taken} taken");
+        let _ = writeln!(page, "! {id}: the list counts {missing} more {things}, and none of its pages shows them");
+    }
+    for Place { id, things, found, taken, .. } in well.iter().take(MAX_NAMED) {
+        let _ = writeln!(page, "  {id}: {things}: {found} found, {taken} taken");
+    }
+    if let Some(more) = well.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
+        let rest = &well[MAX_NAMED..];
+        let sum = |count: fn(&Place) -> usize| rest.iter().map(count).sum::<usize>();
+        let (found, taken) = (sum(|place| place.found), sum(|place| place.taken));
+        let _ = writeln!(page, "  {more} more places: {found} found, {taken} taken");
     }
     page.push('\n');
     page
+}
+
+/// The same for a program: an entry for each place.
+pub fn surveyed_json(survey: &Survey, config: &Config) -> Value {
+    let searches = searches(config, &survey.findings);
+    let place = |place: Place| {
+        json!({
+            "place": place.id,
+            "things": place.things,
+            "found": place.found,
+            "taken": place.taken,
+            "missing": place.missing.unwrap_or_default(),
+            "error": place.failure.map(|failure| &failure.message),
+            "advice": place.failure.map(|failure| &failure.advice),
+        })
+    };
+    places(survey, &searches).map(place).collect()
+}
+
+fn places<'a>(survey: &'a Survey, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
+    searches.iter().filter_map(|target| {
+        let Scope::Discovery(search) = &target.scope else { return None };
+        let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
+        Some(Place {
+            id: &target.id.id,
+            things: search.sought.things(),
+            found: found.len(),
+            taken: found.iter().filter(|thing| search.takes(thing)).count(),
+            missing: survey.missing.get(&target.id).copied(),
+            failure: survey.failures.get(&target.id),
+        })
+    })
 }
 
 fn found(survey: &Survey, config: &Config) -> String {

@@ -1,9 +1,10 @@
 //! An estimate in words: the verdict first, then what it rests on.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::verdict::{advice, number, time, verdict, warnings};
-use super::{Budget, Estimate, Scenario};
+use super::{Budget, Estimate, Scenario, groups};
 
 /// What `check --estimate` prints.
 pub fn text(estimate: &Estimate) -> String {
@@ -19,12 +20,20 @@ pub fn text(estimate: &Estimate) -> String {
     page
 }
 
+/// Maximum number of lines of the table in which budgets that are alike share a line. Where that is not enough, each operation
+/// has a line for its tightest budgets and one for the others.
+const MAX_LINES: usize = 20;
+
+/// A line of the table.
+type Row = [String; 9];
+
+const HEAD: [&str; 9] = ["QUOTA GROUP", "REGION", "OPERATION", "TARGETS", "BUDGET", "IDLE", "BASE", "BUSY", "REFRESH"];
+
 fn budgets(estimate: &Estimate, page: &mut String) {
     let poll = &estimate.poll;
     let (idle, base, active) = (time(poll.idle), time(poll.interval), time(poll.active));
-    let rows: Vec<[String; 9]> = estimate.budgets.iter().map(|budget| row(budget, estimate)).collect();
-    let head = ["QUOTA GROUP", "REGION", "OPERATION", "TARGETS", "BUDGET", "IDLE", "BASE", "BUSY", "REFRESH"];
-    let head = head.map(str::to_owned);
+    let rows = rows(estimate);
+    let head = HEAD.map(str::to_owned);
     let width = |column: usize| {
         let cells = rows.iter().chain([&head]).map(|row| row[column].chars().count());
         cells.max().unwrap_or_default()
@@ -37,32 +46,93 @@ fn budgets(estimate: &Estimate, page: &mut String) {
         });
         let _ = writeln!(page, "{}", cells.collect::<Vec<_>>().join("  "));
     }
+    if rows.len() < estimate.budgets.len() {
+        let all = estimate.budgets.len();
+        let _ = write!(
+            page,
+            "\nA line with several groups or regions stands for a budget of each that has it, {all} in all"
+        );
+        let _ = match rows.iter().flatten().any(|cell| cell.contains("<= ")) {
+            true => writeln!(page, "; <= is the largest of them (--format json has each)."),
+            false => writeln!(page, "."),
+        };
+    }
     let _ = writeln!(page, "\nidle: nothing open, polled every {idle}; base: something was open lately, every {base};");
     let _ = writeln!(page, "busy: every target has open work, every {active}.");
 }
 
-fn row(budget: &Budget, estimate: &Estimate) -> [String; 9] {
-    let [group, region, product, operation] = budget.key.labels();
+fn rows(estimate: &Estimate) -> Vec<Row> {
+    let alike =
+        groups::by(&estimate.budgets, |budget| (budget.key.operation, budget.targets, figures(budget, estimate)));
+    if alike.len() <= MAX_LINES {
+        return alike.iter().map(|(_, alike)| row(alike, estimate)).collect();
+    }
+    let operations = groups::by(&estimate.budgets, |budget| budget.key.operation);
+    operations.iter().flat_map(|(_, budgets)| tightest_first(budgets, estimate)).collect()
+}
+
+/// The tightest budgets of an operation, and what the others come to at most.
+fn tightest_first(budgets: &[&Budget], estimate: &Estimate) -> Vec<Row> {
+    let mut sorted = budgets.to_vec();
+    sorted.sort_by(|a, b| b.share(Scenario::Busy).total_cmp(&a.share(Scenario::Busy)));
+    let alike = groups::by(sorted, |budget| (budget.targets, figures(budget, estimate)));
+    let mut alike = alike.into_iter().map(|(_, alike)| alike);
+    let first = alike.next().map(|alike| row(&alike, estimate));
+    let others: Vec<&Budget> = alike.flatten().collect();
+    first.into_iter().chain(at_most(&others, estimate)).collect()
+}
+
+/// One line for budgets that are not alike: of each figure the largest, of the budgets the smallest.
+fn at_most(budgets: &[&Budget], estimate: &Estimate) -> Option<Row> {
+    let least = budgets.iter().min_by_key(|budget| budget.quota)?;
+    if let [only] = budgets {
+        return Some(row(&[only], estimate));
+    }
+    let largest = |scenario: Scenario| {
+        let need = budgets.iter().map(|budget| budget.need(scenario)).fold(0.0, f64::max);
+        let mark = if budgets.iter().any(|budget| budget.is_over(scenario)) { "! " } else { "" };
+        if need == 0.0 { "0".to_owned() } else { format!("{mark}<= {}", number(need)) }
+    };
+    let [_, _, product, operation] = least.key.labels();
+    let targets = budgets.iter().map(|budget| budget.targets).max().unwrap_or_default();
+    let refresh = budgets.iter().filter_map(|budget| refreshed(budget, estimate)).max();
+    Some([
+        groups::groups(budgets),
+        groups::regions(budgets),
+        format!("{product}.{operation}"),
+        format!("<= {targets}"),
+        format!(">= {}", least.quota),
+        largest(Scenario::Idle),
+        largest(Scenario::Base),
+        largest(Scenario::Busy),
+        refresh.map_or_else(|| "once".to_owned(), |refresh| format!("<= {}", time(refresh))),
+    ])
+}
+
+/// The line of budgets that are alike.
+fn row(alike: &[&Budget], estimate: &Estimate) -> Row {
+    let Some(budget) = alike.first() else { return Row::default() };
+    let [_, _, product, operation] = budget.key.labels();
+    let [quota, idle, base, busy, refresh] = figures(budget, estimate);
+    let name = format!("{product}.{operation}");
+    let targets = budget.targets.to_string();
+    [groups::groups(alike), groups::regions(alike), name, targets, quota, idle, base, busy, refresh]
+}
+
+/// What stands in a line from the budget on.
+fn figures(budget: &Budget, estimate: &Estimate) -> [String; 5] {
     let cell = |scenario: Scenario| {
         let mark = if budget.is_over(scenario) { "! " } else { "" };
         format!("{mark}{}", number(budget.need(scenario)))
     };
-    let refresh = match (budget.discovery, budget.refreshes) {
-        (Some(interval), _) => time(budget.stretched(Scenario::Base, interval)),
-        (None, true) => time(budget.stretched(Scenario::Base, estimate.poll.interval)),
-        (None, false) => "once".to_owned(),
-    };
-    [
-        group.to_owned(),
-        region.to_owned(),
-        format!("{product}.{operation}"),
-        budget.targets.to_string(),
-        budget.quota.to_string(),
-        cell(Scenario::Idle),
-        cell(Scenario::Base),
-        cell(Scenario::Busy),
-        refresh,
-    ]
+    let refresh = refreshed(budget, estimate).map_or_else(|| "once".to_owned(), time);
+    [budget.quota.to_string(), cell(Scenario::Idle), cell(Scenario::Base), cell(Scenario::Busy), refresh]
+}
+
+/// How often a target is refreshed by a budget at base; `None` if what it is for is asked for once.
+pub(super) fn refreshed(budget: &Budget, estimate: &Estimate) -> Option<Duration> {
+    let period = budget.discovery.or_else(|| budget.refreshes.then_some(estimate.poll.interval))?;
+    Some(budget.stretched(Scenario::Base, period))
 }
 
 fn first_pass(estimate: &Estimate, page: &mut String) {

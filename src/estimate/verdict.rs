@@ -2,30 +2,84 @@
 
 use std::time::Duration;
 
-use super::{Budget, Estimate, Scenario};
+use super::lists::LongLists;
+use super::{Budget, Estimate, Scenario, Series, groups};
 
-/// So many budgets are named in the verdict; the table has the rest.
-const NAMED: usize = 2;
+/// Maximum number of budgets that the verdict names; the table has the rest.
+const MAX_NAMED: usize = 2;
 
 /// Whether the plan can be kept, and why.
 pub(super) fn verdict(estimate: &Estimate) -> String {
-    let over: Vec<&Budget> = estimate.overdrawn().collect();
-    if !over.is_empty() {
-        let named: Vec<String> = over.iter().take(NAMED).map(|budget| shortage(budget)).collect();
-        let more = over.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!("; {more} more budgets are too small") } else { String::new() };
-        return format!("The plan cannot be kept: {}{more}.", named.join("; "));
+    let problems = problems(estimate);
+    match problems.split_first() {
+        None => fits(estimate),
+        Some((first, rest)) => {
+            let rest: String = rest.iter().map(|problem| format!("\nNor can this be kept: {problem}.")).collect();
+            format!("The plan cannot be kept: {first}.{rest}")
+        }
     }
-    let (refresh, poll) = (estimate.longest_refresh(), &estimate.poll);
-    if refresh > poll.stale_after {
-        let (refresh, stale) = (time(refresh), time(poll.stale_after));
-        return format!(
-            "The plan cannot be kept: a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}."
-        );
+}
+
+/// Why the plan cannot be kept; empty if it can.
+pub(super) fn problems(estimate: &Estimate) -> Vec<String> {
+    let budgets = too_small(estimate);
+    let slow = if budgets.is_none() { too_slow(estimate) } else { None };
+    let lists = estimate.long_lists.iter().map(too_long);
+    budgets.into_iter().chain(slow).chain(lists).chain(too_many_series_at_least(&estimate.series)).collect()
+}
+
+/// Budgets that are too small, the tightest first.
+fn too_small(estimate: &Estimate) -> Option<String> {
+    let mut over: Vec<&Budget> = estimate.overdrawn().collect();
+    over.sort_by(|a, b| b.share(Scenario::Base).total_cmp(&a.share(Scenario::Base)));
+    let alike = groups::by(over, |budget| (budget.key.operation, budget.quota, number(budget.need(Scenario::Base))));
+    let named: Vec<String> = alike.iter().take(MAX_NAMED).map(|(_, alike)| shortage(alike)).collect();
+    let more: usize = alike.iter().skip(MAX_NAMED).map(|(_, alike)| alike.len()).sum();
+    let more = match more {
+        0 => String::new(),
+        1 => "; 1 more budget is too small".to_owned(),
+        more => format!("; {more} more budgets are too small"),
+    };
+    (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
+}
+
+fn too_slow(estimate: &Estimate) -> Option<String> {
+    let (refresh, stale) = (estimate.longest_refresh(), estimate.poll.stale_after);
+    let told = || {
+        let (refresh, stale) = (time(refresh), time(stale));
+        format!("a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}")
+    };
+    (refresh > stale).then(told)
+}
+
+fn too_long(long: &LongLists) -> String {
+    let LongLists { product, operation, lists, pages, longest, limit, .. } = long;
+    let name = format!("{}.{operation}", product.label());
+    let what = match lists {
+        1 => format!("the list of {name} of {longest} has {pages} pages"),
+        lists => format!("{lists} lists of {name} have up to {pages} pages (that of {longest})"),
+    };
+    format!("{what} when windows are full, and poll.history_max_pages lets {limit} be read")
+}
+
+/// Even an empty cloud has more series than that.
+fn too_many_series_at_least(series: &Series) -> Vec<String> {
+    let mut told = Vec::new();
+    if series.least > series.limit {
+        told.push(format!("there are at least {} series, and metrics.max_series is {}", series.least, series.limit));
     }
-    let fullest = estimate.budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
+    if series.above > 0 {
+        let targets =
+            if series.above == 1 { "1 target has".to_owned() } else { format!("{} targets have", series.above) };
+        told.push(format!("{targets} more series that are never left out than metrics.max_series_per_target allows"));
+    }
+    told
+}
+
+fn fits(estimate: &Estimate) -> String {
+    let fullest = estimate.budgets.iter().map(|budget| budget.share(Scenario::Base));
     let share = fullest.fold(0.0, f64::max) * 100.0;
-    let (targets, interval) = (estimate.targets, time(poll.interval));
+    let (targets, interval) = (estimate.targets, time(estimate.poll.interval));
     let polled = format!("{targets} {} every {interval}", if targets == 1 { "target" } else { "targets" });
     let searches = match estimate.searches {
         1 => "discovery in 1 place".to_owned(),
@@ -44,26 +98,51 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     format!("{fits}: {what} {need} at most {share:.0} % of any budget.")
 }
 
-/// What is missing of a budget.
-fn shortage(budget: &Budget) -> String {
-    let [group, region, product, operation] = budget.key.labels();
+/// What is missing of budgets that are alike.
+fn shortage(alike: &[&Budget]) -> String {
+    let Some(budget) = alike.first() else { return String::new() };
     let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
-    format!("{product}.{operation} in {region} (quota group {group}) needs {need} calls a minute and may make {quota}")
+    let (name, places) = (name(budget), groups::places(alike));
+    match alike.len() {
+        1 => format!("{name} in {places} needs {need} calls a minute and may make {quota}"),
+        many => format!("{many} budgets of {name}, in {places}, need {need} calls a minute each and may make {quota}"),
+    }
 }
 
 /// What to change, if anything.
-pub(super) fn advice(estimate: &Estimate) -> Option<String> {
-    if estimate.is_kept() {
-        return None;
+pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
+    let mut lines = Vec::new();
+    if estimate.overdrawn().next().is_some() {
+        let quotas: Vec<String> =
+            groups::by(estimate.overdrawn(), |budget| budget.key.operation).iter().map(quota).collect();
+        let quotas = format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
+        lines.push(match estimate.enough_interval {
+            Some(interval) => format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval)),
+            None => format!("No poll.interval below a day is long enough; {quotas}."),
+        });
+    } else if estimate.longest_refresh() > estimate.poll.stale_after {
+        lines.push("Lower poll.idle_interval, or raise poll.stale_after.".to_owned());
     }
-    if estimate.overdrawn().next().is_none() {
-        return Some("Lower poll.idle_interval, or raise poll.stale_after.".to_owned());
+    lines.extend(longer_lists(&estimate.long_lists));
+    let series = &estimate.series;
+    if series.least > series.limit {
+        lines.push(format!("Raise metrics.max_series to {} or more, or poll fewer targets.", series.least));
     }
-    let quotas: Vec<String> = estimate.overdrawn().map(quota).collect();
-    let quotas = format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
-    Some(match estimate.enough_interval {
-        Some(interval) => format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval)),
-        None => format!("No poll.interval below a day is long enough; {quotas}."),
+    if series.above > 0 {
+        lines.push("Raise metrics.max_series_per_target.".to_owned());
+    }
+    lines
+}
+
+/// How lists are read whole that are too long.
+fn longer_lists(long: &[LongLists]) -> Option<String> {
+    let pages = long.iter().map(|long| long.pages).max()?;
+    let mut keys: Vec<&str> = long.iter().map(|long| long.key).collect();
+    keys.dedup();
+    let keys = keys.join(" and ");
+    Some(match pages {
+        ..=999 => format!("Set poll.history_max_pages to {pages}, or lower {keys}."),
+        _ => format!("Lower {keys}: poll.history_max_pages can be no more than 999."),
     })
 }
 
@@ -74,9 +153,10 @@ fn keys(estimate: &Estimate, interval: Duration) -> String {
     ["poll.interval"].into_iter().chain(shorter).collect::<Vec<_>>().join(", ")
 }
 
-fn quota(budget: &Budget) -> String {
-    let [_, _, product, operation] = budget.key.labels();
-    format!("{product}.{operation} to {}", budget.need(Scenario::Base).ceil())
+/// The quota that suffices for all budgets of an operation, and whose it is where that is not plain.
+fn quota((_, of_operation): &(&'static str, Vec<&Budget>)) -> String {
+    let need = of_operation.iter().map(|budget| budget.need(Scenario::Base).ceil()).fold(0.0, f64::max);
+    of_operation.first().map_or_else(String::new, |budget| format!("{} to {need}", name(budget)))
 }
 
 /// What does not break the plan, but may surprise.
@@ -84,7 +164,8 @@ pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
     let overdrawn = estimate.overdrawn().next().is_some();
     let refresh = overdrawn.then(|| refresh(estimate));
     let only_busy = |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
-    let busy = estimate.budgets.iter().filter(only_busy).map(|budget| when_busy(budget, estimate));
+    let busy = groups::by(estimate.budgets.iter().filter(only_busy), |budget| budget.key.operation);
+    let busy = busy.iter().filter_map(|(_, of_operation)| when_busy(of_operation, estimate));
     undiscovered(estimate).into_iter().chain(refresh).chain(busy).chain(too_many_series(estimate)).collect()
 }
 
@@ -105,17 +186,28 @@ fn refresh(estimate: &Estimate) -> String {
     line + "."
 }
 
-fn when_busy(budget: &Budget, estimate: &Estimate) -> String {
-    let [_, region, product, operation] = budget.key.labels();
+/// What becomes of an operation's targets when all of them are busy; nothing where that makes no visible difference.
+fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
+    let tightest = |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
+    let budget = of_operation.iter().max_by(tightest)?;
+    let (name, places) = (name(budget), groups::places(of_operation));
     if !budget.refreshes {
-        return format!("When everything is busy, {product}.{operation} in {region} falls behind: results come late.");
+        return Some(format!("When everything is busy, {name} in {places} falls behind: results come late."));
     }
-    let (need, quota) = (budget.need(Scenario::Busy).ceil(), budget.quota);
+    let (need, quota) = (number(budget.need(Scenario::Busy).ceil()), budget.quota);
     let (every, planned) = (time(budget.stretched(Scenario::Busy, estimate.poll.active)), time(estimate.poll.active));
-    format!(
-        "When everything is busy, {product}.{operation} in {region} needs {need} calls a minute and may make {quota}: each \
-         target is then refreshed every {every} instead of {planned}."
-    )
+    let up_to = if of_operation.len() == 1 { "" } else { "up to " };
+    (every != planned).then(|| {
+        format!(
+            "When everything is busy, {name} in {places} needs {up_to}{need} calls a minute and may make {quota}: each target is \
+             then refreshed every {every} instead of {planned}."
+        )
+    })
+}
+
+fn name(budget: &Budget) -> String {
+    let [_, _, product, operation] = budget.key.labels();
+    format!("{product}.{operation}")
 }
 
 fn too_many_series(estimate: &Estimate) -> Vec<String> {
@@ -126,12 +218,6 @@ fn too_many_series(estimate: &Estimate) -> Vec<String> {
             "{} targets have windows larger than metrics.max_series_per_target: what is per node is left out, and the oldest ended \
              things.",
             series.cut
-        ));
-    }
-    if series.above > 0 {
-        lines.push(format!(
-            "{} targets have more series that are never left out than metrics.max_series_per_target allows: it cannot be kept.",
-            series.above
         ));
     }
     if series.floor > series.limit {

@@ -1,6 +1,7 @@
 //! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
 
 mod budget;
+mod clients;
 mod demand;
 mod governor;
 mod plan;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use budget::{BudgetState, Hint, Lowered, Resting};
+pub use budget::Hint;
+pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Governor, sustained, time_for};
 pub use plan::{
@@ -23,8 +25,8 @@ pub use plan::{
 };
 pub use queue::Pace;
 pub use report::log_request;
-pub use runner::{Clients, Runner, clients};
-pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
+pub use runner::Runner;
+pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
 pub use survey::{Asked, Survey, survey};
 
 /// `time` moved by `step`, held inside what a timestamp can be.

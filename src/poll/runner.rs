@@ -1,6 +1,6 @@
 //! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
+use super::clients::{Clients, clients, route_warnings};
 use super::plan::{Notice, operations};
 use super::report::Report;
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
-use crate::aliyun::{Attempted, Client, Error, SetupError, endpoint, error_of};
+use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
-use crate::config::{Account, Config};
+use crate::config::Config;
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::snapshot::{PollEnd, Store};
 use crate::state;
@@ -141,13 +142,8 @@ impl Runner {
 
     /// Says what is odd about where `asked` is asked, also in regions that only discovery has named; each thing once.
     fn warn_of_endpoints(&mut self, asked: &[Target]) {
-        let places: BTreeSet<_> = asked
-            .iter()
-            .flat_map(|target| {
-                operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region))
-            })
-            .collect();
-        endpoint::warnings(&self.config, places).into_iter().for_each(|warning| self.report.endpoint(warning));
+        let warnings = route_warnings(&self.config, &self.clients, asked);
+        warnings.into_iter().for_each(|warning| self.report.endpoint(warning));
     }
 
     /// Discovery has found something else than before.
@@ -227,11 +223,20 @@ impl Runner {
         }
         self.saving.commit(&self.scheduler, &events, boot).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        let mut planned = None;
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
                 Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
+                Event::Overdue { target, failure, at } => {
+                    self.report.poll_overdue(&target, &failure);
+                    self.store.overdue(&target, failure, Moment { wall: at, boot });
+                }
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Throttling(key, change, state) => {
+                    let planned = planned.get_or_insert_with(|| self.scheduler.planned());
+                    self.report.throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
+                }
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.report.poll_ended(&target, failure.as_ref());
                     let ended = Moment { wall: ended, boot };
@@ -244,32 +249,20 @@ impl Runner {
             self.discovered();
         }
         self.metrics.saved(self.saving.trouble());
-        if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+        if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
                 self.metrics.logged_in(account, client.keep_credentials());
             }
             self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
-            let planned = self.scheduler.planned();
+            let planned = planned.unwrap_or_else(|| self.scheduler.planned());
             let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state.in_force, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
         }
         discovered
     }
-}
-
-/// The client of each account, by its name.
-pub type Clients = HashMap<Arc<str>, Client>;
-
-/// Makes the client of each account.
-///
-/// # Errors
-/// If a file that an account names cannot be used.
-pub fn clients(config: &Config) -> Result<Clients, SetupError> {
-    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
-    config.accounts.iter().map(client).collect()
 }
 
 /// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.

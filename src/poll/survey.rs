@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{Id, JoinError, JoinSet};
 
+use super::clients::Clients;
 use super::plan::Notice;
 use super::report::log_request;
-use super::runner::{Clients, panicked, start_attempts};
+use super::runner::{panicked, start_attempts};
 use super::scheduler::{Attempt, Event, Scheduler};
 use crate::aliyun::op::Product;
 use crate::aliyun::{Attempted, Error, error_of};

@@ -177,12 +177,13 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
+    let budgets = budgets(&site.metrics.gather(series), &groups, &site.metrics.budget_states());
     let mut states = site.metrics.accounts();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
-        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now.wall)
+        let state = states.remove(*name).unwrap_or_default();
+        AccountStatus::new(name, group, state, now.wall).throttled(&budgets, now.wall)
     };
     let accounts = groups.iter().map(account).collect();
-    let budgets = budgets(&site.metrics.gather(series), &groups);
     let revision = env!("BUILD_REVISION");
     let started = site.started.by_clock_of(now);
     let unknown_words = site.metrics.unknown_words();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,7 @@ use tracing::warn;
 use super::http::Http;
 use super::issued::Failure;
 use crate::config::{Account, Network};
+use crate::files;
 
 /// Looks up an environment variable.
 pub(crate) type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -92,11 +94,21 @@ impl Watched {
 /// The text of a file. One that does not exist is absent.
 pub(super) async fn read(path: &Path) -> Result<(String, Watched), Failure> {
     let watched = Watched::new(path);
-    match tokio::fs::read_to_string(path).await {
+    let own = path.to_owned();
+    let text = tokio::task::spawn_blocking(move || files::text(&own, files::MAX_SMALL)).await;
+    match text.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(text) => Ok((text, watched)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Failure::absent(format!("there is no file {}", path.display())))
         }
         Err(error) => Err(Failure::failed(format!("{} cannot be read: {error}", path.display()))),
     }
+}
+
+/// A value in a file, without white space around it and the quotation marks that some write around it: no part of a credential
+/// has any.
+pub(super) fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.map_or(value, str::trim)
 }

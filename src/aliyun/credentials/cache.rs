@@ -16,6 +16,9 @@ const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 const MAKESHIFT: SignedDuration = SignedDuration::from_mins(5);
 /// After a failure, or an answer whose credential has not proved itself yet, nobody is asked for so long.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// After credentials that had ended before they came, by this machine's clock, the pause doubles up to this: what gives them has no
+/// newer ones yet, or the clock is wrong.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// So many refused credentials are remembered.
 const REFUSED: usize = 4;
 
@@ -32,12 +35,25 @@ pub(super) enum Advice {
     Fail(Error),
 }
 
+/// What is worth a line in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum News {
+    /// The first failure of its kind while there is a credential.
+    Failed(Error),
+    /// The first credential that had ended before it came: by how much, in words.
+    Late(String),
+    /// The first success after one of these.
+    Well,
+}
+
 /// A credential in use.
 #[derive(Clone, Debug)]
 struct Held {
     credential: Arc<Credential>,
     expires: Option<Timestamp>,
     renew_at: Option<Timestamp>,
+    /// How long before it came it had ended, if it had. Whether it has is then for the cloud to say.
+    late_by: Option<SignedDuration>,
     watched: Vec<Watched>,
 }
 
@@ -52,7 +68,10 @@ pub(super) struct Cache {
     refused: Vec<Arc<Credential>>,
     /// Why the last request for credentials failed.
     failure: Option<Error>,
-    quiet: Option<Timestamp>,
+    /// Until when nobody is asked, and how long that was from the beginning.
+    quiet: Option<(Timestamp, SignedDuration)>,
+    /// The pause after the last credential, if it had ended before it came.
+    late_pause: Option<SignedDuration>,
     /// How often it was asked for.
     asked: u64,
 }
@@ -96,22 +115,38 @@ impl Cache {
         newest_first.into_iter().find(|held| !held.has_ended(now) && !self.refused.contains(&held.credential))
     }
 
-    /// Notes what a request for credentials has come to. Tells whether it is news: the first failure of its kind while there
-    /// is a credential, or the first success after one.
-    pub(super) fn put(&mut self, result: Result<Issued, Error>, now: Timestamp) -> bool {
+    /// Notes what a request for credentials has come to, and what of that is news.
+    pub(super) fn put(&mut self, result: Result<Issued, Error>, now: Timestamp) -> Option<News> {
         self.asked += 1;
         match result {
             Ok(issued) => {
-                self.quiet = issued.expires.and_then(|_| now.checked_add(PAUSE).ok());
-                self.held = Some(Held::new(issued, now));
-                self.failure.take().is_some()
+                let was_late = self.late_pause;
+                let had_failed = self.failure.take().is_some();
+                let late_by = issued.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
+                let doubled = was_late.map_or(PAUSE, |pause| LONGEST_PAUSE.min(pause * 2));
+                self.late_pause = late_by.map(|_| doubled);
+                self.quiet = issued.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
+                self.held = Some(Held::new(issued, late_by.map(|by| (by, doubled)), now));
+                match self.late() {
+                    Some(late) => was_late.is_none().then_some(News::Late(late)),
+                    None => (was_late.is_some() || had_failed).then_some(News::Well),
+                }
             }
             Err(error) => {
-                self.quiet = now.checked_add(PAUSE).ok();
-                let known = self.failure.replace(error);
-                self.held.is_some() && known != self.failure
+                self.quiet = quiet(now, PAUSE);
+                let known = self.failure.replace(error.clone());
+                (self.held.is_some() && known.as_ref() != Some(&error)).then_some(News::Failed(error))
             }
         }
+    }
+
+    /// By how much the newest had ended before it came, in words; `None` if it had not.
+    fn late(&self) -> Option<String> {
+        let by = self.held.as_ref()?.late_by?;
+        let by = humantime::format_duration(std::time::Duration::from_secs(by.as_secs().unsigned_abs()));
+        Some(format!(
+            "the credentials had ended {by} before they came, by this machine's clock: check the clock, and what gives them"
+        ))
     }
 
     /// The cloud has answered a request that was signed with it.
@@ -152,7 +187,7 @@ impl Cache {
         Login {
             lasts: present.map(Held::lasts),
             is_refused: usable.is_none() && present.is_some_and(|held| self.refused.contains(&held.credential)),
-            trouble: self.failure.as_ref().map(ToString::to_string),
+            trouble: self.failure.as_ref().map(ToString::to_string).or_else(|| self.late()),
         }
     }
 
@@ -161,22 +196,32 @@ impl Cache {
         self.asked
     }
 
-    /// A pause that is longer than any was begun before the clock was set back.
+    /// A pause that is longer than at its beginning was begun before the clock was set back. One for a credential that came late
+    /// ends when a file that it hangs on has changed.
     fn is_quiet(&self, now: Timestamp) -> bool {
-        self.quiet.is_some_and(|until| now < until && until.duration_since(now) <= PAUSE)
+        let lasts = |(until, pause): (Timestamp, SignedDuration)| now < until && until.duration_since(now) <= pause;
+        let is_replaced = |held: &Held| held.late_by.is_some() && held.has_changed();
+        self.quiet.is_some_and(lasts) && !self.held.as_ref().is_some_and(is_replaced)
     }
 }
 
+/// A pause that begins now.
+fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDuration)> {
+    now.checked_add(pause).ok().map(|until| (until, pause))
+}
+
 impl Held {
-    fn new(issued: Issued, now: Timestamp) -> Self {
+    /// `late` is by how much it had ended before it came, and after which pause it is asked for again.
+    fn new(issued: Issued, late: Option<(SignedDuration, SignedDuration)>, now: Timestamp) -> Self {
         let ahead_of_end = issued.expires.map(|expires| {
-            let left = expires.duration_since(now).max(SignedDuration::ZERO);
-            left - AHEAD.min(left / 4)
+            let left = expires.duration_since(now);
+            late.map_or(left - AHEAD.min(left / 4), |(_, pause)| pause)
         });
         let pause = ahead_of_end.into_iter().chain(issued.makeshift.then_some(MAKESHIFT)).min();
         let renew_at = pause.and_then(|pause| now.checked_add(pause).ok());
         let Issued { credential, expires, watched, .. } = issued;
-        Self { credential: Arc::new(credential), expires, renew_at, watched }
+        let late_by = late.map(|(by, _)| by);
+        Self { credential: Arc::new(credential), expires, renew_at, late_by, watched }
     }
 
     fn lasts(&self) -> Lasts {
@@ -188,11 +233,15 @@ impl Held {
     }
 
     fn has_ended(&self, now: Timestamp) -> bool {
-        self.expires.is_some_and(|expires| now >= expires)
+        self.late_by.is_none() && self.expires.is_some_and(|expires| now >= expires)
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
-        self.renew_at.is_some_and(|time| now >= time) || self.watched.iter().any(Watched::has_changed)
+        self.renew_at.is_some_and(|time| now >= time) || self.has_changed()
+    }
+
+    fn has_changed(&self) -> bool {
+        self.watched.iter().any(Watched::has_changed)
     }
 }
 
@@ -202,7 +251,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Advice, Cache};
+    use super::{Advice, Cache, News};
     use crate::aliyun::Error;
     use crate::aliyun::credentials::Credential;
     use crate::aliyun::credentials::issued::Issued;
@@ -260,13 +309,14 @@ mod tests {
     fn the_present_one_is_used_while_it_lasts_and_renewing_fails() {
         let mut cache = Cache::default();
         cache.put(issued("a", Some(60)), at(0));
-        assert!(cache.put(trouble("x"), at(45)), "the first failure is news");
+        let failed = Some(News::Failed(Error::Credentials("x".into())));
+        assert_eq!(cache.put(trouble("x"), at(45)), failed, "the first failure is news");
         assert_eq!(cache.advice(at(46)), using("a"), "too soon to ask again");
         assert_eq!(cache.advice(at(50)), Advice::Renew(credential("a")));
-        assert!(!cache.put(trouble("x"), at(57)), "the same failure is none");
+        assert_eq!(cache.put(trouble("x"), at(57)), None, "the same failure is none");
         assert_eq!(cache.advice(at(60)), Advice::Fail(Error::Credentials("x".into())));
         assert_eq!(cache.advice(at(62)), Advice::Ask);
-        assert!(cache.put(issued("b", Some(120)), at(62)), "so is the first success");
+        assert_eq!(cache.put(issued("b", Some(120)), at(62)), Some(News::Well), "so is the first success");
         assert_eq!(cache.answer(at(62)), Ok(credential("b")));
     }
 
@@ -330,12 +380,43 @@ mod tests {
         assert_eq!(cache.answer(at(3)), Ok(credential("half")), "there is no other: let the cloud judge");
     }
 
+    fn late(cache: &mut Cache, id: &str, second: i64) -> Option<News> {
+        cache.put(issued(id, Some(second - 90)), at(second))
+    }
+
     #[test]
-    fn a_machine_whose_clock_is_ahead_uses_what_it_gets() {
+    fn what_had_ended_before_it_came_is_used_and_asked_for_at_growing_pauses() {
         let mut cache = Cache::default();
-        cache.put(issued("a", Some(3600)), at(7200));
-        assert_eq!(cache.advice(at(7201)), using("a"));
-        assert_eq!(cache.advice(at(7205)), Advice::Ask);
+        let told = "the credentials had ended 1m 30s before they came, by this machine's clock: check the clock, and what gives them";
+        assert_eq!(late(&mut cache, "a", 1000), Some(News::Late(told.into())));
+        assert_eq!(cache.login(at(1000)).trouble.as_deref(), Some(told));
+        for is_accepted in [false, true] {
+            if is_accepted {
+                cache.accepted(&credential("a"));
+            }
+            assert_eq!(cache.advice(at(1004)), using("a"));
+            assert_eq!(cache.advice(at(1005)), Advice::Renew(credential("a")), "nobody waits for it");
+        }
+        assert_eq!(late(&mut cache, "b", 1005), None, "it is told once");
+        assert_eq!((cache.advice(at(1014)), cache.advice(at(1015))), (using("b"), Advice::Renew(credential("b"))));
+        assert_eq!(cache.put(issued("c", Some(9000)), at(1015)), Some(News::Well));
+        assert_eq!((cache.advice(at(1016)), cache.login(at(1016)).trouble), (using("c"), None));
+        assert!(late(&mut cache, "d", 8000).is_some() && cache.advice(at(8005)) == Advice::Renew(credential("d")));
+    }
+
+    #[test]
+    fn what_had_ended_before_it_came_and_is_refused_is_asked_for_no_more_often() {
+        let mut cache = Cache::default();
+        let mut asked = Vec::new();
+        for second in 0..300 {
+            if matches!(cache.advice(at(second)), Advice::Ask | Advice::Renew(_)) {
+                late(&mut cache, "a", second);
+                asked.push(second);
+            }
+            cache.rejected(&credential("a"));
+        }
+        assert_eq!(asked, [0, 5, 15, 35, 75, 135, 195, 255]);
+        assert_eq!(cache.advice(at(100)), Advice::Ask, "the clock was set back");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::around::{Around, read};
+use super::around::{Around, read, unquoted};
 use super::issued::{Failure, Issued, json, unsupported};
 use super::sts::{self, Role};
 use super::{Credential, credentials_uri, ecs_ram_role, oidc, scrub};
@@ -116,11 +116,10 @@ impl Profile {
     }
 
     fn key(&self, security_token: Option<Secret>) -> Result<Issued, Failure> {
-        Ok(Issued::lasting(Credential {
-            access_key_id: self.wanted("access_key_id", self.access_key_id.as_deref())?.to_owned(),
-            access_key_secret: self.secret("access_key_secret", self.access_key_secret.as_ref())?,
-            security_token,
-        }))
+        let id = self.wanted("access_key_id", self.access_key_id.as_deref())?;
+        let secret = self.secret("access_key_secret", self.access_key_secret.as_ref())?;
+        let told = |problem| Failure::failed(format!("{}: {problem}", self.shown()));
+        Credential::new(id, secret, security_token).map(Issued::lasting).map_err(told)
     }
 
     async fn take_on(&self, base: &Issued, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
@@ -150,7 +149,7 @@ impl Profile {
     }
 
     fn wanted<'a>(&self, field: &str, value: Option<&'a str>) -> Result<&'a str, Failure> {
-        let value = value.map(str::trim).filter(|value| !value.is_empty());
+        let value = value.map(unquoted).filter(|value| !value.is_empty());
         value.ok_or_else(|| Failure::failed(format!("{} has no {field}", self.shown())))
     }
 

@@ -51,7 +51,8 @@ async fn file(around: &Around) -> Result<(PathBuf, String, Watched), Failure> {
     Err(Failure::absent(format!("there is no file ~/{one} and no ~/{two}")))
 }
 
-/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, and a value ends at `#`.
+/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, a value ends at `#`, and quotation
+/// marks around it do not belong to it.
 fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
     let mut found: Option<BTreeMap<String, String>> = None;
     let mut inside = false;
@@ -66,11 +67,16 @@ fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
             && let Some((key, value)) = line.split_once(['=', ':'])
             && let Some(values) = &mut found
         {
-            let value = value.split('#').next().unwrap_or_default().trim();
-            values.insert(key.trim().to_lowercase(), value.to_owned());
+            values.insert(key.trim().to_lowercase(), self::value(value).to_owned());
         }
     }
     found
+}
+
+fn value(text: &str) -> &str {
+    let text = text.trim();
+    let quoted = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.split_once(*quote));
+    quoted.map_or_else(|| text.split('#').next().unwrap_or_default(), |(inner, _)| inner).trim()
 }
 
 struct Section {
@@ -94,11 +100,9 @@ impl Section {
     }
 
     fn key(&self) -> Result<Issued, Failure> {
-        Ok(Issued::lasting(Credential {
-            access_key_id: self.wanted("access_key_id")?.to_owned(),
-            access_key_secret: Secret::new(self.wanted("access_key_secret")?),
-            security_token: None,
-        }))
+        let (id, secret) = (self.wanted("access_key_id")?, self.wanted("access_key_secret")?);
+        let told = |problem| Failure::failed(format!("section [{}]: {problem}", self.name));
+        Credential::new(id, Secret::new(secret), None).map(Issued::lasting).map_err(told)
     }
 
     fn role(&self) -> Result<Role, Failure> {
@@ -131,10 +135,19 @@ mod tests {
     #[test]
     fn a_section_is_read_as_the_vendor_reads_it() {
         let text = "type = none\n[other]\ntype=x\n [default] ; the usual\n# a=b\n; c=d\nType = access_key # or not\n\
-                    access_key_id=foo\nempty =\nno pair\npath: /a=b\n[last]\ntype = y";
+                    access_key_id=foo\nempty =\nno pair\npath: /a=b\nquoted = \"a # b\" # c\nsingle='x'\nopen = \"a # b\n\
+                    [last]\ntype = y";
         let found = section(text, "default").unwrap();
         let pairs: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let wanted = [("access_key_id", "foo"), ("empty", ""), ("path", "/a=b"), ("type", "access_key")];
+        let wanted = [
+            ("access_key_id", "foo"),
+            ("empty", ""),
+            ("open", "\"a"),
+            ("path", "/a=b"),
+            ("quoted", "a # b"),
+            ("single", "x"),
+            ("type", "access_key"),
+        ];
         assert_eq!(pairs, wanted);
         assert!(section(text, "absent").is_none());
     }

@@ -12,11 +12,11 @@ const TOKEN: &str = "ALIBABA_CLOUD_SECURITY_TOKEN";
 /// Reads the credential from the environment.
 pub(super) fn issue(around: &Around) -> Result<Issued, Failure> {
     match (around.variable(ID), around.variable(SECRET)) {
-        (Some(id), Some(secret)) => Ok(Issued::lasting(Credential {
-            access_key_id: id,
-            access_key_secret: Secret::new(secret),
-            security_token: around.variable(TOKEN).map(Secret::new),
-        })),
+        (Some(id), Some(secret)) => {
+            let credential = Credential::new(&id, Secret::new(secret), around.variable(TOKEN).map(Secret::new));
+            let told = |problem| Failure::failed(format!("the environment ({ID}, {SECRET}, {TOKEN}): {problem}"));
+            credential.map(Issued::lasting).map_err(told)
+        }
         (None, None) => Err(Failure::absent(format!("the environment has no {ID} and {SECRET}"))),
         (None, Some(_)) => Err(Failure::failed(format!("the environment has no {ID}, though it has {SECRET}"))),
         (Some(_), None) => Err(Failure::failed(format!("the environment has no {SECRET}, though it has {ID}"))),

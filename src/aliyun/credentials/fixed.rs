@@ -1,7 +1,7 @@
 //! A key written in the configuration, or in files that it names.
 
 use super::Credential;
-use super::around::{Watched, read};
+use super::around::{Watched, read, unquoted};
 use super::issued::{Failure, Issued};
 use crate::config::SecretSource;
 use crate::secret::Secret;
@@ -19,7 +19,8 @@ pub(super) async fn issue(
         Some(token) => Some(part(token, &mut files).await?),
         None => None,
     };
-    let credential = Credential { access_key_id: id.expose().to_owned(), access_key_secret, security_token };
+    let credential = Credential::new(id.expose(), access_key_secret, security_token);
+    let credential = credential.map_err(|problem| Failure::failed(problem).while_doing("reading the credentials"))?;
     Ok(Issued::lasting(credential).hanging_on(files))
 }
 
@@ -31,7 +32,7 @@ async fn part(source: &SecretSource, files: &mut Vec<Watched>) -> Result<Secret,
     let problem = |failure: Failure| failure.wanted().while_doing("reading the credentials");
     let (text, watched) = read(path).await.map_err(problem)?;
     files.push(watched);
-    match text.trim() {
+    match unquoted(&text) {
         "" => Err(problem(Failure::failed(format!("{} is empty", path.display())))),
         value => Ok(Secret::new(value)),
     }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Request, Uri};
 use tracing::debug;
 
+use crate::aliyun::http::Transport;
 use crate::aliyun::request::host;
+use crate::aliyun::trouble::{Asked, trouble};
 use crate::aliyun::{Error, chain};
 use crate::config::is_loopback;
 
@@ -20,8 +22,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Asks for credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    /// The account's own client, with its proxy and roots.
-    account: reqwest::Client,
+    /// The account's own, with its proxies and roots.
+    account: Transport,
     /// For what is near, over plain HTTP.
     plain: reqwest::Client,
     /// Limit of a request that has none of its own.
@@ -45,7 +47,7 @@ pub(super) struct Unanswered {
 impl Http {
     /// # Errors
     /// [`Error::Transport`] if no client can be made.
-    pub(super) fn new(account: reqwest::Client, timeout: Duration) -> Result<Self, Error> {
+    pub(super) fn new(account: Transport, timeout: Duration) -> Result<Self, Error> {
         Ok(Self { account, plain: Self::new_plain()?, timeout })
     }
 
@@ -86,22 +88,26 @@ impl Http {
         answer
     }
 
-    fn client(&self, uri: &Uri, near: bool) -> &reqwest::Client {
-        let is_plain = uri.scheme_str() == Some("http") && (near || uri.host().is_some_and(is_loopback));
-        if is_plain { &self.plain } else { &self.account }
+    fn is_plain(uri: &Uri, near: bool) -> bool {
+        uri.scheme_str() == Some("http") && (near || uri.host().is_some_and(is_loopback))
     }
 
     async fn exchange(&self, request: Request<Vec<u8>>, timeout: Duration, near: bool) -> Result<Answer, Unanswered> {
-        let host = host(request.uri());
-        let client = self.client(request.uri(), near);
-        let failed = |error: reqwest::Error| unanswered(&host, error, timeout);
+        let uri = request.uri().clone();
+        let (client, proxy) = match Self::is_plain(&uri, near) {
+            true => (&self.plain, None),
+            false => (&self.account.client, self.account.proxies.through(&uri).map_err(unusable)?),
+        };
+        let endpoint = format!("{}://{}", uri.scheme_str().unwrap_or("http"), host(&uri));
+        let asked = Asked { endpoint: &endpoint, proxy, timeout };
+        let failed = |error: reqwest::Error| unanswered(&asked, error);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         *request.timeout_mut() = Some(timeout);
         let mut response = client.execute(request).await.map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > LARGEST {
-                let message = format!("{host}: the answer is larger than {LARGEST} bytes");
+                let message = format!("{}: the answer is larger than {LARGEST} bytes", host(&uri));
                 return Err(Unanswered { message, unreachable: false });
             }
             body.extend_from_slice(&chunk);
@@ -110,12 +116,23 @@ impl Http {
     }
 }
 
-/// The URL may hold a secret and stays out.
-fn unanswered(host: &str, error: reqwest::Error, timeout: Duration) -> Unanswered {
+fn unusable(problem: &str) -> Unanswered {
+    Unanswered { message: problem.to_owned(), unreachable: false }
+}
+
+/// The URL may hold a secret and stays out. What is advised of credentials would not help against a proxy or a certificate.
+fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
     let unreachable = error.is_connect();
-    let message = match (unreachable, error.is_timeout()) {
-        (false, true) => format!("{host}: no answer within {}", humantime::format_duration(timeout)),
-        _ => format!("{host}: {}", chain(&error.without_url())),
+    let host = asked.endpoint.split("://").last().unwrap_or(asked.endpoint);
+    if unreachable && error.is_timeout() && asked.proxy.is_none() {
+        return Unanswered { message: format!("{host}: {}", chain(&error.without_url())), unreachable };
+    }
+    let message = match trouble(asked, error) {
+        error @ Error::Timeout(_) => format!("{host}: {error}"),
+        error @ (Error::Proxy(_) | Error::ProxyLogin(_) | Error::Untrusted(_) | Error::AuthorityAsServer(_)) => {
+            format!("{error}; {}", error.advice())
+        }
+        error => error.to_string(),
     };
     Unanswered { message, unreachable }
 }

@@ -98,7 +98,8 @@ impl Wire {
         let token = self.security_token.filter(filled).ok_or_else(|| lacking("SecurityToken"))?;
         let expires = self.expiration.ok_or_else(|| lacking("Expiration"))?;
         let expires = expires.parse().map_err(|_| "the answer's Expiration is no time".to_owned())?;
-        let credential = Credential { access_key_id: id, access_key_secret: secret, security_token: Some(token) };
+        let credential =
+            Credential::new(&id, secret, Some(token)).map_err(|problem| format!("the answer: {problem}"))?;
         Ok(Issued { expires: Some(expires), ..Issued::lasting(credential) })
     }
 }

@@ -24,12 +24,13 @@ use tokio::sync::Mutex as Flight;
 use tracing::{info, warn};
 
 use self::around::{Around, Environment};
-use self::cache::{Advice, Cache};
+use self::cache::{Advice, Cache, News};
 use self::chain::Chain;
 use self::http::Http;
 use self::issued::{Failure, Issued};
 use self::sts::Role;
 use super::Error;
+use super::http::Transport;
 use crate::config::{Account, AssumeRole, Credentials};
 use crate::model::Login;
 use crate::secret::Secret;
@@ -53,10 +54,36 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
+    /// The credential of these parts.
+    ///
+    /// # Errors
+    /// Which of them holds a character that none has, without its text: the cloud would only say that it does not know the key.
+    pub(super) fn new(id: &str, access_key_secret: Secret, security_token: Option<Secret>) -> Result<Self, String> {
+        let token = security_token.as_ref().map_or("", Secret::expose);
+        let parts = [("AccessKeyId", id), ("AccessKeySecret", access_key_secret.expose()), ("SecurityToken", token)];
+        for (name, part) in parts {
+            if let Some(character) = part.chars().find_map(odd) {
+                return Err(format!("the {name} holds {character}: write it without"));
+            }
+        }
+        Ok(Self { access_key_id: id.to_owned(), access_key_secret, security_token })
+    }
+
     /// Replaces every part of the credential that occurs in `text`.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let token = self.security_token.as_ref().map_or("", Secret::expose);
         scrub(text, &[&self.access_key_id, self.access_key_secret.expose(), token])
+    }
+}
+
+/// What a character is called that stands in no part of a credential; `None` for one that may.
+fn odd(character: char) -> Option<&'static str> {
+    match character {
+        '"' | '\'' | '`' => Some("a quotation mark"),
+        c if c.is_whitespace() => Some("white space"),
+        c if c.is_control() => Some("a control character"),
+        c if !c.is_ascii() => Some("a character beyond ASCII"),
+        _ => None,
     }
 }
 
@@ -91,22 +118,28 @@ struct Shared {
 }
 
 impl Provider {
-    /// The provider that the configuration names. `http` is the account's own client, `timeout` the limit of one request.
+    /// The provider that the configuration names. `transport` is the account's own, `timeout` the limit of one request.
     ///
     /// # Errors
     /// [`Error::Transport`] if no HTTP client can be made.
-    pub fn new(account: &Account, http: reqwest::Client, timeout: Duration) -> Result<Self, Error> {
-        Self::with_environment(account, http, timeout, Arc::new(|name| std::env::var(name).ok()))
+    pub(super) fn new(account: &Account, transport: Transport, timeout: Duration) -> Result<Self, Error> {
+        Self::with_environment(account, transport, timeout, Arc::new(super::environment))
+    }
+
+    /// The URL at which a role is asked for, where the configuration says that one is.
+    pub(super) fn sts(&self) -> Option<String> {
+        let is_asked = self.0.role.is_some() || matches!(self.0.source, Credentials::Oidc(_));
+        is_asked.then(|| sts::endpoint(&Role::default(), &self.0.around).ok()).flatten().map(|(url, _)| url)
     }
 
     /// The same with an environment of one's own.
     fn with_environment(
         account: &Account,
-        http: reqwest::Client,
+        transport: Transport,
         timeout: Duration,
         environment: Environment,
     ) -> Result<Self, Error> {
-        let http = Http::new(http, timeout)?;
+        let http = Http::new(transport, timeout)?;
         Ok(Self(Arc::new(Shared {
             account: account.name.clone(),
             source: account.credentials.clone(),
@@ -194,14 +227,16 @@ impl Shared {
             Err(_) => Err(Error::Credentials(format!("no credentials within {limit}"))),
         };
         let account = &self.account;
-        let error = result.as_ref().err().map(ToString::to_string);
-        let is_news = self.cache().put(result, now);
-        match error {
-            Some(error) if is_news => {
-                warn!(account, error, "new credentials could not be had; the present ones are used while they last");
+        let news = self.cache().put(result, now);
+        match news {
+            Some(News::Failed(error)) => {
+                warn!(account, %error, "new credentials could not be had; the present ones are used while they last");
             }
-            None if is_news => info!(account, "there are credentials again"),
-            _ => {}
+            Some(News::Late(late)) => {
+                warn!(account, "{late}; they are used all the same, and asked for again at growing pauses")
+            }
+            Some(News::Well) => info!(account, "there are credentials again"),
+            None => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::around::{Around, read};
+use super::around::{Around, read, unquoted};
 use super::issued::{Failure, Issued};
 use super::sts::{self, Role};
 use crate::config::{Oidc, SESSION_NAME};
@@ -41,8 +41,9 @@ pub(super) async fn exchange(
 ) -> Result<Issued, Failure> {
     let problem = |failure: Failure| failure.wanted().while_doing("reading the OIDC token");
     let (text, _) = read(file).await.map_err(problem)?;
-    if text.trim().is_empty() {
+    let token = unquoted(&text);
+    if token.is_empty() {
         return Err(problem(Failure::failed(format!("{} is empty", file.display()))));
     }
-    sts::assume_role_with_oidc(provider_arn, &Secret::new(text.trim()), role, around, now).await
+    sts::assume_role_with_oidc(provider_arn, &Secret::new(token), role, around, now).await
 }

@@ -16,6 +16,7 @@ use crate::model::{
 use crate::self_metrics::Role;
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
+use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
 
 /// So many seconds after the tests' beginning of time.
@@ -145,4 +146,20 @@ pub(super) fn troubled(name: &str) -> AccountStatus {
         permissions: vec![permission("ListTasks", Some(false))],
     };
     AccountStatus::new(name, name, state, at(0))
+}
+
+/// A budget that was lowered a minute before the tests' beginning of time, of which so much is needed.
+pub(super) fn throttled_budget(planned_per_minute: f64) -> Budget {
+    let code = "Throttling.User".into();
+    Budget {
+        group: "a".into(),
+        region: "cn-hangzhou".into(),
+        product: "SWAS".into(),
+        operation: "DescribeInvocations".into(),
+        quota_per_minute: 900.0,
+        budget_per_minute: 66.0,
+        planned_per_minute,
+        lowered: Some(LoweredStatus { since: at(-60), code, refused_at_per_minute: 110, retry_at: at(300) }),
+        ..Budget::default()
+    }
 }

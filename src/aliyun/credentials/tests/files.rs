@@ -46,8 +46,8 @@ async fn profiles_that_cannot_be_used_say_why() {
         named.credentials = profile(Some(name));
         let (variables, home) = (bench.variables.clone(), bench.home.display().to_string());
         let environment = Arc::new(move |name: &str| variables.get(name).cloned());
-        let http = Http::new_plain().unwrap();
-        let provider = Provider::with_environment(&named, http, Duration::from_secs(2), environment).unwrap();
+        let transport = Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() };
+        let provider = Provider::with_environment(&named, transport, Duration::from_secs(2), environment).unwrap();
         async move { provider.credential(Timestamp::now()).await.unwrap_err().to_string().replace(&home, "HOME") }
     };
     let file = "HOME/.aliyun/config.json";
@@ -104,4 +104,64 @@ async fn every_type_of_the_credentials_file_works_and_others_are_named() {
     assert_eq!(bench.problem().await, wanted);
     bench.account.credentials = profile(Some("y"));
     assert_eq!(bench.problem().await, format!("{file}: there is no section [y]"));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_quotation_marks_are_no_part_of_what_a_file_holds() {
+    let mark = "\u{feff}";
+    let bench = Bench::new(profile(Some("ak"))).await;
+    let key = r#""access_key_id": "'testid'", "access_key_secret": " \"testsecret\" ""#;
+    bench.file(".aliyun/config.json", &format!(r#"{mark}{{"profiles": [{{"name": "ak", "mode": "AK", {key}}}]}}"#));
+    assert_eq!(*bench.credential().await, Credential::new("testid", Secret::new("testsecret"), None).unwrap());
+
+    let bench = Bench::new(profile(None)).await;
+    let text =
+        "[default]\r\ntype = \"access_key\"\r\naccess_key_id = 'testid' # mine\r\naccess_key_secret=\"testsecret\"\r\n";
+    bench.file(".alibabacloud/credentials.ini", &format!("{mark}{text}"));
+    assert_eq!(*bench.credential().await, Credential::new("testid", Secret::new("testsecret"), None).unwrap());
+
+    let mut bench = Bench::new(Credentials::Default).await;
+    let part = |bench: &Bench, name: &str, text: &str| SecretSource::File(bench.file(name, text).into());
+    let access_key_id = part(&bench, "id", &format!("{mark}\"testid\"\r\n"));
+    let access_key_secret = part(&bench, "secret", &format!("{mark} testsecret\n\n"));
+    bench.account.credentials = Credentials::Static { access_key_id, access_key_secret, security_token: None };
+    assert_eq!(*bench.credential().await, Credential::new("testid", Secret::new("testsecret"), None).unwrap());
+    std::fs::write(bench.home.join("secret"), b"\xff\xfet\0").unwrap();
+    let wanted = "reading the credentials: HOME/secret cannot be read: it is UTF-16: save it as UTF-8";
+    assert_eq!(bench.problem().await, wanted);
+}
+
+#[tokio::test]
+async fn a_part_of_a_key_that_holds_what_none_has_is_told_before_the_cloud_is_asked() {
+    let environment =
+        "the environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN)";
+    for (id, secret, wanted) in [
+        ("\"testid\"", "testsecret", "the AccessKeyId holds a quotation mark: write it without"),
+        ("test id", "testsecret", "the AccessKeyId holds white space: write it without"),
+        ("testid", "'testsecret'", "the AccessKeySecret holds a quotation mark: write it without"),
+        ("testid", "test\u{b}secret", "the AccessKeySecret holds white space: write it without"),
+        ("testid", "test\u{200b}secret", "the AccessKeySecret holds a character beyond ASCII: write it without"),
+    ] {
+        let bench = Bench::new(Credentials::Environment).await.with_role(|_| {});
+        let bench = bench.with("ACCESS_KEY_ID", id).with("ACCESS_KEY_SECRET", secret);
+        assert_eq!(bench.problem().await, format!("{environment}: {wanted}"));
+        assert!(bench.calls().is_empty(), "nobody was asked");
+    }
+    let bench = Bench::new(profile(Some("ak"))).await;
+    let key = r#""access_key_id": "LTAI \"x\"", "access_key_secret": "testsecret""#;
+    bench.file(".aliyun/config.json", &format!(r#"{{"profiles": [{{"name": "ak", "mode": "AK", {key}}}]}}"#));
+    let wanted = "HOME/.aliyun/config.json: profile \"ak\": the AccessKeyId holds white space: write it without";
+    assert_eq!(bench.problem().await, wanted);
+}
+
+#[tokio::test]
+async fn a_file_without_end_is_not_read_for_ever() {
+    let mut bench = Bench::new(Credentials::Default).await;
+    let (access_key_id, access_key_secret) =
+        (SecretSource::File("/dev/zero".into()), SecretSource::File("/dev/zero".into()));
+    bench.account.credentials = Credentials::Static { access_key_id, access_key_secret, security_token: None };
+    let wanted = "reading the credentials: /dev/zero cannot be read: it is a device, not a regular file";
+    assert_eq!(bench.problem().await, wanted);
+    let bench = Bench::new(profile(None)).await.with("CONFIG_FILE", "/dev/zero");
+    assert_eq!(bench.problem().await, "/dev/zero cannot be read: it is a device, not a regular file");
 }

@@ -17,7 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
 use super::http::Http;
-use super::{Credential, Provider};
+use super::{Credential, Provider, Transport};
+use crate::aliyun::proxy::Proxies;
 use crate::config::{Account, AssumeRole, Credentials, Endpoints, Oidc, SecretSource};
 use crate::secret::Secret;
 use crate::sim::{self, Metadata, Role, Settings, Simulator};
@@ -93,8 +94,8 @@ impl Bench {
         let variables = self.variables.clone();
         let environment = Arc::new(move |name: &str| variables.get(name).cloned());
         // The simulator's addresses are all plain HTTP: this client is never used.
-        let http = Http::new_plain().unwrap();
-        Provider::with_environment(&self.account, http, Duration::from_secs(2), environment).unwrap()
+        let transport = Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() };
+        Provider::with_environment(&self.account, transport, Duration::from_secs(2), environment).unwrap()
     }
 
     async fn credential(&self) -> Arc<Credential> {

@@ -65,3 +65,27 @@ async fn a_file_that_vanishes_or_is_empty_does_not_take_the_key_away() {
     let later = now + SignedDuration::from_secs(5);
     assert_eq!(provider.credential(later).await.unwrap().access_key_secret.expose(), "secret-2");
 }
+
+#[tokio::test]
+async fn what_had_ended_before_it_came_is_told_and_asked_for_at_growing_pauses() {
+    let bench = Bench::new(Credentials::EcsRamRole { role_name: Some("exporter".into()) }).await;
+    let provider = bench.provider();
+    let given = || bench.calls().iter().filter(|call| *call == "MetadataCredentials ok").count();
+    // The clock of this machine is seven hours ahead: what lasts six has always ended.
+    let start = Timestamp::now() + SignedDuration::from_hours(7);
+    for is_accepted in [false, true] {
+        for second in 0..5 {
+            let now = start + SignedDuration::from_secs(second);
+            let credential = provider.credential(now).await.unwrap();
+            if is_accepted {
+                provider.accepted(&credential);
+            }
+            let told = provider.keep(now).trouble.unwrap();
+            assert!(told.starts_with("the credentials had ended ") && told.contains("before they came"), "{told}");
+        }
+        assert_eq!(given(), 1, "{is_accepted}");
+    }
+    let later = start + SignedDuration::from_secs(5);
+    provider.credential(later).await.unwrap();
+    until(|| async { given() == 2 }).await;
+}

@@ -137,7 +137,11 @@ async fn sts_is_asked_where_the_account_or_the_environment_says() {
     let around = |account: &Account, variables: &[(&str, &str)]| {
         let variables: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| (format!("ALIBABA_CLOUD_{name}"), (*value).to_owned())).collect();
-        let http = Http::new(Http::new_plain().unwrap(), Duration::from_secs(1)).unwrap();
+        let http = Http::new(
+            Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() },
+            Duration::from_secs(1),
+        )
+        .unwrap();
         Around::new(account, http, Arc::new(move |name: &str| variables.get(name).cloned()))
     };
     let mut account = Account { endpoints: Endpoints::default(), ..bench.account.clone() };

@@ -1,0 +1,115 @@
+//! What `check` says of a configuration: what a start would refuse, what it would warn of, what is worth knowing, and on request
+//! what polling it will cost.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, Problem};
+use crate::estimate::{self, Estimate};
+use crate::poll::{Clients, Survey, route_notes, route_warnings};
+use crate::state::Remark;
+use crate::target::{Findings, Target, polled, targets};
+
+/// What a usable configuration is like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remarks {
+    /// What a start would warn of.
+    pub warnings: Vec<String>,
+    /// What is worth knowing, and no fault.
+    pub notes: Vec<String>,
+}
+
+impl Remarks {
+    /// With what there is to say of the state file.
+    pub fn and(mut self, state: Option<Remark>) -> Self {
+        match state {
+            Some(Remark::Warning(warning)) => self.warnings.push(warning),
+            Some(Remark::Note(note)) => self.notes.push(note),
+            None => {}
+        }
+        self
+    }
+}
+
+/// Looks at a configuration whose `clients` could be made. What is odd about its series is left to the estimate, where there is
+/// one.
+pub fn remarks(config: &Config, clients: &Clients, is_estimated: bool) -> Remarks {
+    let asked = polled(targets(config, &Findings::new()));
+    let mut warnings: Vec<String> = route_warnings(config, clients, &asked).into_iter().collect();
+    if !is_estimated {
+        warnings.extend(estimate::warnings(config));
+    }
+    Remarks { warnings, notes: route_notes(clients, &asked).into_iter().collect() }
+}
+
+/// What is printed of a usable configuration without an estimate.
+pub fn text(config: &Config, remarks: &Remarks) -> String {
+    let list = targets(config, &Findings::new());
+    let things = if list.len() == 1 { "target" } else { "targets" };
+    let mut page = format!("The configuration is valid. It polls {} {things}:\n\n", list.len());
+    let _ = writeln!(page, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT");
+    for target in list {
+        let (kind, name) = (target.id.kind.label(), &target.name);
+        let _ = writeln!(page, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account);
+    }
+    if config.discovers() {
+        page.push_str("\nand what discovery finds; check --estimate --live asks the cloud what that is.\n");
+    }
+    page + &remarked(remarks)
+}
+
+/// Notes and warnings, each on a line of its own.
+pub fn remarked(remarks: &Remarks) -> String {
+    let notes = remarks.notes.iter().map(|note| format!("\nnote: {note}\n"));
+    let warnings = remarks.warnings.iter().map(|warning| format!("\nwarning: {warning}\n"));
+    notes.chain(warnings).collect()
+}
+
+/// What an estimate rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs<'a> {
+    /// The estimate.
+    pub estimate: &'a Estimate,
+    /// What discovery has found, if the cloud was asked.
+    pub survey: Option<&'a Survey>,
+}
+
+/// All of that for a program. It means what stands in "What it will cost" in `docs/configuration.md`.
+pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: bool) -> String {
+    let estimate = costs.map(|costs| {
+        let mut value = estimate::json(costs.estimate);
+        value["discovery"] = costs.survey.map_or(Value::Null, |survey| estimate::surveyed_json(survey, config));
+        value
+    });
+    let targets: Vec<Value> = targets(config, &Findings::new()).iter().map(target).collect();
+    printed(&json!({
+        "ok": is_ok,
+        "problems": [],
+        "warnings": remarks.warnings,
+        "notes": remarks.notes,
+        "targets": targets,
+        "estimate": estimate,
+    }))
+}
+
+/// The same of a configuration that a start would refuse.
+pub fn refused_json(problems: &[Problem]) -> String {
+    let problem = |problem: &Problem| {
+        let Problem { file, line, path, message } = problem;
+        json!({"file": file, "line": line, "path": path, "message": message})
+    };
+    let problems: Vec<Value> = problems.iter().map(problem).collect();
+    printed(&json!({
+        "ok": false, "problems": problems, "warnings": [], "notes": [], "targets": [], "estimate": null,
+    }))
+}
+
+fn target(target: &Target) -> Value {
+    let Target { id, region, account, name, .. } = target;
+    json!({"kind": id.kind.label(), "region_id": region, "target": id.id, "account": account, "name": name})
+}
+
+fn printed(value: &Value) -> String {
+    format!("{value:#}\n")
+}

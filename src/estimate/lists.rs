@@ -1,0 +1,68 @@
+//! Lists that must be whole, and are longer than may be read where they are as long as their windows.
+
+use std::collections::BTreeMap;
+
+use super::assume::window;
+use crate::aliyun::op::{PAGE_SIZE, Product};
+use crate::config::Poll;
+use crate::target::{Scope, Target};
+
+/// An operation whose lists may be longer than may be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LongLists {
+    /// Its product.
+    pub product: Product,
+    /// Its name.
+    pub operation: &'static str,
+    /// How many of its lists may be too long.
+    pub lists: usize,
+    /// Pages of the longest.
+    pub pages: usize,
+    /// What the longest is of: the id of its target.
+    pub longest: String,
+    /// Pages that may be read: `poll.history_max_pages`.
+    pub limit: u32,
+    /// The key of the window that makes it so long.
+    pub key: &'static str,
+}
+
+/// The operations of `polled` whose lists are too long if they fill their windows.
+pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
+    let mut long: BTreeMap<&str, LongLists> = BTreeMap::new();
+    for target in polled {
+        let Some((product, operation, key)) = list(target) else { continue };
+        let pages = window(target).div_ceil(PAGE_SIZE as usize);
+        if pages <= poll.history_max_pages as usize {
+            continue;
+        }
+        let none = LongLists {
+            product,
+            operation,
+            lists: 0,
+            pages: 0,
+            longest: String::new(),
+            limit: poll.history_max_pages,
+            key,
+        };
+        let known = long.entry(operation).or_insert(none);
+        known.lists += 1;
+        if pages > known.pages {
+            known.pages = pages;
+            known.longest = target.id.id.to_string();
+        }
+    }
+    long.into_values().collect()
+}
+
+/// The history of a target that must be read as far as its window goes, and the key of that window.
+fn list(target: &Target) -> Option<(Product, &'static str, &'static str)> {
+    match &target.scope {
+        Scope::Tasks(_) => Some((Product::Ehpc, "ListTasks", "ehpc.tasks.max_tasks")),
+        Scope::Commands(commands) if commands.ids.is_empty() => {
+            Some((Product::Ehpc, "ListCommands", "ehpc.commands.discover"))
+        }
+        Scope::Runs(_) => Some((Product::Swas, "DescribeInvocations", "swas.max_invocations")),
+        Scope::Region(_) => Some((Product::Swas, "DescribeCommandInvocations", "swas.max_invocations")),
+        Scope::Commands(_) | Scope::RegionRuns(_) | Scope::Discovery(_) => None,
+    }
+}

@@ -1,0 +1,49 @@
+//! The clients of a configuration's accounts, and what is odd about the ways that they go.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::plan::operations;
+use crate::aliyun::op::Product;
+use crate::aliyun::{Client, SetupError, endpoint};
+use crate::config::{Account, Config};
+use crate::target::{Findings, Target, polled, targets};
+
+/// The client of each account, by its name.
+pub type Clients = HashMap<Arc<str>, Client>;
+
+/// Makes the client of each account.
+///
+/// # Errors
+/// If a file that an account names cannot be used, or a proxy that the environment names for what is polled.
+pub fn clients(config: &Config) -> Result<Clients, SetupError> {
+    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
+    let clients: Clients = config.accounts.iter().map(client).collect::<Result<_, SetupError>>()?;
+    for (product, account, region) in places(&polled(targets(config, &Findings::new()))) {
+        clients.get(account).map_or(Ok(()), |client| client.check_route(product, region))?;
+    }
+    Ok(clients)
+}
+
+/// What is odd about where and how `asked` is asked, in words: regions without a known endpoint, requests without TLS, variables
+/// without effect.
+pub fn route_warnings(config: &Config, clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
+    let mut warnings = endpoint::warnings(config, places(asked));
+    warnings.extend(clients.values().filter_map(Client::warning).map(str::to_owned));
+    warnings
+}
+
+/// Through which proxies `asked` is asked, in words.
+pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
+    let note = |(product, account, region): (Product, &str, &str)| {
+        let proxy = clients.get(account)?.proxy(product, region)?;
+        Some(format!("account {account:?} asks {} through {proxy}", product.label()))
+    };
+    places(asked).into_iter().filter_map(note).collect()
+}
+
+/// Each product, account and region that is asked.
+fn places(asked: &[Target]) -> BTreeSet<(Product, &str, &str)> {
+    let of = |target| operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region));
+    asked.iter().flat_map(of).collect()
+}
