@@ -128,11 +128,7 @@ fn announce_configuration(targets: &Targets, config: &Config) {
 /// What a start would refuse is refused, what it would warn of is printed.
 async fn check(arguments: &Check) -> Result<(), Error> {
     let checked = arguments.targets.config(&environment).map_err(Error::from);
-    let checked = checked.and_then(|config| {
-        let clients = clients(&config)?;
-        let state = config.state.path.as_deref().map(state::check).transpose()?.flatten();
-        Ok((clients, state, config))
-    });
+    let checked = checked.and_then(|config| Ok((clients(&config)?, check_state(&config)?, config)));
     let (clients, state, config) = match (checked, arguments.format) {
         (Ok(checked), _) => checked,
         (Err(error), ReportFormat::Json) => {
@@ -141,8 +137,7 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         }
         (Err(error), ReportFormat::Table) => return Err(error),
     };
-    let mut remarks = check::remarks(&config, &clients, arguments.estimate);
-    remarks.notes.extend(state);
+    let remarks = check::remarks(&config, &clients, arguments.estimate).and(state);
     if arguments.estimate {
         let live = arguments.live.then_some(&clients);
         return check_estimate(&config, live, &remarks, arguments.format).await;
@@ -152,6 +147,11 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         ReportFormat::Json => check::json(&config, &remarks, None, true),
     };
     Ok(io::stdout().write_all(printed.as_bytes())?)
+}
+
+/// What a start would say of the state file. Nothing is made or changed.
+fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
+    Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
 }
 
 /// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.

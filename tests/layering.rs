@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
-    ("check", &["config", "estimate", "poll", "target"]),
+    ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
     ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "snapshot", "state", "web"]),

@@ -12,16 +12,27 @@ use super::content::{Content, examine};
 use super::error::Error;
 use super::file::{at, regular};
 
+/// What a usable state file is like, if there is anything to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A start warns of it.
+    Warning(String),
+    /// It is worth knowing, and no fault.
+    Note(String),
+}
+
 /// What is to be told of the state file at `path`; nothing if all is well.
 ///
 /// # Errors
 /// If a start would be refused.
-pub fn check(path: &Path) -> Result<Option<String>, Error> {
-    let note = |what: &str| Some(format!("the state file {} {what}", path.display()));
+pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
+    let said = |what: &str| format!("the state file {} {what}", path.display());
+    let note = |what: &str| Some(Remark::Note(said(what)));
+    let warning = |what: &str| Some(Remark::Warning(said(what)));
     let Some(metadata) = at(path)? else {
         may_use(path).map_err(|error| Error::io(path, "making it", error))?;
         return Ok(
-            scarce(path).and_then(|free| note(&format!("is yet to be made, and only {free} bytes are free there")))
+            scarce(path).and_then(|free| warning(&format!("is yet to be made, and only {free} bytes are free there")))
         );
     };
     regular(path, &metadata)?;
@@ -38,10 +49,10 @@ pub fn check(path: &Path) -> Result<Option<String>, Error> {
     match content {
         Content::Ours | Content::Repairable => Ok(None),
         Content::Older => Ok(note("is of an older version; a start brings it up to this one")),
-        Content::Nothing(what) => Ok(note(&format!("holds no state ({what}); a start begins one in it"))),
+        Content::Nothing(what) => Ok(warning(&format!("holds no state ({what}); a start begins one in it"))),
         Content::Damaged(why) => {
             may_make_beside(path).map_err(|error| Error::io(path, "setting it aside, since it is damaged", error))?;
-            Ok(note(&format!("is damaged ({why}); a start sets it aside and begins a new one")))
+            Ok(warning(&format!("is damaged ({why}); a start sets it aside and begins a new one")))
         }
         Content::Newer(what) => Err(Error::Newer { path: path.to_owned(), what }),
         Content::NotOurs(what) => Err(Error::NotOurs { path: path.to_owned(), what }),

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use crate::target::{Kind, TargetId};
-pub use check::check;
+pub use check::{Remark, check};
 pub use error::Error;
 use file::File;
 use tables::Batch;

@@ -14,7 +14,7 @@ use redb::{Database, StorageBackend, TableDefinition};
 use super::content::{self, Content};
 use super::file::{self, File};
 use super::tables::{self, Batch, ENTRIES, builder};
-use super::{Candidate, Error, State, check, encode};
+use super::{Candidate, Error, Remark, State, encode};
 use crate::target::{Kind, TargetId};
 
 /// A folder that goes with the test.
@@ -81,6 +81,15 @@ fn made(folder: &Folder) -> Vec<u8> {
     assert!(commit(&mut state, "a", "alpha"));
     drop(state);
     std::fs::read(folder.file()).unwrap()
+}
+
+/// What a check says; that it warns stands in front.
+fn check(path: &std::path::Path) -> Result<Option<String>, Error> {
+    let said = |remark| match remark {
+        Remark::Warning(warning) => format!("warning: {warning}"),
+        Remark::Note(note) => note,
+    };
+    Ok(super::check(path)?.map(said))
 }
 
 /// A start and a check are refused, and change nothing.
@@ -191,7 +200,10 @@ fn an_empty_file_one_of_zeros_and_one_never_finished_are_begun() {
         std::fs::write(folder.file(), bytes).unwrap();
         let before = folder.all();
         let note = check(&folder.file()).unwrap().unwrap();
-        assert!(note.contains("holds no state") && folder.all() == before, "{size}: {note}");
+        assert!(
+            note.starts_with("warning: ") && note.contains("holds no state") && folder.all() == before,
+            "{size}: {note}"
+        );
         let mut state = State::open(&folder.file()).unwrap();
         assert!(commit(&mut state, "a", "alpha"));
         drop(state);
@@ -209,7 +221,10 @@ fn what_is_ours_and_damaged_is_set_aside_each_under_a_name_of_its_own() {
         damaged[damage].fill(0x5a);
         std::fs::write(folder.file(), &damaged).unwrap();
         let note = check(&folder.file()).unwrap().unwrap();
-        assert!(note.contains("is damaged (") && folder.set_aside() == number - 1, "{note}");
+        assert!(
+            note.starts_with("warning: ") && note.contains("is damaged (") && folder.set_aside() == number - 1,
+            "{note}"
+        );
         assert_eq!(held(&folder, &["a"]), [None]);
         assert_eq!(folder.set_aside(), number);
         assert!(folder.all().values().any(|bytes| *bytes == damaged), "nothing of it is lost");
