@@ -3,11 +3,12 @@
 # A fresh clone needs cargo, make, gcc and python3. `make test` installs what else it needs: as root on Debian by
 # itself, otherwise it says which commands to run.
 
-CARGO  ?= cargo
-PYTHON ?= python3
-ARGS   ?=
-SEEDS  ?= 1000
-IMAGE  ?= aliyun-task-exporter
+CARGO   ?= cargo
+PYTHON  ?= python3
+ARGS    ?=
+SEEDS   ?= 1000
+MINUTES ?= 25
+IMAGE   ?= aliyun-task-exporter
 
 BINARY := target/debug/aliyun-task-exporter
 VENV   := target/venv
@@ -21,7 +22,7 @@ PYDIRS := $(E2E) $(BENCH)
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo test fmt lint unit soak doc docs docs-check promtool e2e bench bench-smoke bench-tools image tools build
+.PHONY: help demo test fmt lint unit soak endurance doc docs docs-check promtool e2e bench bench-smoke bench-tools image tools build
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +49,10 @@ unit: ## cargo test: unit and integration tests
 
 soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
 	SEEDS=$(SEEDS) $(CARGO) test --locked --test chain each_end_of_a_day -- --nocapture
+
+endurance: $(VENV)/.stamp ## a compressed day with storms, kills and full disks, of MINUTES=25; whether anything grows or is miscounted
+	$(CARGO) build --locked --release --bins
+	ALIYUN_TASK_EXPORTER=target/release/aliyun-task-exporter $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
 
 doc: ## cargo doc, private items too, without warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet

@@ -47,6 +47,9 @@ pub struct SelfMetrics {
     targets_above_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
+    leader: IntGaugeVec,
+    state_saved: IntGaugeVec,
+    role: Mutex<Role>,
     accounts: Mutex<Accounts>,
     budgets: Mutex<BTreeMap<[String; 4], BudgetState>>,
     words: Mutex<BTreeSet<UnknownWord>>,
@@ -66,6 +69,21 @@ pub struct UnknownWord {
     pub field: &'static str,
     /// The word, as it was sent; empty if it is missing.
     pub word: String,
+}
+
+/// What this instance does, and what of that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Whether it polls; else it stands by.
+    pub leads: bool,
+    /// Why what is known cannot be saved, if that is so.
+    pub unsaved: Option<String>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self { leads: true, unsaved: None }
+    }
 }
 
 /// An attempt, for counting.
@@ -119,6 +137,9 @@ impl SelfMetrics {
             targets_above_limit: int_gauges(&registry, &catalog::TARGETS_ABOVE_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
+            leader: int_gauges(&registry, &catalog::LEADER)?,
+            state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
+            role: Mutex::default(),
             accounts: Mutex::default(),
             budgets: Mutex::default(),
             words: Mutex::default(),
@@ -294,6 +315,39 @@ impl SelfMetrics {
     pub fn logged_in(&self, account: &Arc<str>, login: Login) {
         set_time(&self.credentials_expiry, &[account], login.ends());
         self.accounts_mut().logged_in(account, login);
+    }
+
+    /// Whether this instance polls; else it stands by.
+    pub fn leads(&self, leads: bool) {
+        self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
+        self.role_mut().leads = leads;
+        if !leads {
+            self.saved(None);
+        }
+    }
+
+    /// It polls no more, and another instance may begin to.
+    pub fn stops(&self) {
+        self.leader.with_label_values::<&str>(&[]).set(0);
+    }
+
+    /// Whether what is known could be saved, or why not; `None` without a file.
+    pub fn saved(&self, saved: Option<Result<(), String>>) {
+        match &saved {
+            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved.is_ok())),
+            // Whether it was there does not matter.
+            None => drop(self.state_saved.remove_label_values::<&str>(&[])),
+        }
+        self.role_mut().unsaved = saved.and_then(Result::err);
+    }
+
+    fn role_mut(&self) -> MutexGuard<'_, Role> {
+        self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this instance does.
+    pub fn role(&self) -> Role {
+        self.role_mut().clone()
     }
 
     /// The configuration was loaded, or could not be.

@@ -230,8 +230,10 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
 
 #[test]
 fn the_exporter_tells_of_its_own_work() {
-    // Credentials of a role end.
+    let state = std::env::temp_dir().join(format!("aliyun-task-exporter-http-{}.redb", std::process::id()));
+    // Credentials of a role end, and what is known is saved.
     let exporter = Exporter::start(living(), |config| {
+        config.state.path = Some(state.clone());
         config.accounts[0].assume_role = Some(AssumeRole {
             arn: "acs:ram::1234567890123456:role/exporter".into(),
             external_id: None,
@@ -279,6 +281,7 @@ fn the_exporter_tells_of_its_own_work() {
         name.starts_with("process_") || aliyun_task_exporter::catalog::CATALOG.iter().any(|family| family.name == name)
     };
     assert!(page.types.keys().all(|name| known(&name)), "{:?}", page.types.keys());
+    std::fs::remove_file(state).unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod commands;
 mod counts;
 mod fixture;
 mod parts;
+mod role;
 mod runs;
 mod series;
 mod summary;
@@ -38,6 +39,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let accounts = accounts::worst_first(&facts.accounts);
     let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, &facts.views));
+    let verdict = role::judged(&facts.role, verdict);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
     let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
@@ -50,13 +52,15 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                 p #link role="status" hidden {}
                 main #main data-now=(now.as_millisecond()) data-build={ (facts.version) "-" (facts.revision) } {
                     (said(&verdict, facts, now))
-                    (summary::tiles(facts, now))
-                    (targets::section(&sorted, now))
+                    @if facts.role.leads {
+                        (summary::tiles(facts, now))
+                        (targets::section(&sorted, now))
+                    }
                     @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }
-                    (api::section(&facts.budgets, facts.started, now))
+                    @if facts.role.leads { (api::section(&facts.budgets, facts.started, now)) }
                     @if !facts.unknown_words.is_empty() { (words::section(&facts.unknown_words)) }
                 }
             }

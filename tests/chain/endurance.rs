@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aliyun_task_exporter::config::SwasStrategy;
 use aliyun_task_exporter::exposition::Format;
-use aliyun_task_exporter::sim::Settings;
+use aliyun_task_exporter::sim::{ListOrder, Settings};
 use aliyun_task_exporter::state;
 use aliyun_task_exporter::target::{Kind, TargetId};
 
 use crate::support::page::parse;
 use crate::support::rig::{Rig, id};
+use crate::support::truth::finished;
 use crate::support::{seconds, start, worlds};
 
 /// Bytes of the state's entries of all targets together, and of the page.
@@ -45,6 +47,80 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
         late.0 * 10 < early.0 * 11 && late.1 * 10 < early.1 * 11,
         "bytes of state and page: {early:?}, then {late:?}"
     );
+}
+
+/// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a time, and from then to the end.
+fn largest(rig: &mut Rig, warm: i64, middle: i64, end: i64) -> [usize; 2] {
+    let ids: BTreeSet<TargetId> = rig.store.views(rig.moment()).into_iter().map(|view| view.target.id).collect();
+    rig.run_until(warm);
+    let mut largest = [0; 2];
+    for second in (warm..end).step_by(30) {
+        rig.run_until(second + 30);
+        let half = &mut largest[usize::from(second >= middle)];
+        *half = (*half).max(size(rig, &ids).0);
+        (rig.made, rig.polled) = Default::default();
+    }
+    largest
+}
+
+/// All runs of a region are read each two seconds, and whole lists each minute.
+fn region(settings: Settings) -> Rig {
+    let mut rig = Rig::living(settings);
+    rig.config.swas_strategy = SwasStrategy::PerRegion;
+    rig.config.poll.history_interval = Duration::from_secs(60);
+    rig.config.poll.interval = Duration::from_secs(2);
+    rig.config.poll.active_interval = Duration::from_secs(2);
+    // The simulator's own limit is 1000.
+    rig.config.accounts[0].quotas.insert(("SWAS".into(), None), 900);
+    rig.apply(rig.config.clone());
+    rig
+}
+
+#[test]
+fn lists_that_move_while_they_are_read_leave_nothing_behind_and_each_end_is_counted_once() {
+    for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
+        let latency = Duration::from_millis(500);
+        let settings = Settings {
+            clusters: 0,
+            servers: 12,
+            invocations: 25,
+            time_scale: 10.0,
+            latency,
+            order,
+            ..Settings::default()
+        };
+        let mut rig = region(settings);
+        let [early, late] = largest(&mut rig, 120, 420, 720);
+        assert!(late * 10 < early * 11, "{order:?}: bytes of state: {early}, then {late}");
+        for view in rig.store.views(rig.moment()) {
+            let target = &view.target.id;
+            let counted: u64 = finished(&rig.reading(target)).values().sum();
+            let ends: BTreeSet<String> = rig.ends(target).collect();
+            assert_eq!(counted, ends.len() as u64, "{order:?} {target:?}");
+            // 25 begin in six seconds; the first and the last few are not counted.
+            assert!((2950..=3000).contains(&counted), "{order:?} {target:?}: {counted}");
+            assert_eq!(view.state.lists.missing_once, 0, "{order:?} {target:?}");
+        }
+    }
+}
+
+#[test]
+fn a_list_that_is_never_read_to_its_end_leaves_nothing_behind() {
+    let settings = Settings { clusters: 0, servers: 2, invocations: 60, time_scale: 6.0, ..Settings::default() };
+    let mut repeating = region(settings);
+    repeating.fault(r#"{"match": {"action": "DescribeCommandInvocations"}, "fault": {"kind": "repeated_page"}}"#);
+    let [early, late] = largest(&mut repeating, 600, 1200, 1800);
+    assert!(late * 10 < early * 11, "bytes of state: {early}, then {late}");
+    assert!(repeating.store.views(repeating.moment()).iter().all(|view| view.state.lists.missing > 0));
+
+    let settings =
+        Settings { servers: 0, clusters: 1, commands: 0, task_history: 120, time_scale: 40.0, ..Settings::default() };
+    let mut cut_off = Rig::living(settings);
+    cut_off.config.poll.history_interval = Duration::from_secs(10);
+    cut_off.config.poll.history_max_pages = 1;
+    cut_off.apply(cut_off.config.clone());
+    let [early, late] = largest(&mut cut_off, 900, 1800, 2700);
+    assert!(late * 10 < early * 11, "bytes of state: {early}, then {late}");
 }
 
 #[test]

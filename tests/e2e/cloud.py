@@ -27,8 +27,15 @@ class Cloud:
         """Stops the world; tells when."""
         return str(self._post("time", {"frozen": True})["now"])
 
+    def go_on(self) -> None:
+        """Lets the world move again."""
+        self._post("time", {"frozen": False})
+
     def add_fault(self, match: dict[str, str] | None = None, **fault: object) -> None:
         self._post("faults", [{"match": match or {}, "fault": fault}])
+
+    def clear_faults(self) -> None:
+        request(f"{self.url}/_sim/faults", "DELETE")
 
     def calls(self) -> list[Call]:
         calls: list[Call] = get_json(f"{self.url}/_sim/calls")["calls"]

@@ -228,7 +228,7 @@ impl CommandsPlan {
             }
         }
         let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
-        match listing.read(shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
+        match listing.read(&shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
             Progress::Next => return,
             Progress::Read(notices) => self.notices.extend(notices),
         }
@@ -380,7 +380,7 @@ impl Held {
         let before = reading.read.len();
         reading.read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
         let new = reading.read.len() - before;
-        let Turn::End(ended) = reading.pager.read(shape, new, &self.trust, MAX_PAGES) else {
+        let Turn::End(ended) = reading.pager.read(&shape, new, &self.trust, MAX_PAGES) else {
             self.reading = Some(reading);
             return None;
         };

@@ -16,6 +16,9 @@ use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::{after, since};
 
+/// No list has more entries than this that can be read: so many pages of the largest size.
+const MAX_ENTRIES: u64 = MAX_PAGES as u64 * 100;
+
 /// What is known of a list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Listing {
@@ -111,12 +114,24 @@ impl Listing {
     /// The reading of the larger list has ended: as far as that has come, the part was read, too.
     pub(super) fn end_part(&mut self, list: &Self, keep: impl Fn(&str) -> bool) {
         if let Some(whole) = list.ended_whole {
-            self.known.end(whole, keep);
+            self.known.end(whole, &keep);
         }
         if self.whole.is_none() || list.since.is_some() {
             self.whole = list.whole;
             self.since = list.since;
         }
+        self.known.bound(list.entries(), keep);
+    }
+
+    /// Bounds what is known of a list by its length, where other lists show its entries, too: see [`Known::bound`].
+    pub(super) fn bound(&mut self, keep: impl Fn(&str) -> bool) {
+        self.known.bound(self.entries(), keep);
+    }
+
+    /// How many entries it may have: as many as it says, or has shown.
+    fn entries(&self) -> usize {
+        let told = self.total.unwrap_or_default().max(self.read_to).min(MAX_ENTRIES);
+        usize::try_from(told).unwrap_or(usize::MAX).max(self.known.fresh_count())
     }
 
     /// Whether its order is known, so that not all of it need be read.
@@ -215,12 +230,28 @@ impl Listing {
     /// What a whole reading has not shown is forgotten, but for what `keep` wants.
     pub(super) fn read(
         &mut self,
-        shape: Shape,
+        shape: &Shape,
         looking: bool,
         window: Window,
         limits: &Limits,
         now: Timestamp,
         keep: impl Fn(&str) -> bool,
+    ) -> Progress {
+        let progress = self.read_page(shape, looking, window, limits, now, &keep);
+        if progress != Progress::Next {
+            self.bound(keep);
+        }
+        progress
+    }
+
+    fn read_page(
+        &mut self,
+        shape: &Shape,
+        looking: bool,
+        window: Window,
+        limits: &Limits,
+        now: Timestamp,
+        keep: &impl Fn(&str) -> bool,
     ) -> Progress {
         let nothing = Progress::Read(Vec::new());
         let Some(mut reading) = self.reading.take() else { return nothing };
@@ -259,7 +290,7 @@ impl Listing {
     }
 
     /// A page that others follow is a full one, however few entries it has; of several the largest tells.
-    fn learn_page_size(&mut self, shape: Shape, turn: Turn, is_page_one: bool) {
+    fn learn_page_size(&mut self, shape: &Shape, turn: Turn, is_page_one: bool) {
         let size = if turn == Turn::Next { shape.entries.max(1) } else { shape.full(PAGE_SIZE) };
         if is_page_one {
             self.page_size = Some(size);
@@ -276,13 +307,13 @@ impl Listing {
         window: Window,
         limits: &Limits,
         now: Timestamp,
-        keep: impl Fn(&str) -> bool,
+        keep: &impl Fn(&str) -> bool,
     ) -> Vec<Change> {
         let Reading { pager, evidence, .. } = reading;
         self.whole_due = Some(after(now, limits.history_interval));
         self.pages_read = pager.pages();
         let is_read_out = pager.is_read_out(ended);
-        let settles = is_read_out && self.known.complete(pager.shows_all(ended, &self.trust), &keep);
+        let settles = is_read_out && self.known.complete(pager.shows_all(ended, &self.trust), keep);
         let complete = settles && ended != Ended::Capped;
         self.ended_whole = (is_read_out && ended != Ended::Capped).then_some(complete);
         // What lies before the first page, or after the last one that may be read or is ever shown, is not known.
@@ -295,7 +326,7 @@ impl Listing {
         self.trust.weigh(pager, ended, missing)
     }
 
-    fn end_known(&mut self, pager: &Pager, evidence: &Evidence, complete: bool, keep: impl Fn(&str) -> bool) {
+    fn end_known(&mut self, pager: &Pager, evidence: &Evidence, complete: bool, keep: &impl Fn(&str) -> bool) {
         let is_oldest_cut_off = self.order.order == Order::NewestFirst || pager.first() > 1;
         match evidence.latest.filter(|_| !complete && is_oldest_cut_off) {
             Some(latest) => self.cut_off(latest, keep),
@@ -306,7 +337,7 @@ impl Listing {
 
     /// What lies beyond the pages that may be read is older than all that was shown: it is forgotten, and from now on
     /// only what is newer than all that was seen is new.
-    fn cut_off(&mut self, latest: Timestamp, keep: impl Fn(&str) -> bool) {
+    fn cut_off(&mut self, latest: Timestamp, keep: &impl Fn(&str) -> bool) {
         self.known.end(true, keep);
         self.ended_whole = Some(true);
         self.whole = Some(false);
@@ -357,7 +388,7 @@ mod tests {
                 listing.note(&Arc::from(entry.to_string()), timed.then(|| at(*entry)));
             }
             let shape = Shape::of(&Page::new(page, Some(list.len() as u64)), |entry| *entry);
-            match listing.read(shape, false, WINDOW, &LIMITS, now, |_| false) {
+            match listing.read(&shape, false, WINDOW, &LIMITS, now, |_| false) {
                 Progress::Next => {}
                 end => return (pages, end),
             }
@@ -480,7 +511,7 @@ mod tests {
                 }
                 let total = entries.len() as u64;
                 let shape = Shape::of(&Page::new(entries, Some(total)), |entry| *entry);
-                match listing.read(shape, false, WINDOW, &LIMITS, at(round * 1800), |_| true) {
+                match listing.read(&shape, false, WINDOW, &LIMITS, at(round * 1800), |_| true) {
                     Progress::Next => {}
                     end => break assert_eq!((pages, end), (3, whole())),
                 }
@@ -499,7 +530,7 @@ mod tests {
                 listing.note(&Arc::from(entry.to_string()), None);
             }
             let shape = Shape::of(&Page::new(page.to_vec(), Some(total)), |entry| *entry);
-            listing.read(shape, false, WINDOW, &LIMITS, at(0), |_| false);
+            listing.read(&shape, false, WINDOW, &LIMITS, at(0), |_| false);
         }
         assert!(!listing.is_watched(), "ten entries have slipped past");
         assert_eq!(listing.trust().state().missing_once, 0, "and none is missing now");
@@ -532,7 +563,7 @@ mod tests {
                     listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
                 }
                 let shape = Shape::of(&Page::new(page, Some(total)), |entry| *entry);
-                listing.read(shape, false, WINDOW, &LIMITS, at(round as u64), |_| true);
+                listing.read(&shape, false, WINDOW, &LIMITS, at(round as u64), |_| true);
             }
             assert!(pages.len() <= 4 && pages.iter().all(|page| *page <= 4), "{total}: {pages:?}");
         }
@@ -553,7 +584,7 @@ mod tests {
                     }
                     let shape = Shape::of(&Page::new(page, Some(listed)), |entry| *entry);
                     let window = Window { entries: window, ..WINDOW };
-                    if listing.read(shape, false, window, &LIMITS, at(round * 1800), |_| true) != Progress::Next {
+                    if listing.read(&shape, false, window, &LIMITS, at(round * 1800), |_| true) != Progress::Next {
                         break;
                     }
                 }
@@ -573,9 +604,33 @@ mod tests {
                 listing.note(&Arc::from(n.to_string()), None);
             }
             let shape = Shape::of(&Page::new((0..50).collect(), None), |n: &u64| *n);
-            let end = listing.read(shape, true, WINDOW, &LIMITS, at(0), |_| false);
+            let end = listing.read(&shape, true, WINDOW, &LIMITS, at(0), |_| false);
             assert_eq!(end == Progress::Next, page == 1);
         }
         assert_eq!(listing.page(), None);
+    }
+
+    #[test]
+    fn a_list_that_moves_while_it_is_read_is_watched_from_the_first_and_its_order_is_learned() {
+        let mut listing = Listing::default();
+        let mut newest = 1000;
+        for round in 0..3 {
+            listing.begin(&LIMITS, at(round * 1800));
+            loop {
+                let skipped = (listing.page().unwrap() - 1) * 50;
+                let page: Vec<u64> = (0..120).map(|place| newest - place).skip(skipped as usize).take(50).collect();
+                for entry in &page {
+                    listing.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                }
+                let shape = Shape::of(&Page::new(page, Some(120)), |entry| *entry);
+                newest += 2;
+                match listing.read(&shape, false, WINDOW, &LIMITS, at(round * 1800), |_| false) {
+                    Progress::Next => {}
+                    end => break assert_eq!(end, whole()),
+                }
+            }
+            assert_eq!((listing.is_watched(), listing.order.order), (true, Order::NewestFirst));
+            assert!(listing.known.has(&(newest - 20).to_string()));
+        }
     }
 }

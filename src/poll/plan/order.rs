@@ -92,11 +92,12 @@ impl Evidence {
         self.old_after_new |= !unseen && self.seen_new;
         self.seen_new |= unseen;
         self.seen_old |= !unseen;
-        if let (Some(before), Some(time)) = (self.before, time) {
-            self.rises |= time > before;
-            self.falls |= time < before;
+        // One that was shown already has moved to this page since then.
+        if let Some(time) = time.filter(|_| new) {
+            self.rises |= self.before.is_some_and(|before| time > before);
+            self.falls |= self.before.is_some_and(|before| time < before);
+            self.before = Some(time);
         }
-        self.before = time.or(self.before);
         self.latest = self.latest.max(time);
         self.earliest = self.earliest.into_iter().chain(time).min();
     }

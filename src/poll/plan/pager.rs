@@ -5,7 +5,7 @@
 //! `docs/alibaba-cloud-api.md`.
 
 use std::collections::HashSet;
-use std::hash::Hash;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ const MAX_SHORTFALLS: u8 = 8;
 const MAX_INCOMPLETE: u8 = 2;
 
 /// A page without its entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Entries, those that could not be read included.
     pub(super) entries: u64,
@@ -32,16 +32,21 @@ pub(super) struct Shape {
     pub(super) total: Option<u64>,
     page_size: Option<u64>,
     is_partial: bool,
+    /// Hashes of what tells its entries apart, in their order.
+    keys: Vec<u64>,
 }
 
 impl Shape {
     /// Of a page whose entries are told apart by `key`.
     pub(super) fn of<'a, T, K: Eq + Hash>(page: &'a Page<T>, key: impl Fn(&'a T) -> K) -> Self {
-        let distinct: HashSet<K> = page.items.iter().map(key).collect();
+        let all: Vec<K> = page.items.iter().map(key).collect();
+        let keys = all.iter().map(hash).collect();
+        let distinct: HashSet<K> = all.into_iter().collect();
         Self {
             entries: page.entries as u64,
             unreadable: page.entries.saturating_sub(page.items.len()) as u64,
             doubles: (page.items.len() - distinct.len()) as u64,
+            keys,
             total: page.total,
             page_size: page.page_size,
             is_partial: page.is_partial,
@@ -53,6 +58,18 @@ impl Shape {
         let asked = u64::from(asked);
         self.page_size.filter(|size| (1..asked).contains(size)).unwrap_or(asked)
     }
+
+    /// Whether its first entries, so many, were on the page `before`, in the same order. Others of that may have left the list.
+    fn begins_with(&self, entries: usize, before: &[u64]) -> bool {
+        let mut before = before.iter();
+        self.keys.iter().take(entries).all(|key| before.any(|other| other == key))
+    }
+}
+
+fn hash(key: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One reading of a list.
@@ -67,10 +84,16 @@ pub(super) struct Pager {
     /// Entries that were shown, each once; those of the pages before `first` are taken to be there.
     shown: u64,
     unreadable: u64,
+    /// Entries that new ones have moved from the end of one page to the beginning of the next, before that was read.
+    moved: u64,
+    /// The page before, if what was on it may have moved to this one.
+    before: Vec<u64>,
     /// The largest TotalCount of the reading: a list that has become shorter between two pages may have moved an entry
     /// from a page not yet read to one that was.
     largest_total: Option<u64>,
     total: Option<u64>,
+    /// The total has become less between two pages.
+    has_shrunk: bool,
     /// The page before was full.
     was_full: bool,
     /// The page before has shown nothing new, but had entries that could not be read.
@@ -79,7 +102,7 @@ pub(super) struct Pager {
     is_partial: bool,
     /// The total may end it at a full page.
     believes_total: bool,
-    /// It has.
+    /// It has, and may have been the page's own.
     is_ended_by_total: bool,
 }
 
@@ -118,8 +141,11 @@ impl Pager {
             page: first,
             shown: skipped,
             unreadable: 0,
+            moved: 0,
+            before: Vec::new(),
             largest_total: None,
             total: None,
+            has_shrunk: false,
             was_full: false,
             was_unreadable: false,
             is_partial: false,
@@ -128,8 +154,8 @@ impl Pager {
         }
     }
 
-    /// The same, where a total that was right before spares the empty page after a full one. Such a reading takes nothing
-    /// away: some back end may say the page's own count this time.
+    /// The same, where a total that was right before spares the empty page after a full one. Where that is all there is, such a
+    /// reading takes nothing away: some back end may say the page's own count this time.
     pub(super) fn believing_total(self) -> Self {
         Self { believes_total: true, ..self }
     }
@@ -151,7 +177,7 @@ impl Pager {
 
     /// The page that was asked for has come; `new` of its entries had not been shown in this reading. At most
     /// `max_pages` are read.
-    pub(super) fn read(&mut self, shape: Shape, new: usize, trust: &Trust, max_pages: u32) -> Turn {
+    pub(super) fn read(&mut self, shape: &Shape, new: usize, trust: &Trust, max_pages: u32) -> Turn {
         let ended = self.judge(shape, new as u64, trust);
         match ended {
             Some(ended) => Turn::End(ended),
@@ -163,9 +189,11 @@ impl Pager {
         }
     }
 
-    fn judge(&mut self, shape: Shape, new: u64, trust: &Trust) -> Option<Ended> {
+    fn judge(&mut self, shape: &Shape, new: u64, trust: &Trust) -> Option<Ended> {
         self.shown += if new > 0 { new + shape.doubles } else { 0 };
         self.unreadable += shape.unreadable;
+        self.note_moved(shape, new);
+        self.has_shrunk |= shape.total.zip(self.total).is_some_and(|(now, before)| now < before);
         self.total = shape.total.or(self.total);
         self.largest_total = self.largest_total.max(shape.total);
         self.is_partial |= shape.is_partial;
@@ -190,8 +218,19 @@ impl Pager {
             true => is_short && !unexplained,
             false => is_short || (self.believes_total && trust.knows(self.total)),
         };
-        self.is_ended_by_total = is_last && !is_short;
+        let is_of_page = shape.total.is_some_and(|total| total <= shape.entries);
+        self.is_ended_by_total = is_last && !is_short && is_of_page;
         is_last.then_some(Ended::Whole)
+    }
+
+    /// New entries at the beginning of a list move others to the next page, which begins with them in their order.
+    /// What stands anywhere else once more tells of a list that has changed its order.
+    fn note_moved(&mut self, shape: &Shape, new: u64) {
+        let repeated = (shape.keys.len() as u64).saturating_sub(shape.doubles + new);
+        if new > 0 && shape.begins_with(repeated as usize, &self.before) {
+            self.moved += repeated;
+        }
+        self.before.clone_from(&shape.keys);
     }
 
     /// Whether it has come to an end of the list's own, and no answer has left something out.
@@ -204,9 +243,9 @@ impl Pager {
         ended == Ended::Whole && !self.is_partial
     }
 
-    /// Entries that the total counts and no page has shown.
+    /// Entries that the total counts and no page has shown. As many as have moved have come since the pages before were read.
     fn lacking(&self) -> u64 {
-        self.total.unwrap_or_default().saturating_sub(self.seen())
+        self.total.unwrap_or_default().saturating_sub(self.seen() + self.moved)
     }
 
     /// What a reading that has `ended` like this must show and has not, if it must show all.
@@ -232,7 +271,8 @@ impl Pager {
     /// Whether what a reading that has `ended` like this has not shown is not there.
     pub(super) fn shows_all(&self, ended: Ended, trust: &Trust) -> bool {
         let lacking = self.largest_total.unwrap_or_default().saturating_sub(self.shown);
-        let is_all = lacking == 0 || trust.is_wrong_by(lacking);
+        let has_only_grown = !self.has_shrunk && self.lacking() == 0;
+        let is_all = lacking == 0 || has_only_grown || trust.is_wrong_by(lacking);
         ended == Ended::Whole && !self.is_partial && !self.is_ended_by_total && self.unreadable == 0 && is_all
     }
 }
@@ -305,7 +345,7 @@ impl Trust {
     fn weigh_total(&mut self, pager: &Pager, ended: Ended) {
         let seen = pager.seen();
         if let Some(total) = pager.total {
-            let is_right = ended == Ended::Whole && pager.pages() > 1 && seen == total;
+            let is_right = ended == Ended::Whole && pager.pages() > 1 && (seen == total || seen + pager.moved == total);
             self.total_holds = (self.total_holds || is_right) && seen <= total;
             if ended == Ended::Whole {
                 self.last_total = total;
@@ -329,6 +369,8 @@ impl Trust {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{Change, Ended, Pager, Shape, Trust, Turn};
     use crate::model::Page;
 
@@ -338,7 +380,7 @@ mod tests {
         let mut pager = Pager::new(10, 1, 0);
         for (entries, new, total) in pages {
             let shape = Shape::of(&Page::new((0..*entries).collect(), *total), |entry| *entry);
-            if let Turn::End(ended) = pager.read(shape, *new, trust, 4) {
+            if let Turn::End(ended) = pager.read(&shape, *new, trust, 4) {
                 let changes = trust.weigh(&pager, ended, pager.missing(ended));
                 return (ended, pager.pages(), changes);
             }
@@ -385,7 +427,7 @@ mod tests {
         ] {
             let page = Page { page_size: said, ..Page::new(vec![1, 2, 3, 4, 5], Some(5)) };
             assert_eq!(
-                Pager::new(10, 1, 0).read(Shape::of(&page, |entry| *entry), 5, &Trust::default(), 9),
+                Pager::new(10, 1, 0).read(&Shape::of(&page, |entry| *entry), 5, &Trust::default(), 9),
                 wanted,
                 "{said:?}"
             );
@@ -398,14 +440,14 @@ mod tests {
             |items: usize, entries: usize, total| Page { entries, ..Page::new((0..items).collect(), Some(total)) };
         let trust = Trust::default();
         let mut pager = Pager::new(10, 1, 0);
-        assert_eq!(pager.read(Shape::of(&odd(9, 10, 25), |entry| *entry), 9, &trust, 9), Turn::Next);
-        assert_eq!(pager.read(Shape::of(&odd(0, 10, 25), |entry| *entry), 0, &trust, 9), Turn::Next);
-        assert_eq!(pager.read(Shape::of(&odd(5, 5, 25), |entry| *entry), 5, &trust, 9), Turn::End(Ended::Whole));
+        assert_eq!(pager.read(&Shape::of(&odd(9, 10, 25), |entry| *entry), 9, &trust, 9), Turn::Next);
+        assert_eq!(pager.read(&Shape::of(&odd(0, 10, 25), |entry| *entry), 0, &trust, 9), Turn::Next);
+        assert_eq!(pager.read(&Shape::of(&odd(5, 5, 25), |entry| *entry), 5, &trust, 9), Turn::End(Ended::Whole));
         assert_eq!((pager.missing(Ended::Whole), pager.shows_all(Ended::Whole, &trust)), (0, false));
         let mut endless = Pager::new(10, 1, 0);
-        assert_eq!(endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 9, &trust, 999), Turn::Next);
-        assert_eq!(endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999), Turn::Next);
-        let end = endless.read(Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999);
+        assert_eq!(endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 9, &trust, 999), Turn::Next);
+        assert_eq!(endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999), Turn::Next);
+        let end = endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999);
         assert_eq!(end, Turn::End(Ended::Repeated), "one page for ever");
     }
 
@@ -440,12 +482,12 @@ mod tests {
     fn a_list_left_out_ends_a_reading_and_proves_nothing() {
         let unlisted = Page { is_partial: true, ..Page::new(Vec::<usize>::new(), None) };
         let mut pager = Pager::new(10, 1, 0);
-        let end = pager.read(Shape::of(&unlisted, |entry| *entry), 0, &Trust::default(), 9);
+        let end = pager.read(&Shape::of(&unlisted, |entry| *entry), 0, &Trust::default(), 9);
         assert_eq!(end, Turn::End(Ended::Unlisted));
         assert!(!pager.shows_all(Ended::Unlisted, &Trust::default()) && !pager.is_read_out(Ended::Unlisted));
         let beside = Page { is_partial: true, ..Page::new(vec![1, 2, 3, 4], None) };
         let mut pager = Pager::new(10, 1, 0);
-        assert_eq!(pager.read(Shape::of(&beside, |entry| *entry), 4, &Trust::default(), 9), Turn::End(Ended::Whole));
+        assert_eq!(pager.read(&Shape::of(&beside, |entry| *entry), 4, &Trust::default(), 9), Turn::End(Ended::Whole));
         assert!(!pager.shows_all(Ended::Whole, &Trust::default()) && !pager.is_read_out(Ended::Whole));
     }
 
@@ -453,7 +495,80 @@ mod tests {
     fn an_entry_that_stands_on_a_page_twice_is_not_missing_elsewhere() {
         let twice = Page::new(vec![1, 2, 2, 3], Some(4));
         let mut pager = Pager::new(10, 1, 0);
-        let end = pager.read(Shape::of(&twice, |entry| *entry), 3, &Trust::default(), 9);
+        let end = pager.read(&Shape::of(&twice, |entry| *entry), 3, &Trust::default(), 9);
         assert_eq!((end, pager.missing(Ended::Whole)), (Turn::End(Ended::Whole), 0));
+    }
+
+    /// Reads pages of entries with their total, ten to a page; how it ended, and whether all was shown.
+    fn read_entries(trust: &mut Trust, pages: &[(Vec<u64>, u64)]) -> (Ended, bool, Vec<Change>) {
+        let mut pager = Pager::new(10, 1, 0);
+        let mut shown = HashSet::new();
+        for (entries, total) in pages {
+            let shape = Shape::of(&Page::new(entries.clone(), Some(*total)), |entry| *entry);
+            let new = entries.iter().filter(|entry| shown.insert(**entry)).count();
+            if let Turn::End(ended) = pager.read(&shape, new, trust, 9) {
+                let all = pager.shows_all(ended, trust);
+                return (ended, all, trust.weigh(&pager, ended, pager.missing(ended)));
+            }
+        }
+        panic!("it goes on after {pages:?}");
+    }
+
+    #[test]
+    fn a_list_that_new_entries_have_moved_while_it_was_read_is_whole() {
+        let mut trust = Trust::default();
+        let pages = [((0..10).collect(), 25), ((8..18).collect(), 25), ((17..22).collect(), 25)];
+        for _ in 0..3 {
+            assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "three have come, three left");
+        }
+        let pages = [((0..10).collect(), 20), (vec![6, 7, 9, 10, 11, 12, 13, 14, 15, 16], 20), (vec![], 20)];
+        assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "8 has left before 9");
+        assert!(trust.total_holds && trust.state().missing_once == 0);
+    }
+
+    #[test]
+    fn a_total_of_several_pages_proves_that_the_last_full_one_is_the_last_and_one_of_a_single_page_does_not() {
+        let mut trust = Trust::default();
+        let full = |pages: u64| (0..pages).map(move |page| ((page * 10..page * 10 + 10).collect(), pages * 10));
+        read_entries(&mut trust, &full(2).chain([(vec![], 20)]).collect::<Vec<_>>());
+        let mut believing = |pages: u64| {
+            let mut pager = Pager::new(10, 1, 0).believing_total();
+            for (entries, total) in full(pages) {
+                let page: Page<u64> = Page::new(entries, Some(total));
+                if let Turn::End(ended) = pager.read(&Shape::of(&page, |entry| *entry), 10, &trust, 9) {
+                    let all = pager.shows_all(ended, &trust);
+                    trust.weigh(&pager, ended, 0);
+                    return Some((ended, all));
+                }
+            }
+            None
+        };
+        assert_eq!(believing(2), Some((Ended::Whole, true)));
+        assert_eq!(believing(3), Some((Ended::Whole, true)));
+        assert_eq!(believing(1), None, "less than before");
+        trust.last_total = 10;
+        let mut pager = Pager::new(10, 1, 0).believing_total();
+        let page = Page::new((0..10).collect(), Some(10));
+        assert_eq!(pager.read(&Shape::of(&page, |entry: &u64| *entry), 10, &trust, 9), Turn::End(Ended::Whole));
+        assert!(!pager.shows_all(Ended::Whole, &trust), "it may be the page's own");
+    }
+
+    #[test]
+    fn a_list_is_not_whole_that_has_changed_its_order_or_may_have_moved_to_earlier_pages() {
+        let first: Vec<u64> = (0..10).collect();
+        let tail = || vec![20, 21, 22, 23, 24];
+        for second in [
+            vec![9, 8, 11, 12, 13, 14, 15, 16, 17, 18],
+            vec![7, 11, 8, 12, 13, 14, 15, 16, 17, 18],
+            vec![9, 10, 11, 12, 13, 8, 15, 16, 17, 18],
+            vec![10, 11, 12, 13, 14, 15, 16, 17, 18, 9],
+        ] {
+            let pages = [(first.clone(), 25), (second.clone(), 25), (tail(), 25), (vec![], 25)];
+            let (ended, all, _) = read_entries(&mut Trust::default(), &pages);
+            assert_eq!((ended, all), (Ended::Short, false), "{second:?}");
+        }
+        // One was taken away from the first page, so that 10 has moved there; then one has come.
+        let pages = [(first, 25), ((11..21).collect(), 24), ((20..25).collect(), 25)];
+        assert_eq!(read_entries(&mut Trust::default(), &pages), (Ended::Whole, false, vec![]));
     }
 }

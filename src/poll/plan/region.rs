@@ -104,7 +104,7 @@ impl RegionPlan {
         // An open run is found by its id in one call, wherever it is; a further page may show many, or none.
         let looking = self.missing().len() > self.listing.pages_so_far();
         let window = self.window();
-        match self.listing.read(shape, looking, window, &self.limits, now, |_| false) {
+        match self.listing.read(&shape, looking, window, &self.limits, now, |_| false) {
             Progress::Next => {
                 self.step = Step::List;
                 return;
@@ -197,7 +197,7 @@ impl RegionPlan {
             named.insert(Arc::clone(&server.instance_id));
             self.see(server, now);
         }
-        let turn = pager.read(shape, named.len() - before, &Trust::default(), MAX_PAGES);
+        let turn = pager.read(&shape, named.len() - before, &Trust::default(), MAX_PAGES);
         if turn == Turn::Next && self.live().any(|(_, ledger)| ledger.misses(&id)) {
             self.step = Step::Follow { ids, pager, named };
             return;

@@ -90,7 +90,7 @@ impl Roll {
             }
         }
         let new = self.known.fresh_count() - before;
-        match pager.read(shape, new, &self.trust, MAX_PAGES) {
+        match pager.read(&shape, new, &self.trust, MAX_PAGES) {
             Turn::Next => {
                 self.pager = Some(pager);
                 Progress::Next

@@ -122,7 +122,7 @@ impl RunsPlan {
         let window = self.ledger.list_window();
         let looking = self.ledger.missing(now).next().is_some();
         let Memory { listing, runs, .. } = &mut self.ledger.memory;
-        match listing.read(shape, looking, window, &self.limits, now, |id| runs.contains_key(id)) {
+        match listing.read(&shape, looking, window, &self.limits, now, |id| runs.contains_key(id)) {
             Progress::Next => return,
             Progress::Read(notices) => self.ledger.notices.extend(notices),
         }

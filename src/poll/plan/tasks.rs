@@ -183,13 +183,15 @@ impl TasksPlan {
             self.see(task, new, now);
         }
         let new = self.listed.len() - before;
-        let Turn::End(ended) = pager.read(shape, new, &self.memory.running, MAX_PAGES) else {
+        let Turn::End(ended) = pager.read(&shape, new, &self.memory.running, MAX_PAGES) else {
             self.step = Step::Running(pager);
             return;
         };
         let changes = self.memory.running.weigh(&pager, ended, pager.missing(ended));
         self.notices.extend(changes.into_iter().map(Notice::List));
         self.memory.running_pages = pager.pages();
+        let Memory { history, tasks, .. } = &mut self.memory;
+        history.bound(|id| tasks.contains_key(id));
         if self.memory.history.is_due(now) {
             self.memory.history.begin(&self.limits, now);
             self.step = Step::History;
@@ -206,7 +208,7 @@ impl TasksPlan {
         }
         let window = Window { entries: self.window.max_tasks, max_age: self.window.max_age };
         let Memory { history, tasks, .. } = &mut self.memory;
-        match history.read(shape, false, window, &self.limits, now, |id| tasks.contains_key(id)) {
+        match history.read(&shape, false, window, &self.limits, now, |id| tasks.contains_key(id)) {
             Progress::Next => {
                 self.step = Step::History;
                 return;

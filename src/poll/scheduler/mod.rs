@@ -166,6 +166,11 @@ impl Scheduler {
         searches.map(|slot| (slot.target.id.clone(), slot.plan.found())).collect()
     }
 
+    /// Whether every list of what there is was read whole at least once, be it before a restart.
+    pub fn has_found_all(&self) -> bool {
+        self.slots.values().all(|slot| slot.plan.has_found_all())
+    }
+
     /// What of each budget is to be kept over a restart.
     pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
         self.governor.hints()

@@ -13,6 +13,7 @@ use crate::model::{
     AccountState, CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Lasts, Login,
     Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, SeriesUse, Task, TaskStatus, TaskType, TasksReading,
 };
+use crate::self_metrics::Role;
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
 use crate::web::budget::{Budget, LoweredStatus};
@@ -117,7 +118,8 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
     let series = SeriesUse { shown: 5, limit: 200_000, floor: 4, targets_above: 0 };
     let accounts = vec![account("a", None)];
     let (budgets, unknown_words) = (Vec::new(), Vec::new());
-    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets, unknown_words }
+    let role = Role::default();
+    Facts { version: "1.2.3", revision: "abc", started: at(-90), role, series, views, accounts, budgets, unknown_words }
 }
 
 fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {

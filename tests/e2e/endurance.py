@@ -1,0 +1,446 @@
+"""A compressed day with storms, kills and full disks: `make endurance`.
+
+Two exporters, one for each strategy, poll a cloud in which 12,000 runs a minute come and go; at the start, in the
+middle and at the end of the day their figures must be the same. A third one polls a calmer cloud, is killed again and
+again, and must have counted each end exactly once. Exit code 1 if a figure has grown, or an end was miscounted.
+"""
+
+import argparse
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Self
+
+from cloud import Cloud, seconds
+from configuration import Config, account, places, write
+from exposition import samples, scrape
+from program import BINARY, environment, free_port
+from truth import Owner, Thing, ended, owners
+from waiting import wait_for
+
+# Hours of the day, and of the time before it in which caches fill.
+DAY, WARM_UP = 24, 8
+# A figure is flat if it has grown by no more than this share, or by no more than a connection or some lines of the log.
+FLAT = 0.02
+SLACK = {"descriptors": 1.0, "log lines a minute": 3.0}
+
+STORMING = {"servers": 100, "clusters": 2, "time-scale": 10, "latency": "20ms", "quota": 100_000}
+CALM = {"servers": 20, "clusters": 1, "invocations": 40, "time-scale": 0.1, "latency": "20ms", "quota": 100_000}
+# Every two seconds all is read, and whole lists each minute.
+POLL = {"interval": "2s", "active_interval": "2s", "idle_interval": "2s", "history_interval": "1m"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What goes wrong for a third of an hour."""
+
+    fault: dict[str, object] | None = None
+    fills_disk: bool = False
+
+
+# One after the other, again and again.
+CALM_HOUR = Trouble()
+FAILING = (
+    Trouble({"kind": "error", "status": 503, "code": "ServiceUnavailable"}),
+    Trouble({"kind": "reset"}),
+    Trouble(fills_disk=True),
+    Trouble({"kind": "latency", "ms": 3000}),
+)
+THROTTLED = Trouble({"kind": "throttle"})
+TROUBLES = (CALM_HOUR, THROTTLED, *FAILING)
+
+DISK = 64 << 20
+
+# Seconds within which all is read when nothing is wrong any more: budgets that were lowered recover in these.
+PATIENCE = 400
+
+# A killed exporter is started this many times, a second apart, before that is given up.
+MAX_STARTS = 120
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Disk:
+    """A folder whose disk can be full: one of its own where root may mount it, else a limit of the size of files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "endurance", str(folder)]
+        self.is_mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+        self.is_full = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_mounted:
+            subprocess.run(["umount", str(self.folder)], check=True)
+
+    def fill(self, full: bool, programs: list["Watched"]) -> None:
+        self.is_full = full
+        if not self.is_mounted:
+            for program in programs:
+                self.limit(program)
+        elif full:
+            self._write_all()
+        else:
+            (self.folder / "filler").unlink()
+
+    def limit(self, program: "Watched") -> None:
+        """Holds a program that was started now to the disk's state."""
+        if not self.is_mounted:
+            size = 0 if self.is_full else resource.RLIM_INFINITY
+            with suppress(ProcessLookupError):
+                resource.prlimit(program.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def _write_all(self) -> None:
+        with (self.folder / "filler").open("wb", buffering=0) as filler:
+            try:
+                while filler.write(b"\0" * 65536):
+                    pass
+            except OSError:
+                return
+
+
+class Watched:
+    """A program whose log is read and counted."""
+
+    def __init__(self, *arguments: str) -> None:
+        # The signal of the limit that stands for a full disk must not end the program.
+        command = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"', str(BINARY), *arguments]
+        self.lines, self.last, self._said = 0, "", ""
+        self.process = subprocess.Popen(
+            command,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines, self.last = self.lines + 1, line
+            if self.lines < 20:
+                self._said += line
+
+    def said(self, pattern: str) -> str:
+        """The first group of what fits among the first lines; what has ended says nothing more."""
+
+        def found() -> re.Match[str] | None:
+            match = re.search(pattern, self._said)
+            if match is None and self.process.poll() is not None:
+                raise RuntimeError(f"it has ended with {self.process.returncode}: {self.last}")
+            return match
+
+        return wait_for(f"{pattern!r} in its output", found)[1]
+
+    def resident(self) -> float:
+        """MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        return int(found[1]) / 1024 if found else 0.0
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def simulated(stack: ExitStack, size: dict[str, object]) -> Cloud:
+    flags = (part for name, value in size.items() for part in (f"--{name}", str(value)))
+    program = stack.enter_context(Watched("simulate", "--listen", "127.0.0.1:0", *flags))
+    return Cloud(program.said(r"listens on (http://\S+)/"))
+
+
+def configured(cloud: Cloud, folder: Path, state: Path, strategy: str) -> str:
+    """A configuration that polls all there is."""
+    world = cloud.world()
+    config: Config = {
+        "poll": POLL,
+        "accounts": [account(cloud.url) | {"quotas": {"EHPC": 50_000, "SWAS": 50_000}}],
+        "ehpc": {"clusters": places(world, "clusters")},
+        "swas": {"servers": places(world, "servers"), "strategy": strategy},
+        "state": {"path": str(state)},
+    }
+    folder.mkdir()
+    return write(folder, config)
+
+
+class Steady:
+    """An exporter that lives through the whole day."""
+
+    def __init__(self, stack: ExitStack, cloud: Cloud, folder: Path, disk: Disk, strategy: str) -> None:
+        self.strategy, self.state = strategy, disk.folder / f"{strategy}.redb"
+        config = configured(cloud, folder / strategy, self.state, strategy)
+        listen = ("--web.listen-address", "127.0.0.1:0")
+        self.program = stack.enter_context(Watched("--config.file", config, *listen))
+        self.url = "http://" + self.program.said(r"address\"?[=:]\"?([\d.]+:\d+)")
+        self.most = 0.0
+
+    def figures(self) -> dict[str, float]:
+        self.most = max(self.most, self.program.resident())
+        return {
+            "resident MiB": self.program.resident(),
+            "descriptors": self.program.descriptors(),
+            "state KiB": self.state.stat().st_size / 1024,
+        }
+
+
+@dataclass
+class Point:
+    """The figures of an hour without trouble."""
+
+    samples: list[dict[str, float]] = field(default_factory=list)
+    lines: int = 0
+    seconds: float = 0.0
+
+    def figures(self) -> dict[str, float]:
+        found = {name: median(sample[name] for sample in self.samples) for name in self.samples[0]}
+        return found | {"log lines a minute": self.lines * 60 / self.seconds}
+
+
+class Killed:
+    """An exporter that is killed again and again, in a thread of its own."""
+
+    def __init__(self, stack: ExitStack, cloud: Cloud, folder: Path, disk: Disk, seed: int) -> None:
+        self.cloud, self.disk, self.random = cloud, disk, random.Random(seed)
+        config = configured(cloud, folder / "killed", disk.folder / "killed.redb", "per_region")
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.arguments = ("--config.file", config, "--web.listen-address", f"127.0.0.1:{port}")
+        self.kills = self.refused = 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._strike)
+        # What there is at first stands still until all of it was read.
+        frozen = cloud.freeze()
+        self.began, self.before = seconds(frozen), over(cloud, frozen)
+        self.program = Watched(*self.arguments)
+        stack.callback(self.close)
+        wait_for("the first readings", self._has_read_all, 120)
+        cloud.go_on()
+        self.thread.start()
+
+    def close(self) -> None:
+        self.is_over.set()
+        if self.thread.ident:
+            self.thread.join()
+        self.program.__exit__()
+
+    def _has_read_all(self) -> bool:
+        page = samples(scrape(self.url))
+        ups = [value for (name, _), value in page.items() if name == "aliyun_exporter_target_up"]
+        return bool(ups) and min(ups) == 1
+
+    def _strike(self) -> None:
+        while not self.is_over.wait(self.random.uniform(3, 15)):
+            if self.program.process.poll() is None:
+                self.program.process.send_signal(signal.SIGKILL)
+                self.kills += 1
+            self._restart()
+
+    def _restart(self) -> None:
+        """A start that is refused, as on a full disk, is tried again, as whatever supervises it would."""
+        for _ in range(MAX_STARTS):
+            self.program.__exit__()
+            self.program = Watched(*self.arguments)
+            self.disk.limit(self.program)
+            try:
+                self.program.said(r"(listening)")
+            except RuntimeError:
+                self.refused += 1
+                time.sleep(1)
+            else:
+                return
+        raise RuntimeError(f"it does not start again: {self.program.last}")
+
+    def counted(self) -> dict[str, int]:
+        """Ends by target."""
+        found: dict[str, int] = {}
+        for (name, labels), value in samples(scrape(self.url)).items():
+            if name.endswith("_finished_total"):
+                owner = dict(labels).get("instance_id") or f"{name} {dict(labels)['cluster_id']}"
+                found[owner] = found.get(owner, 0) + int(value)
+        return found
+
+    def verdict(self) -> tuple[int, int]:
+        """Ends that were counted, and those there were; both stand still."""
+        self.is_over.set()
+        self.thread.join()
+        frozen = self.cloud.freeze()
+        there: dict[str, set[str]] = {}
+        at = self.began
+        while at < seconds(frozen):
+            at = min(at + 60, seconds(frozen))
+            moment = (datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            for owner, ids in over(self.cloud, moment).items():
+                there.setdefault(owner, set()).update(ids - self.before.get(owner, set()))
+        wanted = {owner: len(ids) for owner, ids in there.items()}
+
+        def is_exact() -> bool:
+            return {owner: count for owner, count in self.counted().items() if count} == {
+                owner: count for owner, count in wanted.items() if count
+            }
+
+        try:
+            wait_for("each end to be counted", is_exact, PATIENCE)
+        except AssertionError:
+            counted = self.counted()
+            for owner in sorted(wanted.keys() | counted.keys()):
+                if wanted.get(owner, 0) != counted.get(owner, 0):
+                    say(f"{owner}: {counted.get(owner, 0)} counted, there were {wanted.get(owner, 0)}")
+        # Once more, when each list was read again.
+        time.sleep(10)
+        return sum(self.counted().values()), sum(wanted.values())
+
+
+def over(cloud: Cloud, at: str) -> dict[str, set[str]]:
+    """Ids of what has ended by then, by the counters' targets."""
+    kinds: tuple[tuple[str, Callable[[Owner], dict[str, Thing]]], ...] = (
+        ("aliyun_ehpc_tasks_finished_total ", lambda owner: owner.tasks),
+        ("aliyun_ehpc_invocations_finished_total ", lambda owner: owner.commands),
+        ("", lambda owner: owner.invocations),
+    )
+    found = {}
+    for name, owner in owners(cloud.world(at)).items():
+        for prefix, things in kinds:
+            ids = {key for key, thing in things(owner).items() if ended(thing)}
+            if ids:
+                found[prefix + name] = ids
+    return found
+
+
+class Day:
+    """What happens, hour by hour."""
+
+    def __init__(
+        self, stack: ExitStack, folder: Path, minutes: float, seed: int, troubles: tuple[Trouble, ...]
+    ) -> None:
+        self.troubles, self.hour = troubles, minutes * 60 / (WARM_UP + DAY + 1)
+        self.disk = stack.enter_context(Disk(folder / "disk"))
+        storming, calm = simulated(stack, STORMING), simulated(stack, CALM)
+        self.clouds = (storming, calm)
+        self.steady = [Steady(stack, storming, folder, self.disk, name) for name in ("per_region", "per_server")]
+        self.killed = Killed(stack, calm, folder, self.disk, seed)
+
+    def live(self) -> dict[str, dict[str, Point]]:
+        """Lives through it; the figures by strategy and time of day."""
+        points: dict[str, dict[str, Point]] = {one.strategy: {} for one in self.steady}
+        named = {WARM_UP: "start", WARM_UP + DAY // 2: "middle", WARM_UP + DAY: "end"}
+        for number in range(WARM_UP + DAY + 1):
+            # Where figures are taken the cycle is at its beginning: with an hour without trouble.
+            trouble = self.troubles[(number - WARM_UP) % len(self.troubles)]
+            self._strike(trouble)
+            found = self._watch(self.hour if trouble == CALM_HOUR else self.hour * 2 / 3)
+            if name := named.get(number):
+                for strategy, point in found.items():
+                    points[strategy][name] = point
+        return points
+
+    def _strike(self, trouble: Trouble) -> None:
+        if trouble.fault:
+            for cloud in self.clouds:
+                cloud.add_fault(None, **trouble.fault)
+        if trouble.fills_disk:
+            self.disk.fill(True, self._programs())
+        if trouble != CALM_HOUR:
+            self._watch(self.hour / 3)
+        if trouble.fault:
+            for cloud in self.clouds:
+                cloud.clear_faults()
+        if trouble.fills_disk:
+            self.disk.fill(False, self._programs())
+
+    def _programs(self) -> list[Watched]:
+        return [*(one.program for one in self.steady), self.killed.program]
+
+    def _watch(self, length: float) -> dict[str, Point]:
+        """Scrapes and looks for a while."""
+        points = {one.strategy: Point(lines=one.program.lines) for one in self.steady}
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < length:
+            for one in self.steady:
+                scrape(one.url)
+                points[one.strategy].samples.append(one.figures())
+            time.sleep(min(2, max(0, length - passed)))
+        for one in self.steady:
+            point = points[one.strategy]
+            point.lines, point.seconds = one.program.lines - point.lines, time.monotonic() - began
+        return points
+
+
+def table(points: dict[str, dict[str, Point]]) -> tuple[list[str], list[str]]:
+    """The figures, and which of them have grown."""
+    rows, grown = ["| strategy | figure | start | middle | end |", "| --- | --- | --- | --- | --- |"], []
+    for strategy, by_time in points.items():
+        figures = {name: point.figures() for name, point in by_time.items()}
+        for figure, first in figures["start"].items():
+            values = [figures[name][figure] for name in ("start", "middle", "end")]
+            rows.append(f"| {strategy} | {figure} | " + " | ".join(f"{value:,.1f}" for value in values) + " |")
+            limit = first + max(first * FLAT, SLACK.get(figure, 0.0))
+            if max(values) > limit:
+                grown.append(f"{strategy}: {figure} has grown from {first:,.1f} to {max(values):,.1f}")
+    return rows, grown
+
+
+def run(
+    minutes: float, seed: int, folder: Path, troubles: tuple[Trouble, ...] = TROUBLES
+) -> tuple[list[str], list[str]]:
+    """Lives through a day of that length; what is to be told of it, and what is wrong."""
+    with ExitStack() as stack:
+        day = Day(stack, folder, minutes, seed, troubles)
+        where = "a disk of its own" if day.disk.is_mounted else "a limit of the size of files (not root)"
+        say(f"{minutes:g} minutes, an hour takes {day.hour:.0f} s, seed {seed}; for a full disk: {where}")
+        told, wrong = table(day.live())
+        counted, there = day.killed.verdict()
+        told.append("")
+        told.append(f"{day.killed.kills} kills, {day.killed.refused} starts refused on a full disk")
+        told.append(f"{counted:,} of {there:,} ends counted")
+        if counted != there:
+            wrong.append(f"{counted:,} ends were counted, and there were {there:,}")
+    return told, wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=25.0, help="how long the day and its warm-up take")
+    parser.add_argument("--seed", type=int, default=1, help="decides when it is killed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="aliyun-endurance-") as folder:
+        told, wrong = run(arguments.minutes, arguments.seed, Path(folder))
+    say("\n".join(told))
+    for line in wrong:
+        say(f"NOT FLAT OR NOT TRUE: {line}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
