@@ -8,6 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// Maximum size of a file that holds certificates, an access key, a token or profiles, in bytes.
 pub(crate) const MAX_SMALL: u64 = 4 << 20;
 
@@ -28,11 +30,11 @@ pub(crate) fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The text of a regular file of at most `max_bytes`, without a byte order mark.
+/// The text of a regular file of at most `max_bytes`, without a byte order mark. It may hold secrets, so it is zeroed on drop.
 ///
 /// # Errors
 /// Those of [`bytes()`], or that it is not UTF-8.
-pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<String> {
+pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<Zeroizing<String>> {
     decode(bytes(path, max_bytes)?)
 }
 
@@ -40,7 +42,7 @@ pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// Those of [`text()`], or that its end has not come within ten seconds.
-pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<String> {
+pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<Zeroizing<String>> {
     match kind(path)? {
         Kind::Regular => decode(read(path, max_bytes)?),
         Kind::Stream(what) => decode(read_stream(path, max_bytes, what)?),
@@ -67,8 +69,11 @@ fn kind(path: &Path) -> io::Result<Kind> {
 }
 
 fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    let mut file = File::open(path)?;
+    // A buffer that grows leaves parts of the text behind. One byte more shows the end without growing.
+    let size = file.metadata()?.len().min(max_bytes);
+    let mut bytes = Vec::with_capacity(size as usize + 1);
+    file.by_ref().take(max_bytes + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         return Err(io::Error::other(format!("it is larger than {} MiB", max_bytes >> 20)));
     }
@@ -84,12 +89,13 @@ fn read_stream(path: &Path, max_bytes: u64, what: &str) -> io::Result<Vec<u8>> {
     receiver.recv_timeout(STREAM_TIMEOUT).map_err(|_| endless())?
 }
 
-fn decode(bytes: Vec<u8>) -> io::Result<String> {
+fn decode(bytes: Vec<u8>) -> io::Result<Zeroizing<String>> {
+    let bytes = Zeroizing::new(bytes);
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(io::Error::other("it is UTF-16: save it as UTF-8"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8: save it as UTF-8"))?;
-    Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+    let text = std::str::from_utf8(&bytes).map_err(|_| io::Error::other("it is not UTF-8: save it as UTF-8"))?;
+    Ok(Zeroizing::new(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).to_owned()))
 }
 
 #[cfg(test)]
@@ -133,8 +139,8 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_text() {
         let folder = Folder::new("mark");
-        assert_eq!(text(&folder.write(b"\xef\xbb\xbfa\n"), 9).unwrap(), "a\n");
-        assert_eq!(text(&folder.write(b"a\xef\xbb\xbf"), 9).unwrap(), "a\u{feff}");
+        assert_eq!(text(&folder.write(b"\xef\xbb\xbfa\n"), 9).unwrap().as_str(), "a\n");
+        assert_eq!(text(&folder.write(b"a\xef\xbb\xbf"), 9).unwrap().as_str(), "a\u{feff}");
         let told = |bytes: &[u8]| text(&folder.write(bytes), 9).unwrap_err().to_string();
         assert_eq!(told(b"\xff\xfea\0"), "it is UTF-16: save it as UTF-8");
         assert_eq!(told(b"\xfe\xff\0a"), "it is UTF-16: save it as UTF-8");
@@ -149,7 +155,7 @@ mod tests {
         let path = folder.write(&[b'a'; (1 << 20) + 1]);
         assert_eq!(bytes(&path, 1 << 20).unwrap_err().to_string(), "it is larger than 1 MiB");
         assert_eq!(text(Path::new("/dev/zero"), 9).unwrap_err().to_string(), "it is a device, not a regular file");
-        assert_eq!(text_or_stream(Path::new("/dev/null"), 9).unwrap(), "");
+        assert_eq!(text_or_stream(Path::new("/dev/null"), 9).unwrap().as_str(), "");
         let told = |path: &Path| text_or_stream(path, 1 << 20).unwrap_err().to_string();
         assert_eq!(told(Path::new("/dev/zero")), "it is larger than 1 MiB");
         assert_eq!(told(&folder.0), "it is a folder, not a file");
@@ -169,7 +175,7 @@ mod tests {
             let pipe = pipe.clone();
             std::thread::spawn(move || std::fs::OpenOptions::new().write(true).open(pipe).unwrap().write_all(b"a: 1"))
         };
-        assert_eq!(text_or_stream(&pipe, 9).unwrap(), "a: 1");
+        assert_eq!(text_or_stream(&pipe, 9).unwrap().as_str(), "a: 1");
         writer.join().unwrap().unwrap();
     }
 }

@@ -135,7 +135,7 @@ impl Ways {
         let all = || first(&["ALL_PROXY", "all_proxy"]);
         let of_http = first(&["HTTP_PROXY", "http_proxy"]);
         let http = match &of_http {
-            // A CGI program gets the header `Proxy` of whoever asks it as HTTP_PROXY.
+            // A CGI program gets the header `Proxy` of its client as HTTP_PROXY.
             Some((name, _)) if first(&["REQUEST_METHOD"]).is_some() => Way::Unusable(format!(
                 "{name} is not used where REQUEST_METHOD is set, as it is for a CGI program: unset one of them, or name the \
                  proxy in accounts[].proxy"

@@ -16,7 +16,7 @@ pub(super) struct Reader<'a> {
     comparisons: Cell<usize>,
 }
 
-/// A file with so many misspelt words that this does not suffice has twenty problems that do have a suggestion.
+/// A file with too many misspelt words for this has twenty problems that do have a suggestion.
 const MAX_COMPARISONS: usize = 100_000;
 
 impl<'a> Reader<'a> {

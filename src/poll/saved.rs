@@ -471,7 +471,7 @@ mod tests {
         let mut first = folder.start(&["a", "b"], None);
         first.live(DAY).await;
         first.end(DAY);
-        // They are to be found now, but whoever could tell does not answer.
+        // They are to be found now, but the operation that would tell does not answer.
         let mut blind = folder.start(&[], Some("r"));
         for days in [0, 40, 400] {
             blind.tend(days * DAY).await;

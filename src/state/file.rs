@@ -56,7 +56,7 @@ pub(super) struct File {
     file: Arc<fs::File>,
 }
 
-/// How a file was left, to tell whether somebody else has written to it.
+/// How a file was left, to tell whether another program has written to it.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     length: u64,
@@ -82,7 +82,7 @@ impl Candidate {
         Self { path: path.to_owned(), file: None }
     }
 
-    /// The file, if nobody else holds it. It is made if it is not there.
+    /// The file, if no other process holds it. It is made if it is not there.
     pub(super) fn take(&mut self) -> Result<Option<File>, Error> {
         loop {
             let (file, made) = match self.file.take() {
@@ -162,7 +162,7 @@ impl File {
         begun
     }
 
-    /// Gives a damaged file another name, and begins anew. It stays locked until there is a new one to wait for.
+    /// Gives a damaged file another name, and begins a new one. It stays locked until there is a new one to wait for.
     fn set_aside(path: &Path, damaged: fs::File, why: &str) -> Result<Self, Error> {
         let failed = |error| Error::io(path, "setting it aside, since it is damaged", error);
         // Not the link that may lead to it.
@@ -298,7 +298,7 @@ impl File {
         new.is_partial = true;
         let entries = held.map_or(0, |held| held.entries.len());
         warn!(path = %self.path.display(), entries, "the state file {what}; it is written again, with all that is known");
-        // The new one is locked before the old one is let go, so whoever waits goes on waiting.
+        // The new one is locked before the old one is let go, so a standby goes on waiting.
         *self = new;
         Ok(())
     }
@@ -442,7 +442,7 @@ fn find_or_make(path: &Path) -> Result<(fs::File, bool), Error> {
     Ok((file, found.is_none()))
 }
 
-/// Whether nobody else has the lock; then it is held until the file is closed.
+/// Whether no other process has the lock; then it is held until the file is closed.
 fn lock(path: &Path, file: &fs::File) -> Result<bool, Error> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -518,7 +518,7 @@ mod tests {
         Batch { entries: vec![(key.to_owned(), key.as_bytes().to_vec())], ..Batch::default() }
     }
 
-    /// A file that the operating system lets nobody write to: every write is refused, as on a full disk.
+    /// A file that the operating system lets no process write to: every write is refused, as on a full disk.
     fn refusing(folder: &Folder) -> fs::File {
         fs::File::open(folder.file()).unwrap()
     }

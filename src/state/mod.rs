@@ -46,7 +46,7 @@ impl Candidate {
         Self(file::Candidate::new(path))
     }
 
-    /// The state, if nobody else holds its file; what is there is neither changed nor damaged by trying.
+    /// The state, if no other process holds its file; what is there is neither changed nor damaged by trying.
     ///
     /// # Errors
     /// As [`State::open`], but for [`Error::InUse`].
@@ -208,7 +208,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         let Some(file) = &mut self.file else { return self.parked.remove(target).map(|(memory, _)| memory) };
         let saved = file.read(&key(target));
         let bytes = saved.unwrap_or_else(|error| {
-            warn!(%error, target = &*target.id, "the state of a target could not be read; it begins anew");
+            warn!(%error, target = &*target.id, "the state of a target could not be read; it starts empty");
             None
         })?;
         decode(&bytes, &target.id)
@@ -244,7 +244,7 @@ pub fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
 /// The value that stands in the file as `bytes`; `name` is for the log.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
     let told =
-        |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it begins anew");
+        |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it starts empty");
     rmp_serde::from_slice(bytes).inspect_err(told).ok()
 }
 

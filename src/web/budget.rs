@@ -75,7 +75,7 @@ pub(super) enum Throttling {
     Refused,
 }
 
-/// One that nobody has tried for so long after its rest is needed by nobody.
+/// One that no call has tried for this long after its rest is needed by no target.
 const UNTRIED: SignedDuration = SignedDuration::from_secs(120);
 
 impl Budget {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_after_which_nobody_asks_harms_nobody_and_another_day_is_named() {
+    fn a_rest_after_which_nothing_is_asked_does_no_harm_and_another_day_is_named() {
         let budget = shown(&BudgetState { resting: resting(), ..calm() }, 0.02);
         let tomorrow: Timestamp = "2026-11-27T03:00:00Z".parse().unwrap();
         assert_eq!(budget.throttling(at("21:40:59")), Throttling::Refused);

@@ -25,7 +25,7 @@ fn rig(servers: usize) -> Rig {
     rig
 }
 
-/// The cloud refuses an operation from now on for so many seconds.
+/// The cloud refuses an operation from now on for `lasts` seconds.
 fn refuse(rig: &mut Rig, operation: &str, lasts: i64) {
     let from = rig.now.duration_since(start()).as_secs();
     rig.fault(&format!(

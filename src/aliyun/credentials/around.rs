@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use super::http::Http;
 use super::issued::Failure;
@@ -92,7 +93,7 @@ impl Watched {
 }
 
 /// The text of a file. One that does not exist is absent.
-pub(super) async fn read(path: &Path) -> Result<(String, Watched), Failure> {
+pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, Watched), Failure> {
     let watched = Watched::new(path);
     let own = path.to_owned();
     let text = tokio::task::spawn_blocking(move || files::text(&own, files::MAX_SMALL)).await;

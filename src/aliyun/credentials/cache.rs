@@ -68,7 +68,7 @@ pub(super) struct Cache {
     refused: Vec<Arc<Credential>>,
     /// Why the last request for credentials failed.
     failure: Option<Error>,
-    /// Until when nobody is asked, and how long that was from the beginning.
+    /// Until when nothing is asked, and how long that was from the beginning.
     quiet: Option<(Timestamp, SignedDuration)>,
     /// The pause after the last credential, if it had ended before it came.
     late_pause: Option<SignedDuration>,
@@ -197,7 +197,7 @@ impl Cache {
     }
 
     /// A pause that is longer than at its beginning was begun before the clock was set back. One for a credential that came late
-    /// ends when a file that it hangs on has changed.
+    /// ends when a file that it depends on has changed.
     fn is_quiet(&self, now: Timestamp) -> bool {
         let lasts = |(until, pause): (Timestamp, SignedDuration)| now < until && until.duration_since(now) <= pause;
         let is_replaced = |held: &Held| held.late_by.is_some() && held.has_changed();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::around::{Around, Watched, read};
 use super::issued::{Failure, Issued, unsupported};
@@ -34,7 +35,7 @@ pub(super) async fn issue(name: Option<&str>, around: &Around, now: Timestamp) -
 }
 
 /// The file of the environment, or the first of the usual two that is there.
-async fn file(around: &Around) -> Result<(PathBuf, String, Watched), Failure> {
+async fn file(around: &Around) -> Result<(PathBuf, Zeroizing<String>, Watched), Failure> {
     if let Some(path) = around.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
         let (text, watched) = read(Path::new(&path)).await?;
         return Ok((path.into(), text, watched));

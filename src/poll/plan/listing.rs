@@ -16,7 +16,7 @@ use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::{after, since};
 
-/// No list has more entries than this that can be read: so many pages of the largest size.
+/// Maximum number of entries of a list that can be read: the maximum number of pages of the maximum size.
 const MAX_ENTRIES: u64 = MAX_PAGES as u64 * 100;
 
 /// What is known of a list.

@@ -59,7 +59,7 @@ impl Shape {
         self.page_size.filter(|size| (1..asked).contains(size)).unwrap_or(asked)
     }
 
-    /// Whether its first entries, so many, were on the page `before`, in the same order. Others of that may have left the list.
+    /// Whether this number of its first entries were on the page `before`, in the same order. Others of that may have left the list.
     fn begins_with(&self, entries: usize, before: &[u64]) -> bool {
         let mut before = before.iter();
         self.keys.iter().take(entries).all(|key| before.any(|other| other == key))

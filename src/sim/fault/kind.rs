@@ -37,7 +37,7 @@ pub(super) enum Fault {
         #[serde(default)]
         retry_after_ms: Option<u64>,
     },
-    /// So many calls a minute are let through of each operation in each region, whatever the settings say.
+    /// Maximum calls a minute that are let through of each operation in each region, whatever the settings say.
     Quota { per_minute: u32 },
     /// Another program calls each operation in each region, and what it calls is not there for us.
     OtherCalls(Others),
