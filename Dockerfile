@@ -1,6 +1,8 @@
 # docker build --tag aliyun-task-exporter .
 # docker run --publish 10977:10977 --volume "$PWD/config.yaml:/config.yaml:ro" aliyun-task-exporter --config.file /config.yaml
 #
+# With state.path, mount a volume that belongs to user 65532 (docs/configuration.md, "state").
+#
 # The image holds the program and the three libraries of C it needs, nothing else: the certificates of the
 # certification authorities are compiled in.
 

@@ -2,17 +2,19 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
+use tracing::info;
 
 use crate::aliyun;
 use crate::clock::Moment;
 use crate::config::{Config, redacted_yaml};
-use crate::poll::Runner;
+use crate::poll::{Runner, clients};
 use crate::self_metrics::SelfMetrics;
 use crate::snapshot::Store;
 use crate::state;
@@ -33,12 +35,16 @@ pub enum Error {
     /// The thread that polls could not be set up.
     #[error("setting up the thread that polls: {0}")]
     Thread(#[source] io::Error),
+    /// What is listened on cannot be told.
+    #[error("looking at a listener: {0}")]
+    Listener(#[source] io::Error),
     /// Polling or serving has ended by itself.
     #[error("a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}")]
     Ended(String),
 }
 
-/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests under way finish.
+/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests under way finish. With
+/// `state.wait`, it serves only itself while another process holds the state file.
 ///
 /// # Errors
 /// If the parts cannot be made, or if one of them ends before `shutdown`.
@@ -50,37 +56,78 @@ pub async fn serve(
     let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::new(config.metrics.clone()));
-    let mut runner = Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics))?;
-    runner.apply(&config)?;
+    // What would be refused later is refused before anything is served.
+    clients(&config)?;
+    let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
+        Err(state::Error::InUse { .. }) if config.state.wait => None,
+        runner => Some(runner?),
+    };
+    for listener in &listeners {
+        let address = listener.local_addr().map_err(Error::Listener)?;
+        info!(%address, "listening");
+    }
+    runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
+    metrics.leads(runner.is_some());
     metrics.reloaded(true, started.wall);
-    let site = Arc::new(Site::new(store, metrics, redacted_yaml(&config), started));
+    let site = Arc::new(Site::new(Arc::clone(&store), Arc::clone(&metrics), redacted_yaml(&config), started));
 
     let (stop, stopped) = watch::channel(false);
-    let (_configs, changes) = mpsc::channel(1);
     let mut parts = JoinSet::new();
     let polling = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
     let until_stopped = stopped.clone();
     // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a shared pool of threads.
-    parts.spawn_blocking(move || polling.block_on(runner.run(changes, until_stopped)));
-    parts.spawn(web::serve(listeners, web::router(site), stopped));
+    parts.spawn_blocking(move || polling.block_on(poll(runner, config, store, metrics, until_stopped)));
+    let router = web::router(site);
+    parts.spawn(async move {
+        web::serve(listeners, router, stopped).await;
+        Ok(())
+    });
     until_ended(parts, shutdown, &stop).await
+}
+
+/// Polls until it is stopped, at once or as soon as the state file is free.
+async fn poll(
+    runner: Option<Runner>,
+    config: Config,
+    store: Arc<Store>,
+    metrics: Arc<SelfMetrics>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let (_configs, changes) = mpsc::channel(1);
+    if let Some(runner) = runner {
+        runner.run(changes, stopped).await;
+        return Ok(());
+    }
+    let path = config.state.path.as_deref().unwrap_or(Path::new("")).display();
+    info!(%path, "standing by: another process holds the state file");
+    let taken = Runner::when_free(&config, store, Arc::clone(&metrics), &mut stopped).await?;
+    let Some(mut runner) = taken else { return Ok(()) };
+    info!(%path, "taking over: the state file is free");
+    runner.apply(&config)?;
+    metrics.leads(true);
+    runner.run(changes, stopped).await;
+    Ok(())
 }
 
 /// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an exporter that serves
 /// and no longer polls would look well until its values are stale, and nobody would start it again.
 async fn until_ended(
-    mut parts: JoinSet<()>,
+    mut parts: JoinSet<Result<(), Error>>,
     shutdown: impl Future<Output = ()>,
     stop: &watch::Sender<bool>,
 ) -> Result<(), Error> {
     let early = tokio::select! {
         () = shutdown => None,
-        part = parts.join_next() => part.map(|ended| ended.err().map_or("it returned".into(), why)),
+        part = parts.join_next() => part.map(|ended| match ended {
+            Ok(Ok(())) => Error::Ended("it returned".into()),
+            Ok(Err(error)) => error,
+            Err(panicked) => Error::Ended(why(panicked)),
+        }),
     };
     stop.send_replace(true);
-    let mut ended = early.map_or(Ok(()), |why| Err(Error::Ended(why)));
+    let mut ended = early.map_or(Ok(()), Err);
     while let Some(part) = parts.join_next().await {
-        ended = ended.and(part.map_err(|error| Error::Ended(why(error))));
+        ended = ended.and(part.unwrap_or_else(|error| Err(Error::Ended(why(error)))));
     }
     ended
 }
@@ -102,8 +149,9 @@ mod tests {
 
     use super::{Error, until_ended};
 
-    async fn until_told(mut stopped: watch::Receiver<bool>) {
+    async fn until_told(mut stopped: watch::Receiver<bool>) -> Result<(), Error> {
         drop(stopped.wait_for(|stopped| *stopped).await);
+        Ok(())
     }
 
     #[tokio::test]

@@ -174,9 +174,9 @@ families! {
     SWAS_COMMAND_INTERVAL = Cloud Gauge "aliyun_swas_command_interval_seconds" ["instance_id", "command_name"];
     /// Clusters, servers or regions that a discovery target has found and include and exclude let through. Polled; see aliyun_exporter_target_last_read_timestamp_seconds.
     DISCOVERED = Cloud Gauge "aliyun_exporter_discovered" ["account", "kind", "target"];
-    /// Whether the last poll of a target succeeded (1) or not (0); absent until the first poll has ended.
+    /// Whether the last poll of a target succeeded (1) or not (0). Also 0, until a poll ends, once the next poll is overdue by more than its period, at least a minute, because the cloud throttles an operation that it needs. Absent before the first of these.
     TARGET_UP = Target Gauge "aliyun_exporter_target_up" ["account", "kind", "target"];
-    /// Why the last poll of a target failed: 1 while it fails.
+    /// Why aliyun_exporter_target_up is 0: 1 while it is. The reason throttled stands for a refused poll and for one that is overdue because the cloud throttles.
     TARGET_FAILING = Target Gauge "aliyun_exporter_target_failing" ["account", "kind", "target", "reason"];
     /// Entries that a target's lists must show and have not shown in two readings in a row: clusters, servers, regions, running tasks, followed commands and their nodes, and what the windows of ended things have room for. 0 if the lists are whole.
     TARGET_MISSING_ENTRIES = Target Gauge "aliyun_exporter_target_missing_entries" ["account", "kind", "target"];
@@ -198,16 +198,28 @@ families! {
     TARGET_SERIES_DROPPED = Target Gauge "aliyun_exporter_target_series_dropped" ["account", "kind", "target", "reason"];
     /// The version of the exporter. Always 1.
     BUILD_INFO = Process Gauge "aliyun_exporter_build_info" ["version", "revision", "rustc"];
+    /// Whether this instance polls (1), or stands by because another one holds the state file (0, with state.wait). What polls has all other metrics; what stands by has none of the cloud.
+    LEADER = Process Gauge "aliyun_exporter_leader" [];
+    /// Whether what is known could be written to the state file when that was last tried (1) or not (0): the disk is full, or another file stands at state.path. Absent without state.path, and while standing by.
+    STATE_SAVED = Process Gauge "aliyun_exporter_state_saved" [];
     /// Polls that have ended, by kind of target and outcome: ok or the reason of the failure.
     POLLS = Process Counter "aliyun_exporter_polls_total" ["kind", "outcome"];
     /// Requests sent to the cloud, retries included, by outcome: ok or a reason.
     API_REQUESTS = Process Counter "aliyun_exporter_api_requests_total" ["account", "region_id", "product", "operation", "outcome"];
     /// How long requests to the cloud took.
     API_REQUEST_DURATION = Process Histogram "aliyun_exporter_api_request_duration_seconds" ["product", "operation"];
-    /// Calls per minute that the exporter allows itself; account is the quota group.
+    /// Calls per minute that quotas in the configuration allows, whatever the cloud does; account is the quota group.
     API_QUOTA = Process Gauge "aliyun_exporter_api_quota_calls_per_minute" ["account", "region_id", "product", "operation"];
+    /// Calls per minute that the exporter allows itself now: less than aliyun_exporter_api_quota_calls_per_minute once the cloud has refused more; account is the quota group.
+    API_BUDGET = Process Gauge "aliyun_exporter_api_budget_calls_per_minute" ["account", "region_id", "product", "operation"];
     /// Calls per minute that the targets need at their present cadence; account is the quota group.
     API_PLANNED = Process Gauge "aliyun_exporter_api_planned_calls_per_minute" ["account", "region_id", "product", "operation"];
+    /// When the cloud began to refuse an operation of which it has answered no call since; absent while it answers; account is the quota group.
+    API_RESTING = Process Gauge "aliyun_exporter_api_resting_since_timestamp_seconds" ["account", "region_id", "product", "operation"];
+    /// When the budget of an operation was lowered below its quota because the cloud had refused calls; absent while it is not; account is the quota group.
+    API_LOWERED = Process Gauge "aliyun_exporter_api_lowered_since_timestamp_seconds" ["account", "region_id", "product", "operation"];
+    /// When one call is tried of an operation that rests, or more calls of one whose budget is lowered; absent while neither is so; account is the quota group.
+    API_NEXT_TRY = Process Gauge "aliyun_exporter_api_next_try_timestamp_seconds" ["account", "region_id", "product", "operation"];
     /// Time that requests have waited for quota; account is the quota group.
     API_QUOTA_WAIT = Process Counter "aliyun_exporter_api_quota_wait_seconds_total" ["account", "region_id", "product", "operation"];
     /// Whether RAM allows an operation (1) or refused it to some target when last asked (0).

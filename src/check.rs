@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Problem};
 use crate::estimate::{self, Estimate};
 use crate::poll::{Clients, Survey, route_notes, route_warnings};
+use crate::state::Remark;
 use crate::target::{Findings, Target, polled, targets};
 
 /// What a usable configuration is like.
@@ -17,6 +18,18 @@ pub struct Remarks {
     pub warnings: Vec<String>,
     /// What is worth knowing, and no fault.
     pub notes: Vec<String>,
+}
+
+impl Remarks {
+    /// With what there is to say of the state file.
+    pub fn and(mut self, state: Option<Remark>) -> Self {
+        match state {
+            Some(Remark::Warning(warning)) => self.warnings.push(warning),
+            Some(Remark::Note(note)) => self.notes.push(note),
+            None => {}
+        }
+        self
+    }
 }
 
 /// Looks at a configuration whose `clients` could be made. What is odd about its series is left to the estimate, where there is

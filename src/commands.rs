@@ -15,7 +15,7 @@ use crate::config::{Config, Problem, Problems};
 use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
 use crate::sim::{self, Simulator};
-use crate::{aliyun, app, catalog, check, demo, doctor};
+use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,9 @@ pub enum Error {
     /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
     Setup(#[from] aliyun::SetupError),
+    /// `check` has found that a start would be refused because of the state file.
+    #[error("{0}")]
+    State(#[from] state::Error),
     /// `doctor` has found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
@@ -69,7 +72,12 @@ impl Error {
     /// 2 for what the user typed or wrote, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Setup(_) | Self::Start(app::Error::Client(_)) | Self::EmptyDemo => 2,
+            Self::Config(_)
+            | Self::Setup(_)
+            | Self::State(_)
+            | Self::Start(app::Error::Client(_))
+            | Self::EmptyDemo => 2,
+            Self::Start(app::Error::State(error)) if error.is_of_configuration() => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
             _ => 1,
         }
@@ -97,9 +105,7 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     announce_configuration(&arguments.targets, &config);
     let mut listeners = Vec::new();
     for address in &arguments.listen {
-        let listener = listen(address).await?;
-        info!(address = %listener.local_addr()?, "listening");
-        listeners.push(listener);
+        listeners.push(listen(address).await?);
     }
     app::serve(config, listeners, shutdown).await?;
     info!("stopped");
@@ -122,8 +128,8 @@ fn announce_configuration(targets: &Targets, config: &Config) {
 /// What a start would refuse is refused, what it would warn of is printed.
 async fn check(arguments: &Check) -> Result<(), Error> {
     let checked = arguments.targets.config(&environment).map_err(Error::from);
-    let checked = checked.and_then(|config| Ok((clients(&config)?, config)));
-    let (clients, config) = match (checked, arguments.format) {
+    let checked = checked.and_then(|config| Ok((clients(&config)?, check_state(&config)?, config)));
+    let (clients, state, config) = match (checked, arguments.format) {
         (Ok(checked), _) => checked,
         (Err(error), ReportFormat::Json) => {
             io::stdout().write_all(check::refused_json(&error.problems()).as_bytes())?;
@@ -131,7 +137,7 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         }
         (Err(error), ReportFormat::Table) => return Err(error),
     };
-    let remarks = check::remarks(&config, &clients, arguments.estimate);
+    let remarks = check::remarks(&config, &clients, arguments.estimate).and(state);
     if arguments.estimate {
         let live = arguments.live.then_some(&clients);
         return check_estimate(&config, live, &remarks, arguments.format).await;
@@ -141,6 +147,11 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         ReportFormat::Json => check::json(&config, &remarks, None, true),
     };
     Ok(io::stdout().write_all(printed.as_bytes())?)
+}
+
+/// What a start would say of the state file. Nothing is made or changed.
+fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
+    Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
 }
 
 /// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
@@ -206,7 +217,7 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     let listener = listen(&arguments.listen).await?;
     let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
     announce_demo(address, sim_address)?;
-    info!(%address, simulator = %sim_address, "listening");
+    info!(address = %sim_address, "the simulated cloud listens");
 
     let (stop, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move { drop(stopped.wait_for(|stopped| *stopped).await) };

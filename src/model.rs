@@ -502,6 +502,57 @@ pub struct SeriesUse {
     pub targets_above: usize,
 }
 
+/// How a budget of calls per minute stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetState {
+    /// Calls per minute that `quotas` allows.
+    pub configured: u32,
+    /// Calls per minute that are allowed now.
+    pub in_force: u32,
+    /// The cloud has refused a call, and no later one was answered.
+    pub resting: Option<Resting>,
+    /// What was learned from refusals, while it holds.
+    pub lowered: Option<Lowered>,
+}
+
+impl BudgetState {
+    /// When one call is tried of an operation that rests, or more calls of one whose budget is lowered.
+    pub fn next_try(&self) -> Option<Timestamp> {
+        let resting = self.resting.as_ref().map(|resting| resting.until);
+        resting.or(self.lowered.as_ref().map(|lowered| lowered.retry_at))
+    }
+
+    /// The cloud's `Code`, or the HTTP status, for which calls rest or fewer are asked for.
+    pub fn code(&self) -> Option<&Arc<str>> {
+        let resting = self.resting.as_ref().map(|resting| &resting.code);
+        resting.or(self.lowered.as_ref().map(|lowered| &lowered.code))
+    }
+}
+
+/// An operation that the cloud has refused rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resting {
+    /// When the first call was refused.
+    pub since: Timestamp,
+    /// When the next call is tried.
+    pub until: Timestamp,
+    /// The cloud's `Code`, or the HTTP status.
+    pub code: Arc<str>,
+}
+
+/// A budget that is lower than configured, because the cloud has refused more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lowered {
+    /// When it was lowered first.
+    pub since: Timestamp,
+    /// The cloud's `Code`, or the HTTP status, at the last refusal.
+    pub code: Arc<str>,
+    /// Calls that got through in the minute in which more were refused.
+    pub refused_at: u32,
+    /// When more than that is tried.
+    pub retry_at: Timestamp,
+}
+
 /// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's commands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::accounts::{Accounts, Asked};
 use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, GivenUp, Login, Reason, SeriesUse};
+use crate::model::{AccountState, BudgetState, GivenUp, Login, Reason, SeriesUse};
 use crate::target::{Kind, Target, TargetId};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -27,7 +27,11 @@ pub struct SelfMetrics {
     requests: IntCounterVec,
     request_duration: HistogramVec,
     quota: IntGaugeVec,
+    budget: IntGaugeVec,
     planned: GaugeVec,
+    resting: GaugeVec,
+    lowered: GaugeVec,
+    next_try: GaugeVec,
     quota_wait: CounterVec,
     authorized: IntGaugeVec,
     lost: IntCounterVec,
@@ -43,7 +47,11 @@ pub struct SelfMetrics {
     targets_above_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
+    leader: IntGaugeVec,
+    state_saved: IntGaugeVec,
+    role: Mutex<Role>,
     accounts: Mutex<Accounts>,
+    budgets: Mutex<BTreeMap<[String; 4], BudgetState>>,
     words: Mutex<BTreeSet<UnknownWord>>,
 }
 
@@ -61,6 +69,21 @@ pub struct UnknownWord {
     pub field: &'static str,
     /// The word, as it was sent; empty if it is missing.
     pub word: String,
+}
+
+/// What this instance does, and what of that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Whether it polls; else it stands by.
+    pub leads: bool,
+    /// Why what is known cannot be saved, if that is so.
+    pub unsaved: Option<String>,
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self { leads: true, unsaved: None }
+    }
 }
 
 /// An attempt, for counting.
@@ -94,7 +117,11 @@ impl SelfMetrics {
             requests: counters(&registry, &catalog::API_REQUESTS)?,
             request_duration: durations(&registry, &catalog::API_REQUEST_DURATION)?,
             quota: int_gauges(&registry, &catalog::API_QUOTA)?,
+            budget: int_gauges(&registry, &catalog::API_BUDGET)?,
             planned: gauges(&registry, &catalog::API_PLANNED)?,
+            resting: gauges(&registry, &catalog::API_RESTING)?,
+            lowered: gauges(&registry, &catalog::API_LOWERED)?,
+            next_try: gauges(&registry, &catalog::API_NEXT_TRY)?,
             quota_wait: float_counters(&registry, &catalog::API_QUOTA_WAIT)?,
             authorized: int_gauges(&registry, &catalog::OPERATION_AUTHORIZED)?,
             lost: counters(&registry, &catalog::LOST)?,
@@ -110,7 +137,11 @@ impl SelfMetrics {
             targets_above_limit: int_gauges(&registry, &catalog::TARGETS_ABOVE_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
+            leader: int_gauges(&registry, &catalog::LEADER)?,
+            state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
+            role: Mutex::default(),
             accounts: Mutex::default(),
+            budgets: Mutex::default(),
             words: Mutex::default(),
             registry,
         };
@@ -203,15 +234,35 @@ impl SelfMetrics {
         }
     }
 
-    /// Every budget with its calls per minute, and how many are planned.
-    pub fn budgets<'a>(&self, budgets: impl Iterator<Item = (BudgetLabels<'a>, u32, f64)>) {
-        self.quota.reset();
-        self.planned.reset();
-        for (labels, quota, planned) in budgets {
-            self.quota.with_label_values(&labels).set(i64::from(quota));
+    /// Every budget, how it stands, and how many calls per minute are planned.
+    pub fn budgets<'a>(&self, budgets: impl Iterator<Item = (BudgetLabels<'a>, &'a BudgetState, f64)>) {
+        let mut known = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *known);
+        for (labels, state, planned) in budgets {
+            self.quota.with_label_values(&labels).set(i64::from(state.configured));
+            self.budget.with_label_values(&labels).set(i64::from(state.in_force));
             self.planned.with_label_values(&labels).set(planned);
             self.quota_wait.with_label_values(&labels);
+            set_time(&self.resting, &labels, state.resting.as_ref().map(|resting| resting.since));
+            set_time(&self.lowered, &labels, state.lowered.as_ref().map(|lowered| lowered.since));
+            set_time(&self.next_try, &labels, state.next_try());
+            let labels = labels.map(str::to_owned);
+            gone.remove(&labels);
+            known.insert(labels, state.clone());
         }
+        for labels in gone.keys() {
+            let labels = labels.each_ref().map(String::as_str);
+            // Whether it was there does not matter.
+            drop((self.quota.remove_label_values(&labels), self.budget.remove_label_values(&labels)));
+            for gauge in [&self.planned, &self.resting, &self.lowered, &self.next_try] {
+                drop(gauge.remove_label_values(&labels));
+            }
+        }
+    }
+
+    /// How each budget stands, by its labels.
+    pub fn budget_states(&self) -> BTreeMap<[String; 4], BudgetState> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A call has waited for its budget.
@@ -262,14 +313,41 @@ impl SelfMetrics {
 
     /// How an account is logged in.
     pub fn logged_in(&self, account: &Arc<str>, login: Login) {
-        match login.ends() {
-            Some(time) => {
-                self.credentials_expiry.with_label_values(&[account]).set(time.as_millisecond() as f64 / 1000.0)
-            }
-            // Whether it was there does not matter.
-            None => drop(self.credentials_expiry.remove_label_values(&[account])),
-        }
+        set_time(&self.credentials_expiry, &[account], login.ends());
         self.accounts_mut().logged_in(account, login);
+    }
+
+    /// Whether this instance polls; else it stands by.
+    pub fn leads(&self, leads: bool) {
+        self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
+        self.role_mut().leads = leads;
+        if !leads {
+            self.saved(None);
+        }
+    }
+
+    /// It polls no more, and another instance may begin to.
+    pub fn stops(&self) {
+        self.leader.with_label_values::<&str>(&[]).set(0);
+    }
+
+    /// Whether what is known could be saved, or why not; `None` without a file.
+    pub fn saved(&self, saved: Option<Result<(), String>>) {
+        match &saved {
+            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved.is_ok())),
+            // Whether it was there does not matter.
+            None => drop(self.state_saved.remove_label_values::<&str>(&[])),
+        }
+        self.role_mut().unsaved = saved.and_then(Result::err);
+    }
+
+    fn role_mut(&self) -> MutexGuard<'_, Role> {
+        self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this instance does.
+    pub fn role(&self) -> Role {
+        self.role_mut().clone()
     }
 
     /// The configuration was loaded, or could not be.
@@ -291,6 +369,15 @@ impl SelfMetrics {
             gauge.with_label_values::<&str>(&[]).set(i64::try_from(value).unwrap_or(i64::MAX));
         }
         self.registry.gather()
+    }
+}
+
+/// Sets a gauge to a time, or takes it away.
+fn set_time(gauge: &GaugeVec, labels: &[&str], time: Option<Timestamp>) {
+    match time {
+        Some(time) => gauge.with_label_values(labels).set(time.as_millisecond() as f64 / 1000.0),
+        // Whether it was there does not matter.
+        None => drop(gauge.remove_label_values(labels)),
     }
 }
 

@@ -175,7 +175,7 @@ fn every_key_is_taken_over() {
         max_response_bytes: 512 << 10,
     };
     assert_eq!(config.poll, poll);
-    assert_eq!(config.state_path.as_deref(), Some(Path::new("state.redb")));
+    assert_eq!(config.state.path.as_deref(), Some(Path::new("state.redb")));
     let metrics = Metrics { status_style: StatusStyle::Full, max_series: 1000, max_series_per_target: 100 };
     assert_eq!(config.metrics, metrics);
     let [one, two] = config.accounts.as_slice() else { panic!("{:?}", config.accounts) };

@@ -16,10 +16,13 @@ use support::package;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
-    ("commands", &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim"]),
+    (
+        "commands",
+        &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state"],
+    ),
     ("logging", &["cli"]),
     ("demo", &["config", "secret"]),
-    ("check", &["config", "estimate", "poll", "target"]),
+    ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
     ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "snapshot", "state", "web"]),
@@ -59,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("maud", &["web"]),
     ("redb", &["state"]),
     ("rmp_serde", &["state"]),
-    ("rustix", &["clock", "web"]),
+    ("rustix", &["clock", "state", "web"]),
     ("twox_hash", &["aliyun"]),
 ];
 

@@ -92,3 +92,40 @@ fn a_list_that_stays_too_long_is_one_line_and_each_reading_is_counted() {
     let told = log.lines(&["longer than poll.history_max_pages", "ehpc_tasks", "toolong"]);
     assert_eq!(told.len(), 1, "{told:?}");
 }
+
+/// Servers that need one operation.
+fn start_servers(names: &str, count: usize) -> Exporter {
+    let mut world = aliyun_task_exporter::sim::World::empty();
+    for number in 0..count {
+        worlds::add_server(&mut world, &format!("{names}-{number}"));
+    }
+    Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |_| {})
+}
+
+#[test]
+fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it() {
+    let log = Log::get();
+    let exporter = start_servers("throttled", 12);
+    let swas_polls = |page: &Page, outcome: &str| {
+        page.sum("aliyun_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])
+    };
+    exporter.wait("all are up", |page| swas_polls(page, "ok") > 50.0);
+    exporter.fault(
+        r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 4000}, "times": 2}"#,
+    );
+    let of = [("operation", "DescribeInvocations")];
+    let [resting, next] =
+        ["resting_since", "next_try"].map(|name| format!("aliyun_exporter_api_{name}_timestamp_seconds"));
+    exporter.wait("it is told", |page| page.value(&resting, &of).is_some());
+    let page = exporter.metrics();
+    assert!(page.value(&next, &of) >= page.value(&resting, &of).map(|since| since + 4.0));
+    assert!(swas_polls(&page, "throttled") >= 1.0);
+    exporter.clear_faults();
+    exporter.wait("it is answered again", |page| page.value(&resting, &of).is_none());
+    let told = log.lines(&["DescribeInvocations", "the cloud throttles an operation"]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    for part in ["level=warn", "code=Throttling.User", "configured=", "in_force=", "planned=", "advice="] {
+        assert!(told[0].contains(part), "{part}: {}", told[0]);
+    }
+    assert_eq!(log.lines(&["throttled-", "poll"]), Vec::<String>::new());
+}

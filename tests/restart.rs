@@ -51,7 +51,7 @@ fn start(folder: &Folder) -> Exporter {
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
     let path = folder.file();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
-        config.state_path = Some(path);
+        config.state.path = Some(path);
     });
     exporter.wait("everything is read", is_read);
     exporter
@@ -68,7 +68,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let by_region = |config: &mut Config| {
-        (config.state_path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
+        (config.state.path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
     };
     let all = |page: &Page| {
         page.sum("aliyun_exporter_target_up", &[]) == 3.0
@@ -92,7 +92,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     let exporter = exporter.again(end("open"), by_region);
     let ended = |count: f64| move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count;
     exporter.wait("its end is counted", ended(1.0));
-    let exporter = exporter.again(end("open"), |config| config.state_path = Some(folder.file()));
+    let exporter = exporter.again(end("open"), |config| config.state.path = Some(folder.file()));
     let page = exporter
         .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
@@ -115,18 +115,31 @@ fn counts(page: &Page) -> [f64; 3] {
     COUNTERS.map(|name| page.sum(name, &[]))
 }
 
-/// Everything that is open ends, and more begins and ends.
-fn end_all(sim: &mut Simulator, started: Timestamp) {
+/// Everything that is open ends. The second in which it did.
+fn end_open(sim: &mut Simulator, started: Timestamp) -> i64 {
     let now = Timestamp::now().duration_since(started).as_secs();
     let world = sim.world_mut();
     world.add_task("c", task("open", -10, now - 1)).unwrap();
     world.add_command("c", command("open", 2, -10, now - 1)).unwrap();
     world.add_run("s00", run("open", -10, now - 1, 3)).unwrap();
+    now
+}
+
+/// Everything that is open ends, and more begins and ends.
+fn end_all(sim: &mut Simulator, started: Timestamp) {
+    let now = end_open(sim, started);
+    let world = sim.world_mut();
     for quick in ["quick1", "quick2"] {
         world.add_task("c", task(quick, now - 2, now - 1)).unwrap();
         world.add_command("c", command(quick, 1, now - 2, now - 1)).unwrap();
         world.add_run("s00", run(quick, now - 2, now - 1, 0)).unwrap();
     }
+}
+
+/// All that the cloud has said.
+fn shown(page: &Page) -> BTreeSet<String> {
+    let is_of_cloud = |name: &str| name.starts_with("aliyun_ehpc_") || name.starts_with("aliyun_swas_");
+    page.samples.iter().filter(|sample| is_of_cloud(&sample.name)).map(ToString::to_string).collect()
 }
 
 fn last_success(page: &Page) -> Vec<(String, f64)> {
@@ -156,31 +169,24 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
         },
         |config| {
             config.poll.timeout = Duration::from_secs(30);
-            config.state_path = Some(path);
+            config.state.path = Some(path);
         },
     );
     let restored = exporter.metrics();
     assert_eq!(restored.all("aliyun_exporter_target_up", &[]).count(), 0, "no poll has ended");
-    let shown = |page: &Page| {
-        let things = page
-            .samples
-            .iter()
-            .filter(|sample| sample.name.starts_with("aliyun_ehpc_") || sample.name.starts_with("aliyun_swas_"));
-        things.map(ToString::to_string).collect::<BTreeSet<_>>()
-    };
     assert_eq!(shown(&restored), shown(&before));
     for ((target, now), (_, then)) in last_success(&restored).into_iter().zip(last_success(&before)) {
         assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
     }
     // The first poll, now in earnest.
     let path = folder.file();
-    let exporter = exporter.again(Simulator::clear_faults, |config| config.state_path = Some(path));
+    let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
     let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
     exporter.wait("what ended while nobody watched is counted", all);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     let path = folder.file();
-    let exporter = exporter.again(|_| {}, |config| config.state_path = Some(path));
+    let exporter = exporter.again(|_| {}, |config| config.state.path = Some(path));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     exporter.wait("it polls again", is_read);
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
@@ -195,12 +201,106 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
 fn a_second_exporter_on_the_same_file_refuses_to_start() {
     let folder = Folder::new("second");
     let exporter = start(&folder);
-    let mut config = demo::config(&exporter.sim().truth(Timestamp::now()), exporter.cloud);
-    config.state_path = Some(folder.file());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let refused = runtime.block_on(app::serve(config, vec![], async {})).unwrap_err().to_string();
+    let refused = serve_in_vain(config_on(&exporter, &folder));
     assert!(refused.contains("is in use by another process") && refused.contains("state.redb"), "{refused}");
     assert_eq!(exporter.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
+    let folder = Folder::new("foreign");
+    std::fs::write(folder.file(), "accounts: []").unwrap();
+    let mut config = Config::default();
+    config.state.path = Some(folder.file());
+    let refused = serve_in_vain(config);
+    assert!(refused.contains("is no state file of this program") && refused.contains("state.redb"), "{refused}");
+    assert_eq!(std::fs::read_to_string(folder.file()).unwrap(), "accounts: []");
+    assert_eq!(folder.names(), ["state.redb"]);
+}
+
+fn serve_in_vain(config: Config) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(app::serve(config, vec![], async {})).unwrap_err().to_string()
+}
+
+#[test]
+fn one_that_waits_stands_by_and_takes_over() {
+    let folder = Folder::new("standby");
+    let begun = Timestamp::now();
+    let waits = |config: &mut Config| {
+        config.state.path = Some(folder.file());
+        config.state.wait = true;
+    };
+    let leader = start(&folder);
+    let standby = leader.beside(waits);
+    let page = standby.metrics();
+    assert_eq!(leader.metrics().value("aliyun_exporter_leader", &[]), Some(1.0));
+    assert_eq!(page.value("aliyun_exporter_leader", &[]), Some(0.0));
+    assert_eq!(page.all("aliyun_exporter_state_saved", &[]).count(), 0);
+    for path in ["/-/healthy", "/-/ready"] {
+        assert_eq!(standby.get(path).status, 200, "{path}");
+    }
+    assert!(shown(&page).is_empty() && page.all("aliyun_exporter_target_up", &[]).count() == 0);
+    assert_eq!(page.all("aliyun_exporter_api_requests_total", &[]).count(), 0, "it asks nothing");
+    assert!(standby.get("/").text().contains("Standing by: another instance holds the state file"));
+    assert!(standby.get("/api/v1/status").text().contains(r#""leader":false"#));
+    end_open(&mut leader.sim(), begun);
+    leader.wait("ends are counted", |page| counts(page) == [1.0; 3]);
+    drop(leader);
+    let page = standby.wait("it polls", |page| page.value("aliyun_exporter_leader", &[]) == Some(1.0));
+    assert_eq!(counts(&page), [1.0; 3], "what was known is shown at once");
+    let page =
+        standby.wait("it goes on", |page| is_read(page) && page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    assert_eq!(counts(&page), [1.0; 3], "each end once");
+    assert!(serve_in_vain(config_on(&standby, &folder)).contains("is in use by another process"));
+}
+
+fn config_on(exporter: &Exporter, folder: &Folder) -> Config {
+    let mut config = demo::config(&exporter.sim().truth(Timestamp::now()), exporter.cloud);
+    config.state.path = Some(folder.file());
+    config
+}
+
+#[test]
+fn one_that_stands_by_ends_when_it_is_told() {
+    let folder = Folder::new("standby-ends");
+    let leader = start(&folder);
+    drop(leader.beside(|config| {
+        config.state.path = Some(folder.file());
+        config.state.wait = true;
+    }));
+    assert_eq!(leader.metrics().value("aliyun_exporter_state_saved", &[]), Some(1.0), "nobody has disturbed it");
+}
+
+#[test]
+fn a_file_that_is_deleted_meanwhile_is_written_again_whole() {
+    let folder = Folder::new("deleted");
+    let begun = Timestamp::now();
+    let exporter = start(&folder);
+    end_open(&mut exporter.sim(), begun);
+    exporter.wait("ends are counted", |page| counts(page) == [1.0; 3]);
+    std::fs::remove_file(folder.file()).unwrap();
+    exporter.wait("it is there again", |_| folder.file().exists());
+    let page = exporter.wait("it is saved", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    let exporter = exporter.again(
+        |sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(),
+        |config| config.state.path = Some(folder.file()),
+    );
+    assert_eq!(shown(&exporter.metrics()), shown(&page));
+}
+
+#[test]
+fn where_another_file_stands_nothing_is_saved_and_that_is_told_until_it_is_gone() {
+    let folder = Folder::new("replaced");
+    let exporter = start(&folder);
+    std::fs::write(folder.0.join("other"), "theirs").unwrap();
+    std::fs::rename(folder.0.join("other"), folder.file()).unwrap();
+    exporter.wait("it is told", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(0.0));
+    assert_eq!(std::fs::read_to_string(folder.file()).unwrap(), "theirs");
+    assert!(exporter.get("/").text().contains("was replaced by another file"));
+    std::fs::remove_file(folder.file()).unwrap();
+    exporter.wait("it is saved again", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    assert!(folder.file().exists());
 }
 
 #[test]
@@ -208,10 +308,12 @@ fn a_damaged_file_is_set_aside_and_the_exporter_starts_anew() {
     let folder = Folder::new("damaged");
     let exporter = start(&folder);
     let path = folder.file();
-    let exporter = exporter.again(
-        |_| std::fs::write(&path, "this was a database once").unwrap(),
-        |config| config.state_path = Some(folder.file()),
-    );
+    let damage = || {
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[64..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+    };
+    let exporter = exporter.again(|_| damage(), |config| config.state.path = Some(folder.file()));
     exporter.wait("everything is read", is_read);
     let names = folder.names();
     assert_eq!(names.len(), 2, "{names:?}");
@@ -223,7 +325,7 @@ fn without_a_file_everything_begins_anew() {
     let folder = Folder::new("without");
     let exporter = start(&folder);
     let exporter = exporter
-        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state_path = None);
+        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state.path = None);
     let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
     assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
 }
@@ -236,7 +338,7 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
         let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
         (config.clusters, config.servers) = (Vec::new(), Vec::new());
         (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
-        config.state_path = Some(folder.file());
+        config.state.path = Some(folder.file());
     };
     let mut world = worlds::servers(3, 1);
     worlds::add_cluster(&mut world, "c");

@@ -58,11 +58,14 @@ impl Error {
     }
 }
 
+/// What the user can do about calls that the cloud refuses because of their number.
+pub const THROTTLED_ADVICE: &str = "the quota of the account is used up, maybe by others: find what else uses the account, \
+     raise its quota at Alibaba Cloud, divide accounts[].quotas between the exporters of the account, or raise \
+     poll.interval";
+
 fn advice(reason: Reason) -> &'static str {
     match reason {
-        Reason::Throttled => {
-            "the quota of the account is used up, maybe by others: lower accounts[].quotas or raise poll.interval"
-        }
+        Reason::Throttled => THROTTLED_ADVICE,
         Reason::Credentials => "check the credentials of the account",
         Reason::Permission => {
             "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"

@@ -26,6 +26,7 @@ use ::http::header::InvalidHeaderValue;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
+pub use advice::THROTTLED_ADVICE;
 pub use codes::Retry;
 pub use content::Content;
 pub use error::{Came, Error};

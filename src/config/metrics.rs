@@ -1,13 +1,10 @@
-//! The sections `metrics` and `state`.
-
-use std::path::PathBuf;
+//! The section `metrics`.
 
 use super::reader::Section;
 use super::scalar::Choice;
 use super::{Metrics, StatusStyle};
 
 pub(super) const KEYS: &[&str] = &["status_style", "max_series", "max_series_per_target"];
-pub(super) const STATE_KEYS: &[&str] = &["path"];
 
 const STATUS_STYLES: &[Choice<StatusStyle>] = &[("current", StatusStyle::Current), ("full", StatusStyle::Full)];
 
@@ -20,9 +17,4 @@ pub(super) fn read(section: &Section) -> Metrics {
             .count("max_series_per_target", 1..=100_000_000)
             .unwrap_or(default.max_series_per_target),
     }
-}
-
-/// The state file; its path may be relative to where the exporter is started.
-pub(super) fn read_state(section: &Section) -> Option<PathBuf> {
-    Some(PathBuf::from(section.get("path")?.filled()?.value))
 }

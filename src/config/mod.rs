@@ -23,6 +23,7 @@ mod quota;
 mod reader;
 mod redact;
 mod scalar;
+mod state;
 mod swas;
 mod target;
 mod units;
@@ -68,8 +69,8 @@ pub struct Config {
     pub server_discovery: ServerDiscovery,
     /// What `/metrics` looks like and how large it may grow.
     pub metrics: Metrics,
-    /// `state.path`: the file for what must survive a restart.
-    pub state_path: Option<PathBuf>,
+    /// What must survive a restart.
+    pub state: State,
 }
 
 impl Config {
@@ -96,7 +97,7 @@ impl Default for Config {
             cluster_discovery: ClusterDiscovery::default(),
             server_discovery: ServerDiscovery::default(),
             metrics: Metrics::default(),
-            state_path: None,
+            state: State::default(),
         }
     }
 }
@@ -429,6 +430,23 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self { status_style: StatusStyle::Current, max_series: 200_000, max_series_per_target: 5_000 }
+    }
+}
+
+/// `state`: what must survive a restart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The file that it is kept in; else in memory. The path may be relative to where the exporter is started.
+    pub path: Option<PathBuf>,
+    /// Whether to stand by while another process holds the file, in place of ending.
+    pub wait: bool,
+    /// How long what is known of a target that is gone is kept, in time that exporters run on this state.
+    pub keep_gone: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { path: None, wait: false, keep_gone: Duration::from_secs(30 * 24 * 3600) }
     }
 }
 

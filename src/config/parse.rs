@@ -2,7 +2,7 @@
 
 use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section, Value};
-use super::{Config, account, ehpc, metrics, poll, punctuation, swas, yaml};
+use super::{Config, account, ehpc, metrics, poll, punctuation, state, swas, yaml};
 
 pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state"];
 
@@ -38,14 +38,14 @@ fn read(root: &Section) -> Config {
         cluster_discovery,
         server_discovery,
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
-        state_path: metrics::read_state(&root.section("state", metrics::STATE_KEYS)),
+        state: state::read(&root.section("state", state::KEYS)),
         accounts: accounts.all,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{account, credentials, discovery, ehpc, endpoint, metrics, network, poll, swas};
+    use super::super::{account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas};
 
     #[test]
     fn the_example_holds_every_key() {
@@ -65,7 +65,7 @@ mod tests {
             swas::SERVER_KEYS,
             discovery::KEYS,
             metrics::KEYS,
-            metrics::STATE_KEYS,
+            state::KEYS,
         ];
         for key in sections.concat() {
             assert!(example.contains(&format!(" {key}: ")) || example.contains(&format!("{key}:\n")), "{key}");

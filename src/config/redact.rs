@@ -27,7 +27,11 @@ pub fn redacted_yaml(config: &Config) -> String {
             max_series: config.metrics.max_series,
             max_series_per_target: config.metrics.max_series_per_target,
         },
-        state: State { path: config.state_path.as_ref().map(|path| path.display().to_string()) },
+        state: State {
+            path: config.state.path.as_ref().map(|path| path.display().to_string()),
+            wait: config.state.wait,
+            keep_gone: format_duration(config.state.keep_gone),
+        },
     };
     // Strings, numbers and lists of them can always be written.
     serde_yaml::to_string(&view).unwrap_or_default()
@@ -196,6 +200,8 @@ struct Metrics {
 #[derive(Serialize)]
 struct State {
     path: Option<String>,
+    wait: bool,
+    keep_gone: String,
 }
 
 fn poll(poll: &Poll) -> PollView {

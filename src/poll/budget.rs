@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{after, later};
+use crate::model::{BudgetState, Lowered, Resting};
 
 /// The window that calls are counted in: a minute, and a second for what may pass between sending a call and the cloud
 /// counting it.
@@ -139,43 +140,6 @@ pub(super) enum Heard {
     },
     /// It is not known whether the cloud has counted it.
     Nothing,
-}
-
-/// How a budget stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BudgetState {
-    /// Calls per minute that `quotas` allows.
-    pub configured: u32,
-    /// Calls per minute that are allowed now.
-    pub in_force: u32,
-    /// The cloud has refused a call, and no later one was answered.
-    pub resting: Option<Resting>,
-    /// What was learned from refusals, while it holds.
-    pub lowered: Option<Lowered>,
-}
-
-/// An operation that the cloud has refused rests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resting {
-    /// When the first call was refused.
-    pub since: Timestamp,
-    /// When the next call is tried.
-    pub until: Timestamp,
-    /// The cloud's `Code`, or the HTTP status.
-    pub code: Arc<str>,
-}
-
-/// A budget that is lower than configured, because the cloud has refused more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lowered {
-    /// When it was lowered first.
-    pub since: Timestamp,
-    /// The cloud's `Code`, or the HTTP status, at the last refusal.
-    pub code: Arc<str>,
-    /// Calls that got through in the minute in which more were refused.
-    pub refused_at: u32,
-    /// When more than that is tried.
-    pub retry_at: Timestamp,
 }
 
 /// What is worth knowing after a restart: no more than a hint, which minutes correct.

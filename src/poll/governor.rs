@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::budget::{Budget, BudgetState, Heard, Hint, WINDOW};
+use super::budget::{Budget, Heard, Hint, WINDOW};
 use crate::aliyun::op::Product;
 use crate::config::Quotas;
+use crate::model::BudgetState;
 
 /// What a budget is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,8 +75,10 @@ impl Governor {
     }
 
     /// How the budget of `key` stands.
-    pub fn state(&self, key: &BudgetKey) -> Option<BudgetState> {
-        self.budgets.get(key).map(Budget::state)
+    pub fn state(&mut self, key: &BudgetKey, now: Timestamp) -> Option<BudgetState> {
+        let budget = self.budgets.get_mut(key)?;
+        budget.advance(now);
+        Some(budget.state())
     }
 
     /// When the next call of `key` is allowed; not after `now` means at once. `None`: not before one that is under way is

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use budget::{BudgetState, Hint, Lowered, Resting};
+pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use demand::{budgets, by_budget, per_minute};
 pub use governor::{BudgetKey, Governor, sustained, time_for};
@@ -26,7 +26,7 @@ pub use plan::{
 pub use queue::Pace;
 pub use report::log_request;
 pub use runner::Runner;
-pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, spread};
+pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
 pub use survey::{Asked, Survey, survey};
 
 /// `time` moved by `step`, held inside what a timestamp can be.

@@ -83,6 +83,11 @@ impl Queue {
         self.waiting[turn.place()].remove(&(due, id.clone()));
     }
 
+    /// Those who wait.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &TargetId> {
+        self.waiting.iter().flatten().map(|(_, id)| id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.iter().all(BTreeSet::is_empty)
     }

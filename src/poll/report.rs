@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
+use super::governor::BudgetKey;
 use super::plan::{ListChange, Notice};
-use super::scheduler::Attempt;
+use super::scheduler::{Attempt, Throttling};
 use crate::aliyun::op::{Decoded, Operation};
-use crate::aliyun::{Attempted, error_of};
-use crate::model::{Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
+use crate::aliyun::{Attempted, THROTTLED_ADVICE, error_of};
+use crate::model::{BudgetState, Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
 use crate::self_metrics::SelfMetrics;
 use crate::target::{Kind, Target, TargetId};
 
@@ -213,18 +214,91 @@ impl Report {
         self.metrics.poll_ended(id.kind, failure.map(|failure| failure.reason));
         match failure {
             Some(Failure { reason, message, advice }) => {
-                if self.failing.insert(id.clone(), *reason) != Some(*reason) {
-                    let reason = reason.label();
-                    let advice = &**advice;
-                    tell!(warn, self.named(id), reason, error = message, advice, "poll failed");
+                if self.failing.insert(id.clone(), *reason) == Some(*reason) {
+                    return;
+                }
+                let named = self.named(id);
+                let label = reason.label();
+                let advice = &**advice;
+                match reason {
+                    // That is told once of the operation, which thousands of targets may need.
+                    Reason::Throttled => tell!(debug, named, reason = label, error = message, "poll failed"),
+                    _ => tell!(warn, named, reason = label, error = message, advice, "poll failed"),
                 }
             }
             None => {
-                if let Some(reason) = self.failing.remove(id) {
-                    let reason = reason.label();
-                    tell!(info, self.named(id), reason, "poll succeeded again");
+                let Some(reason) = self.failing.remove(id) else { return };
+                let named = self.named(id);
+                let label = reason.label();
+                match reason {
+                    Reason::Throttled => tell!(debug, named, reason = label, "poll succeeded again"),
+                    _ => tell!(info, named, reason = label, "poll succeeded again"),
                 }
             }
+        }
+    }
+
+    /// The next poll of a target is overdue, because the cloud throttles an operation that it needs.
+    pub(super) fn poll_overdue(&self, id: &TargetId, failure: &Failure) {
+        tell!(debug, self.named(id), error = failure.message, "poll overdue");
+    }
+
+    /// How the cloud throttles an operation has changed; this number of its calls per minute is planned.
+    pub(super) fn throttling(&self, key: &BudgetKey, change: Throttling, state: &BudgetState, planned: f64) {
+        let [account, region, product, operation] = key.labels();
+        let BudgetState { configured, in_force, resting, lowered } = state;
+        let code = state.code().map(|code| &**code);
+        let until = resting.as_ref().map(|resting| format!("{:.0}", resting.until));
+        let retry = lowered.as_ref().map(|lowered| format!("{:.0}", lowered.retry_at));
+        let planned = planned.ceil() as u64;
+        match change {
+            Throttling::Began => warn!(
+                account,
+                region,
+                product,
+                operation,
+                code,
+                configured,
+                in_force,
+                planned,
+                until,
+                retry,
+                advice = THROTTLED_ADVICE,
+                "the cloud throttles an operation"
+            ),
+            Throttling::Lowered => warn!(
+                account,
+                region,
+                product,
+                operation,
+                code,
+                configured,
+                in_force,
+                planned,
+                retry,
+                "fewer calls are made: the cloud has refused more"
+            ),
+            Throttling::TakenBack => info!(
+                account,
+                region,
+                product,
+                operation,
+                code,
+                configured,
+                in_force,
+                until,
+                "not one call gets through: as many as before are made once the cloud answers"
+            ),
+            Throttling::Over { since } => info!(
+                account,
+                region,
+                product,
+                operation,
+                configured,
+                in_force,
+                since = format!("{since:.0}"),
+                "the cloud throttles an operation no longer"
+            ),
         }
     }
 
@@ -269,14 +343,17 @@ fn has_failed(kind: Kind, status: &str) -> bool {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use jiff::Timestamp;
     use tracing::level_filters::LevelFilter;
 
     use super::Report;
+    use crate::aliyun::THROTTLED_ADVICE;
+    use crate::aliyun::op::Product;
     use crate::cli::LogFormat;
     use crate::config::RunWindow;
     use crate::logging;
-    use crate::model::{Failure, GivenUp, Reason};
-    use crate::poll::Notice;
+    use crate::model::{BudgetState, Failure, GivenUp, Lowered, Reason, Resting};
+    use crate::poll::{BudgetKey, Notice, Throttling};
     use crate::self_metrics::SelfMetrics;
     use crate::target::{Kind, Scope, Target, TargetId};
 
@@ -368,6 +445,43 @@ mod tests {
         assert!(summary("poll succeeded again").starts_with("level=info "));
         let odd = lines.iter().filter(|line| line.contains("target=s5000 reason=permission"));
         assert_eq!(odd.count(), 2, "what fails otherwise is not lost among the others: {lines:#?}");
+    }
+
+    #[test]
+    fn an_operation_that_is_throttled_is_told_and_none_of_ten_thousand_targets_that_need_it() {
+        let at = |time: &str| format!("2026-11-26T{time}Z").parse::<Timestamp>().unwrap();
+        let key = BudgetKey {
+            group: "prod".into(),
+            region: "cn-hangzhou".into(),
+            product: Product::Swas,
+            operation: "DescribeInvocations",
+        };
+        let code = || "Throttling.User".into();
+        let resting = Some(Resting { since: at("21:35:02"), until: at("21:36:00"), code: code() });
+        let lowered = Lowered { since: at("21:35:02"), code: code(), refused_at: 110, retry_at: at("21:40:02") };
+        let state = BudgetState { configured: 900, in_force: 66, resting, lowered: Some(lowered) };
+        let calm = BudgetState { configured: 900, in_force: 900, resting: None, lowered: None };
+        let lines = told(10_000, |report, servers| {
+            report.throttling(&key, Throttling::Began, &state, 119.5);
+            for server in servers {
+                report.poll_ended(&server.id, Some(&failure(Reason::Throttled)));
+                report.poll_overdue(&server.id, &failure(Reason::Throttled));
+                report.poll_ended(&server.id, None);
+            }
+            report.throttling(&key, Throttling::Over { since: at("21:35:02") }, &calm, 119.5);
+        });
+        let of = "account=prod region=cn-hangzhou product=SWAS operation=DescribeInvocations";
+        let wanted = [
+            format!(
+                "level=warn msg=\"the cloud throttles an operation\" {of} code=Throttling.User configured=900 in_force=66 \
+                 planned=120 until=2026-11-26T21:36:00Z retry=2026-11-26T21:40:02Z advice=\"{THROTTLED_ADVICE}\""
+            ),
+            format!(
+                "level=info msg=\"the cloud throttles an operation no longer\" {of} configured=900 in_force=900 \
+                 since=2026-11-26T21:35:02Z"
+            ),
+        ];
+        assert_eq!(lines, wanted);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Runner {
     targets: usize,
     scheduler: Scheduler,
     saving: Saving,
+    /// Since when it polls, by a clock that cannot be set and stands still while the machine sleeps.
+    began: Instant,
     clients: Clients,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
@@ -48,20 +50,39 @@ impl Runner {
     /// A runner without targets.
     ///
     /// # Errors
-    /// If the state file is in use or cannot be made.
+    /// If the state file is in use or cannot be used.
     pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
-        Ok(Self {
+        Ok(Self::with(Saving::open(&config.state)?, config, store, metrics))
+    }
+
+    /// The same, as soon as no other process holds the state file; `None` if it is to stop before that.
+    ///
+    /// # Errors
+    /// If what stands there then is not ours, or of a newer version.
+    pub async fn when_free(
+        config: &Config,
+        store: Arc<Store>,
+        metrics: Arc<SelfMetrics>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<Self>, state::Error> {
+        let saving = Saving::when_free(&config.state, stop).await?;
+        Ok(saving.map(|saving| Self::with(saving, config, store, metrics)))
+    }
+
+    fn with(saving: Saving, config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
+        Self {
             config: config.clone(),
             targets: 0,
             scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
-            saving: Saving::open(config.state_path.as_deref())?,
+            saving,
+            began: Instant::now(),
             clients: Clients::new(),
             store,
             report: Report::new(Arc::clone(&metrics)),
             metrics,
             budgets_at: None,
             longest_attempt: Duration::ZERO,
-        })
+        }
     }
 
     /// The only way targets start, change or stop: makes them those of `config`, and of what discovery finds for it.
@@ -74,6 +95,7 @@ impl Runner {
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
         self.metrics.forget_accounts();
+        self.saving.reconfigured(&config.state);
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
         Ok(())
@@ -97,10 +119,11 @@ impl Runner {
         self.report.retarget(targets.iter().chain(&asked));
         self.warn_of_endpoints(&asked);
         self.targets = targets.len();
+        let present = targets.iter().map(|target| target.id.clone()).collect();
         self.store.retarget(targets, self.config.metrics.clone());
         self.saving.restore_hints(&mut self.scheduler);
         let changed = (added.len(), removed.len());
-        self.saving.park(removed);
+        self.saving.retarget(present, &added, removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
                 self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after, now);
@@ -158,6 +181,9 @@ impl Runner {
                 _ = stop.changed() => {}
             }
         }
+        self.saving.close(&self.scheduler, self.began.elapsed());
+        self.metrics.stops();
+        // The state file is free for another one from here on.
     }
 
     fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
@@ -197,11 +223,20 @@ impl Runner {
         }
         self.saving.commit(&self.scheduler, &events, boot).await;
         let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        let mut planned = None;
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
                 Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
+                Event::Overdue { target, failure, at } => {
+                    self.report.poll_overdue(&target, &failure);
+                    self.store.overdue(&target, failure, Moment { wall: at, boot });
+                }
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Throttling(key, change, state) => {
+                    let planned = planned.get_or_insert_with(|| self.scheduler.planned());
+                    self.report.throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
+                }
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     self.report.poll_ended(&target, failure.as_ref());
                     let ended = Moment { wall: ended, boot };
@@ -213,17 +248,18 @@ impl Runner {
         if discovered {
             self.discovered();
         }
-        if self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+        self.metrics.saved(self.saving.trouble());
+        if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
                 self.metrics.logged_in(account, client.keep_credentials());
             }
-            self.saving.commit_hints(&self.scheduler);
-            let planned = self.scheduler.planned();
+            self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
+            let planned = planned.unwrap_or_else(|| self.scheduler.planned());
             let budgets = self.scheduler.budgets(Timestamp::now());
             let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state.in_force, of(key))));
+            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
         }
         discovered
     }

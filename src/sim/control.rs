@@ -30,6 +30,8 @@ Behind the scenes
   DELETE  /_sim/calls         forget them
   GET     /_sim/faults        the faults there are
   POST    /_sim/faults        add some: [{\"match\": {\"action\": \"ListTasks\"}, \"fault\": {\"kind\": \"reset\"}, \"times\": 1}]
+                              a limit: {\"kind\": \"quota\", \"per_minute\": 30}; who else calls:
+                              {\"kind\": \"other_calls\", \"per_minute\": 500, \"at_once\": false}
   DELETE  /_sim/faults        take them away
   GET     /_sim/credentials   the temporary credentials handed out so far, without their secrets
   DELETE  /_sim/credentials   make them worthless, as if revoked

@@ -3,13 +3,42 @@
 use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{Operation, QuotaWindow, Quotas, failure::Failure};
 
 /// The calls let through lately.
 #[derive(Debug, Default)]
 pub(crate) struct QuotaLedger {
-    passed: HashMap<(Operation, String), VecDeque<Timestamp>>,
+    windows: HashMap<(Operation, String), Window>,
+}
+
+/// The calls of one operation in one region.
+#[derive(Debug, Default)]
+struct Window {
+    passed: VecDeque<Timestamp>,
+    /// When the last one came, let through or not.
+    last: Option<Timestamp>,
+}
+
+/// What faults do to a quota.
+#[derive(Debug, Default)]
+pub(crate) struct Strain {
+    /// The limit is this, whatever the settings say.
+    pub(crate) limit: Option<u32>,
+    /// Who else calls.
+    pub(crate) others: Vec<Others>,
+}
+
+/// Another program that uses the same quota.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Others {
+    /// Its calls in a minute.
+    pub(crate) per_minute: u32,
+    /// It makes them all as a minute begins; else they are spread evenly.
+    #[serde(default)]
+    pub(crate) at_once: bool,
 }
 
 impl QuotaLedger {
@@ -17,21 +46,60 @@ impl QuotaLedger {
     pub(crate) fn admit(
         &mut self,
         quotas: &Quotas,
-        operation: Operation,
-        region: &str,
+        strain: &Strain,
+        (operation, region): (Operation, &str),
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let limit = quotas.operations.get(&operation).copied().unwrap_or(quotas.per_minute);
-        let passed = self.passed.entry((operation, region.to_owned())).or_default();
-        while passed.front().is_some_and(|&call| !counts(quotas.window, call, now)) {
-            passed.pop_front();
+        let settled = quotas.operations.get(&operation).copied().unwrap_or(quotas.per_minute);
+        let limit = strain.limit.unwrap_or(settled);
+        let window = self.windows.entry((operation, region.to_owned())).or_default();
+        // What others call is not seen; only how it has used up the quota before a call that is.
+        let from = (now - SignedDuration::from_secs(60)).max(window.last.unwrap_or(Timestamp::MIN));
+        let mut others: Vec<Timestamp> = strain.others.iter().flat_map(|others| others.calls(from, now)).collect();
+        others.sort_unstable();
+        for call in others {
+            // Others are refused like everybody.
+            window.passes(limit, quotas.window, call);
         }
-        if passed.len() < limit as usize {
-            passed.push_back(now);
+        window.last = Some(now);
+        if window.passes(limit, quotas.window, now) {
             return Ok(());
         }
-        let wait = time_left(quotas.window, passed.front().copied(), now);
+        let wait = time_left(quotas.window, window.passed.front().copied(), now);
         Err(throttled(quotas.headers, limit, wait, now))
+    }
+}
+
+impl Window {
+    /// Whether a call is let through.
+    fn passes(&mut self, limit: u32, window: QuotaWindow, now: Timestamp) -> bool {
+        while self.passed.front().is_some_and(|&call| !counts(window, call, now)) {
+            self.passed.pop_front();
+        }
+        let passes = self.passed.len() < limit as usize;
+        if passes {
+            self.passed.push_back(now);
+        }
+        passes
+    }
+}
+
+impl Others {
+    /// When it calls after `from`, until `to`.
+    fn calls(self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        // Its times are those of a clock that begins with the epoch, so they do not hang on who else calls when.
+        let (rounds, each) = if self.at_once { (1, self.per_minute) } else { (i64::from(self.per_minute), 1) };
+        if self.per_minute == 0 {
+            return Vec::new();
+        }
+        let first = from.as_millisecond() * rounds / 60_000 + 1;
+        let last = to.as_millisecond() * rounds / 60_000;
+        let times = (first..=last).filter_map(|round| {
+            // Rounded up, so that it lies in the minute that it is counted for.
+            let millisecond = (round * 60_000 + rounds - 1) / rounds;
+            Timestamp::from_millisecond(millisecond).ok()
+        });
+        times.flat_map(|time| std::iter::repeat_n(time, each as usize)).collect()
     }
 }
 
@@ -74,7 +142,7 @@ mod tests {
         let mut ledger = QuotaLedger::default();
         let admit = |second: &i64| {
             let now = Timestamp::from_second(*second).unwrap();
-            ledger.admit(&quotas, Operation::ListTasks, "cn-hangzhou", now).is_ok()
+            ledger.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
         };
         seconds.iter().map(admit).collect()
     }
@@ -102,9 +170,49 @@ mod tests {
             (Operation::ListTasks, "cn-shanghai"),
             (Operation::ListCommands, ""),
         ] {
-            assert!(ledger.admit(&quotas, operation, region, now).is_ok());
+            assert!(ledger.admit(&quotas, &Strain::default(), (operation, region), now).is_ok());
         }
-        let failure = ledger.admit(&quotas, Operation::ListTasks, "cn-shanghai", now).unwrap_err();
+        let failure =
+            ledger.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-shanghai"), now).unwrap_err();
         assert_eq!(failure.headers, [("x-ratelimit-user-api", "Limit:1,Remain:0,TimeLeft:30000,Reset:60".to_owned())]);
+    }
+
+    /// Which of a call each second, for two minutes, are let through of 60 in a calendar minute that others use, too.
+    fn beside(per_minute: u32, at_once: bool) -> Vec<bool> {
+        let strain = Strain { limit: Some(60), others: vec![Others { per_minute, at_once }] };
+        let mut ledger = QuotaLedger::default();
+        let admit = |second: i64| {
+            let now = Timestamp::from_second(1_700_000_040 + second).unwrap();
+            ledger.admit(&Quotas::default(), &strain, (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
+        };
+        (0..120).map(admit).collect()
+    }
+
+    #[test]
+    fn another_program_uses_up_what_it_calls_evenly_or_as_the_minute_begins() {
+        let passed = |calls: &[bool]| calls.iter().filter(|passes| **passes).count();
+        assert!(beside(0, false).iter().all(|passes| *passes));
+        let evenly = beside(60, false);
+        assert!((29..=31).contains(&passed(&evenly[60..])), "both call as often: {evenly:?}");
+        assert!(evenly[60..80].iter().all(|passes| *passes), "it is used up towards the end of the minute");
+        let early = beside(45, true);
+        assert_eq!((passed(&early[60..]), passed(&early[60..75])), (15, 15), "{early:?}");
+        let all = beside(600, true);
+        assert_eq!(passed(&all[60..]), 0, "{all:?}");
+    }
+
+    #[test]
+    fn another_program_is_counted_from_a_minute_before_the_first_call_and_never_twice() {
+        let strain = Strain { limit: Some(100), others: vec![Others { per_minute: 40, at_once: false }] };
+        let quotas = Quotas { window: QuotaWindow::Sliding, ..Quotas::default() };
+        let mut ledger = QuotaLedger::default();
+        let key = (Operation::ListTasks, "cn-hangzhou");
+        for second in [0, 1, 1, 30, 59] {
+            let now = Timestamp::from_second(1_700_000_000 + second).unwrap();
+            ledger.admit(&quotas, &strain, key, now).unwrap();
+            let own = [1, 2, 3, 4, 5][[0, 1, 1, 30, 59].iter().position(|other| *other == second).unwrap()];
+            let held = ledger.windows.values().map(|window| window.passed.len()).sum::<usize>();
+            assert!((40 + own - 1..=40 + own + 1).contains(&held), "{held} at {second}");
+        }
     }
 }

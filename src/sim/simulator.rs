@@ -172,7 +172,7 @@ impl Simulator {
             None => {}
         }
         self.check_permission(operation)?;
-        self.quotas.admit(&self.settings.quotas, operation, &exchange.region, exchange.now)?;
+        self.quotas.admit(&self.settings.quotas, &effects.strain, (operation, &exchange.region), exchange.now)?;
         self.answer(exchange, operation, effects).map(Outcome::Answer)
     }
 

@@ -126,6 +126,15 @@ impl Entry {
         self.own = Own::New(own_fragment(&self.target, &self.state));
     }
 
+    /// The next poll is overdue: what the last one said is no longer so.
+    pub(super) fn overdue(&mut self, failure: Failure, at: Moment) {
+        (self.state.up, self.state.failing) = (Some(false), Some(failure.reason));
+        self.failing_since.get_or_insert(at);
+        self.last_failure = Some((failure.clone(), at));
+        self.failure = Some(failure);
+        self.own = Own::Old;
+    }
+
     /// When the next poll is planned.
     pub(super) fn planned(&mut self, next: Timestamp) {
         self.state.next_poll = Some(next);

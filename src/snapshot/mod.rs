@@ -160,6 +160,11 @@ impl Store {
         self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
     }
 
+    /// Records that the next poll of a target is overdue, and why; until a poll ends it counts as failing.
+    pub fn overdue(&self, id: &TargetId, failure: Failure, at: Moment) {
+        self.change(id, at, |entry, _, _| entry.overdue(failure, at));
+    }
+
     /// Changes an entry. If the page is not looked at for long, what has changed is put on the page all the same, so that it is not held
     /// twice.
     fn change(&self, id: &TargetId, now: Moment, change: impl FnOnce(&mut Entry, StatusStyle, Limits)) {

@@ -1,284 +1,561 @@
-//! The state's file: keys and bytes in a redb database that only we can read.
+//! The state's file: keys and bytes in a redb database that only we can read, and that one process holds at a time.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition};
-use tracing::warn;
+use redb::Database;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
+use rustix::io::Errno;
+use tracing::{info, warn};
 
-/// Everything: `kind/id` of a target, or the name of something else.
-const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("aliyun-task-exporter");
-/// Where the version of the entries stands.
-const VERSION_KEY: &str = "version";
-/// The version that this program writes.
-const VERSION: &[u8] = b"1";
-/// The database keeps so many bytes in memory: what is written is read once, at the next start.
-const CACHE_BYTES: usize = 1 << 20;
+use super::access;
+use super::content::{self, Content, HEADER_BYTES, examine};
+use super::disk::{Disk, Trouble};
+use super::error::Error;
+use super::tables::{self, Batch, ENTRIES, VERSION, VERSION_KEY, builder};
 
-/// Why there is no state file.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process holds it.
-    #[error("the state file {} is in use by another process: give each exporter its own state.path", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It cannot be made or opened.
-    #[error("the state file {}: {error}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// It is there, and cannot be used.
-    #[error("the state file {}: {error}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        error: String,
-    },
+/// `check` holds the lock for an instant to see whether it is free. A start outlasts that.
+const LOCK_TRIES: u32 = 5;
+/// Time between two of them.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// One who wants the file, and waits where another process holds it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    path: PathBuf,
+    /// What stood at the path when it was last looked at. Its lock is waited for, not that of whatever stands there by now:
+    /// who holds it may be about to write the file again elsewhere.
+    file: Option<fs::File>,
 }
 
 /// An open state file.
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    /// Closed after a failure: the database refuses all further work then, so it is opened anew for the next.
+    /// The same at the start, links resolved.
+    real: PathBuf,
+    /// Closed after a failure: the database refuses all further work then, so it is opened again for the next.
     database: Option<Database>,
+    /// What is read from where it cannot be opened again, as on a full disk: it would have to write for that.
+    image: Option<Database>,
+    /// By it nothing more is written by the database, not even when it is closed.
+    abandoned: Arc<AtomicBool>,
+    trouble: Trouble,
+    /// As we left it.
+    left: Left,
+    /// Another file took its place, so not all that should have been written was.
+    is_partial: bool,
+    /// Held, and locked, until all above is closed.
+    file: Arc<fs::File>,
+}
+
+/// How a file was left, to tell whether somebody else has written to it.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    length: u64,
+    header: [u8; HEADER_BYTES],
+}
+
+/// What has become of the file at the path while we run.
+enum Standing {
+    /// It is ours.
+    Ours,
+    /// There is none.
+    Gone,
+    /// It holds nothing now, as after `truncate`.
+    Emptied,
+    /// It is another one, and empty.
+    EmptyOther,
+    /// It is not ours to touch.
+    Replaced(&'static str),
+}
+
+impl Candidate {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), file: None }
+    }
+
+    /// The file, if nobody else holds it. It is made if it is not there.
+    pub(super) fn take(&mut self) -> Result<Option<File>, Error> {
+        loop {
+            let (file, made) = match self.file.take() {
+                Some(file) => (file, false),
+                None => find_or_make(&self.path)?,
+            };
+            if !lock(&self.path, &file)? {
+                self.file = Some(file);
+                return Ok(None);
+            }
+            match at(&self.path)? {
+                Some(there) if !is_same(&self.path, &file, &there)? => {}
+                // Where nothing stands at the path any more, what was there is written again with the first commit.
+                _ => return File::start(&self.path, file, made).map(Some),
+            }
+        }
+    }
 }
 
 impl File {
-    /// Opens the file at `path`, or makes it. What cannot be used is set aside under another name.
+    /// Opens the file at `path`, or makes it. What is ours and cannot be read is set aside under another name.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let database = match open(path) {
-            Err(Error::Unusable { error, .. }) => {
-                let aside = aside(path);
-                std::fs::rename(path, &aside).map_err(|error| Error::Open { path: path.to_owned(), error })?;
+        let mut candidate = Candidate::new(path);
+        for _ in 0..LOCK_TRIES {
+            if let Some(file) = candidate.take()? {
+                return Ok(file);
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        Err(Error::InUse { path: path.to_owned() })
+    }
+
+    /// Begins with a locked file, whatever it holds.
+    fn start(path: &Path, file: fs::File, made: bool) -> Result<Self, Error> {
+        match examine(&file).map_err(|error| Error::io(path, "reading it", error))? {
+            Content::Nothing(what) => {
+                if !made {
+                    warn!(
+                        path = %path.display(),
+                        what,
+                        "the state file held no state; one is begun, and what had ended before is not counted"
+                    );
+                }
+                Self::begin(path, file, made)
+            }
+            content @ (Content::Ours | Content::Repairable | Content::Older) => {
+                tighten(path, &file);
+                let mut file = Self::with(path, file)?;
+                if content == Content::Repairable {
+                    file.change("repairing it", |database| Ok(database.check_integrity().map(drop)?))?;
+                }
+                if content == Content::Older {
+                    file.commit(&version())?;
+                }
+                Ok(file)
+            }
+            Content::Damaged(why) => Self::set_aside(path, file, &why),
+            Content::Newer(what) => Err(Error::Newer { path: path.to_owned(), what }),
+            Content::NotOurs(what) => Err(Error::NotOurs { path: path.to_owned(), what }),
+        }
+    }
+
+    /// Makes a state of a locked file that holds none. If that fails, it leaves no more than there was.
+    fn begin(path: &Path, file: fs::File, made: bool) -> Result<Self, Error> {
+        let kept = file.try_clone().map_err(|error| Error::io(path, "opening it", error))?;
+        let begun = file.set_len(0).map_err(|error| Error::io(path, "emptying it", error)).and_then(|()| {
+            tighten(path, &file);
+            let mut file = Self::with(path, file)?;
+            file.commit(&version())?;
+            sync_folder(path)?;
+            Ok(file)
+        });
+        if begun.is_err() {
+            // The first error is the one that helps.
+            let _ = if made { path.canonicalize().and_then(fs::remove_file) } else { kept.set_len(0) };
+        }
+        begun
+    }
+
+    /// Gives a damaged file another name, and begins anew. It stays locked until there is a new one to wait for.
+    fn set_aside(path: &Path, damaged: fs::File, why: &str) -> Result<Self, Error> {
+        let failed = |error| Error::io(path, "setting it aside, since it is damaged", error);
+        // Not the link that may lead to it.
+        let real = path.canonicalize().map_err(failed)?;
+        let (aside, before) = aside(&real).map_err(failed)?;
+        fs::rename(&real, &aside).map_err(failed)?;
+        match Self::open(path) {
+            Ok(file) => {
                 warn!(
-                    error,
+                    error = why,
                     path = %path.display(),
                     set_aside = %aside.display(),
-                    "the state file is damaged or not ours; a new one is begun, and what had ended before is not counted"
+                    set_aside_before = before,
+                    "the state file is damaged; a new one is begun, and what had ended before is not counted"
                 );
-                open(path)
+                drop(damaged);
+                Ok(file)
             }
-            opened => opened,
+            Err(error) => {
+                // Else each start would leave one more.
+                let _ = fs::rename(&aside, &real);
+                Err(error)
+            }
+        }
+    }
+
+    fn with(path: &Path, file: fs::File) -> Result<Self, Error> {
+        let file = Arc::new(file);
+        let mut file = Self {
+            path: path.to_owned(),
+            // One that was deleted since is made again at the path itself.
+            real: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
+            database: None,
+            image: None,
+            abandoned: Arc::default(),
+            trouble: Trouble::default(),
+            left: left(path, &file)?,
+            is_partial: false,
+            file,
         };
-        Ok(Self { path: path.to_owned(), database: Some(database?) })
+        file.change("opening it", |_| Ok(()))?;
+        Ok(file)
     }
 
     /// What stands under `key`.
     pub(super) fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.use_database(|database| read(database, key))
+        self.look(|database| tables::read(database, ENTRIES, key))
     }
 
-    /// Writes entries; when it returns, they are on the disk, all or none.
-    pub(super) fn write(&mut self, entries: &[(String, Vec<u8>)]) -> Result<(), Error> {
-        self.use_database(|database| write(database, entries))
+    /// The key of every entry.
+    pub(super) fn keys(&mut self) -> Result<Vec<String>, Error> {
+        self.look(tables::keys)
     }
 
-    fn use_database<T>(&mut self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
-        let database = self.database.take().map_or_else(|| open(&self.path), Ok)?;
-        let done =
-            work(&database).map_err(|error| Error::Unusable { path: self.path.clone(), error: error.to_string() });
-        self.database = Some(database).filter(|_| done.is_ok());
-        done
+    /// Which targets are gone, and since when.
+    pub(super) fn gone(&mut self) -> Result<Vec<(String, u64)>, Error> {
+        self.look(tables::gone)
     }
-}
 
-fn open(path: &Path) -> Result<Database, Error> {
-    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = options.map_err(|error| Error::Open { path: path.to_owned(), error })?;
-    let unusable = |error: String| Error::Unusable { path: path.to_owned(), error };
-    // A damaged file may break the database's own assumptions.
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = Builder::new().set_cache_size(CACHE_BYTES).create_file(file)?;
-        check(&database).map(|sound| (database, sound))
-    }));
-    match opened.map_err(|_| unusable("it is damaged".into()))? {
-        Ok((database, true)) => Ok(database),
-        Ok((_, false)) => Err(unusable("it has another version".into())),
-        Err(redb::Error::DatabaseAlreadyOpen) => Err(Error::InUse { path: path.to_owned() }),
-        Err(error) => Err(unusable(error.to_string())),
+    /// Writes a batch; when it returns, it is on the disk, all or nothing. First of all it looks whether the file is still
+    /// there; one that was deleted is written again, with all that it held.
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.stand()?;
+        if batch.is_empty() { Ok(()) } else { self.commit(batch) }
     }
-}
 
-/// Whether the database is one of this version; an empty one becomes that. Reads all of it once.
-fn check(database: &Database) -> Result<bool, redb::Error> {
-    if let Some(version) = read(database, VERSION_KEY)? {
-        return Ok(version == VERSION);
+    /// Whether what was written before may be missing from the file.
+    pub(super) fn is_partial(&self) -> bool {
+        self.is_partial
     }
-    write(database, &[(VERSION_KEY.to_owned(), VERSION.to_vec())])?;
-    Ok(true)
-}
 
-fn read(database: &Database, key: &str) -> Result<Option<Vec<u8>>, redb::Error> {
-    let transaction = database.begin_read()?;
-    match transaction.open_table(ENTRIES) {
-        Ok(table) => Ok(table.get(key)?.map(|bytes| bytes.value().to_vec())),
-        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+    /// All that is known was written.
+    pub(super) fn made_whole(&mut self) {
+        self.is_partial = false;
     }
-}
 
-fn write(database: &Database, entries: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_durability(Durability::Immediate)?;
-    {
-        let mut table = transaction.open_table(ENTRIES)?;
-        for (key, bytes) in entries {
-            table.insert(key.as_str(), bytes.as_slice())?;
+    /// Gives back what dropped entries took. May be killed at any moment, like a commit.
+    pub(super) fn compact(&mut self) -> Result<(), Error> {
+        self.stand()?;
+        self.change("compacting it", |database| Ok(database.compact().map(drop)?))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.change("writing it", |database| tables::write(database, batch))
+    }
+
+    /// Makes sure that what stands at the path is our file.
+    fn stand(&mut self) -> Result<(), Error> {
+        match self.standing()? {
+            Standing::Ours => Ok(()),
+            Standing::Replaced(what) => Err(Error::Replaced { path: self.path.clone(), what }),
+            Standing::Gone => self.write_again("was deleted"),
+            Standing::EmptyOther => self.write_again("was replaced by an empty file"),
+            Standing::Emptied => self.fill_again(),
         }
     }
-    Ok(transaction.commit()?)
+
+    fn standing(&self) -> Result<Standing, Error> {
+        let Some(there) = at(&self.path)? else { return Ok(Standing::Gone) };
+        if is_same(&self.path, &self.file, &there)? {
+            return Ok(match left(&self.path, &self.file)? {
+                left if left == self.left => Standing::Ours,
+                left if left.length == 0 => Standing::Emptied,
+                _ => Standing::Replaced("was written to by another program"),
+            });
+        }
+        let is_empty = there.is_file() && there.len() == 0;
+        Ok(if is_empty { Standing::EmptyOther } else { Standing::Replaced("was replaced by another file") })
+    }
+
+    /// Writes all that the file held, which we still hold open, to a new one, which is put at the path once it is whole: who
+    /// takes over must never find a part of it.
+    fn write_again(&mut self, what: &'static str) -> Result<(), Error> {
+        let held = self.look(tables::everything);
+        let is_gone = at(&self.path)?.is_none();
+        let place = self.place();
+        let beside = beside(&place);
+        let mut new = Self::make_beside(&beside)?;
+        if let Ok(held) = &held {
+            new.commit(held)?;
+        }
+        let put = if is_gone { put(&beside, &place) } else { fs::rename(&beside, &place) };
+        match put {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(Error::Replaced { path: self.path.clone(), what: "was replaced by another file" });
+            }
+            put => put.map_err(|error| Error::io(&self.path, "putting it back", error))?,
+        }
+        sync_folder(&self.path)?;
+        new.path.clone_from(&self.path);
+        new.real.clone_from(&self.real);
+        // What could not be written since is missing in any case.
+        new.is_partial = true;
+        let entries = held.map_or(0, |held| held.entries.len());
+        warn!(path = %self.path.display(), entries, "the state file {what}; it is written again, with all that is known");
+        // The new one is locked before the old one is let go, so whoever waits goes on waiting.
+        *self = new;
+        Ok(())
+    }
+
+    /// Where the file is to be: not the link that may lead to it.
+    fn place(&self) -> PathBuf {
+        if self.path.is_symlink() { self.real.clone() } else { self.path.clone() }
+    }
+
+    /// A new file of our own. What is left of an earlier one, which never became the state, is overwritten.
+    fn make_beside(beside: &Path) -> Result<Self, Error> {
+        let (file, made) = find_or_make(beside)?;
+        if !lock(beside, &file)? {
+            return Err(Error::InUse { path: beside.to_owned() });
+        }
+        Self::begin(beside, file, made)
+    }
+
+    /// Begins again in the same file, whose content is lost.
+    fn fill_again(&mut self) -> Result<(), Error> {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.database = None;
+        self.image = None;
+        self.left = left(&self.path, &self.file)?;
+        self.is_partial = true;
+        warn!(path = %self.path.display(), "the state file was emptied; what is known is written to it again");
+        self.commit(&version())
+    }
+
+    /// Reads, from a copy in memory if need be.
+    fn look<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
+        if let Some(done) = self.database.as_ref().or(self.image.as_ref()).map(&work) {
+            return done.map_err(|error| self.told("reading it", error));
+        }
+        match self.change("opening it", |database| work(database)) {
+            Err(Error::Io { .. }) => {
+                let image = content::open_image(&self.file).map_err(|error| self.told("reading it", error))?;
+                let done = work(&image).map_err(|error| self.told("reading it", error));
+                self.image = Some(image);
+                done
+            }
+            done => done,
+        }
+    }
+
+    /// Changes what is in the database.
+    fn change<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Database) -> Result<T, redb::Error>,
+    ) -> Result<T, Error> {
+        let opened = self.database.take().map_or_else(|| self.reopen(), Ok);
+        let done = opened.and_then(|mut database| {
+            let done = work(&mut database);
+            // Closing it writes, too.
+            self.database = done.is_ok().then_some(database);
+            done
+        });
+        let done = done.map_err(|error| self.told(doing, error));
+        self.left = left(&self.path, &self.file)?;
+        if done.is_ok() {
+            self.image = None;
+        }
+        done
+    }
+
+    /// An error of the database, or what the operating system has refused behind it.
+    fn told(&self, doing: &'static str, error: redb::Error) -> Error {
+        match (self.trouble.take(), error) {
+            (Some(refused), _) | (None, redb::Error::Io(refused)) => Error::io(&self.path, doing, refused),
+            (None, error) => Error::Unusable { path: self.path.clone(), error: error.to_string() },
+        }
+    }
+
+    fn reopen(&mut self) -> Result<Database, redb::Error> {
+        let (disk, abandoned) = Disk::new(Arc::clone(&self.file), self.trouble.clone());
+        self.abandoned = abandoned;
+        let opened = catch_unwind(AssertUnwindSafe(|| builder().create_with_backend(disk)));
+        match opened {
+            Ok(opened) => Ok(opened?),
+            Err(_) => Err(redb::Error::Corrupted("the database could not be opened".into())),
+        }
+    }
 }
 
-/// A name beside `path` that says what happened and when.
-fn aside(path: &Path) -> PathBuf {
+/// The batch that makes a file one of this version.
+fn version() -> Batch {
+    Batch { entries: vec![(VERSION_KEY.to_owned(), VERSION.to_string().into_bytes())], ..Batch::default() }
+}
+
+/// Where a file is made that is to stand at `path` once it is whole.
+fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".damaged-{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
+    name.push(".new");
     path.with_file_name(name)
 }
 
+/// Gives a file the name `path`, unless another one has it.
+fn put(file: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, file, CWD, path, RenameFlags::NOREPLACE) {
+        // Some file systems cannot make that one step.
+        Err(Errno::INVAL | Errno::NOSYS) if path.symlink_metadata().is_err() => fs::rename(file, path),
+        put => Ok(put?),
+    }
+}
+
+/// What stands at `path`, links followed.
+pub(super) fn at(path: &Path) -> Result<Option<fs::Metadata>, Error> {
+    match path.metadata() {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(path, "looking at it", error)),
+    }
+}
+
+/// Refuses what is no regular file, before it is opened: that alone may rewind a tape or wait for a writer.
+pub(super) fn regular(path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
+    let kind = metadata.file_type();
+    let what = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_char_device() || kind.is_block_device() => "a device",
+        kind if kind.is_fifo() => "a named pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "no regular file",
+    };
+    Err(Error::NotOurs { path: path.to_owned(), what: what.to_owned() })
+}
+
+/// The regular file at `path`, and whether it was made just now.
+fn find_or_make(path: &Path) -> Result<(fs::File, bool), Error> {
+    let found = at(path)?;
+    found.iter().try_for_each(|metadata| regular(path, metadata))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    let doing = if found.is_some() { "opening it" } else { "making it" };
+    let file = options.open(path).map_err(|error| Error::io(path, doing, error))?;
+    let metadata = file.metadata().map_err(|error| Error::io(path, "looking at it", error))?;
+    regular(path, &metadata)?;
+    Ok((file, found.is_none()))
+}
+
+/// Whether nobody else has the lock; then it is held until the file is closed.
+fn lock(path: &Path, file: &fs::File) -> Result<bool, Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(Error::io(path, "locking it", error)),
+    }
+}
+
+/// Whether `file` is what stands at `path` as `there`.
+fn is_same(path: &Path, file: &fs::File, there: &fs::Metadata) -> Result<bool, Error> {
+    let ours = file.metadata().map_err(|error| Error::io(path, "looking at it", error))?;
+    Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+}
+
+fn left(path: &Path, file: &fs::File) -> Result<Left, Error> {
+    let look = || -> io::Result<Left> { Ok(Left { length: file.metadata()?.len(), header: content::header(file)? }) };
+    look().map_err(|error| Error::io(path, "looking at it", error))
+}
+
+/// Takes away what others may do with the file.
+fn tighten(path: &Path, file: &fs::File) {
+    let Ok(mode) = file.metadata().map(|metadata| metadata.mode() & 0o7777) else { return };
+    if mode & 0o077 == 0 {
+        return;
+    }
+    let before = format!("{mode:04o}");
+    match file.set_permissions(Permissions::from_mode(0o600)) {
+        Ok(()) => info!(path = %path.display(), before, "the state file is now for its owner only"),
+        Err(error) => warn!(path = %path.display(), %error, before, "others may read the state file"),
+    }
+}
+
+/// A new or renamed file is there after a power cut only if its folder was written, too.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let synced = path.canonicalize().and_then(|real| fs::File::open(access::folder(&real))?.sync_all());
+    match synced {
+        // Some file systems cannot.
+        Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Err(Error::io(path, "writing its folder", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A free name beside `path` that says what happened and when, and how many of the kind there are.
+fn aside(path: &Path) -> io::Result<(PathBuf, usize)> {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".damaged-");
+    let prefix = prefix.to_string_lossy().into_owned();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(access::folder(path))? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.retain(|name| name.starts_with(&prefix));
+    let first = format!("{prefix}{}", Timestamp::now().strftime("%Y%m%dT%H%M%SZ"));
+    let mut name = first.clone();
+    let mut number = 1;
+    while names.contains(&name) {
+        number += 1;
+        name = format!("{first}-{number}");
+    }
+    Ok((path.with_file_name(name), names.len()))
+}
+
 #[cfg(test)]
-pub(super) mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
+mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use redb::backends::InMemoryBackend;
-    use redb::{Builder, StorageBackend};
+    use super::{Batch, Error, File, fs, left};
+    use crate::state::tests::Folder;
 
-    use super::{Error, File};
-
-    /// A folder that goes with the test.
-    pub(crate) struct Folder(PathBuf);
-
-    impl Folder {
-        pub(crate) fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("aliyun-task-exporter-{}-{name}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        pub(crate) fn path(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-
-        fn set_aside(&self) -> usize {
-            let names = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
-            names.filter(|name| name.to_string_lossy().contains(".damaged-")).count()
-        }
+    fn batch(key: &str) -> Batch {
+        Batch { entries: vec![(key.to_owned(), key.as_bytes().to_vec())], ..Batch::default() }
     }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+    /// A file that the operating system lets nobody write to: every write is refused, as on a full disk.
+    fn refusing(folder: &Folder) -> fs::File {
+        fs::File::open(folder.file()).unwrap()
     }
 
     #[test]
-    fn the_file_is_for_its_owner_only_and_keeps_what_was_written() {
-        let folder = Folder::new("mode");
-        let path = folder.path("state.redb");
-        let mut file = File::open(&path).unwrap();
-        file.write(&[("a".into(), b"1".to_vec()), ("b".into(), b"2".to_vec())]).unwrap();
-        drop(file);
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let mut file = File::open(&path).unwrap();
-        assert_eq!((file.read("b").unwrap(), file.read("c").unwrap()), (Some(b"2".to_vec()), None));
+    fn a_refusal_at_the_start_is_no_damage() {
+        let folder = Folder::new("refused-start");
+        File::open(&folder.file()).unwrap().write(&batch("a")).unwrap();
+        let before = folder.all();
+        for _ in 0..5 {
+            let error = File::start(&folder.file(), refusing(&folder), false).unwrap_err();
+            assert!(matches!(&error, Error::Io { .. }), "{error}");
+            assert!(error.to_string().contains("state.redb: opening it: Bad file descriptor"), "{error}");
+        }
+        assert!(folder.all() == before, "it is left as it was");
     }
 
     #[test]
-    fn a_damaged_or_foreign_file_is_set_aside_and_never_stops_the_exporter() {
-        let folder = Folder::new("damaged");
-        let path = folder.path("state.redb");
-        std::fs::write(&path, "not a database at all").unwrap();
-        drop(File::open(&path).unwrap());
-        assert_eq!(folder.set_aside(), 1);
-        let mut bytes = std::fs::read(&path).unwrap();
-        let half = bytes.len() / 2;
-        bytes.truncate(half);
-        bytes[..64].fill(0xff);
-        std::fs::write(&path, bytes).unwrap();
-        assert!(File::open(&path).is_ok());
-    }
-
-    #[test]
-    fn a_file_of_another_version_is_set_aside() {
-        let folder = Folder::new("version");
-        let path = folder.path("state.redb");
-        let mut file = File::open(&path).unwrap();
-        file.write(&[(super::VERSION_KEY.into(), b"99".to_vec()), ("a".into(), b"1".to_vec())]).unwrap();
-        drop(file);
-        assert_eq!(File::open(&path).unwrap().read("a").unwrap(), None);
-        assert_eq!(folder.set_aside(), 1);
-    }
-
-    #[test]
-    fn a_file_in_use_and_a_folder_that_is_not_there_are_refused() {
-        let folder = Folder::new("refused");
-        let path = folder.path("state.redb");
-        let _held = File::open(&path).unwrap();
-        assert!(matches!(File::open(&path), Err(Error::InUse { .. })));
-        assert!(matches!(File::open(&folder.path("no/such/folder")), Err(Error::Open { .. })));
-    }
-
-    /// A disk that is full from some moment on.
-    #[derive(Debug)]
-    struct Disk {
-        memory: InMemoryBackend,
-        full: Arc<AtomicBool>,
-    }
-
-    impl StorageBackend for Disk {
-        fn len(&self) -> std::io::Result<u64> {
-            self.memory.len()
+    fn a_disk_that_was_full_for_a_while_ends_neither_reading_nor_saving() {
+        let folder = Folder::new("refused-while-running");
+        let mut file = File::open(&folder.file()).unwrap();
+        file.write(&batch("before")).unwrap();
+        file.database = None;
+        file.left = left(&file.path, &file.file).unwrap();
+        let writable = std::mem::replace(&mut file.file, Arc::new(refusing(&folder)));
+        for _ in 0..3 {
+            let error = file.write(&batch("lost")).unwrap_err();
+            assert!(matches!(&error, Error::Io { .. }) && error.to_string().contains("state.redb"), "{error}");
+            assert_eq!(file.read("before").unwrap().as_deref(), Some(&b"before"[..]), "nothing is forgotten by it");
         }
-
-        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
-            self.memory.read(offset, out)
+        file.file = writable;
+        file.write(&batch("after")).unwrap();
+        assert!(file.image.is_none());
+        for key in ["before", "after"] {
+            assert_eq!(file.read(key).unwrap().as_deref(), Some(key.as_bytes()));
         }
-
-        fn set_len(&self, len: u64) -> std::io::Result<()> {
-            self.memory.set_len(len)
-        }
-
-        fn sync_data(&self) -> std::io::Result<()> {
-            self.memory.sync_data()
-        }
-
-        fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
-            match self.full.load(Ordering::Relaxed) {
-                true => Err(std::io::ErrorKind::StorageFull.into()),
-                false => self.memory.write(offset, data),
-            }
-        }
-    }
-
-    #[test]
-    fn a_disk_that_was_full_for_a_moment_does_not_end_saving() {
-        let folder = Folder::new("full");
-        let path = folder.path("state.redb");
-        let mut file = File::open(&path).unwrap();
-        let entry = |key: &str| [(key.to_owned(), key.as_bytes().to_vec())];
-        file.write(&entry("before")).unwrap();
-        let full = Arc::new(AtomicBool::new(false));
-        let disk = Disk { memory: InMemoryBackend::new(), full: Arc::clone(&full) };
-        file.database = Some(Builder::new().create_with_backend(disk).unwrap());
-        full.store(true, Ordering::Relaxed);
-        let error = file.write(&entry("lost")).unwrap_err();
-        assert!(error.to_string().contains("state.redb"), "{error}");
-        file.write(&entry("after")).unwrap();
-        assert_eq!(file.read("before").unwrap().as_deref(), Some(&b"before"[..]));
-        assert_eq!(file.read("after").unwrap().as_deref(), Some(&b"after"[..]));
-        assert_eq!(folder.set_aside(), 0, "what was saved is not thrown away");
+        assert_eq!(file.read("lost").unwrap(), None);
+        assert_eq!(folder.all().len(), 1, "nothing is set aside");
     }
 }

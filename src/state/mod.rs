@@ -1,48 +1,99 @@
 //! What must survive: what plans know of their targets, and what was learned of the cloud's limits. In memory it survives
 //! a reload, in a file also a restart.
 
+mod access;
+mod check;
+mod content;
+mod disk;
+mod error;
 mod file;
+mod tables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
-use crate::target::TargetId;
-pub use file::Error;
+use crate::target::{Kind, TargetId};
+pub use check::{Remark, check};
+pub use error::Error;
 use file::File;
+use tables::Batch;
 
-/// So many targets that are gone are remembered without a file, in case they come back.
+/// Maximum number of targets that are gone and remembered without a file, in case they come back.
 const MAX_PARKED: usize = 10_000;
 
 /// What is known of targets. `M` is what a plan knows of its target.
 #[derive(Debug)]
 pub struct State<M> {
-    parked: HashMap<TargetId, M>,
+    /// Without a file: what is known of targets that are gone, and when they went.
+    parked: HashMap<TargetId, (M, Duration)>,
     file: Option<File>,
-    /// The last write has failed.
-    failing: bool,
+    /// Why the last write has failed.
+    trouble: Option<Error>,
+}
+
+/// One who waits for a state file that another process holds.
+#[derive(Debug)]
+pub struct Candidate(file::Candidate);
+
+impl Candidate {
+    /// For the file at `path`, which need not be there.
+    pub fn new(path: &Path) -> Self {
+        Self(file::Candidate::new(path))
+    }
+
+    /// The state, if nobody else holds its file; what is there is neither changed nor damaged by trying.
+    ///
+    /// # Errors
+    /// As [`State::open`], but for [`Error::InUse`].
+    pub fn take<M>(&mut self) -> Result<Option<State<M>>, Error> {
+        Ok(self.0.take()?.map(State::of))
+    }
+}
+
+impl<M> State<M> {
+    fn of(file: File) -> Self {
+        Self { parked: HashMap::new(), file: Some(file), trouble: None }
+    }
 }
 
 impl<M: Serialize + DeserializeOwned> State<M> {
     /// A state that knows nothing yet and is gone with the process.
     pub fn in_memory() -> Self {
-        Self { parked: HashMap::new(), file: None, failing: false }
+        Self { parked: HashMap::new(), file: None, trouble: None }
     }
 
-    /// The state in the file at `path`, which is made if it is not there. A damaged or foreign file is set aside.
+    /// The state in the file at `path`, which is made if it is not there. One that is ours and damaged is set aside.
     ///
     /// # Errors
-    /// If another process holds the file, or it cannot be made.
+    /// If another process holds the file, if it is not ours or of a newer version, or if the operating system refuses
+    /// something; the file is left as it is then.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self { parked: HashMap::new(), file: Some(File::open(path)?), failing: false })
+        Ok(Self::of(File::open(path)?))
     }
 
     /// Whether anything committed survives a restart.
     pub fn is_durable(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// Why nothing is saved, if that is so.
+    pub fn trouble(&self) -> Option<&Error> {
+        self.trouble.as_ref()
+    }
+
+    /// Whether the file had to be written again, so that what was committed before may be missing from it.
+    pub fn is_partial(&self) -> bool {
+        self.file.as_ref().is_some_and(File::is_partial)
+    }
+
+    /// All that is known was committed again.
+    pub fn made_whole(&mut self) {
+        self.file.iter_mut().for_each(File::made_whole);
     }
 
     /// Makes what is known of `targets`, encoded, survive before it is published. Without a file there is nothing to do: the
@@ -51,37 +102,110 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// Whether that was possible; if not, it is told, and the caller tries again.
     pub fn commit(&mut self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
         let entries: Vec<_> = targets.into_iter().map(|(id, bytes)| (key(&id), bytes)).collect();
-        entries.is_empty() || self.write(&entries)
+        entries.is_empty() || self.write(&Batch { entries, ..Batch::default() })
+    }
+
+    /// Looks whether the file is still there, and writes it again if not.
+    pub fn look(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        let looked = file.write(&Batch::default());
+        // That it is there does not say that it can be written.
+        if looked.is_err() || matches!(self.trouble, Some(Error::Replaced { .. })) {
+            self.told(looked);
+        }
     }
 
     /// Tells once that nothing can be written, and once that it can be again.
-    fn write(&mut self, entries: &[(String, Vec<u8>)]) -> bool {
+    fn write(&mut self, batch: &Batch) -> bool {
         let Some(file) = &mut self.file else { return true };
-        let written = file.write(entries);
-        match &written {
-            Err(error) if !self.failing => {
-                warn!(%error, "the state cannot be saved; until it can, a restart would go back to what was saved before");
-            }
-            Ok(()) if self.failing => info!("the state is saved again"),
-            _ => {}
-        }
-        self.failing = written.is_err();
-        !self.failing
+        let written = file.write(batch);
+        self.told(written)
     }
 
-    /// Keeps what is known of targets that are no longer polled.
-    pub fn park(&mut self, gone: Vec<(TargetId, M)>) {
-        if self.file.is_some() {
-            self.commit(gone.into_iter().filter_map(|(target, memory)| Some((target, encode(&memory)?))).collect());
-        } else {
+    fn told(&mut self, done: Result<(), Error>) -> bool {
+        let is_replaced = |error: &Error| matches!(error, Error::Replaced { .. });
+        let trouble = done.err();
+        match (&trouble, &self.trouble) {
+            (Some(error), before) if before.as_ref().map(is_replaced) != Some(is_replaced(error)) => {
+                warn!(
+                    %error,
+                    "the state cannot be saved; until it can, a restart would go back to what was saved before"
+                );
+            }
+            (None, Some(_)) => info!("the state is saved again"),
+            _ => {}
+        }
+        self.trouble = trouble;
+        self.trouble.is_none()
+    }
+
+    /// Keeps what is known of targets that are no longer polled, because a configuration or a whole reading of what there is
+    /// has taken them away. Exporters have run on this state for `running` altogether.
+    pub fn park(&mut self, gone: Vec<(TargetId, M)>, running: Duration) {
+        if gone.is_empty() {
+            return;
+        }
+        if self.file.is_none() {
             let room = MAX_PARKED.saturating_sub(self.parked.len());
-            self.parked.extend(gone.into_iter().take(room));
+            self.parked.extend(gone.into_iter().take(room).map(|(id, memory)| (id, (memory, running))));
+            return;
+        }
+        let marks = gone.iter().map(|(id, _)| (key(id), running.as_secs())).collect();
+        let entries = gone.into_iter().filter_map(|(target, memory)| Some((key(&target), encode(&memory)?)));
+        self.write(&Batch { entries: entries.collect(), gone: marks, ..Batch::default() });
+    }
+
+    /// Counts from now on as gone what is neither among the targets, `present`, nor counted yet. To be called once it is
+    /// certain what there is. Whether that was possible.
+    pub fn sweep(&mut self, present: &HashSet<TargetId>, running: Duration) -> bool {
+        let Some(file) = &mut self.file else { return true };
+        let known = file.keys().and_then(|keys| Ok((keys, file.gone()?)));
+        let (keys, counted) = match known {
+            Ok(known) => known,
+            Err(error) => return self.told(Err(error)),
+        };
+        let present: HashSet<String> = present.iter().map(key).collect();
+        let counted: HashSet<String> = counted.into_iter().map(|(key, _)| key).collect();
+        let is_gone = |key: &String| is_of_target(key) && !present.contains(key) && !counted.contains(key);
+        let gone: Vec<_> = keys.into_iter().filter(is_gone).map(|key| (key, running.as_secs())).collect();
+        self.write(&Batch { gone, ..Batch::default() })
+    }
+
+    /// These are targets: what was counted of their being gone is forgotten.
+    pub fn returned(&mut self, present: &[TargetId]) {
+        let Some(file) = &mut self.file else { return };
+        let Ok(counted) = file.gone() else { return };
+        let counted: HashSet<String> = counted.into_iter().map(|(key, _)| key).collect();
+        let present: Vec<String> = present.iter().map(key).filter(|key| counted.contains(key)).collect();
+        if !present.is_empty() {
+            self.write(&Batch { present, ..Batch::default() });
+        }
+    }
+
+    /// Drops what is known of targets that have been gone for `keep` of running time, and gives back the room that it took.
+    pub fn purge(&mut self, present: &HashSet<TargetId>, running: Duration, keep: Duration) {
+        self.parked.retain(|_, (_, since)| running.saturating_sub(*since) < keep);
+        let Some(file) = &mut self.file else { return };
+        let Ok(counted) = file.gone() else { return };
+        let present: HashSet<String> = present.iter().map(key).collect();
+        let is_due = |(key, since): &(String, u64)| {
+            !present.contains(key) && running.saturating_sub(Duration::from_secs(*since)) >= keep
+        };
+        let dropped: Vec<String> = counted.into_iter().filter(is_due).map(|(key, _)| key).collect();
+        let targets = dropped.len();
+        if targets == 0 || !self.write(&Batch { dropped, ..Batch::default() }) {
+            return;
+        }
+        info!(targets, "forgotten: targets that have been gone for longer than state.keep_gone");
+        if let Some(file) = &mut self.file {
+            let compacted = file.compact();
+            self.told(compacted);
         }
     }
 
     /// Gives back what was known of a target that is polled again.
     pub fn restore(&mut self, target: &TargetId) -> Option<M> {
-        let Some(file) = &mut self.file else { return self.parked.remove(target) };
+        let Some(file) = &mut self.file else { return self.parked.remove(target).map(|(memory, _)| memory) };
         let saved = file.read(&key(target));
         let bytes = saved.unwrap_or_else(|error| {
             warn!(%error, target = &*target.id, "the state of a target could not be read; it begins anew");
@@ -92,7 +216,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
     /// Makes `value` survive under `name`. Whether that was possible.
     pub fn save<T: Serialize>(&mut self, name: &str, value: &T) -> bool {
-        encode(value).is_none_or(|bytes| self.write(&[(name.to_owned(), bytes)]))
+        encode(value)
+            .is_none_or(|bytes| self.write(&Batch { entries: vec![(name.to_owned(), bytes)], ..Batch::default() }))
     }
 
     /// What was saved under `name`.
@@ -104,6 +229,11 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
 fn key(target: &TargetId) -> String {
     format!("{}/{}", target.kind.label(), target.id)
+}
+
+/// Whether an entry is what is known of a target.
+fn is_of_target(key: &str) -> bool {
+    key.split_once('/').is_some_and(|(kind, _)| Kind::ALL.iter().any(|known| known.label() == kind))
 }
 
 /// `value` as it stands in the file.
@@ -119,35 +249,4 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Error, State, encode};
-    use crate::target::{Kind, TargetId};
-
-    fn id(name: &str) -> TargetId {
-        TargetId { kind: Kind::EhpcTasks, id: name.into() }
-    }
-
-    #[test]
-    fn in_memory_a_parked_target_is_given_back_once() {
-        let mut state = State::in_memory();
-        state.park(vec![(id("a"), 7)]);
-        assert_eq!((state.restore(&id("a")), state.restore(&id("a"))), (Some(7), None));
-    }
-
-    #[test]
-    fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_itself() {
-        let folder = super::file::tests::Folder::new("outlives");
-        let path = folder.path("state.redb");
-        let mut state = State::<String>::open(&path).unwrap();
-        state.commit(vec![(id("a"), encode(&"alpha").unwrap()), (id("b"), encode(&"beta").unwrap())]);
-        state.save("ceilings", &vec![1, 2]);
-        drop(state);
-        let mut numbers = State::<Vec<u64>>::open(&path).unwrap();
-        assert_eq!(numbers.restore(&id("a")), None);
-        assert_eq!(numbers.load::<Vec<u64>>("ceilings"), Some(vec![1, 2]));
-        drop(numbers);
-        let mut state = State::<String>::open(&path).unwrap();
-        assert_eq!(state.restore(&id("b")).as_deref(), Some("beta"));
-        assert!(matches!(State::<String>::open(&path), Err(Error::InUse { .. })));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod commands;
 mod counts;
 mod fixture;
 mod parts;
+mod role;
 mod runs;
 mod series;
 mod summary;
@@ -38,6 +39,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let accounts = accounts::worst_first(&facts.accounts);
     let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, &facts.views));
+    let verdict = role::judged(&facts.role, verdict);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
     let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
@@ -50,13 +52,15 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                 p #link role="status" hidden {}
                 main #main data-now=(now.as_millisecond()) data-build={ (facts.version) "-" (facts.revision) } {
                     (said(&verdict, facts, now))
-                    (summary::tiles(facts))
-                    (targets::section(&sorted, now))
+                    @if facts.role.leads {
+                        (summary::tiles(facts, now))
+                        (targets::section(&sorted, now))
+                    }
                     @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
                     @if !runs.is_empty() { (runs::section(&runs, now)) }
-                    (api::section(&facts.budgets, now.duration_since(facts.started)))
+                    @if facts.role.leads { (api::section(&facts.budgets, facts.started, now)) }
                     @if !facts.unknown_words.is_empty() { (words::section(&facts.unknown_words)) }
                 }
             }
@@ -133,10 +137,13 @@ fn said(verdict: &Verdict, facts: &Facts, now: Timestamp) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::fixture::{at, cluster, discovery, facts, failing, server, waiting, withdrawn};
+    use super::fixture::{
+        account, at, cluster, discovery, facts, failing, server, throttled_budget, waiting, withdrawn,
+    };
     use super::{SCRIPT, STYLE, page};
     use crate::model::Reason;
     use crate::target::Kind;
+    use crate::web::budget::Budget;
 
     /// Every value of an attribute.
     fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
@@ -242,6 +249,37 @@ mod tests {
         assert!(many.contains("9\u{202f}800 more targets not shown here"));
         assert!(many.contains("19\u{202f}850 more runs not shown here"));
         assert!(many.contains("10\u{202f}000<span> running"), "the counts are those of all");
+    }
+
+    #[test]
+    fn a_throttled_operation_is_told_once_however_many_targets_need_it() {
+        for count in [2, 300, 10_000] {
+            let servers = (0..count).map(|id| failing(server(&format!("{id:05}"), &[]), Reason::Throttled, id));
+            let mut facts = facts(servers.collect());
+            facts.budgets = vec![throttled_budget(120.0), Budget { lowered: None, ..throttled_budget(1.0) }];
+            facts.accounts = vec![account("a", None).throttled(&facts.budgets, at(9))];
+            let html = page(&facts, at(9));
+            let words = "lowered to 66 of 900 a minute since 22:12 UTC after a refusal (Throttling.User); more is tried at 22:18 UTC; \
+                         120 needed";
+            assert_eq!(html.matches(words).count(), 2, "account and budget, {count} targets");
+            let verdict = "Account a: the cloud throttles DescribeInvocations in cn-hangzhou.";
+            assert_eq!(html.matches(verdict).count(), 1, "{count} targets");
+            assert!(
+                html.contains("13 % of the tightest quota, <strong class=\"loud\">1 operation throttled</strong>"),
+                "{html}"
+            );
+            assert!(!html.contains("00 %") && html.len() < 500_000, "{}", html.len());
+        }
+        let mut facts = facts(vec![server("s", &[])]);
+        facts.budgets = vec![throttled_budget(60.0)];
+        facts.accounts = vec![account("a", None).throttled(&facts.budgets, at(9))];
+        let html = page(&facts, at(9));
+        assert!(html.contains("<h1>The target is fresh</h1>") && !html.contains("operation throttled"), "{html}");
+        assert_eq!(
+            html.matches("lowered to 66 of 900 a minute").count(),
+            1,
+            "the budget alone tells what harms nobody"
+        );
     }
 
     #[test]

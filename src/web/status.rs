@@ -19,7 +19,7 @@ use crate::clock::Moment;
 use crate::exposition::dropped;
 use crate::model::{CommandsReading, Failure, Reading, RunsReading, SeriesUse, TasksReading};
 
-use crate::self_metrics::UnknownWord;
+use crate::self_metrics::{Role, UnknownWord};
 use crate::snapshot::View;
 use crate::target::Scope;
 
@@ -32,6 +32,8 @@ pub(super) struct Facts {
     pub(super) revision: &'static str,
     /// When it was started, by the clock as it is set now.
     pub(super) started: Timestamp,
+    /// Whether it polls, and what it cannot save.
+    pub(super) role: Role,
     /// Polled series on `/metrics`, and what bounds them.
     pub(super) series: SeriesUse,
     /// Its targets.
@@ -53,6 +55,10 @@ pub(super) struct Status {
     pub(super) revision: &'static str,
     /// When it was started.
     pub(super) started: Timestamp,
+    /// Whether it polls; else it stands by, and has no targets.
+    pub(super) leader: bool,
+    /// Why what is known cannot be written to the state file, if that is so.
+    pub(super) unsaved: Option<String>,
     /// Polled series on `/metrics`, and how many are allowed.
     pub(super) series: (usize, usize),
     /// Those of them that are never left out.
@@ -171,16 +177,28 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
+    let budgets = budgets(&site.metrics.gather(series), &groups, &site.metrics.budget_states());
     let mut states = site.metrics.accounts();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
-        AccountStatus::new(name, group, states.remove(*name).unwrap_or_default(), now.wall)
+        let state = states.remove(*name).unwrap_or_default();
+        AccountStatus::new(name, group, state, now.wall).throttled(&budgets, now.wall)
     };
     let accounts = groups.iter().map(account).collect();
-    let budgets = budgets(&site.metrics.gather(series), &groups);
     let revision = env!("BUILD_REVISION");
     let started = site.started.by_clock_of(now);
     let unknown_words = site.metrics.unknown_words();
-    Facts { version: env!("CARGO_PKG_VERSION"), revision, started, series, views, accounts, budgets, unknown_words }
+    let role = site.metrics.role();
+    Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        revision,
+        started,
+        role,
+        series,
+        views,
+        accounts,
+        budgets,
+        unknown_words,
+    }
 }
 
 /// All of it, as the API says it.
@@ -189,6 +207,8 @@ pub(super) fn status(facts: Facts) -> Status {
         version: facts.version,
         revision: facts.revision,
         started: facts.started,
+        leader: facts.role.leads,
+        unsaved: facts.role.unsaved,
         series: (facts.series.shown, facts.series.limit),
         series_floor: facts.series.floor,
         targets_above_series_limit: facts.series.targets_above,
@@ -247,7 +267,7 @@ fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Facts, status};
+    use super::{Facts, Role, status};
     use crate::exposition::TargetState;
     use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeriesUse};
     use crate::snapshot::View;
@@ -289,6 +309,7 @@ mod tests {
             version: "1",
             revision: "r",
             started,
+            role: Role::default(),
             series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() },
             views,
             accounts: Vec::new(),

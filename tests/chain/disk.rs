@@ -12,6 +12,8 @@ use crate::support::rig::Rig;
 
 /// What the database writes at once.
 const PAGE: usize = 4096;
+/// Bytes by which a database is known. Without them the file is not ours to touch.
+const MAGIC: usize = 9;
 
 /// An entry as the exporter writes it, with the number of its commit.
 type Entry = (usize, Vec<u8>);
@@ -132,9 +134,9 @@ fn a_file_with_lost_cut_off_or_garbled_pages_holds_a_whole_commit_or_is_set_asid
         let (before, after) = (&history.files[number - 1], &history.files[number]);
         // A disk that lies: the first page is new, others are not.
         let mut files = vec![mixed(after, before, |page| page > 0 && random.random_bool(0.3))];
-        files.push(after[..random.random_range(1..after.len())].to_vec());
+        files.push(after[..random.random_range(MAGIC..after.len())].to_vec());
         let mut garbled = after.clone();
-        let from = random.random_range(0..garbled.len() - PAGE);
+        let from = random.random_range(MAGIC..garbled.len() - PAGE);
         garbled[from..from + PAGE].iter_mut().for_each(|byte| *byte ^= 0x5a);
         files.push(garbled);
         aside += files.iter().filter(|file| history.read(file).is_none()).count();

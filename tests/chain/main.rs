@@ -26,4 +26,5 @@ mod region;
 mod restart;
 mod series;
 mod shown;
+mod throttled;
 mod trouble;

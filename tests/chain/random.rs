@@ -1,4 +1,5 @@
-//! Days at random: worlds in which things begin, end, vanish and change their places, with faults, kills and lost writes.
+//! Days at random: worlds in which things begin, end, vanish and change their places, with faults, storms of throttling, kills
+//! and lost writes.
 //! Whatever comes together, each end is counted once, and nothing that was seen open is forgotten.
 //!
 //! What vanishes unseen nobody can count: of what is open only that vanishes which was shown, of what has ended only that
@@ -13,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aliyun_task_exporter::model::Reason;
 use aliyun_task_exporter::sim::{
     CommandSpec, CommandWords, ListOrder, NodeEnd, Settings, Simulator, TaskEnd, TaskSpec, World,
 };
@@ -194,6 +196,7 @@ struct Troubles {
     kills: bool,
     lost_writes: bool,
     clocks: bool,
+    storms: bool,
 }
 
 impl Troubles {
@@ -201,7 +204,14 @@ impl Troubles {
     fn of(seed: u64) -> Self {
         let only = seed % 6;
         let has = |number| only == number || only > 2;
-        Self { faults: has(0), removals: has(1), kills: has(2), lost_writes: only > 3, clocks: seed % 5 == 2 }
+        Self {
+            faults: has(0),
+            removals: has(1),
+            kills: has(2),
+            lost_writes: only > 3,
+            clocks: seed % 5 == 2,
+            storms: seed % 4 != 3,
+        }
     }
 }
 
@@ -223,6 +233,7 @@ struct Story {
 struct Told {
     restarts: u64,
     calls: u64,
+    refused: u64,
     ends: u64,
     lost: u64,
 }
@@ -234,6 +245,9 @@ impl Story {
         let pause = self.random.random_range(1..longest);
         if self.troubles.faults && self.random.random_bool(0.4) {
             self.fail();
+        }
+        if self.troubles.storms && self.random.random_bool(0.05) {
+            storm(&mut self.random, &mut self.rig);
         }
         if self.troubles.removals && self.random.random_bool(0.2) {
             self.remove();
@@ -301,7 +315,8 @@ impl Story {
     fn assert_true(&self, before: &BTreeMap<TargetId, Ends>) -> Told {
         let Self { rig, restarts, .. } = self;
         let truth = rig.sim.truth(rig.now);
-        let mut told = Told { restarts: *restarts, calls: rig.made.len() as u64, ..Told::default() };
+        let refused = rig.made.iter().filter(|made| made.failure == Some(Reason::Throttled)).count() as u64;
+        let mut told = Told { restarts: *restarts, calls: rig.made.len() as u64, refused, ..Told::default() };
         for target in targets() {
             let mut all = ended(&truth, &target);
             all.extend(self.departed.get(&target).cloned().unwrap_or_default());
@@ -319,6 +334,7 @@ impl Story {
             let lost = rig.lost(&target);
             assert_eq!(lost, self.vanished.get(&target).cloned().unwrap_or_default(), "{target:?}");
             assert_eq!(open(&reading), BTreeSet::new(), "{target:?}");
+            assert_eq!(rig.view(&target).state.failing, None, "{target:?}");
             self.assert_jobs(&target);
             assert_results(&truth, &target, &reading);
             let over: BTreeSet<String> = all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
@@ -362,6 +378,47 @@ fn fault(random: &mut SmallRng) -> String {
     // What is said not to be there for ten minutes is lost.
     let times = if fault.contains("404") { times.min(5) } else { times };
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
+}
+
+/// Throttling of one operation or of all, for some minutes up to two hours: everything is refused, the limit moves, others use
+/// it up, or the cloud wants to be left alone for longer than makes sense.
+fn storm(random: &mut SmallRng, rig: &mut Rig) {
+    let minute = rig.now.as_second().rem_euclid(60);
+    let from = rig.now.duration_since(start()).as_secs() - minute;
+    let lasts = 60 * [1, 2, 5, 60][random.random_range(0..4)];
+    let matches = match random.random_range(0..3) {
+        0 => String::new(),
+        _ => format!(r#""action": "{}""#, ACTIONS[random.random_range(0..ACTIONS.len())]),
+    };
+    let mut strike = |fault: &str, from: i64, lasts: i64| {
+        let schedule = format!(r#"{{"from": {from}, "to": {}}}"#, from + lasts);
+        rig.fault(&format!(r#"{{"match": {{{matches}}}, "fault": {fault}, "schedule": {schedule}}}"#));
+    };
+    match random.random_range(0..5) {
+        0 => strike(r#"{"kind": "throttle"}"#, from, lasts),
+        1 => {
+            let hint = ["time_left_ms", "retry_after_ms"][random.random_range(0..2)];
+            let ms = [1, 100_000, 7_200_000, u64::from(u32::MAX) * 1000][random.random_range(0..4)];
+            strike(&format!(r#"{{"kind": "throttle", "code": "Throttling.Api", "{hint}": {ms}}}"#), from, lasts);
+        }
+        2 => {
+            let at_once = random.random_bool(0.5);
+            let others = random.random_range(1..200);
+            let limit = random.random_range(1..100);
+            strike(&format!(r#"{{"kind": "quota", "per_minute": {limit}}}"#), from, 2 * lasts);
+            let others = format!(r#"{{"kind": "other_calls", "per_minute": {others}, "at_once": {at_once}}}"#);
+            strike(&others, from, 2 * lasts);
+        }
+        // A limit that moves each few minutes; 0 is none at all.
+        3 => (0..8).for_each(|step| {
+            let limit = random.random_range(0..5);
+            strike(&format!(r#"{{"kind": "quota", "per_minute": {limit}}}"#), from + step * lasts / 4, lasts / 4);
+        }),
+        _ => {
+            let gateway = r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 604800}"#;
+            strike(gateway, from, lasts);
+        }
+    }
 }
 
 /// Lists that are null for less than ten minutes from a second on.
@@ -420,16 +477,19 @@ fn each_end_of_a_day_is_counted_once_or_lost_whatever_fails_vanishes_and_dies() 
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
-    let (Told { restarts, calls, ends, lost }, failed) = (told.into_inner().unwrap(), failed.into_inner().unwrap());
-    println!("{days} days: {calls} calls, {ends} ends, {lost} lost, {restarts} restarts");
+    let (Told { restarts, calls, refused, ends, lost }, failed) =
+        (told.into_inner().unwrap(), failed.into_inner().unwrap());
+    println!("{days} days: {calls} calls, {refused} refused, {ends} ends, {lost} lost, {restarts} restarts");
     assert!(failed.is_empty(), "the days of these seeds failed; tell one again with SEED=: {failed:?}");
-    assert!(restarts >= 5 * days && lost >= days && ends >= 100 * days, "little has happened");
+    let is_eventful = restarts >= 5 * days && refused >= 20 * days && lost >= days && ends >= 100 * days;
+    assert!(is_eventful, "little has happened");
 }
 
 impl Told {
     fn add(&mut self, day: Self) {
         self.restarts += day.restarts;
         self.calls += day.calls;
+        self.refused += day.refused;
         self.ends += day.ends;
         self.lost += day.lost;
     }

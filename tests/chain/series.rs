@@ -130,7 +130,10 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
                     let ended = Moment { wall: ended, boot };
                     store.poll_ended(&target, PollEnd { failure, lists, ended, took, next, stale_after });
                 }
-                Event::Notice(..) | Event::Waited(..) => {}
+                Event::Overdue { target, failure, at } => {
+                    store.overdue(&target, failure, Moment { wall: at, boot });
+                }
+                Event::Notice(..) | Event::Waited(..) | Event::Throttling(..) => {}
             }
         }
         if second % 10 == 9 {

@@ -36,6 +36,47 @@ fn errors_come_with_any_code_and_status() {
     assert_eq!(reply.response.headers()["x-acs-retry-after"], "1500");
 }
 
+/// How many of two calls a second are let through in a minute, and what the others are told.
+fn let_through(faults: &str) -> (usize, Vec<Value>) {
+    let mut simulator = living();
+    let cluster = first_cluster(&simulator, at(0.0));
+    simulator.add_faults(faults).unwrap();
+    let (mut passed, mut codes) = (0, Vec::new());
+    // A full minute of the clock.
+    for call in 0..120 {
+        let now = at(30.0 + f64::from(call) / 2.0);
+        let own = [("ClusterId", cluster.as_str()), ("Archived", "true")];
+        let (status, mut body) = read(simulator.handle(&Draft::new(Operation::ListTasks, &own, now).request(), now));
+        match status {
+            200 => passed += 1,
+            _ => codes.push(body["Code"].take()),
+        }
+    }
+    codes.dedup();
+    (passed, codes)
+}
+
+#[test]
+fn a_limit_moves_and_another_program_uses_it_up() {
+    assert_eq!(let_through("[]"), (120, vec![]));
+    let throttled = || vec!["Throttling.User".into()];
+    assert_eq!(let_through(r#"[{"fault": {"kind": "quota", "per_minute": 30}}]"#), (30, throttled()));
+    let moving = r#"[{"fault": {"kind": "quota", "per_minute": 40}, "schedule": {"from": 60}},
+                     {"fault": {"kind": "quota", "per_minute": 10}}]"#;
+    assert_eq!(let_through(moving), (40, throttled()), "ten, and then thirty more");
+    let shared = r#"[{"match": {"action": "ListTasks"}, "fault": {"kind": "other_calls", "per_minute": 20, "at_once": true}},
+                     {"fault": {"kind": "quota", "per_minute": 30}}]"#;
+    assert_eq!(let_through(shared), (10, throttled()));
+    let evenly =
+        r#"[{"fault": {"kind": "other_calls", "per_minute": 60}}, {"fault": {"kind": "quota", "per_minute": 60}}]"#;
+    let (passed, codes) = let_through(evenly);
+    assert!((39..=41).contains(&passed) && codes == throttled(), "two of three are ours: {passed}");
+    let elsewhere = r#"[{"match": {"action": "ListCommands"}, "fault": {"kind": "other_calls", "per_minute": 5000}}]"#;
+    assert_eq!(let_through(elsewhere), (120, vec![]));
+    let problem = living().add_faults(r#"[{"fault": {"kind": "other_calls", "per_minute": 100001}}]"#).unwrap_err();
+    assert_eq!(problem, "fault 0: per_minute 100001 is more than 100000");
+}
+
 #[test]
 fn deliveries_are_slow_or_cut_or_never_come() {
     let delivery = |fault| struck(fault).delivery;

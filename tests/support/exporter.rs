@@ -73,6 +73,11 @@ impl Exporter {
         Self::start_on(sim, change)
     }
 
+    /// Starts another one that polls the same cloud, while this one runs.
+    pub fn beside(&self, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(Arc::clone(&self.sim), change)
+    }
+
     fn start_on(sim: Arc<Mutex<Simulator>>, change: impl FnOnce(&mut Config)) -> Self {
         let truth = sim.lock().unwrap_or_else(PoisonError::into_inner).truth(Timestamp::now());
         let (stop, stopped) = watch::channel(false);

@@ -11,9 +11,9 @@ use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Format};
-use aliyun_task_exporter::model::{CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
+use aliyun_task_exporter::model::{BudgetState, CommandsReading, Failure, Reading, Reason, RunsReading, TasksReading};
 use aliyun_task_exporter::poll::{
-    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler,
+    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler, Throttling,
 };
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
@@ -115,6 +115,10 @@ pub struct Rig {
     pub unknown: Vec<(&'static str, &'static str, String)>,
     /// Entries that could not be read, by operation.
     pub unreadable: BTreeMap<&'static str, u64>,
+    /// Polls that were told to be overdue because the cloud throttles, and when.
+    pub overdue: Vec<(TargetId, Failure, Timestamp)>,
+    /// How the cloud was told to throttle, and when.
+    pub throttlings: Vec<(BudgetKey, Throttling, BudgetState, Timestamp)>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
     /// The newest readings that the store has not seen: rendering each would take most of a test's time.
@@ -162,6 +166,8 @@ impl Rig {
             notices: Vec::new(),
             unknown: Vec::new(),
             unreadable: BTreeMap::new(),
+            overdue: Vec::new(),
+            throttlings: Vec::new(),
             most_in_flight: 0,
             in_flight: BTreeMap::new(),
             unrecorded: BTreeMap::new(),
@@ -521,7 +527,13 @@ impl Rig {
                     self.reads.insert(id.clone(), self.now);
                     self.unrecorded.insert(id, (reading, at));
                 }
+                Event::Overdue { target, failure, at } => {
+                    let now = Moment { wall: at, ..self.moment() };
+                    self.store.overdue(&target, failure.clone(), now);
+                    self.overdue.push((target, failure, self.now));
+                }
                 Event::Waited(..) => {}
+                Event::Throttling(key, change, state) => self.throttlings.push((key, change, state, self.now)),
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     let at = Moment { wall: ended, ..self.moment() };
                     let end = PollEnd { failure: failure.clone(), lists, ended: at, took, next, stale_after };

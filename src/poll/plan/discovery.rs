@@ -162,6 +162,11 @@ impl DiscoveryPlan {
         self.memory.roll.found().cloned().collect()
     }
 
+    /// Whether what is not found is known not to be there.
+    pub(super) fn has_found_all(&self) -> bool {
+        self.memory.roll.is_whole()
+    }
+
     pub(super) fn reading(&self) -> DiscoveryReading {
         DiscoveryReading { found: self.found() }
     }

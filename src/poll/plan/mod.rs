@@ -304,6 +304,14 @@ impl Plan {
         }
     }
 
+    /// Whether what it looks for was all shown at least once, if it looks for anything.
+    pub(super) fn has_found_all(&self) -> bool {
+        match self {
+            Self::Discovery(plan) => plan.has_found_all(),
+            Self::Tasks(_) | Self::Commands(_) | Self::Runs(_) | Self::Region(_) => true,
+        }
+    }
+
     /// What is wrong with one target of several that share a poll.
     pub(super) fn failure(&self, id: &TargetId) -> Option<Failure> {
         match self {

@@ -161,6 +161,7 @@ impl Scheduler {
     fn budget(&mut self, config: &Config, wanted: &[Target]) {
         let budgets = demand::budgets(config, wanted);
         self.governor.retain(|key| budgets.contains_key(key));
+        self.throttled.retain(|key| budgets.contains_key(key));
         budgets.into_iter().for_each(|(key, quota)| self.governor.set(key, quota));
     }
 
@@ -176,8 +177,9 @@ impl Scheduler {
         self.shared.extend(members.map(|member| (member.id.clone(), id.clone())));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
-        let (cut_short, ends, poll) = (false, EndRate::new(due), None);
-        self.slots.insert(id, Slot { target, plan, due, last_open, failing, cut_short, ends, poll, phase });
+        let (is_overdue, cut_short, ends, poll) = (false, false, EndRate::new(due), None);
+        let slot = Slot { target, plan, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
+        self.slots.insert(id, slot);
     }
 
     pub(super) fn remove(&mut self, id: &TargetId) -> Option<Slot> {

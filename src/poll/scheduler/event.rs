@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Decoded, Operation};
-use crate::model::{Failure, ListState, Reading};
+use crate::model::{BudgetState, Failure, ListState, Reading};
 use crate::poll::governor::BudgetKey;
 use crate::poll::plan::Notice;
 use crate::target::TargetId;
@@ -66,6 +66,33 @@ pub enum Event {
         /// Age at which values are withdrawn.
         stale_after: Duration,
     },
+    /// A poll is overdue because the cloud throttles an operation that it needs; the next poll that ends says otherwise.
+    Overdue {
+        /// Of which target.
+        target: TargetId,
+        /// Which operation, and since when.
+        failure: Failure,
+        /// When that was found.
+        at: Timestamp,
+    },
     /// A call has waited for its budget.
     Waited(BudgetKey, Duration),
+    /// How the cloud throttles an operation has changed, and how its budget stands now.
+    Throttling(BudgetKey, Throttling, BudgetState),
+}
+
+/// How the cloud throttles an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Throttling {
+    /// It has begun to.
+    Began,
+    /// Less is asked for from now on.
+    Lowered,
+    /// As much is asked for as before: the refusals were none of a limit on what is asked for.
+    TakenBack,
+    /// It has not done so for a while.
+    Over {
+        /// When it had begun.
+        since: Timestamp,
+    },
 }

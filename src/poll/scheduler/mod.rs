@@ -6,6 +6,7 @@
 mod apply;
 mod event;
 mod slot;
+mod throttled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::budget::{BudgetState, Heard, Hint};
+use super::budget::{Heard, Hint};
 use super::demand::{self, budget_key};
 use super::governor::{BudgetKey, Governor};
 use super::plan::{self, MemoryRef, Verdict};
@@ -24,12 +25,13 @@ use super::{after, later, since};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;
-use crate::model::{Failure, Reading, Reason};
+use crate::model::{BudgetState, Failure, Reading, Reason};
 use crate::target::{Findings, Kind, TargetId};
 
 pub use apply::{Change, spread};
-pub use event::{Attempt, Event, Next, Outcome};
+pub use event::{Attempt, Event, Next, Outcome, Throttling};
 use slot::{Phase, Polling, Slot};
+use throttled::Throttled;
 
 /// A call that fails for a passing reason is attempted so many times in all.
 pub const MAX_ATTEMPTS: u32 = 4;
@@ -51,6 +53,7 @@ pub struct Scheduler {
     timers: BTreeSet<(Timestamp, TargetId)>,
     queues: BTreeMap<BudgetKey, Queue>,
     governor: Governor,
+    throttled: Throttled,
     in_flight: usize,
     tickets: u64,
     random: SmallRng,
@@ -69,6 +72,7 @@ impl Scheduler {
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
             governor: Governor::default(),
+            throttled: Throttled::new(now),
             in_flight: 0,
             tickets: 0,
             random: SmallRng::seed_from_u64(seed),
@@ -89,6 +93,7 @@ impl Scheduler {
             self.timers.remove(&(time, id.clone()));
             self.fire(&id, now);
         }
+        self.check_throttled(now);
         if self.in_flight >= self.settings.concurrency {
             return Next::Wait;
         }
@@ -107,7 +112,10 @@ impl Scheduler {
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let idle_need = || idle_need(&self.slots, &self.settings, &attempt.key, now);
-        self.governor.heard(&attempt.key, attempt.ticket, heard(&outcome), now, idle_need);
+        let heard = heard(&outcome);
+        let is_refused = matches!(heard, Heard::Refused { .. });
+        self.governor.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
+        self.note_answer(&attempt.key, is_refused, now);
         let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = slot.phase else { return };
         let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
@@ -158,6 +166,11 @@ impl Scheduler {
         searches.map(|slot| (slot.target.id.clone(), slot.plan.found())).collect()
     }
 
+    /// Whether every list of what there is was read whole at least once, be it before a restart.
+    pub fn has_found_all(&self) -> bool {
+        self.slots.values().all(|slot| slot.plan.has_found_all())
+    }
+
     /// What of each budget is to be kept over a restart.
     pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
         self.governor.hints()
@@ -168,6 +181,7 @@ impl Scheduler {
         let key = self.governor.keys().find(|key| key.labels() == labels).cloned();
         if let Some(key) = key {
             self.governor.restore(&key, hint, self.last_now);
+            self.look_at(&key, false, self.last_now);
         }
     }
 
@@ -196,7 +210,8 @@ impl Scheduler {
             Phase::Timer(time) => {
                 self.timers.remove(&(*time, id.clone()));
             }
-            Phase::Queued { key, turn, until, .. } => {
+            Phase::Queued { key, turn, until, overdue_at, .. } => {
+                self.throttled.forget(id, *overdue_at);
                 if let Some(queue) = self.queues.get_mut(key) {
                     queue.remove(*turn, due, id);
                 }
@@ -253,7 +268,8 @@ impl Scheduler {
         let shares = plan::details_share_the_budget(slot.target.id.kind);
         let turn = if shares && slot.plan.is_readable() { Turn::OneByOne } else { Turn::Poll(pace) };
         self.queues.entry(key.clone()).or_default().insert(turn, slot.due, id.clone());
-        slot.phase = Phase::Queued { operation, key, turn, since: now, until };
+        slot.phase = Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
+        self.watch(id, now);
     }
 
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
@@ -353,6 +369,7 @@ impl Scheduler {
         let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
         slot.cut_short = is_cut_off && !poll.detailed;
         slot.failing = failure.as_ref().map(|failure| failure.reason);
+        slot.is_overdue = false;
         if slot.plan.has_open() {
             slot.last_open = now;
         }
@@ -393,7 +410,7 @@ impl Scheduler {
         let timer = self.timers.first().map(|(time, _)| *time);
         // Where only an answer brings the next turn, there will be one.
         let budget = self.queues.keys().filter_map(|key| self.governor.ready_at(key, now)).min();
-        match timer.into_iter().chain(budget).min() {
+        match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
         }
@@ -402,11 +419,13 @@ impl Scheduler {
     /// When this machine's clock was set back, all that is planned moves with it; else nothing would happen for as long.
     fn notice_clock(&mut self, now: Timestamp) {
         let step = now.duration_since(self.last_now);
+        self.throttled.notice_silence(self.last_now, now);
         self.last_now = now;
         if step > SignedDuration::from_secs(-2) {
             return;
         }
         self.governor.shift(step);
+        self.throttled.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
         self.slots.values_mut().for_each(|slot| slot.shift(step));

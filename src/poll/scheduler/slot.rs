@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) last_open: Timestamp,
     /// The reason of the last failure, while it fails.
     pub(super) failing: Option<Reason>,
+    /// It was told that its poll is overdue because an operation is throttled.
+    pub(super) is_overdue: bool,
     /// The next tick came before the last poll had asked for any of its details.
     pub(super) cut_short: bool,
     /// How often something of it ends.
@@ -63,8 +65,20 @@ pub(super) struct EndRate {
 #[derive(Debug)]
 pub(super) enum Phase {
     Timer(Timestamp),
-    Queued { operation: Operation, key: BudgetKey, turn: Turn, since: Timestamp, until: Option<Timestamp> },
-    InFlight { ticket: u64, sent: Timestamp },
+    Queued {
+        operation: Operation,
+        key: BudgetKey,
+        turn: Turn,
+        since: Timestamp,
+        /// Then the poll ends without its answer.
+        until: Option<Timestamp>,
+        /// Then it is looked whether the poll is overdue because the operation is throttled.
+        overdue_at: Option<Timestamp>,
+    },
+    InFlight {
+        ticket: u64,
+        sent: Timestamp,
+    },
 }
 
 impl Slot {
@@ -133,8 +147,8 @@ impl Slot {
         times.into_iter().chain(of_poll.flatten()).for_each(|t| *t = later(*t, step));
         match &mut self.phase {
             Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
-            Phase::Queued { since, until, .. } => {
-                until.iter_mut().chain([since]).for_each(|time| *time = later(*time, step));
+            Phase::Queued { since, until, overdue_at, .. } => {
+                until.iter_mut().chain(overdue_at).chain([since]).for_each(|time| *time = later(*time, step));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::sim::coat::Coat;
 use crate::sim::distort::Distortion;
 use crate::sim::failure::Failure;
 use crate::sim::gateway::Gateway;
+use crate::sim::quota::Strain;
 
 /// Everything that strikes one call.
 #[derive(Debug, Default)]
@@ -15,6 +16,7 @@ pub(crate) struct Effects {
     /// The service does not even look at the request.
     pub(crate) outage: bool,
     pub(crate) instead: Option<Instead>,
+    pub(crate) strain: Strain,
     pub(crate) only_first_page: bool,
     pub(crate) paging: Option<Paging>,
     pub(crate) late: Option<Late>,

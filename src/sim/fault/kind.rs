@@ -13,6 +13,10 @@ use crate::sim::distort::{Distortion, ListFate};
 use crate::sim::failure::Failure;
 use crate::sim::gateway::Gateway;
 use crate::sim::odd::Odd;
+use crate::sim::quota::Others;
+
+/// Maximum number of calls a minute of another program: each of them is told one by one.
+const MAX_OTHERS: u32 = 100_000;
 
 /// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -33,6 +37,10 @@ pub(super) enum Fault {
         #[serde(default)]
         retry_after_ms: Option<u64>,
     },
+    /// So many calls a minute are let through of each operation in each region, whatever the settings say.
+    Quota { per_minute: u32 },
+    /// Another program calls each operation in each region, and what it calls is not there for us.
+    OtherCalls(Others),
     /// The call fails with this status and code.
     Error {
         status: u16,
@@ -149,6 +157,9 @@ impl Fault {
             Self::Gateway(Gateway { status, .. }) if !(200..600).contains(status) => {
                 Err(format!("status {status} is not between 200 and 599"))
             }
+            Self::OtherCalls(Others { per_minute, .. }) if *per_minute > MAX_OTHERS => {
+                Err(format!("per_minute {per_minute} is more than {MAX_OTHERS}"))
+            }
             Self::Drip { bytes: 0, .. } => Err("a drip of 0 bytes would never end".to_owned()),
             _ => Ok(()),
         }
@@ -158,6 +169,8 @@ impl Fault {
     pub(super) fn apply(&self, effects: &mut Effects) {
         match self {
             Self::Latency { ms } => effects.delay += Duration::from_millis(*ms),
+            Self::Quota { per_minute } => _ = effects.strain.limit.get_or_insert(*per_minute),
+            Self::OtherCalls(others) => effects.strain.others.push(*others),
             Self::Truncated { keep } => effects.set_harm(Harm::Truncated(*keep)),
             Self::Reset {} => effects.set_harm(Harm::Reset),
             Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),

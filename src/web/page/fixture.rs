@@ -13,8 +13,10 @@ use crate::model::{
     AccountState, CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Lasts, Login,
     Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, SeriesUse, Task, TaskStatus, TaskType, TasksReading,
 };
+use crate::self_metrics::Role;
 use crate::snapshot::View;
 use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
+use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
 
 /// So many seconds after the tests' beginning of time.
@@ -116,7 +118,8 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
     let series = SeriesUse { shown: 5, limit: 200_000, floor: 4, targets_above: 0 };
     let accounts = vec![account("a", None)];
     let (budgets, unknown_words) = (Vec::new(), Vec::new());
-    Facts { version: "1.2.3", revision: "abc", started: at(-90), series, views, accounts, budgets, unknown_words }
+    let role = Role::default();
+    Facts { version: "1.2.3", revision: "abc", started: at(-90), role, series, views, accounts, budgets, unknown_words }
 }
 
 fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {
@@ -143,4 +146,20 @@ pub(super) fn troubled(name: &str) -> AccountStatus {
         permissions: vec![permission("ListTasks", Some(false))],
     };
     AccountStatus::new(name, name, state, at(0))
+}
+
+/// A budget that was lowered a minute before the tests' beginning of time, of which so much is needed.
+pub(super) fn throttled_budget(planned_per_minute: f64) -> Budget {
+    let code = "Throttling.User".into();
+    Budget {
+        group: "a".into(),
+        region: "cn-hangzhou".into(),
+        product: "SWAS".into(),
+        operation: "DescribeInvocations".into(),
+        quota_per_minute: 900.0,
+        budget_per_minute: 66.0,
+        planned_per_minute,
+        lowered: Some(LoweredStatus { since: at(-60), code, refused_at_per_minute: 110, retry_at: at(300) }),
+        ..Budget::default()
+    }
 }

@@ -1,17 +1,18 @@
 //! The page in four numbers.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::api::calls;
 use super::counts::Counts;
-use super::parts::grouped;
+use super::parts::{counted_word, grouped};
 use super::{commands, runs, series, tasks};
 use crate::model::Reading;
 use crate::snapshot::View;
+use crate::web::budget::{Budget, Throttling, calls};
 use crate::web::status::Facts;
 
 /// One tile per section below the targets.
-pub(super) fn tiles(facts: &Facts) -> Markup {
+pub(super) fn tiles(facts: &Facts, now: Timestamp) -> Markup {
     let [tasks, commands, runs] = counts(&facts.views);
     html! {
         ul.tiles {
@@ -24,7 +25,10 @@ pub(super) fn tiles(facts: &Facts) -> Markup {
                 a href="#api" {
                     span.title { "API calls" }
                     span.value { (calls(facts.budgets.iter().map(|budget| budget.planned_per_minute).sum())) span { " a minute" } }
-                    span.note { (share(facts)) " of the tightest budget" }
+                    span.note {
+                        (share(facts)) " of the tightest quota"
+                        @if let Some(throttled) = throttled(facts, now) { ", " strong.loud { (throttled) } }
+                    }
                 }
             }
             li {
@@ -57,8 +61,15 @@ fn tile(address: &str, title: &str, counts: Counts) -> Markup {
 }
 
 fn share(facts: &Facts) -> String {
-    let tightest = facts.budgets.iter().map(crate::web::budget::Budget::share).fold(0.0, f64::max);
+    let tightest = facts.budgets.iter().map(Budget::share).fold(0.0, f64::max);
     format!("{:.0} %", tightest * 100.0)
+}
+
+/// How many operations the cloud throttles, if that harms.
+fn throttled(facts: &Facts, now: Timestamp) -> Option<String> {
+    let is_harmed = |budget: &&Budget| budget.throttling(now) >= Throttling::Short;
+    let count = facts.budgets.iter().filter(is_harmed).count();
+    (count > 0).then(|| format!("{} {} throttled", grouped(count), counted_word(count, "operation", "operations")))
 }
 
 /// Counts of tasks, commands and runs; absent where nothing of the kind is known.

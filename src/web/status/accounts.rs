@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::model::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
+use crate::web::budget::{Budget, Throttling};
 
 /// So many actions are named in a line.
 const NAMED: usize = 4;
@@ -87,11 +88,41 @@ impl AccountStatus {
             problems,
         }
     }
+
+    /// With what the cloud throttles of its quota group's `budgets` at `now`.
+    pub(in crate::web) fn throttled(mut self, budgets: &[Budget], now: Timestamp) -> Self {
+        self.problems.extend(throttled(&self.quota_group, budgets, now));
+        self.problems.sort_by_key(|problem| !problem.grave);
+        self
+    }
 }
 
 fn operation(permission: Permission) -> OperationStatus {
     let Permission { product, operation, action, is_granted, refused } = permission;
     OperationStatus { product, operation, action, authorized: is_granted, refused_targets: refused }
+}
+
+/// What the cloud throttles of a quota group's operations, if that harms.
+fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<AccountProblem> {
+    let is_harmed = |budget: &&Budget| budget.group == quota_group && budget.throttling(now) >= Throttling::Short;
+    let mut harmed: Vec<&Budget> = budgets.iter().filter(is_harmed).collect();
+    harmed.sort_by(|a, b| a.worse(b, now));
+    let worst = harmed.first()?;
+    let more = match harmed.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 more operation".to_owned(),
+        more => format!(" and {more} more operations"),
+    };
+    Some(AccountProblem {
+        kind: "throttled",
+        grave: true,
+        message: format!("the cloud throttles {} in {}{more}", worst.operation, worst.region),
+        cause: worst.throttled(now),
+        advice:
+            "see what else uses the account, raise its quota at Alibaba Cloud, or divide accounts[].quotas between the \
+                 exporters of the account"
+                .to_owned(),
+    })
 }
 
 fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
@@ -157,8 +188,9 @@ fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::AccountStatus;
+    use super::{AccountProblem, AccountStatus};
     use crate::model::{AccountState, Lasts, Login, Permission};
+    use crate::web::budget::{Budget, RestingStatus};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -202,6 +234,38 @@ mod tests {
             [("clock", false, "the clock of this machine is 12m 5s behind the cloud's".to_owned())]
         );
         assert_eq!(skewed(-900), [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]);
+    }
+
+    #[test]
+    fn what_the_cloud_throttles_is_a_problem_of_each_account_of_the_quota_group_if_it_harms() {
+        let resting = RestingStatus { since: at(0), until: at(120), code: "Throttling.User".into() };
+        let budget = |group: &str, region: &str, resting: Option<&RestingStatus>| Budget {
+            group: group.into(),
+            region: region.into(),
+            operation: "ListTasks".into(),
+            planned_per_minute: 12.0,
+            quota_per_minute: 60.0,
+            budget_per_minute: 60.0,
+            resting: resting.cloned(),
+            ..Budget::default()
+        };
+        let problems = |budgets: &[Budget]| {
+            let status = AccountStatus::new("a", "g", AccountState::default(), at(60)).throttled(budgets, at(60));
+            let told = |problem: AccountProblem| (problem.kind, problem.message, problem.cause.unwrap_or_default());
+            status.problems.into_iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(problems(&[budget("g", "r", None), budget("other", "r", Some(&resting))]), []);
+        let message = "the cloud throttles ListTasks in r".to_owned();
+        let cause = "refused since 00:00 UTC (Throttling.User); tried again at 00:02 UTC; 12 needed".to_owned();
+        assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", message, cause)]);
+        let regions: Vec<Budget> =
+            (0..25).map(|number| budget("g", &format!("r{number:02}"), Some(&resting))).collect();
+        let told = problems(&regions);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].1, "the cloud throttles ListTasks in r00 and 24 more operations");
+        assert_eq!(problems(&regions[..2])[0].1, "the cloud throttles ListTasks in r00 and 1 more operation");
+        let untried = RestingStatus { until: at(-120), ..resting };
+        assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "nobody needs it");
     }
 
     #[test]

@@ -1,0 +1,226 @@
+//! Operations that the cloud throttles, and targets whose polls are overdue because of that. Pure.
+//!
+//! While an operation is refused, targets that wait for it end no poll, so their last one would speak for them for as long.
+//! Each that waits gets a timer, so that nothing looks through all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Scheduler;
+use super::event::{Event, Throttling};
+use super::slot::Phase;
+use crate::aliyun::THROTTLED_ADVICE;
+use crate::model::{BudgetState, Failure, Reason};
+use crate::poll::budget::WINDOW;
+use crate::poll::governor::BudgetKey;
+use crate::poll::{after, later};
+use crate::target::TargetId;
+
+/// An operation that was throttled is taken for well after this time without refusal, rest or lowered budget: one whose
+/// quota others use up is refused in each calendar minute and answered in between.
+const RECOVERY: SignedDuration = SignedDuration::from_secs(120);
+/// How often it is looked whether that time is over.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Minimum lateness that counts as overdue, however short the period is.
+const MIN_OVERDUE: Duration = Duration::from_secs(60);
+/// The scheduler is asked at least each [`CHECK_INTERVAL`] while anything is throttled. After a longer silence than this the
+/// clock was set forward, or the machine stood still: that time is not the cloud's doing.
+const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(60);
+/// How long what the plan needs is remembered: counting it takes a walk over all targets.
+const NEEDS_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
+
+/// What is throttled, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Throttled {
+    operations: BTreeMap<BudgetKey, Spell>,
+    /// When each target that waits for one of them will be overdue.
+    overdue: BTreeSet<(Timestamp, TargetId)>,
+    check_at: Option<Timestamp>,
+    /// Time before this does not count.
+    counts_from: Timestamp,
+    needs: Option<(Timestamp, BTreeMap<BudgetKey, f64>)>,
+}
+
+/// A time in which an operation is throttled.
+#[derive(Debug)]
+struct Spell {
+    since: Timestamp,
+    /// When it was last refused, resting or lowered.
+    last: Timestamp,
+    is_lowered: bool,
+}
+
+impl Throttled {
+    pub(super) fn new(now: Timestamp) -> Self {
+        let (operations, overdue) = (BTreeMap::new(), BTreeSet::new());
+        Self { operations, overdue, check_at: None, counts_from: now, needs: None }
+    }
+
+    /// When it wants to be looked at.
+    pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        let overdue = self.overdue.first().map(|(time, _)| *time);
+        overdue.into_iter().chain(self.check_at).min()
+    }
+
+    /// The target waits no longer.
+    pub(super) fn forget(&mut self, id: &TargetId, overdue_at: Option<Timestamp>) {
+        if let Some(time) = overdue_at {
+            self.overdue.remove(&(time, id.clone()));
+        }
+    }
+
+    /// Forgets operations that `keep` does not want.
+    pub(super) fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool) {
+        self.operations.retain(|key, _| keep(key));
+    }
+
+    /// The scheduler was not asked since `last`.
+    pub(super) fn notice_silence(&mut self, last: Timestamp, now: Timestamp) {
+        if now.duration_since(last) > MAX_SILENCE {
+            self.counts_from = now;
+        }
+    }
+
+    /// Moves every time by `step`, after the clock of this machine was set back.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.overdue =
+            std::mem::take(&mut self.overdue).into_iter().map(|(time, id)| (later(time, step), id)).collect();
+        let spells = self.operations.values_mut().flat_map(|spell| [&mut spell.since, &mut spell.last]);
+        let times = spells.chain(&mut self.check_at).chain([&mut self.counts_from]);
+        times.for_each(|time| *time = later(*time, step));
+        self.needs = None;
+    }
+}
+
+impl Scheduler {
+    /// An operation was answered or refused.
+    pub(super) fn note_answer(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
+        if is_refused || self.throttled.operations.contains_key(key) {
+            self.look_at(key, is_refused, now);
+        }
+    }
+
+    /// Tells what has changed about an operation.
+    pub(super) fn look_at(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
+        let Some(state) = self.governor.state(key, now) else {
+            self.throttled.operations.remove(key);
+            return;
+        };
+        let (is_resting, is_lowered) = (state.resting.is_some(), state.lowered.is_some());
+        let is_throttled = is_refused || is_resting || is_lowered;
+        let Some(spell) = self.throttled.operations.get_mut(key) else {
+            if is_throttled {
+                self.begin(key, state, now);
+            }
+            return;
+        };
+        if is_throttled {
+            spell.last = now;
+        }
+        let was_lowered = std::mem::replace(&mut spell.is_lowered, is_lowered);
+        let change = match (was_lowered, is_lowered) {
+            (false, true) => Throttling::Lowered,
+            (true, false) if is_resting => Throttling::TakenBack,
+            _ if later(spell.last, RECOVERY) <= now => {
+                let since = spell.since;
+                self.throttled.operations.remove(key);
+                Throttling::Over { since }
+            }
+            _ => return,
+        };
+        self.events.push(Event::Throttling(key.clone(), change, state));
+    }
+
+    fn begin(&mut self, key: &BudgetKey, state: BudgetState, now: Timestamp) {
+        let spell = Spell { since: now, last: now, is_lowered: state.lowered.is_some() };
+        self.throttled.operations.insert(key.clone(), spell);
+        self.throttled.check_at.get_or_insert(after(now, CHECK_INTERVAL));
+        self.events.push(Event::Throttling(key.clone(), Throttling::Began, state));
+        let waiting: Vec<TargetId> = self.queues.get(key).into_iter().flat_map(|queue| queue.ids()).cloned().collect();
+        waiting.iter().for_each(|id| self.watch(id, now));
+    }
+
+    /// Tells what is over, and who is overdue.
+    pub(super) fn check_throttled(&mut self, now: Timestamp) {
+        if self.throttled.check_at.is_some_and(|time| time <= now) {
+            let keys: Vec<BudgetKey> = self.throttled.operations.keys().cloned().collect();
+            keys.iter().for_each(|key| self.look_at(key, false, now));
+            self.throttled.check_at = (!self.throttled.operations.is_empty()).then(|| after(now, CHECK_INTERVAL));
+        }
+        while let Some((time, id)) = self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now) {
+            self.throttled.overdue.remove(&(time, id.clone()));
+            if let Some(Phase::Queued { overdue_at, .. }) = self.slots.get_mut(&id).map(|slot| &mut slot.phase) {
+                *overdue_at = None;
+            }
+            self.watch(&id, now);
+        }
+    }
+
+    /// Gives a target that waits for a throttled operation the time at which it is overdue, or tells that it is.
+    pub(super) fn watch(&mut self, id: &TargetId, now: Timestamp) {
+        let Some(slot) = self.slots.get(id).filter(|slot| !slot.is_overdue) else { return };
+        let Phase::Queued { key, .. } = &slot.phase else { return };
+        let Some(spell) = self.throttled.operations.get(key) else { return };
+        let period = slot.period(&self.settings, self.last_now);
+        let from = slot.due.max(spell.since).max(self.throttled.counts_from);
+        let mut overdue_at = after(from, period.max(MIN_OVERDUE));
+        if overdue_at <= now {
+            let key = key.clone();
+            overdue_at = after(overdue_at, self.wait_of_quota(&key, period, now));
+        }
+        if overdue_at <= now {
+            return self.tell_overdue(id, now);
+        }
+        if let Some(Phase::Queued { overdue_at: watched, .. }) = self.slots.get_mut(id).map(|slot| &mut slot.phase) {
+            *watched = Some(overdue_at);
+            self.throttled.overdue.insert((overdue_at, id.clone()));
+        }
+    }
+
+    /// How much later than planned a target's turn comes because what `quotas` allows is less than the plan needs: that is not
+    /// the cloud's doing.
+    fn wait_of_quota(&mut self, key: &BudgetKey, period: Duration, now: Timestamp) -> Duration {
+        let is_known = |(time, _): &(Timestamp, _)| now.duration_since(*time).abs() < NEEDS_INTERVAL;
+        if !self.throttled.needs.as_ref().is_some_and(is_known) {
+            self.throttled.needs = Some((now, self.planned()));
+        }
+        let needs = self.throttled.needs.as_ref().and_then(|(_, needs)| needs.get(key)).copied().unwrap_or_default();
+        let configured = self.governor.state(key, now).map_or(1, |state| state.configured.max(1));
+        let factor = needs / f64::from(configured) * WINDOW.as_secs_f64() / 60.0;
+        Duration::try_from_secs_f64(period.as_secs_f64() * (factor - 1.0).max(0.0)).unwrap_or(Duration::MAX)
+    }
+
+    fn tell_overdue(&mut self, id: &TargetId, now: Timestamp) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Phase::Queued { operation, key, .. } = &slot.phase else { return };
+        let Some(state) = self.governor.state(key, now) else { return };
+        let failure = failure(operation.name(), slot.due, &state);
+        slot.is_overdue = true;
+        let overdue = |(target, failure): (TargetId, Option<Failure>)| {
+            failure.map(|failure| Event::Overdue { target, failure, at: now })
+        };
+        self.events.extend(slot.members_ended(Some(failure)).into_iter().filter_map(overdue));
+    }
+}
+
+/// Why a poll that was due at `due` has not been made.
+fn failure(operation: &str, due: Timestamp, state: &BudgetState) -> Failure {
+    let BudgetState { configured, in_force, resting, lowered } = state;
+    let cause = match (resting, lowered) {
+        (Some(resting), _) => format!("the cloud refuses this operation ({})", resting.code),
+        (None, Some(lowered)) => {
+            format!(
+                "{in_force} of {configured} calls a minute are asked for since the cloud refused more ({})",
+                lowered.code
+            )
+        }
+        (None, None) => "the cloud refused this operation until a moment ago".to_owned(),
+    };
+    Failure {
+        reason: Reason::Throttled,
+        message: format!("{operation}: due at {due:.0} and still waiting: {cause}"),
+        advice: THROTTLED_ADVICE.into(),
+    }
+}

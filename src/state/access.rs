@@ -1,0 +1,69 @@
+//! Who may read and write the state file, told in a way that helps.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
+use rustix::process::{getegid, geteuid};
+
+/// What a new database takes, with room to spare.
+const ROOM_BYTES: u64 = 2 << 20;
+
+/// The folder that `path` is in.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Whether the file at `path` could be opened or, if it is not there, made. Makes nothing.
+pub(super) fn may_use(path: &Path) -> io::Result<()> {
+    match accessat(CWD, path, Access::READ_OK | Access::WRITE_OK, AtFlags::EACCESS) {
+        Err(error) if error.kind() == ErrorKind::NotFound => may_make_beside(path),
+        tried => Ok(tried?),
+    }
+}
+
+/// Whether a file could be made in the folder of `path`, which is also what setting one aside takes.
+pub(super) fn may_make_beside(path: &Path) -> io::Result<()> {
+    Ok(accessat(CWD, folder(path), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+}
+
+/// How many bytes are free beside `path`, if that is less than a new file needs.
+pub(super) fn scarce(path: &Path) -> Option<u64> {
+    let room = statvfs(folder(path)).ok()?;
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    (free < ROOM_BYTES).then_some(free)
+}
+
+/// What the user can do about `error`; begins with what parts it from the error.
+pub(super) fn advice(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!(". {}", owners(path)),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            ". What is in the file is left as it is: make room".into()
+        }
+        ErrorKind::ReadOnlyFilesystem => ". Mount the volume writable, or name another path".into(),
+        ErrorKind::NotFound => format!(". Is there a folder {}? It is not made for you", folder(path).display()),
+        ErrorKind::Unsupported => ". This file system cannot lock files: name a path on another one".into(),
+        _ => String::new(),
+    }
+}
+
+/// Who we are, and whose the file or its folder is.
+fn owners(path: &Path) -> String {
+    let us = format!("This process runs as user {}, group {}", geteuid().as_raw(), getegid().as_raw());
+    let whose = |path: &Path| {
+        let metadata = path.metadata().ok()?;
+        let (user, group, mode) = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+        Some(format!("{} belongs to user {user}, group {group}, and has mode {mode:04o}", path.display()))
+    };
+    let things = [folder(path), path.to_owned()];
+    let whose: Vec<String> = things.iter().filter_map(|thing| whose(thing)).collect();
+    format!(
+        "{us}; {}: give it to that user (chown; in Kubernetes securityContext.fsGroup), or run as another one",
+        whose.join(", ")
+    )
+}

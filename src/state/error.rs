@@ -1,0 +1,87 @@
+//! Why there is no state, or why it cannot be saved.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What stands at the path is no state file of this program.
+    #[error(
+        "the state file {} is {what}. It was left as it is: give state.path a file of its own",
+        path.display()
+    )]
+    NotOurs {
+        /// `state.path`.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// It belongs to a newer version of this program.
+    #[error(
+        "the state file {} was written by a newer version of this program ({what}). It was left as it is: run that \
+         version, or move the file away to begin without what it holds",
+        path.display()
+    )]
+    Newer {
+        /// `state.path`.
+        path: PathBuf,
+        /// What is newer about it.
+        what: String,
+    },
+    /// Another process holds it.
+    #[error(
+        "the state file {} is in use by another process: give each exporter its own state.path, or let this one stand \
+         by with state.wait: true",
+        path.display()
+    )]
+    InUse {
+        /// `state.path`.
+        path: PathBuf,
+    },
+    /// The operating system has refused something. That says nothing of what is in the file, which is left as it is.
+    #[error("the state file {}: {doing}: {error}{advice}", path.display())]
+    Io {
+        /// `state.path`.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        error: io::Error,
+        /// What the user can do about it; empty, or with what parts it from the rest.
+        advice: String,
+    },
+    /// Something else stands at the path now.
+    #[error(
+        "the state file {} {what}: it is left as it is, and nothing is saved until it is gone or the exporter is \
+         restarted",
+        path.display()
+    )]
+    Replaced {
+        /// `state.path`.
+        path: PathBuf,
+        /// What has become of it.
+        what: &'static str,
+    },
+    /// The database cannot be used.
+    #[error("the state file {}: {error}", path.display())]
+    Unusable {
+        /// `state.path`.
+        path: PathBuf,
+        /// Why not.
+        error: String,
+    },
+}
+
+impl Error {
+    /// An operation on the file at `path` that the operating system has refused, with what can be done about it.
+    pub(super) fn io(path: &Path, doing: &'static str, error: io::Error) -> Self {
+        let advice = super::access::advice(path, &error);
+        Self::Io { path: path.to_owned(), doing, error, advice }
+    }
+
+    /// Whether the user has named a file that this program must not touch, so that trying again is of no use.
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(self, Self::NotOurs { .. } | Self::Newer { .. })
+    }
+}

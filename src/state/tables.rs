@@ -1,0 +1,114 @@
+//! The tables of the state, and single transactions on them.
+
+use redb::{Builder, Database, Durability, Key, ReadableDatabase, ReadableTable, TableDefinition, TableError, Value};
+
+/// Everything: `kind/id` of a target, or the name of something else.
+pub(super) const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("aliyun-task-exporter");
+/// Which of the targets in there are gone, and how long, in seconds, exporters had run on this file when they went.
+pub(super) const GONE: TableDefinition<'_, &str, u64> = TableDefinition::new("aliyun-task-exporter/gone");
+/// Where the version of the entries stands.
+pub(super) const VERSION_KEY: &str = "version";
+/// The version that this program writes.
+pub(super) const VERSION: u32 = 1;
+/// The database keeps this many bytes in memory: what is written is read once, at the next start.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// What is to be written at once, all or nothing.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Entries, by key.
+    pub(super) entries: Vec<(String, Vec<u8>)>,
+    /// Keys of targets that have gone, and when.
+    pub(super) gone: Vec<(String, u64)>,
+    /// Keys of targets that are not gone, or no longer.
+    pub(super) present: Vec<String>,
+    /// Keys of entries that are dropped.
+    pub(super) dropped: Vec<String>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.gone.is_empty() && self.present.is_empty() && self.dropped.is_empty()
+    }
+}
+
+/// How every database here is opened.
+pub(super) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// What stands in `table` under `key`.
+pub(super) fn read(
+    database: &Database,
+    table: TableDefinition<'_, &'static str, &'static [u8]>,
+    key: &str,
+) -> Result<Option<Vec<u8>>, redb::Error> {
+    match database.begin_read()?.open_table(table) {
+        Ok(table) => Ok(table.get(key)?.map(|bytes| bytes.value().to_vec())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes a batch; when it returns, it is on the disk.
+pub(super) fn write(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_durability(Durability::Immediate)?;
+    {
+        let mut entries = transaction.open_table(ENTRIES)?;
+        for (key, bytes) in &batch.entries {
+            entries.insert(key.as_str(), bytes.as_slice())?;
+        }
+        let mut gone = transaction.open_table(GONE)?;
+        for (key, since) in &batch.gone {
+            gone.insert(key.as_str(), since)?;
+        }
+        for key in &batch.present {
+            gone.remove(key.as_str())?;
+        }
+        for key in &batch.dropped {
+            entries.remove(key.as_str())?;
+            gone.remove(key.as_str())?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// The key of every entry.
+pub(super) fn keys(database: &Database) -> Result<Vec<String>, redb::Error> {
+    each(database, ENTRIES, |key, _| key.to_owned())
+}
+
+/// Which targets are gone, and since when.
+pub(super) fn gone(database: &Database) -> Result<Vec<(String, u64)>, redb::Error> {
+    each(database, GONE, |key, since| (key.to_owned(), since))
+}
+
+/// All that there is.
+pub(super) fn everything(database: &Database) -> Result<Batch, redb::Error> {
+    let entries = each(database, ENTRIES, |key, bytes| (key.to_owned(), bytes.to_vec()))?;
+    Ok(Batch { entries, gone: gone(database)?, ..Batch::default() })
+}
+
+fn each<V: Value + 'static, T>(
+    database: &Database,
+    table: TableDefinition<'_, &'static str, V>,
+    mut make: impl for<'a> FnMut(&'a str, V::SelfType<'a>) -> T,
+) -> Result<Vec<T>, redb::Error>
+where
+    &'static str: Key,
+{
+    let table = match database.begin_read()?.open_table(table) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut all = Vec::new();
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        all.push(make(key.value(), value.value()));
+    }
+    Ok(all)
+}

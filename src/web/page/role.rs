@@ -1,0 +1,48 @@
+//! What this instance does: it polls, or it stands by.
+
+use super::parts::Tone;
+use super::verdict::Verdict;
+use crate::self_metrics::Role;
+
+/// The verdict on an instance in this role, which, if it polls, is `verdict` and what cannot be saved.
+pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
+    if !role.leads {
+        let rest = vec![
+            "It asks the cloud nothing and shows nothing of it; it takes over within two seconds of the other one's end"
+                .to_owned(),
+        ];
+        let line = "Standing by: another instance holds the state file and polls".to_owned();
+        return Verdict { tone: Tone::Quiet, line, rest };
+    }
+    let unsaved = role
+        .unsaved
+        .as_ref()
+        .map(|why| format!("What is known is not saved, so a restart would go back to what was saved before: {why}"));
+    verdict.and(unsaved.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judged;
+    use crate::self_metrics::Role;
+    use crate::web::page::parts::Tone;
+    use crate::web::page::verdict::Verdict;
+
+    fn calm() -> Verdict {
+        Verdict { tone: Tone::Good, line: "All is well".into(), rest: Vec::new() }
+    }
+
+    #[test]
+    fn one_that_stands_by_says_that_and_nothing_of_targets() {
+        let verdict = judged(&Role { leads: false, unsaved: None }, calm());
+        assert!(verdict.line.starts_with("Standing by"), "{verdict:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_saved_spoils_the_calm() {
+        let verdict = judged(&Role { leads: true, unsaved: Some("disk full".into()) }, calm());
+        assert_eq!((verdict.tone, verdict.line.as_str(), verdict.rest.len()), (Tone::Warn, "All is well", 1));
+        assert!(verdict.rest[0].ends_with(": disk full"), "{verdict:?}");
+        assert_eq!(judged(&Role::default(), calm()), calm());
+    }
+}
