@@ -243,6 +243,9 @@ class Killed:
         # What there is at first stands still until all of it was read.
         frozen = cloud.freeze()
         self.began, self.before = seconds(frozen), over(cloud, frozen)
+        world = cloud.world()
+        # A cluster's tasks and its commands are targets of their own.
+        self.targets = len(world["servers"]) + 2 * len(world["clusters"])
         self.program = Watched(*self.arguments)
         stack.callback(self.close)
         wait_for("the first readings", self._has_read_all, 120)
@@ -258,7 +261,7 @@ class Killed:
     def _has_read_all(self) -> bool:
         page = samples(scrape(self.url))
         ups = [value for (name, _), value in page.items() if name == "aliyun_exporter_target_up"]
-        return bool(ups) and min(ups) == 1
+        return len(ups) == self.targets and min(ups) == 1
 
     def _strike(self) -> None:
         while not self.is_over.wait(self.random.uniform(3, 15)):
