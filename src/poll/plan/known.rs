@@ -36,8 +36,9 @@ const TURNOVERS: usize = 4;
 /// Number of ids that are kept however short a list is.
 const SPARE: usize = 1000;
 
-/// As it is saved: `absent` is what the last whole reading has not shown, `lately` what was shown since. An earlier version
-/// has written these among the `ids`, too.
+/// As it is saved: `absent` is what the last whole reading has not shown, `lately` what readings with gaps have shown since.
+/// What a page has shown beside those is saved with the `ids`: else each reading of a page would be something to write. An
+/// earlier version has written all of them among the `ids`, too.
 #[derive(Serialize, Deserialize)]
 struct Saved<I = Vec<Arc<str>>> {
     ids: I,
@@ -61,9 +62,15 @@ impl Serialize for Known {
             let shown = self.last_shown.iter().filter(move |(_, last)| (from..to).contains(*last));
             shown.map(|(id, _)| id).collect::<Vec<&Arc<str>>>()
         };
-        let (absent, last_whole) = (self.whole_before + 1, self.whole + 1);
-        let (ids, lately) = (shown(absent, last_whole), shown(last_whole, u64::MAX));
-        Saved { ids, gaps: self.gaps, lately, absent: shown(0, absent) }.serialize(serializer)
+        let absent = self.whole_before + 1;
+        let lately = if self.gaps > 0 { self.whole + 1 } else { u64::MAX };
+        let saved = Saved {
+            ids: shown(absent, lately),
+            gaps: self.gaps,
+            lately: shown(lately, u64::MAX),
+            absent: shown(0, absent),
+        };
+        saved.serialize(serializer)
     }
 }
 
