@@ -9,10 +9,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::chain;
 use super::proxy::Proxies;
-use super::{LONGEST_CONNECT, chain};
 use crate::config::{Account, Poll};
 use crate::files;
+
+/// Maximum time until a connection stands, however long the request may take.
+const MAX_CONNECT: Duration = Duration::from_secs(5);
 
 /// An account's settings cannot be used. Its text holds no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -45,11 +48,11 @@ fn make(account: &Account, poll: &Poll, env: &dyn Fn(&str) -> Option<String>) ->
         .tls_backend_preconfigured(tls(account.ca_file.as_deref())?)
         .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
         .timeout(poll.timeout)
-        .connect_timeout(poll.timeout.min(LONGEST_CONNECT))
+        .connect_timeout(connect_limit(poll.timeout))
         .pool_idle_timeout(Duration::from_secs(60))
         // No more are ever under way at once, so each finds its connection again.
         .pool_max_idle_per_host(poll.concurrency)
-        .dns_resolver(Arc::new(Resolver))
+        .dns_resolver(Arc::new(Resolver { limit: lookup_limit(poll.timeout) }))
         // A redirect would carry the signature elsewhere.
         .redirect(reqwest::redirect::Policy::none());
     let proxies = Proxies::of(account, env)?;
@@ -57,18 +60,38 @@ fn make(account: &Account, poll: &Poll, env: &dyn Fn(&str) -> Option<String>) ->
     Ok(Transport { client, proxies })
 }
 
+/// Maximum time until a connection stands, of a request that may take `timeout`.
+pub(super) fn connect_limit(timeout: Duration) -> Duration {
+    MAX_CONNECT.min(timeout)
+}
+
+/// Maximum time to resolve a name: shorter than that of the connection, so that a DNS server that does not answer is
+/// told from an endpoint that does not.
+fn lookup_limit(timeout: Duration) -> Duration {
+    connect_limit(timeout) * 4 / 5
+}
+
 /// The system's way to resolve names, whose failure can be told from others.
-struct Resolver;
+struct Resolver {
+    limit: Duration,
+}
 
 /// A name could not be resolved.
 #[derive(Debug, thiserror::Error)]
-#[error("the name cannot be resolved")]
-pub(super) struct Unresolved(#[source] io::Error);
+pub(super) enum Unresolved {
+    #[error("the name cannot be resolved")]
+    Failed(#[source] io::Error),
+    #[error("no answer from the DNS server within {}", humantime::format_duration(*.0))]
+    Late(Duration),
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let limit = self.limit;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
+            let lookup = tokio::net::lookup_host((name.as_str(), 0));
+            let found = tokio::time::timeout(limit, lookup).await;
+            let found = found.map_err(|_| Unresolved::Late(limit))?.map_err(Unresolved::Failed)?;
             Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
@@ -103,8 +126,12 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::Duration;
 
-    use super::{roots, transport};
+    use super::{Resolver, connect_limit, lookup_limit, roots, transport};
+    use crate::aliyun::Error;
+    use crate::aliyun::trouble::{Asked, trouble};
     use crate::config::{Account, NoProxy, Poll, Proxy, SecretSource};
     use crate::secret::Secret;
 
@@ -114,6 +141,20 @@ mod tests {
         assert!(built_in.len() > 100, "{}", built_in.len());
         // It signs for aliyuncs.com.
         assert!(built_in.subjects().iter().any(|name| String::from_utf8_lossy(name.as_ref()).contains("GlobalSign")));
+    }
+
+    #[tokio::test]
+    async fn a_dns_server_that_does_not_answer_is_told_from_an_endpoint_that_does_not() {
+        let limit = Duration::from_millis(0);
+        let client = reqwest::Client::builder().dns_resolver(Arc::new(Resolver { limit })).build().unwrap();
+        let error = client.get("http://cloud.invalid").timeout(Duration::from_secs(60)).send().await.unwrap_err();
+        let asked = Asked { endpoint: "http://cloud.invalid", proxy: None, timeout: Duration::from_secs(60) };
+        let Error::Dns(text) = trouble(&asked, error) else { panic!("it is told as another") };
+        assert!(text.contains("no answer from the DNS server within 0s"), "{text}");
+        for seconds in [1, 5, 300] {
+            let timeout = Duration::from_secs(seconds);
+            assert!(lookup_limit(timeout) < connect_limit(timeout), "{timeout:?}");
+        }
     }
 
     fn temporary(name: &str, text: &str) -> PathBuf {

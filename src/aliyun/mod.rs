@@ -41,9 +41,6 @@ use op::{Answer, Decoded, Operation, Product};
 use request::Signer;
 use trouble::{Asked, trouble};
 
-/// Where no connection is made in so long, nobody is there.
-const LONGEST_CONNECT: Duration = Duration::from_secs(5);
-
 /// Few answers are larger.
 const USUAL_BYTES: u64 = 1 << 20;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use humantime::format_duration as shown;
 use rustls::CertificateError;
 
-use super::http::Unresolved;
+use super::http::{Unresolved, connect_limit};
 use super::proxy::Proxy;
-use super::{Error, LONGEST_CONNECT, chain};
+use super::{Error, chain};
 
 /// What was asked, where and how.
 pub(super) struct Asked<'a> {
@@ -66,10 +66,6 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
         true => Error::Tls(text),
         false => Error::Connect(text),
     }
-}
-
-fn connect_limit(timeout: Duration) -> Duration {
-    LONGEST_CONNECT.min(timeout)
 }
 
 /// Whether a server has shown the certificate of an authority as its own, which the library has no error of its own for.
