@@ -105,40 +105,34 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
+    use tempfile::TempDir;
+
     use super::{bytes, text, text_or_stream};
 
     /// A folder that goes with the value.
-    struct Folder(PathBuf);
+    struct Folder(TempDir);
 
     impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("aliyun-task-exporter-files-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
         }
 
         fn write(&self, bytes: &[u8]) -> PathBuf {
-            let path = self.0.join("file");
+            let path = self.0.path().join("file");
             std::fs::write(&path, bytes).unwrap();
             path
         }
 
         fn pipe(&self) -> PathBuf {
-            let path = self.0.join("pipe");
+            let path = self.0.path().join("pipe");
             assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
             path
         }
     }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_text() {
-        let folder = Folder::new("mark");
+        let folder = Folder::new();
         assert_eq!(text(&folder.write(b"\xef\xbb\xbfa\n"), 9).unwrap().as_str(), "a\n");
         assert_eq!(text(&folder.write(b"a\xef\xbb\xbf"), 9).unwrap().as_str(), "a\u{feff}");
         let told = |bytes: &[u8]| text(&folder.write(bytes), 9).unwrap_err().to_string();
@@ -149,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_or_no_file_is_not_read_for_ever() {
-        let folder = Folder::new("kinds");
+        let folder = Folder::new();
         let path = folder.write(&[b'a'; 1 << 20]);
         assert_eq!(bytes(&path, 1 << 20).unwrap().len(), 1 << 20);
         let path = folder.write(&[b'a'; (1 << 20) + 1]);
@@ -158,17 +152,17 @@ mod tests {
         assert_eq!(text_or_stream(Path::new("/dev/null"), 9).unwrap().as_str(), "");
         let told = |path: &Path| text_or_stream(path, 1 << 20).unwrap_err().to_string();
         assert_eq!(told(Path::new("/dev/zero")), "it is larger than 1 MiB");
-        assert_eq!(told(&folder.0), "it is a folder, not a file");
-        let socket = folder.0.join("socket");
+        assert_eq!(told(folder.0.path()), "it is a folder, not a file");
+        let socket = folder.0.path().join("socket");
         let _listener = UnixListener::bind(&socket).unwrap();
         assert_eq!(told(&socket), "it is a socket, not a regular file");
-        let missing = bytes(&folder.0.join("missing"), 9).unwrap_err();
+        let missing = bytes(&folder.0.path().join("missing"), 9).unwrap_err();
         assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
     }
 
     #[test]
     fn a_pipe_is_read_to_its_end_where_it_makes_sense() {
-        let folder = Folder::new("pipe");
+        let folder = Folder::new();
         let pipe = folder.pipe();
         assert_eq!(text(&pipe, 9).unwrap_err().to_string(), "it is a pipe, not a regular file");
         let writer = {

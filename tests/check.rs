@@ -2,39 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
+mod support;
+
 use std::process::Command;
 
 use serde_json::Value;
-
-/// A folder that goes with the value.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-
-    /// The names of what is in it.
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.0).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-}
+use support::folder::Folder;
 
 /// Exit code, standard output and standard error of `check` on a file, run in its folder with an empty environment.
 fn check(file: &str, arguments: &[&str]) -> (i32, String, String) {
@@ -55,7 +28,7 @@ const SERVER: &str = "swas: {servers: [{id: ace1, region: cn-hangzhou, name: web
 
 #[test]
 fn what_a_start_warns_of_is_printed_and_nothing_is_left_behind() {
-    let folder = Folder::new("warnings");
+    let folder = Folder::new();
     let file = folder.write("config.yaml", &SERVER.replace("cn-hangzhou", "cn-hangzou"));
     for arguments in [&[] as &[&str], &["--estimate"]] {
         let (code, said, told) = check(&file, arguments);
@@ -67,7 +40,7 @@ fn what_a_start_warns_of_is_printed_and_nothing_is_left_behind() {
 
 #[test]
 fn a_program_is_told_the_same_in_a_shape_of_its_own() {
-    let folder = Folder::new("json");
+    let folder = Folder::new();
     let file = folder.write("good.yaml", SERVER);
     let (code, good) = json(&file, &[]);
     let target = serde_json::json!({
@@ -100,7 +73,7 @@ fn a_program_is_told_the_same_in_a_shape_of_its_own() {
 
 #[test]
 fn the_first_twenty_problems_are_told_and_how_many_more() {
-    let folder = Folder::new("many");
+    let folder = Folder::new();
     let keys: String = (0..100_000).map(|number| format!("key{number}: 1\n")).collect();
     let file = folder.write("config.yaml", &(keys + SERVER));
     let (code, said, told) = check(&file, &[]);
@@ -111,10 +84,10 @@ fn the_first_twenty_problems_are_told_and_how_many_more() {
 
 #[test]
 fn a_file_without_end_is_not_read_for_ever() {
-    let folder = Folder::new("endless");
+    let folder = Folder::new();
     for (file, wanted) in [
         ("/dev/zero".to_owned(), "it is larger than 8 MiB"),
-        (folder.0.display().to_string(), "it is a folder, not a file"),
+        (folder.path().display().to_string(), "it is a folder, not a file"),
         (folder.write("utf16.yaml", ""), ""),
     ] {
         if wanted.is_empty() {
@@ -131,7 +104,7 @@ fn a_file_without_end_is_not_read_for_ever() {
 
 #[test]
 fn a_byte_order_mark_before_the_configuration_is_no_mistake() {
-    let folder = Folder::new("mark");
+    let folder = Folder::new();
     let file = folder.write("config.yaml", &format!("\u{feff}{SERVER}"));
     let (code, said, told) = check(&file, &[]);
     assert_eq!((code, &*told), (0, ""), "{said}");

@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
@@ -14,36 +12,12 @@ use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Role, Settings, Simulator};
 use jiff::{SignedDuration, Timestamp};
 use support::exporter::Exporter;
+use support::folder::Folder;
 use support::page::Page;
 use support::worlds;
 
 const ROLE: &str = "acs:ram::1234567890123456:role/exporter";
 const EXPIRY: &str = "aliyun_exporter_credentials_expiry_timestamp_seconds";
-
-/// A folder of the test's own for secret files; it goes with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static FOLDERS: AtomicUsize = AtomicUsize::new(0);
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-secrets-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn start(settings: Settings, change: impl FnOnce(&mut Config)) -> Exporter {
     let mut world = worlds::servers(2, 3);
@@ -64,7 +38,7 @@ fn oidc(folder: &Folder, token: &str) -> Credentials {
     Credentials::Oidc(Oidc {
         role_arn: Some(ROLE.into()),
         oidc_provider_arn: Some("acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001".into()),
-        oidc_token_file: Some(folder.write("token", token)),
+        oidc_token_file: Some(folder.write("token", token).into()),
         role_session_name: None,
     })
 }
@@ -122,7 +96,7 @@ fn assert_failing(exporter: &Exporter, wanted: &str) {
 fn every_way_to_log_in_polls_and_tells_when_it_ends() {
     let folder = Folder::new();
     let key = || {
-        let read = |name: &str, text: &str| SecretSource::File(folder.write(name, text));
+        let read = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
         let (access_key_id, access_key_secret) = (read("id", "testid\n"), read("secret", "testsecret\n"));
         Credentials::Static { access_key_id, access_key_secret, security_token: None }
     };
@@ -180,7 +154,7 @@ fn what_ends_is_renewed_before_it_does() {
 #[test]
 fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
     let folder = Folder::new();
-    let part = |name: &str, text: &str| SecretSource::File(folder.write(name, text));
+    let part = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
     let (access_key_id, access_key_secret) = (part("id", "testid"), part("secret", "testsecret"));
     let exporter = start(
         Settings::default(),
@@ -197,7 +171,7 @@ fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
     folder.write("secret", "newsecret");
     exporter.sim().settings_mut().access_keys.remove("testid");
     assert_no_poll_lost(&exporter);
-    std::fs::remove_file(folder.0.join("id")).unwrap();
+    std::fs::remove_file(folder.path().join("id")).unwrap();
     assert_no_poll_lost(&exporter);
 }
 

@@ -6,7 +6,6 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -18,6 +17,7 @@ use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use support::exporter::exchange;
+use support::folder::Folder;
 use support::page::{Page, parse};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 /// How long a condition is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A name that no resolver knows, so only a proxy leads there.
 const FAR_AWAY: &str = "cloud.test";
@@ -181,29 +181,6 @@ fn accepting(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor
     TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()))
 }
 
-/// Files of one test; they go with the value.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("network-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-}
-
 /// The real program. It ends with the value.
 struct Program {
     child: Child,
@@ -289,7 +266,8 @@ fn endpoints(url: &str) -> String {
 #[test]
 fn polling_uses_its_connections_again() {
     for signature in ["v1", "v3"] {
-        let (cloud, folder) = (Cloud::start(), Folder::new(&format!("reuse-{signature}")));
+        let cloud = Cloud::start();
+        let folder = Folder::new();
         let front = cloud.plain();
         let account = endpoints(&format!("http://{}", front.address)) + &format!("    signature: {signature}\n");
         let program = Program::start(&folder.write("config.yaml", &cloud.config(&account)), &[]);
@@ -303,7 +281,9 @@ fn polling_uses_its_connections_again() {
 
 #[test]
 fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
-    let (cloud, folder, authority) = (Cloud::start(), Folder::new("trust"), authority());
+    let cloud = Cloud::start();
+    let folder = Folder::new();
+    let authority = authority();
     let front = cloud.tls(&authority);
     let account = endpoints(&format!("https://localhost:{}", front.address.port()));
     let ca_file = folder.write("ca.pem", &authority.pem());
@@ -321,7 +301,8 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
 
 #[test]
 fn why_no_connection_comes_about_is_told_apart() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("unreached"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // One that hangs up on whoever comes, as a firewall does that does not like a name.
     let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -355,7 +336,8 @@ fn why_no_connection_comes_about_is_told_apart() {
 
 #[test]
 fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("no-ca"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let empty = folder.write("empty.pem", "");
     let serve: [&str; 3] = ["serve", "--web.listen-address", "127.0.0.1:0"];
     let commands: [&[&str]; 5] =
@@ -383,7 +365,9 @@ fn beyond(folder: &Folder, authority: &CertifiedIssuer<'static, KeyPair>) -> Str
 
 #[test]
 fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere() {
-    let (cloud, folder, authority) = (Cloud::start(), Folder::new("proxy"), authority());
+    let cloud = Cloud::start();
+    let folder = Folder::new();
+    let authority = authority();
     let tunnel = beyond(&folder, &authority);
     let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n    signature: v3\n";
     for (name, account, upstream) in
@@ -393,7 +377,7 @@ fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere()
         let account = format!(
             "{account}    proxy: {{url: \"http://{}\", username: exporter, password: \"file:{}/password\"}}\n",
             proxy.address,
-            folder.0.display()
+            folder.path().display()
         );
         let config = folder.write(name, &cloud.config(&account));
         // The account's own proxy comes before that of the environment.
@@ -409,7 +393,9 @@ fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere()
 
 #[test]
 fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() {
-    let (cloud, folder, authority) = (Cloud::start(), Folder::new("407"), authority());
+    let cloud = Cloud::start();
+    let folder = Folder::new();
+    let authority = authority();
     let proxy = cloud.proxy(cloud.address);
     let url = format!("http://{}", proxy.address);
     // A tunnel for TLS; and without TLS, where the proxy answers in the cloud's place.
@@ -427,7 +413,9 @@ fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() 
 
 #[test]
 fn the_proxy_of_the_environment_is_used_in_any_spelling_but_where_it_is_not_wanted() {
-    let (cloud, folder, authority) = (Cloud::start(), Folder::new("environment"), authority());
+    let cloud = Cloud::start();
+    let folder = Folder::new();
+    let authority = authority();
     let config = folder.write("config.yaml", &cloud.config(&beyond(&folder, &authority)));
     let front = cloud.tls(&authority);
     for name in ["HTTPS_PROXY", "https_proxy"] {
@@ -441,7 +429,9 @@ fn the_proxy_of_the_environment_is_used_in_any_spelling_but_where_it_is_not_want
 
 #[test]
 fn what_the_environment_excepts_is_asked_without_the_proxy() {
-    let (cloud, folder, authority) = (Cloud::start(), Folder::new("no-proxy"), authority());
+    let cloud = Cloud::start();
+    let folder = Folder::new();
+    let authority = authority();
     let config = folder.write("config.yaml", &cloud.config(&beyond(&folder, &authority)));
     let proxy = cloud.proxy(cloud.tls(&authority).address);
     let url = format!("http://exporter:p%40ss%3Aw%2Frd%20%2541@{}", proxy.address);
@@ -468,7 +458,8 @@ fn what_the_environment_excepts_is_asked_without_the_proxy() {
 
 #[test]
 fn this_machine_is_never_asked_through_a_proxy() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("loopback"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let account = endpoints(&format!("http://localhost:{}", cloud.address.port()));
     let own = format!("{account}    proxy: {{url: \"http://127.0.0.1:9\"}}\n");
     let variables = [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")];
@@ -487,7 +478,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, 
 
 #[test]
 fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it_would_be_used() {
-    let folder = Folder::new("socks");
+    let folder = Folder::new();
     let text = "swas: {servers: [{id: a, region: cn-hangzhou}]}\n";
     let config = folder.write("config.yaml", text);
     let role = "accounts: [{assume_role: {arn: 'acs:ram::1:role/a'}, endpoints: {ehpc: 'http://[::1]', swas: 'http://[::1]'}}]\n";
@@ -518,7 +509,8 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
 
 #[test]
 fn what_a_proxy_refuses_is_called_the_proxys() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("refusing"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let account = endpoints(&format!("https://{FAR_AWAY}"));
     let config = folder.write("config.yaml", &cloud.config(&account));
     for status in ["502 Bad Gateway", "503 Service Unavailable", "403 Forbidden"] {
@@ -538,7 +530,8 @@ fn what_a_proxy_refuses_is_called_the_proxys() {
 
 #[test]
 fn an_authority_that_is_its_own_server_is_told_with_what_helps() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("self-signed"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     for is_authority in [true, false] {
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         parameters.is_ca = match is_authority {
@@ -572,7 +565,8 @@ fn an_authority_that_is_its_own_server_is_told_with_what_helps() {
 
 #[test]
 fn a_407_of_ehpc_is_a_missing_permission() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("permission"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     cloud.sim.lock().unwrap().settings_mut().permitted = Some(std::collections::BTreeSet::new());
     let config = cloud.config(&endpoints(&format!("http://{}", cloud.address)));
     let told = Program::start(&folder.write("config.yaml", &config), &[]).wait_failing("permission");
@@ -581,7 +575,8 @@ fn a_407_of_ehpc_is_a_missing_permission() {
 
 #[test]
 fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("warnings"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let proxy = format!("    proxy: {{url: \"http://{}\"}}\n", cloud.proxy(cloud.address).address);
     let config = cloud.config(&(endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n" + &proxy));
     let program = Program::start(&folder.write("insecure.yaml", &config), &[]);
@@ -595,7 +590,8 @@ fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
 
 #[test]
 fn a_limit_of_series_that_cannot_be_kept_is_told_by_check_at_the_start_by_gauges_and_on_the_page() {
-    let (cloud, folder) = (Cloud::start(), Folder::new("series"));
+    let cloud = Cloud::start();
+    let folder = Folder::new();
     let limits = "metrics: {max_series: 9, max_series_per_target: 2}\n";
     let account = endpoints(&format!("http://{}", cloud.address));
     let config = folder.write("config.yaml", &(cloud.config(&account) + limits));

@@ -5,7 +5,6 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Regions, SwasStrategy};
@@ -13,34 +12,9 @@ use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
 use support::exporter::Exporter;
+use support::folder::Folder;
 use support::page::Page;
 use support::worlds::{self, command, run, task};
-
-/// A folder for a state file; it goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-restart-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("state.redb")
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
-        names.map(|name| name.to_string_lossy().into_owned()).collect()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the script.
 fn start(folder: &Folder) -> Exporter {
@@ -49,7 +23,7 @@ fn start(folder: &Folder) -> Exporter {
     world.add_task("c", task("open", -10, 10_000)).unwrap();
     world.add_command("c", command("open", 2, -10, 10_000)).unwrap();
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
-    let path = folder.file();
+    let path = folder.state();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         config.state.path = Some(path);
     });
@@ -63,12 +37,12 @@ fn is_read(page: &Page) -> bool {
 
 #[test]
 fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one() {
-    let folder = Folder::new("region");
+    let folder = Folder::new();
     let mut world = worlds::servers(3, 4);
     world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let by_region = |config: &mut Config| {
-        (config.state.path, config.swas_strategy) = (Some(folder.file()), SwasStrategy::PerRegion);
+        (config.state.path, config.swas_strategy) = (Some(folder.state()), SwasStrategy::PerRegion);
     };
     let all = |page: &Page| {
         page.sum("aliyun_exporter_target_up", &[]) == 3.0
@@ -92,7 +66,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     let exporter = exporter.again(end("open"), by_region);
     let ended = |count: f64| move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count;
     exporter.wait("its end is counted", ended(1.0));
-    let exporter = exporter.again(end("open"), |config| config.state.path = Some(folder.file()));
+    let exporter = exporter.again(end("open"), |config| config.state.path = Some(folder.state()));
     let page = exporter
         .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
@@ -149,7 +123,7 @@ fn last_success(page: &Page) -> Vec<(String, f64)> {
 
 #[test]
 fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
-    let folder = Folder::new("again");
+    let folder = Folder::new();
     let begun = Timestamp::now();
     let exporter = start(&folder);
     let before = exporter.metrics();
@@ -161,7 +135,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
     };
     assert_eq!(results(&exporter).len(), 3);
     // The first poll does not end before the test has looked.
-    let path = folder.file();
+    let path = folder.state();
     let exporter = exporter.again(
         |sim| {
             end_all(sim, begun);
@@ -179,13 +153,13 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
         assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
     }
     // The first poll, now in earnest.
-    let path = folder.file();
+    let path = folder.state();
     let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
     let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
     exporter.wait("what ended while nobody watched is counted", all);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
-    let path = folder.file();
+    let path = folder.state();
     let exporter = exporter.again(|_| {}, |config| config.state.path = Some(path));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     exporter.wait("it polls again", is_read);
@@ -199,7 +173,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
 
 #[test]
 fn a_second_exporter_on_the_same_file_refuses_to_start() {
-    let folder = Folder::new("second");
+    let folder = Folder::new();
     let exporter = start(&folder);
     let refused = serve_in_vain(config_on(&exporter, &folder));
     assert!(refused.contains("is in use by another process") && refused.contains("state.redb"), "{refused}");
@@ -208,13 +182,13 @@ fn a_second_exporter_on_the_same_file_refuses_to_start() {
 
 #[test]
 fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
-    let folder = Folder::new("foreign");
-    std::fs::write(folder.file(), "accounts: []").unwrap();
+    let folder = Folder::new();
+    std::fs::write(folder.state(), "accounts: []").unwrap();
     let mut config = Config::default();
-    config.state.path = Some(folder.file());
+    config.state.path = Some(folder.state());
     let refused = serve_in_vain(config);
     assert!(refused.contains("is no state file of this program") && refused.contains("state.redb"), "{refused}");
-    assert_eq!(std::fs::read_to_string(folder.file()).unwrap(), "accounts: []");
+    assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), "accounts: []");
     assert_eq!(folder.names(), ["state.redb"]);
 }
 
@@ -225,10 +199,10 @@ fn serve_in_vain(config: Config) -> String {
 
 #[test]
 fn one_that_waits_stands_by_and_takes_over() {
-    let folder = Folder::new("standby");
+    let folder = Folder::new();
     let begun = Timestamp::now();
     let waits = |config: &mut Config| {
-        config.state.path = Some(folder.file());
+        config.state.path = Some(folder.state());
         config.state.wait = true;
     };
     let leader = start(&folder);
@@ -257,63 +231,63 @@ fn one_that_waits_stands_by_and_takes_over() {
 
 fn config_on(exporter: &Exporter, folder: &Folder) -> Config {
     let mut config = demo::config(&exporter.sim().truth(Timestamp::now()), exporter.cloud);
-    config.state.path = Some(folder.file());
+    config.state.path = Some(folder.state());
     config
 }
 
 #[test]
 fn one_that_stands_by_ends_when_it_is_told() {
-    let folder = Folder::new("standby-ends");
+    let folder = Folder::new();
     let leader = start(&folder);
     drop(leader.beside(|config| {
-        config.state.path = Some(folder.file());
+        config.state.path = Some(folder.state());
         config.state.wait = true;
     }));
-    assert_eq!(leader.metrics().value("aliyun_exporter_state_saved", &[]), Some(1.0), "nobody has disturbed it");
+    assert_eq!(leader.metrics().value("aliyun_exporter_state_saved", &[]), Some(1.0), "nothing has disturbed it");
 }
 
 #[test]
 fn a_file_that_is_deleted_meanwhile_is_written_again_whole() {
-    let folder = Folder::new("deleted");
+    let folder = Folder::new();
     let begun = Timestamp::now();
     let exporter = start(&folder);
     end_open(&mut exporter.sim(), begun);
     exporter.wait("ends are counted", |page| counts(page) == [1.0; 3]);
-    std::fs::remove_file(folder.file()).unwrap();
-    exporter.wait("it is there again", |_| folder.file().exists());
+    std::fs::remove_file(folder.state()).unwrap();
+    exporter.wait("it is there again", |_| folder.state().exists());
     let page = exporter.wait("it is saved", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
     let exporter = exporter.again(
         |sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(),
-        |config| config.state.path = Some(folder.file()),
+        |config| config.state.path = Some(folder.state()),
     );
     assert_eq!(shown(&exporter.metrics()), shown(&page));
 }
 
 #[test]
 fn where_another_file_stands_nothing_is_saved_and_that_is_told_until_it_is_gone() {
-    let folder = Folder::new("replaced");
+    let folder = Folder::new();
     let exporter = start(&folder);
-    std::fs::write(folder.0.join("other"), "theirs").unwrap();
-    std::fs::rename(folder.0.join("other"), folder.file()).unwrap();
+    std::fs::write(folder.path().join("other"), "theirs").unwrap();
+    std::fs::rename(folder.path().join("other"), folder.state()).unwrap();
     exporter.wait("it is told", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(0.0));
-    assert_eq!(std::fs::read_to_string(folder.file()).unwrap(), "theirs");
+    assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), "theirs");
     assert!(exporter.get("/").text().contains("was replaced by another file"));
-    std::fs::remove_file(folder.file()).unwrap();
+    std::fs::remove_file(folder.state()).unwrap();
     exporter.wait("it is saved again", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
-    assert!(folder.file().exists());
+    assert!(folder.state().exists());
 }
 
 #[test]
-fn a_damaged_file_is_set_aside_and_the_exporter_starts_anew() {
-    let folder = Folder::new("damaged");
+fn a_damaged_file_is_set_aside_and_the_exporter_starts_without_it() {
+    let folder = Folder::new();
     let exporter = start(&folder);
-    let path = folder.file();
+    let path = folder.state();
     let damage = || {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[64..].fill(0x5a);
         std::fs::write(&path, bytes).unwrap();
     };
-    let exporter = exporter.again(|_| damage(), |config| config.state.path = Some(folder.file()));
+    let exporter = exporter.again(|_| damage(), |config| config.state.path = Some(folder.state()));
     exporter.wait("everything is read", is_read);
     let names = folder.names();
     assert_eq!(names.len(), 2, "{names:?}");
@@ -322,7 +296,7 @@ fn a_damaged_file_is_set_aside_and_the_exporter_starts_anew() {
 
 #[test]
 fn without_a_file_everything_begins_anew() {
-    let folder = Folder::new("without");
+    let folder = Folder::new();
     let exporter = start(&folder);
     let exporter = exporter
         .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state.path = None);
@@ -332,13 +306,13 @@ fn without_a_file_everything_begins_anew() {
 
 #[test]
 fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
-    let folder = Folder::new("discovered");
+    let folder = Folder::new();
     let discovering = |config: &mut Config| {
         let (account, filter) = ("demo".into(), Filter::default());
         let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
         (config.clusters, config.servers) = (Vec::new(), Vec::new());
         (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
-        config.state.path = Some(folder.file());
+        config.state.path = Some(folder.state());
     };
     let mut world = worlds::servers(3, 1);
     worlds::add_cluster(&mut world, "c");

@@ -325,12 +325,12 @@ fn hash(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::sync::Arc;
     use std::time::Duration;
 
     use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
+    use tempfile::TempDir;
 
     use super::Saving;
     use crate::aliyun::op::{Answer, Decoded};
@@ -343,20 +343,18 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     /// A folder that goes with the test.
-    struct Folder(PathBuf);
+    struct Folder(TempDir);
 
     impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("aliyun-task-exporter-saved-{}-{name}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
         }
 
         /// An exporter that polls these servers, and what is in this region if it looks there.
         fn start(&self, servers: &[&str], looks_in: Option<&str>) -> Session {
             let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
             let mut config = crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], 1).into());
-            config.state.path = Some(self.0.join("state.redb"));
+            config.state.path = Some(self.0.path().join("state.redb"));
             config.server_discovery.entries = looks_in.iter().map(|region| looking(region)).collect();
             let mut scheduler = Scheduler::new(config.poll.clone(), 1, Timestamp::now());
             let mut saving = Saving::open(&config.state).unwrap();
@@ -368,14 +366,9 @@ mod tests {
         }
     }
 
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     fn looking(region: &str) -> Discovery {
-        let (regions, interval) = (Regions::Named(vec![region.to_owned()]), Duration::from_secs(600));
+        let regions = Regions::Named(vec![region.to_owned()]);
+        let interval = Duration::from_secs(600);
         Discovery { account: "demo".into(), regions, filter: Filter::default(), interval }
     }
 
@@ -426,7 +419,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_configuration_takes_away_is_kept_for_its_time_of_running() {
-        let folder = Folder::new("configured");
+        let folder = Folder::new();
         let mut first = folder.start(&["a", "b"], None);
         assert_eq!(first.config.state.keep_gone, 30 * DAY);
         first.live(40 * DAY).await;
@@ -449,7 +442,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_back_is_not_gone_any_more() {
-        let folder = Folder::new("back");
+        let folder = Folder::new();
         let mut first = folder.start(&["a", "b"], None);
         first.live(DAY).await;
         first.end(DAY);
@@ -467,7 +460,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_gone_because_a_list_of_what_there_is_was_not_read() {
-        let folder = Folder::new("list");
+        let folder = Folder::new();
         let mut first = folder.start(&["a", "b"], None);
         first.live(DAY).await;
         first.end(DAY);

@@ -10,6 +10,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use redb::backends::InMemoryBackend;
 use redb::{Database, StorageBackend, TableDefinition};
+use tempfile::TempDir;
 
 use super::content::{self, Content};
 use super::file::{self, File};
@@ -18,17 +19,15 @@ use super::{Candidate, Error, Remark, State, encode};
 use crate::target::{Kind, TargetId};
 
 /// A folder that goes with the test.
-pub(super) struct Folder(PathBuf);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    pub(super) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-state-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+    pub(super) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     pub(super) fn file(&self) -> PathBuf {
@@ -37,19 +36,13 @@ impl Folder {
 
     /// Every file with its bytes.
     pub(super) fn all(&self) -> BTreeMap<String, Vec<u8>> {
-        let entries = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap());
+        let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap());
         let entries = entries.filter(|entry| entry.file_type().unwrap().is_file());
         entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
     }
 
     fn set_aside(&self) -> usize {
         self.all().keys().filter(|name| name.contains(".damaged-")).count()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -116,7 +109,7 @@ fn in_memory_a_parked_target_is_given_back_once_and_forgotten_in_time() {
 
 #[test]
 fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_itself() {
-    let folder = Folder::new("outlives");
+    let folder = Folder::new();
     let path = folder.file();
     let mut state = State::<String>::open(&path).unwrap();
     state.commit(vec![(id("a"), encode(&"alpha").unwrap()), (id("b"), encode(&"beta").unwrap())]);
@@ -131,7 +124,7 @@ fn what_was_committed_outlives_the_process_and_an_unreadable_entry_harms_only_it
 
 #[test]
 fn the_file_is_for_its_owner_only() {
-    let folder = Folder::new("mode");
+    let folder = Folder::new();
     let mode = || std::fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777;
     made(&folder);
     assert_eq!(mode(), 0o600);
@@ -147,7 +140,7 @@ fn what_is_no_regular_file_is_refused_by_name() {
         assert!(error.is_of_configuration() && error.to_string().contains(&format!("{path} is a {name}")), "{error}");
         assert_eq!(check(path.as_ref()).unwrap_err().to_string(), error.to_string());
     }
-    let folder = Folder::new("regular");
+    let folder = Folder::new();
     let pipe = std::process::Command::new("mkfifo").arg(folder.file()).status().unwrap();
     assert!(pipe.success());
     let error = refused(&folder).to_string();
@@ -159,7 +152,7 @@ fn what_is_no_regular_file_is_refused_by_name() {
 
 #[test]
 fn what_is_not_a_database_is_refused_and_left_as_it_is() {
-    let folder = Folder::new("foreign");
+    let folder = Folder::new();
     let state = made(&folder);
     let mut without_magic = state.clone();
     without_magic[0] = b'R';
@@ -176,7 +169,7 @@ fn what_is_not_a_database_is_refused_and_left_as_it_is() {
 #[test]
 fn a_database_of_another_program_is_refused_and_left_as_it_is() {
     const TABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("theirs");
-    let folder = Folder::new("theirs");
+    let folder = Folder::new();
     let database = Database::create(folder.file()).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(TABLE).unwrap().insert(1, 2).unwrap();
@@ -191,7 +184,7 @@ fn a_database_of_another_program_is_refused_and_left_as_it_is() {
 
 #[test]
 fn an_empty_file_one_of_zeros_and_one_never_finished_are_begun() {
-    let folder = Folder::new("nothing");
+    let folder = Folder::new();
     let mut unfinished = made(&folder);
     unfinished[..9].fill(0);
     unfinished[content::HEADER_BYTES..].fill(0);
@@ -214,7 +207,7 @@ fn an_empty_file_one_of_zeros_and_one_never_finished_are_begun() {
 
 #[test]
 fn what_is_ours_and_damaged_is_set_aside_each_under_a_name_of_its_own() {
-    let folder = Folder::new("damaged");
+    let folder = Folder::new();
     let whole = made(&folder);
     for (number, damage) in [(1, 64..4096), (2, 9..320), (3, 4096..whole.len())] {
         let mut damaged = whole.clone();
@@ -236,7 +229,8 @@ fn what_is_ours_and_damaged_is_set_aside_each_under_a_name_of_its_own() {
 
 #[test]
 fn a_damaged_file_behind_a_link_is_set_aside_where_it_is() {
-    let (folder, volume) = (Folder::new("link"), Folder::new("link-volume"));
+    let folder = Folder::new();
+    let volume = Folder::new();
     symlink(volume.file(), folder.file()).unwrap();
     let mut damaged = made(&folder);
     assert_eq!(std::fs::read(volume.file()).unwrap(), damaged, "a link that leads to nothing yet");
@@ -255,7 +249,7 @@ fn a_damaged_file_behind_a_link_is_set_aside_where_it_is() {
 
 #[test]
 fn an_older_version_is_read_and_a_newer_one_left_untouched() {
-    let folder = Folder::new("version");
+    let folder = Folder::new();
     let version = |version: &str| {
         let mut file = File::open(&folder.file()).unwrap();
         let entries = vec![("version".to_owned(), version.as_bytes().to_vec())];
@@ -288,7 +282,7 @@ fn an_older_version_is_read_and_a_newer_one_left_untouched() {
 
 #[test]
 fn a_folder_that_is_not_there_and_a_file_that_is_no_folder_are_told() {
-    let folder = Folder::new("absent");
+    let folder = Folder::new();
     made(&folder);
     for path in [folder.path("no/such/state.redb"), folder.file().join("state.redb")] {
         let told = check(&path).unwrap_err().to_string();
@@ -300,7 +294,7 @@ fn a_folder_that_is_not_there_and_a_file_that_is_no_folder_are_told() {
 
 #[test]
 fn a_check_makes_nothing() {
-    let folder = Folder::new("check");
+    let folder = Folder::new();
     assert_eq!(check(&folder.file()).unwrap(), None);
     assert_eq!(folder.all(), BTreeMap::new());
     let whole = made(&folder);
@@ -312,7 +306,7 @@ fn a_check_makes_nothing() {
 
 #[test]
 fn a_file_in_use_is_refused_noted_and_waited_for_and_not_changed_by_that() {
-    let folder = Folder::new("in-use");
+    let folder = Folder::new();
     let path = folder.file();
     let mut state = State::open(&path).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
@@ -322,7 +316,7 @@ fn a_file_in_use_is_refused_noted_and_waited_for_and_not_changed_by_that() {
     assert!(check(&path).unwrap().unwrap().contains("is in use by a running exporter"));
     assert!(candidate.take::<String>().unwrap().is_none());
     assert!(folder.all() == before);
-    assert!(commit(&mut state, "a", "beta"), "nobody has disturbed it");
+    assert!(commit(&mut state, "a", "beta"), "nothing has disturbed it");
     drop(state);
     let mut state = candidate.take::<String>().unwrap().unwrap();
     assert_eq!(state.restore(&id("a")), some("beta"));
@@ -331,7 +325,7 @@ fn a_file_in_use_is_refused_noted_and_waited_for_and_not_changed_by_that() {
 
 #[test]
 fn a_file_that_was_deleted_is_written_again_with_all_that_it_held() {
-    let folder = Folder::new("deleted");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     state.park(vec![(id("gone"), "parked".into())], Duration::from_secs(5));
@@ -357,10 +351,10 @@ fn a_file_that_was_deleted_is_written_again_with_all_that_it_held() {
 
 #[test]
 fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
-    let folder = Folder::new("replaced");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
-    let other = Folder::new("replaced-other");
+    let other = Folder::new();
     let backup = made(&other);
     for theirs in [b"theirs".to_vec(), backup] {
         std::fs::write(folder.path("new"), &theirs).unwrap();
@@ -391,7 +385,7 @@ fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
 
 #[test]
 fn a_file_that_another_program_has_written_to_is_not_written_on() {
-    let folder = Folder::new("overwritten");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     let copy = std::fs::read(folder.file()).unwrap();
@@ -410,7 +404,7 @@ fn a_file_that_another_program_has_written_to_is_not_written_on() {
 
 #[test]
 fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
-    let folder = Folder::new("waits");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     let mut candidate = Candidate::new(&folder.file());
@@ -435,7 +429,7 @@ fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
 
 #[test]
 fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
-    let folder = Folder::new("gone");
+    let folder = Folder::new();
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     let mut state = State::<String>::open(&folder.file()).unwrap();
     for name in ["a", "b", "c", "d"] {
@@ -466,7 +460,7 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
 
 #[test]
 fn the_file_shrinks_when_targets_are_forgotten() {
-    let folder = Folder::new("shrinks");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     let memory = encode(&"m".repeat(8000)).unwrap();
     let size = || std::fs::metadata(folder.file()).unwrap().len();
@@ -567,9 +561,10 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
     assert!(database.compact().unwrap());
     drop(database);
     let done = storage.done.lock().unwrap().clone();
-    let folder = Folder::new("killed");
+    let folder = Folder::new();
     let mut random = SmallRng::seed_from_u64(3);
-    let (mut whole, mut shrunk) = (0, 0);
+    let mut whole = 0;
+    let mut shrunk = 0;
     for kill in before..=done.len() {
         let mut seen = done[..kill].to_vec();
         if random.random_bool(0.5) {
@@ -596,7 +591,7 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
 
 #[test]
 fn a_whole_file_is_ours_and_is_not_taken_for_damaged_after_a_kill() {
-    let folder = Folder::new("examined");
+    let folder = Folder::new();
     let mut state = State::<String>::open(&folder.file()).unwrap();
     for name in 0..50 {
         assert!(commit(&mut state, &name.to_string(), "x"));

@@ -1,6 +1,6 @@
 //! The real state file, killed between any two transactions and in the middle of one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aliyun_task_exporter::sim::Settings;
 use aliyun_task_exporter::state::{State, encode};
@@ -8,6 +8,7 @@ use aliyun_task_exporter::target::TargetId;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::support::folder::Folder;
 use crate::support::rig::Rig;
 
 /// What the database writes at once.
@@ -18,31 +19,9 @@ const MAGIC: usize = 9;
 /// An entry as the exporter writes it, with the number of its commit.
 type Entry = (usize, Vec<u8>);
 
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let (process, thread) = (std::process::id(), std::thread::current().id());
-        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-disk-{process}-{thread:?}-{name}"));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.join("state.redb")
-    }
-
-    fn set_aside(&self) -> usize {
-        let names = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name());
-        names.filter(|name| name.to_string_lossy().contains(".damaged-")).count()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Number of damaged files in the folder.
+fn set_aside(folder: &Folder) -> usize {
+    folder.names().iter().filter(|name| name.contains(".damaged-")).count()
 }
 
 /// What an exporter commits while it follows a living world, and the file as it stood after each commit.
@@ -54,9 +33,9 @@ struct History {
 
 impl History {
     fn live(commits: usize) -> Self {
-        let folder = Folder::new("live");
+        let folder = Folder::new();
         let mut rig = Rig::living(Settings { clusters: 1, servers: 3, ..Settings::default() }).with_state();
-        let mut state = State::<Entry>::open(&folder.path()).unwrap();
+        let mut state = State::<Entry>::open(&folder.state()).unwrap();
         let mut history = Self { targets: Vec::new(), commits: Vec::new(), files: Vec::new() };
         for number in 0..commits {
             rig.run_for(13);
@@ -64,7 +43,7 @@ impl History {
             let numbered = entries.iter().map(|(id, entry)| (id.clone(), encode(&(number, entry)).unwrap()));
             assert!(state.commit(numbered.collect()));
             // A kill leaves the file as it is: nothing closes it.
-            history.files.push(std::fs::read(folder.path()).unwrap());
+            history.files.push(std::fs::read(folder.state()).unwrap());
             history.targets = entries.iter().map(|(id, _)| id.clone()).collect();
             history.commits.push(entries);
         }
@@ -73,11 +52,11 @@ impl History {
 
     /// Which commit a file holds; `None` if it was set aside. Nothing but a whole commit may ever be read.
     fn read(&self, file: &[u8]) -> Option<usize> {
-        let folder = Folder::new("read");
-        std::fs::write(folder.path(), file).unwrap();
-        let held = self.held(&folder.path());
-        assert_eq!(folder.set_aside(), usize::from(held.is_none()));
-        assert_eq!(self.held(&folder.path()), held, "the second time as the first");
+        let folder = Folder::new();
+        std::fs::write(folder.state(), file).unwrap();
+        let held = self.held(&folder.state());
+        assert_eq!(set_aside(&folder), usize::from(held.is_none()));
+        assert_eq!(self.held(&folder.state()), held, "the second time as the first");
         held
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod exporter;
+pub mod folder;
 pub mod page;
 pub mod rig;
 pub mod truth;
