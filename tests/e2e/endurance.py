@@ -27,7 +27,7 @@ from typing import Self
 from cloud import Cloud, seconds
 from configuration import Config, account, places, write
 from exposition import samples, scrape
-from program import BINARY, environment, free_port
+from program import BINARY, Running, environment, free_port
 from truth import Owner, Thing, ended, owners
 from waiting import wait_for
 
@@ -119,7 +119,7 @@ class Disk:
                 return
 
 
-class Watched:
+class Watched(Running):
     """A program whose log is read and counted."""
 
     def __init__(self, *arguments: str) -> None:
@@ -137,13 +137,8 @@ class Watched:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+    def __exit__(self, *ended: object) -> None:
+        super().__exit__(*ended)
         self._reader.join()
         if self.process.stdout:
             self.process.stdout.close()

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from waiting import wait_for
 
@@ -34,15 +34,10 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment(**variables), capture_output=True, text=True, timeout=30)
 
 
-class Program:
-    """A program that runs until the test is over; what it says is in `out` and `err`."""
+class Running:
+    """A process that ends with its block."""
 
-    def __init__(self, command: list[str], folder: Path, name: str, **variables: str) -> None:
-        self.out_path, self.err_path = folder / f"{name}.out", folder / f"{name}.err"
-        with self.out_path.open("wb") as out, self.err_path.open("wb") as err:
-            self.process = subprocess.Popen(
-                command, env=environment(**variables), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
-            )
+    process: subprocess.Popen[Any]
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +46,17 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+class Program(Running):
+    """A program that runs until the test is over; what it says is in `out` and `err`."""
+
+    def __init__(self, command: list[str], folder: Path, name: str, **variables: str) -> None:
+        self.out_path, self.err_path = folder / f"{name}.out", folder / f"{name}.err"
+        with self.out_path.open("wb") as out, self.err_path.open("wb") as err:
+            self.process = subprocess.Popen(
+                command, env=environment(**variables), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+            )
 
     @property
     def out(self) -> str:

@@ -66,7 +66,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True)
     if mounted.returncode != 0:
-        pytest.skip("this machine lets nobody mount: " + mounted.stderr.decode())
+        pytest.skip("this machine permits no mount: " + mounted.stderr.decode())
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 

@@ -117,7 +117,7 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
         assert word not in log, log
 
 
-def test_a_folder_of_somebody_else_is_told_by_check(simulate: Simulate, tmp_path: Path) -> None:
+def test_a_folder_of_another_user_is_told_by_check(simulate: Simulate, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can run a program as another user")
     volume = tmp_path / "volume"
