@@ -401,7 +401,9 @@ impl Budget {
             if over.passed > 0 && over.refused == 0 {
                 self.clean.push_back(over);
                 self.proven = self.proven.max(over.passed);
-                self.clean_minute(over.passed, now);
+                if let Some(lesson) = self.lesson.as_mut().filter(|_| self.rest.is_none()) {
+                    lesson.clean_minute(over.passed, now);
+                }
             }
         }
         if self.rest.is_none()
@@ -412,15 +414,6 @@ impl Budget {
             if lesson.probing.is_some_and(|since| after(since, MAX_PROBE) <= now) {
                 lesson.per_minute = self.configured;
             }
-        }
-    }
-
-    fn clean_minute(&mut self, passed: u32, now: Timestamp) {
-        if self.rest.is_some() {
-            return;
-        }
-        if let Some(lesson) = &mut self.lesson {
-            lesson.clean_minute(passed, now);
         }
     }
 

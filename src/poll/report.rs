@@ -152,7 +152,8 @@ impl Report {
             return;
         }
         self.metrics.unreadable(&attempt.operation, entries);
-        let (product, operation) = (attempt.operation.product().label(), attempt.operation.name());
+        let product = attempt.operation.product().label();
+        let operation = attempt.operation.name();
         if self.unreadable.insert((product, operation)) {
             tell!(
                 warn,
@@ -251,54 +252,27 @@ impl Report {
         let until = resting.as_ref().map(|resting| format!("{:.0}", resting.until));
         let retry = lowered.as_ref().map(|lowered| format!("{:.0}", lowered.retry_at));
         let planned = planned.ceil() as u64;
+        macro_rules! tell_budget {
+            ($level:ident, $($rest:tt)+) => {
+                $level!(account, region, product, operation, code, configured, in_force, $($rest)+)
+            };
+        }
         match change {
-            Throttling::Began => warn!(
-                account,
-                region,
-                product,
-                operation,
-                code,
-                configured,
-                in_force,
-                planned,
-                until,
-                retry,
-                advice = THROTTLED_ADVICE,
-                "the cloud throttles an operation"
-            ),
-            Throttling::Lowered => warn!(
-                account,
-                region,
-                product,
-                operation,
-                code,
-                configured,
-                in_force,
-                planned,
-                retry,
-                "fewer calls are made: the cloud has refused more"
-            ),
-            Throttling::TakenBack => info!(
-                account,
-                region,
-                product,
-                operation,
-                code,
-                configured,
-                in_force,
-                until,
-                "not one call gets through: as many as before are made once the cloud answers"
-            ),
-            Throttling::Over { since } => info!(
-                account,
-                region,
-                product,
-                operation,
-                configured,
-                in_force,
-                since = format!("{since:.0}"),
-                "the cloud throttles an operation no longer"
-            ),
+            Throttling::Began => {
+                let advice = THROTTLED_ADVICE;
+                tell_budget!(warn, planned, until, retry, advice, "the cloud throttles an operation");
+            }
+            Throttling::Lowered => {
+                tell_budget!(warn, planned, retry, "fewer calls are made: the cloud has refused more");
+            }
+            Throttling::TakenBack => {
+                let message = "not one call gets through: as many as before are made once the cloud answers";
+                tell_budget!(info, until, "{message}");
+            }
+            Throttling::Over { since } => {
+                let since = format!("{since:.0}");
+                tell_budget!(info, since, "the cloud throttles an operation no longer");
+            }
         }
     }
 
@@ -316,7 +290,8 @@ impl Report {
 
 /// Tells a request at level debug: never a parameter, a URL or a secret.
 pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) {
-    let (product, operation) = (operation.product().label(), operation.name());
+    let product = operation.product().label();
+    let operation = operation.name();
     let error = error_of(&attempted.outcome);
     let reason = error.map(|error| error.reason().label());
     let code = error.and_then(|error| error.code());
@@ -489,7 +464,8 @@ mod tests {
         let lines = told(300, |report, servers| {
             for (number, server) in servers.iter().enumerate() {
                 let status = if number % 100 == 50 { "Timeout" } else { "Success" };
-                let (id, status) = (format!("t{number}").into(), status.to_owned());
+                let id = format!("t{number}").into();
+                let status = status.to_owned();
                 report.notice(&server.id, Notice::Ended { id, status, exit_code: None });
                 report.notice(&server.id, Notice::Lost { id: "x".into() });
             }

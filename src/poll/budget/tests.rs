@@ -466,7 +466,8 @@ fn a_budget_is_not_lowered_below_what_is_needed_unless_the_limit_is_known_to_be_
         *passed += 1;
         if *passed > 10 { refusal(None) } else { Heard::Passed }
     };
-    let (mut passed, mut minute) = (0, -1);
+    let mut passed = 0;
+    let mut minute = -1;
     let mut in_force = Vec::new();
     for time in (0..600_000).step_by(200) {
         if budget.ready_at(at(time)).is_some_and(|ready| ready <= at(time)) {

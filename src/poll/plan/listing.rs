@@ -237,24 +237,7 @@ impl Listing {
         now: Timestamp,
         keep: impl Fn(&str) -> bool,
     ) -> Progress {
-        let progress = self.read_page(shape, looking, window, limits, now, &keep);
-        if progress != Progress::Next {
-            self.bound(keep);
-        }
-        progress
-    }
-
-    fn read_page(
-        &mut self,
-        shape: &Shape,
-        looking: bool,
-        window: Window,
-        limits: &Limits,
-        now: Timestamp,
-        keep: &impl Fn(&str) -> bool,
-    ) -> Progress {
-        let nothing = Progress::Read(Vec::new());
-        let Some(mut reading) = self.reading.take() else { return nothing };
+        let Some(mut reading) = self.reading.take() else { return Progress::Read(Vec::new()) };
         self.total = shape.total;
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
@@ -273,20 +256,25 @@ impl Listing {
         let max_pages = if wanted { limits.max_pages } else { u32::MAX };
         let turn = reading.pager.read(shape, page.new, &self.trust, max_pages);
         self.learn_page_size(shape, turn, is_first_page && first == 1);
-        let ended = match turn {
+        let mut notices = Vec::new();
+        match turn {
             Turn::Next if wanted => {
                 self.reading = Some(reading);
                 return Progress::Next;
             }
-            Turn::Next => return nothing,
-            Turn::End(ended) => ended,
-        };
-        self.read_to = reading.pager.seen();
-        self.is_too_long = ended == Ended::Limit;
-        let is_whole = reading.whole || first == 1;
-        let changes = if is_whole { self.end_whole(&reading, ended, window, limits, now, keep) } else { Vec::new() };
-        let truncated = (ended == Ended::Limit).then_some(Notice::Truncated);
-        Progress::Read(truncated.into_iter().chain(changes.into_iter().map(Notice::List)).collect())
+            Turn::Next => {}
+            Turn::End(ended) => {
+                self.read_to = reading.pager.seen();
+                self.is_too_long = ended == Ended::Limit;
+                notices.extend(self.is_too_long.then_some(Notice::Truncated));
+                if reading.whole || first == 1 {
+                    let changes = self.end_whole(&reading, ended, window, limits, now, &keep);
+                    notices.extend(changes.into_iter().map(Notice::List));
+                }
+            }
+        }
+        self.bound(keep);
+        Progress::Read(notices)
     }
 
     /// A page that others follow is a full one, however few entries it has; of several the largest tells.

@@ -38,14 +38,13 @@ pub(super) struct Shape {
 
 impl Shape {
     /// Of a page whose entries are told apart by `key`.
-    pub(super) fn of<'a, T, K: Eq + Hash>(page: &'a Page<T>, key: impl Fn(&'a T) -> K) -> Self {
-        let all: Vec<K> = page.items.iter().map(key).collect();
-        let keys = all.iter().map(hash).collect();
-        let distinct: HashSet<K> = all.into_iter().collect();
+    pub(super) fn of<'a, T, K: Hash>(page: &'a Page<T>, key: impl Fn(&'a T) -> K) -> Self {
+        let keys: Vec<u64> = page.items.iter().map(|item| hash(&key(item))).collect();
+        let distinct: HashSet<&u64> = keys.iter().collect();
         Self {
             entries: page.entries as u64,
             unreadable: page.entries.saturating_sub(page.items.len()) as u64,
-            doubles: (page.items.len() - distinct.len()) as u64,
+            doubles: (keys.len() - distinct.len()) as u64,
             keys,
             total: page.total,
             page_size: page.page_size,
