@@ -50,7 +50,8 @@ pub fn text(config: &Config, remarks: &Remarks) -> String {
     let mut page = format!("The configuration is valid. It polls {} {things}:\n\n", list.len());
     let _ = writeln!(page, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT");
     for target in list {
-        let (kind, name) = (target.id.kind.label(), &target.name);
+        let kind = target.id.kind.label();
+        let name = &target.name;
         let _ = writeln!(page, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account);
     }
     if config.discovers() {

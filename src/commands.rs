@@ -120,7 +120,9 @@ fn announce_start() {
 fn announce_configuration(targets: &Targets, config: &Config) {
     let file = targets.file().unwrap_or("none: flags and environment only");
     let Config { accounts, clusters, servers, .. } = config;
-    let (accounts, clusters, servers) = (accounts.len(), clusters.len(), servers.len());
+    let accounts = accounts.len();
+    let clusters = clusters.len();
+    let servers = servers.len();
     info!(file, accounts, clusters, servers, discovery = config.discovers(), "configuration read");
     warnings(config).iter().for_each(|warning| warn!(warning, "configuration warning"));
 }

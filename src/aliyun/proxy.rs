@@ -75,7 +75,8 @@ impl Proxies {
     /// No proxy at all.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        let (http, https) = (Way::Direct, Way::Direct);
+        let http = Way::Direct;
+        let https = Way::Direct;
         Self(Arc::new(Ways { http, https, no_proxy: NoProxy::default(), metadata: None, warning: None }))
     }
 
@@ -106,7 +107,8 @@ impl Proxies {
     fn for_scheme(&self, scheme: &'static str, proxy: &Proxy) -> reqwest::Proxy {
         let ways = Arc::clone(&self.0);
         let made = reqwest::Proxy::custom(move |url| {
-            let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+            let host = url.host_str()?;
+            let port = url.port_or_known_default()?;
             let through = if url.scheme() == scheme { ways.through(scheme, host, port).ok()? } else { None };
             Some(through?.url.clone())
         });

@@ -55,7 +55,8 @@ fn found(mut text: impl Iterator<Item = char>) -> Option<String> {
 
 /// The characters of a line that stand in no quotes and no comment.
 fn unquoted(line: &str) -> impl Iterator<Item = char> {
-    let (mut quote, mut before) = (None, ' ');
+    let mut quote = None;
+    let mut before = ' ';
     let mut is_comment = false;
     line.chars().filter(move |c| {
         let begins_word = before.is_whitespace() || "[{,:-".contains(before);

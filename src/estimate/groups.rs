@@ -12,7 +12,8 @@ const MAX_IN_CELL: usize = 2;
 
 /// Where budgets lie: `cn-hangzhou (quota group a)`.
 pub(super) fn places(budgets: &[&Budget]) -> String {
-    let (groups, regions) = (distinct(budgets, 0), distinct(budgets, 1));
+    let groups = distinct(budgets, 0);
+    let regions = distinct(budgets, 1);
     let word = if groups.len() == 1 { "quota group" } else { "quota groups" };
     format!("{} ({word} {})", named(&regions, MAX_IN_SENTENCE), named(&groups, MAX_IN_SENTENCE))
 }

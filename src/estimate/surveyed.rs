@@ -44,7 +44,8 @@ pub fn surveyed(survey: &Survey, config: &Config) -> String {
     if let Some(more) = well.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         let rest = &well[MAX_NAMED..];
         let sum = |count: fn(&Place) -> usize| rest.iter().map(count).sum::<usize>();
-        let (found, taken) = (sum(|place| place.found), sum(|place| place.taken));
+        let found = sum(|place| place.found);
+        let taken = sum(|place| place.taken);
         let _ = writeln!(page, "  {more} more places: {found} found, {taken} taken");
     }
     page.push('\n');

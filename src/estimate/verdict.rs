@@ -44,9 +44,11 @@ fn too_small(estimate: &Estimate) -> Option<String> {
 }
 
 fn too_slow(estimate: &Estimate) -> Option<String> {
-    let (refresh, stale) = (estimate.longest_refresh(), estimate.poll.stale_after);
+    let refresh = estimate.longest_refresh();
+    let stale = estimate.poll.stale_after;
     let told = || {
-        let (refresh, stale) = (time(refresh), time(stale));
+        let refresh = time(refresh);
+        let stale = time(stale);
         format!("a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}")
     };
     (refresh > stale).then(told)
@@ -79,7 +81,8 @@ fn too_many_series_at_least(series: &Series) -> Vec<String> {
 fn fits(estimate: &Estimate) -> String {
     let fullest = estimate.budgets.iter().map(|budget| budget.share(Scenario::Base));
     let share = fullest.fold(0.0, f64::max) * 100.0;
-    let (targets, interval) = (estimate.targets, time(estimate.poll.interval));
+    let targets = estimate.targets;
+    let interval = time(estimate.poll.interval);
     let polled = format!("{targets} {} every {interval}", if targets == 1 { "target" } else { "targets" });
     let searches = match estimate.searches {
         1 => "discovery in 1 place".to_owned(),
@@ -102,7 +105,8 @@ fn fits(estimate: &Estimate) -> String {
 fn shortage(alike: &[&Budget]) -> String {
     let Some(budget) = alike.first() else { return String::new() };
     let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
-    let (name, places) = (name(budget), groups::places(alike));
+    let name = name(budget);
+    let places = groups::places(alike);
     match alike.len() {
         1 => format!("{name} in {places} needs {need} calls a minute and may make {quota}"),
         many => format!("{many} budgets of {name}, in {places}, need {need} calls a minute each and may make {quota}"),
@@ -190,11 +194,13 @@ fn refresh(estimate: &Estimate) -> String {
 fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
     let tightest = |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
     let budget = of_operation.iter().max_by(tightest)?;
-    let (name, places) = (name(budget), groups::places(of_operation));
+    let name = name(budget);
+    let places = groups::places(of_operation);
     if !budget.refreshes {
         return Some(format!("When everything is busy, {name} in {places} falls behind: results come late."));
     }
-    let (need, quota) = (number(budget.need(Scenario::Busy).ceil()), budget.quota);
+    let need = number(budget.need(Scenario::Busy).ceil());
+    let quota = budget.quota;
     let (every, planned) = (time(budget.stretched(Scenario::Busy, estimate.poll.active)), time(estimate.poll.active));
     let up_to = if of_operation.len() == 1 { "" } else { "up to " };
     (every != planned).then(|| {

@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn ten_of_a_kind_are_told_and_the_rest_of_the_minute_is_one_line() {
-        let (mut folding, start) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let start = Instant::now();
         let mut told = 0;
         for id in 0..10_000 {
             let status = if id % 1000 == 999 { "Failed" } else { "Success" };
@@ -283,7 +284,8 @@ mod tests {
 
     #[test]
     fn different_targets_are_named_if_there_are_and_one_several_times_if_not() {
-        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let now = Instant::now();
         let mut named = |target: fn(usize) -> String| {
             for id in 0..30 {
                 folding.admit(&ended("swas", &target(id), id, "Failed"), now);
@@ -297,7 +299,8 @@ mod tests {
 
     #[test]
     fn kinds_do_not_take_each_others_place() {
-        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let now = Instant::now();
         let mut told = 0;
         for id in 0..20 {
             told += usize::from(folding.admit(&ended("swas", "s", id, "Success"), now));
@@ -313,7 +316,8 @@ mod tests {
 
     #[test]
     fn a_line_that_repeats_the_one_before_it_is_counted_and_told_once() {
-        let (mut folding, start) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let start = Instant::now();
         let refused = line("could not accept", &[("error", "too many open files")]);
         let told = (0..300).filter(|tick| folding.admit(&refused, start + Duration::from_millis(tick * 200))).count();
         assert_eq!(told, 1);
@@ -324,7 +328,8 @@ mod tests {
 
     #[test]
     fn what_goes_to_and_fro_is_told_each_time_up_to_ten() {
-        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let now = Instant::now();
         let failed = line("poll failed", &[("target", "s")]);
         let well = line("poll succeeded again", &[("target", "s")]);
         let told: Vec<bool> = (0..12).flat_map(|_| [&failed, &well]).map(|line| folding.admit(line, now)).collect();
@@ -334,7 +339,8 @@ mod tests {
 
     #[test]
     fn a_summary_is_short_however_much_it_stands_for() {
-        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let now = Instant::now();
         for number in 0..5000 {
             folding.admit(&ended("swas", "s", number, &format!("Odd{number}")), now);
         }
@@ -346,7 +352,8 @@ mod tests {
 
     #[test]
     fn lines_of_one_place_with_other_words_do_not_lend_theirs_to_the_summary() {
-        let (mut folding, now) = (Folding::default(), Instant::now());
+        let mut folding = Folding::default();
+        let now = Instant::now();
         for number in 0..12 {
             folding.admit(&Line { message: format!("warning {number}"), ..line("odd", &[]) }, now);
         }

@@ -25,7 +25,8 @@ impl Line {
     /// The line that an event says.
     pub(super) fn of(event: &Event<'_>) -> Self {
         let metadata = event.metadata();
-        let (level, place) = (*metadata.level(), metadata.name());
+        let level = *metadata.level();
+        let place = metadata.name();
         let mut line = Self { level, place, message: String::new(), rank: 0, fields: Vec::new() };
         event.record(&mut line);
         line

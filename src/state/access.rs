@@ -57,7 +57,9 @@ fn owners(path: &Path) -> String {
     let us = format!("This process runs as user {}, group {}", geteuid().as_raw(), getegid().as_raw());
     let whose = |path: &Path| {
         let metadata = path.metadata().ok()?;
-        let (user, group, mode) = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+        let user = metadata.uid();
+        let group = metadata.gid();
+        let mode = metadata.mode() & 0o7777;
         Some(format!("{} belongs to user {user}, group {group}, and has mode {mode:04o}", path.display()))
     };
     let things = [folder(path), path.to_owned()];

@@ -525,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_refusal_at_the_start_is_no_damage() {
-        let folder = Folder::new("refused-start");
+        let folder = Folder::new();
         File::open(&folder.file()).unwrap().write(&batch("a")).unwrap();
         let before = folder.all();
         for _ in 0..5 {
@@ -538,7 +538,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_was_full_for_a_while_ends_neither_reading_nor_saving() {
-        let folder = Folder::new("refused-while-running");
+        let folder = Folder::new();
         let mut file = File::open(&folder.file()).unwrap();
         file.write(&batch("before")).unwrap();
         file.database = None;

@@ -105,7 +105,8 @@ impl Budget {
             format!("refused since {} ({code}); tried again {next}", clock(*since))
         });
         let lowered = self.lowered.as_ref().map(|LoweredStatus { since, code, retry_at, .. }| {
-            let (budget, quota) = (self.budget_per_minute, self.quota_per_minute);
+            let budget = self.budget_per_minute;
+            let quota = self.quota_per_minute;
             let retry = match rests.is_some() {
                 true => String::new(),
                 false if *retry_at <= now => format!("; more is tried since {}", clock(*retry_at)),

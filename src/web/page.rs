@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(
             html.matches("lowered to 66 of 900 a minute").count(),
             1,
-            "the budget alone tells what harms nobody"
+            "the budget alone tells what does no harm"
         );
     }
 

@@ -41,7 +41,8 @@ fn let_through(faults: &str) -> (usize, Vec<Value>) {
     let mut simulator = living();
     let cluster = first_cluster(&simulator, at(0.0));
     simulator.add_faults(faults).unwrap();
-    let (mut passed, mut codes) = (0, Vec::new());
+    let mut passed = 0;
+    let mut codes = Vec::new();
     // A full minute of the clock.
     for call in 0..120 {
         let now = at(30.0 + f64::from(call) / 2.0);

@@ -395,7 +395,7 @@ mod tests {
                 cache.accepted(&credential("a"));
             }
             assert_eq!(cache.advice(at(1004)), using("a"));
-            assert_eq!(cache.advice(at(1005)), Advice::Renew(credential("a")), "nobody waits for it");
+            assert_eq!(cache.advice(at(1005)), Advice::Renew(credential("a")), "no call waits for it");
         }
         assert_eq!(late(&mut cache, "b", 1005), None, "it is told once");
         assert_eq!((cache.advice(at(1014)), cache.advice(at(1015))), (using("b"), Advice::Renew(credential("b"))));

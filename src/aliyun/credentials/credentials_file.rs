@@ -101,7 +101,8 @@ impl Section {
     }
 
     fn key(&self) -> Result<Issued, Failure> {
-        let (id, secret) = (self.wanted("access_key_id")?, self.wanted("access_key_secret")?);
+        let id = self.wanted("access_key_id")?;
+        let secret = self.wanted("access_key_secret")?;
         let told = |problem| Failure::failed(format!("section [{}]: {problem}", self.name));
         Credential::new(id, Secret::new(secret), None).map(Issued::lasting).map_err(told)
     }

@@ -177,7 +177,10 @@ impl Scheduler {
         self.shared.extend(members.map(|member| (member.id.clone(), id.clone())));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
-        let (is_overdue, cut_short, ends, poll) = (false, false, EndRate::new(due), None);
+        let is_overdue = false;
+        let cut_short = false;
+        let ends = EndRate::new(due);
+        let poll = None;
         let slot = Slot { target, plan, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
         self.slots.insert(id, slot);
     }

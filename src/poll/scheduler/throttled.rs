@@ -54,7 +54,8 @@ struct Spell {
 
 impl Throttled {
     pub(super) fn new(now: Timestamp) -> Self {
-        let (operations, overdue) = (BTreeMap::new(), BTreeSet::new());
+        let operations = BTreeMap::new();
+        let overdue = BTreeSet::new();
         Self { operations, overdue, check_at: None, counts_from: now, needs: None }
     }
 
@@ -108,7 +109,8 @@ impl Scheduler {
             self.throttled.operations.remove(key);
             return;
         };
-        let (is_resting, is_lowered) = (state.resting.is_some(), state.lowered.is_some());
+        let is_resting = state.resting.is_some();
+        let is_lowered = state.lowered.is_some();
         let is_throttled = is_refused || is_resting || is_lowered;
         let Some(spell) = self.throttled.operations.get_mut(key) else {
             if is_throttled {

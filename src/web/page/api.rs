@@ -88,7 +88,8 @@ mod tests {
     use crate::web::page::fixture::at;
 
     fn budget(operation: &str, planned_per_minute: f64) -> Budget {
-        let (quota_per_minute, budget_per_minute) = (10.0, 10.0);
+        let quota_per_minute = 10.0;
+        let budget_per_minute = 10.0;
         Budget {
             operation: operation.into(),
             planned_per_minute,

@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(told[0].1, "the cloud throttles ListTasks in r00 and 24 more operations");
         assert_eq!(problems(&regions[..2])[0].1, "the cloud throttles ListTasks in r00 and 1 more operation");
         let untried = RestingStatus { until: at(-120), ..resting };
-        assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "nobody needs it");
+        assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "no target needs it");
     }
 
     #[test]

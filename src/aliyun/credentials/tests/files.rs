@@ -145,7 +145,7 @@ async fn a_part_of_a_key_that_holds_what_none_has_is_told_before_the_cloud_is_as
         let bench = Bench::new(Credentials::Environment).await.with_role(|_| {});
         let bench = bench.with("ACCESS_KEY_ID", id).with("ACCESS_KEY_SECRET", secret);
         assert_eq!(bench.problem().await, format!("{environment}: {wanted}"));
-        assert!(bench.calls().is_empty(), "nobody was asked");
+        assert!(bench.calls().is_empty(), "nothing was asked");
     }
     let bench = Bench::new(profile(Some("ak"))).await;
     let key = r#""access_key_id": "LTAI \"x\"", "access_key_secret": "testsecret""#;
