@@ -7,7 +7,7 @@ mod fleet;
 use aliyun_task_exporter::exposition::{Encoding, Format, process_metrics};
 use aliyun_task_exporter::model::SeriesUse;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::snapshot::Store;
+use aliyun_task_exporter::store::Store;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use fleet::{Fleet, THINGS, moment};

@@ -14,7 +14,7 @@ use aliyun_task_exporter::aliyun::op::{
 };
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::config::Signature;
-use aliyun_task_exporter::sim::{RunSpec, ServerSpec, Settings, Simulator};
+use aliyun_task_exporter::sim::{InvocationSpec, ServerSpec, Settings, Simulator};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 
@@ -39,13 +39,13 @@ fn cloud() -> Simulator {
     let server = ServerSpec::default();
     simulator.world_mut().add_server(server.clone());
     for number in 0..50 {
-        let run = RunSpec {
+        let invocation = InvocationSpec {
             id: format!("t-hz02p9545t{number:04}"),
             content: "# a long script\n".repeat(768),
             output: b"a line\n".repeat(3510),
-            ..RunSpec::default()
+            ..InvocationSpec::default()
         };
-        simulator.world_mut().add_run(&server.id, run).unwrap();
+        simulator.world_mut().add_invocation(&server.id, invocation).unwrap();
     }
     simulator
 }

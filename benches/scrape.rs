@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::snapshot::Store;
+use aliyun_task_exporter::store::Store;
 use aliyun_task_exporter::web::{self, Site};
 use axum::Router;
 use axum::body::Body;

@@ -16,8 +16,8 @@ use crate::clock::Moment;
 use crate::config::{Config, redacted_yaml};
 use crate::poll::{Runner, clients};
 use crate::self_metrics::SelfMetrics;
-use crate::snapshot::Store;
 use crate::state;
+use crate::store::Store;
 use crate::web::{self, Site};
 
 /// Why the exporter could not start.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Problem};
 use crate::estimate::{self, Estimate};
-use crate::poll::{Clients, Survey, route_notes, route_warnings};
+use crate::poll::{Clients, DiscoveryPass, route_notes, route_warnings};
 use crate::state::Remark;
 use crate::target::{Findings, Target, polled, targets};
 
@@ -73,7 +73,7 @@ pub struct Costs<'a> {
     /// The estimate.
     pub estimate: &'a Estimate,
     /// What discovery has found, if the cloud was asked.
-    pub survey: Option<&'a Survey>,
+    pub survey: Option<&'a DiscoveryPass>,
 }
 
 /// All of that for a program. It means what stands in "What it will cost" in `docs/configuration.md`.

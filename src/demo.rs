@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::config::{
-    Account, Cluster, Commands, Config, Credentials, Endpoints, Poll, RunWindow, SecretSource, Server, TaskWindow,
+    Account, Cluster, Commands, Config, Credentials, Endpoints, InvocationWindow, Poll, SecretSource, Server,
+    TaskWindow,
 };
 use crate::secret::Secret;
 
@@ -77,7 +78,7 @@ fn server(entry: &Value) -> Server {
         region: text(entry, "region"),
         account: "demo".into(),
         name: text(entry, "name"),
-        window: RunWindow::default(),
+        window: InvocationWindow::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
 //!
-//! Data flows one way: [`config`] -> [`target`] -> [`poll`] -> [`aliyun`]; `poll` -> [`snapshot`] -> [`exposition`] ->
+//! Data flows one way: [`config`] -> [`target`] -> [`poll`] -> [`aliyun`]; `poll` -> [`store`] -> [`exposition`] ->
 //! [`web`]. All rest on [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
 
 pub mod aliyun;
@@ -22,8 +22,8 @@ pub mod poll;
 pub mod secret;
 pub mod self_metrics;
 pub mod sim;
-pub mod snapshot;
 pub mod state;
+pub mod store;
 pub mod target;
 pub mod web;
 mod wire_enum;

@@ -1,4 +1,4 @@
-//! What the exporter knows: tasks, command runs, results, and why something could not be known. Plain types, no I/O.
+//! What the exporter knows: tasks, command invocations, results, and why something could not be known. Plain types, no I/O.
 //!
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
@@ -64,8 +64,8 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `InvocationStatus`: one run of a command on one Simple Application Server. The last two words are documented only for
-    /// the whole of a run on several servers (DescribeCommandInvocations).
+    /// `InvocationStatus`: one invocation of a command on one Simple Application Server. The last two words are documented only for
+    /// the whole of an invocation on several servers (DescribeCommandInvocations).
     InvocationStatus {
         Pending = "Pending",
         Invalid = "Invalid",
@@ -93,8 +93,8 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `ErrorCode` of a run that could not be carried out, or ended with a code other than 0. The first sixteen are documented
-    /// for Simple Application Server, the others for Cloud Assistant, which carries its runs out.
+    /// `ErrorCode` of an invocation that could not be carried out, or ended with a code other than 0. The first sixteen are documented
+    /// for Simple Application Server, the others for Cloud Assistant, which carries its invocations out.
     ErrorCode {
         InstanceNotExists = "InstanceNotExists",
         InstanceReleased = "InstanceReleased",
@@ -183,7 +183,7 @@ impl InvokeStatus {
 }
 
 impl InvocationStatus {
-    /// Whether the word alone says that the run may still change.
+    /// Whether the word alone says that the invocation may still change.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Pending | Self::Running | Self::Stopping | Self::Unknown(_))
     }
@@ -312,10 +312,10 @@ pub struct NodeResult {
     pub finished: Option<Timestamp>,
 }
 
-/// A run of a command on a Simple Application Server, as DescribeInvocations shows it.
+/// An invocation of a command on a Simple Application Server, as DescribeInvocations shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
-    /// InvokeId; together with the server's id it names the run.
+    /// InvokeId; together with the server's id it names the invocation.
     pub id: Arc<str>,
     /// CommandName, cut at [`COMMAND_NAME_BYTES`].
     pub command_name: Arc<str>,
@@ -330,7 +330,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Whether the run may still change. An unknown word ends when the record's status is terminal.
+    /// Whether the invocation may still change. An unknown word ends when the record's status is terminal.
     pub fn is_open(&self) -> bool {
         match self.status {
             InvocationStatus::Unknown(_) => self.record.as_ref().is_none_or(InvokeStatus::is_open),
@@ -339,29 +339,29 @@ impl Invocation {
     }
 }
 
-/// A command run as DescribeCommandInvocations shows it: on several servers at once.
+/// A command invocation as DescribeCommandInvocations shows it: on several servers at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommandInvocation {
     /// InvokeId.
     pub id: Arc<str>,
     /// Its part on each server.
-    pub servers: Vec<ServerRun>,
+    pub servers: Vec<ServerInvocation>,
 }
 
-/// The part of a command run that one server has.
+/// The part of a command invocation that one server has.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ServerRun {
+pub struct ServerInvocation {
     /// InstanceId.
     pub instance_id: Arc<str>,
-    /// The run on this server; its `record` is not sent.
-    pub run: Invocation,
+    /// The invocation on this server; its `record` is not sent.
+    pub invocation: Invocation,
     /// How it went, as far as it has.
     pub result: InvocationResult,
 }
 
 /// A cluster or server that the cloud lists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Found {
+pub struct DiscoveredResource {
     /// Its id.
     pub id: Arc<str>,
     /// Its name; may be empty.
@@ -373,7 +373,7 @@ pub struct Found {
 /// Command names longer than this are cut, on a character.
 pub const COMMAND_NAME_BYTES: usize = 128;
 
-/// How a run on a Simple Application Server went, as DescribeInvocationResult shows it.
+/// How an invocation on a Simple Application Server went, as DescribeInvocationResult shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InvocationResult {
     /// InvocationStatus.
@@ -568,20 +568,20 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
     /// The tasks of an E-HPC cluster.
-    Tasks(TasksReading),
+    EhpcTasks(EhpcTasksReading),
     /// The commands of an E-HPC cluster.
-    Commands(CommandsReading),
-    /// The command runs of a Simple Application Server.
-    Runs(RunsReading),
+    EhpcInvocations(EhpcInvocationsReading),
+    /// The command invocations of a Simple Application Server.
+    SwasInvocations(SwasInvocationsReading),
     /// What there is in a region, or which regions there are.
     Discovery(DiscoveryReading),
 }
 
 /// The tasks of an E-HPC cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TasksReading {
+pub struct EhpcTasksReading {
     /// Open tasks and the newest ended ones, newest first.
-    pub tasks: Vec<SeenTask>,
+    pub tasks: Vec<SeenEhpcTask>,
     /// Tasks that ended while watched, by type and status.
     pub finished: BTreeMap<(TaskType, TaskStatus), u64>,
     /// How long tasks took that were seen open to their end, by type.
@@ -590,7 +590,7 @@ pub struct TasksReading {
 
 /// A task, and what only watching it can tell: the cloud sends no times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SeenTask {
+pub struct SeenEhpcTask {
     /// The task as it was last listed.
     pub task: Task,
     /// When it was first seen.
@@ -603,20 +603,20 @@ pub struct SeenTask {
 
 /// The commands of an E-HPC cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CommandsReading {
+pub struct EhpcInvocationsReading {
     /// The followed commands, newest first.
-    pub commands: Vec<SeenCommand>,
+    pub commands: Vec<SeenEhpcInvocation>,
     /// Commands that ended while watched, by status.
     pub finished: BTreeMap<InvokeStatus, u64>,
 }
 
 /// A command on its nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SeenCommand {
+pub struct SeenEhpcInvocation {
     /// CommandId.
     pub id: Arc<str>,
     /// Its nodes' statuses.
-    pub run: NodeStatuses,
+    pub invocation: NodeStatuses,
     /// Its nodes' results; present once all pages were read after the end. Those of some nodes may still be late.
     pub results: Option<Vec<NodeResult>>,
     /// Whether results are still asked for.
@@ -625,7 +625,7 @@ pub struct SeenCommand {
     pub end_seen: Option<Timestamp>,
 }
 
-impl SeenCommand {
+impl SeenEhpcInvocation {
     /// The exit codes that are known.
     fn exit_codes(&self) -> impl Iterator<Item = i64> {
         self.results.iter().flatten().filter_map(|node| node.exit_code)
@@ -645,8 +645,9 @@ impl SeenCommand {
     /// Nodes whose exit code is not known, stopped ones among them; `None` while it is open.
     pub fn unknown_exit_nodes(&self) -> Option<u64> {
         let results = self.results.iter().flatten();
-        let nodes: BTreeSet<&Arc<str>> = self.run.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
-        (!self.run.is_open()).then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
+        let nodes: BTreeSet<&Arc<str>> =
+            self.invocation.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
+        (!self.invocation.is_open()).then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
     }
 
     /// Nodes on which it failed: by the exit code, or where that says nothing by the status.
@@ -655,7 +656,7 @@ impl SeenCommand {
             self.results.iter().flatten().map(|node| (&*node.instance_id, node)).collect();
         let by_status =
             |(id, status): &(&Arc<str>, &InvokeStatus)| !results.contains_key(&***id) && status.is_failure();
-        let unread = self.run.nodes.iter().filter(by_status).count();
+        let unread = self.invocation.nodes.iter().filter(by_status).count();
         (unread + results.values().filter(|node| node.has_failed()).count()) as u64
     }
 }
@@ -672,9 +673,9 @@ impl NodeResult {
 /// Why the result of something that was seen to end is no longer asked for: a closed set, so it can be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenUp {
-    /// It was asked for, and never there while its run or command was in the window.
+    /// It was asked for, and never there while its invocation or command was in the window.
     NeverAnswered,
-    /// Its run or command left the window before it was asked for.
+    /// Its invocation or command left the window before it was asked for.
     PushedOut,
 }
 
@@ -695,45 +696,45 @@ impl GivenUp {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoveryReading {
     /// All of it, whether wanted or not, by id.
-    pub found: Vec<Found>,
+    pub found: Vec<DiscoveredResource>,
 }
 
-/// The command runs of a Simple Application Server.
+/// The command invocations of a Simple Application Server.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct RunsReading {
-    /// Open runs and the newest ended ones, newest first.
-    pub runs: Vec<SeenRun>,
-    /// Runs that ended while watched, by status.
+pub struct SwasInvocationsReading {
+    /// Open invocations and the newest ended ones, newest first.
+    pub invocations: Vec<SeenSwasInvocation>,
+    /// Invocations that ended while watched, by status.
     pub finished: BTreeMap<InvocationStatus, u64>,
-    /// What is known of each command name, whether its runs are shown or not.
+    /// What is known of each command name, whether its invocations are shown or not.
     pub jobs: BTreeMap<Arc<str>, Job>,
 }
 
-/// A run, and its result once it was read.
+/// An invocation, and its result once it was read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SeenRun {
-    /// The run as it was last listed.
-    pub run: Invocation,
+pub struct SeenSwasInvocation {
+    /// The invocation as it was last listed.
+    pub invocation: Invocation,
     /// Its result; read once, when it has ended.
     pub result: Option<InvocationResult>,
 }
 
-/// What is known of the runs of a command name on a server.
+/// What is known of the invocations of a command name on a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Job {
-    /// The newest ended run.
-    pub last: Option<LastRun>,
+    /// The newest ended invocation.
+    pub last: Option<LastInvocation>,
     /// When the newest successful run ended.
     pub succeeded: Option<Timestamp>,
-    /// When the newest run was created, an open one included.
+    /// When the newest invocation was created, an open one included.
     pub created: Option<Timestamp>,
-    /// From one run to the next, if they come regularly.
+    /// From one invocation to the next, if they come regularly.
     pub interval: Option<Duration>,
 }
 
-/// The newest ended run of a command name.
+/// The newest ended invocation of a command name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LastRun {
+pub struct LastInvocation {
     /// How it ended, as the list says.
     pub status: InvocationStatus,
     /// Its exit code, once its result was read and if it has one.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Cluster, Commands, Config, Filter, Regions, RunWindow, Server, SwasStrategy, TaskWindow};
-use crate::model::Found;
+use crate::config::{Cluster, Commands, Config, Filter, InvocationWindow, Regions, Server, SwasStrategy, TaskWindow};
+use crate::model::DiscoveredResource;
 
 /// Where a product is asked for its regions. ListRegions answers the same everywhere, and this region has every product.
 const REGION_OF_REGIONS: &str = "cn-hangzhou";
@@ -17,7 +17,7 @@ pub enum Kind {
     EhpcTasks,
     /// The commands of an E-HPC cluster.
     EhpcInvocations,
-    /// The command runs of a Simple Application Server.
+    /// The command invocations of a Simple Application Server.
     SwasInvocations,
     /// The same of all servers of a region that are asked for at once. It has no values of its own; its servers have.
     SwasRegion,
@@ -50,7 +50,7 @@ pub struct TargetId {
 }
 
 impl TargetId {
-    /// The target of a server's runs.
+    /// The target of a server's invocations.
     pub fn server(instance_id: &Arc<str>) -> Self {
         Self { kind: Kind::SwasInvocations, id: Arc::clone(instance_id) }
     }
@@ -77,24 +77,24 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scope {
     /// Of a cluster's tasks.
-    Tasks(TaskWindow),
+    EhpcTasks(TaskWindow),
     /// Of a cluster's commands.
-    Commands(Commands),
-    /// Of a server's runs.
-    Runs(RunWindow),
+    EhpcInvocations(Commands),
+    /// Of a server's invocations.
+    SwasInvocations(InvocationWindow),
     /// The same, where they are asked for together with those of the other servers of its region.
-    RegionRuns(RunWindow),
+    SwasRegionServer(InvocationWindow),
     /// Of a region: these servers.
-    Region(Vec<Target>),
+    SwasRegion(Vec<Target>),
     /// Of what there is.
-    Discovery(Search),
+    Discovery(DiscoveryQuery),
 }
 
 impl Target {
     /// The targets that it stands for: the servers of a region, else itself.
     pub fn members(&self) -> &[Self] {
         match &self.scope {
-            Scope::Region(servers) => servers,
+            Scope::SwasRegion(servers) => servers,
             _ => std::slice::from_ref(self),
         }
     }
@@ -106,7 +106,7 @@ impl Target {
             (id.clone(), Arc::clone(account), Arc::clone(quota_group), Arc::clone(region))
         };
         let same_scope = match (&self.scope, &other.scope) {
-            (Scope::Region(mine), Scope::Region(theirs)) => {
+            (Scope::SwasRegion(mine), Scope::SwasRegion(theirs)) => {
                 mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(mine, its)| mine.is_asked_like(its))
             }
             (mine, theirs) => mine == theirs,
@@ -117,9 +117,9 @@ impl Target {
 
 /// What a discovery target looks for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Search {
+pub struct DiscoveryQuery {
     /// What kind of thing.
-    pub sought: Sought,
+    pub sought: DiscoveryKind,
     /// Which of those it finds are taken.
     pub filter: Filter,
     /// Time between two readings.
@@ -128,7 +128,7 @@ pub struct Search {
 
 /// What there is to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
+pub enum DiscoveryKind {
     /// E-HPC clusters of a region.
     Clusters,
     /// Simple Application Servers of a region.
@@ -139,7 +139,7 @@ pub enum Sought {
     ServerRegions,
 }
 
-impl Sought {
+impl DiscoveryKind {
     /// What is sought, in words.
     pub fn things(self) -> &'static str {
         match self {
@@ -150,18 +150,18 @@ impl Sought {
     }
 }
 
-impl Search {
+impl DiscoveryQuery {
     /// Whether it takes what it has found. Regions are all taken: a filter is for what is in them.
-    pub fn takes(&self, found: &Found) -> bool {
+    pub fn takes(&self, found: &DiscoveredResource) -> bool {
         match self.sought {
-            Sought::Clusters | Sought::Servers => self.filter.takes(&found.id, &found.name),
-            Sought::ClusterRegions | Sought::ServerRegions => true,
+            DiscoveryKind::Clusters | DiscoveryKind::Servers => self.filter.takes(&found.id, &found.name),
+            DiscoveryKind::ClusterRegions | DiscoveryKind::ServerRegions => true,
         }
     }
 }
 
 /// What each discovery target has found last.
-pub type Findings = BTreeMap<TargetId, Vec<Found>>;
+pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 
 /// Every target of a configuration where discovery has found this: what is configured, in its order, then where to look,
 /// then what was found and stands nowhere before. What is configured without a name has the cloud's.
@@ -169,8 +169,10 @@ pub type Findings = BTreeMap<TargetId, Vec<Found>>;
 /// New findings may bring new places to look in (regions); asked with those again, it comes to an end.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let searches = searches(config, findings);
-    let found = |sought: Sought| searches.iter().filter_map(move |target| finds(target, sought, findings)).flatten();
-    let (clusters, servers): (Vec<_>, Vec<_>) = (found(Sought::Clusters).collect(), found(Sought::Servers).collect());
+    let found =
+        |sought: DiscoveryKind| searches.iter().filter_map(move |target| finds(target, sought, findings)).flatten();
+    let (clusters, servers): (Vec<_>, Vec<_>) =
+        (found(DiscoveryKind::Clusters).collect(), found(DiscoveryKind::Servers).collect());
     let accounts = Accounts::of(config);
     let mut all = Vec::new();
     let names = names(&clusters);
@@ -197,13 +199,13 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
 pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
     let accounts = Accounts::of(config);
     let products = [
-        ("ehpc", &config.cluster_discovery.entries, Sought::ClusterRegions, Sought::Clusters),
-        ("swas", &config.server_discovery.entries, Sought::ServerRegions, Sought::Servers),
+        ("ehpc", &config.cluster_discovery.entries, DiscoveryKind::ClusterRegions, DiscoveryKind::Clusters),
+        ("swas", &config.server_discovery.entries, DiscoveryKind::ServerRegions, DiscoveryKind::Servers),
     ];
     let mut searches = Vec::new();
     for (product, entries, regions, things) in products {
         for entry in entries {
-            let search = |sought| Search { sought, filter: entry.filter.clone(), interval: entry.interval };
+            let search = |sought| DiscoveryQuery { sought, filter: entry.filter.clone(), interval: entry.interval };
             let target = |place: &str, region: &str, sought| {
                 let id = format!("{product}/{}/{place}", entry.account);
                 accounts.target((Kind::Discovery, &id), &entry.account, (region, ""), Scope::Discovery(search(sought)))
@@ -227,20 +229,20 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
 /// What a discovery target has found, with itself; `None` if it looks for something else.
 fn finds<'a>(
     target: &'a Target,
-    wanted: Sought,
+    wanted: DiscoveryKind,
     findings: &'a Findings,
-) -> Option<impl Iterator<Item = (&'a Target, &'a Found)>> {
-    let Scope::Discovery(Search { sought, .. }) = &target.scope else { return None };
+) -> Option<impl Iterator<Item = (&'a Target, &'a DiscoveredResource)>> {
+    let Scope::Discovery(DiscoveryQuery { sought, .. }) = &target.scope else { return None };
     let found = findings.get(&target.id).filter(|_| *sought == wanted)?;
     Some(found.iter().map(move |thing| (target, thing)))
 }
 
-fn takes(target: &Target, thing: &Found) -> bool {
+fn takes(target: &Target, thing: &DiscoveredResource) -> bool {
     matches!(&target.scope, Scope::Discovery(search) if search.takes(thing))
 }
 
 /// The cloud's name of each thing.
-fn names<'a>(found: &[(&Target, &'a Found)]) -> HashMap<&'a str, &'a str> {
+fn names<'a>(found: &[(&Target, &'a DiscoveredResource)]) -> HashMap<&'a str, &'a str> {
     found.iter().map(|(_, thing)| (&*thing.id, &*thing.name)).collect()
 }
 
@@ -256,7 +258,7 @@ fn name(id: &str, own: &str, names: &HashMap<&str, &str>) -> String {
     if own.is_empty() { names.get(id).copied().unwrap_or_default().to_owned() } else { own.to_owned() }
 }
 
-fn found_cluster(config: &Config, search: &Target, found: &Found) -> Cluster {
+fn found_cluster(config: &Config, search: &Target, found: &DiscoveredResource) -> Cluster {
     Cluster {
         id: found.id.to_string(),
         region: search.region.to_string(),
@@ -267,7 +269,7 @@ fn found_cluster(config: &Config, search: &Target, found: &Found) -> Cluster {
     }
 }
 
-fn found_server(config: &Config, search: &Target, found: &Found) -> Server {
+fn found_server(config: &Config, search: &Target, found: &DiscoveredResource) -> Server {
     Server {
         id: found.id.to_string(),
         region: search.region.to_string(),
@@ -280,7 +282,7 @@ fn found_server(config: &Config, search: &Target, found: &Found) -> Server {
 /// What is polled on its own of these: each target, but for servers that are asked for by account and region.
 pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     let (together, mut polled): (Vec<Target>, Vec<Target>) =
-        targets.into_iter().partition(|target| matches!(target.scope, Scope::RegionRuns(_)));
+        targets.into_iter().partition(|target| matches!(target.scope, Scope::SwasRegionServer(_)));
     let mut regions: BTreeMap<(Arc<str>, Arc<str>), Vec<Target>> = BTreeMap::new();
     for server in together {
         regions.entry((Arc::clone(&server.account), Arc::clone(&server.region))).or_default().push(server);
@@ -292,7 +294,7 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
             account,
             region,
             name: "".into(),
-            scope: Scope::Region(servers),
+            scope: Scope::SwasRegion(servers),
         })
     }));
     polled
@@ -324,17 +326,17 @@ impl<'a> Accounts<'a> {
     fn cluster(&self, cluster: &Cluster, all: &mut Vec<Target>) {
         let place = (&*cluster.region, &*cluster.name);
         let of = |kind, scope| self.target((kind, &cluster.id), &cluster.account, place, scope);
-        all.push(of(Kind::EhpcTasks, Scope::Tasks(cluster.tasks.clone())));
+        all.push(of(Kind::EhpcTasks, Scope::EhpcTasks(cluster.tasks.clone())));
         if !cluster.commands.ids.is_empty() || cluster.commands.discover > 0 {
-            all.push(of(Kind::EhpcInvocations, Scope::Commands(cluster.commands.clone())));
+            all.push(of(Kind::EhpcInvocations, Scope::EhpcInvocations(cluster.commands.clone())));
         }
     }
 
     fn server(&self, server: &Server) -> Target {
         let window = server.window.clone();
         let scope = match self.strategy {
-            SwasStrategy::PerServer => Scope::Runs(window),
-            SwasStrategy::PerRegion => Scope::RegionRuns(window),
+            SwasStrategy::PerServer => Scope::SwasInvocations(window),
+            SwasStrategy::PerRegion => Scope::SwasRegionServer(window),
         };
         let place = (&*server.region, &*server.name);
         self.target((Kind::SwasInvocations, &server.id), &server.account, place, scope)
@@ -347,14 +349,15 @@ mod tests {
 
     use super::{Findings, Kind, Target, TargetId, polled, targets};
     use crate::config::{Config, parse};
-    use crate::model::Found;
+    use crate::model::DiscoveredResource;
 
     fn config(yaml: &str) -> Config {
         parse("test.yaml", yaml, &|_| None).unwrap()
     }
 
     fn found(findings: &mut Findings, place: &str, things: &[(&str, &str)]) {
-        let found = |(id, name): &(&str, &str)| Found { id: (*id).into(), name: (*name).into(), region: None };
+        let found =
+            |(id, name): &(&str, &str)| DiscoveredResource { id: (*id).into(), name: (*name).into(), region: None };
         let id = TargetId { kind: Kind::Discovery, id: place.into() };
         findings.insert(id, things.iter().map(found).collect());
     }
@@ -377,7 +380,7 @@ mod tests {
         found(&mut findings, "swas/default/r2", &[("s1", "web"), ("s2", "")]);
         let all = targets(&config, &findings);
         assert_eq!(said(&all)[3..], ["swas_invocations s1 r1 web", "swas_invocations s2 r2"], "each once");
-        let super::Scope::Runs(window) = &all[3].scope else { panic!() };
+        let super::Scope::SwasInvocations(window) = &all[3].scope else { panic!() };
         assert_eq!(window.max_invocations, 7, "the section's default");
         found(&mut findings, "swas/default/all", &[("r2", "")]);
         assert_eq!(said(&targets(&config, &findings))[2..], ["swas_invocations s1 r2 web", "swas_invocations s2 r2"]);

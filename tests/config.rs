@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::config::{
     Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Endpoints, Filter,
-    Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems, Proxy, Regions, RunWindow, SecretSource, Server,
+    InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems, Proxy, Regions, SecretSource, Server,
     ServerDiscovery, Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_endpoint,
     with_targets,
 };
@@ -111,7 +111,7 @@ fn the_example_holds_the_defaults() {
         region: "cn-hangzhou".into(),
         account: "default".into(),
         name: "web-1".into(),
-        window: RunWindow::default(),
+        window: InvocationWindow::default(),
     };
     assert_eq!(example(), Config { clusters: vec![cluster], servers: vec![server], ..Config::default() });
 }
@@ -209,7 +209,7 @@ fn targets_fall_back_to_their_section() {
     assert_eq!(second.commands, Commands { ids: vec![], discover: 3, per_node: true });
     let [server] = config.servers.as_slice() else { panic!("{:?}", config.servers) };
     assert_eq!((server.region.as_str(), server.account.as_str()), ("cn-shanghai", "one"));
-    assert_eq!(server.window, RunWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
+    assert_eq!(server.window, InvocationWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
     assert_eq!((config.swas_strategy, example().swas_strategy), (SwasStrategy::PerRegion, SwasStrategy::PerServer));
 }
 
@@ -233,7 +233,7 @@ fn discovery_looks_where_it_is_told_and_takes_the_windows_of_its_section() {
     assert_eq!(commands, Commands { ids: vec!["c-1".into()], discover: 0, per_node: true });
     let ServerDiscovery { entries, window } = config.server_discovery;
     assert_eq!(entries[0].regions, Regions::Named(vec!["cn-shanghai".into()]));
-    assert_eq!(window, RunWindow { max_age: Duration::from_secs(48 * 3600), ..RunWindow::default() });
+    assert_eq!(window, InvocationWindow { max_age: Duration::from_secs(48 * 3600), ..InvocationWindow::default() });
 }
 
 #[test]

@@ -23,22 +23,31 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
     ("aliyun_ehpc_invocation_node_status", "opt-in, one series per node: for questions about one command"),
     ("aliyun_ehpc_invocation_node_exit_code", "opt-in, one series per node: for questions about one command"),
     ("aliyun_ehpc_invocations_finished_total", "how many commands ended how: for reports"),
-    ("aliyun_swas_invocation_records", "the second axis of a run's status: for those who know the record's words"),
-    ("aliyun_exporter_discovered", "how much there is in a region: for questions about discovery's filters"),
     (
-        "aliyun_exporter_target_total_excess_entries",
+        "aliyun_swas_invocation_records",
+        "the second axis of an invocation's status: for those who know the record's words",
+    ),
+    ("aliyun_task_exporter_discovered", "how much there is in a region: for questions about discovery's filters"),
+    (
+        "aliyun_task_exporter_target_total_excess_entries",
         "a total found to be wrong, which harms nothing: told once in the log",
     ),
-    ("aliyun_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
-    ("aliyun_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
-    ("aliyun_exporter_target_last_success_timestamp_seconds", "since when it fails; target_failing tells that it does"),
+    ("aliyun_task_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
+    ("aliyun_task_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
+    (
+        "aliyun_task_exporter_target_last_success_timestamp_seconds",
+        "since when it fails; target_failing tells that it does",
+    ),
     (
         "aliyun_ehpc_invocation_unknown_exit_nodes",
         "for questions about one command; nonzero_exit_nodes is on the dashboard",
     ),
     ("aliyun_ehpc_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
     ("aliyun_swas_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
-    ("aliyun_exporter_config_last_reload_success_timestamp_seconds", "when; whether it succeeded is on the dashboard"),
+    (
+        "aliyun_task_exporter_config_last_reload_success_timestamp_seconds",
+        "when; whether it succeeded is on the dashboard",
+    ),
 ];
 
 /// The text of a file that names metrics, with its path.

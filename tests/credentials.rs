@@ -17,7 +17,7 @@ use support::page::Page;
 use support::worlds;
 
 const ROLE: &str = "acs:ram::1234567890123456:role/exporter";
-const EXPIRY: &str = "aliyun_exporter_credentials_expiry_timestamp_seconds";
+const EXPIRY: &str = "aliyun_task_exporter_credentials_expiry_timestamp_seconds";
 
 fn start(settings: Settings, change: impl FnOnce(&mut Config)) -> Exporter {
     let mut world = worlds::servers(2, 3);
@@ -48,24 +48,25 @@ fn role() -> AssumeRole {
 }
 
 fn polls(page: &Page) -> f64 {
-    page.sum("aliyun_exporter_polls_total", &[])
+    page.sum("aliyun_task_exporter_polls_total", &[])
 }
 
 fn all_up(exporter: &Exporter) -> Page {
-    exporter.wait("everything is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 4.0)
+    exporter.wait("everything is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 4.0)
 }
 
 /// Waits for many more polls, and asserts that none of all has failed.
 fn assert_no_poll_lost(exporter: &Exporter) -> Page {
     let before = polls(&exporter.metrics());
     let page = exporter.wait("many more polls", |page| polls(page) >= before + 40.0);
-    let good = page.sum("aliyun_exporter_polls_total", &[("outcome", "ok")]);
+    let good = page.sum("aliyun_task_exporter_polls_total", &[("outcome", "ok")]);
     assert_eq!(good, polls(&page), "{:?}", failed(&page));
     page
 }
 
 fn failed(page: &Page) -> Vec<String> {
-    let all = page.samples.iter().filter(|sample| sample.name == "aliyun_exporter_polls_total" && sample.value != "0");
+    let all =
+        page.samples.iter().filter(|sample| sample.name == "aliyun_task_exporter_polls_total" && sample.value != "0");
     all.map(ToString::to_string).collect()
 }
 
@@ -84,8 +85,8 @@ fn refused(exporter: &Exporter) -> usize {
 
 /// Asserts that every target fails because of the credentials, that the status page says why, and that no secret is on it.
 fn assert_failing(exporter: &Exporter, wanted: &str) {
-    let page = exporter.wait("everything fails", |page| page.sum("aliyun_exporter_target_failing", &[]) == 4.0);
-    assert_eq!(page.sum("aliyun_exporter_target_failing", &[("reason", "credentials")]), 4.0);
+    let page = exporter.wait("everything fails", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 4.0);
+    assert_eq!(page.sum("aliyun_task_exporter_target_failing", &[("reason", "credentials")]), 4.0);
     let status = exporter.get("/api/v1/status");
     let text = status.text().replace(&exporter.cloud.to_string(), "CLOUD");
     assert!(text.contains(wanted), "{text}");
@@ -206,7 +207,7 @@ fn what_sts_and_the_metadata_server_refuse_is_told_on_the_status_page() {
         config.accounts[0].endpoints.metadata = Some("http://127.0.0.1:1".into());
     });
     assert_failing(&exporter, "there is no ECS metadata server: 127.0.0.1:1");
-    let sent = exporter.metrics().sum("aliyun_exporter_api_requests_total", &[]);
+    let sent = exporter.metrics().sum("aliyun_task_exporter_api_requests_total", &[]);
     assert_eq!(sent, 0.0, "nothing was sent to the cloud, and nothing is counted");
 }
 
@@ -245,12 +246,12 @@ fn one_account_that_cannot_log_in_harms_no_other() {
         config.servers[1].account = "lost".into();
         config.accounts.push(lost);
     });
-    let page = exporter.wait("one fails", |page| page.sum("aliyun_exporter_target_failing", &[]) == 1.0);
+    let page = exporter.wait("one fails", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 1.0);
     assert_eq!(
-        page.value("aliyun_exporter_target_failing", &[("account", "lost"), ("reason", "credentials")]),
+        page.value("aliyun_task_exporter_target_failing", &[("account", "lost"), ("reason", "credentials")]),
         Some(1.0)
     );
-    exporter.wait("the others are up", |page| page.sum("aliyun_exporter_target_up", &[]) == 3.0);
+    exporter.wait("the others are up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 3.0);
 }
 
 fn oidc_without_file() -> Credentials {

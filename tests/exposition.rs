@@ -10,10 +10,10 @@ use aliyun_task_exporter::catalog::{CATALOG, Family, Kind, Source};
 use aliyun_task_exporter::config::{Regions, StatusStyle};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::sim::{
-    CommandSpec, ListOrder, NodeEnd, NodeSpec, RunEnd, RunSpec, Settings, TaskEnd, TaskSpec, World,
+    CommandSpec, InvocationEnd, InvocationSpec, ListOrder, NodeEnd, NodeSpec, Settings, TaskEnd, TaskSpec, World,
 };
+use support::harness::{Harness, discovering};
 use support::page::{Page, parse};
-use support::rig::{Rig, discovering};
 use support::{package, read, worlds};
 
 const GOLDEN: &str = "tests/golden/metrics.prom";
@@ -42,50 +42,54 @@ fn world() -> World {
     for server in ["server-1", "server-2", "server-gone"] {
         worlds::add_server(&mut world, server);
     }
-    for run in runs() {
-        world.add_run("server-1", run).unwrap();
+    for invocation in runs() {
+        world.add_invocation("server-1", invocation).unwrap();
     }
     world
 }
 
-fn runs() -> Vec<RunSpec> {
-    let named = |run: RunSpec, name: &str| RunSpec { command_name: name.into(), ..run };
-    let ended = |id: &str, end, error: &str| RunSpec { end, error_code: error.into(), ..worlds::run(id, 5, 25, 0) };
+fn runs() -> Vec<InvocationSpec> {
+    let named = |invocation: InvocationSpec, name: &str| InvocationSpec { command_name: name.into(), ..invocation };
+    let ended = |id: &str, end, error: &str| InvocationSpec {
+        end,
+        error_code: error.into(),
+        ..worlds::invocation(id, 5, 25, 0)
+    };
     let hourly = |number: i64| {
         let from = (number - 4) * 3600;
-        named(worlds::run(&format!("run-hourly-{number}"), from, from + 9, 0), "hourly")
+        named(worlds::invocation(&format!("run-hourly-{number}"), from, from + 9, 0), "hourly")
     };
-    let mut runs = vec![
-        named(worlds::run("run-good", -600, -590, 0), "backup"),
-        named(worlds::run("run-bad", 10, 20, 3), "backup"),
-        named(worlds::run("run-windows", 12, 30, -1_073_741_510), "say \"备份\\\""),
-        named(worlds::run("run-open", 50, 900, 0), "backup"),
-        named(ended("run-late", RunEnd::Timeout, "ExecutionTimeout"), "slow"),
-        named(ended("run-never", RunEnd::Cancelled, ""), "never"),
+    let mut invocations = vec![
+        named(worlds::invocation("run-good", -600, -590, 0), "backup"),
+        named(worlds::invocation("run-bad", 10, 20, 3), "backup"),
+        named(worlds::invocation("run-windows", 12, 30, -1_073_741_510), "say \"备份\\\""),
+        named(worlds::invocation("run-open", 50, 900, 0), "backup"),
+        named(ended("run-late", InvocationEnd::Timeout, "ExecutionTimeout"), "slow"),
+        named(ended("run-never", InvocationEnd::Cancelled, ""), "never"),
     ];
-    runs.extend((0..4).map(hourly));
-    runs
+    invocations.extend((0..4).map(hourly));
+    invocations
 }
 
 /// The golden world after a minute and a half.
-fn golden() -> Rig {
-    let mut rig = Rig::scripted(world());
-    let mut config = rig.config.clone();
+fn golden() -> Harness {
+    let mut harness = Harness::scripted(world());
+    let mut config = harness.config.clone();
     config.clusters[0].commands.per_node = true;
     let here = Regions::Named(vec!["cn-hangzhou".into()]);
-    config.server_discovery = discovering(&rig.sim, here).server_discovery;
-    rig.apply(config);
-    rig.fault(r#"{"match": {"cluster_id": "ehpc-hz-odd"}, "fault": {"kind": "unknown_words"}}"#);
-    rig.fault(
+    config.server_discovery = discovering(&harness.sim, here).server_discovery;
+    harness.apply(config);
+    harness.fault(r#"{"match": {"cluster_id": "ehpc-hz-odd"}, "fault": {"kind": "unknown_words"}}"#);
+    harness.fault(
         r#"{"match": {"cluster_id": "ehpc-hz-odd", "parameters": {"Archived": "false"}},
             "fault": {"kind": "paging", "total_off": 3}}"#,
     );
-    rig.run_until(45);
+    harness.run_until(45);
     for gone in ["ehpc-hz-gone", "server-gone"] {
-        rig.sim.world_mut().remove(gone);
+        harness.sim.world_mut().remove(gone);
     }
-    rig.run_until(90);
-    rig
+    harness.run_until(90);
+    harness
 }
 
 /// The families of targets.
@@ -139,8 +143,8 @@ fn families_come_in_the_order_of_the_catalog_each_with_its_samples_in_one_piece(
 
 #[test]
 fn both_formats_have_the_same_samples() {
-    let rig = golden();
-    let [text, openmetrics] = [Format::Text, Format::OpenMetrics].map(|format| rig.page(format));
+    let harness = golden();
+    let [text, openmetrics] = [Format::Text, Format::OpenMetrics].map(|format| harness.page(format));
     let samples =
         |page: &str| page.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(samples(&text), samples(&openmetrics), "to the letter");
@@ -157,11 +161,11 @@ fn both_formats_have_the_same_samples() {
 fn what_is_shown_means_what_it_says() {
     let page = parse(&read(GOLDEN));
     let one = |name: &str, labels: &[(&str, &str)]| page.value(name, labels);
-    let run = |id| [("invoke_id", id)];
-    assert_eq!(one("aliyun_swas_invocation_exit_code", &run("run-good")), Some(0.0));
-    assert_eq!(one("aliyun_swas_invocation_exit_code", &run("run-windows")), Some(-1_073_741_510.0));
+    let invocation = |id| [("invoke_id", id)];
+    assert_eq!(one("aliyun_swas_invocation_exit_code", &invocation("run-good")), Some(0.0));
+    assert_eq!(one("aliyun_swas_invocation_exit_code", &invocation("run-windows")), Some(-1_073_741_510.0));
     for never_exited in ["run-late", "run-never", "run-open"] {
-        assert_eq!(one("aliyun_swas_invocation_exit_code", &run(never_exited)), None, "{never_exited}");
+        assert_eq!(one("aliyun_swas_invocation_exit_code", &invocation(never_exited)), None, "{never_exited}");
     }
     assert_eq!(one("aliyun_swas_command_last_exit_code", &[("command_name", "backup")]), Some(3.0));
     assert_eq!(one("aliyun_swas_command_last_exit_code", &[("command_name", "slow")]), None);
@@ -188,15 +192,15 @@ fn what_is_shown_means_what_it_says() {
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[("status", "Failed")]), 2.0);
     assert_eq!(one("aliyun_ehpc_task_status", &[("task_id", "task-odd"), ("status", "unknown")]), Some(1.0));
     let gone = [("target", "server-gone"), ("reason", "not_found")];
-    assert_eq!(one("aliyun_exporter_target_failing", &gone), Some(1.0));
+    assert_eq!(one("aliyun_task_exporter_target_failing", &gone), Some(1.0));
 }
 
 /// The counts on a page, by what they are of, against the things on it.
 #[test]
 fn counts_are_those_of_the_things_that_are_shown() {
-    let mut rig = Rig::living(Settings { order: ListOrder::Reordering, ..Settings::default() });
-    rig.run_until(100);
-    let page = parse(&rig.page(Format::Text));
+    let mut harness = Harness::living(Settings { order: ListOrder::Reordering, ..Settings::default() });
+    harness.run_until(100);
+    let page = parse(&harness.page(Format::Text));
     for (counts, things, owner) in [
         ("aliyun_ehpc_tasks", "aliyun_ehpc_task_status", "cluster_id"),
         ("aliyun_swas_invocations", "aliyun_swas_invocation_status", "instance_id"),
@@ -211,7 +215,7 @@ fn counts_are_those_of_the_things_that_are_shown() {
         }
         assert_eq!(page.sum(counts, &[]), page.all(things, &[]).count() as f64);
     }
-    let series: f64 = page.sum("aliyun_exporter_target_series", &[]);
+    let series: f64 = page.sum("aliyun_task_exporter_target_series", &[]);
     let shown = page.samples.iter().filter(|sample| {
         let name = sample.name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         CATALOG.iter().any(|family| family.source == Source::Cloud && family.name == name)
@@ -221,13 +225,13 @@ fn counts_are_those_of_the_things_that_are_shown() {
 
 #[test]
 fn full_style_writes_every_word_of_a_status_and_one_of_them_is_true() {
-    let mut rig = Rig::scripted(world());
-    let mut config = rig.config.clone();
+    let mut harness = Harness::scripted(world());
+    let mut config = harness.config.clone();
     config.metrics.status_style = StatusStyle::Full;
     config.clusters[0].commands.per_node = true;
-    rig.apply(config);
-    rig.run_until(60);
-    let page = parse(&rig.page(Format::Text));
+    harness.apply(config);
+    harness.run_until(60);
+    let page = parse(&harness.page(Format::Text));
     for (family, words, things) in [
         ("aliyun_ehpc_task_status", 5, "aliyun_ehpc_task_current_step"),
         ("aliyun_ehpc_invocation_status", 5, "aliyun_ehpc_invocation_status"),
@@ -248,14 +252,14 @@ fn full_style_writes_every_word_of_a_status_and_one_of_them_is_true() {
 }
 
 /// A budget of series, and how a server with fifty runs looks under it.
-fn cut(max_series_per_target: usize, max_series: usize) -> (Rig, Page) {
-    let mut rig = Rig::scripted(worlds::servers(3, 50));
-    let mut config = rig.config.clone();
+fn cut(max_series_per_target: usize, max_series: usize) -> (Harness, Page) {
+    let mut harness = Harness::scripted(worlds::servers(3, 50));
+    let mut config = harness.config.clone();
     (config.metrics.max_series_per_target, config.metrics.max_series) = (max_series_per_target, max_series);
-    rig.apply(config);
-    rig.run_until(100);
-    let page = parse(&rig.page(Format::Text));
-    (rig, page)
+    harness.apply(config);
+    harness.run_until(100);
+    let page = parse(&harness.page(Format::Text));
+    (harness, page)
 }
 
 #[test]
@@ -268,7 +272,7 @@ fn beyond_the_budget_of_a_target_its_oldest_ended_things_are_left_out_and_that_i
         // r0 is the newest.
         let ids: BTreeSet<&str> = shown.iter().map(|sample| &*sample.labels["invoke_id"]).collect();
         assert!((0..shown.len()).all(|index| ids.contains(&*format!("{server}-r{index}"))), "{ids:?}");
-        let dropped = page.sum("aliyun_exporter_target_series_dropped", &target);
+        let dropped = page.sum("aliyun_task_exporter_target_series_dropped", &target);
         assert!(dropped > 100.0, "{dropped}");
         assert_eq!(page.sum("aliyun_swas_invocations", &[("instance_id", server)]), 50.0, "the counts know all");
     }
@@ -276,13 +280,13 @@ fn beyond_the_budget_of_a_target_its_oldest_ended_things_are_left_out_and_that_i
 
 #[test]
 fn the_budget_of_the_whole_exporter_holds_too_and_a_target_that_goes_makes_room() {
-    let (mut rig, page) = cut(5_000, 900);
-    assert!(page.sum("aliyun_exporter_target_series", &[]) <= 900.0);
-    let dropped = |page: &Page| page.sum("aliyun_exporter_target_series_dropped", &[("target", "s02")]);
+    let (mut harness, page) = cut(5_000, 900);
+    assert!(page.sum("aliyun_task_exporter_target_series", &[]) <= 900.0);
+    let dropped = |page: &Page| page.sum("aliyun_task_exporter_target_series_dropped", &[("target", "s02")]);
     assert!(dropped(&page) > 0.0);
-    let mut config = rig.config.clone();
+    let mut config = harness.config.clone();
     config.servers.remove(0);
-    rig.apply(config);
-    rig.run_for(60);
-    assert_eq!(dropped(&parse(&rig.page(Format::Text))), 0.0);
+    harness.apply(config);
+    harness.run_for(60);
+    assert_eq!(dropped(&parse(&harness.page(Format::Text))), 0.0);
 }

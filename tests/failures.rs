@@ -12,7 +12,7 @@ use support::exporter::Exporter;
 use support::page::Page;
 use support::worlds;
 
-/// A world with a cluster, `c`, of one running task, and a server, `s00`, of three ended runs.
+/// A world with a cluster, `c`, of one running task, and a server, `s00`, of three ended invocations.
 fn exporter() -> Exporter {
     start(|_| {})
 }
@@ -24,14 +24,14 @@ fn start(change: impl FnOnce(&mut aliyun_task_exporter::config::Config)) -> Expo
     world.add_command("c", worlds::command("k", 2, -10, 10_000)).unwrap();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), change);
     exporter.wait("everything is up and read", |page| {
-        page.sum("aliyun_exporter_target_up", &[]) == 3.0
+        page.sum("aliyun_task_exporter_target_up", &[]) == 3.0
             && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 3
     });
     exporter
 }
 
 fn failing(page: &Page, reason: &str) -> bool {
-    page.value("aliyun_exporter_target_failing", &[("target", "c"), ("kind", "ehpc_tasks"), ("reason", reason)])
+    page.value("aliyun_task_exporter_target_failing", &[("target", "c"), ("kind", "ehpc_tasks"), ("reason", reason)])
         == Some(1.0)
 }
 
@@ -40,19 +40,19 @@ fn assert_failing(exporter: &Exporter, fault: &str, reason: &str) {
     exporter.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}"#));
     let tasks = [("target", "c"), ("kind", "ehpc_tasks")];
     let page = exporter.wait(&format!("failing for {reason}"), |page| failing(page, reason));
-    assert_eq!(page.value("aliyun_exporter_target_up", &tasks), Some(0.0));
-    assert!(page.value("aliyun_exporter_target_last_success_timestamp_seconds", &tasks).is_some());
+    assert_eq!(page.value("aliyun_task_exporter_target_up", &tasks), Some(0.0));
+    assert!(page.value("aliyun_task_exporter_target_last_success_timestamp_seconds", &tasks).is_some());
     let asked = [("operation", "ListTasks"), ("product", "EHPC"), ("account", "demo"), ("outcome", reason)];
-    assert!(page.value("aliyun_exporter_api_requests_total", &asked) > Some(0.0));
-    assert!(page.value("aliyun_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", reason)]) > Some(0.0));
+    assert!(page.value("aliyun_task_exporter_api_requests_total", &asked) > Some(0.0));
+    assert!(page.value("aliyun_task_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", reason)]) > Some(0.0));
     assert_eq!(page.value("aliyun_ehpc_task_status", &[("task_id", "t"), ("status", "Processing")]), Some(1.0));
     for other in [("target", "s00"), ("kind", "ehpc_invocations")] {
-        assert_eq!(page.value("aliyun_exporter_target_up", &[other]), Some(1.0), "{other:?}");
+        assert_eq!(page.value("aliyun_task_exporter_target_up", &[other]), Some(1.0), "{other:?}");
     }
     exporter.clear_faults();
     exporter.wait("it recovers", |page| {
-        page.value("aliyun_exporter_target_up", &tasks) == Some(1.0)
-            && page.all("aliyun_exporter_target_failing", &[]).count() == 0
+        page.value("aliyun_task_exporter_target_up", &tasks) == Some(1.0)
+            && page.all("aliyun_task_exporter_target_failing", &[]).count() == 0
     });
 }
 
@@ -63,7 +63,7 @@ fn throttling_fails_the_poll_and_pauses_the_operation() {
     assert_failing(&exporter, fault, "throttled");
     let page = exporter.metrics();
     let waited = [("operation", "ListTasks")];
-    assert!(page.value("aliyun_exporter_api_quota_wait_seconds_total", &waited) > Some(0.05));
+    assert!(page.value("aliyun_task_exporter_api_quota_wait_seconds_total", &waited) > Some(0.05));
 }
 
 #[test]
@@ -82,17 +82,20 @@ fn a_missing_permission_is_named_by_operation() {
     let exporter = exporter();
     let authorized = [("account", "demo"), ("product", "EHPC"), ("operation", "ListTasks")];
     let page = exporter.metrics();
-    assert_eq!(page.value("aliyun_exporter_operation_authorized", &authorized), Some(1.0));
+    assert_eq!(page.value("aliyun_task_exporter_operation_authorized", &authorized), Some(1.0));
     for (status, code) in [(407, "NotAuthorized"), (403, "Forbidden.RAM"), (403, "NoPermission")] {
         let fault = format!(r#"{{"kind": "error", "status": {status}, "code": "{code}"}}"#);
         exporter.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}"#));
         let page = exporter.wait("not authorized", |page| {
-            page.value("aliyun_exporter_operation_authorized", &authorized) == Some(0.0)
+            page.value("aliyun_task_exporter_operation_authorized", &authorized) == Some(0.0)
         });
-        assert_eq!(page.value("aliyun_exporter_operation_authorized", &[("operation", "ListCommands")]), Some(1.0));
+        assert_eq!(
+            page.value("aliyun_task_exporter_operation_authorized", &[("operation", "ListCommands")]),
+            Some(1.0)
+        );
         exporter.clear_faults();
         exporter.wait("authorized again", |page| {
-            page.value("aliyun_exporter_operation_authorized", &authorized) == Some(1.0)
+            page.value("aliyun_task_exporter_operation_authorized", &authorized) == Some(1.0)
         });
         assert_failing(&exporter, &fault, "permission");
     }
@@ -139,10 +142,10 @@ fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms
         config.poll.timeout = Duration::from_millis(100);
         config.accounts[0].endpoints.ehpc = Some(format!("http://{}", silent.local_addr().unwrap()));
     });
-    let outcome = |page: &Page, outcome| page.sum("aliyun_exporter_polls_total", &[("outcome", outcome)]);
+    let outcome = |page: &Page, outcome| page.sum("aliyun_task_exporter_polls_total", &[("outcome", outcome)]);
     let page = exporter.wait("polls end again and again", |page| outcome(page, "timeout") >= 6.0);
     assert!(failing(&page, "timeout"));
-    assert_eq!(page.value("aliyun_exporter_target_up", &[("target", "s00")]), Some(1.0));
+    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "s00")]), Some(1.0));
     assert!(outcome(&page, "ok") > outcome(&page, "timeout"), "the server is polled at its own pace");
 }
 
@@ -150,21 +153,22 @@ fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms
 fn while_a_target_fails_its_up_is_0_and_its_last_success_stands_still() {
     let exporter = exporter();
     exporter.fault(r#"{"fault": {"kind": "outage"}}"#);
-    let failed = |page: &Page| page.sum("aliyun_exporter_polls_total", &[("outcome", "service")]);
+    let failed = |page: &Page| page.sum("aliyun_task_exporter_polls_total", &[("outcome", "service")]);
     let last = |page: &Page| {
-        let all = page.all("aliyun_exporter_target_last_success_timestamp_seconds", &[]);
+        let all = page.all("aliyun_task_exporter_target_last_success_timestamp_seconds", &[]);
         all.map(ToString::to_string).collect::<Vec<_>>()
     };
-    let down = |page: &Page| page.sum("aliyun_exporter_target_failing", &[("reason", "service")]) == 3.0;
+    let down = |page: &Page| page.sum("aliyun_task_exporter_target_failing", &[("reason", "service")]) == 3.0;
     let begun = exporter.wait("all is down", down);
     let later = exporter.wait("more polls have failed", |page| failed(page) >= failed(&begun) + 9.0);
     for page in [&begun, &later] {
-        assert_eq!(page.all("aliyun_exporter_target_up", &[]).filter(|up| up.value == "0").count(), 3);
+        assert_eq!(page.all("aliyun_task_exporter_target_up", &[]).filter(|up| up.value == "0").count(), 3);
     }
     assert_eq!((last(&begun).len(), last(&begun)), (3, last(&later)));
     exporter.clear_faults();
-    exporter
-        .wait("it moves on", |page| page.sum("aliyun_exporter_target_up", &[]) == 3.0 && last(page) != last(&later));
+    exporter.wait("it moves on", |page| {
+        page.sum("aliyun_task_exporter_target_up", &[]) == 3.0 && last(page) != last(&later)
+    });
 }
 
 #[test]
@@ -186,15 +190,15 @@ fn in_an_outage_everything_fails_everything_is_kept_and_everything_comes_back() 
     let exporter = exporter();
     let before = exporter.metrics();
     exporter.fault(r#"{"fault": {"kind": "outage"}}"#);
-    let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
-    assert_eq!(page.sum("aliyun_exporter_target_up", &[]), 0.0);
+    let page = exporter.wait("all is down", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 3.0);
+    assert_eq!(page.sum("aliyun_task_exporter_target_up", &[]), 0.0);
     let cloud = |page: &Page| {
-        let shown = page.samples.iter().filter(|sample| !sample.name.starts_with("aliyun_exporter_"));
+        let shown = page.samples.iter().filter(|sample| !sample.name.starts_with("aliyun_task_exporter_"));
         shown.filter(|sample| sample.name.starts_with("aliyun_")).map(|sample| sample.name.clone()).collect::<Vec<_>>()
     };
     assert_eq!(cloud(&page), cloud(&before));
     exporter.clear_faults();
-    exporter.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 3.0);
+    exporter.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 3.0);
 }
 
 #[test]
@@ -211,7 +215,7 @@ fn a_wrong_key_is_told_with_its_reason_and_shown_nowhere() {
         };
     });
     let reason = [("target", "s00"), ("reason", "credentials")];
-    exporter.wait("failing", |page| page.value("aliyun_exporter_target_failing", &reason) == Some(1.0));
+    exporter.wait("failing", |page| page.value("aliyun_task_exporter_target_failing", &reason) == Some(1.0));
     for path in ["/", "/metrics", "/config", "/api/v1/status"] {
         let answer = exporter.get(path);
         assert_eq!(answer.status, 200, "{path}");
@@ -228,11 +232,11 @@ fn one_wrong_target_among_ten_leaves_nine_right() {
         config.servers.insert(4, wrong);
     });
     let page = exporter.wait("ten have been polled", |page| {
-        page.all("aliyun_exporter_target_up", &[]).count() == 10
+        page.all("aliyun_task_exporter_target_up", &[]).count() == 10
             && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 18
     });
-    assert_eq!(page.sum("aliyun_exporter_target_up", &[]), 9.0);
-    let failing: Vec<_> = page.all("aliyun_exporter_target_failing", &[]).collect();
+    assert_eq!(page.sum("aliyun_task_exporter_target_up", &[]), 9.0);
+    let failing: Vec<_> = page.all("aliyun_task_exporter_target_failing", &[]).collect();
     assert_eq!(failing.len(), 1);
     assert_eq!((&*failing[0].labels["target"], &*failing[0].labels["reason"]), ("nowhere", "not_found"));
 }

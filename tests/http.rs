@@ -29,7 +29,7 @@ fn still() -> Simulator {
 }
 
 fn ready(exporter: &Exporter) {
-    exporter.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 8.0);
+    exporter.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 8.0);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
     assert_eq!(exporter.get("/-/healthy").status, 200);
     let waiting = exporter.get("/-/ready");
     assert_eq!((waiting.status, waiting.text()), (503, "not ready: no answer yet for account demo\n"));
-    let planned = exporter.metrics().all("aliyun_exporter_target_next_poll_timestamp_seconds", &[]).count();
+    let planned = exporter.metrics().all("aliyun_task_exporter_target_next_poll_timestamp_seconds", &[]).count();
     assert_eq!(planned, 8, "who waits for a first answer shows since when");
     exporter.sim().settings_mut().latency = std::time::Duration::ZERO;
     ready(&exporter);
@@ -53,7 +53,7 @@ fn an_error_of_the_cloud_is_an_answer_too() {
     let mut sim = still();
     sim.add_faults(r#"[{"fault": {"kind": "error", "status": 407, "code": "NotAuthorized"}}]"#).unwrap();
     let exporter = Exporter::start(sim, |_| {});
-    exporter.wait("all has failed", |page| page.sum("aliyun_exporter_target_failing", &[]) == 8.0);
+    exporter.wait("all has failed", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 8.0);
     assert_eq!(exporter.get("/-/ready").status, 200);
 }
 
@@ -105,8 +105,8 @@ fn the_status_tells_what_the_metrics_tell() {
     let rows = |what: &str| targets.iter().map(|target| target[what].as_array().unwrap().len()).sum::<usize>();
     assert_eq!(rows("tasks"), shown("aliyun_ehpc_task_status"));
     assert_eq!(rows("commands"), shown("aliyun_ehpc_invocation_status"));
-    assert_eq!(rows("runs"), shown("aliyun_swas_invocation_status"));
-    assert!(rows("tasks") > 0 && rows("commands") > 0 && rows("runs") > 0);
+    assert_eq!(rows("invocations"), shown("aliyun_swas_invocation_status"));
+    assert!(rows("tasks") > 0 && rows("commands") > 0 && rows("invocations") > 0);
     assert!(targets.iter().all(|target| target["up"] == true && target["failure"].is_null()));
 }
 
@@ -119,8 +119,8 @@ fn account(exporter: &Exporter) -> serde_json::Value {
 
 #[test]
 fn the_status_tells_how_the_accounts_are_as_the_metrics_do() {
-    const EXPIRY: &str = "aliyun_exporter_credentials_expiry_timestamp_seconds";
-    const AUTHORIZED: &str = "aliyun_exporter_operation_authorized";
+    const EXPIRY: &str = "aliyun_task_exporter_credentials_expiry_timestamp_seconds";
+    const AUTHORIZED: &str = "aliyun_task_exporter_operation_authorized";
     let exporter = Exporter::start(still(), |config| {
         config.accounts[0].credentials = Credentials::EcsRamRole { role_name: None };
     });
@@ -130,7 +130,7 @@ fn the_status_tells_how_the_accounts_are_as_the_metrics_do() {
     assert_eq!((&told["name"], &told["credentials"]["kind"]), (&"demo".into(), &"temporary".into()));
     let end: Timestamp = told["credentials"]["end"].as_str().unwrap().parse().unwrap();
     assert_eq!(page.value(EXPIRY, &[]), Some(end.as_millisecond() as f64 / 1000.0));
-    assert_eq!(page.value("aliyun_exporter_clock_skew_seconds", &[]), told["clock_skew_seconds"].as_f64());
+    assert_eq!(page.value("aliyun_task_exporter_clock_skew_seconds", &[]), told["clock_skew_seconds"].as_f64());
     let authorized = |told: &serde_json::Value| {
         let operations = told["operations"].as_array().unwrap().iter();
         operations.filter(|operation| operation["authorized"] == true).count()
@@ -211,7 +211,7 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
             .filter(|sample| !["Pending", "Running", "Stopping"].contains(&&*sample.labels["status"]));
         let ended = ended.count();
         let results = page.all("aliyun_swas_invocation_finished_timestamp_seconds", &[]).count();
-        page.sum("aliyun_exporter_target_up", &[]) == targets && ended > 0 && results == ended
+        page.sum("aliyun_task_exporter_target_up", &[]) == targets && ended > 0 && results == ended
     });
     let formats = ["text/plain", "application/openmetrics-text"];
     let [text, openmetrics] =
@@ -244,16 +244,16 @@ fn the_exporter_tells_of_its_own_work() {
     ready(&exporter);
     exporter.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "unknown_words"}, "times": 1}"#);
     exporter.wait("an unknown word is counted", |page| {
-        page.sum("aliyun_exporter_unknown_values_total", &[("field", "InvocationStatus")]) > 0.0
+        page.sum("aliyun_task_exporter_unknown_values_total", &[("field", "InvocationStatus")]) > 0.0
     });
     // After enough calls that are answered, a refusal is a lesson; the operation rests for long enough to look.
     exporter.fault(
         r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 20000}, "times": 1}"#,
     );
     let page = exporter.wait("a budget is lowered", |page| {
-        page.value("aliyun_exporter_api_lowered_since_timestamp_seconds", &[]).is_some()
-            && page.value("aliyun_exporter_api_resting_since_timestamp_seconds", &[]).is_some()
-            && page.sum("aliyun_exporter_unknown_values_total", &[]) > 0.0
+        page.value("aliyun_task_exporter_api_lowered_since_timestamp_seconds", &[]).is_some()
+            && page.value("aliyun_task_exporter_api_resting_since_timestamp_seconds", &[]).is_some()
+            && page.sum("aliyun_task_exporter_unknown_values_total", &[]) > 0.0
     });
     let text = |path| String::from_utf8(exporter.get(path).body.to_vec()).unwrap();
     let word = r#""operation":"DescribeInvocations","field":"InvocationStatus","word":"Hibernating""#;
@@ -326,8 +326,8 @@ fn once(config: &mut Config) {
 fn settled(exporter: &Exporter) {
     exporter.wait("all is up and nothing is missing", |page| {
         // A poll that was refused is made again, so there may be more polls than targets.
-        page.sum("aliyun_exporter_target_up", &[])
-            == page.all("aliyun_exporter_target_next_poll_timestamp_seconds", &[]).count() as f64
+        page.sum("aliyun_task_exporter_target_up", &[])
+            == page.all("aliyun_task_exporter_target_next_poll_timestamp_seconds", &[]).count() as f64
     });
 }
 
@@ -366,7 +366,7 @@ fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
         *counted.entry((call.action.clone(), call.outcome == "ok")).or_default() += 1.0;
     });
     let mut shown: BTreeMap<(String, bool), f64> = BTreeMap::new();
-    for sample in exporter.metrics().all("aliyun_exporter_api_requests_total", &[]) {
+    for sample in exporter.metrics().all("aliyun_task_exporter_api_requests_total", &[]) {
         let (key, count) = ((sample.labels["operation"].clone(), sample.labels["outcome"] == "ok"), &sample.value);
         *shown.entry(key).or_default() += count.parse::<f64>().unwrap();
     }
@@ -391,12 +391,13 @@ fn a_fleet_that_nobody_has_listed_is_found_and_followed() {
     let exporter = Exporter::start(sim, discovering);
     let servers = |page: &Page| page.all("aliyun_swas_server_info", &[("region_id", "cn-hangzhou")]).count();
     // Half of them live there, and one server is left out.
-    let page = exporter.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 2.0 + 2.0 * 3.0 + 3.0);
+    let page =
+        exporter.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 2.0 + 2.0 * 3.0 + 3.0);
     assert_eq!((servers(&page), page.all("aliyun_ehpc_cluster_info", &[]).count()), (3, 3));
-    assert_eq!(page.value("aliyun_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
+    assert_eq!(page.value("aliyun_task_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
     let asked = [("operation", "ListInstances"), ("region_id", "cn-hangzhou"), ("outcome", "ok")];
-    assert!(page.sum("aliyun_exporter_api_requests_total", &asked) >= 1.0);
-    assert_eq!(page.sum("aliyun_exporter_api_quota_calls_per_minute", &[("operation", "ListClusters")]), 60_000.0);
+    assert!(page.sum("aliyun_task_exporter_api_requests_total", &asked) >= 1.0);
+    assert_eq!(page.sum("aliyun_task_exporter_api_quota_calls_per_minute", &[("operation", "ListClusters")]), 60_000.0);
     let status: serde_json::Value = serde_json::from_slice(&exporter.get("/api/v1/status").body).unwrap();
     let search = status["targets"].as_array().unwrap().iter().find(|target| target["id"] == "swas/demo/cn-hangzhou");
     assert_eq!(search.unwrap()["discovered"], serde_json::json!({"things": "servers", "found": 4, "taken": 3}));
@@ -406,7 +407,7 @@ fn a_fleet_that_nobody_has_listed_is_found_and_followed() {
     exporter.sim().world_mut().add_server(ServerSpec { id: id.into(), name: "new".into(), ..ServerSpec::default() });
     let new = [("instance_id", id), ("instance_name", "new")];
     let up = [("kind", "swas_invocations"), ("target", id)];
-    exporter.wait("the new one is polled", |page| page.value("aliyun_exporter_target_up", &up) == Some(1.0));
+    exporter.wait("the new one is polled", |page| page.value("aliyun_task_exporter_target_up", &up) == Some(1.0));
     assert_eq!(exporter.metrics().value("aliyun_swas_server_info", &new), Some(1.0));
     exporter.sim().world_mut().remove(id);
     exporter.wait("it is gone", |page| page.samples.iter().all(|sample| !sample.to_string().contains(id)));

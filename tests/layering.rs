@@ -11,7 +11,7 @@ use std::path::Path;
 
 use support::package;
 
-/// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> snapshot ->
+/// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> store ->
 /// exposition -> web, and everything rests on model, catalog, secret and wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
@@ -25,10 +25,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
-    ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "snapshot", "state", "web"]),
-    ("web", &["catalog", "clock", "exposition", "model", "self_metrics", "snapshot", "target"]),
-    ("poll", &["aliyun", "clock", "config", "model", "self_metrics", "snapshot", "state", "target"]),
-    ("snapshot", &["clock", "config", "exposition", "model", "target"]),
+    ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "store", "state", "web"]),
+    ("web", &["catalog", "clock", "exposition", "model", "self_metrics", "store", "target"]),
+    ("poll", &["aliyun", "clock", "config", "model", "self_metrics", "store", "state", "target"]),
+    ("store", &["clock", "config", "exposition", "model", "target"]),
     ("exposition", &["catalog", "config", "model", "target"]),
     ("self_metrics", &["aliyun", "catalog", "clock", "model", "target"]),
     ("state", &["target"]),
@@ -76,7 +76,7 @@ const CLOCKS: &[&str] = &[
     "src/doctor/mod.rs",
     "src/logging/mod.rs",
     "src/poll/runner.rs",
-    "src/poll/survey.rs",
+    "src/poll/discovery_pass.rs",
     "src/sim/server.rs",
     "src/state/file.rs",
     "src/web/metrics.rs",

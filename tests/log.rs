@@ -44,7 +44,7 @@ impl Log {
 }
 
 fn polls(page: &Page, outcome: &str) -> f64 {
-    page.sum("aliyun_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", outcome)])
+    page.sum("aliyun_task_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", outcome)])
 }
 
 /// One cluster of this name.
@@ -77,7 +77,8 @@ fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
     assert_eq!(told("conflict").len(), 1, "{:?}", told("conflict"));
     strike("credentials", 400, "SignatureDoesNotMatch");
     assert_eq!((told("conflict").len(), told("credentials").len()), (1, 1));
-    exporter.wait("it is up again", |page| page.sum("aliyun_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0);
+    exporter
+        .wait("it is up again", |page| page.sum("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0);
     let recovered = log.lines(&["poll succeeded again", "ehpc_tasks", "lasting"]).len();
     assert!((1..=2).contains(&recovered), "{recovered}");
 }
@@ -87,8 +88,9 @@ fn a_list_that_stays_too_long_is_one_line_and_each_reading_is_counted() {
     let log = Log::get();
     let exporter = start("toolong", 120, 1);
     let truncated = [("kind", "ehpc_tasks")];
-    exporter
-        .wait("many readings were cut", |page| page.sum("aliyun_exporter_history_truncated_total", &truncated) >= 20.0);
+    exporter.wait("many readings were cut", |page| {
+        page.sum("aliyun_task_exporter_history_truncated_total", &truncated) >= 20.0
+    });
     let told = log.lines(&["longer than poll.history_max_pages", "ehpc_tasks", "toolong"]);
     assert_eq!(told.len(), 1, "{told:?}");
 }
@@ -107,7 +109,7 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
     let log = Log::get();
     let exporter = start_servers("throttled", 12);
     let swas_polls = |page: &Page, outcome: &str| {
-        page.sum("aliyun_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])
+        page.sum("aliyun_task_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])
     };
     exporter.wait("all are up", |page| swas_polls(page, "ok") > 50.0);
     exporter.fault(
@@ -115,7 +117,7 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
     );
     let of = [("operation", "DescribeInvocations")];
     let [resting, next] =
-        ["resting_since", "next_try"].map(|name| format!("aliyun_exporter_api_{name}_timestamp_seconds"));
+        ["resting_since", "next_try"].map(|name| format!("aliyun_task_exporter_api_{name}_timestamp_seconds"));
     exporter.wait("it is told", |page| page.value(&resting, &of).is_some());
     let page = exporter.metrics();
     assert!(page.value(&next, &of) >= page.value(&resting, &of).map(|since| since + 4.0));

@@ -233,12 +233,12 @@ impl Program {
 
     /// Waits until all seven targets are up.
     fn wait_up(&self) {
-        self.wait("all is up", |page| page.sum("aliyun_exporter_target_up", &[]) == 7.0);
+        self.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 7.0);
     }
 
     /// Waits until all seven targets fail for a reason, and tells how the page of the status explains it.
     fn wait_failing(&self, reason: &str) -> String {
-        let failing = |page: &Page| page.sum("aliyun_exporter_target_failing", &[("reason", reason)]) == 7.0;
+        let failing = |page: &Page| page.sum("aliyun_task_exporter_target_failing", &[("reason", reason)]) == 7.0;
         self.wait(reason, failing);
         exchange(self.address, "GET", "/api/v1/status", &[], "").text().to_owned()
     }
@@ -469,7 +469,7 @@ fn this_machine_is_never_asked_through_a_proxy() {
 }
 
 /// Runs a command to its end, with an environment of nothing but `variables`: exit code, standard output, standard error.
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+fn invocation(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
     let output = program.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -489,7 +489,7 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
     let value = "socks5h://user:hunter2@127.0.0.1:1080";
     for (name, config) in [("ALL_PROXY", &config), ("all_proxy", &role), ("HTTPS_PROXY", &config)] {
         for arguments in commands {
-            let (code, _, told) = run(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
+            let (code, _, told) = invocation(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
             let wanted = format!(
                 "account \"default\": {name} must start with http:// or https://, like http://proxy.example.com:3128; SOCKS proxies \
                  cannot be used"
@@ -500,7 +500,7 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
     }
     for (name, list) in [("NO_PROXY", "aliyuncs.com"), ("no_proxy", "*"), ("HTTPS_PROXY", "http://proxy:3128")] {
         let variables = [("ALL_PROXY", value), (name, list)];
-        let (code, said, told) = run(&["check", "--config.file", &config], &variables);
+        let (code, said, told) = invocation(&["check", "--config.file", &config], &variables);
         assert_eq!((code, &*told), (Some(0), ""), "{name}");
         let note = "note: account \"default\" asks SWAS through the proxy http://proxy:3128 (HTTPS_PROXY)";
         assert_eq!(said.contains(note), name == "HTTPS_PROXY", "{said}");
@@ -580,11 +580,11 @@ fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
     let proxy = format!("    proxy: {{url: \"http://{}\"}}\n", cloud.proxy(cloud.address).address);
     let config = cloud.config(&(endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n" + &proxy));
     let program = Program::start(&folder.write("insecure.yaml", &config), &[]);
-    program.wait("it polls", |page| page.sum("aliyun_exporter_polls_total", &[]) > 0.0);
+    program.wait("it polls", |page| page.sum("aliyun_task_exporter_polls_total", &[]) > 0.0);
     assert_eq!(program.log().matches("without TLS").count(), 1, "{}", program.log());
     let config = "ehpc: {clusters: [{id: a, region: xx-1}, {id: b, region: xx-1}]}\n";
     let program = Program::start(&folder.write("unknown.yaml", config), &[]);
-    program.wait("it polls", |page| page.sum("aliyun_exporter_polls_total", &[]) > 0.0);
+    program.wait("it polls", |page| page.sum("aliyun_task_exporter_polls_total", &[]) > 0.0);
     assert_eq!(program.log().matches("no public endpoint in region xx-1").count(), 1, "{}", program.log());
 }
 
@@ -608,7 +608,7 @@ fn a_limit_of_series_that_cannot_be_kept_is_told_by_check_at_the_start_by_gauges
         assert!(told.contains("metrics.max_series_per_target, 2, cannot be kept by 7 targets"), "{told}");
     }
     let page = program.page();
-    let gauge = |name: &str| page.value(&format!("aliyun_exporter_{name}"), &[]).unwrap();
+    let gauge = |name: &str| page.value(&format!("aliyun_task_exporter_{name}"), &[]).unwrap();
     assert_eq!((gauge("series"), gauge("targets_above_series_limit")), (gauge("series_floor"), 7.0));
     assert!(gauge("series") > gauge("series_limit"));
     assert!(program.all().contains("/metrics has ") && program.all().contains("though metrics.max_series is 9"));

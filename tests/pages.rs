@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use aliyun_task_exporter::catalog::{CATALOG, Family, Kind as Type, Source};
 use aliyun_task_exporter::clock::Moment;
-use aliyun_task_exporter::config::{Metrics, RunWindow, StatusStyle, TaskWindow};
+use aliyun_task_exporter::config::{InvocationWindow, Metrics, StatusStyle, TaskWindow};
 use aliyun_task_exporter::exposition::{
     Chain, Encoding, Format, Fragment, Limits, TargetState, own_fragment, reading_fragment,
 };
 use aliyun_task_exporter::model::*;
-use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -59,8 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn target(index: usize) -> Target {
     let (kind, scope) = match index % 2 {
-        0 => (Kind::SwasInvocations, Scope::Runs(RunWindow::default())),
-        _ => (Kind::EhpcTasks, Scope::Tasks(TaskWindow::default())),
+        0 => (Kind::SwasInvocations, Scope::SwasInvocations(InvocationWindow::default())),
+        _ => (Kind::EhpcTasks, Scope::EhpcTasks(TaskWindow::default())),
     };
     Target {
         id: TargetId { kind, id: format!("{index:02}-\"é\\").into() },
@@ -80,7 +80,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
     let number = |thing: usize| seed.wrapping_add(thing as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let time = |thing: usize| Timestamp::from_millisecond((number(thing) >> 24) as i64).unwrap();
     if target.is_multiple_of(2) {
-        let run = |thing: usize| Invocation {
+        let invocation = |thing: usize| Invocation {
             id: format!("t-hz0{:x}", number(thing)).into(),
             command_name: "备份".into(),
             command_type: CommandType::RunShellScript,
@@ -88,9 +88,13 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
             record: None,
             created: (number(thing) % 3 > 0).then(|| time(thing)),
         };
-        let runs = (0..things).map(|thing| SeenRun { run: run(thing), result: None });
+        let invocations = (0..things).map(|thing| SeenSwasInvocation { invocation: invocation(thing), result: None });
         let finished = BTreeMap::from([(InvocationStatus::Success, seed % 5)]);
-        return Reading::Runs(RunsReading { runs: runs.collect(), finished, ..RunsReading::default() });
+        return Reading::SwasInvocations(SwasInvocationsReading {
+            invocations: invocations.collect(),
+            finished,
+            ..SwasInvocationsReading::default()
+        });
     }
     let task = |thing: usize| Task {
         id: format!("{:032X}", number(thing)).into(),
@@ -102,10 +106,14 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
         nodes: None,
     };
     let seen =
-        |thing| SeenTask { task: task(thing), first_seen: time(thing), last_progress: time(thing), finished: None };
+        |thing| SeenEhpcTask { task: task(thing), first_seen: time(thing), last_progress: time(thing), finished: None };
     let mut durations: BTreeMap<TaskType, Histogram> = BTreeMap::new();
     durations.entry(TaskType::AddComputes).or_default().observe(Duration::from_secs(seed % 9999));
-    Reading::Tasks(TasksReading { tasks: (0..things).map(seen).collect(), finished: BTreeMap::new(), durations })
+    Reading::EhpcTasks(EhpcTasksReading {
+        tasks: (0..things).map(seen).collect(),
+        finished: BTreeMap::new(),
+        durations,
+    })
 }
 
 /// What is known of a target, plainly.

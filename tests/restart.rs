@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use support::exporter::Exporter;
 use support::folder::Folder;
 use support::page::Page;
-use support::worlds::{self, command, run, task};
+use support::worlds::{self, command, invocation, task};
 
 /// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the script.
 fn start(folder: &Folder) -> Exporter {
@@ -22,7 +22,7 @@ fn start(folder: &Folder) -> Exporter {
     worlds::add_cluster(&mut world, "c");
     world.add_task("c", task("open", -10, 10_000)).unwrap();
     world.add_command("c", command("open", 2, -10, 10_000)).unwrap();
-    world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
+    world.add_invocation("s00", invocation("open", -10, 10_000, 3)).unwrap();
     let path = folder.state();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         config.state.path = Some(path);
@@ -32,20 +32,21 @@ fn start(folder: &Folder) -> Exporter {
 }
 
 fn is_read(page: &Page) -> bool {
-    page.sum("aliyun_exporter_target_up", &[]) == 3.0 && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 3
+    page.sum("aliyun_task_exporter_target_up", &[]) == 3.0
+        && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 3
 }
 
 #[test]
 fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one() {
     let folder = Folder::new();
     let mut world = worlds::servers(3, 4);
-    world.add_run("s00", run("open", -10, 10_000, 3)).unwrap();
+    world.add_invocation("s00", invocation("open", -10, 10_000, 3)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let by_region = |config: &mut Config| {
         (config.state.path, config.swas_strategy) = (Some(folder.state()), SwasStrategy::PerRegion);
     };
     let all = |page: &Page| {
-        page.sum("aliyun_exporter_target_up", &[]) == 3.0
+        page.sum("aliyun_task_exporter_target_up", &[]) == 3.0
             && page.all("aliyun_swas_invocation_exit_code", &[]).count() >= 12
     };
     let exporter = Exporter::start(sim, by_region);
@@ -53,14 +54,15 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     assert_eq!(page.all("aliyun_swas_invocation_records", &[]).count(), 0);
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 0.0);
     let asked =
-        page.value("aliyun_exporter_api_quota_calls_per_minute", &[("operation", "DescribeCommandInvocations")]);
+        page.value("aliyun_task_exporter_api_quota_calls_per_minute", &[("operation", "DescribeCommandInvocations")]);
     assert!(
-        asked.is_some() && page.sum("aliyun_exporter_api_requests_total", &[("operation", "ListInstances")]) == 1.0
+        asked.is_some()
+            && page.sum("aliyun_task_exporter_api_requests_total", &[("operation", "ListInstances")]) == 1.0
     );
     // It ends while nobody looks, and then again by the other way of asking.
     let end = |id: &'static str| {
         move |sim: &mut Simulator| {
-            sim.world_mut().add_run("s00", run(id, -10, -5, 3)).unwrap();
+            sim.world_mut().add_invocation("s00", invocation(id, -10, -5, 3)).unwrap();
         }
     };
     let exporter = exporter.again(end("open"), by_region);
@@ -70,13 +72,13 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     let page = exporter
         .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
-    exporter.sim().world_mut().add_run("s01", run("new", 0, 1, 0)).unwrap();
+    exporter.sim().world_mut().add_invocation("s01", invocation("new", 0, 1, 0)).unwrap();
     exporter.wait("counted on", ended(2.0));
     let exporter = exporter.again(|_| {}, by_region);
     let page = exporter.wait("everything is read", all);
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 2.0);
     let results = exporter.sim().calls().filter(|call| call.action == "DescribeInvocationResult").count();
-    assert_eq!(results, 1, "of the one run that ended meanwhile");
+    assert_eq!(results, 1, "of the one invocation that ended meanwhile");
 }
 
 const COUNTERS: [&str; 3] = [
@@ -95,7 +97,7 @@ fn end_open(sim: &mut Simulator, started: Timestamp) -> i64 {
     let world = sim.world_mut();
     world.add_task("c", task("open", -10, now - 1)).unwrap();
     world.add_command("c", command("open", 2, -10, now - 1)).unwrap();
-    world.add_run("s00", run("open", -10, now - 1, 3)).unwrap();
+    world.add_invocation("s00", invocation("open", -10, now - 1, 3)).unwrap();
     now
 }
 
@@ -106,7 +108,7 @@ fn end_all(sim: &mut Simulator, started: Timestamp) {
     for quick in ["quick1", "quick2"] {
         world.add_task("c", task(quick, now - 2, now - 1)).unwrap();
         world.add_command("c", command(quick, 1, now - 2, now - 1)).unwrap();
-        world.add_run("s00", run(quick, now - 2, now - 1, 0)).unwrap();
+        world.add_invocation("s00", invocation(quick, now - 2, now - 1, 0)).unwrap();
     }
 }
 
@@ -117,7 +119,7 @@ fn shown(page: &Page) -> BTreeSet<String> {
 }
 
 fn last_success(page: &Page) -> Vec<(String, f64)> {
-    let all = page.all("aliyun_exporter_target_last_success_timestamp_seconds", &[]);
+    let all = page.all("aliyun_task_exporter_target_last_success_timestamp_seconds", &[]);
     all.map(|sample| (format!("{:?}", sample.labels), sample.value.parse().unwrap())).collect()
 }
 
@@ -147,7 +149,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
         },
     );
     let restored = exporter.metrics();
-    assert_eq!(restored.all("aliyun_exporter_target_up", &[]).count(), 0, "no poll has ended");
+    assert_eq!(restored.all("aliyun_task_exporter_target_up", &[]).count(), 0, "no poll has ended");
     assert_eq!(shown(&restored), shown(&before));
     for ((target, now), (_, then)) in last_success(&restored).into_iter().zip(last_success(&before)) {
         assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
@@ -208,23 +210,23 @@ fn one_that_waits_stands_by_and_takes_over() {
     let leader = start(&folder);
     let standby = leader.beside(waits);
     let page = standby.metrics();
-    assert_eq!(leader.metrics().value("aliyun_exporter_leader", &[]), Some(1.0));
-    assert_eq!(page.value("aliyun_exporter_leader", &[]), Some(0.0));
-    assert_eq!(page.all("aliyun_exporter_state_saved", &[]).count(), 0);
+    assert_eq!(leader.metrics().value("aliyun_task_exporter_leader", &[]), Some(1.0));
+    assert_eq!(page.value("aliyun_task_exporter_leader", &[]), Some(0.0));
+    assert_eq!(page.all("aliyun_task_exporter_state_saved", &[]).count(), 0);
     for path in ["/-/healthy", "/-/ready"] {
         assert_eq!(standby.get(path).status, 200, "{path}");
     }
-    assert!(shown(&page).is_empty() && page.all("aliyun_exporter_target_up", &[]).count() == 0);
-    assert_eq!(page.all("aliyun_exporter_api_requests_total", &[]).count(), 0, "it asks nothing");
+    assert!(shown(&page).is_empty() && page.all("aliyun_task_exporter_target_up", &[]).count() == 0);
+    assert_eq!(page.all("aliyun_task_exporter_api_requests_total", &[]).count(), 0, "it asks nothing");
     assert!(standby.get("/").text().contains("Standing by: another instance holds the state file"));
     assert!(standby.get("/api/v1/status").text().contains(r#""leader":false"#));
     end_open(&mut leader.sim(), begun);
     leader.wait("ends are counted", |page| counts(page) == [1.0; 3]);
     drop(leader);
-    let page = standby.wait("it polls", |page| page.value("aliyun_exporter_leader", &[]) == Some(1.0));
+    let page = standby.wait("it polls", |page| page.value("aliyun_task_exporter_leader", &[]) == Some(1.0));
     assert_eq!(counts(&page), [1.0; 3], "what was known is shown at once");
-    let page =
-        standby.wait("it goes on", |page| is_read(page) && page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    let page = standby
+        .wait("it goes on", |page| is_read(page) && page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
     assert_eq!(counts(&page), [1.0; 3], "each end once");
     assert!(serve_in_vain(config_on(&standby, &folder)).contains("is in use by another process"));
 }
@@ -243,7 +245,7 @@ fn one_that_stands_by_ends_when_it_is_told() {
         config.state.path = Some(folder.state());
         config.state.wait = true;
     }));
-    assert_eq!(leader.metrics().value("aliyun_exporter_state_saved", &[]), Some(1.0), "nothing has disturbed it");
+    assert_eq!(leader.metrics().value("aliyun_task_exporter_state_saved", &[]), Some(1.0), "nothing has disturbed it");
 }
 
 #[test]
@@ -255,7 +257,7 @@ fn a_file_that_is_deleted_meanwhile_is_written_again_whole() {
     exporter.wait("ends are counted", |page| counts(page) == [1.0; 3]);
     std::fs::remove_file(folder.state()).unwrap();
     exporter.wait("it is there again", |_| folder.state().exists());
-    let page = exporter.wait("it is saved", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    let page = exporter.wait("it is saved", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
     let exporter = exporter.again(
         |sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(),
         |config| config.state.path = Some(folder.state()),
@@ -269,11 +271,11 @@ fn where_another_file_stands_nothing_is_saved_and_that_is_told_until_it_is_gone(
     let exporter = start(&folder);
     std::fs::write(folder.path().join("other"), "theirs").unwrap();
     std::fs::rename(folder.path().join("other"), folder.state()).unwrap();
-    exporter.wait("it is told", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(0.0));
+    exporter.wait("it is told", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(0.0));
     assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), "theirs");
     assert!(exporter.get("/").text().contains("was replaced by another file"));
     std::fs::remove_file(folder.state()).unwrap();
-    exporter.wait("it is saved again", |page| page.value("aliyun_exporter_state_saved", &[]) == Some(1.0));
+    exporter.wait("it is saved again", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
     assert!(folder.state().exists());
 }
 
@@ -300,7 +302,7 @@ fn without_a_file_everything_begins_anew() {
     let exporter = start(&folder);
     let exporter = exporter
         .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state.path = None);
-    let page = exporter.wait("all is down", |page| page.sum("aliyun_exporter_target_failing", &[]) == 3.0);
+    let page = exporter.wait("all is down", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 3.0);
     assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
 }
 
@@ -318,8 +320,8 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
     worlds::add_cluster(&mut world, "c");
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let fleet = |page: &Page| {
-        page.sum("aliyun_exporter_target_up", &[("kind", "swas_invocations")]) == 3.0
-            && page.sum("aliyun_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0
+        page.sum("aliyun_task_exporter_target_up", &[("kind", "swas_invocations")]) == 3.0
+            && page.sum("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0
     };
     let exporter = Exporter::start(sim, discovering);
     exporter.wait("the fleet is found", fleet);
@@ -332,6 +334,6 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
     let exporter = exporter.again(break_discovery, discovering);
     assert_eq!(exporter.metrics().all("aliyun_swas_server_info", &[]).count(), 3, "at once");
     let page = exporter.wait("the fleet is polled", fleet);
-    assert_eq!(page.sum("aliyun_exporter_target_up", &[("kind", "discovery")]), 0.0);
-    assert_eq!(page.value("aliyun_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
+    assert_eq!(page.sum("aliyun_task_exporter_target_up", &[("kind", "discovery")]), 0.0);
+    assert_eq!(page.value("aliyun_task_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
 }

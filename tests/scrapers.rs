@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::clock::Moment;
-use aliyun_task_exporter::config::{Metrics, RunWindow};
+use aliyun_task_exporter::config::{InvocationWindow, Metrics};
 use aliyun_task_exporter::exposition::{Chain, Encoding, Format};
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use aliyun_task_exporter::web::{self, Site};
 use axum::Router;
@@ -33,14 +33,14 @@ fn target(index: usize) -> Target {
         quota_group: "a".into(),
         region: "r".into(),
         name: "n".into(),
-        scope: Scope::Runs(RunWindow::default()),
+        scope: Scope::SwasInvocations(InvocationWindow::default()),
     }
 }
 
-/// A server whose last run ended so.
+/// A server whose last invocation ended so.
 fn read(store: &Store, index: usize, code: i64) {
-    let run = |run: usize| Invocation {
-        id: format!("t-hz0{:x}", (index * 1000 + run) * 0x9E37_79B9).into(),
+    let invocation = |invocation: usize| Invocation {
+        id: format!("t-hz0{:x}", (index * 1000 + invocation) * 0x9E37_79B9).into(),
         command_name: "backup".into(),
         command_type: CommandType::RunShellScript,
         status: InvocationStatus::Success,
@@ -55,10 +55,11 @@ fn read(store: &Store, index: usize, code: i64) {
         started: Some(Timestamp::UNIX_EPOCH),
         finished: Some(Timestamp::UNIX_EPOCH),
     };
-    let seen = |number| SeenRun { run: run(number), result: Some(result.clone()) };
-    let reading = RunsReading { runs: (0..20).map(seen).collect(), ..RunsReading::default() };
+    let seen = |number| SeenSwasInvocation { invocation: invocation(number), result: Some(result.clone()) };
+    let reading =
+        SwasInvocationsReading { invocations: (0..20).map(seen).collect(), ..SwasInvocationsReading::default() };
     let (id, now) = (target(index).id, Moment::now());
-    store.record(&id, Reading::Runs(reading), now);
+    store.record(&id, Reading::SwasInvocations(reading), now);
     let stale_after = Duration::from_secs(86_400);
     store.poll_ended(
         &id,

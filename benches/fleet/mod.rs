@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::clock::Moment;
-use aliyun_task_exporter::config::{Commands, Metrics, RunWindow, TaskWindow};
+use aliyun_task_exporter::config::{Commands, InvocationWindow, Metrics, TaskWindow};
 use aliyun_task_exporter::model::*;
-use aliyun_task_exporter::snapshot::{PollEnd, Store, View};
+use aliyun_task_exporter::store::{PollEnd, Store, View};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
@@ -21,7 +21,7 @@ const START: i64 = 1_790_000_000;
 /// Things that each target shows: about a hundred series.
 pub const THINGS: usize = 7;
 
-const RUN_NAMES: [&str; 8] = [
+const INVOCATION_NAMES: [&str; 8] = [
     "backup-database",
     "rotate-logs",
     "renew-certificates",
@@ -123,31 +123,31 @@ impl Fleet {
     /// Something of a target moves on.
     pub fn change(&mut self, index: usize, seconds: i64) {
         match &mut self.readings[index] {
-            Reading::Tasks(reading) => {
+            Reading::EhpcTasks(reading) => {
                 let seen = &mut reading.tasks[0];
                 seen.task.current_step = Some(seen.task.current_step.unwrap_or(0) + 1);
                 seen.last_progress = at(seconds);
             }
-            Reading::Commands(reading) => {
-                let run = &mut reading.commands[0].run;
-                for status in run.nodes.values_mut() {
+            Reading::EhpcInvocations(reading) => {
+                let invocation = &mut reading.commands[0].invocation;
+                for status in invocation.nodes.values_mut() {
                     let running = *status == InvokeStatus::Running;
                     *status = if running { InvokeStatus::Finished } else { InvokeStatus::Running };
                 }
             }
-            Reading::Runs(reading) => end_a_run(reading, seconds),
+            Reading::SwasInvocations(reading) => end_a_run(reading, seconds),
             Reading::Discovery(_) => {}
         }
     }
 
     fn server(&mut self, things: usize) -> (Target, Reading) {
         let id: String = format!("{:032x}", self.random.random::<u128>());
-        let mut reading = RunsReading::default();
+        let mut reading = SwasInvocationsReading::default();
         for index in 0..things as i64 {
-            let name: Arc<str> = RUN_NAMES[self.random.random_range(0..3)].into();
+            let name: Arc<str> = INVOCATION_NAMES[self.random.random_range(0..3)].into();
             let began = at(-60 - index * 600 - self.random.random_range(0..300));
             let open = index == 0;
-            let run = Invocation {
+            let invocation = Invocation {
                 id: self.word("t-hz0").into(),
                 command_name: Arc::clone(&name),
                 command_type: CommandType::RunShellScript,
@@ -159,14 +159,17 @@ impl Fleet {
             if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
                 reading.jobs.entry(name).or_insert(job(began, ended));
             }
-            reading.runs.push(SeenRun { run, result });
+            reading.invocations.push(SeenSwasInvocation { invocation, result });
         }
-        (self.target(Kind::SwasInvocations, id, Scope::Runs(RunWindow::default())), Reading::Runs(reading))
+        (
+            self.target(Kind::SwasInvocations, id, Scope::SwasInvocations(InvocationWindow::default())),
+            Reading::SwasInvocations(reading),
+        )
     }
 
     fn tasks(&mut self, things: usize) -> (Target, Reading) {
         let id = format!("ehpc-hz-{}", &self.word("")[..10]);
-        let mut reading = TasksReading::default();
+        let mut reading = EhpcTasksReading::default();
         for index in 0..things as i64 {
             let began = at(-60 - index * 3600 - self.random.random_range(0..3000));
             let open = index == 0;
@@ -181,28 +184,28 @@ impl Fleet {
             };
             let ended = began + Duration::from_secs(self.random.random_range(30..900));
             let finished = (!open).then_some(ended);
-            reading.tasks.push(SeenTask { task, first_seen: began, last_progress: ended, finished });
+            reading.tasks.push(SeenEhpcTask { task, first_seen: began, last_progress: ended, finished });
         }
-        (self.target(Kind::EhpcTasks, id, Scope::Tasks(TaskWindow::default())), Reading::Tasks(reading))
+        (self.target(Kind::EhpcTasks, id, Scope::EhpcTasks(TaskWindow::default())), Reading::EhpcTasks(reading))
     }
 
     fn commands(&mut self, things: usize) -> (Target, Reading) {
         let id = format!("ehpc-hz-{}", &self.word("")[..10]);
-        let mut reading = CommandsReading::default();
+        let mut reading = EhpcInvocationsReading::default();
         for index in 0..things {
             let status = if index == 0 { InvokeStatus::Running } else { InvokeStatus::Finished };
             let nodes: BTreeMap<Arc<str>, InvokeStatus> =
                 (0..4).map(|_| (self.word("i-uf6").into(), status.clone())).collect();
-            reading.commands.push(SeenCommand {
+            reading.commands.push(SeenEhpcInvocation {
                 id: self.word("c-hz0").into(),
-                run: NodeStatuses { status, nodes },
+                invocation: NodeStatuses { status, nodes },
                 results: (index > 0).then(Vec::new),
                 is_outstanding: false,
                 end_seen: None,
             });
         }
-        let scope = Scope::Commands(Commands { ids: Vec::new(), discover: things, per_node: false });
-        (self.target(Kind::EhpcInvocations, id, scope), Reading::Commands(reading))
+        let scope = Scope::EhpcInvocations(Commands { ids: Vec::new(), discover: things, per_node: false });
+        (self.target(Kind::EhpcInvocations, id, scope), Reading::EhpcInvocations(reading))
     }
 
     fn target(&mut self, kind: Kind, id: String, scope: Scope) -> Target {
@@ -232,7 +235,7 @@ impl Fleet {
     }
 }
 
-/// How a run went that began at `began`.
+/// How an invocation went that began at `began`.
 fn result(began: Timestamp) -> InvocationResult {
     InvocationResult {
         status: InvocationStatus::Success,
@@ -244,23 +247,23 @@ fn result(began: Timestamp) -> InvocationResult {
     }
 }
 
-/// A job whose newest run succeeded.
+/// A job whose newest invocation succeeded.
 fn job(created: Timestamp, finished: Timestamp) -> Job {
-    let last = LastRun { status: InvocationStatus::Success, exit_code: Some(0), finished: Some(finished) };
+    let last = LastInvocation { status: InvocationStatus::Success, exit_code: Some(0), finished: Some(finished) };
     Job { last: Some(last), succeeded: Some(finished), created: Some(created), interval: Some(Duration::from_mins(10)) }
 }
 
-/// The newest run ends; if it has, it begins again.
-fn end_a_run(reading: &mut RunsReading, seconds: i64) {
-    let seen = &mut reading.runs[0];
+/// The newest invocation ends; if it has, it begins again.
+fn end_a_run(reading: &mut SwasInvocationsReading, seconds: i64) {
+    let seen = &mut reading.invocations[0];
     if seen.result.take().is_some() {
-        (seen.run.status, seen.run.record) = (InvocationStatus::Running, Some(InvokeStatus::Running));
+        (seen.invocation.status, seen.invocation.record) = (InvocationStatus::Running, Some(InvokeStatus::Running));
         return;
     }
-    (seen.run.status, seen.run.record) = (InvocationStatus::Success, Some(InvokeStatus::Finished));
+    (seen.invocation.status, seen.invocation.record) = (InvocationStatus::Success, Some(InvokeStatus::Finished));
     let ended = result(at(seconds));
-    if let (Some(created), Some(finished)) = (seen.run.created, ended.finished) {
-        reading.jobs.insert(Arc::clone(&seen.run.command_name), job(created, finished));
+    if let (Some(created), Some(finished)) = (seen.invocation.created, ended.finished) {
+        reading.jobs.insert(Arc::clone(&seen.invocation.command_name), job(created, finished));
     }
     seen.result = Some(ended);
     *reading.finished.entry(InvocationStatus::Success).or_default() += 1;

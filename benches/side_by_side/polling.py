@@ -96,8 +96,8 @@ def _polled(cloud: Program, targets: int, seconds: float, folder: Path) -> Pace:
 
 def _polls(exporter: Program) -> int:
     page = fetch(f"{exporter.url}/metrics").decode()
-    good = 'aliyun_exporter_polls_total{kind="swas_invocations",outcome="ok"'
-    total = world.value(page, "aliyun_exporter_polls_total{")
+    good = 'aliyun_task_exporter_polls_total{kind="swas_invocations",outcome="ok"'
+    total = world.value(page, "aliyun_task_exporter_polls_total{")
     if total != world.value(page, good):
         raise RuntimeError("polls have failed")
     return int(total)

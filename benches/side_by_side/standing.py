@@ -85,11 +85,11 @@ def grown(targets: int, seconds: float, effort: Effort, folder: Path) -> Grown:
         config = world.written(world.everything(cloud, **world.every(20)), folder)
         with world.exporter(config, folder).listening() as exporter:
             page = world.filled(exporter, targets)
-            polls, cpu = world.value(page, "aliyun_exporter_polls_total{"), exporter.cpu_seconds()
+            polls, cpu = world.value(page, "aliyun_task_exporter_polls_total{"), exporter.cpu_seconds()
             time.sleep(seconds)
             cpu = exporter.cpu_seconds() - cpu
             page = fetch(f"{exporter.url}/metrics").decode()
-            polls = world.value(page, "aliyun_exporter_polls_total{") - polls
+            polls = world.value(page, "aliyun_task_exporter_polls_total{") - polls
             cloud.hold()
             scrape = Scrapes()
             for _ in range(effort.rounds):

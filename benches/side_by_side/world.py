@@ -119,7 +119,7 @@ def filled(program: Program, targets: int, seconds: float = 900) -> str:
     while time.monotonic() < deadline:
         page = fetch(f"{program.url}/metrics").decode()
         lines = page.count("\n")
-        if value(page, "aliyun_exporter_target_up{") == targets and lines == before:
+        if value(page, "aliyun_task_exporter_target_up{") == targets and lines == before:
             return page
         before = lines
         time.sleep(5)

@@ -6,8 +6,8 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::IgnoredAny;
 
+use super::error_body::unmarked;
 use super::op::Undecoded;
-use super::said::unmarked;
 
 /// What a body is. None of its own text is in here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

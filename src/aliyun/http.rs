@@ -129,7 +129,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{Resolver, connect_limit, lookup_limit, roots, transport};
+    use super::{Resolver, connect_limit, lookup_limit, roots, tls, transport};
     use crate::aliyun::Error;
     use crate::aliyun::trouble::{Asked, trouble};
     use crate::config::{Account, NoProxy, Poll, Proxy, SecretSource};
@@ -146,7 +146,8 @@ mod tests {
     #[tokio::test]
     async fn a_dns_server_that_does_not_answer_is_told_from_an_endpoint_that_does_not() {
         let limit = Duration::from_millis(0);
-        let client = reqwest::Client::builder().dns_resolver(Arc::new(Resolver { limit })).build().unwrap();
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls(None).unwrap());
+        let client = client.dns_resolver(Arc::new(Resolver { limit })).build().unwrap();
         let error = client.get("http://cloud.invalid").timeout(Duration::from_secs(60)).send().await.unwrap_err();
         let asked = Asked { endpoint: "http://cloud.invalid", proxy: None, timeout: Duration::from_secs(60) };
         let Error::Dns(text) = trouble(&asked, error) else { panic!("it is told as another") };

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::content::{self, Content};
 use super::error::{Came, Error};
+use super::error_body::{self, Depth, ErrorBody};
 use super::op::{Answer, Decoded, Operation, Undecoded};
-use super::said::{self, Depth, Said};
 use super::{codes, hints};
 
 /// An answer as it is judged.
@@ -31,16 +31,16 @@ pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Ans
     if !(200..300).contains(&heard.status) {
         return Err(refused(heard));
     }
-    let read = operation.decode(said::unmarked(heard.body));
-    let Some(said) = said::said(heard.body, Depth::Top) else {
+    let read = operation.decode(error_body::unmarked(heard.body));
+    let Some(error_body) = error_body::error_body(heard.body, Depth::Top) else {
         return read.map_err(|error| heard.unread(Some(error)));
     };
-    match (codes::known(&said.code).is_some(), read) {
+    match (codes::known(&error_body.code).is_some(), read) {
         (is_known, Ok(decoded)) if decoded.value.holds_something() => match is_known {
-            true => Ok(beside(decoded, heard.service(said))),
-            false => Ok(with_unknown_code(decoded, &said.code)),
+            true => Ok(beside(decoded, heard.service(error_body))),
+            false => Ok(with_unknown_code(decoded, &error_body.code)),
         },
-        _ => Err(heard.service(said)),
+        _ => Err(heard.service(error_body)),
     }
 }
 
@@ -57,8 +57,8 @@ fn with_unknown_code(mut decoded: Decoded<Answer>, code: &str) -> Decoded<Answer
 
 /// The error of an answer whose status is not a success.
 pub(super) fn refused(heard: &Heard) -> Error {
-    if let Some(said) = said::said(heard.body, Depth::Any) {
-        return heard.service(said);
+    if let Some(error_body) = error_body::error_body(heard.body, Depth::Any) {
+        return heard.service(error_body);
     }
     match heard.status {
         // E-HPC's own 407 has a Code.
@@ -80,7 +80,7 @@ fn is_of_proxy(headers: &HeaderMap) -> bool {
 impl Error {
     /// Whether a body says beside what was asked for that something has gone wrong.
     pub(crate) fn has_code(body: &[u8]) -> bool {
-        said::said(body, Depth::Top).is_some()
+        error_body::error_body(body, Depth::Top).is_some()
     }
 
     /// Reads the error of an answer whose status is not a success. What the cloud says there is to be
@@ -91,12 +91,12 @@ impl Error {
 }
 
 impl Heard<'_> {
-    fn service(&self, said: Said) -> Error {
-        let request_id = said.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());
+    fn service(&self, error_body: ErrorBody) -> Error {
+        let request_id = error_body.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());
         Error::Service {
             status: self.status,
-            code: presentable(&said.code),
-            message: presentable(said.message.as_deref().unwrap_or("no message")),
+            code: presentable(&error_body.code),
+            message: presentable(error_body.message.as_deref().unwrap_or("no message")),
             request_id: request_id.unwrap_or_else(|| request_id_of(self.headers)),
             pause: hints::pause(self.headers, self.received),
             clock_skew: None,
@@ -135,7 +135,7 @@ fn header_request_id(headers: &HeaderMap) -> Option<String> {
 
 /// The request id of any answer, as its headers or its body tell it. It is to be cleaned of secrets.
 pub(super) fn request_id(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    let id = header_request_id(headers).or_else(|| Some(presentable(&said::request_id(body)?)));
+    let id = header_request_id(headers).or_else(|| Some(presentable(&error_body::request_id(body)?)));
     id.filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID)
 }
 

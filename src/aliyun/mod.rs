@@ -6,6 +6,7 @@ mod content;
 pub mod credentials;
 pub mod endpoint;
 mod error;
+mod error_body;
 mod hints;
 mod http;
 mod json;
@@ -13,7 +14,6 @@ mod judge;
 pub mod op;
 mod proxy;
 pub mod request;
-mod said;
 mod sign;
 mod trouble;
 

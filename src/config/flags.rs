@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::problem::{Problem, Problems};
-use super::{Cluster, Commands, Config, Endpoints, RunWindow, Server, TaskWindow, endpoint, names};
+use super::{Cluster, Commands, Config, Endpoints, InvocationWindow, Server, TaskWindow, endpoint, names};
 
 const CLUSTER: &str = "--ehpc.cluster";
 const SERVER: &str = "--swas.server";
@@ -88,7 +88,7 @@ fn server(region: &str, id: &str, account: &str) -> Server {
         region: region.to_owned(),
         account: account.to_owned(),
         name: String::new(),
-        window: RunWindow::default(),
+        window: InvocationWindow::default(),
     }
 }
 

@@ -357,7 +357,7 @@ impl Default for Commands {
     }
 }
 
-/// `swas.strategy`: how the runs of servers are asked for.
+/// `swas.strategy`: how the invocations of servers are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SwasStrategy {
     /// DescribeInvocations for each server.
@@ -377,20 +377,20 @@ pub struct Server {
     pub account: String,
     /// The `instance_name` label; empty if the user gave none.
     pub name: String,
-    /// Which command runs are shown; running ones always are.
-    pub window: RunWindow,
+    /// Which command invocations are shown; running ones always are.
+    pub window: InvocationWindow,
 }
 
 /// `swas.servers[].max_invocations` and `.max_age`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunWindow {
+pub struct InvocationWindow {
     /// Maximum number: all that are under way, and in the places left the newest that have ended.
     pub max_invocations: usize,
     /// None that was created longer ago. The cloud keeps results for two weeks.
     pub max_age: Duration,
 }
 
-impl Default for RunWindow {
+impl Default for InvocationWindow {
     fn default() -> Self {
         Self { max_invocations: 50, max_age: Duration::from_secs(336 * 3600) }
     }
@@ -412,8 +412,8 @@ pub struct ClusterDiscovery {
 pub struct ServerDiscovery {
     /// Where to look.
     pub entries: Vec<Discovery>,
-    /// Which of their command runs are shown.
-    pub window: RunWindow,
+    /// Which of their command invocations are shown.
+    pub window: InvocationWindow,
 }
 
 /// `metrics`.

@@ -4,7 +4,7 @@ use super::account::Accounts;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
-use super::{RunWindow, Server, ServerDiscovery, SwasStrategy, discovery, names};
+use super::{InvocationWindow, Server, ServerDiscovery, SwasStrategy, discovery, names};
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];
@@ -19,7 +19,7 @@ pub(super) fn strategy(section: &Section) -> SwasStrategy {
 
 pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, ServerDiscovery) {
     let place = Place::defaults(section, accounts);
-    let window = window(section, RunWindow::default());
+    let window = window(section, InvocationWindow::default());
     let mut ids = Ids::new("server");
     let servers = section.items("servers").into_iter().filter_map(|item| {
         let own = item.section(SERVER_KEYS);
@@ -35,8 +35,8 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, Serv
 }
 
 /// The keys of the window over what holds otherwise.
-fn window(section: &Section, otherwise: RunWindow) -> RunWindow {
-    RunWindow {
+fn window(section: &Section, otherwise: InvocationWindow) -> InvocationWindow {
+    InvocationWindow {
         max_invocations: section.count("max_invocations", 0..=1_000_000).unwrap_or(otherwise.max_invocations),
         max_age: section.duration("max_age", MAX_AGE).unwrap_or(otherwise.max_age),
     }

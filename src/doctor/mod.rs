@@ -5,8 +5,8 @@
 
 mod finding;
 mod policy;
+mod probe;
 mod report;
-mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
 pub use policy::{Policy, policies};
+use probe::{Known, Trial};
 pub use report::{Report, json, text};
-use trial::{Known, Trial};
 
 /// Tries all that `config` needs: accounts and regions at once, the operations of each in turn. What discovery finds is looked
 /// for first, and each call is attempted once.
@@ -34,7 +34,7 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     let survey = survey(config, &clients, 1).await;
     let targets = targets(config, &survey.findings);
     let mut visits = JoinSet::new();
-    for trials in trial::trials(targets, &survey.asked) {
+    for trials in probe::trials(targets, &survey.asked) {
         if let Some(client) = trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned() {
             visits.spawn(visit(client, trials));
         }

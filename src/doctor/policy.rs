@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::aliyun::op::Product;
 use crate::config::{Account, Config, SwasStrategy};
 use crate::poll::needed;
-use crate::target::{Findings, Kind, Scope, Search, Sought, Target, TargetId, polled, targets};
+use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Kind, Scope, Target, TargetId, polled, targets};
 
 /// What somebody must be allowed to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,22 +70,22 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
 fn found(config: &Config, search: &Target) -> Vec<Target> {
     let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
     let of = |kind, scope| Target { id: TargetId { kind, id: "".into() }, scope, ..search.clone() };
-    let place = |sought| of(Kind::Discovery, Scope::Discovery(Search { sought, ..looks.clone() }));
+    let place = |sought| of(Kind::Discovery, Scope::Discovery(DiscoveryQuery { sought, ..looks.clone() }));
     match looks.sought {
-        Sought::Clusters | Sought::ClusterRegions => {
+        DiscoveryKind::Clusters | DiscoveryKind::ClusterRegions => {
             let things = &config.cluster_discovery;
             let follows = !things.commands.ids.is_empty() || things.commands.discover > 0;
-            let commands = follows.then(|| of(Kind::EhpcInvocations, Scope::Commands(things.commands.clone())));
-            let tasks = of(Kind::EhpcTasks, Scope::Tasks(things.tasks.clone()));
-            [place(Sought::Clusters), tasks].into_iter().chain(commands).collect()
+            let commands = follows.then(|| of(Kind::EhpcInvocations, Scope::EhpcInvocations(things.commands.clone())));
+            let tasks = of(Kind::EhpcTasks, Scope::EhpcTasks(things.tasks.clone()));
+            [place(DiscoveryKind::Clusters), tasks].into_iter().chain(commands).collect()
         }
-        Sought::Servers | Sought::ServerRegions => {
+        DiscoveryKind::Servers | DiscoveryKind::ServerRegions => {
             let window = config.server_discovery.window.clone();
             let scope = match config.swas_strategy {
-                SwasStrategy::PerServer => Scope::Runs(window),
-                SwasStrategy::PerRegion => Scope::RegionRuns(window),
+                SwasStrategy::PerServer => Scope::SwasInvocations(window),
+                SwasStrategy::PerRegion => Scope::SwasRegionServer(window),
             };
-            vec![place(Sought::Servers), of(Kind::SwasInvocations, scope)]
+            vec![place(DiscoveryKind::Servers), of(Kind::SwasInvocations, scope)]
         }
     }
 }

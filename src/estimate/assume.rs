@@ -31,11 +31,11 @@ impl Default for Assumptions {
 /// How many things of a target are followed or shown at most.
 pub(super) fn window(target: &Target) -> usize {
     match &target.scope {
-        Scope::Tasks(window) => window.max_tasks,
-        Scope::Commands(commands) if commands.ids.is_empty() => commands.discover,
-        Scope::Commands(commands) => commands.ids.len(),
-        Scope::Runs(window) | Scope::RegionRuns(window) => window.max_invocations,
-        Scope::Region(servers) => servers.iter().map(self::window).sum(),
+        Scope::EhpcTasks(window) => window.max_tasks,
+        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => commands.discover,
+        Scope::EhpcInvocations(commands) => commands.ids.len(),
+        Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => window.max_invocations,
+        Scope::SwasRegion(servers) => servers.iter().map(self::window).sum(),
         Scope::Discovery(_) => 0,
     }
 }
@@ -45,14 +45,14 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     let window = window(target);
     let pages = u32::try_from(window.div_ceil(PAGE_SIZE as usize)).unwrap_or(u32::MAX);
     let pages = pages.clamp(1, config.poll.history_max_pages);
-    let listed = !matches!(&target.scope, Scope::Commands(commands) if !commands.ids.is_empty());
-    // Runs carry times, which teach the order of their list; that of commands is learned from newcomers only.
-    let ordered = matches!(&target.scope, Scope::Runs(_) | Scope::Region(_));
+    let listed = !matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
+    // Invocations carry times, which teach the order of their list; that of commands is learned from newcomers only.
+    let ordered = matches!(&target.scope, Scope::SwasInvocations(_) | Scope::SwasRegion(_));
     let servers = target.members().len();
     let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
     let open = match &target.scope {
-        Scope::Commands(_) => window.min(assumptions.open_commands),
+        Scope::EhpcInvocations(_) => window.min(assumptions.open_commands),
         // What else is open is among the newest, and on the pages that are read anyway.
         _ => 0,
     };

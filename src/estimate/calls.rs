@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Assumptions;
 use super::assume::load;
 use crate::config::{Config, Poll};
-use crate::poll::{BudgetKey, Pace, budgets as quotas, by_budget, per_minute, per_poll, refreshes, sustained};
+use crate::poll::{BudgetKey, Cadence, budgets as quotas, by_budget, per_minute, per_poll, refreshes, sustained};
 use crate::target::{Scope, Target};
 
 /// What is going on in the cloud.
@@ -49,11 +49,11 @@ impl Scenario {
         }
     }
 
-    fn pace(self) -> Pace {
+    fn pace(self) -> Cadence {
         match self {
-            Self::Idle => Pace::Idle,
-            Self::Base => Pace::Base,
-            Self::Busy => Pace::Active,
+            Self::Idle => Cadence::Idle,
+            Self::Base => Cadence::Base,
+            Self::Busy => Cadence::Active,
         }
     }
 }

@@ -57,12 +57,12 @@ pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
 /// The history of a target that must be read as far as its window goes, and the key of that window.
 fn list(target: &Target) -> Option<(Product, &'static str, &'static str)> {
     match &target.scope {
-        Scope::Tasks(_) => Some((Product::Ehpc, "ListTasks", "ehpc.tasks.max_tasks")),
-        Scope::Commands(commands) if commands.ids.is_empty() => {
+        Scope::EhpcTasks(_) => Some((Product::Ehpc, "ListTasks", "ehpc.tasks.max_tasks")),
+        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => {
             Some((Product::Ehpc, "ListCommands", "ehpc.commands.discover"))
         }
-        Scope::Runs(_) => Some((Product::Swas, "DescribeInvocations", "swas.max_invocations")),
-        Scope::Region(_) => Some((Product::Swas, "DescribeCommandInvocations", "swas.max_invocations")),
-        Scope::Commands(_) | Scope::RegionRuns(_) | Scope::Discovery(_) => None,
+        Scope::SwasInvocations(_) => Some((Product::Swas, "DescribeInvocations", "swas.max_invocations")),
+        Scope::SwasRegion(_) => Some((Product::Swas, "DescribeCommandInvocations", "swas.max_invocations")),
+        Scope::EhpcInvocations(_) | Scope::SwasRegionServer(_) | Scope::Discovery(_) => None,
     }
 }

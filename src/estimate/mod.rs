@@ -123,7 +123,7 @@ mod tests {
 
     use super::{Assumptions, Budget, Estimate, Scenario, Series, estimate, text, warnings};
     use crate::config::parse;
-    use crate::model::Found;
+    use crate::model::DiscoveredResource;
     use crate::target::{Findings, Kind, TargetId};
 
     fn of(yaml: &str) -> Estimate {
@@ -228,7 +228,7 @@ mod tests {
         );
         assert!(text.lines().any(|line| line.contains("SWAS.ListInstances") && line.ends_with("5m")), "{text}");
 
-        let found = |id: usize| Found { id: format!("s{id}").into(), name: "".into(), region: None };
+        let found = |id: usize| DiscoveredResource { id: format!("s{id}").into(), name: "".into(), region: None };
         let place = TargetId { kind: Kind::Discovery, id: "swas/default/r".into() };
         let findings: Findings = [(place, (0..400).map(found).collect())].into();
         let config = parse("test.yaml", yaml, &|_| None).unwrap();

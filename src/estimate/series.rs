@@ -12,9 +12,10 @@ use super::assume::window;
 use crate::config::{Config, Metrics};
 use crate::exposition::{Demand, Limits, PerPart, TargetState, own_fragment, reading_fragment};
 use crate::model::{
-    CommandType, CommandsReading, DiscoveryReading, ErrorCode, Histogram, Invocation, InvocationResult,
-    InvocationStatus, InvokeStatus, Job, LastRun, ListState, NodeResult, NodeStatuses, Reading, Reason, RunsReading,
-    SeenCommand, SeenRun, SeenTask, Task, TaskStatus, TaskType, TasksReading,
+    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram, Invocation,
+    InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, ListState, NodeResult, NodeStatuses,
+    Reading, Reason, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation, SwasInvocationsReading, Task, TaskStatus,
+    TaskType,
 };
 use crate::poll::MAX_NAMES;
 use crate::target::{Findings, Kind, Scope, Target, targets};
@@ -54,7 +55,7 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
     let limits = Limits::alone(metrics);
     let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
     for target in targets {
-        let per_node = matches!(&target.scope, Scope::Commands(commands) if commands.per_node);
+        let per_node = matches!(&target.scope, Scope::EhpcInvocations(commands) if commands.per_node);
         let kind = (target.id.kind, per_node);
         let cost = known.entry(kind).or_insert_with(|| cost(target, metrics, assumptions));
         let full = Demand { floor: cost.floor, parts: cost.item.map(|item| item * window(target)) };
@@ -99,9 +100,13 @@ pub fn warnings(config: &Config) -> Vec<String> {
 fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
     let demand = |reading: Reading| reading_fragment(target, &reading, metrics.status_style, Limits::NONE).demand;
     let (empty, one) = match target.id.kind {
-        Kind::EhpcTasks => (Reading::Tasks(TasksReading::default()), tasks(1)),
-        Kind::EhpcInvocations => (Reading::Commands(CommandsReading::default()), commands(1, assumptions.nodes)),
-        Kind::SwasInvocations | Kind::SwasRegion => (Reading::Runs(RunsReading::default()), runs(1)),
+        Kind::EhpcTasks => (Reading::EhpcTasks(EhpcTasksReading::default()), tasks(1)),
+        Kind::EhpcInvocations => {
+            (Reading::EhpcInvocations(EhpcInvocationsReading::default()), commands(1, assumptions.nodes))
+        }
+        Kind::SwasInvocations | Kind::SwasRegion => {
+            (Reading::SwasInvocations(SwasInvocationsReading::default()), invocations(1))
+        }
         Kind::Discovery => (discovery(), discovery()),
     };
     let Demand { floor, parts } = demand(one);
@@ -133,9 +138,9 @@ fn tasks(count: usize) -> Reading {
     let (task_type, status) = (TaskType::AddComputes, TaskStatus::Failed);
     let task =
         Task { id: "t".into(), task_type, status, current_step: one, steps: one, errors: Some(1), nodes: Some(1) };
-    let seen = SeenTask { task, first_seen: time, last_progress: time, finished: Some(time) };
+    let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
     let durations = TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
-    Reading::Tasks(TasksReading { tasks: vec![seen; count], durations, ..TasksReading::default() })
+    Reading::EhpcTasks(EhpcTasksReading { tasks: vec![seen; count], durations, ..EhpcTasksReading::default() })
 }
 
 fn commands(count: usize, nodes: usize) -> Reading {
@@ -149,14 +154,18 @@ fn commands(count: usize, nodes: usize) -> Reading {
     };
     let results = Some(names.iter().map(result).collect());
     let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
-    let (run, end_seen) = (NodeStatuses { status, nodes }, Some(Timestamp::UNIX_EPOCH));
-    let seen = SeenCommand { id: "c".into(), run, results, is_outstanding: false, end_seen };
-    Reading::Commands(CommandsReading { commands: vec![seen; count], ..CommandsReading::default() })
+    let invocation = NodeStatuses { status, nodes };
+    let end_seen = Some(Timestamp::UNIX_EPOCH);
+    let seen = SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
+    Reading::EhpcInvocations(EhpcInvocationsReading {
+        commands: vec![seen; count],
+        ..EhpcInvocationsReading::default()
+    })
 }
 
-fn runs(count: usize) -> Reading {
+fn invocations(count: usize) -> Reading {
     let (time, status) = (Some(Timestamp::UNIX_EPOCH), InvocationStatus::Failed);
-    let run = Invocation {
+    let invocation = Invocation {
         id: "r".into(),
         command_name: "n".into(),
         command_type: CommandType::RunShellScript,
@@ -167,15 +176,19 @@ fn runs(count: usize) -> Reading {
     let error = Some(ErrorCode::ExitCodeNonzero);
     let result = InvocationResult {
         status,
-        record: run.record.clone(),
+        record: invocation.record.clone(),
         exit_code: Some(1),
         error,
         started: time,
         finished: time,
     };
-    let seen = SeenRun { run, result: Some(result) };
-    let last = Some(LastRun { status: InvocationStatus::Failed, exit_code: Some(1), finished: time });
+    let seen = SeenSwasInvocation { invocation, result: Some(result) };
+    let last = Some(LastInvocation { status: InvocationStatus::Failed, exit_code: Some(1), finished: time });
     let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
     let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
-    Reading::Runs(RunsReading { runs: vec![seen; count], jobs, ..RunsReading::default() })
+    Reading::SwasInvocations(SwasInvocationsReading {
+        invocations: vec![seen; count],
+        jobs,
+        ..SwasInvocationsReading::default()
+    })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::model::Failure;
-use crate::poll::Survey;
+use crate::poll::DiscoveryPass;
 use crate::target::{Kind, Scope, Target, searches, targets};
 
 /// Maximum number of places that are named one by one where nothing is wrong.
@@ -24,7 +24,7 @@ struct Place<'a> {
 }
 
 /// What `check --estimate --live` says of discovery: what was found where, and what to do where that failed.
-pub fn surveyed(survey: &Survey, config: &Config) -> String {
+pub fn surveyed(survey: &DiscoveryPass, config: &Config) -> String {
     let mut page = found(survey, config);
     let searches = searches(config, &survey.findings);
     let (odd, well): (Vec<Place>, Vec<Place>) =
@@ -53,7 +53,7 @@ pub fn surveyed(survey: &Survey, config: &Config) -> String {
 }
 
 /// The same for a program: an entry for each place.
-pub fn surveyed_json(survey: &Survey, config: &Config) -> Value {
+pub fn surveyed_json(survey: &DiscoveryPass, config: &Config) -> Value {
     let searches = searches(config, &survey.findings);
     let place = |place: Place| {
         json!({
@@ -69,7 +69,7 @@ pub fn surveyed_json(survey: &Survey, config: &Config) -> Value {
     places(survey, &searches).map(place).collect()
 }
 
-fn places<'a>(survey: &'a Survey, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
+fn places<'a>(survey: &'a DiscoveryPass, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
     searches.iter().filter_map(|target| {
         let Scope::Discovery(search) = &target.scope else { return None };
         let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
@@ -84,7 +84,7 @@ fn places<'a>(survey: &'a Survey, searches: &'a [Target]) -> impl Iterator<Item 
     })
 }
 
-fn found(survey: &Survey, config: &Config) -> String {
+fn found(survey: &DiscoveryPass, config: &Config) -> String {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     let all = targets(config, &survey.findings);
     all.iter().for_each(|target| *kinds.entry(target.id.kind).or_default() += 1);

@@ -156,7 +156,7 @@ fn series(estimate: &Estimate, page: &mut String) {
     let _ = writeln!(
         page,
         "Series: at least {}, at most {mark}{most} of the {} that metrics.max_series allows; of these are never left out {} to {} \
-         (counters, counts by status, last runs); and {} of the exporter's own about its targets.",
+         (counters, counts by status, last invocations); and {} of the exporter's own about its targets.",
         series.least, series.limit, series.least, series.floor, series.own
     );
 }

@@ -7,11 +7,13 @@ use super::limits::Part;
 use super::{kept_first, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;
-use crate::model::{CommandsReading, InvokeStatus, SeenCommand, SeenTask, TaskStatus, TaskType, TasksReading};
+use crate::model::{
+    EhpcInvocationsReading, EhpcTasksReading, InvokeStatus, SeenEhpcInvocation, SeenEhpcTask, TaskStatus, TaskType,
+};
 use crate::target::{Scope, Target};
 
 /// The tasks of a cluster.
-pub(super) fn tasks(target: &Target, reading: &TasksReading, lines: &mut Lines) {
+pub(super) fn tasks(target: &Target, reading: &EhpcTasksReading, lines: &mut Lines) {
     let cluster = &*target.id.id;
     task_counts(cluster, &reading.tasks, lines);
     finished_tasks(cluster, reading, lines);
@@ -20,7 +22,7 @@ pub(super) fn tasks(target: &Target, reading: &TasksReading, lines: &mut Lines) 
     }
 }
 
-fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
+fn task(cluster: &str, seen: &SeenEhpcTask, lines: &mut Lines) {
     let task = &seen.task;
     let labels = [("cluster_id", cluster), ("task_id", &*task.id), ("task_type", task.task_type.label())];
     for (word, value) in words(lines.style, TaskStatus::LABELS, task.status.label()) {
@@ -37,7 +39,7 @@ fn task(cluster: &str, seen: &SeenTask, lines: &mut Lines) {
 }
 
 /// How many there are, those that are left out included. Unknown types share one label.
-fn task_counts(cluster: &str, tasks: &[SeenTask], lines: &mut Lines) {
+fn task_counts(cluster: &str, tasks: &[SeenEhpcTask], lines: &mut Lines) {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for known in TaskType::KNOWN {
         counts.extend(TaskStatus::LABELS.iter().map(|status| ((known.label(), *status), 0)));
@@ -51,7 +53,7 @@ fn task_counts(cluster: &str, tasks: &[SeenTask], lines: &mut Lines) {
     }
 }
 
-fn finished_tasks(cluster: &str, reading: &TasksReading, lines: &mut Lines) {
+fn finished_tasks(cluster: &str, reading: &EhpcTasksReading, lines: &mut Lines) {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for task_type in TaskType::KNOWN {
         for status in TaskStatus::KNOWN.iter().filter(|status| !status.is_open()) {
@@ -75,23 +77,23 @@ fn finished_tasks(cluster: &str, reading: &TasksReading, lines: &mut Lines) {
 }
 
 /// The commands of a cluster.
-pub(super) fn commands(target: &Target, reading: &CommandsReading, lines: &mut Lines) {
+pub(super) fn commands(target: &Target, reading: &EhpcInvocationsReading, lines: &mut Lines) {
     let cluster = &*target.id.id;
     let outstanding = reading.commands.iter().filter(|seen| seen.is_outstanding).count() as u64;
     lines.sample(&EHPC_RESULTS_OUTSTANDING, &[("cluster_id", cluster)], outstanding);
     finished_commands(cluster, reading, lines);
-    for (part, seen) in kept_first(&reading.commands, |seen| seen.run.is_open()) {
+    for (part, seen) in kept_first(&reading.commands, |seen| seen.invocation.is_open()) {
         lines.thing(part, |lines| command(cluster, seen, lines));
     }
-    if matches!(&target.scope, Scope::Commands(commands) if commands.per_node) {
-        for (_, seen) in kept_first(&reading.commands, |seen| seen.run.is_open()) {
+    if matches!(&target.scope, Scope::EhpcInvocations(commands) if commands.per_node) {
+        for (_, seen) in kept_first(&reading.commands, |seen| seen.invocation.is_open()) {
             lines.thing(Part::PerNode, |lines| nodes(cluster, seen, lines));
         }
     }
 }
 
 /// Unknown words share one label, so they are added up.
-fn finished_commands(cluster: &str, reading: &CommandsReading, lines: &mut Lines) {
+fn finished_commands(cluster: &str, reading: &EhpcInvocationsReading, lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
         let of_word = reading.finished.iter().filter(|(status, _)| status.label() == *word);
         let count: u64 = of_word.map(|(_, count)| count).sum();
@@ -108,14 +110,14 @@ pub(super) fn is_rare(word: &str) -> bool {
     word != "unknown" && !documented.iter().any(|status| status.label() == word)
 }
 
-fn command(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
+fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     let labels = [("cluster_id", cluster), ("command_id", &*seen.id)];
     let [id, command] = labels;
-    for (word, value) in invoke_words(lines.style, &seen.run.status) {
+    for (word, value) in invoke_words(lines.style, &seen.invocation.status) {
         lines.sample(&EHPC_INVOCATION_STATUS, &[id, command, ("status", word)], value);
     }
     for word in InvokeStatus::LABELS {
-        let nodes = seen.run.nodes.values().filter(|status| status.label() == *word).count() as u64;
+        let nodes = seen.invocation.nodes.values().filter(|status| status.label() == *word).count() as u64;
         if nodes > 0 || !is_rare(word) {
             lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
         }
@@ -136,9 +138,9 @@ fn invoke_words(style: StatusStyle, status: &InvokeStatus) -> impl Iterator<Item
     words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word))
 }
 
-fn nodes(cluster: &str, seen: &SeenCommand, lines: &mut Lines) {
+fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     let (id, command) = (("cluster_id", cluster), ("command_id", &*seen.id));
-    for (node, status) in &seen.run.nodes {
+    for (node, status) in &seen.invocation.nodes {
         let instance = ("instance_id", &**node);
         for (word, value) in invoke_words(lines.style, status) {
             lines.sample(&EHPC_INVOCATION_NODE_STATUS, &[id, command, instance, ("status", word)], value);

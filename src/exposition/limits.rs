@@ -46,7 +46,7 @@ impl Part {
 /// The series that a reading has, whether they are shown or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Those that are never left out: what was counted, counts by status, and the last run of each command name.
+    /// Those that are never left out: what was counted, counts by status, and the last invocation of each command name.
     pub floor: usize,
     /// Those that may be.
     pub parts: PerPart,

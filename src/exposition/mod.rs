@@ -43,9 +43,9 @@ pub struct Rendered {
 pub fn reading_fragment(target: &Target, reading: &Reading, style: StatusStyle, limits: Limits) -> Rendered {
     let mut lines = Lines::new(limits, style);
     match reading {
-        Reading::Tasks(reading) => ehpc::tasks(target, reading, &mut lines),
-        Reading::Commands(reading) => ehpc::commands(target, reading, &mut lines),
-        Reading::Runs(reading) => swas::runs(target, reading, &mut lines),
+        Reading::EhpcTasks(reading) => ehpc::tasks(target, reading, &mut lines),
+        Reading::EhpcInvocations(reading) => ehpc::commands(target, reading, &mut lines),
+        Reading::SwasInvocations(reading) => swas::invocations(target, reading, &mut lines),
         Reading::Discovery(reading) => discovery::found(target, reading, &mut lines),
     }
     let (demand, dropped) = lines.demand();

@@ -3,15 +3,15 @@
 use super::fragment::Lines;
 use super::{ehpc, kept_first, words};
 use crate::catalog::*;
-use crate::model::{InvocationStatus, InvokeStatus, LastRun, RunsReading, SeenRun};
+use crate::model::{InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading};
 use crate::target::{Scope, Target};
 
-/// The runs of a server.
-pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
+/// The invocations of a server.
+pub(super) fn invocations(target: &Target, reading: &SwasInvocationsReading, lines: &mut Lines) {
     let server = &*target.id.id;
-    counts(server, &reading.runs, lines);
-    if has_records(target, &reading.runs) {
-        records(server, &reading.runs, lines);
+    counts(server, &reading.invocations, lines);
+    if has_records(target, &reading.invocations) {
+        records(server, &reading.invocations, lines);
     }
     for status in InvocationStatus::KNOWN.iter().filter(|status| is_end(status.label())) {
         let count = reading.finished.get(status).copied().unwrap_or_default();
@@ -23,11 +23,12 @@ pub(super) fn runs(target: &Target, reading: &RunsReading, lines: &mut Lines) {
     let unknown = reading.finished.iter().filter(|(status, _)| status.unknown_word().is_some());
     let unknown: u64 = unknown.map(|(_, count)| count).sum();
     lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", "unknown")], unknown);
-    let outstanding = reading.runs.iter().filter(|seen| !seen.run.is_open() && seen.result.is_none()).count() as u64;
+    let outstanding =
+        reading.invocations.iter().filter(|seen| !seen.invocation.is_open() && seen.result.is_none()).count() as u64;
     lines.sample(&SWAS_RESULTS_OUTSTANDING, &[("instance_id", server)], outstanding);
     jobs(server, reading, lines);
-    for (part, seen) in kept_first(&reading.runs, |seen| seen.run.is_open()) {
-        lines.thing(part, |lines| run(server, seen, lines));
+    for (part, seen) in kept_first(&reading.invocations, |seen| seen.invocation.is_open()) {
+        lines.thing(part, |lines| invocation(server, seen, lines));
     }
 }
 
@@ -36,22 +37,27 @@ fn is_end(word: &str) -> bool {
     open.iter().all(|status| status.label() != word)
 }
 
-/// Words that are documented only for runs on several servers: nobody is to pay for their zeros.
+/// Words that are documented only for invocations on several servers: nobody is to pay for their zeros.
 fn is_rare(word: &str) -> bool {
     [InvocationStatus::Stopped, InvocationStatus::PartialFailed].iter().any(|status| status.label() == word)
 }
 
-fn run(server: &str, seen: &SeenRun, lines: &mut Lines) {
-    let run = &seen.run;
-    let labels = [("instance_id", server), ("invoke_id", &*run.id)];
+fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
+    let invocation = &seen.invocation;
+    let labels = [("instance_id", server), ("invoke_id", &*invocation.id)];
     let [instance, invoke] = labels;
-    let info = [instance, invoke, ("command_name", &*run.command_name), ("command_type", run.command_type.label())];
+    let info = [
+        instance,
+        invoke,
+        ("command_name", &*invocation.command_name),
+        ("command_type", invocation.command_type.label()),
+    ];
     lines.sample(&SWAS_INVOCATION_INFO, &info, 1u64);
-    let words = words(lines.style, InvocationStatus::LABELS, run.status.label());
+    let words = words(lines.style, InvocationStatus::LABELS, invocation.status.label());
     for (word, value) in words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word)) {
         lines.sample(&SWAS_INVOCATION_STATUS, &[instance, invoke, ("status", word)], value);
     }
-    lines.optional(&SWAS_INVOCATION_CREATED, &labels, run.created);
+    lines.optional(&SWAS_INVOCATION_CREATED, &labels, invocation.created);
     let Some(result) = &seen.result else { return };
     lines.optional(&SWAS_INVOCATION_EXIT_CODE, &labels, result.exit_code);
     lines.optional(&SWAS_INVOCATION_STARTED, &labels, result.started);
@@ -62,9 +68,9 @@ fn run(server: &str, seen: &SeenRun, lines: &mut Lines) {
 }
 
 /// How many there are, those that are left out included.
-fn counts(server: &str, known: &[SeenRun], lines: &mut Lines) {
+fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     for word in InvocationStatus::LABELS {
-        let count = known.iter().filter(|seen| seen.run.status.label() == *word).count() as u64;
+        let count = known.iter().filter(|seen| seen.invocation.status.label() == *word).count() as u64;
         if count == 0 && is_rare(word) {
             continue;
         }
@@ -73,14 +79,14 @@ fn counts(server: &str, known: &[SeenRun], lines: &mut Lines) {
 }
 
 /// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the strategy was changed just now.
-fn has_records(target: &Target, known: &[SeenRun]) -> bool {
-    let sent = known.is_empty() || known.iter().any(|seen| seen.run.record.is_some());
-    sent && !matches!(target.scope, Scope::RegionRuns(_))
+fn has_records(target: &Target, known: &[SeenSwasInvocation]) -> bool {
+    let sent = known.is_empty() || known.iter().any(|seen| seen.invocation.record.is_some());
+    sent && !matches!(target.scope, Scope::SwasRegionServer(_))
 }
 
-fn records(server: &str, known: &[SeenRun], lines: &mut Lines) {
+fn records(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
-        let records = known.iter().filter_map(|seen| seen.run.record.as_ref());
+        let records = known.iter().filter_map(|seen| seen.invocation.record.as_ref());
         let count = records.filter(|record| record.label() == *word).count() as u64;
         if count == 0 && ehpc::is_rare(word) {
             continue;
@@ -89,11 +95,11 @@ fn records(server: &str, known: &[SeenRun], lines: &mut Lines) {
     }
 }
 
-fn jobs(server: &str, reading: &RunsReading, lines: &mut Lines) {
+fn jobs(server: &str, reading: &SwasInvocationsReading, lines: &mut Lines) {
     for (name, job) in &reading.jobs {
         let labels = [("instance_id", server), ("command_name", &**name)];
         if let Some(last) = &job.last {
-            last_run(labels, last, lines);
+            last_invocation(labels, last, lines);
         }
         lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &labels, job.succeeded);
         lines.optional(&SWAS_COMMAND_LAST_CREATED, &labels, job.created);
@@ -101,7 +107,7 @@ fn jobs(server: &str, reading: &RunsReading, lines: &mut Lines) {
     }
 }
 
-fn last_run(labels: [(&str, &str); 2], last: &LastRun, lines: &mut Lines) {
+fn last_invocation(labels: [(&str, &str); 2], last: &LastInvocation, lines: &mut Lines) {
     let [instance, command] = labels;
     let ends = words(lines.style, InvocationStatus::LABELS, last.status.label()).into_iter();
     for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word))) {

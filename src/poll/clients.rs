@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::plan::operations;
+use super::tracker::operations;
 use crate::aliyun::op::Product;
 use crate::aliyun::{Client, SetupError, endpoint};
 use crate::config::{Account, Config};

@@ -2,15 +2,15 @@
 
 mod budget;
 mod clients;
-mod demand;
-mod governor;
-mod plan;
+mod discovery_pass;
+mod planned_load;
 mod queue;
+mod rate_limiter;
 mod report;
 mod runner;
 mod saved;
 mod scheduler;
-mod survey;
+mod tracker;
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
-pub use demand::{budgets, by_budget, per_minute};
-pub use governor::{BudgetKey, Governor, sustained, time_for};
-pub use plan::{
-    Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
-};
-pub use queue::Pace;
+pub use discovery_pass::{Asked, DiscoveryPass, survey};
+pub use planned_load::{budgets, by_budget, per_minute};
+pub use queue::Cadence;
+pub use rate_limiter::{BudgetKey, RateLimiter, sustained, time_for};
 pub use report::log_request;
 pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
-pub use survey::{Asked, Survey, survey};
+pub use tracker::{
+    Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
+};
 
 /// `time` moved by `step`, held inside what a timestamp can be.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {

@@ -1,6 +1,6 @@
 //! Who waits for one budget, and who is served next. Pure.
 //!
-//! Whoever is longest overdue for its own pace comes first, so that when a budget is too small for the plan, everybody's
+//! Whoever is longest overdue for its own cadence comes first, so that when a budget is too small for the plan, everybody's
 //! period grows by the same factor. Running work is served first, but gets at most half of the budget while anything else is
 //! overdue, and never counts as more than [`MAX_WEIGHT`] idle targets: it cannot starve a fleet.
 
@@ -18,7 +18,7 @@ const MAX_WEIGHT: u32 = 8;
 
 /// How often a target is to be polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub enum Cadence {
     /// It has open work.
     Active,
     /// It had some lately.
@@ -27,7 +27,7 @@ pub enum Pace {
     Idle,
 }
 
-impl Pace {
+impl Cadence {
     /// Time between two polls.
     pub fn period(self, settings: &Poll) -> Duration {
         match self {
@@ -41,18 +41,19 @@ impl Pace {
 /// What a target waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// What its poll needs to be true, at this pace.
-    Poll(Pace),
+    /// What its poll needs to be true, at this cadence.
+    Poll(Cadence),
     /// One of the things that its lists have not shown, from the budget of those lists.
     OneByOne,
 }
 
 impl Turn {
-    const ALL: [Self; 4] = [Self::Poll(Pace::Active), Self::Poll(Pace::Base), Self::Poll(Pace::Idle), Self::OneByOne];
+    const ALL: [Self; 4] =
+        [Self::Poll(Cadence::Active), Self::Poll(Cadence::Base), Self::Poll(Cadence::Idle), Self::OneByOne];
 
     fn place(self) -> usize {
         match self {
-            Self::Poll(pace) => pace as usize,
+            Self::Poll(cadence) => cadence as usize,
             Self::OneByOne => 3,
         }
     }
@@ -60,7 +61,7 @@ impl Turn {
     /// Time between two polls; what is asked one by one belongs to running work.
     fn period(self, settings: &Poll) -> Duration {
         match self {
-            Self::Poll(pace) => pace.period(settings),
+            Self::Poll(cadence) => cadence.period(settings),
             Self::OneByOne => settings.active_interval,
         }
     }
@@ -113,9 +114,9 @@ impl Queue {
     fn gives_way(&self, turn: Turn) -> bool {
         let waits = |other: &Turn| !self.waiting[other.place()].is_empty();
         let others = match turn {
-            Turn::Poll(Pace::Active) => &Turn::ALL[1..3],
+            Turn::Poll(Cadence::Active) => &Turn::ALL[1..3],
             Turn::OneByOne => &Turn::ALL[..3],
-            Turn::Poll(Pace::Base | Pace::Idle) => &[],
+            Turn::Poll(Cadence::Base | Cadence::Idle) => &[],
         };
         self.served == Some(turn) && others.iter().any(waits)
     }
@@ -137,7 +138,7 @@ impl Queue {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Pace, Queue, Turn};
+    use super::{Cadence, Queue, Turn};
     use crate::config::Poll;
     use crate::poll::after;
     use crate::target::{Kind, TargetId};
@@ -147,23 +148,23 @@ mod tests {
     }
 
     /// Serves one target every ten seconds, `rounds` times; each waits again one period after it was served.
-    fn serve(targets: &[(&str, Pace)], rounds: i64) -> Vec<(String, i64)> {
+    fn serve(targets: &[(&str, Cadence)], rounds: i64) -> Vec<(String, i64)> {
         let (settings, start) = (Poll::default(), Timestamp::from_second(1_700_000_000).unwrap());
         let mut queue = Queue::default();
-        let mut resting: Vec<(Timestamp, &str, Pace)> =
-            targets.iter().map(|(name, pace)| (start, *name, *pace)).collect();
+        let mut resting: Vec<(Timestamp, &str, Cadence)> =
+            targets.iter().map(|(name, cadence)| (start, *name, *cadence)).collect();
         let mut served = Vec::new();
         for round in 0..rounds {
             let now = after(start, std::time::Duration::from_secs(round as u64 * 10));
             let (due, rest) = resting.into_iter().partition(|(due, ..)| *due <= now);
             resting = rest;
-            let due: Vec<(Timestamp, &str, Pace)> = due;
-            due.into_iter().for_each(|(due, name, pace)| queue.insert(Turn::Poll(pace), due, id(name)));
+            let due: Vec<(Timestamp, &str, Cadence)> = due;
+            due.into_iter().for_each(|(due, name, cadence)| queue.insert(Turn::Poll(cadence), due, id(name)));
             let Some((due, next)) = queue.first(&settings, now).cloned() else { continue };
-            let (name, pace) = *targets.iter().find(|(name, _)| *next.id == **name).unwrap();
-            queue.remove(Turn::Poll(pace), due, &next);
-            queue.served(Turn::Poll(pace));
-            resting.push((after(now, pace.period(&settings)), name, pace));
+            let (name, cadence) = *targets.iter().find(|(name, _)| *next.id == **name).unwrap();
+            queue.remove(Turn::Poll(cadence), due, &next);
+            queue.served(Turn::Poll(cadence));
+            resting.push((after(now, cadence.period(&settings)), name, cadence));
             served.push((name.to_owned(), round * 10));
         }
         served
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn a_fleet_too_large_for_its_budget_is_served_in_turn() {
         let names: Vec<String> = (0..100).map(|n| format!("s{n:02}")).collect();
-        let fleet: Vec<(&str, Pace)> = names.iter().map(|name| (name.as_str(), Pace::Idle)).collect();
+        let fleet: Vec<(&str, Cadence)> = names.iter().map(|name| (name.as_str(), Cadence::Idle)).collect();
         let served = serve(&fleet, 1000);
         let gaps: Vec<i64> = names.iter().map(|name| longest_gap(&served, name)).collect();
         assert!(gaps.iter().all(|gap| (990..=1010).contains(gap)), "{gaps:?}");
@@ -186,8 +187,9 @@ mod tests {
     #[test]
     fn running_work_is_served_more_often_and_starves_nobody() {
         let names: Vec<String> = (0..100).map(|n| format!("s{n:02}")).collect();
-        let pace = |n: usize| if n == 7 { Pace::Active } else { Pace::Idle };
-        let fleet: Vec<(&str, Pace)> = names.iter().enumerate().map(|(n, name)| (name.as_str(), pace(n))).collect();
+        let cadence = |n: usize| if n == 7 { Cadence::Active } else { Cadence::Idle };
+        let fleet: Vec<(&str, Cadence)> =
+            names.iter().enumerate().map(|(n, name)| (name.as_str(), cadence(n))).collect();
         let served = serve(&fleet, 2000);
         assert!(longest_gap(&served, "s07") <= 200, "{}", longest_gap(&served, "s07"));
         assert!(longest_gap(&served, "s50") <= 1100, "{}", longest_gap(&served, "s50"));
@@ -196,8 +198,9 @@ mod tests {
     #[test]
     fn running_work_gets_at_most_half_while_others_are_overdue() {
         let names: Vec<String> = (0..40).map(|n| format!("s{n:02}")).collect();
-        let pace = |n: usize| if n < 39 { Pace::Active } else { Pace::Idle };
-        let fleet: Vec<(&str, Pace)> = names.iter().enumerate().map(|(n, name)| (name.as_str(), pace(n))).collect();
+        let cadence = |n: usize| if n < 39 { Cadence::Active } else { Cadence::Idle };
+        let fleet: Vec<(&str, Cadence)> =
+            names.iter().enumerate().map(|(n, name)| (name.as_str(), cadence(n))).collect();
         let served = serve(&fleet, 500);
         assert!(longest_gap(&served, "s39") <= 450, "{}", longest_gap(&served, "s39"));
     }
@@ -209,12 +212,12 @@ mod tests {
         let mut served = String::new();
         queue.insert(Turn::OneByOne, now, id("storm"));
         for name in ["a", "b", "c"] {
-            queue.insert(Turn::Poll(Pace::Idle), after(now, std::time::Duration::from_secs(60)), id(name));
+            queue.insert(Turn::Poll(Cadence::Idle), after(now, std::time::Duration::from_secs(60)), id(name));
         }
         let later = after(now, std::time::Duration::from_secs(600));
         for _ in 0..8 {
             let (due, next) = queue.first(&settings, later).cloned().unwrap();
-            let turn = if *next.id == *"storm" { Turn::OneByOne } else { Turn::Poll(Pace::Idle) };
+            let turn = if *next.id == *"storm" { Turn::OneByOne } else { Turn::Poll(Cadence::Idle) };
             queue.served(turn);
             served.push_str(&next.id);
             if turn != Turn::OneByOne {

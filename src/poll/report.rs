@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
-use super::governor::BudgetKey;
-use super::plan::{ListChange, Notice};
+use super::rate_limiter::BudgetKey;
 use super::scheduler::{Attempt, Throttling};
+use super::tracker::{ListChange, Notice};
 use crate::aliyun::op::{Decoded, Operation};
 use crate::aliyun::{Attempted, THROTTLED_ADVICE, error_of};
 use crate::model::{BudgetState, Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
@@ -162,12 +162,12 @@ impl Report {
                 operation,
                 entries,
                 "entries of the answer are left out: they have no id that can be used, or are about something else; \
-                 this is told once, and counted in aliyun_exporter_unreadable_entries_total"
+                 this is told once, and counted in aliyun_task_exporter_unreadable_entries_total"
             );
         }
     }
 
-    /// A plan has noticed something.
+    /// A tracker has noticed something.
     pub(super) fn notice(&mut self, id: &TargetId, notice: Notice) {
         match notice {
             Notice::Ended { id: thing, status, exit_code } => {
@@ -325,7 +325,7 @@ mod tests {
     use crate::aliyun::THROTTLED_ADVICE;
     use crate::aliyun::op::Product;
     use crate::cli::LogFormat;
-    use crate::config::RunWindow;
+    use crate::config::InvocationWindow;
     use crate::logging;
     use crate::model::{BudgetState, Failure, GivenUp, Lowered, Reason, Resting};
     use crate::poll::{BudgetKey, Notice, Throttling};
@@ -339,7 +339,7 @@ mod tests {
             quota_group: "prod".into(),
             region: if number % 2 == 0 { "cn-hangzhou".into() } else { "cn-shanghai".into() },
             name: if number == 0 { "".into() } else { format!("web-{number}").into() },
-            scope: Scope::Runs(RunWindow::default()),
+            scope: Scope::SwasInvocations(InvocationWindow::default()),
         };
         (0..count).map(server).collect()
     }

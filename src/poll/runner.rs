@@ -10,17 +10,17 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
 use super::clients::{Clients, clients, route_warnings};
-use super::plan::{Notice, operations};
 use super::report::Report;
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
 use super::since;
+use super::tracker::{Notice, operations};
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::self_metrics::{Request, SelfMetrics};
-use crate::snapshot::{PollEnd, Store};
 use crate::state;
+use crate::store::{PollEnd, Store};
 use crate::target::{Target, TargetId, polled};
 
 /// It looks around at least this often, should the clock have been set.
@@ -327,7 +327,7 @@ mod tests {
     use crate::model::{Page, Reason, SeriesUse};
     use crate::poll::Next;
     use crate::self_metrics::SelfMetrics;
-    use crate::snapshot::Store;
+    use crate::store::Store;
 
     fn config(servers: &[&str], port: u16) -> Config {
         let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::budget::Hint;
-use super::plan::{Memory, MemoryRef};
 use super::scheduler::{Event, Scheduler};
+use super::tracker::{Memory, MemoryRef};
 use crate::clock::Moment;
 use crate::config;
 use crate::state::{Candidate, Error, State, encode};
@@ -43,7 +43,7 @@ pub(super) struct Saved {
     pub(super) read_at: Option<Timestamp>,
     /// When a poll of it last succeeded: one that fails in part has read something all the same.
     pub(super) succeeded_at: Option<Timestamp>,
-    /// What its plan knew.
+    /// What its tracker knew.
     pub(super) memory: Memory,
 }
 

@@ -123,7 +123,7 @@ mod tests {
 
     use super::{Accounts, Asked};
     use crate::aliyun::op::Product;
-    use crate::config::RunWindow;
+    use crate::config::InvocationWindow;
     use crate::model::{Lasts, Login};
     use crate::target::{Kind, Scope, Target, TargetId};
 
@@ -136,7 +136,7 @@ mod tests {
             quota_group: Arc::clone(account),
             region: "r".into(),
             name: "n".into(),
-            scope: Scope::Runs(RunWindow::default()),
+            scope: Scope::SwasInvocations(InvocationWindow::default()),
         }
     }
 

@@ -41,6 +41,6 @@ pub use server::serve;
 pub use settings::{ListOrder, Metadata, QuotaWindow, Quotas, Role, Settings};
 pub use simulator::Simulator;
 pub use world::{
-    ClusterSpec, CommandSpec, CommandWords, JobSpec, NodeEnd, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskEnd, TaskSpec,
-    UnknownOwner, World,
+    ClusterSpec, CommandSpec, CommandWords, InvocationEnd, InvocationSpec, JobSpec, NodeEnd, NodeSpec, ServerSpec,
+    TaskEnd, TaskSpec, UnknownOwner, World,
 };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::ListOrder;
 use super::face::stamp;
-use super::world::{Cluster, CommandSpec, NodeState, RunSpec, Server, TaskSpec, World};
+use super::world::{Cluster, CommandSpec, InvocationSpec, NodeState, Server, TaskSpec, World};
 
 /// A moment of the world.
 #[derive(Clone, Copy)]
@@ -72,17 +72,17 @@ impl Moment {
     }
 
     fn server(self, server: &Server) -> Value {
-        let runs = server.runs.all(self.at, ListOrder::NewestFirst);
+        let runs = server.invocations.all(self.at, ListOrder::NewestFirst);
         json!({
             "id": server.spec.id,
             "name": server.spec.name,
             "region": server.spec.region,
             "status": server.spec.status,
-            "invocations": runs.map(|run| self.run(&run)).collect::<Vec<_>>(),
+            "invocations": runs.map(|run| self.invocation(&run)).collect::<Vec<_>>(),
         })
     }
 
-    fn run(self, run: &RunSpec) -> Value {
+    fn invocation(self, run: &InvocationSpec) -> Value {
         let state = run.at(self.at);
         json!({
             "id": run.id,

@@ -305,7 +305,7 @@ mod tests {
             "lowered_since_timestamp_seconds",
             "next_try_timestamp_seconds",
         ];
-        let counts = || names.map(|name| series(&format!("aliyun_exporter_api_{name}")));
+        let counts = || names.map(|name| series(&format!("aliyun_task_exporter_api_{name}")));
         let other = ["g", "cn-beijing", "SWAS", "DescribeInvocations"];
         let state = BudgetState { resting: resting(), ..lowered() };
         metrics.budgets([(LABELS, &state, 1.0), (other, &calm(), 1.0)].into_iter());

@@ -16,7 +16,7 @@ use super::Site;
 use crate::clock::Moment;
 use crate::exposition::{Chain, Encoding, Format, process_metrics};
 use crate::model::SeriesUse;
-use crate::snapshot::Exposed;
+use crate::store::Exposed;
 
 /// Sends what is ready; never asks the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {

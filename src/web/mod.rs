@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::Moment;
 use crate::self_metrics::SelfMetrics;
-use crate::snapshot::Store;
+use crate::store::Store;
 
 pub use server::serve;
 

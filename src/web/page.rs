@@ -6,9 +6,9 @@ mod clusters;
 mod commands;
 mod counts;
 mod fixture;
+mod invocations;
 mod parts;
 mod role;
-mod runs;
 mod series;
 mod summary;
 mod targets;
@@ -23,7 +23,7 @@ use maud::{DOCTYPE, Markup, html};
 use self::parts::Tone;
 use self::verdict::{Verdict, verdict, worst_first};
 use super::status::Facts;
-use crate::snapshot::View;
+use crate::store::View;
 use crate::target::Kind;
 
 /// The page's style sheet.
@@ -41,7 +41,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, &facts.views));
     let verdict = role::judged(&facts.role, verdict);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
-    let [tasks, commands, runs] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
+    let [tasks, commands, invocations] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -59,7 +59,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                     @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }
                     @if !commands.is_empty() { (commands::section(&commands, now)) }
-                    @if !runs.is_empty() { (runs::section(&runs, now)) }
+                    @if !invocations.is_empty() { (invocations::section(&invocations, now)) }
                     @if facts.role.leads { (api::section(&facts.budgets, facts.started, now)) }
                     @if !facts.unknown_words.is_empty() { (words::section(&facts.unknown_words)) }
                 }
@@ -172,8 +172,8 @@ mod tests {
     #[test]
     fn no_id_stands_twice() {
         let many = ["Processing"; 30];
-        let runs = [("n", "Success"); 60];
-        let html = page(&facts(vec![cluster("c", &many), cluster("d", &many), server("s", &runs)]), at(9));
+        let invocations = [("n", "Success"); 60];
+        let html = page(&facts(vec![cluster("c", &many), cluster("d", &many), server("s", &invocations)]), at(9));
         let ids = values(&html, "id");
         let once: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(ids.len(), once.len(), "{ids:?}");
@@ -195,7 +195,7 @@ mod tests {
     fn a_target_tells_how_it_is() {
         let recovered = {
             let view = failing(server("r", &[]), Reason::Timeout, 3);
-            crate::snapshot::View { failure: None, ..view }
+            crate::store::View { failure: None, ..view }
         };
         let views = vec![
             failing(cluster("kept", &[]), Reason::Throttled, 1),
@@ -247,7 +247,7 @@ mod tests {
         let (few, many) = (page(&facts(servers(300)), at(9)), page(&facts(servers(10_000)), at(9)));
         assert!(many.len() < few.len() + 1000 && many.len() < 500_000, "{} and {} bytes", few.len(), many.len());
         assert!(many.contains("9\u{202f}800 more targets not shown here"));
-        assert!(many.contains("19\u{202f}850 more runs not shown here"));
+        assert!(many.contains("19\u{202f}850 more invocations not shown here"));
         assert!(many.contains("10\u{202f}000<span> running"), "the counts are those of all");
     }
 
@@ -284,8 +284,8 @@ mod tests {
 
     #[test]
     fn what_runs_comes_first_then_the_newest() {
-        let runs = [("newest", "Success"), ("newer", "Failed"), ("open", "Running")];
-        let html = page(&facts(vec![server("s", &runs)]), at(9));
+        let invocations = [("newest", "Success"), ("newer", "Failed"), ("open", "Running")];
+        let html = page(&facts(vec![server("s", &invocations)]), at(9));
         let place = |name: &str| html.find(&format!(">{name}<"));
         assert!(place("open") < place("newest") && place("newest") < place("newer"));
         assert_eq!(html.matches("not read yet").count(), 2, "{html}");

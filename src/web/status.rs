@@ -11,16 +11,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
-use self::rows::{CommandStatusRow, RunStatusRow, TaskStatusRow};
+use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
 use super::Site;
 use super::budget::{Budget, budgets};
 use crate::clock::Moment;
 use crate::exposition::dropped;
-use crate::model::{CommandsReading, Failure, Reading, RunsReading, SeriesUse, TasksReading};
+use crate::model::{EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading};
 
 use crate::self_metrics::{Role, UnknownWord};
-use crate::snapshot::View;
+use crate::store::View;
 use crate::target::Scope;
 
 /// What there is to tell. The page draws a bounded part of it, the API all of it.
@@ -118,8 +118,8 @@ pub(super) struct TargetStatus {
     pub(super) tasks: Vec<TaskStatusRow>,
     /// Its commands, if it has any.
     pub(super) commands: Vec<CommandStatusRow>,
-    /// Its command runs, if it has any.
-    pub(super) runs: Vec<RunStatusRow>,
+    /// Its command invocations, if it has any.
+    pub(super) invocations: Vec<InvocationStatusRow>,
 }
 
 /// How much discovery has found.
@@ -242,14 +242,18 @@ fn target(view: View) -> TargetStatus {
         discovered,
         tasks: Vec::new(),
         commands: Vec::new(),
-        runs: Vec::new(),
+        invocations: Vec::new(),
     };
     match view.reading.as_deref() {
-        Some(Reading::Tasks(TasksReading { tasks, .. })) => status.tasks = tasks.iter().map(rows::task).collect(),
-        Some(Reading::Commands(CommandsReading { commands, .. })) => {
+        Some(Reading::EhpcTasks(EhpcTasksReading { tasks, .. })) => {
+            status.tasks = tasks.iter().map(rows::task).collect()
+        }
+        Some(Reading::EhpcInvocations(EhpcInvocationsReading { commands, .. })) => {
             status.commands = commands.iter().map(rows::command).collect();
         }
-        Some(Reading::Runs(RunsReading { runs, .. })) => status.runs = runs.iter().map(rows::run).collect(),
+        Some(Reading::SwasInvocations(SwasInvocationsReading { invocations, .. })) => {
+            status.invocations = invocations.iter().map(rows::invocation).collect()
+        }
         Some(Reading::Discovery(_)) | None => {}
     }
     status
@@ -269,12 +273,14 @@ mod tests {
 
     use super::{Facts, Role, status};
     use crate::exposition::TargetState;
-    use crate::model::{Failure, InvocationStatus, Reading, Reason, RunsReading, SeenRun, SeriesUse};
-    use crate::snapshot::View;
+    use crate::model::{
+        Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse, SwasInvocationsReading,
+    };
+    use crate::store::View;
     use crate::target::{Kind, Scope, Target, TargetId};
 
     fn view() -> View {
-        let run = crate::model::Invocation {
+        let invocation = crate::model::Invocation {
             id: "t-1".into(),
             command_name: "backup".into(),
             command_type: crate::model::CommandType::RunShellScript,
@@ -282,7 +288,10 @@ mod tests {
             record: None,
             created: None,
         };
-        let reading = RunsReading { runs: vec![SeenRun { run, result: None }], ..RunsReading::default() };
+        let reading = SwasInvocationsReading {
+            invocations: vec![SeenSwasInvocation { invocation, result: None }],
+            ..SwasInvocationsReading::default()
+        };
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         View {
             target: Target {
@@ -291,14 +300,14 @@ mod tests {
                 quota_group: "a".into(),
                 region: "r".into(),
                 name: "n".into(),
-                scope: Scope::Runs(crate::config::RunWindow::default()),
+                scope: Scope::SwasInvocations(crate::config::InvocationWindow::default()),
             },
             state: TargetState::default(),
             failure: None,
             failing_since: None,
             last_failure: Some((failure, Timestamp::UNIX_EPOCH)),
             read_at: Some(Timestamp::UNIX_EPOCH),
-            reading: Some(std::sync::Arc::new(Reading::Runs(reading))),
+            reading: Some(std::sync::Arc::new(Reading::SwasInvocations(reading))),
         }
     }
 
@@ -319,7 +328,7 @@ mod tests {
         let json = serde_json::to_value(status(facts)).unwrap();
         let target = &json["targets"][0];
         assert_eq!(
-            (&target["runs"][0]["status"], &target["runs"][0]["status_known"]),
+            (&target["invocations"][0]["status"], &target["invocations"][0]["status_known"]),
             (&"Dozing".into(), &false.into())
         );
         assert_eq!(

@@ -5,8 +5,8 @@ use aliyun_task_exporter::model::{Failure, Reason};
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::target::{Kind, TargetId};
 
+use crate::support::harness::{Harness, id};
 use crate::support::page::parse;
-use crate::support::rig::{Rig, id};
 use crate::support::worlds;
 
 fn tasks() -> TargetId {
@@ -14,36 +14,36 @@ fn tasks() -> TargetId {
 }
 
 /// A cluster with one task that runs for long, read once.
-fn rig() -> Rig {
-    let mut rig = Rig::scripted(worlds::one_task());
-    rig.config.clusters[0].commands.discover = 0;
-    rig.apply(rig.config.clone());
-    rig.run_until(1);
-    assert_eq!(rig.tasks("c").tasks.len(), 1);
-    rig.made.clear();
-    rig.polled.clear();
-    rig
+fn harness() -> Harness {
+    let mut harness = Harness::scripted(worlds::one_task());
+    harness.config.clusters[0].commands.discover = 0;
+    harness.apply(harness.config.clone());
+    harness.run_until(1);
+    assert_eq!(harness.tasks("c").tasks.len(), 1);
+    harness.made.clear();
+    harness.polled.clear();
+    harness
 }
 
 /// Strikes every call for a while. What the page must show meanwhile: not up, the reason, and the task as it was.
-fn struck(fault: &str, reason: Reason) -> (Rig, Failure) {
-    let mut rig = rig();
-    rig.fault(&format!(r#"{{"fault": {fault}}}"#));
-    rig.run_until(29);
-    let failure = rig.failure(&tasks()).unwrap_or_else(|| panic!("{fault}: nothing failed"));
+fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
+    let mut harness = harness();
+    harness.fault(&format!(r#"{{"fault": {fault}}}"#));
+    harness.run_until(29);
+    let failure = harness.failure(&tasks()).unwrap_or_else(|| panic!("{fault}: nothing failed"));
     assert_eq!(failure.reason, reason, "{fault}: {}", failure.message);
-    let page = parse(&rig.page(Format::Text));
-    assert_eq!(page.value("aliyun_exporter_target_up", &[("target", "c")]), Some(0.0), "{fault}");
+    let page = parse(&harness.page(Format::Text));
+    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "c")]), Some(0.0), "{fault}");
     let failing = [("target", "c"), ("reason", reason.label())];
-    assert_eq!(page.value("aliyun_exporter_target_failing", &failing), Some(1.0), "{fault}");
+    assert_eq!(page.value("aliyun_task_exporter_target_failing", &failing), Some(1.0), "{fault}");
     let running = page.all("aliyun_ehpc_task_status", &[("status", "Processing")]).count();
     assert_eq!(running, 1, "{fault}: the last reading is kept");
-    (rig, failure)
+    (harness, failure)
 }
 
 /// No answer of one kind may ever lose what was open.
-fn assert_nothing_lost(rig: &Rig, fault: &str) {
-    let lost = rig.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).count();
+fn assert_nothing_lost(harness: &Harness, fault: &str) {
+    let lost = harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).count();
     assert_eq!(lost, 0, "{fault}");
 }
 
@@ -92,14 +92,14 @@ fn without_a_code_the_status_decides_and_no_page_is_called_a_bug() {
             (200, Reason::Decode, "endpoint"),
         ] {
             let fault = format!(r#"{{"kind": "gateway", "status": {status}, "body": "{body}"}}"#);
-            let (rig, failure) = struck(&fault, reason);
+            let (harness, failure) = struck(&fault, reason);
             assert!(failure.message.starts_with(&format!("ListTasks: HTTP {status}, ")), "{}", failure.message);
             assert!(failure.message.contains("request id"), "{}", failure.message);
             assert!(!["10.1.2.3", "WAF", "password", "denied"].iter().any(|word| failure.message.contains(word)));
             let may_be_a_bug = body == "other_json" && status == 200;
             assert_eq!(failure.advice.contains("a bug"), may_be_a_bug, "{fault}: {}", failure.advice);
             assert!(failure.advice.contains(advice) || body == "empty", "{fault}: {}", failure.advice);
-            assert_nothing_lost(&rig, &fault);
+            assert_nothing_lost(&harness, &fault);
         }
     }
 }
@@ -137,10 +137,10 @@ fn what_is_wrong_with_a_body_is_named() {
 
 #[test]
 fn a_byte_order_mark_changes_nothing() {
-    let mut rig = rig();
-    rig.fault(r#"{"fault": {"kind": "bom"}}"#);
-    rig.run_until(60);
-    assert!(rig.polled.len() > 3 && rig.polled.iter().all(|poll| poll.failure.is_none()));
+    let mut harness = harness();
+    harness.fault(r#"{"fault": {"kind": "bom"}}"#);
+    harness.run_until(60);
+    assert!(harness.polled.len() > 3 && harness.polled.iter().all(|poll| poll.failure.is_none()));
 }
 
 #[test]
@@ -153,13 +153,13 @@ fn a_code_in_an_answer_without_its_list_is_an_error_however_long_it_lasts() {
     ] {
         for list in ["null", "missing", "empty"] {
             let fault = format!(r#"{{"kind": "code_in_answer", "code": {code}, "list": "{list}"}}"#);
-            let (mut rig, _) = struck(&fault, reason);
-            rig.run_until(600);
-            assert_nothing_lost(&rig, &fault);
-            rig.sim.clear_faults();
-            rig.run_until(1000);
-            assert_eq!(rig.failure(&tasks()), None, "{fault}");
-            assert_eq!(rig.tasks("c").tasks.len(), 1, "{fault}");
+            let (mut harness, _) = struck(&fault, reason);
+            harness.run_until(600);
+            assert_nothing_lost(&harness, &fault);
+            harness.sim.clear_faults();
+            harness.run_until(1000);
+            assert_eq!(harness.failure(&tasks()), None, "{fault}");
+            assert_eq!(harness.tasks("c").tasks.len(), 1, "{fault}");
         }
     }
 }
@@ -168,46 +168,46 @@ fn a_code_in_an_answer_without_its_list_is_an_error_however_long_it_lasts() {
 fn throttling_in_a_successful_answer_rests_the_operation() {
     for list in ["null", "missing", "kept"] {
         let fault = format!(r#"{{"kind": "code_in_answer", "code": "Throttling.User", "list": "{list}"}}"#);
-        let (rig, _) = struck(&fault, Reason::Throttled);
+        let (harness, _) = struck(&fault, Reason::Throttled);
         // The world starts at half past, so the next minute is at the thirtieth second.
-        assert_eq!(rig.made.len(), 1, "{list}");
+        assert_eq!(harness.made.len(), 1, "{list}");
     }
 }
 
 #[test]
 fn a_known_code_beside_entries_shows_them_and_fails_the_target() {
     let fault = r#"{"kind": "code_in_answer", "code": "InternalError", "list": "kept"}"#;
-    let (mut rig, failure) = struck(fault, Reason::Service);
+    let (mut harness, failure) = struck(fault, Reason::Service);
     assert!(failure.message.starts_with("ListTasks: InternalError: "), "{}", failure.message);
-    let calls = rig.made.len();
+    let calls = harness.made.len();
     assert!(calls <= 3, "{calls} calls in three ticks: asking again brings no more");
-    rig.sim.world_mut().add_task("c", worlds::task("new", 30, 9000)).unwrap();
-    rig.run_until(60);
-    assert_eq!(rig.tasks("c").tasks.len(), 2, "what is there is shown");
-    let page = parse(&rig.page(Format::Text));
-    assert_eq!(page.value("aliyun_exporter_target_up", &[("target", "c")]), Some(0.0));
+    harness.sim.world_mut().add_task("c", worlds::task("new", 30, 9000)).unwrap();
+    harness.run_until(60);
+    assert_eq!(harness.tasks("c").tasks.len(), 2, "what is there is shown");
+    let page = parse(&harness.page(Format::Text));
+    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "c")]), Some(0.0));
 }
 
 #[test]
 fn an_unknown_code_beside_entries_is_a_word_and_no_error() {
-    let mut rig = rig();
-    rig.fault(r#"{"fault": {"kind": "code_in_answer", "code": "Brand.New", "list": "kept"}}"#);
-    rig.run_until(25);
-    assert!(rig.polled.len() >= 2 && rig.polled.iter().all(|poll| poll.failure.is_none()));
-    assert!(rig.unknown.contains(&("ListTasks", "Code", "Brand.New".to_owned())), "{:?}", rig.unknown);
+    let mut harness = harness();
+    harness.fault(r#"{"fault": {"kind": "code_in_answer", "code": "Brand.New", "list": "kept"}}"#);
+    harness.run_until(25);
+    assert!(harness.polled.len() >= 2 && harness.polled.iter().all(|poll| poll.failure.is_none()));
+    assert!(harness.unknown.contains(&("ListTasks", "Code", "Brand.New".to_owned())), "{:?}", harness.unknown);
 }
 
 #[test]
 fn a_code_that_says_that_all_is_well_is_no_error_with_or_without_a_list() {
     for code in ["0", "200", "\"200\"", "\"OK\"", "\"success\"", "\"\"", "null"] {
         for list in ["kept", "empty"] {
-            let mut rig = rig();
-            rig.fault(&format!(
+            let mut harness = harness();
+            harness.fault(&format!(
                 r#"{{"fault": {{"kind": "code_in_answer", "code": {code}, "list": "{list}"}}, "times": 1}}"#
             ));
-            rig.run_until(25);
-            assert!(rig.polled.iter().all(|poll| poll.failure.is_none()), "{code} {list}");
-            assert_eq!((rig.unknown.len(), rig.tasks("c").tasks.len()), (0, 1), "{code} {list}");
+            harness.run_until(25);
+            assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{code} {list}");
+            assert_eq!((harness.unknown.len(), harness.tasks("c").tasks.len()), (0, 1), "{code} {list}");
         }
     }
 }
@@ -225,22 +225,22 @@ fn hints_to_wait_are_honoured_in_every_form_and_capped() {
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 100000}"#, 300),
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 3}"#, 3),
     ] {
-        let mut rig = rig();
-        rig.fault(&format!(r#"{{"fault": {fault}, "times": 1}}"#));
-        rig.run_until(400);
-        let waited = rig.made[1].sent.duration_since(rig.made[0].sent).as_secs_f64();
+        let mut harness = harness();
+        harness.fault(&format!(r#"{{"fault": {fault}, "times": 1}}"#));
+        harness.run_until(400);
+        let waited = harness.made[1].sent.duration_since(harness.made[0].sent).as_secs_f64();
         let latest = f64::from(seconds) + 31.0;
         assert!((f64::from(seconds)..latest).contains(&waited), "{fault}: {waited}");
-        assert_eq!(rig.failure(&tasks()), None, "{fault}");
+        assert_eq!(harness.failure(&tasks()), None, "{fault}");
     }
 }
 
 #[test]
 fn a_blocked_operation_says_nothing_of_its_permission() {
-    let (rig, failure) = struck(r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#, Reason::Blocked);
+    let (harness, failure) = struck(r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#, Reason::Blocked);
     assert!(failure.advice.contains("says nothing of RAM"), "{}", failure.advice);
-    assert!(rig.made.iter().all(|made| made.failure == Some(Reason::Blocked)));
-    assert!(rig.made.len() >= 2, "it is asked at its usual pace: what is in the way may go");
+    assert!(harness.made.iter().all(|made| made.failure == Some(Reason::Blocked)));
+    assert!(harness.made.len() >= 2, "it is asked at its usual pace: what is in the way may go");
 }
 
 #[test]
@@ -265,13 +265,13 @@ fn gateways_and_codes_are_judged_alike_for_every_operation() {
             worlds::add_cluster(&mut world, "c");
             world.add_task("c", worlds::task("t", -10, 10_000)).unwrap();
             world.add_command("c", worlds::command("k", 2, -100, -50)).unwrap();
-            let mut rig = Rig::scripted(world);
-            rig.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {kind}}}"#));
-            rig.run_until(29);
-            let failure = rig.failure(&target).unwrap_or_else(|| panic!("{action} {kind}: nothing failed"));
+            let mut harness = Harness::scripted(world);
+            harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {kind}}}"#));
+            harness.run_until(29);
+            let failure = harness.failure(&target).unwrap_or_else(|| panic!("{action} {kind}: nothing failed"));
             assert_eq!(failure.reason, reason, "{action} {kind}: {}", failure.message);
             assert!(failure.message.starts_with(&format!("{action}: ")), "{}", failure.message);
-            let others = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id != target);
+            let others = harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id != target);
             assert!(others.filter_map(|view| view.state.up).all(|up| up), "{action} {kind}: others suffer");
         }
     }
@@ -287,22 +287,22 @@ fn an_answer_about_another_thing_is_not_believed_and_not_asked_for_in_a_storm() 
         let mut world = worlds::servers(1, 1);
         worlds::add_cluster(&mut world, "c");
         world.add_command("c", worlds::command("k", 2, -100, -50)).unwrap();
-        let mut rig = Rig::scripted(world);
+        let mut harness = Harness::scripted(world);
         let fault = format!(r#"{{"kind": "wrong_ids", "field": "{field}"}}"#);
-        rig.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
-        rig.run_until(29);
-        let failure = rig.failure(&target).unwrap_or_else(|| panic!("{action} {field}: nothing failed"));
+        harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
+        harness.run_until(29);
+        let failure = harness.failure(&target).unwrap_or_else(|| panic!("{action} {field}: nothing failed"));
         let wanted = format!("an answer about another {field} than was asked for");
         assert_eq!(failure.reason, Reason::Decode, "{action} {field}");
         assert!(failure.message.contains(&wanted), "{}", failure.message);
-        let polls = rig.polled.iter().filter(|poll| poll.target == target).count();
-        assert!(rig.of(action).len() <= polls + 1, "{action} {field}: {} calls", rig.of(action).len());
-        assert_eq!(rig.ends(&target).count(), 0, "{action} {field}");
-        let page = parse(&rig.page(Format::Text));
+        let polls = harness.polled.iter().filter(|poll| poll.target == target).count();
+        assert!(harness.of(action).len() <= polls + 1, "{action} {field}: {} calls", harness.of(action).len());
+        assert_eq!(harness.ends(&target).count(), 0, "{action} {field}");
+        let page = parse(&harness.page(Format::Text));
         assert_eq!(page.all("aliyun_swas_invocation_exit_code", &[]).count(), usize::from(target.id.starts_with('c')));
-        rig.sim.clear_faults();
-        rig.run_until(200);
-        assert_eq!(rig.failure(&target), None, "{action} {field}");
+        harness.sim.clear_faults();
+        harness.run_until(200);
+        assert_eq!(harness.failure(&target), None, "{action} {field}");
     }
 }
 
@@ -310,13 +310,13 @@ fn an_answer_about_another_thing_is_not_believed_and_not_asked_for_in_a_storm() 
 fn of_a_list_only_the_entry_about_another_thing_is_left_out() {
     let mut world = worlds::one_task();
     world.add_task("c", worlds::task("u", -5, 9000)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.fault(
+    let mut harness = Harness::scripted(world);
+    harness.fault(
         r#"{"match": {"action": "ListTasks"}, "fault": {"kind": "wrong_ids", "field": "ClusterId", "once": true}}"#,
     );
-    rig.run_until(5);
-    assert_eq!((rig.failure(&tasks()), rig.tasks("c").tasks.len()), (None, 1));
-    rig.sim.clear_faults();
-    rig.run_until(15);
-    assert_eq!(rig.tasks("c").tasks.len(), 2);
+    harness.run_until(5);
+    assert_eq!((harness.failure(&tasks()), harness.tasks("c").tasks.len()), (None, 1));
+    harness.sim.clear_faults();
+    harness.run_until(15);
+    assert_eq!(harness.tasks("c").tasks.len(), 2);
 }

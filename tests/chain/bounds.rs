@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use aliyun_task_exporter::catalog::{CATALOG, Source};
 use aliyun_task_exporter::clock::Moment;
-use aliyun_task_exporter::config::{Metrics, RunWindow};
+use aliyun_task_exporter::config::{InvocationWindow, Metrics};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{
-    CommandType, Invocation, InvocationStatus, ListState, Reading, RunsReading, SeenRun,
+    CommandType, Invocation, InvocationStatus, ListState, Reading, SeenSwasInvocation, SwasInvocationsReading,
 };
 use aliyun_task_exporter::sim::World;
-use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target};
 
+use crate::support::harness::{Harness, id};
 use crate::support::page::{Page, parse};
-use crate::support::rig::{Rig, id};
 use crate::support::{seconds, start, worlds};
 
-const DROPPED: &str = "aliyun_exporter_target_series_dropped";
+const DROPPED: &str = "aliyun_task_exporter_target_series_dropped";
 
 /// A cluster and a server, each with things that are open and others that have ended; nothing changes from the hundredth second.
 fn world() -> World {
@@ -29,24 +29,24 @@ fn world() -> World {
         let (from, to) = (20 + 5 * number, if number % 2 == 1 { 100_000 } else { 60 + number });
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 3, from, to)).unwrap();
-        world.add_run("s00", worlds::run(&format!("r{number}"), from, to, number)).unwrap();
+        world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, number)).unwrap();
     }
     world
 }
 
-fn rig() -> Rig {
-    let mut rig = Rig::scripted(world());
-    rig.config.clusters[0].commands.per_node = true;
-    rig.apply(rig.config.clone());
-    rig.run_until(150);
-    rig
+fn harness() -> Harness {
+    let mut harness = Harness::scripted(world());
+    harness.config.clusters[0].commands.per_node = true;
+    harness.apply(harness.config.clone());
+    harness.run_until(150);
+    harness
 }
 
-fn limited(rig: &mut Rig, max_series_per_target: usize, max_series: usize) -> Page {
-    let mut config = rig.config.clone();
+fn limited(harness: &mut Harness, max_series_per_target: usize, max_series: usize) -> Page {
+    let mut config = harness.config.clone();
     (config.metrics.max_series_per_target, config.metrics.max_series) = (max_series_per_target, max_series);
-    rig.apply(config);
-    parse(&rig.page(Format::Text))
+    harness.apply(config);
+    parse(&harness.page(Format::Text))
 }
 
 /// How many polled series there are.
@@ -71,20 +71,20 @@ const THINGS: [(&str, &str, &str); 3] = [
 ];
 
 /// The numbers of all things of a kind, the newest first.
-fn newest_first(rig: &Rig, kind: &str) -> Vec<u32> {
+fn newest_first(harness: &Harness, kind: &str) -> Vec<u32> {
     let number = |id: &str| id[1..].parse().unwrap();
     match kind {
-        "ehpc_tasks" => rig.tasks("c").tasks.iter().map(|seen| number(&seen.task.id)).collect(),
-        "ehpc_invocations" => rig.commands("c").commands.iter().map(|seen| number(&seen.id)).collect(),
-        _ => rig.runs("s00").runs.iter().map(|seen| number(&seen.run.id)).collect(),
+        "ehpc_tasks" => harness.tasks("c").tasks.iter().map(|seen| number(&seen.task.id)).collect(),
+        "ehpc_invocations" => harness.commands("c").commands.iter().map(|seen| number(&seen.id)).collect(),
+        _ => harness.invocations("s00").invocations.iter().map(|seen| number(&seen.invocation.id)).collect(),
     }
 }
 
 /// Asserts that of what may be left out, what is newer and what is open is kept. How many are shown that are open, and that
 /// have ended.
-fn assert_order(rig: &Rig, page: &Page, (kind, family, label): (&str, &str, &str)) -> (usize, usize) {
+fn assert_order(harness: &Harness, page: &Page, (kind, family, label): (&str, &str, &str)) -> (usize, usize) {
     let shown = ids(page, family, label);
-    let order = newest_first(rig, kind);
+    let order = newest_first(harness, kind);
     let kept = |is_open: bool| {
         let all = order.iter().filter(|number| (*number % 2 == 1) == is_open);
         let count = all.clone().filter(|number| shown.contains(number)).count();
@@ -106,28 +106,28 @@ fn floor(page: &Page) -> Vec<String> {
 
 #[test]
 fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_open_ones() {
-    let mut rig = rig();
-    let whole = limited(&mut rig, 100_000, 100_000);
+    let mut harness = harness();
+    let whole = limited(&mut harness, 100_000, 100_000);
     let (all, floor_lines) = (polled(&whole), floor(&whole));
     assert_eq!(whole.sum(DROPPED, &[]), 0.0);
     let mut stages = BTreeSet::new();
     for limit in 1..=200 {
-        let page = limited(&mut rig, limit, 100_000);
+        let page = limited(&mut harness, limit, 100_000);
         assert_eq!(floor(&page), floor_lines, "the floor stays whole, and tells what is known: {limit}");
         let of = |kind: &str| {
             let target = [("kind", kind)];
-            let shown = page.value("aliyun_exporter_target_series", &target).unwrap() as usize;
+            let shown = page.value("aliyun_task_exporter_target_series", &target).unwrap() as usize;
             (
                 shown,
                 ["per_node", "ended", "open"].map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])),
             )
         };
-        let use_of = rig.store.series(rig.moment());
+        let use_of = harness.store.series(harness.moment());
         let mut above = 0;
         for thing in THINGS {
             let kind = thing.0;
             let (series, [per_node, ended, open]) = of(kind);
-            let (shown_open, shown_ended) = assert_order(&rig, &page, thing);
+            let (shown_open, shown_ended) = assert_order(&harness, &page, thing);
             assert!(series <= limit || shown_open == 0, "{kind}: {series} of {limit}");
             above += usize::from(series > limit);
             assert_eq!((open > 0.0, ended > 0.0), (shown_open < 4, shown_ended < 4), "{kind}: {limit}");
@@ -154,23 +154,23 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
 
 #[test]
 fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() {
-    let mut rig = rig();
-    let whole = limited(&mut rig, 100_000, 100_000);
+    let mut harness = harness();
+    let whole = limited(&mut harness, 100_000, 100_000);
     let (all, floor_lines) = (polled(&whole), floor(&whole));
-    let least = polled(&limited(&mut rig, 100_000, 1));
-    assert_eq!(rig.store.series(rig.moment()).floor, least);
+    let least = polled(&limited(&mut harness, 100_000, 1));
+    assert_eq!(harness.store.series(harness.moment()).floor, least);
     for limit in (least - 40..=all + 5).rev().chain(least - 40..=all + 5) {
-        let page = limited(&mut rig, 100_000, limit);
+        let page = limited(&mut harness, 100_000, limit);
         let shown = polled(&page);
         assert!(shown <= limit.max(least), "{shown} of {limit}");
         assert_eq!(shown == all, limit >= all, "{limit}: what fits is shown");
         assert_eq!(floor(&page), floor_lines, "{limit}");
         assert_eq!(shown + page.sum(DROPPED, &[]) as usize, all, "{limit}: what is not shown is told");
-        let use_of = rig.store.series(rig.moment());
+        let use_of = harness.store.series(harness.moment());
         assert_eq!((use_of.shown, use_of.limit, use_of.floor), (shown, limit, least));
         let dropped = |reason| page.sum(DROPPED, &[("reason", reason)]);
         // Whosever they are.
-        let ended = THINGS.map(|thing| assert_order(&rig, &page, thing).1);
+        let ended = THINGS.map(|thing| assert_order(&harness, &page, thing).1);
         assert!(dropped("open") == 0.0 || ended == [0; 3], "{limit}: an ended one is shown, and an open one is not");
         let nodes = page.all("aliyun_ehpc_invocation_node_status", &[]).count();
         assert!(dropped("open") + dropped("ended") == 0.0 || nodes == 0, "{limit}");
@@ -179,10 +179,10 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
 
 #[test]
 fn targets_share_the_page_evenly_whoever_was_read_first() {
-    let mut rig = Rig::scripted(worlds::servers(8, 40));
-    rig.run_until(100);
+    let mut harness = Harness::scripted(worlds::servers(8, 40));
+    harness.run_until(100);
     for (limit, least) in [(700, 0), (1500, 8), (2500, 20)] {
-        let page = limited(&mut rig, 100_000, limit);
+        let page = limited(&mut harness, 100_000, limit);
         let of = |number: usize| {
             let server = format!("s{number:02}");
             page.all("aliyun_swas_invocation_info", &[("instance_id", &*server)]).count()
@@ -199,12 +199,12 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     let mut world = World::empty();
     worlds::add_cluster(&mut world, "c");
     world.add_command("c", worlds::command("k0", 100_000, 5, 100_000)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.config.clusters[0].commands.per_node = true;
-    (rig.config.metrics.max_series, rig.config.metrics.max_series_per_target) = (20_000, 1_000);
-    rig.apply(rig.config.clone());
-    rig.run_until(31);
-    let text = rig.page(Format::Text);
+    let mut harness = Harness::scripted(world);
+    harness.config.clusters[0].commands.per_node = true;
+    (harness.config.metrics.max_series, harness.config.metrics.max_series_per_target) = (20_000, 1_000);
+    harness.apply(harness.config.clone());
+    harness.run_until(31);
+    let text = harness.page(Format::Text);
     assert!(text.len() < 100_000, "{} bytes", text.len());
     let page = parse(&text);
     assert_eq!(page.all("aliyun_ehpc_invocation_node_status", &[]).count(), 0);
@@ -215,9 +215,9 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     assert!(polled(&page) < 1_000);
 }
 
-/// A server's reading with `runs` runs, of which the newest is open.
-fn runs(server: usize, runs: usize) -> Reading {
-    let run = |number: usize| Invocation {
+/// A server's reading with `invocations` runs, of which the newest is open.
+fn invocations(server: usize, invocations: usize) -> Reading {
+    let invocation = |number: usize| Invocation {
         id: format!("t-hz{server:05}-{number:02}").into(),
         command_name: "backup".into(),
         command_type: CommandType::RunShellScript,
@@ -225,8 +225,11 @@ fn runs(server: usize, runs: usize) -> Reading {
         record: None,
         created: Some(start()),
     };
-    let seen = (0..runs).map(|number| SeenRun { run: run(number), result: None });
-    Reading::Runs(RunsReading { runs: seen.collect(), ..RunsReading::default() })
+    let seen = (0..invocations).map(|number| SeenSwasInvocation { invocation: invocation(number), result: None });
+    Reading::SwasInvocations(SwasInvocationsReading {
+        invocations: seen.collect(),
+        ..SwasInvocationsReading::default()
+    })
 }
 
 #[test]
@@ -239,14 +242,14 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
         quota_group: "a".into(),
         region: "r".into(),
         name: "".into(),
-        scope: Scope::Runs(RunWindow::default()),
+        scope: Scope::SwasInvocations(InvocationWindow::default()),
     };
     let store = Store::new(metrics.clone());
     store.retarget((0..SERVERS).map(target).collect(), metrics);
     let at = |second| Moment { wall: start() + seconds(second), boot: seconds(second) };
     let mut most = 0;
     for number in 0..SERVERS {
-        store.record(&target(number).id, runs(number, 50), at(0));
+        store.record(&target(number).id, invocations(number, 50), at(0));
         let end = PollEnd {
             failure: None,
             lists: ListState::default(),
@@ -263,7 +266,7 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
         }
     }
     let series = store.expose(at(1)).series;
-    // Each has its floor and its open run, which is three series here, and the same share of what is left.
+    // Each has its floor and its open invocation, which is three series here, and the same share of what is left.
     assert!(series.floor < 300_000 && series.shown >= series.floor + 3 * SERVERS, "{series:?}");
     assert!(most < 150_000_000, "{most} bytes of text");
 }

@@ -10,8 +10,8 @@ use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::sim::{ClusterSpec, ListOrder, ServerSpec, Settings, Simulator, World};
 use aliyun_task_exporter::target::{Kind, TargetId};
 
+use crate::support::harness::{Harness, discovering, id};
 use crate::support::page::{Page, parse};
-use crate::support::rig::{Rig, discovering, id};
 use crate::support::truth::{assert_shown, finished};
 use crate::support::{seconds, start, worlds};
 
@@ -27,21 +27,21 @@ fn place(name: &str) -> TargetId {
 }
 
 /// An exporter that finds all it polls in a world, under a configuration that `change` has had its way with.
-fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Rig {
+fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Harness {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = discovering(&sim, regions);
     change(&mut config);
-    Rig::new(sim, config)
+    Harness::new(sim, config)
 }
 
 /// The ids of all targets of a kind.
-fn ids(rig: &Rig, kind: Kind) -> Vec<String> {
-    let of_kind = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id.kind == kind);
+fn ids(harness: &Harness, kind: Kind) -> Vec<String> {
+    let of_kind = harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id.kind == kind);
     of_kind.map(|view| view.target.id.id.to_string()).collect()
 }
 
-fn page(rig: &Rig) -> Page {
-    parse(&rig.page(Format::Text))
+fn page(harness: &Harness) -> Page {
+    parse(&harness.page(Format::Text))
 }
 
 fn server(world: &mut World, id: &str, name: &str, region: &str) {
@@ -71,57 +71,60 @@ fn all_of_a_living_world_is_found_and_shown_as_it_is() {
         let settings = Settings { clusters: 8, servers: 9, order, ..Settings::default() };
         let sim = Simulator::new(settings, start());
         let config = discovering(&sim, Regions::All);
-        let mut rig = Rig::new(sim, config);
-        rig.config.cluster_discovery.commands.discover = 100;
-        rig.config.server_discovery.window.max_invocations = 1000;
-        rig.apply(rig.config.clone());
-        rig.run_until(90);
-        rig.sim.freeze(rig.now);
-        rig.run_for(31);
-        assert_shown(&rig, &format!("{order:?}"));
-        assert!(rig.polled.iter().all(|poll| poll.failure.is_none()));
-        let (clusters, servers) = (ids(&rig, Kind::EhpcTasks).len(), ids(&rig, Kind::SwasInvocations).len());
-        assert_eq!((clusters, ids(&rig, Kind::EhpcInvocations).len(), servers), (8, 8, 9));
-        assert_eq!(ids(&rig, Kind::Discovery).len(), 2 * (1 + 4), "all regions of both products");
-        let found = page(&rig).sum("aliyun_exporter_discovered", &[]);
+        let mut harness = Harness::new(sim, config);
+        harness.config.cluster_discovery.commands.discover = 100;
+        harness.config.server_discovery.window.max_invocations = 1000;
+        harness.apply(harness.config.clone());
+        harness.run_until(90);
+        harness.sim.freeze(harness.now);
+        harness.run_for(31);
+        assert_shown(&harness, &format!("{order:?}"));
+        assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
+        let (clusters, servers) = (ids(&harness, Kind::EhpcTasks).len(), ids(&harness, Kind::SwasInvocations).len());
+        assert_eq!((clusters, ids(&harness, Kind::EhpcInvocations).len(), servers), (8, 8, 9));
+        assert_eq!(ids(&harness, Kind::Discovery).len(), 2 * (1 + 4), "all regions of both products");
+        let found = page(&harness).sum("aliyun_task_exporter_discovered", &[]);
         assert_eq!(found, 8.0 + 9.0 + 2.0 * 4.0);
     }
 }
 
 #[test]
 fn what_is_new_appears_and_what_is_gone_vanishes_and_comes_back_with_its_counts() {
-    let mut rig = found(small(), hangzhou(), |_| {});
-    rig.run_until(50);
-    assert_eq!(ids(&rig, Kind::SwasInvocations), ["s00", "s01"]);
-    assert_eq!((ids(&rig, Kind::EhpcTasks), ids(&rig, Kind::EhpcInvocations)), (vec!["c".into()], vec!["c".into()]));
-    assert_eq!(rig.runs("s00").runs.len(), 2);
-    let world = rig.sim.world_mut();
+    let mut harness = found(small(), hangzhou(), |_| {});
+    harness.run_until(50);
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s00", "s01"]);
+    assert_eq!(
+        (ids(&harness, Kind::EhpcTasks), ids(&harness, Kind::EhpcInvocations)),
+        (vec!["c".into()], vec!["c".into()])
+    );
+    assert_eq!(harness.invocations("s00").invocations.len(), 2);
+    let world = harness.sim.world_mut();
     server(world, "s02", "new", "cn-hangzhou");
     cluster(world, "d", "new", "cn-hangzhou");
-    world.add_run("s02", worlds::run("r", 100, 110, 3)).unwrap();
+    world.add_invocation("s02", worlds::invocation("r", 100, 110, 3)).unwrap();
     world.add_task("d", worlds::task("t", 100, 130)).unwrap();
-    rig.run_until(170);
-    assert_eq!(finished(&rig.reading(&id(Kind::SwasInvocations, "s02")))["Failed"], 1);
-    assert_eq!(finished(&rig.reading(&id(Kind::EhpcTasks, "d")))["Success"], 1);
+    harness.run_until(170);
+    assert_eq!(finished(&harness.reading(&id(Kind::SwasInvocations, "s02")))["Failed"], 1);
+    assert_eq!(finished(&harness.reading(&id(Kind::EhpcTasks, "d")))["Success"], 1);
     let name = |page: &Page, family, id| page.value(family, &[id, ("account", "demo"), ("region_id", "cn-hangzhou")]);
-    assert_eq!(name(&page(&rig), "aliyun_swas_server_info", ("instance_name", "new")), Some(1.0));
-    assert_eq!(name(&page(&rig), "aliyun_ehpc_cluster_info", ("cluster_name", "new")), Some(1.0));
+    assert_eq!(name(&page(&harness), "aliyun_swas_server_info", ("instance_name", "new")), Some(1.0));
+    assert_eq!(name(&page(&harness), "aliyun_ehpc_cluster_info", ("cluster_name", "new")), Some(1.0));
 
-    rig.sim.world_mut().remove("s02");
-    rig.sim.world_mut().remove("d");
-    rig.run_until(240);
-    let text = rig.page(Format::Text);
+    harness.sim.world_mut().remove("s02");
+    harness.sim.world_mut().remove("d");
+    harness.run_until(240);
+    let text = harness.page(Format::Text);
     assert!(!text.contains("\"s02\"") && !text.contains("\"d\""), "{text}");
-    rig.made.clear();
-    rig.run_until(299);
-    assert!(rig.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)), "nobody asks for them");
+    harness.made.clear();
+    harness.run_until(299);
+    assert!(harness.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)), "nobody asks for them");
 
-    let world = rig.sim.world_mut();
+    let world = harness.sim.world_mut();
     server(world, "s02", "new", "cn-hangzhou");
-    world.add_run("s02", worlds::run("r", 100, 110, 3)).unwrap();
-    world.add_run("s02", worlds::run("meanwhile", 210, 220, 3)).unwrap();
-    rig.run_until(400);
-    let back = rig.reading(&id(Kind::SwasInvocations, "s02"));
+    world.add_invocation("s02", worlds::invocation("r", 100, 110, 3)).unwrap();
+    world.add_invocation("s02", worlds::invocation("meanwhile", 210, 220, 3)).unwrap();
+    harness.run_until(400);
+    let back = harness.reading(&id(Kind::SwasInvocations, "s02"));
     assert_eq!(finished(&back)["Failed"], 2, "what was counted stays counted, and what ended meanwhile is counted too");
 }
 
@@ -134,45 +137,50 @@ fn whatever_fails_the_last_good_list_stays_and_is_polled() {
         (r#"{"kind": "html"}"#, Reason::Service),
         (r#"{"kind": "reset"}"#, Reason::Transport),
     ] {
-        let mut rig = found(small(), hangzhou(), |_| {});
-        rig.run_until(50);
+        let mut harness = found(small(), hangzhou(), |_| {});
+        harness.run_until(50);
         for action in ["ListInstances", "ListClusters"] {
-            rig.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
+            harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
         }
-        rig.run_until(1500);
+        harness.run_until(1500);
         for name in [SERVERS, CLUSTERS] {
-            assert_eq!(rig.failure(&place(name)).map(|failure| failure.reason), Some(reason), "{fault}");
+            assert_eq!(harness.failure(&place(name)).map(|failure| failure.reason), Some(reason), "{fault}");
         }
-        assert_eq!(ids(&rig, Kind::SwasInvocations), ["s00", "s01"], "{fault}");
-        assert_eq!(ids(&rig, Kind::EhpcTasks), ["c"], "{fault}");
-        let fresh = |view: &aliyun_task_exporter::snapshot::View| rig.now.duration_since(view.read_at.unwrap());
-        let polled = rig.store.views(rig.moment()).into_iter().filter(|view| view.target.id.kind != Kind::Discovery);
+        assert_eq!(ids(&harness, Kind::SwasInvocations), ["s00", "s01"], "{fault}");
+        assert_eq!(ids(&harness, Kind::EhpcTasks), ["c"], "{fault}");
+        let fresh = |view: &aliyun_task_exporter::store::View| harness.now.duration_since(view.read_at.unwrap());
+        let polled =
+            harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id.kind != Kind::Discovery);
         assert!(polled.map(|view| fresh(&view)).all(|age| age <= seconds(40)), "{fault}: they are polled on");
-        assert_eq!(page(&rig).all("aliyun_exporter_discovered", &[]).count(), 0, "{fault}: the count is withdrawn");
-        rig.sim.clear_faults();
-        server(rig.sim.world_mut(), "new", "new", "cn-hangzhou");
-        rig.run_for(200);
-        assert_eq!(ids(&rig, Kind::SwasInvocations), ["new", "s00", "s01"], "{fault}: and it recovers");
+        assert_eq!(
+            page(&harness).all("aliyun_task_exporter_discovered", &[]).count(),
+            0,
+            "{fault}: the count is withdrawn"
+        );
+        harness.sim.clear_faults();
+        server(harness.sim.world_mut(), "new", "new", "cn-hangzhou");
+        harness.run_for(200);
+        assert_eq!(ids(&harness, Kind::SwasInvocations), ["new", "s00", "s01"], "{fault}: and it recovers");
     }
 }
 
 #[test]
 fn while_it_fails_it_asks_as_often_as_others_and_else_in_its_own_time() {
-    let mut rig = found(small(), hangzhou(), |config| {
+    let mut harness = found(small(), hangzhou(), |config| {
         config.server_discovery.entries[0].interval = Duration::from_secs(600);
     });
-    rig.run_until(3599);
-    assert_eq!(rig.of("ListInstances").len(), 6);
-    let ended = rig.polled.iter().rev().find(|poll| *poll.target.id == *SERVERS).unwrap();
+    harness.run_until(3599);
+    assert_eq!(harness.of("ListInstances").len(), 6);
+    let ended = harness.polled.iter().rev().find(|poll| *poll.target.id == *SERVERS).unwrap();
     assert_eq!(ended.stale_after, Duration::from_secs(1800));
-    rig.fault(
+    harness.fault(
         r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "error", "status": 409, "code": "PartFailure"}}"#,
     );
-    rig.made.clear();
-    rig.run_until(4200);
-    let asked: Vec<_> = rig.of("ListInstances").iter().map(|made| made.sent).collect();
+    harness.made.clear();
+    harness.run_until(4200);
+    let asked: Vec<_> = harness.of("ListInstances").iter().map(|made| made.sent).collect();
     assert_eq!(asked.len(), 20, "each half minute: {asked:?}");
-    let ended = rig.polled.iter().rev().find(|poll| *poll.target.id == *SERVERS).unwrap();
+    let ended = harness.polled.iter().rev().find(|poll| *poll.target.id == *SERVERS).unwrap();
     assert_eq!(ended.stale_after, Duration::from_secs(1800), "an age is not shorter because it is asked more often");
 }
 
@@ -180,25 +188,25 @@ fn while_it_fails_it_asks_as_often_as_others_and_else_in_its_own_time() {
 fn after_a_restart_the_fleet_is_polled_before_discovery_has_answered() {
     let sim = Simulator::with_world(Settings::default(), small(), start());
     let config = discovering(&sim, Regions::All);
-    let mut rig = Rig::new(sim, config).with_state();
-    rig.sim.world_mut().add_run("s00", worlds::run("r", 30, 40, 0)).unwrap();
-    rig.run_until(100);
-    let before = finished(&rig.reading(&id(Kind::SwasInvocations, "s00")));
+    let mut harness = Harness::new(sim, config).with_state();
+    harness.sim.world_mut().add_invocation("s00", worlds::invocation("r", 30, 40, 0)).unwrap();
+    harness.run_until(100);
+    let before = finished(&harness.reading(&id(Kind::SwasInvocations, "s00")));
     assert_eq!(before["Success"], 1);
     for action in ["ListInstances", "ListClusters", "ListRegions"] {
-        rig.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}"#));
+        harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}"#));
     }
-    rig.restart(60);
-    assert_eq!((ids(&rig, Kind::SwasInvocations).len(), ids(&rig, Kind::EhpcTasks).len()), (2, 1), "at once");
-    assert_eq!(page(&rig).value("aliyun_swas_server_info", &[("instance_id", "s01")]), Some(1.0));
-    assert_eq!(finished(&rig.reading(&id(Kind::SwasInvocations, "s00"))), before);
-    assert_eq!(page(&rig).value("aliyun_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
-    rig.made.clear();
-    rig.run_for(29);
-    let polled: BTreeSet<&str> = rig.polled.iter().rev().take(40).map(|poll| &*poll.target.id).collect();
+    harness.restart(60);
+    assert_eq!((ids(&harness, Kind::SwasInvocations).len(), ids(&harness, Kind::EhpcTasks).len()), (2, 1), "at once");
+    assert_eq!(page(&harness).value("aliyun_swas_server_info", &[("instance_id", "s01")]), Some(1.0));
+    assert_eq!(finished(&harness.reading(&id(Kind::SwasInvocations, "s00"))), before);
+    assert_eq!(page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
+    harness.made.clear();
+    harness.run_for(29);
+    let polled: BTreeSet<&str> = harness.polled.iter().rev().take(40).map(|poll| &*poll.target.id).collect();
     assert!(["s00", "s01", "c"].iter().all(|id| polled.contains(id)), "{polled:?}");
-    assert!(!rig.of("DescribeInvocations").is_empty());
-    assert!(rig.of("ListInstances").iter().all(|made| made.failure.is_some()));
+    assert!(!harness.of("DescribeInvocations").is_empty());
+    assert!(harness.of("ListInstances").iter().all(|made| made.failure.is_some()));
 }
 
 #[test]
@@ -208,19 +216,19 @@ fn include_and_exclude_hold_for_ids_and_names_and_a_change_holds_at_once() {
         server(&mut world, id, name, "cn-hangzhou");
     }
     let pattern = |text: &str| Some(Pattern::new(text).unwrap());
-    let mut rig = found(world, hangzhou(), |config| {
+    let mut harness = found(world, hangzhou(), |config| {
         let filter = &mut config.server_discovery.entries[0].filter;
         (filter.include, filter.exclude) = (pattern("web-.*|s3"), pattern(".*-test|s4"));
     });
-    rig.run_until(30);
-    assert_eq!(ids(&rig, Kind::SwasInvocations), ["s1", "s3"]);
-    assert_eq!(page(&rig).value("aliyun_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
-    let Reading::Discovery(reading) = rig.reading(&place(SERVERS)) else { panic!() };
+    harness.run_until(30);
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s3"]);
+    assert_eq!(page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
+    let Reading::Discovery(reading) = harness.reading(&place(SERVERS)) else { panic!() };
     assert_eq!(reading.found.len(), 4);
-    let mut config = rig.config.clone();
+    let mut config = harness.config.clone();
     config.server_discovery.entries[0].filter.exclude = pattern("s3");
-    rig.apply(config);
-    assert_eq!(ids(&rig, Kind::SwasInvocations), ["s1", "s2", "s4"], "before anybody is asked again");
+    harness.apply(config);
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2", "s4"], "before anybody is asked again");
 }
 
 #[test]
@@ -229,7 +237,7 @@ fn what_is_configured_wins_and_has_the_clouds_name_if_it_has_no_other() {
     server(&mut world, "s1", "cloud-1", "cn-hangzhou");
     server(&mut world, "s2", "cloud-2", "cn-hangzhou");
     cluster(&mut world, "c", "cloud-c", "cn-hangzhou");
-    let mut rig = found(world, hangzhou(), |config| {
+    let mut harness = found(world, hangzhou(), |config| {
         let server = |id: &str, name: &str| Server {
             id: id.into(),
             region: "cn-hangzhou".into(),
@@ -243,18 +251,18 @@ fn what_is_configured_wins_and_has_the_clouds_name_if_it_has_no_other() {
         let (id, region, account) = ("c".into(), "cn-hangzhou".into(), "demo".into());
         config.clusters = vec![Cluster { id, region, account, name: String::new(), tasks, commands }];
     });
-    assert_eq!(page(&rig).value("aliyun_swas_server_info", &[("instance_name", "")]), Some(1.0));
-    rig.run_until(30);
-    let names: Vec<String> = page(&rig)
+    assert_eq!(page(&harness).value("aliyun_swas_server_info", &[("instance_name", "")]), Some(1.0));
+    harness.run_until(30);
+    let names: Vec<String> = page(&harness)
         .all("aliyun_swas_server_info", &[])
         .map(|sample| format!("{} {}", sample.labels["instance_id"], sample.labels["instance_name"]))
         .collect();
     assert_eq!(names, ["s1 cloud-1", "s2 mine"]);
-    assert_eq!(page(&rig).value("aliyun_ehpc_cluster_info", &[("cluster_name", "cloud-c")]), Some(1.0));
-    assert_eq!(ids(&rig, Kind::EhpcInvocations), Vec::<String>::new(), "its own settings hold");
-    rig.sim.world_mut().remove("s1");
-    rig.run_for(100);
-    assert_eq!(ids(&rig, Kind::SwasInvocations), ["s1", "s2"], "what is configured stays a target");
+    assert_eq!(page(&harness).value("aliyun_ehpc_cluster_info", &[("cluster_name", "cloud-c")]), Some(1.0));
+    assert_eq!(ids(&harness, Kind::EhpcInvocations), Vec::<String>::new(), "its own settings hold");
+    harness.sim.world_mut().remove("s1");
+    harness.run_for(100);
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2"], "what is configured stays a target");
 }
 
 #[test]
@@ -265,17 +273,18 @@ fn each_region_has_its_own_and_one_that_fails_harms_no_other() {
         cluster(&mut world, &format!("c-{id}"), id, region);
     }
     let regions = Regions::Named(vec!["cn-hangzhou".into(), "cn-shanghai".into()]);
-    let mut rig = found(world, regions, |_| {});
-    rig.fault(r#"{"match": {"action": "ListInstances", "region": "cn-hangzhou"}, "fault": {"kind": "reset"}}"#);
-    rig.run_until(50);
-    assert_eq!(ids(&rig, Kind::SwasInvocations), ["s-sh"]);
-    assert_eq!(ids(&rig, Kind::EhpcTasks), ["c-hz", "c-sh"], "each answer names the clusters of all regions");
-    let regions: BTreeSet<String> = page(&rig)
+    let mut harness = found(world, regions, |_| {});
+    harness.fault(r#"{"match": {"action": "ListInstances", "region": "cn-hangzhou"}, "fault": {"kind": "reset"}}"#);
+    harness.run_until(50);
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s-sh"]);
+    assert_eq!(ids(&harness, Kind::EhpcTasks), ["c-hz", "c-sh"], "each answer names the clusters of all regions");
+    let regions: BTreeSet<String> = page(&harness)
         .all("aliyun_ehpc_cluster_info", &[])
         .map(|sample| format!("{} {}", sample.labels["cluster_id"], sample.labels["region_id"]))
         .collect();
     assert_eq!(regions, ["c-hz cn-hangzhou".to_owned(), "c-sh cn-shanghai".to_owned()].into());
-    let target = rig.store.views(rig.moment()).into_iter().find(|view| *view.target.id.id == *"c-sh").unwrap().target;
+    let target =
+        harness.store.views(harness.moment()).into_iter().find(|view| *view.target.id.id == *"c-sh").unwrap().target;
     assert_eq!(&*target.region, "cn-shanghai");
 }
 
@@ -286,44 +295,44 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
         (0..count).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
         world
     };
-    let mut rig = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
-    rig.run_until(50);
-    assert_eq!((ids(&rig, Kind::SwasInvocations).len(), rig.of("ListInstances").len()), (230, 3));
-    assert_eq!(rig.scheduler.planned().iter().find(|(key, _)| key.operation == "ListInstances").unwrap().1, &3.0);
+    let mut harness = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
+    harness.run_until(50);
+    assert_eq!((ids(&harness, Kind::SwasInvocations).len(), harness.of("ListInstances").len()), (230, 3));
+    assert_eq!(harness.scheduler.planned().iter().find(|(key, _)| key.operation == "ListInstances").unwrap().1, &3.0);
     let mut world = many(400);
     (0..50).for_each(|number| world.remove(&format!("s{number:03}")));
-    *rig.sim.world_mut() = world;
-    rig.run_until(110);
-    assert_eq!(ids(&rig, Kind::SwasInvocations).len(), 350);
-    let truncated = rig.notices.iter().filter(|(_, notice)| *notice == Notice::Truncated).count();
-    assert_eq!((truncated, rig.of("ListInstances").len()), (0, 3 + 4));
-    *rig.sim.world_mut() = many(10);
-    rig.run_until(170);
-    assert_eq!(ids(&rig, Kind::SwasInvocations).len(), 10);
+    *harness.sim.world_mut() = world;
+    harness.run_until(110);
+    assert_eq!(ids(&harness, Kind::SwasInvocations).len(), 350);
+    let truncated = harness.notices.iter().filter(|(_, notice)| *notice == Notice::Truncated).count();
+    assert_eq!((truncated, harness.of("ListInstances").len()), (0, 3 + 4));
+    *harness.sim.world_mut() = many(10);
+    harness.run_until(170);
+    assert_eq!(ids(&harness, Kind::SwasInvocations).len(), 10);
 }
 
 #[test]
 fn a_list_that_repeats_itself_comes_to_an_end() {
     let mut world = World::empty();
     (0..150).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
-    let mut rig = found(world, hangzhou(), |_| {});
-    rig.fault(r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "repeated_page"}}"#);
-    rig.run_until(50);
-    assert_eq!(rig.of("ListInstances").len(), 2);
-    assert_eq!(ids(&rig, Kind::SwasInvocations).len(), 100, "the others were never shown");
+    let mut harness = found(world, hangzhou(), |_| {});
+    harness.fault(r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "repeated_page"}}"#);
+    harness.run_until(50);
+    assert_eq!(harness.of("ListInstances").len(), 2);
+    assert_eq!(ids(&harness, Kind::SwasInvocations).len(), 100, "the others were never shown");
 }
 
 #[test]
 fn a_thousand_servers_found_at_once_are_spread() {
     let mut world = World::empty();
     (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
-    let mut rig = found(world, hangzhou(), |config| {
+    let mut harness = found(world, hangzhou(), |config| {
         config.accounts[0].quotas = [(("SWAS".to_owned(), None), 60_000)].into();
     });
-    rig.sim.settings_mut().quotas.per_minute = 1_000_000;
-    rig.run_until(29);
+    harness.sim.settings_mut().quotas.per_minute = 1_000_000;
+    harness.run_until(29);
     let mut each_second = [0; 30];
-    for made in rig.of("DescribeInvocations") {
+    for made in harness.of("DescribeInvocations") {
         each_second[usize::try_from(made.sent.duration_since(start()).as_secs()).unwrap()] += 1;
     }
     assert!(each_second.iter().sum::<i32>() > 900, "{each_second:?}");
@@ -334,15 +343,19 @@ fn a_thousand_servers_found_at_once_are_spread() {
 fn a_long_list_is_read_whole_however_small_its_budget() {
     let mut world = World::empty();
     (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
-    let mut rig = found(world, hangzhou(), |config| {
+    let mut harness = found(world, hangzhou(), |config| {
         config.accounts[0].quotas = [(("SWAS".to_owned(), Some("ListInstances".to_owned())), 6)].into();
     });
-    rig.run_until(59);
-    assert_eq!((rig.of("ListInstances").len(), ids(&rig, Kind::SwasInvocations).len()), (6, 600), "found so far");
-    rig.run_until(70);
+    harness.run_until(59);
+    assert_eq!(
+        (harness.of("ListInstances").len(), ids(&harness, Kind::SwasInvocations).len()),
+        (6, 600),
+        "found so far"
+    );
+    harness.run_until(70);
     // The tenth page is full: only the eleventh tells that there is no more.
-    assert_eq!((rig.of("ListInstances").len(), ids(&rig, Kind::SwasInvocations).len()), (11, 1000));
-    rig.run_until(600);
-    assert!(rig.polled.iter().filter(|poll| *poll.target.id == *SERVERS).all(|poll| poll.failure.is_none()));
-    assert!(rig.of("ListInstances").len() >= 40, "{}", rig.of("ListInstances").len());
+    assert_eq!((harness.of("ListInstances").len(), ids(&harness, Kind::SwasInvocations).len()), (11, 1000));
+    harness.run_until(600);
+    assert!(harness.polled.iter().filter(|poll| *poll.target.id == *SERVERS).all(|poll| poll.failure.is_none()));
+    assert!(harness.of("ListInstances").len() >= 40, "{}", harness.of("ListInstances").len());
 }

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::support::folder::Folder;
-use crate::support::rig::Rig;
+use crate::support::harness::Harness;
 
 /// What the database writes at once.
 const PAGE: usize = 4096;
@@ -34,12 +34,12 @@ struct History {
 impl History {
     fn live(commits: usize) -> Self {
         let folder = Folder::new();
-        let mut rig = Rig::living(Settings { clusters: 1, servers: 3, ..Settings::default() }).with_state();
+        let mut harness = Harness::living(Settings { clusters: 1, servers: 3, ..Settings::default() }).with_state();
         let mut state = State::<Entry>::open(&folder.state()).unwrap();
         let mut history = Self { targets: Vec::new(), commits: Vec::new(), files: Vec::new() };
         for number in 0..commits {
-            rig.run_for(13);
-            let entries = rig.entries();
+            harness.run_for(13);
+            let entries = harness.entries();
             let numbered = entries.iter().map(|(id, entry)| (id.clone(), encode(&(number, entry)).unwrap()));
             assert!(state.commit(numbered.collect()));
             // A kill leaves the file as it is: nothing closes it.

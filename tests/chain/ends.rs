@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::GivenUp;
 use aliyun_task_exporter::poll::Notice;
-use aliyun_task_exporter::sim::{CommandSpec, CommandWords, NodeEnd, NodeSpec, RunEnd, RunSpec, World};
+use aliyun_task_exporter::sim::{CommandSpec, CommandWords, InvocationEnd, InvocationSpec, NodeEnd, NodeSpec, World};
 use aliyun_task_exporter::target::{Kind, TargetId};
 
-use crate::support::rig::{Rig, id};
-use crate::support::worlds::{self, command, run, task};
+use crate::support::harness::{Harness, id};
+use crate::support::worlds::{self, command, invocation, task};
 use crate::support::{seconds, start};
 
 fn cluster() -> World {
@@ -27,9 +27,9 @@ fn ending(id: &str, words: CommandWords, ends: &[(NodeEnd, i32)]) -> CommandSpec
 }
 
 /// What the page says of a command: family, without its prefix, and value.
-fn of_command(rig: &Rig, id: &str) -> BTreeMap<String, String> {
+fn of_command(harness: &Harness, id: &str) -> BTreeMap<String, String> {
     let (prefix, label) = ("aliyun_ehpc_invocation_", format!("command_id=\"{id}\""));
-    let page = rig.page(Format::Text);
+    let page = harness.page(Format::Text);
     let lines = page.lines().filter_map(|line| line.strip_prefix(prefix)).filter(|line| line.contains(&label));
     let pair = |line: &str| {
         let (name, value) = line.rsplit_once(' ').unwrap();
@@ -44,17 +44,17 @@ fn of_command(rig: &Rig, id: &str) -> BTreeMap<String, String> {
 }
 
 /// The value of a series whose line begins so.
-fn value(rig: &Rig, series: &str) -> Option<String> {
-    let page = rig.page(Format::Text);
+fn value(harness: &Harness, series: &str) -> Option<String> {
+    let page = harness.page(Format::Text);
     page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
 }
 
-fn finished(rig: &Rig, word: &str) -> Option<String> {
-    value(rig, &format!("aliyun_ehpc_invocations_finished_total{{cluster_id=\"c\",status=\"{word}\"}}"))
+fn finished(harness: &Harness, word: &str) -> Option<String> {
+    value(harness, &format!("aliyun_ehpc_invocations_finished_total{{cluster_id=\"c\",status=\"{word}\"}}"))
 }
 
-fn given_up(rig: &Rig, target: &TargetId) -> Vec<(String, GivenUp)> {
-    let of_target = rig.notices.iter().filter(|(id, _)| id == target);
+fn given_up(harness: &Harness, target: &TargetId) -> Vec<(String, GivenUp)> {
+    let of_target = harness.notices.iter().filter(|(id, _)| id == target);
     let given_up = of_target.filter_map(|(_, notice)| match notice {
         Notice::GivenUp { id, cause } => Some((id.to_string(), *cause)),
         _ => None,
@@ -67,14 +67,14 @@ fn a_command_that_failed_on_some_nodes_is_counted_with_cloud_assistants_word_and
     let mut world = cluster();
     let ends = [(NodeEnd::Success, 0), (NodeEnd::Failed, 3), (NodeEnd::Timeout, 0)];
     world.add_command("c", ending("k", CommandWords::CloudAssistant, &ends)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.run_until(38);
-    assert!(rig.commands("c").commands[0].run.is_open());
-    assert_eq!(finished(&rig, "PartialFailed"), None, "no zero of a word that is not documented");
-    assert_eq!(finished(&rig, "Failed").as_deref(), Some("0"));
-    rig.run_until(60);
-    assert_eq!(finished(&rig, "PartialFailed").as_deref(), Some("1"));
-    let shown = of_command(&rig, "k");
+    let mut harness = Harness::scripted(world);
+    harness.run_until(38);
+    assert!(harness.commands("c").commands[0].invocation.is_open());
+    assert_eq!(finished(&harness, "PartialFailed"), None, "no zero of a word that is not documented");
+    assert_eq!(finished(&harness, "Failed").as_deref(), Some("0"));
+    harness.run_until(60);
+    assert_eq!(finished(&harness, "PartialFailed").as_deref(), Some("1"));
+    let shown = of_command(&harness, "k");
     assert_eq!(shown["status{status=\"PartialFailed\"}"], "1");
     assert_eq!(shown["nodes{status=\"Timeout\"}"], "1");
     assert_eq!(shown["nodes{status=\"Finished\"}"], "0");
@@ -84,7 +84,7 @@ fn a_command_that_failed_on_some_nodes_is_counted_with_cloud_assistants_word_and
     assert_eq!((nonzero, unknown, failed), ("1", "1", "2"), "the timeout's 0 is no exit code");
     let end_seen: f64 = shown["end_seen_timestamp_seconds"].parse().unwrap();
     assert!((40.0..60.0).contains(&(end_seen - start().as_second() as f64)), "{end_seen}");
-    assert!(rig.unknown.is_empty(), "{:?}", rig.unknown);
+    assert!(harness.unknown.is_empty(), "{:?}", harness.unknown);
 }
 
 #[test]
@@ -96,15 +96,15 @@ fn each_word_of_the_whole_that_cloud_assistant_has_ends_a_command_or_does_not() 
     {
         world.add_command("c", ending(name, CommandWords::CloudAssistant, &ends)).unwrap();
     }
-    let mut rig = Rig::scripted(world);
-    rig.run_until(15);
-    assert!(rig.commands("c").commands.iter().all(|seen| seen.run.is_open()));
-    rig.run_until(60);
+    let mut harness = Harness::scripted(world);
+    harness.run_until(15);
+    assert!(harness.commands("c").commands.iter().all(|seen| seen.invocation.is_open()));
+    harness.run_until(60);
     for word in ["Success", "Failed", "PartialFailed", "Stopped"] {
-        assert_eq!(finished(&rig, word).as_deref(), Some("1"), "{word}");
+        assert_eq!(finished(&harness, word).as_deref(), Some("1"), "{word}");
     }
-    assert!(!of_command(&rig, "no").contains_key("nonzero_exit_nodes"), "what was stopped has no exit code");
-    assert_eq!(of_command(&rig, "no")["unknown_exit_nodes"], "2");
+    assert!(!of_command(&harness, "no").contains_key("nonzero_exit_nodes"), "what was stopped has no exit code");
+    assert_eq!(of_command(&harness, "no")["unknown_exit_nodes"], "2");
 }
 
 #[test]
@@ -113,15 +113,15 @@ fn a_command_without_a_word_ends_when_its_nodes_have_and_not_before_any_is_liste
     let mut late = ending("k", CommandWords::Missing, &[(NodeEnd::Finished, 0), (NodeEnd::Failed, 9)]);
     late.nodes.iter_mut().for_each(|node| node.starts = seconds(40));
     world.add_command("c", late).unwrap();
-    let mut rig = Rig::scripted(world);
+    let mut harness = Harness::scripted(world);
     for second in [45, 70] {
-        rig.run_until(second);
-        assert!(rig.commands("c").commands[0].run.is_open(), "{second}");
-        assert_eq!(of_command(&rig, "k")["status{status=\"unknown\"}"], "1");
+        harness.run_until(second);
+        assert!(harness.commands("c").commands[0].invocation.is_open(), "{second}");
+        assert_eq!(of_command(&harness, "k")["status{status=\"unknown\"}"], "1");
     }
-    rig.run_until(110);
-    assert_eq!(finished(&rig, "unknown").as_deref(), Some("1"));
-    assert_eq!(of_command(&rig, "k")["nonzero_exit_nodes"], "1");
+    harness.run_until(110);
+    assert_eq!(finished(&harness, "unknown").as_deref(), Some("1"));
+    assert_eq!(of_command(&harness, "k")["nonzero_exit_nodes"], "1");
 }
 
 #[test]
@@ -132,26 +132,26 @@ fn exit_codes_that_stop_or_restart_a_node_are_shown_and_are_no_failure() {
     world
         .add_command("c", ending("bad", CommandWords::Documented, &[(NodeEnd::Failed, 193), (NodeEnd::Finished, 7)]))
         .unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.run_until(60);
-    let shown = of_command(&rig, "k");
+    let mut harness = Harness::scripted(world);
+    harness.run_until(60);
+    let shown = of_command(&harness, "k");
     let [nonzero, power, failed] = ["nonzero_exit_nodes", "power_exit_nodes", "failed_nodes"].map(|name| &*shown[name]);
     assert_eq!((nonzero, power, failed), ("2", "2", "0"));
-    assert_eq!(of_command(&rig, "bad")["failed_nodes"], "1");
-    assert_eq!(finished(&rig, "Failed").as_deref(), Some("2"), "as the cloud says");
+    assert_eq!(of_command(&harness, "bad")["failed_nodes"], "1");
+    assert_eq!(finished(&harness, "Failed").as_deref(), Some("2"), "as the cloud says");
 }
 
 #[test]
 fn no_bad_exit_code_is_claimed_where_no_code_is_known_yet() {
     let mut world = cluster();
     world.add_command("c", command("k", 2, 10, 40)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.fault(r#"{"match": {"action": "ListInvocationResults"}, "fault": {"kind": "error", "status": 500, "code": "InternalError"}}"#);
-    rig.run_until(60);
-    let shown = of_command(&rig, "k");
+    let mut harness = Harness::scripted(world);
+    harness.fault(r#"{"match": {"action": "ListInvocationResults"}, "fault": {"kind": "error", "status": 500, "code": "InternalError"}}"#);
+    harness.run_until(60);
+    let shown = of_command(&harness, "k");
     assert!(!shown.contains_key("nonzero_exit_nodes"), "{shown:?}");
     assert_eq!(shown["unknown_exit_nodes"], "2");
-    assert_eq!(value(&rig, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(), Some("1"));
+    assert_eq!(value(&harness, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(), Some("1"));
 }
 
 #[test]
@@ -159,22 +159,28 @@ fn results_of_commands_that_are_late_are_asked_for_with_growing_pauses_until_eac
     for shown in ["not_found", "running", "left_out"] {
         let mut world = cluster();
         world.add_command("c", command("k", 2, 10, 40)).unwrap();
-        let mut rig = Rig::scripted(world);
-        rig.fault(&format!(
+        let mut harness = Harness::scripted(world);
+        harness.fault(&format!(
             r#"{{"match": {{"action": "ListInvocationResults"}}, "fault": {{"kind": "late_results", "seconds": 300, "shown": "{shown}"}}}}"#
         ));
-        rig.run_until(300);
-        assert_eq!(of_command(&rig, "k")["unknown_exit_nodes"], "2", "{shown}");
-        assert_eq!(value(&rig, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(), Some("1"));
-        rig.run_until(720);
-        let page = of_command(&rig, "k");
+        harness.run_until(300);
+        assert_eq!(of_command(&harness, "k")["unknown_exit_nodes"], "2", "{shown}");
+        assert_eq!(
+            value(&harness, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(),
+            Some("1")
+        );
+        harness.run_until(720);
+        let page = of_command(&harness, "k");
         let [nonzero, unknown] = ["nonzero_exit_nodes", "unknown_exit_nodes"].map(|name| &*page[name]);
         assert_eq!((nonzero, unknown), ("1", "0"), "{shown}");
-        assert_eq!(value(&rig, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(), Some("0"));
-        let asked = rig.of("ListInvocationResults").len();
+        assert_eq!(
+            value(&harness, "aliyun_ehpc_invocation_results_outstanding{cluster_id=\"c\"}").as_deref(),
+            Some("0")
+        );
+        let asked = harness.of("ListInvocationResults").len();
         assert!((6..=8).contains(&asked), "{shown}: {asked}");
-        rig.run_until(7200);
-        assert_eq!(rig.of("ListInvocationResults").len(), asked, "{shown}: whole, they are asked for no more");
+        harness.run_until(7200);
+        assert_eq!(harness.of("ListInvocationResults").len(), asked, "{shown}: whole, they are asked for no more");
     }
 }
 
@@ -182,29 +188,29 @@ fn results_of_commands_that_are_late_are_asked_for_with_growing_pauses_until_eac
 fn the_result_of_a_run_that_is_late_is_asked_for_until_it_is_there_and_its_end_is_told_with_its_code() {
     for shown in ["not_found", "running"] {
         let mut world = worlds::servers(1, 0);
-        world.add_run("s00", run("a", 10, 40, 7)).unwrap();
-        let mut rig = Rig::scripted(world);
-        rig.fault(&format!(
+        world.add_invocation("s00", invocation("a", 10, 40, 7)).unwrap();
+        let mut harness = Harness::scripted(world);
+        harness.fault(&format!(
             r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {{"kind": "late_results", "seconds": 3600, "shown": "{shown}"}}}}"#
         ));
-        rig.run_until(3000);
+        harness.run_until(3000);
         let outstanding = "aliyun_swas_invocation_results_outstanding{instance_id=\"s00\"}";
         assert_eq!(
-            (value(&rig, outstanding).as_deref(), rig.ends(&id(Kind::SwasInvocations, "s00")).count()),
+            (value(&harness, outstanding).as_deref(), harness.ends(&id(Kind::SwasInvocations, "s00")).count()),
             (Some("1"), 0)
         );
         let failed = "aliyun_swas_invocations_finished_total{instance_id=\"s00\",status=\"Failed\"}";
-        assert_eq!(value(&rig, failed).as_deref(), Some("1"), "that it ended is known");
-        rig.run_until(7200);
-        assert_eq!(value(&rig, outstanding).as_deref(), Some("0"));
+        assert_eq!(value(&harness, failed).as_deref(), Some("1"), "that it ended is known");
+        harness.run_until(7200);
+        assert_eq!(value(&harness, outstanding).as_deref(), Some("0"));
         let code = "aliyun_swas_invocation_exit_code{instance_id=\"s00\",invoke_id=\"a\"}";
-        assert_eq!(value(&rig, code).as_deref(), Some("7"), "{shown}");
-        let told = rig.notices.iter().find_map(|(_, notice)| match notice {
+        assert_eq!(value(&harness, code).as_deref(), Some("7"), "{shown}");
+        let told = harness.notices.iter().find_map(|(_, notice)| match notice {
             Notice::Ended { exit_code, .. } => Some(*exit_code),
             _ => None,
         });
         assert_eq!(told, Some(Some(7)));
-        let asked = rig.of("DescribeInvocationResult").len();
+        let asked = harness.of("DescribeInvocationResult").len();
         assert!((9..=12).contains(&asked), "{shown}: {asked}");
     }
 }
@@ -212,55 +218,61 @@ fn the_result_of_a_run_that_is_late_is_asked_for_until_it_is_there_and_its_end_i
 #[test]
 fn a_result_that_never_comes_is_given_up_with_its_window_and_only_of_an_end_that_was_watched() {
     let mut world = worlds::servers(1, 1);
-    world.add_run("s00", run("a", 10, 40, 7)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.config.servers[0].window.max_age = std::time::Duration::from_secs(7200);
-    rig.apply(rig.config.clone());
-    rig.fault(r#"{"match": {"action": "DescribeInvocationResult"}, "fault": {"kind": "late_results"}}"#);
+    world.add_invocation("s00", invocation("a", 10, 40, 7)).unwrap();
+    let mut harness = Harness::scripted(world);
+    harness.config.servers[0].window.max_age = std::time::Duration::from_secs(7200);
+    harness.apply(harness.config.clone());
+    harness.fault(r#"{"match": {"action": "DescribeInvocationResult"}, "fault": {"kind": "late_results"}}"#);
     let server = id(Kind::SwasInvocations, "s00");
-    rig.run_until(7150);
-    assert_eq!((given_up(&rig, &server), rig.ends(&server).count()), (vec![], 0));
-    rig.run_until(7400);
-    assert_eq!(given_up(&rig, &server), [("a".to_owned(), GivenUp::NeverAnswered)]);
-    assert_eq!((rig.ends(&server).count(), rig.lost(&server).len()), (1, 0));
+    harness.run_until(7150);
+    assert_eq!((given_up(&harness, &server), harness.ends(&server).count()), (vec![], 0));
+    harness.run_until(7400);
+    assert_eq!(given_up(&harness, &server), [("a".to_owned(), GivenUp::NeverAnswered)]);
+    assert_eq!((harness.ends(&server).count(), harness.lost(&server).len()), (1, 0));
     let outstanding = "aliyun_swas_invocation_results_outstanding{instance_id=\"s00\"}";
-    assert_eq!(value(&rig, outstanding).as_deref(), Some("0"));
+    assert_eq!(value(&harness, outstanding).as_deref(), Some("0"));
 }
 
 #[test]
 fn results_that_newer_runs_push_out_of_the_window_are_given_up_as_such() {
     let mut world = worlds::servers(1, 0);
-    (0..8).for_each(|number| world.add_run("s00", run(&format!("r{number}"), 30 + number, 33, 1)).unwrap());
-    let mut rig = Rig::scripted(world);
-    rig.config.servers[0].window.max_invocations = 3;
-    rig.apply(rig.config.clone());
-    rig.run_until(120);
-    let given_up = given_up(&rig, &id(Kind::SwasInvocations, "s00"));
+    (0..8)
+        .for_each(|number| world.add_invocation("s00", invocation(&format!("r{number}"), 30 + number, 33, 1)).unwrap());
+    let mut harness = Harness::scripted(world);
+    harness.config.servers[0].window.max_invocations = 3;
+    harness.apply(harness.config.clone());
+    harness.run_until(120);
+    let given_up = given_up(&harness, &id(Kind::SwasInvocations, "s00"));
     assert_eq!(given_up.len(), 5);
     assert!(given_up.iter().all(|(_, cause)| *cause == GivenUp::PushedOut), "{given_up:?}");
-    assert_eq!(rig.of("DescribeInvocationResult").len(), 3);
+    assert_eq!(harness.of("DescribeInvocationResult").len(), 3);
 }
 
 #[test]
 fn an_exit_code_counts_beside_every_word_of_an_end_and_a_zero_only_beside_words_of_what_exited() {
     for regional in [false, true] {
         let mut world = worlds::servers(1, 0);
-        for (number, (end, exit_code)) in
-            [(RunEnd::Timeout, 7), (RunEnd::Timeout, 0), (RunEnd::Failed, 0), (RunEnd::Error, 2), (RunEnd::Success, 0)]
-                .into_iter()
-                .enumerate()
+        for (number, (end, exit_code)) in [
+            (InvocationEnd::Timeout, 7),
+            (InvocationEnd::Timeout, 0),
+            (InvocationEnd::Failed, 0),
+            (InvocationEnd::Error, 2),
+            (InvocationEnd::Success, 0),
+        ]
+        .into_iter()
+        .enumerate()
         {
-            let spec = run(&format!("r{number}"), 5, 25, 0);
-            world.add_run("s00", RunSpec { end, exit_code, ..spec }).unwrap();
+            let spec = invocation(&format!("r{number}"), 5, 25, 0);
+            world.add_invocation("s00", InvocationSpec { end, exit_code, ..spec }).unwrap();
         }
-        let mut rig = Rig::scripted(world);
+        let mut harness = Harness::scripted(world);
         if regional {
-            rig.config.swas_strategy = aliyun_task_exporter::config::SwasStrategy::PerRegion;
-            rig.apply(rig.config.clone());
+            harness.config.swas_strategy = aliyun_task_exporter::config::SwasStrategy::PerRegion;
+            harness.apply(harness.config.clone());
         }
-        rig.run_until(60);
+        harness.run_until(60);
         let code = |number: u32| {
-            value(&rig, &format!("aliyun_swas_invocation_exit_code{{instance_id=\"s00\",invoke_id=\"r{number}\"}}"))
+            value(&harness, &format!("aliyun_swas_invocation_exit_code{{instance_id=\"s00\",invoke_id=\"r{number}\"}}"))
         };
         let codes = [0, 1, 2, 3, 4].map(code);
         assert_eq!(codes.each_ref().map(|code| code.as_deref()), [Some("7"), None, Some("0"), Some("2"), Some("0")]);
@@ -272,21 +284,21 @@ fn lists_that_are_null_for_less_than_ten_minutes_take_nothing_open_away() {
     let mut world = worlds::servers(1, 0);
     worlds::add_cluster(&mut world, "c");
     world.add_task("c", task("a", 5, 2000)).unwrap();
-    world.add_run("s00", run("a", 5, 2000, 3)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.run_until(60);
+    world.add_invocation("s00", invocation("a", 5, 2000, 3)).unwrap();
+    let mut harness = Harness::scripted(world);
+    harness.run_until(60);
     for action in ["ListTasks", "DescribeInvocations"] {
-        rig.fault(&format!(
+        harness.fault(&format!(
             r#"{{"match": {{"action": "{action}"}}, "fault": {{"kind": "null_lists"}}, "schedule": {{"from": 61, "to": 640}}}}"#
         ));
     }
-    rig.fault(r#"{"match": {"action": "DescribeInvocationResult"}, "fault": {"kind": "error", "status": 404, "code": "InvalidInvokeId.NotFound"}, "schedule": {"from": 61, "to": 640}}"#);
-    rig.run_until(640);
-    assert_eq!((rig.tasks("c").tasks.len(), rig.runs("s00").runs.len()), (1, 1));
-    assert!(rig.of("DescribeInvocationResult").len() <= 7, "with growing pauses");
-    rig.run_until(2100);
+    harness.fault(r#"{"match": {"action": "DescribeInvocationResult"}, "fault": {"kind": "error", "status": 404, "code": "InvalidInvokeId.NotFound"}, "schedule": {"from": 61, "to": 640}}"#);
+    harness.run_until(640);
+    assert_eq!((harness.tasks("c").tasks.len(), harness.invocations("s00").invocations.len()), (1, 1));
+    assert!(harness.of("DescribeInvocationResult").len() <= 7, "with growing pauses");
+    harness.run_until(2100);
     for target in [id(Kind::EhpcTasks, "c"), id(Kind::SwasInvocations, "s00")] {
-        assert_eq!((rig.ends(&target).count(), rig.lost(&target).len()), (1, 0), "{target:?}");
+        assert_eq!((harness.ends(&target).count(), harness.lost(&target).len()), (1, 0), "{target:?}");
     }
 }
 
@@ -296,14 +308,14 @@ fn a_clock_that_is_set_either_way_loses_nothing_that_is_open() {
     for minutes in [-14, 14] {
         let mut world = cluster();
         world.add_task("c", task("a", 5, 4000)).unwrap();
-        let mut rig = Rig::scripted(world);
-        rig.run_until(60);
-        rig.fault(r#"{"match": {"action": "ListTasks"}, "fault": {"kind": "null_lists"}, "schedule": {"from": 61, "to": 600}}"#);
-        rig.run_until(200);
-        rig.clock_off = seconds(60 * minutes);
-        rig.run_until(4100);
+        let mut harness = Harness::scripted(world);
+        harness.run_until(60);
+        harness.fault(r#"{"match": {"action": "ListTasks"}, "fault": {"kind": "null_lists"}, "schedule": {"from": 61, "to": 600}}"#);
+        harness.run_until(200);
+        harness.clock_off = seconds(60 * minutes);
+        harness.run_until(4100);
         let target = id(Kind::EhpcTasks, "c");
-        assert_eq!((rig.lost(&target).len(), rig.ends(&target).count()), (0, 1), "{minutes}");
-        assert!(rig.now > start());
+        assert_eq!((harness.lost(&target).len(), harness.ends(&target).count()), (0, 1), "{minutes}");
+        assert!(harness.now > start());
     }
 }

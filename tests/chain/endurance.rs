@@ -9,38 +9,38 @@ use aliyun_task_exporter::sim::{ListOrder, Settings};
 use aliyun_task_exporter::state;
 use aliyun_task_exporter::target::{Kind, TargetId};
 
+use crate::support::harness::{Harness, id};
 use crate::support::page::parse;
-use crate::support::rig::{Rig, id};
 use crate::support::truth::finished;
 use crate::support::{seconds, start, worlds};
 
 /// Bytes of the state's entries of all targets together, and of the page.
-fn size(rig: &Rig, ids: &BTreeSet<TargetId>) -> (usize, usize) {
-    let entry = |id| state::encode(&rig.scheduler.memory(id).unwrap()).unwrap().len();
-    (ids.iter().map(entry).sum(), rig.page(Format::Text).len())
+fn size(harness: &Harness, ids: &BTreeSet<TargetId>) -> (usize, usize) {
+    let entry = |id| state::encode(&harness.scheduler.memory(id).unwrap()).unwrap().len();
+    (ids.iter().map(entry).sum(), harness.page(Format::Text).len())
 }
 
 #[test]
 fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
     let settings = Settings { clusters: 1, servers: 1, time_scale: 40.0, ..Settings::default() };
-    let mut rig = Rig::living(settings).with_state();
+    let mut harness = Harness::living(settings).with_state();
     // Windows that are soon full.
-    rig.config.poll.history_interval = Duration::from_secs(120);
-    rig.config.clusters[0].tasks.max_tasks = 40;
-    rig.config.servers[0].window.max_invocations = 20;
-    rig.apply(rig.config.clone());
-    rig.run_until(60);
-    let ids: BTreeSet<TargetId> = rig.polled.iter().map(|poll| poll.target.clone()).collect();
+    harness.config.poll.history_interval = Duration::from_secs(120);
+    harness.config.clusters[0].tasks.max_tasks = 40;
+    harness.config.servers[0].window.max_invocations = 20;
+    harness.apply(harness.config.clone());
+    harness.run_until(60);
+    let ids: BTreeSet<TargetId> = harness.polled.iter().map(|poll| poll.target.clone()).collect();
     assert_eq!(ids.len(), 3);
     let mut largest = [(0, 0); 2];
     for step in 1..=60 {
-        rig.run_until(60 + step * 30);
-        let (state, page) = size(&rig, &ids);
+        harness.run_until(60 + step * 30);
+        let (state, page) = size(&harness, &ids);
         let half = &mut largest[usize::from(step > 30)];
         *half = (half.0.max(state), half.1.max(page));
-        (rig.made, rig.polled) = Default::default();
+        (harness.made, harness.polled) = Default::default();
     }
-    let came: BTreeSet<String> = ids.iter().flat_map(|id| rig.ends(id)).collect();
+    let came: BTreeSet<String> = ids.iter().flat_map(|id| harness.ends(id)).collect();
     assert!(came.len() > 2000, "only {} things came and went", came.len());
     let [early, late] = largest;
     assert!(
@@ -50,30 +50,31 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
 }
 
 /// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a time, and from then to the end.
-fn largest(rig: &mut Rig, warm: i64, middle: i64, end: i64) -> [usize; 2] {
-    let ids: BTreeSet<TargetId> = rig.store.views(rig.moment()).into_iter().map(|view| view.target.id).collect();
-    rig.run_until(warm);
+fn largest(harness: &mut Harness, warm: i64, middle: i64, end: i64) -> [usize; 2] {
+    let ids: BTreeSet<TargetId> =
+        harness.store.views(harness.moment()).into_iter().map(|view| view.target.id).collect();
+    harness.run_until(warm);
     let mut largest = [0; 2];
     for second in (warm..end).step_by(30) {
-        rig.run_until(second + 30);
+        harness.run_until(second + 30);
         let half = &mut largest[usize::from(second >= middle)];
-        *half = (*half).max(size(rig, &ids).0);
-        (rig.made, rig.polled) = Default::default();
+        *half = (*half).max(size(harness, &ids).0);
+        (harness.made, harness.polled) = Default::default();
     }
     largest
 }
 
 /// All runs of a region are read each two seconds, and whole lists each minute.
-fn region(settings: Settings) -> Rig {
-    let mut rig = Rig::living(settings);
-    rig.config.swas_strategy = SwasStrategy::PerRegion;
-    rig.config.poll.history_interval = Duration::from_secs(60);
-    rig.config.poll.interval = Duration::from_secs(2);
-    rig.config.poll.active_interval = Duration::from_secs(2);
+fn region(settings: Settings) -> Harness {
+    let mut harness = Harness::living(settings);
+    harness.config.swas_strategy = SwasStrategy::PerRegion;
+    harness.config.poll.history_interval = Duration::from_secs(60);
+    harness.config.poll.interval = Duration::from_secs(2);
+    harness.config.poll.active_interval = Duration::from_secs(2);
     // The simulator's own limit is 1000.
-    rig.config.accounts[0].quotas.insert(("SWAS".into(), None), 900);
-    rig.apply(rig.config.clone());
-    rig
+    harness.config.accounts[0].quotas.insert(("SWAS".into(), None), 900);
+    harness.apply(harness.config.clone());
+    harness
 }
 
 #[test]
@@ -89,13 +90,13 @@ fn lists_that_move_while_they_are_read_leave_nothing_behind_and_each_end_is_coun
             order,
             ..Settings::default()
         };
-        let mut rig = region(settings);
-        let [early, late] = largest(&mut rig, 120, 420, 720);
+        let mut harness = region(settings);
+        let [early, late] = largest(&mut harness, 120, 420, 720);
         assert!(late * 10 < early * 11, "{order:?}: bytes of state: {early}, then {late}");
-        for view in rig.store.views(rig.moment()) {
+        for view in harness.store.views(harness.moment()) {
             let target = &view.target.id;
-            let counted: u64 = finished(&rig.reading(target)).values().sum();
-            let ends: BTreeSet<String> = rig.ends(target).collect();
+            let counted: u64 = finished(&harness.reading(target)).values().sum();
+            let ends: BTreeSet<String> = harness.ends(target).collect();
             assert_eq!(counted, ends.len() as u64, "{order:?} {target:?}");
             // 25 begin in twelve seconds; the first and the last few are not counted.
             assert!((1470..=1500).contains(&counted), "{order:?} {target:?}: {counted}");
@@ -115,7 +116,7 @@ fn a_list_that_is_never_read_to_its_end_leaves_nothing_behind() {
 
     let settings =
         Settings { servers: 0, clusters: 1, commands: 0, task_history: 120, time_scale: 40.0, ..Settings::default() };
-    let mut cut_off = Rig::living(settings);
+    let mut cut_off = Harness::living(settings);
     cut_off.config.poll.history_interval = Duration::from_secs(10);
     cut_off.config.poll.history_max_pages = 1;
     cut_off.apply(cut_off.config.clone());
@@ -129,37 +130,38 @@ fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_a
     let mut world = worlds::servers(1, 1);
     worlds::add_cluster(&mut world, "c");
     world.add_task("c", worlds::task("t", -10, 2 * DAYS)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.config.poll.active_interval = Duration::from_secs(120);
-    rig.apply(rig.config.clone());
-    rig.run_until(50);
+    let mut harness = Harness::scripted(world);
+    harness.config.poll.active_interval = Duration::from_secs(120);
+    harness.apply(harness.config.clone());
+    harness.run_until(50);
     let drips = r#"{"kind": "drip", "bytes": 1, "pause_ms": 1000}"#;
-    rig.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
+    harness
+        .fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
     let (hanging, other) = (id(Kind::EhpcTasks, "c"), id(Kind::SwasInvocations, "s00"));
-    rig.run_until(DAYS - 1);
-    assert_eq!(rig.failure(&hanging).unwrap().reason.label(), "timeout");
+    harness.run_until(DAYS - 1);
+    assert_eq!(harness.failure(&hanging).unwrap().reason.label(), "timeout");
     let ends = |target: &TargetId| {
-        let polls = rig.polled.iter().filter(|poll| poll.target == *target);
+        let polls = harness.polled.iter().filter(|poll| poll.target == *target);
         polls.map(|poll| poll.ended).collect::<Vec<_>>()
     };
     let longest = |target| ends(target).windows(2).map(|pair| pair[1].duration_since(pair[0])).max().unwrap();
     assert!(longest(&hanging) <= seconds(160), "{:?}", longest(&hanging));
     assert!(longest(&other) <= seconds(121), "{:?}", longest(&other));
-    assert!(rig.polled.iter().all(|poll| poll.target == hanging || poll.failure.is_none()));
-    rig.run_until(DAYS + 160);
-    assert_eq!(rig.failure(&hanging), None);
-    assert_eq!(rig.tasks("c").tasks.len(), 1);
+    assert!(harness.polled.iter().all(|poll| poll.target == hanging || poll.failure.is_none()));
+    harness.run_until(DAYS + 160);
+    assert_eq!(harness.failure(&hanging), None);
+    assert_eq!(harness.tasks("c").tasks.len(), 1);
 }
 
 #[test]
 fn a_poll_whose_calls_are_all_slow_ends_with_the_attempt_that_reaches_its_limit() {
-    let mut rig = Rig::scripted(worlds::servers(1, 30));
-    let timeout = rig.config.poll.timeout;
-    rig.sim.settings_mut().latency = timeout - Duration::from_millis(100);
-    rig.run_until(600);
-    let page = parse(&rig.page(Format::Text));
-    let took = page.value("aliyun_exporter_target_poll_duration_seconds", &[("target", "s00")]).unwrap();
+    let mut harness = Harness::scripted(worlds::servers(1, 30));
+    let timeout = harness.config.poll.timeout;
+    harness.sim.settings_mut().latency = timeout - Duration::from_millis(100);
+    harness.run_until(600);
+    let page = parse(&harness.page(Format::Text));
+    let took = page.value("aliyun_task_exporter_target_poll_duration_seconds", &[("target", "s00")]).unwrap();
     assert!(took <= 4.0 * timeout.as_secs_f64(), "{took}");
-    assert!(rig.polled.len() > 10 && rig.polled.iter().all(|poll| poll.failure.is_none()));
-    assert!(rig.polled[0].ended > start() + seconds(29), "the list and its results were slow");
+    assert!(harness.polled.len() > 10 && harness.polled.iter().all(|poll| poll.failure.is_none()));
+    assert!(harness.polled[0].ended > start() + seconds(29), "the list and its results were slow");
 }

@@ -7,8 +7,8 @@ use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::sim::{ClusterSpec, ServerSpec, Settings, Simulator, World};
 use aliyun_task_exporter::target::{Kind, TargetId};
 
+use crate::support::harness::{Harness, discovering, id};
 use crate::support::page::parse;
-use crate::support::rig::{Rig, discovering, id};
 use crate::support::truth::assert_shown;
 use crate::support::worlds;
 
@@ -16,13 +16,13 @@ fn odd(kind: &str) -> String {
     format!(r#"{{"fault": {{"kind": "odd_entries", "odd": "{kind}"}}}}"#)
 }
 
-fn living(strategy: SwasStrategy, kind: &str) -> Rig {
-    let mut rig = Rig::living(Settings::default());
-    rig.config.swas_strategy = strategy;
-    rig.config.clusters.iter_mut().for_each(|cluster| cluster.commands.per_node = true);
-    rig.apply(rig.config.clone());
-    rig.fault(&odd(kind));
-    rig
+fn living(strategy: SwasStrategy, kind: &str) -> Harness {
+    let mut harness = Harness::living(Settings::default());
+    harness.config.swas_strategy = strategy;
+    harness.config.clusters.iter_mut().for_each(|cluster| cluster.commands.per_node = true);
+    harness.apply(harness.config.clone());
+    harness.fault(&odd(kind));
+    harness
 }
 
 #[test]
@@ -36,22 +36,25 @@ fn entries_that_cannot_be_read_are_counted_and_all_others_shown_as_they_are() {
             ("twice", false),
             ("repeated_key", false),
         ] {
-            let mut rig = living(strategy, kind);
-            rig.run_until(100);
-            rig.sim.freeze(rig.now);
-            rig.run_for(31);
-            assert_shown(&rig, kind);
-            assert!(rig.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
-            let page = parse(&rig.page(Format::Text));
-            assert_eq!(page.sum("aliyun_exporter_target_up", &[]), rig.store.views(rig.moment()).len() as f64);
+            let mut harness = living(strategy, kind);
+            harness.run_until(100);
+            harness.sim.freeze(harness.now);
+            harness.run_for(31);
+            assert_shown(&harness, kind);
+            assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
+            let page = parse(&harness.page(Format::Text));
+            assert_eq!(
+                page.sum("aliyun_task_exporter_target_up", &[]),
+                harness.store.views(harness.moment()).len() as f64
+            );
             for operation in ["ListTasks", "ListCommands", "ListInvocationStatus", "ListInvocationResults"] {
-                assert_eq!(rig.unreadable[operation] > 0, is_unreadable, "{kind} {operation}");
+                assert_eq!(harness.unreadable[operation] > 0, is_unreadable, "{kind} {operation}");
             }
             let list = match strategy {
                 SwasStrategy::PerServer => "DescribeInvocations",
                 SwasStrategy::PerRegion => "DescribeCommandInvocations",
             };
-            assert_eq!(rig.unreadable[list] > 0, is_unreadable, "{kind} {list}");
+            assert_eq!(harness.unreadable[list] > 0, is_unreadable, "{kind} {list}");
             let longest = page.samples.iter().flat_map(|sample| sample.labels.values()).map(String::len).max();
             assert!(longest <= Some(128), "{kind}: {longest:?}");
         }
@@ -65,16 +68,21 @@ fn names_that_are_no_text_are_repaired_and_stay_apart() {
             let mut world = worlds::servers(1, 0);
             for (number, name) in ["nightly", "nightly\n", "nightly", "备".repeat(50).as_str()].into_iter().enumerate()
             {
-                let run = worlds::run(&format!("r{number}"), -100 - number as i64, -50, 3);
+                let invocation = worlds::invocation(&format!("r{number}"), -100 - number as i64, -50, 3);
                 let name = name.to_owned();
-                world.add_run("s00", aliyun_task_exporter::sim::RunSpec { command_name: name, ..run }).unwrap();
+                world
+                    .add_invocation(
+                        "s00",
+                        aliyun_task_exporter::sim::InvocationSpec { command_name: name, ..invocation },
+                    )
+                    .unwrap();
             }
-            let mut rig = Rig::scripted(world);
-            rig.config.swas_strategy = strategy;
-            rig.apply(rig.config.clone());
-            rig.fault(&odd(kind));
-            rig.run_until(60);
-            let page = parse(&rig.page(Format::Text));
+            let mut harness = Harness::scripted(world);
+            harness.config.swas_strategy = strategy;
+            harness.apply(harness.config.clone());
+            harness.fault(&odd(kind));
+            harness.run_until(60);
+            let page = parse(&harness.page(Format::Text));
             let named = page.all("aliyun_swas_command_last_exit_code", &[]);
             let names: BTreeSet<String> = named.map(|sample| sample.labels["command_name"].clone()).collect();
             assert_eq!(names.len(), 3, "{names:?}");
@@ -93,12 +101,12 @@ fn what_is_not_understood_is_absent_and_a_bare_object_is_one_error() {
     let shown = |kind: &str| {
         let mut world = worlds::one_task();
         worlds::add_server(&mut world, "s");
-        world.add_run("s", worlds::run("r", -100, -50, 3)).unwrap();
-        let mut rig = Rig::scripted(world);
-        rig.fault(&odd(kind));
-        rig.run_until(60);
-        assert!(rig.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
-        let page = parse(&rig.page(Format::Text));
+        world.add_invocation("s", worlds::invocation("r", -100, -50, 3)).unwrap();
+        let mut harness = Harness::scripted(world);
+        harness.fault(&odd(kind));
+        harness.run_until(60);
+        assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
+        let page = parse(&harness.page(Format::Text));
         let families = ["ehpc_task_current_step", "ehpc_task_errors", "swas_invocation_exit_code"];
         families.map(|family| page.value(&format!("aliyun_{family}"), &[]))
     };
@@ -124,23 +132,23 @@ fn discovery_finds_all_that_can_be_read() {
         }
         let sim = Simulator::with_world(Settings::default(), world, crate::support::start());
         let config = discovering(&sim, Regions::All);
-        let mut rig = Rig::new(sim, config);
-        rig.fault(&odd(kind));
-        rig.run_until(200);
+        let mut harness = Harness::new(sim, config);
+        harness.fault(&odd(kind));
+        harness.run_until(200);
         let found: BTreeSet<TargetId> =
-            rig.store.views(rig.moment()).iter().map(|view| view.target.id.clone()).collect();
+            harness.store.views(harness.moment()).iter().map(|view| view.target.id.clone()).collect();
         for number in 0..3 {
             for (kind, name) in [(Kind::EhpcTasks, "c"), (Kind::SwasInvocations, "s")] {
                 assert!(found.contains(&id(kind, &format!("{name}{number}"))), "{found:?}");
             }
         }
-        let page = parse(&rig.page(Format::OpenMetrics));
+        let page = parse(&harness.page(Format::OpenMetrics));
         for (family, names) in
             [("aliyun_ehpc_cluster_info", "cluster_name"), ("aliyun_swas_server_info", "instance_name")]
         {
             let infos: Vec<_> = page.all(family, &[]).map(|sample| sample.labels[names].clone()).collect();
             assert!(infos.len() == 3 && infos.iter().all(|name| name.len() <= 128 && name.contains('~')), "{infos:?}");
         }
-        assert!(rig.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
+        assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
     }
 }

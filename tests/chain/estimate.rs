@@ -7,7 +7,7 @@ use aliyun_task_exporter::poll::BudgetKey;
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::target::Findings;
 
-use crate::support::rig::{Rig, config_for};
+use crate::support::harness::{Harness, config_for};
 use crate::support::{start, worlds};
 
 #[test]
@@ -22,17 +22,17 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     config.poll.idle_after = std::time::Duration::from_secs(24 * 3600);
     let estimate = estimate(&config, &Findings::new(), Assumptions::default());
     assert!(estimate.is_kept());
-    let mut rig = Rig::new(sim, config);
+    let mut harness = Harness::new(sim, config);
     let first = i64::try_from(estimate.first_pass.complete.as_secs()).unwrap() + 1;
-    rig.run_until(first);
+    harness.run_until(first);
     assert!(
-        rig.store.views(rig.moment()).iter().all(|view| view.state.up == Some(true)),
+        harness.store.views(harness.moment()).iter().all(|view| view.state.up == Some(true)),
         "the first pass is over in time"
     );
-    rig.made.clear();
-    rig.run_until(first + 3600);
+    harness.made.clear();
+    harness.run_until(first + 3600);
     let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();
-    rig.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
+    harness.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
     assert_eq!(estimate.budgets.len(), 6);
     for budget in &estimate.budgets {
         let (planned, made) = (budget.need(Scenario::Base) * 60.0, made.get(&budget.key).copied().unwrap_or_default());
@@ -52,7 +52,10 @@ fn the_default_budgets_stay_below_the_published_limits() {
     for (product, published) in [("SWAS", 1000), ("EHPC", 100 * 60)] {
         assert!(most(product) * 10 <= published * 6, "{product}: {}", most(product));
     }
-    let mut rig = Rig::new(sim, config_for(&Simulator::new(Settings::default(), start())));
-    rig.run_until(1800);
-    assert!(rig.made.iter().all(|made| made.failure.is_none()), "the simulated cloud lets the published limit through");
+    let mut harness = Harness::new(sim, config_for(&Simulator::new(Settings::default(), start())));
+    harness.run_until(1800);
+    assert!(
+        harness.made.iter().all(|made| made.failure.is_none()),
+        "the simulated cloud lets the published limit through"
+    );
 }

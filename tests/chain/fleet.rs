@@ -10,7 +10,7 @@ use aliyun_task_exporter::sim::{QuotaWindow, Quotas, Settings, Simulator};
 use aliyun_task_exporter::target::{Findings, Kind, targets};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::support::rig::{Made, Rig, config_for};
+use crate::support::harness::{Harness, Made, config_for};
 use crate::support::truth::assert_shown;
 use crate::support::{seconds, start, worlds};
 
@@ -19,9 +19,9 @@ const RESULT: &str = "DescribeInvocationResult";
 const HOUR: i64 = 3600;
 
 /// How often each server was asked for its list.
-fn lists(rig: &Rig) -> BTreeMap<String, usize> {
+fn lists(harness: &Harness) -> BTreeMap<String, usize> {
     let mut lists = BTreeMap::new();
-    rig.of(LIST).iter().for_each(|made| *lists.entry(made.target.id.to_string()).or_default() += 1);
+    harness.of(LIST).iter().for_each(|made| *lists.entry(made.target.id.to_string()).or_default() += 1);
     lists
 }
 
@@ -37,7 +37,7 @@ fn page(operation: &Operation) -> u32 {
     }
 }
 
-/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended runs each.
+/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended invocations each.
 fn arithmetic(period: i64, history: Duration, span: i64) -> (f64, f64) {
     let calls = |calls: Vec<(&'static str, f64)>| calls.iter().map(|(_, calls)| calls).sum::<f64>();
     let polls = span as f64 / period as f64;
@@ -50,104 +50,105 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     let sim = Simulator::with_world(Settings::default(), worlds::servers(100, 50), start());
     let mut config = config_for(&sim);
     config.accounts[0].quotas = [(("SWAS".into(), None), 600)].into();
-    let mut rig = Rig::new(sim, config).with_state();
-    let poll = rig.config.poll.clone();
+    let mut harness = Harness::new(sim, config).with_state();
+    let poll = harness.config.poll.clone();
     let (idle_after, idle_interval) = (poll.idle_after.as_secs() as i64, poll.idle_interval.as_secs() as i64);
     // An idle target's last quick poll may have been just before.
     let settled = idle_after + idle_interval;
-    rig.run_until(settled);
-    let first = rig.made.len();
-    assert_eq!(rig.of(RESULT).len(), 100 * 50, "each result was asked for once");
-    rig.made.clear();
-    rig.run_until(settled + HOUR);
+    harness.run_until(settled);
+    let first = harness.made.len();
+    assert_eq!(harness.of(RESULT).len(), 100 * 50, "each result was asked for once");
+    harness.made.clear();
+    harness.run_until(settled + HOUR);
     let wanted = (HOUR / idle_interval) as usize;
-    let lists_made = lists(&rig);
+    let lists_made = lists(&harness);
     assert_eq!(lists_made.len(), 100);
     for (server, made) in &lists_made {
         assert!(made.abs_diff(wanted) <= 1, "{server} was asked {made} times in an hour, not {wanted}");
     }
-    assert_eq!(rig.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
+    assert_eq!(harness.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
     let (pass, quick) = arithmetic(poll.interval.as_secs() as i64, poll.history_interval, idle_after);
     let (_, idle) = arithmetic(idle_interval, poll.history_interval, HOUR + idle_interval);
-    let (made, least) = ((first + rig.made.len()) as f64, pass + quick + idle);
+    let (made, least) = ((first + harness.made.len()) as f64, pass + quick + idle);
     assert!((made / least - 1.0).abs() <= 0.05, "{made} calls, the plan's arithmetic says {least}");
 
-    rig.made.clear();
-    rig.restart(5);
-    rig.run_for(29);
-    assert_eq!(rig.of(RESULT).len(), 0, "what had ended before the restart is not asked for again");
+    harness.made.clear();
+    harness.restart(5);
+    harness.run_for(29);
+    assert_eq!(harness.of(RESULT).len(), 0, "what had ended before the restart is not asked for again");
     // Since anything may have happened, all lists are read whole again, once.
-    assert!(lists(&rig).values().all(|made| *made <= 2), "{:?}", lists(&rig));
-    assert_eq!(first_pages(&rig.of(LIST)), 100);
-    rig.run_for(HOUR);
-    assert_eq!(rig.of(RESULT).len(), 0);
-    assert_shown(&rig, "after all");
+    assert!(lists(&harness).values().all(|made| *made <= 2), "{:?}", lists(&harness));
+    assert_eq!(first_pages(&harness.of(LIST)), 100);
+    harness.run_for(HOUR);
+    assert_eq!(harness.of(RESULT).len(), 0);
+    assert_shown(&harness, "after all");
 }
 
-/// A hundred servers with one ended run each, of which `s00` has one that runs on, in a cloud that lets six calls of each
+/// A hundred servers with one ended invocation each, of which `s00` has one that runs on, in a cloud that lets six calls of each
 /// operation through per minute.
-fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> Rig {
+fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> Harness {
     let quotas = Quotas { per_minute: 6, window, ..Quotas::default() };
     let settings = Settings { quotas, latency: Duration::from_millis(300), ..Settings::default() };
     let mut world = worlds::servers(servers, 1);
-    world.add_run("s00", worlds::run("long", -10, 1_000_000, 0)).unwrap();
+    world.add_invocation("s00", worlds::invocation("long", -10, 1_000_000, 0)).unwrap();
     let sim = Simulator::with_world(settings, world, start());
     let mut config = config_for(&sim);
     config.accounts[0].quotas = budget.map(|budget| (("SWAS".into(), None), budget)).into_iter().collect();
-    Rig::new(sim, config)
+    Harness::new(sim, config)
 }
 
 /// The longest time between two reads of each server from a time on, now included.
-fn longest_periods(rig: &Rig, from: Timestamp) -> BTreeMap<String, SignedDuration> {
+fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, SignedDuration> {
     let mut last: BTreeMap<String, Timestamp> =
-        targets(&rig.config, &Findings::new()).into_iter().map(|target| (target.id.id.to_string(), from)).collect();
+        targets(&harness.config, &Findings::new()).into_iter().map(|target| (target.id.id.to_string(), from)).collect();
     let mut longest: BTreeMap<String, SignedDuration> = BTreeMap::new();
-    let reads = rig.of(LIST).into_iter().filter(|made| made.failure.is_none() && made.sent >= from);
+    let reads = harness.of(LIST).into_iter().filter(|made| made.failure.is_none() && made.sent >= from);
     let mut note = |server: &str, at: Timestamp| {
         let before = last.insert(server.to_owned(), at).unwrap();
         let period = longest.entry(server.to_owned()).or_default();
         *period = (*period).max(at.duration_since(before));
     };
     reads.for_each(|made| note(&made.target.id, made.sent));
-    targets(&rig.config, &Findings::new()).iter().for_each(|target| note(&target.id.id, rig.now));
+    targets(&harness.config, &Findings::new()).iter().for_each(|target| note(&target.id.id, harness.now));
     longest
 }
 
 /// Runs on for so many seconds and asserts each minute that no target's gauges are withdrawn.
-fn run_unwithdrawn(rig: &mut Rig, span: i64) {
-    let end = rig.now + seconds(span);
-    while rig.now < end {
-        rig.run_for(60);
-        let stale = rig.store.views(rig.moment()).into_iter().find(|view| view.reading.is_none());
-        assert!(stale.is_none(), "{}: withdrawn at {}", stale.unwrap().target.id.id, rig.now);
+fn run_unwithdrawn(harness: &mut Harness, span: i64) {
+    let end = harness.now + seconds(span);
+    while harness.now < end {
+        harness.run_for(60);
+        let stale = harness.store.views(harness.moment()).into_iter().find(|view| view.reading.is_none());
+        assert!(stale.is_none(), "{}: withdrawn at {}", stale.unwrap().target.id.id, harness.now);
     }
 }
 
 #[test]
 fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_server_has_its_turn() {
     for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
-        let mut rig = six_per_minute(window, 100, Some(6));
+        let mut harness = six_per_minute(window, 100, Some(6));
         // Six first readings in each window of 61 seconds, and some for the one that runs.
-        rig.run_until(2 * HOUR);
-        let from = rig.now;
-        run_unwithdrawn(&mut rig, 6 * HOUR);
-        let refused = rig.made.iter().filter(|made| made.failure.is_some()).count();
+        harness.run_until(2 * HOUR);
+        let from = harness.now;
+        run_unwithdrawn(&mut harness, 6 * HOUR);
+        let refused = harness.made.iter().filter(|made| made.failure.is_some()).count();
         assert_eq!(refused, 0, "{window:?}");
-        let periods = longest_periods(&rig, from);
+        let periods = longest_periods(&harness, from);
         // A fleet of a hundred at six per window of 61 seconds.
         let fair = 100.0 / 6.0 * 61.0;
         let (running, idle): (Vec<_>, Vec<_>) = periods.iter().partition(|(server, _)| *server == "s00");
         let slowest = idle.iter().map(|(_, period)| period.as_secs_f64()).fold(0.0, f64::max);
         assert!(slowest <= fair * 1.1, "{window:?}: {slowest} s between two reads of an idle server");
         assert!(running[0].1.as_secs_f64() < slowest / 4.0, "{window:?}: running work waited {:?}", running[0].1);
-        assert_shown(&rig, "a small budget");
+        assert_shown(&harness, "a small budget");
     }
 }
 
 /// When calls were refused, those within a quarter of an hour taken together.
-fn refusals(rig: &Rig) -> Vec<Timestamp> {
+fn refusals(harness: &Harness) -> Vec<Timestamp> {
     let mut times: Vec<Timestamp> = Vec::new();
-    for made in rig.made.iter().filter(|made| made.failure == Some(Reason::Throttled) && made.operation.name() == LIST)
+    for made in
+        harness.made.iter().filter(|made| made.failure == Some(Reason::Throttled) && made.operation.name() == LIST)
     {
         if times.last().is_none_or(|last| made.sent.duration_since(*last) > seconds(900)) {
             times.push(made.sent);
@@ -159,11 +160,11 @@ fn refusals(rig: &Rig) -> Vec<Timestamp> {
 #[test]
 fn an_unknown_limit_of_six_is_learned_probed_after_doubling_times_and_nobody_starves() {
     for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
-        let mut rig = six_per_minute(window, 20, None);
-        rig.run_until(2 * HOUR);
-        let from = rig.now;
-        run_unwithdrawn(&mut rig, 70 * HOUR);
-        let times = refusals(&rig);
+        let mut harness = six_per_minute(window, 20, None);
+        harness.run_until(2 * HOUR);
+        let from = harness.now;
+        run_unwithdrawn(&mut harness, 70 * HOUR);
+        let times = refusals(&harness);
         let minutes = |pair: &[Timestamp]| pair[1].duration_since(pair[0]).as_secs_f64() / 60.0;
         let pauses: Vec<f64> = times.windows(2).map(minutes).collect();
         // Each refused probe doubles the time to the next one.
@@ -171,24 +172,24 @@ fn an_unknown_limit_of_six_is_learned_probed_after_doubling_times_and_nobody_sta
         let fits = |(pause, minutes): (&f64, f64)| (minutes..minutes + 6.0).contains(pause);
         let later = &pauses[pauses.len().saturating_sub(schedule.len())..];
         assert!(later.len() == schedule.len() && later.iter().zip(schedule).all(fits), "{window:?}: {pauses:?}");
-        let late = rig.of(LIST).into_iter().filter(|made| made.failure.is_some() && made.sent > from).count();
+        let late = harness.of(LIST).into_iter().filter(|made| made.failure.is_some() && made.sent > from).count();
         assert!(late <= 2 * schedule.len(), "{window:?}: {late} refused after the first two hours");
-        let slowest = longest_periods(&rig, from).into_values().max().unwrap();
+        let slowest = longest_periods(&harness, from).into_values().max().unwrap();
         // Twenty servers, one of them counting as at most eight, at three a minute after a refusal.
         assert!(slowest < seconds(27 * 61 / 3 + 122), "{window:?}: {slowest:?} without a reading");
-        assert_shown(&rig, "a learned budget");
+        assert_shown(&harness, "a learned budget");
     }
 }
 
 #[test]
 fn half_of_a_limit_of_six_is_left_to_another_program() {
     for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
-        let mut rig = six_per_minute(window, 20, None);
+        let mut harness = six_per_minute(window, 20, None);
         let (mut asked, mut refused) = (0_u32, Vec::new());
         for second in (0..48 * HOUR).step_by(20) {
-            rig.run_until(second);
+            harness.run_until(second);
             asked += 1;
-            if !rig.another_program_asks("s00") {
+            if !harness.another_program_asks("s00") {
                 refused.push(second);
             }
         }
@@ -198,7 +199,7 @@ fn half_of_a_limit_of_six_is_left_to_another_program() {
         assert!(share < 0.01, "{window:?}: {share} of the other program's calls were refused: {refused:?}");
         let hours: BTreeSet<i64> = refused.iter().map(|second| second / HOUR).collect();
         assert!(hours.len() <= 9, "{window:?}: refused in these hours: {hours:?}");
-        assert!(refusals(&rig).len() <= 9, "{window:?}: {:?}", refusals(&rig));
-        assert_shown(&rig, "half a limit");
+        assert!(refusals(&harness).len() <= 9, "{window:?}: {:?}", refusals(&harness));
+        assert_shown(&harness, "half a limit");
     }
 }

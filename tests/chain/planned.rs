@@ -5,24 +5,25 @@ use std::collections::BTreeMap;
 use aliyun_task_exporter::poll::BudgetKey;
 use aliyun_task_exporter::sim::{ListOrder, World};
 
-use crate::support::rig::Rig;
-use crate::support::worlds::{self, command, run, task};
+use crate::support::harness::Harness;
+use crate::support::worlds::{self, command, invocation, task};
 
 const HOUR: i64 = 3600;
 
 /// Lets an hour go by and holds the plan, looked at each 40 s, against what was asked for, operation by operation.
-fn assert_kept(rig: &mut Rig, context: &str) {
-    rig.made.clear();
+fn assert_kept(harness: &mut Harness, context: &str) {
+    harness.made.clear();
     let mut planned: BTreeMap<BudgetKey, f64> = BTreeMap::new();
     for _ in 0..90 {
-        rig.scheduler
+        harness
+            .scheduler
             .planned()
             .into_iter()
             .for_each(|(key, calls)| *planned.entry(key).or_default() += calls * 40.0 / 60.0);
-        rig.run_for(40);
+        harness.run_for(40);
     }
     let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();
-    rig.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
+    harness.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
     for (key, planned) in planned {
         let made = made.get(&key).copied().unwrap_or_default();
         // A single whole reading more or less is no matter of the plan.
@@ -40,7 +41,7 @@ fn world(ended: i64) -> World {
         world.add_task("c", task(&name, from, from + 50)).unwrap();
         world.add_command("c", command(&name, 2, from, from + 50)).unwrap();
         for server in ["s00", "s01"] {
-            world.add_run(server, run(&format!("{server}-{name}"), from, from + 50, 0)).unwrap();
+            world.add_invocation(server, invocation(&format!("{server}-{name}"), from, from + 50, 0)).unwrap();
         }
     }
     world
@@ -50,7 +51,7 @@ fn add_open(world: &mut World, name: &str, from: i64, to: i64) {
     world.add_task("c", task(name, from, to)).unwrap();
     world.add_command("c", command(name, 2, from, to)).unwrap();
     for server in ["s00", "s01"] {
-        world.add_run(server, run(&format!("{server}-{name}"), from, to, 0)).unwrap();
+        world.add_invocation(server, invocation(&format!("{server}-{name}"), from, to, 0)).unwrap();
     }
 }
 
@@ -58,15 +59,15 @@ fn add_open(world: &mut World, name: &str, from: i64, to: i64) {
 fn idle_and_base_targets_cost_what_is_planned_however_long_their_lists_are() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
         for ended in [3, 330] {
-            let mut rig = Rig::scripted(world(ended));
-            rig.sim.settings_mut().order = order;
-            rig.config.clusters[0].commands.discover = 20;
-            rig.config.poll.idle_after = std::time::Duration::from_secs(2 * 3600);
-            rig.apply(rig.config.clone());
-            rig.run_until(1000);
-            assert_kept(&mut rig, &format!("base, {ended}, {order:?}"));
-            rig.run_until(3 * HOUR);
-            assert_kept(&mut rig, &format!("idle, {ended}, {order:?}"));
+            let mut harness = Harness::scripted(world(ended));
+            harness.sim.settings_mut().order = order;
+            harness.config.clusters[0].commands.discover = 20;
+            harness.config.poll.idle_after = std::time::Duration::from_secs(2 * 3600);
+            harness.apply(harness.config.clone());
+            harness.run_until(1000);
+            assert_kept(&mut harness, &format!("base, {ended}, {order:?}"));
+            harness.run_until(3 * HOUR);
+            assert_kept(&mut harness, &format!("idle, {ended}, {order:?}"));
         }
     }
 }
@@ -76,11 +77,11 @@ fn busy_targets_cost_what_is_planned() {
     for ended in [3, 330] {
         let mut world = world(ended);
         (0..5).for_each(|number| add_open(&mut world, &format!("open{number}"), -50 - number, 1_000_000));
-        let mut rig = Rig::scripted(world);
-        rig.config.clusters[0].commands.discover = 20;
-        rig.apply(rig.config.clone());
-        rig.run_until(1000);
-        assert_kept(&mut rig, &format!("busy, {ended}"));
+        let mut harness = Harness::scripted(world);
+        harness.config.clusters[0].commands.discover = 20;
+        harness.apply(harness.config.clone());
+        harness.run_until(1000);
+        assert_kept(&mut harness, &format!("busy, {ended}"));
     }
 }
 
@@ -90,12 +91,12 @@ fn what_has_ended_lately_is_taken_for_what_will_end() {
         for ended in [3, 330] {
             let mut world = world(ended);
             (0..200).for_each(|number| add_open(&mut world, &format!("n{number}"), 90 * number, 90 * number + 200));
-            let mut rig = Rig::scripted(world);
-            rig.sim.settings_mut().order = order;
-            rig.config.clusters[0].commands.discover = 20;
-            rig.apply(rig.config.clone());
-            rig.run_until(2 * HOUR);
-            assert_kept(&mut rig, &format!("ends, {ended}, {order:?}"));
+            let mut harness = Harness::scripted(world);
+            harness.sim.settings_mut().order = order;
+            harness.config.clusters[0].commands.discover = 20;
+            harness.apply(harness.config.clone());
+            harness.run_until(2 * HOUR);
+            assert_kept(&mut harness, &format!("ends, {ended}, {order:?}"));
         }
     }
 }

@@ -22,11 +22,11 @@ use aliyun_task_exporter::target::{Kind, TargetId};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::rig::{Kill, Rig, config_for, id};
+use crate::support::harness::{Harness, Kill, config_for, id};
 use crate::support::truth::{
     Ends, assert_results, by_word, ended, finished, is_open, jobs, open, shown, shown_jobs, things,
 };
-use crate::support::worlds::{self, command, job, run, task};
+use crate::support::worlds::{self, command, invocation, job, task};
 use crate::support::{seconds, start};
 
 /// So many days are told if `SEEDS` does not say otherwise.
@@ -133,7 +133,7 @@ fn lives(random: &mut SmallRng) -> impl Iterator<Item = (i64, i64, i64)> + use<>
         let length = life(&mut random);
         let from = match number {
             number if number < past => random.random_range(-40 * HOUR..-LONGEST),
-            // Some run already when the story begins.
+            // Some invocation already when the story begins.
             number if number < past + 3 => -random.random_range(0..length),
             _ => random.random_range(QUIET..DAY),
         };
@@ -158,10 +158,10 @@ fn world(random: &mut SmallRng) -> World {
     }
     for server in ["s00", "s01"] {
         for (number, (from, to, exit)) in lives(random).enumerate() {
-            world.add_run(server, run(&format!("{server}-{number}"), from, to, exit)).unwrap();
+            world.add_invocation(server, invocation(&format!("{server}-{number}"), from, to, exit)).unwrap();
         }
-        for (name, every, runs) in JOBS {
-            let mut job = job(name, -10 * HOUR + HOUR / 2, every, runs);
+        for (name, every, invocations) in JOBS {
+            let mut job = job(name, -10 * HOUR + HOUR / 2, every, invocations);
             job.first.id = format!("{server}-{name}");
             world.add_job(server, &job).unwrap();
         }
@@ -169,7 +169,7 @@ fn world(random: &mut SmallRng) -> World {
     world
 }
 
-fn rig(random: &mut SmallRng) -> Rig {
+fn harness(random: &mut SmallRng) -> Harness {
     let latency = Duration::from_millis([0, 50, 200][random.random_range(0..3)]);
     let order = ORDERS[random.random_range(0..3)];
     let sim = Simulator::with_world(Settings { latency, order, ..Settings::default() }, world(random), start());
@@ -185,7 +185,7 @@ fn rig(random: &mut SmallRng) -> Rig {
     config.clusters[0].commands.discover = 130;
     config.servers.iter_mut().for_each(|server| server.window.max_invocations = random.random_range(10..60));
     config.servers[0].window.max_age = Duration::from_secs(7200);
-    Rig::new(sim, config).with_state()
+    Harness::new(sim, config).with_state()
 }
 
 /// What happens to a world, besides what begins and ends in it.
@@ -216,7 +216,7 @@ impl Troubles {
 }
 
 struct Story {
-    rig: Rig,
+    harness: Harness,
     random: SmallRng,
     troubles: Troubles,
     /// What was open, shown as such, and vanished.
@@ -247,53 +247,53 @@ impl Story {
             self.fail();
         }
         if self.troubles.storms && self.random.random_bool(0.05) {
-            storm(&mut self.random, &mut self.rig);
+            storm(&mut self.random, &mut self.harness);
         }
         if self.troubles.removals && self.random.random_bool(0.2) {
             self.remove();
         }
         if self.random.random_bool(0.02) {
-            self.rig.sim.settings_mut().order = ORDERS[self.random.random_range(0..3)];
+            self.harness.sim.settings_mut().order = ORDERS[self.random.random_range(0..3)];
         }
         if self.troubles.lost_writes && self.random.random_bool(0.1) {
-            self.rig.lose_writes(self.random.random_range(1..6));
+            self.harness.lose_writes(self.random.random_range(1..6));
         }
         if self.troubles.kills && self.random.random_bool(0.3) {
             let kill = KILLS[self.random.random_range(0..KILLS.len())];
-            self.rig.kill_at(kill, self.random.random_range(1..12));
+            self.harness.kill_at(kill, self.random.random_range(1..12));
         }
         if self.troubles.clocks && self.random.random_bool(0.3) {
-            self.rig.clock_off = seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
+            self.harness.clock_off = seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
         }
-        self.rig.run_for(pause);
+        self.harness.run_for(pause);
         for target in targets() {
-            if !self.rig.is_dead {
-                let is_shown = self.rig.view(&target).reading.is_some();
-                assert_eq!(is_shown, self.rig.is_fresh(&target), "{target:?} at {}", self.rig.now);
+            if !self.harness.is_dead {
+                let is_shown = self.harness.view(&target).reading.is_some();
+                assert_eq!(is_shown, self.harness.is_fresh(&target), "{target:?} at {}", self.harness.now);
             }
-            let shown = self.rig.published(&target).map(|(reading, _)| open(reading)).unwrap_or_default();
+            let shown = self.harness.published(&target).map(|(reading, _)| open(reading)).unwrap_or_default();
             self.opened.entry(target).or_default().extend(shown);
         }
-        if self.rig.is_dead || (self.troubles.kills && self.random.random_bool(0.1)) {
+        if self.harness.is_dead || (self.troubles.kills && self.random.random_bool(0.1)) {
             let longest = [1, 60, 600, 7200][self.random.random_range(0..4)];
             self.restarts += 1;
-            self.rig.restart(self.random.random_range(0..longest));
+            self.harness.restart(self.random.random_range(0..longest));
         }
     }
 
     fn fail(&mut self) {
         let fault = match self.random.random_bool(0.1) {
-            true => null_list(&mut self.random, self.rig.now.duration_since(start()).as_secs()),
+            true => null_list(&mut self.random, self.harness.now.duration_since(start()).as_secs()),
             false => fault(&mut self.random),
         };
-        self.rig.fault(&fault);
+        self.harness.fault(&fault);
     }
 
     /// Makes something vanish that was shown as it is: open, or ended and counted.
     fn remove(&mut self) {
         let target = &targets()[self.random.random_range(0..4)];
-        let truth = self.rig.sim.truth(self.rig.now);
-        let Some((reading, _)) = self.rig.published(target) else { return };
+        let truth = self.harness.sim.truth(self.harness.now);
+        let Some((reading, _)) = self.harness.published(target) else { return };
         // What was published is saved: an end that is shown stays counted whatever dies.
         let (open, shown) = (open(reading), shown(reading));
         let wants_open = self.random.random_bool(0.5);
@@ -302,7 +302,7 @@ impl Story {
             false => !is_open(status) && !open.contains(*id) && shown.contains(*id),
         });
         let Some((id, status)) = found else { return };
-        self.rig.sim.world_mut().remove(id);
+        self.harness.sim.world_mut().remove(id);
         match wants_open {
             true => _ = self.vanished.entry(target.clone()).or_default().insert(id.to_owned()),
             false => {
@@ -313,17 +313,17 @@ impl Story {
 
     /// Checks what is left at the end, when all is over.
     fn assert_true(&self, before: &BTreeMap<TargetId, Ends>) -> Told {
-        let Self { rig, restarts, .. } = self;
-        let truth = rig.sim.truth(rig.now);
-        let refused = rig.made.iter().filter(|made| made.failure == Some(Reason::Throttled)).count() as u64;
-        let mut told = Told { restarts: *restarts, calls: rig.made.len() as u64, refused, ..Told::default() };
+        let Self { harness, restarts, .. } = self;
+        let truth = harness.sim.truth(harness.now);
+        let refused = harness.made.iter().filter(|made| made.failure == Some(Reason::Throttled)).count() as u64;
+        let mut told = Told { restarts: *restarts, calls: harness.made.len() as u64, refused, ..Told::default() };
         for target in targets() {
             let mut all = ended(&truth, &target);
             all.extend(self.departed.get(&target).cloned().unwrap_or_default());
             let wanted = by_word(all.difference(&before[&target]));
-            let reading = rig.reading(&target);
+            let reading = harness.reading(&target);
             // What was announced helps to find the one that is wrong; a kill may have announced it once more.
-            let mut announced: Vec<String> = rig.ends(&target).collect();
+            let mut announced: Vec<String> = harness.ends(&target).collect();
             for (id, _) in all.difference(&before[&target]) {
                 match announced.iter().position(|other| other == id) {
                     Some(place) => _ = announced.swap_remove(place),
@@ -331,10 +331,10 @@ impl Story {
                 }
             }
             assert_eq!(finished(&reading), wanted, "{target:?}: announced too much: {announced:?}");
-            let lost = rig.lost(&target);
+            let lost = harness.lost(&target);
             assert_eq!(lost, self.vanished.get(&target).cloned().unwrap_or_default(), "{target:?}");
             assert_eq!(open(&reading), BTreeSet::new(), "{target:?}");
-            assert_eq!(rig.view(&target).state.failing, None, "{target:?}");
+            assert_eq!(harness.view(&target).state.failing, None, "{target:?}");
             self.assert_jobs(&target);
             assert_results(&truth, &target, &reading);
             let over: BTreeSet<String> = all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
@@ -348,7 +348,7 @@ impl Story {
 }
 
 impl Story {
-    /// Checks what is known of each command name, but for those of which a run has vanished: it may or may not have been seen
+    /// Checks what is known of each command name, but for those of which an invocation has vanished: it may or may not have been seen
     /// in time.
     fn assert_jobs(&self, target: &TargetId) {
         if target.kind != Kind::SwasInvocations {
@@ -364,8 +364,8 @@ impl Story {
         // A name that was damaged for a while is another one.
         let sure = |(name, _): &(String, _)| !unsure.contains(&**name) && !name.contains('\u{fffd}');
         let truth: BTreeMap<_, _> =
-            jobs(&self.rig.sim.truth(self.rig.now), &target.id, false).into_iter().filter(sure).collect();
-        let shown: BTreeMap<_, _> = shown_jobs(&self.rig.reading(target)).into_iter().filter(sure).collect();
+            jobs(&self.harness.sim.truth(self.harness.now), &target.id, false).into_iter().filter(sure).collect();
+        let shown: BTreeMap<_, _> = shown_jobs(&self.harness.reading(target)).into_iter().filter(sure).collect();
         assert_eq!(shown, truth, "{target:?}");
     }
 }
@@ -382,9 +382,9 @@ fn fault(random: &mut SmallRng) -> String {
 
 /// Throttling of one operation or of all, for some minutes up to two hours: everything is refused, the limit moves, others use
 /// it up, or the cloud wants to be left alone for longer than makes sense.
-fn storm(random: &mut SmallRng, rig: &mut Rig) {
-    let minute = rig.now.as_second().rem_euclid(60);
-    let from = rig.now.duration_since(start()).as_secs() - minute;
+fn storm(random: &mut SmallRng, harness: &mut Harness) {
+    let minute = harness.now.as_second().rem_euclid(60);
+    let from = harness.now.duration_since(start()).as_secs() - minute;
     let lasts = 60 * [1, 2, 5, 60][random.random_range(0..4)];
     let matches = match random.random_range(0..3) {
         0 => String::new(),
@@ -392,7 +392,7 @@ fn storm(random: &mut SmallRng, rig: &mut Rig) {
     };
     let mut strike = |fault: &str, from: i64, lasts: i64| {
         let schedule = format!(r#"{{"from": {from}, "to": {}}}"#, from + lasts);
-        rig.fault(&format!(r#"{{"match": {{{matches}}}, "fault": {fault}, "schedule": {schedule}}}"#));
+        harness.fault(&format!(r#"{{"match": {{{matches}}}, "fault": {fault}, "schedule": {schedule}}}"#));
     };
     match random.random_range(0..5) {
         0 => strike(r#"{"kind": "throttle"}"#, from, lasts),
@@ -433,23 +433,23 @@ fn null_list(random: &mut SmallRng, from: i64) -> String {
 /// Tells one day to its end and checks what is left.
 fn tell(seed: u64) -> Told {
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut rig = rig(&mut random);
-    rig.run_until(QUIET);
-    let read = |id: &TargetId| rig.first_commit(id).unwrap_or_else(|| panic!("{id:?} was not read"));
-    let before = targets().map(|id| (id.clone(), ended(&rig.sim.truth(read(&id)), &id))).into();
+    let mut harness = harness(&mut random);
+    harness.run_until(QUIET);
+    let read = |id: &TargetId| harness.first_commit(id).unwrap_or_else(|| panic!("{id:?} was not read"));
+    let before = targets().map(|id| (id.clone(), ended(&harness.sim.truth(read(&id)), &id))).into();
     let (vanished, departed, opened) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let troubles = Troubles::of(seed);
-    let mut story = Story { rig, random, troubles, vanished, departed, opened, restarts: 0 };
-    while story.rig.now < start() + seconds(DAY) {
+    let mut story = Story { harness, random, troubles, vanished, departed, opened, restarts: 0 };
+    while story.harness.now < start() + seconds(DAY) {
         story.go_on();
     }
-    story.rig.sim.clear_faults();
-    story.rig.clock_off = seconds(0);
+    story.harness.sim.clear_faults();
+    story.harness.clock_off = seconds(0);
     if troubles.kills {
-        story.rig.restart(1);
+        story.harness.restart(1);
     }
     // All is over by then, the history is read again, and operations that rest have woken up.
-    story.rig.run_for(LONGEST + 6 * HOUR);
+    story.harness.run_for(LONGEST + 6 * HOUR);
     story.assert_true(&before)
 }
 
@@ -501,31 +501,31 @@ fn a_living_world_is_followed_through_any_kills() {
         let order = ORDERS[seed as usize % 3];
         let (clusters, servers, commands) = (1, 2, 8);
         let settings = Settings { seed, order, clusters, servers, commands, ..Settings::default() };
-        let mut rig = Rig::living(settings).with_state();
-        rig.config.clusters[0].commands.discover = 40;
-        rig.apply(rig.config.clone());
-        rig.run_until(20);
-        let ids: BTreeSet<TargetId> = rig.polled.iter().map(|poll| poll.target.clone()).collect();
+        let mut harness = Harness::living(settings).with_state();
+        harness.config.clusters[0].commands.discover = 40;
+        harness.apply(harness.config.clone());
+        harness.run_until(20);
+        let ids: BTreeSet<TargetId> = harness.polled.iter().map(|poll| poll.target.clone()).collect();
         let mut random = SmallRng::seed_from_u64(seed);
         let mut opened: BTreeMap<TargetId, BTreeSet<String>> = BTreeMap::new();
-        while rig.now < start() + seconds(600) {
-            rig.kill_at(KILLS[random.random_range(0..3)], random.random_range(1..9));
-            rig.run_for(random.random_range(5..60));
+        while harness.now < start() + seconds(600) {
+            harness.kill_at(KILLS[random.random_range(0..3)], random.random_range(1..9));
+            harness.run_for(random.random_range(5..60));
             for id in &ids {
-                let shown = rig.published(id).map(|(reading, _)| open(reading)).unwrap_or_default();
+                let shown = harness.published(id).map(|(reading, _)| open(reading)).unwrap_or_default();
                 opened.entry(id.clone()).or_default().extend(shown);
             }
-            rig.restart(random.random_range(0..8));
+            harness.restart(random.random_range(0..8));
         }
-        rig.run_for(35);
+        harness.run_for(35);
         for id in &ids {
-            let reading = rig.reading(id);
-            let mut ends: Vec<String> = rig.ends(id).collect();
+            let reading = harness.reading(id);
+            let mut ends: Vec<String> = harness.ends(id).collect();
             let counted: u64 = finished(&reading).values().sum();
             assert_eq!(counted, ends.len() as u64, "seed {seed}, {id:?}");
             ends.sort_unstable();
             assert!(ends.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}, {id:?}: {ends:?}");
-            let over: BTreeSet<String> = ends.into_iter().chain(rig.lost(id)).chain(open(&reading)).collect();
+            let over: BTreeSet<String> = ends.into_iter().chain(harness.lost(id)).chain(open(&reading)).collect();
             let forgotten = opened[id].difference(&over).next();
             assert_eq!(forgotten, None, "seed {seed}, {id:?}: it was open");
             assert!(counted > 5, "seed {seed}, {id:?}: {counted}");

@@ -8,10 +8,10 @@ use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, TaskStatus};
 use aliyun_task_exporter::sim::{ListOrder, Settings, World};
 use aliyun_task_exporter::target::{Findings, Kind, TargetId, targets};
 
+use crate::support::harness::{Harness, Kill, id};
 use crate::support::page::{Page, parse};
-use crate::support::rig::{Kill, Rig, id};
 use crate::support::truth::{assert_shown, finished};
-use crate::support::worlds::{self, command, run, task};
+use crate::support::worlds::{self, command, invocation, task};
 use crate::support::{seconds, start};
 
 /// A cluster, `c`, and a server, `s00`, each with things that were over before anybody looked.
@@ -27,13 +27,13 @@ fn world() -> World {
 fn add(world: &mut World, id: &str, from: i64, to: i64) {
     world.add_task("c", task(id, from, to)).unwrap();
     world.add_command("c", command(id, 2, from, to)).unwrap();
-    world.add_run("s00", run(id, from, to, 3)).unwrap();
+    world.add_invocation("s00", invocation(id, from, to, 3)).unwrap();
 }
 
-fn rig(change: impl FnOnce(&mut World)) -> Rig {
+fn harness(change: impl FnOnce(&mut World)) -> Harness {
     let mut world = world();
     change(&mut world);
-    Rig::scripted(world).with_state()
+    Harness::scripted(world).with_state()
 }
 
 fn kinds() -> [TargetId; 3] {
@@ -41,54 +41,54 @@ fn kinds() -> [TargetId; 3] {
 }
 
 /// Ends counted of tasks, commands and runs.
-fn counts(rig: &Rig) -> [u64; 3] {
-    kinds().map(|id| finished(&rig.reading(&id)).values().sum())
+fn counts(harness: &Harness) -> [u64; 3] {
+    kinds().map(|id| finished(&harness.reading(&id)).values().sum())
 }
 
-fn page(rig: &Rig) -> Page {
-    parse(&rig.page(Format::Text))
+fn page(harness: &Harness) -> Page {
+    parse(&harness.page(Format::Text))
 }
 
 /// Who was asked for by name: the operation and the id.
-fn asked_by_id(rig: &Rig) -> Vec<String> {
-    let by_id = |operation: &str| rig.of(operation).into_iter().map(|made| format!("{:?}", made.operation));
+fn asked_by_id(harness: &Harness) -> Vec<String> {
+    let by_id = |operation: &str| harness.of(operation).into_iter().map(|made| format!("{:?}", made.operation));
     let tasks = by_id("ListTasks").filter(|call| call.contains("Id("));
     tasks.chain(by_id("ListInvocationResults")).chain(by_id("DescribeInvocationResult")).collect()
 }
 
 #[test]
 fn what_was_open_and_ended_while_down_is_counted_once() {
-    let mut rig = rig(|world| add(world, "a", 5, 100));
-    rig.run_until(60);
-    assert_eq!(counts(&rig), [0, 0, 0]);
-    rig.restart(120);
-    rig.run_for(5);
-    assert_eq!(counts(&rig), [1, 1, 1]);
-    rig.restart(0);
-    rig.run_for(5);
-    rig.run_for(3000);
-    assert_eq!(counts(&rig), [1, 1, 1]);
-    assert_eq!(rig.runs("s00").finished[&InvocationStatus::Failed], 1);
-    assert_eq!(rig.commands("c").finished[&InvokeStatus::Finished], 1);
-    assert_shown(&rig, "all of it");
+    let mut harness = harness(|world| add(world, "a", 5, 100));
+    harness.run_until(60);
+    assert_eq!(counts(&harness), [0, 0, 0]);
+    harness.restart(120);
+    harness.run_for(5);
+    assert_eq!(counts(&harness), [1, 1, 1]);
+    harness.restart(0);
+    harness.run_for(5);
+    harness.run_for(3000);
+    assert_eq!(counts(&harness), [1, 1, 1]);
+    assert_eq!(harness.invocations("s00").finished[&InvocationStatus::Failed], 1);
+    assert_eq!(harness.commands("c").finished[&InvokeStatus::Finished], 1);
+    assert_shown(&harness, "all of it");
 }
 
 #[test]
 fn what_began_and_ended_while_down_is_counted_once_and_old_things_never() {
-    let mut rig = rig(|world| {
+    let mut harness = harness(|world| {
         add(world, "a", 100, 130);
         add(world, "b", 110, 140);
     });
-    rig.run_until(60);
-    rig.restart(240);
-    rig.run_for(5);
-    assert_eq!(counts(&rig), [2, 2, 2]);
+    harness.run_until(60);
+    harness.restart(240);
+    harness.run_for(5);
+    assert_eq!(counts(&harness), [2, 2, 2]);
     for _ in 0..3 {
-        rig.restart(2000);
-        rig.run_for(40);
-        assert_eq!(counts(&rig), [2, 2, 2]);
+        harness.restart(2000);
+        harness.run_for(40);
+        assert_eq!(counts(&harness), [2, 2, 2]);
     }
-    let tasks = rig.tasks("c");
+    let tasks = harness.tasks("c");
     assert!(tasks.durations.is_empty(), "nobody knows how long they took");
     assert!(tasks.tasks.iter().all(|seen| seen.finished.is_none()), "nobody saw them end");
 }
@@ -96,234 +96,245 @@ fn what_began_and_ended_while_down_is_counted_once_and_old_things_never() {
 #[test]
 fn what_was_open_is_found_however_far_down_the_list_it_has_gone() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
-        let mut rig = rig(|world| {
+        let mut harness = harness(|world| {
             add(world, "a", 5, 100);
             for number in 0..130 {
-                let (task, run) = (task(&format!("n{number}"), 90, 95), run(&format!("n{number}"), 90, 95, 0));
+                let (task, invocation) =
+                    (task(&format!("n{number}"), 90, 95), invocation(&format!("n{number}"), 90, 95, 0));
                 world.add_task("c", task).unwrap();
-                world.add_run("s00", run).unwrap();
+                world.add_invocation("s00", invocation).unwrap();
             }
         });
-        rig.sim.settings_mut().order = order;
-        rig.run_until(60);
-        rig.restart(200);
-        rig.run_for(31);
-        let [tasks, commands, runs] = counts(&rig);
-        assert_eq!((tasks, commands, runs), (131, 1, 131), "{order:?}");
-        rig.restart(2000);
-        rig.run_for(31);
-        assert_eq!(counts(&rig), [131, 1, 131], "{order:?}");
+        harness.sim.settings_mut().order = order;
+        harness.run_until(60);
+        harness.restart(200);
+        harness.run_for(31);
+        let [tasks, commands, invocations] = counts(&harness);
+        assert_eq!((tasks, commands, invocations), (131, 1, 131), "{order:?}");
+        harness.restart(2000);
+        harness.run_for(31);
+        assert_eq!(counts(&harness), [131, 1, 131], "{order:?}");
     }
 }
 
 #[test]
 fn what_vanished_while_down_is_lost_and_told_once() {
-    let mut rig = rig(|world| add(world, "a", 5, 10_000));
-    rig.run_until(60);
-    rig.sim.world_mut().remove("a");
-    rig.restart(60);
+    let mut harness = harness(|world| add(world, "a", 5, 10_000));
+    harness.run_until(60);
+    harness.sim.world_mut().remove("a");
+    harness.restart(60);
     // A kill after each poll: it is looked for again at once each time, and that is no long search.
     for _ in 0..12 {
-        rig.run_for(16);
-        rig.restart(1);
+        harness.run_for(16);
+        harness.restart(1);
     }
-    assert!(rig.notices.is_empty());
-    rig.run_for(700);
+    assert!(harness.notices.is_empty());
+    harness.run_for(700);
     for target in kinds() {
-        assert_eq!(rig.lost(&target), BTreeSet::from(["a".to_owned()]), "{target:?}");
-        assert!(!rig.scheduler.reading(&target).is_some_and(|reading| format!("{reading:?}").contains("\"a\"")));
+        assert_eq!(harness.lost(&target), BTreeSet::from(["a".to_owned()]), "{target:?}");
+        assert!(!harness.scheduler.reading(&target).is_some_and(|reading| format!("{reading:?}").contains("\"a\"")));
     }
-    assert_eq!(rig.notices.len(), 3, "{:?}", rig.notices);
-    assert_eq!(counts(&rig), [0, 0, 0]);
+    assert_eq!(harness.notices.len(), 3, "{:?}", harness.notices);
+    assert_eq!(counts(&harness), [0, 0, 0]);
 }
 
 #[test]
 fn what_had_ended_is_shown_again_and_not_asked_for_again() {
-    let mut rig = rig(|world| add(world, "a", 5, 40));
-    rig.run_until(100);
-    let before = (rig.tasks("c"), rig.commands("c"), rig.runs("s00"));
-    assert!(before.2.runs.iter().all(|seen| seen.result.is_some()));
+    let mut harness = harness(|world| add(world, "a", 5, 40));
+    harness.run_until(100);
+    let before = (harness.tasks("c"), harness.commands("c"), harness.invocations("s00"));
+    assert!(before.2.invocations.iter().all(|seen| seen.result.is_some()));
     let exit_codes = |page: &Page| page.all("aliyun_swas_invocation_exit_code", &[]).cloned().collect::<Vec<_>>();
-    let shown = exit_codes(&page(&rig));
+    let shown = exit_codes(&page(&harness));
     assert_eq!(shown.len(), 4);
-    rig.made.clear();
+    harness.made.clear();
     for _ in 0..3 {
-        rig.restart(30);
-        assert_eq!(exit_codes(&page(&rig)), shown, "at once");
-        assert_eq!((rig.tasks("c"), rig.commands("c"), rig.runs("s00")), before);
-        rig.run_for(120);
-        assert_eq!((rig.tasks("c"), rig.commands("c"), rig.runs("s00")), before);
+        harness.restart(30);
+        assert_eq!(exit_codes(&page(&harness)), shown, "at once");
+        assert_eq!((harness.tasks("c"), harness.commands("c"), harness.invocations("s00")), before);
+        harness.run_for(120);
+        assert_eq!((harness.tasks("c"), harness.commands("c"), harness.invocations("s00")), before);
     }
-    assert!(!rig.made.is_empty());
-    assert_eq!(asked_by_id(&rig), [""; 0]);
+    assert!(!harness.made.is_empty());
+    assert_eq!(asked_by_id(&harness), [""; 0]);
 }
 
 #[test]
 fn counters_go_on_from_where_they_were() {
-    let mut rig = rig(|world| {
+    let mut harness = harness(|world| {
         for number in 0..40 {
             add(world, &format!("a{number}"), 10 + 40 * number, 50 + 40 * number);
         }
     });
-    rig.run_until(30);
+    harness.run_until(30);
     let mut last = [0.0; 3];
     for down in [0, 1, 20, 0, 95, 200, 7, 3] {
-        rig.restart(down);
-        let page = page(&rig);
+        harness.restart(down);
+        let page = page(&harness);
         let now = [
             page.sum("aliyun_ehpc_tasks_finished_total", &[]),
             page.sum("aliyun_ehpc_invocations_finished_total", &[]),
             page.sum("aliyun_swas_invocations_finished_total", &[]),
         ];
         assert_eq!(now, last, "they stand where they stood");
-        rig.run_for(130);
-        last = counts(&rig).map(|count| count as f64);
+        harness.run_for(130);
+        last = counts(&harness).map(|count| count as f64);
     }
-    rig.run_until(4000);
-    assert_eq!(counts(&rig), [40, 40, 40]);
+    harness.run_until(4000);
+    assert_eq!(counts(&harness), [40, 40, 40]);
 }
 
 #[test]
 fn a_restored_reading_has_its_age_and_is_never_shown_as_younger() {
-    let mut rig = rig(|world| add(world, "a", 5, 10_000));
-    rig.run_until(300);
-    let page_before = page(&rig);
-    rig.fault(r#"{"fault": {"kind": "latency", "ms": 5000}}"#);
-    rig.restart(45);
-    rig.run_for(1);
+    let mut harness = harness(|world| add(world, "a", 5, 10_000));
+    harness.run_until(300);
+    let page_before = page(&harness);
+    harness.fault(r#"{"fault": {"kind": "latency", "ms": 5000}}"#);
+    harness.restart(45);
+    harness.run_for(1);
     for target in kinds() {
         let labels = [("kind", target.kind.label()), ("target", &*target.id)];
-        let name = "aliyun_exporter_target_last_success_timestamp_seconds";
-        let (before, after) = (page_before.value(name, &labels).unwrap(), page(&rig).value(name, &labels).unwrap());
+        let name = "aliyun_task_exporter_target_last_success_timestamp_seconds";
+        let (before, after) = (page_before.value(name, &labels).unwrap(), page(&harness).value(name, &labels).unwrap());
         assert!(after <= before && after > before - 60.0, "{target:?}: {before} then {after}");
-        assert_eq!(page(&rig).value("aliyun_exporter_target_up", &labels), None, "no poll has ended yet");
+        assert_eq!(page(&harness).value("aliyun_task_exporter_target_up", &labels), None, "no poll has ended yet");
     }
-    assert_eq!(page(&rig).value("aliyun_ehpc_task_status", &[("task_id", "a"), ("status", "Processing")]), Some(1.0));
+    assert_eq!(
+        page(&harness).value("aliyun_ehpc_task_status", &[("task_id", "a"), ("status", "Processing")]),
+        Some(1.0)
+    );
 }
 
 #[test]
 fn polls_that_fail_in_part_have_not_succeeded_after_a_restart_either() {
-    let mut rig = rig(|world| add(world, "a", 5, 100));
-    rig.run_until(60);
+    let mut harness = harness(|world| add(world, "a", 5, 100));
+    harness.run_until(60);
     let fault = r#"{"kind": "error", "status": 500, "code": "InternalError"}"#;
-    rig.fault(&format!(r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {fault}}}"#));
-    rig.run_until(500);
+    harness.fault(&format!(r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {fault}}}"#));
+    harness.run_until(500);
     let labels = [("kind", "swas_invocations"), ("target", "s00")];
-    let last_success = |rig: &Rig| {
-        page(rig).value("aliyun_exporter_target_last_success_timestamp_seconds", &labels).expect("a success")
+    let last_success = |harness: &Harness| {
+        page(harness).value("aliyun_task_exporter_target_last_success_timestamp_seconds", &labels).expect("a success")
     };
-    let before = last_success(&rig);
-    assert!(before < start().as_second() as f64 + 150.0 && counts(&rig)[2] == 1, "the list is read, the result is not");
-    rig.restart(5);
-    let after = last_success(&rig);
+    let before = last_success(&harness);
+    assert!(
+        before < start().as_second() as f64 + 150.0 && counts(&harness)[2] == 1,
+        "the list is read, the result is not"
+    );
+    harness.restart(5);
+    let after = last_success(&harness);
     assert!(after <= before && after > before - 60.0, "{before} then {after}");
 }
 
 #[test]
 fn a_reading_that_has_grown_stale_is_not_shown_again_but_its_counts_are() {
-    let mut rig = rig(|world| {
+    let mut harness = harness(|world| {
         add(world, "a", 5, 40);
         add(world, "b", 5, 10_000);
     });
-    rig.run_until(100);
-    let stale_after = rig.config.poll.stale_after.as_secs() as i64;
-    rig.fault(r#"{"fault": {"kind": "outage"}}"#);
-    rig.restart(stale_after - 100);
-    assert_eq!(page(&rig).all("aliyun_ehpc_task_status", &[]).count(), 3);
-    rig.restart(200);
-    rig.run_for(60);
-    let page = page(&rig);
+    harness.run_until(100);
+    let stale_after = harness.config.poll.stale_after.as_secs() as i64;
+    harness.fault(r#"{"fault": {"kind": "outage"}}"#);
+    harness.restart(stale_after - 100);
+    assert_eq!(page(&harness).all("aliyun_ehpc_task_status", &[]).count(), 3);
+    harness.restart(200);
+    harness.run_for(60);
+    let page = page(&harness);
     for gauge in ["aliyun_ehpc_task_status", "aliyun_ehpc_invocation_status", "aliyun_swas_invocation_exit_code"] {
         assert_eq!(page.all(gauge, &[]).count(), 0, "{gauge}");
     }
     assert_eq!(page.sum("aliyun_ehpc_tasks_finished_total", &[]), 1.0);
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
-    assert_eq!(page.sum("aliyun_exporter_target_up", &[]), 0.0);
-    rig.sim.clear_faults();
-    rig.run_for(120);
-    assert_eq!(counts(&rig), [1, 1, 1]);
+    assert_eq!(page.sum("aliyun_task_exporter_target_up", &[]), 0.0);
+    harness.sim.clear_faults();
+    harness.run_for(120);
+    assert_eq!(counts(&harness), [1, 1, 1]);
 }
 
 #[test]
 fn a_target_that_is_removed_and_put_back_goes_on_from_where_it_was() {
     for restarts in [false, true] {
-        let mut rig = rig(|world| {
+        let mut harness = harness(|world| {
             add(world, "a", 5, 40);
             add(world, "b", 5, 200);
             add(world, "c", 150, 180);
         });
-        rig.run_until(100);
-        assert_eq!(counts(&rig), [1, 1, 1]);
-        let (with, mut without) = (rig.config.clone(), rig.config.clone());
+        harness.run_until(100);
+        assert_eq!(counts(&harness), [1, 1, 1]);
+        let (with, mut without) = (harness.config.clone(), harness.config.clone());
         without.clusters.clear();
         without.servers.clear();
-        rig.apply(without);
-        assert!(targets(&rig.config, &Findings::new()).is_empty());
-        rig.run_for(100);
+        harness.apply(without);
+        assert!(targets(&harness.config, &Findings::new()).is_empty());
+        harness.run_for(100);
         if restarts {
-            rig.restart(10);
+            harness.restart(10);
         }
-        rig.run_until(300);
-        rig.made.clear();
-        rig.apply(with);
-        rig.run_for(10);
-        assert_eq!(counts(&rig), [3, 3, 3], "restarts: {restarts}");
-        assert!(asked_by_id(&rig).iter().all(|call| !call.contains("\"a\"")), "{:?}", asked_by_id(&rig));
+        harness.run_until(300);
+        harness.made.clear();
+        harness.apply(with);
+        harness.run_for(10);
+        assert_eq!(counts(&harness), [3, 3, 3], "restarts: {restarts}");
+        assert!(asked_by_id(&harness).iter().all(|call| !call.contains("\"a\"")), "{:?}", asked_by_id(&harness));
     }
 }
 
 #[test]
 fn without_a_state_what_has_ended_at_first_sight_is_not_counted() {
-    let mut rig = rig(|world| {
+    let mut harness = harness(|world| {
         add(world, "a", 5, 40);
         add(world, "b", 5, 400);
     });
-    rig.run_until(100);
-    assert_eq!(counts(&rig), [1, 1, 1]);
-    rig.lose_state();
-    rig.restart(100);
-    assert!(rig.view(&kinds()[0]).reading.is_none());
-    rig.run_for(31);
-    assert_eq!(counts(&rig), [0, 0, 0]);
-    rig.run_until(600);
-    assert_eq!(counts(&rig), [1, 1, 1]);
+    harness.run_until(100);
+    assert_eq!(counts(&harness), [1, 1, 1]);
+    harness.lose_state();
+    harness.restart(100);
+    assert!(harness.view(&kinds()[0]).reading.is_none());
+    harness.run_for(31);
+    assert_eq!(counts(&harness), [0, 0, 0]);
+    harness.run_until(600);
+    assert_eq!(counts(&harness), [1, 1, 1]);
 }
 
 #[test]
 fn a_kill_at_any_commit_loses_no_end_and_counts_none_twice() {
     for kill in [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish] {
         for commits in 1..=24 {
-            let mut rig = rig(|world| {
+            let mut harness = harness(|world| {
                 for number in 0..4 {
                     add(world, &format!("a{number}"), 5 + 3 * number, 40 + 20 * number);
                 }
                 add(world, "quick", 41, 43);
             });
-            rig.config.poll.history_interval = Duration::from_secs(90);
-            rig.apply(rig.config.clone());
-            rig.run_until(2);
-            rig.kill_at(kill, commits);
-            rig.run_until(300);
-            assert!(rig.is_dead, "{kill:?}, {commits}");
-            rig.restart(3);
-            rig.run_for(200);
-            assert_eq!(counts(&rig), [5, 5, 5], "{kill:?} at commit {commits}");
-            assert_eq!(rig.lost(&kinds()[0]).len(), 0);
+            harness.config.poll.history_interval = Duration::from_secs(90);
+            harness.apply(harness.config.clone());
+            harness.run_until(2);
+            harness.kill_at(kill, commits);
+            harness.run_until(300);
+            assert!(harness.is_dead, "{kill:?}, {commits}");
+            harness.restart(3);
+            harness.run_for(200);
+            assert_eq!(counts(&harness), [5, 5, 5], "{kill:?} at commit {commits}");
+            assert_eq!(harness.lost(&kinds()[0]).len(), 0);
         }
     }
 }
 
 #[test]
 fn a_kill_between_a_reading_and_its_details_leaves_them_to_be_read() {
-    let mut rig = rig(|_| {});
-    rig.sim.settings_mut().latency = Duration::from_millis(400);
-    rig.run_until(1);
-    assert_eq!(rig.runs("s00").runs.iter().filter(|seen| seen.result.is_some()).count(), 0, "the list is read first");
-    rig.made.clear();
-    rig.restart(0);
-    rig.run_for(20);
-    assert!(rig.runs("s00").runs.iter().all(|seen| seen.result.is_some()));
-    let asked = asked_by_id(&rig);
+    let mut harness = harness(|_| {});
+    harness.sim.settings_mut().latency = Duration::from_millis(400);
+    harness.run_until(1);
+    assert_eq!(
+        harness.invocations("s00").invocations.iter().filter(|seen| seen.result.is_some()).count(),
+        0,
+        "the list is read first"
+    );
+    harness.made.clear();
+    harness.restart(0);
+    harness.run_for(20);
+    assert!(harness.invocations("s00").invocations.iter().all(|seen| seen.result.is_some()));
+    let asked = asked_by_id(&harness);
     assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len(), "{asked:?}");
 }
 
@@ -331,51 +342,51 @@ fn a_kill_between_a_reading_and_its_details_leaves_them_to_be_read() {
 fn a_living_world_that_many_exporters_watch_one_after_another_is_shown_as_it_is() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
         let settings = Settings { order, clusters: 1, servers: 1, ..Settings::default() };
-        let mut rig = Rig::living(settings).with_state();
-        rig.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
-        rig.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
-        rig.apply(rig.config.clone());
+        let mut harness = Harness::living(settings).with_state();
+        harness.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
+        harness.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
+        harness.apply(harness.config.clone());
         for pause in 1..12 {
-            rig.run_for(37);
-            rig.restart(pause);
+            harness.run_for(37);
+            harness.restart(pause);
         }
-        rig.run_for(31);
-        rig.sim.freeze(rig.now);
-        rig.run_for(31);
-        assert_shown(&rig, &format!("{order:?}"));
+        harness.run_for(31);
+        harness.sim.freeze(harness.now);
+        harness.run_for(31);
+        assert_shown(&harness, &format!("{order:?}"));
     }
 }
 
 #[test]
 fn a_budget_that_suffices_for_lists_alone_still_lets_what_is_missing_be_asked_for() {
-    let mut rig = rig(|world| add(world, "a", 5, 300));
-    rig.config.accounts[0].quotas = [(("EHPC".into(), None), 1)].into();
-    rig.apply(rig.config.clone());
-    rig.run_until(200);
-    assert!(rig.tasks("c").tasks.iter().any(|seen| seen.task.status.is_open()));
-    rig.run_until(1800);
-    assert_eq!(rig.tasks("c").finished.values().sum::<u64>(), 1);
+    let mut harness = harness(|world| add(world, "a", 5, 300));
+    harness.config.accounts[0].quotas = [(("EHPC".into(), None), 1)].into();
+    harness.apply(harness.config.clone());
+    harness.run_until(200);
+    assert!(harness.tasks("c").tasks.iter().any(|seen| seen.task.status.is_open()));
+    harness.run_until(1800);
+    assert_eq!(harness.tasks("c").finished.values().sum::<u64>(), 1);
 }
 
 #[test]
 fn what_has_not_changed_is_written_once_a_minute() {
-    let mut rig = rig(|world| add(world, "a", 5, 10_000));
-    rig.run_until(120);
-    let before = rig.writes();
-    rig.run_for(600);
-    let polls = rig.polled.iter().filter(|poll| poll.ended > start() + seconds(120)).count();
-    let writes = rig.writes() - before;
+    let mut harness = harness(|world| add(world, "a", 5, 10_000));
+    harness.run_until(120);
+    let before = harness.writes();
+    harness.run_for(600);
+    let polls = harness.polled.iter().filter(|poll| poll.ended > start() + seconds(120)).count();
+    let writes = harness.writes() - before;
     assert!(polls > 100 && writes <= 3 * 11, "{writes} writes in {polls} polls");
 }
 
 #[test]
 fn a_task_that_ended_while_watched_keeps_the_time_of_its_end() {
-    let mut rig = rig(|world| add(world, "a", 5, 40));
-    rig.run_until(100);
-    let before = rig.tasks("c").tasks;
-    rig.restart(500);
-    rig.run_for(31);
-    assert_eq!(rig.tasks("c").tasks, before);
+    let mut harness = harness(|world| add(world, "a", 5, 40));
+    harness.run_until(100);
+    let before = harness.tasks("c").tasks;
+    harness.restart(500);
+    harness.run_for(31);
+    assert_eq!(harness.tasks("c").tasks, before);
     let ended = before.iter().find(|seen| *seen.task.id == *"a").unwrap();
     assert_eq!(ended.task.status, TaskStatus::Success);
     assert!(ended.finished.is_some_and(|time| time < start() + seconds(60)));

@@ -9,13 +9,13 @@ use aliyun_task_exporter::config::{Config, Regions, StatusStyle, SwasStrategy};
 use aliyun_task_exporter::exposition::{Encoding, Format};
 use aliyun_task_exporter::poll::{Event, Memory, Next, Scheduler};
 use aliyun_task_exporter::sim::{Settings, Simulator};
-use aliyun_task_exporter::snapshot::{PollEnd, Store};
+use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::TargetId;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
+use crate::support::harness::{config_for, discovering};
 use crate::support::page::{Page, parse};
-use crate::support::rig::{config_for, discovering};
 use crate::support::{start, worlds};
 
 /// What entries are made of: few ids and names, so that many are alike.
@@ -76,12 +76,12 @@ fn body(operation: &Operation, entries: &[Parts]) -> String {
         }
         _ => {
             let servers = format!(r#", "InvokeInstances": [{}]}}"#, list("InstanceId"));
-            let run = |parts: &Parts| match entry("InvokeId", *parts).strip_suffix('}') {
+            let invocation = |parts: &Parts| match entry("InvokeId", *parts).strip_suffix('}') {
                 Some(fields) if fields.len() > 50 => format!("{fields}{servers}"),
                 _ => "7".to_owned(),
             };
-            let runs: Vec<String> = entries.iter().map(run).collect();
-            return format!(r#"{{"CommandInvocations": [{}]}}"#, runs.join(", "));
+            let invocations: Vec<String> = entries.iter().map(invocation).collect();
+            return format!(r#"{{"CommandInvocations": [{}]}}"#, invocations.join(", "));
         }
     };
     let word = WORDS[entries.len() % WORDS.len()];
@@ -163,7 +163,7 @@ proptest! {
 
 #[test]
 fn what_is_listed_twice_is_on_the_page_once() {
-    // The same entries twice, of runs, tasks, nodes and servers, with words that share the label `unknown`.
+    // The same entries twice, of invocations, tasks, nodes and servers, with words that share the label `unknown`.
     let twice: Vec<Parts> = [(0, 1, 2, 11, 3), (0, 2, 3, 11, 3), (1, 3, 4, 11, 0)].repeat(2);
     for strategy in [SwasStrategy::PerServer, SwasStrategy::PerRegion] {
         let pages = pages(&config(strategy), std::slice::from_ref(&twice));
@@ -174,6 +174,6 @@ fn what_is_listed_twice_is_on_the_page_once() {
         // A cluster that is called like a server that is polled is none.
         assert_eq!(last.all("aliyun_ehpc_cluster_info", &[]).count(), 1);
         assert_eq!(last.all("aliyun_swas_server_info", &[]).count(), 2);
-        assert_eq!(last.sum("aliyun_exporter_discovered", &[]), 12.0);
+        assert_eq!(last.sum("aliyun_task_exporter_discovered", &[]), 12.0);
     }
 }

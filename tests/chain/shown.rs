@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use aliyun_task_exporter::config::StatusStyle;
 use aliyun_task_exporter::exposition::Format;
-use aliyun_task_exporter::sim::{RunSpec, Settings, TaskEnd, TaskSpec};
+use aliyun_task_exporter::sim::{InvocationSpec, Settings, TaskEnd, TaskSpec};
 
+use crate::support::harness::Harness;
 use crate::support::page::{Page, parse};
-use crate::support::rig::Rig;
 use crate::support::{seconds, start, worlds};
 
 const COUNTERS: [&str; 3] = [
@@ -24,23 +24,25 @@ const STATUSES: [&str; 5] = [
     "aliyun_swas_command_last_status",
 ];
 
-fn page(rig: &Rig) -> Page {
-    parse(&rig.page(Format::Text))
+fn page(harness: &Harness) -> Page {
+    parse(&harness.page(Format::Text))
 }
 
 #[test]
 fn a_thing_has_one_status_at_any_time_and_an_old_one_leaves_no_trace() {
     for style in [StatusStyle::Current, StatusStyle::Full] {
-        let mut rig = Rig::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
-        rig.config.metrics.status_style = style;
-        rig.config.clusters[0].commands.per_node = true;
-        rig.apply(rig.config.clone());
+        let mut harness = Harness::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
+        harness.config.metrics.status_style = style;
+        harness.config.clusters[0].commands.per_node = true;
+        harness.apply(harness.config.clone());
         let mut changes = 0;
         let mut before: BTreeMap<String, String> = BTreeMap::new();
         for step in 1..=60 {
-            rig.run_until(step * 10);
+            harness.run_until(step * 10);
             let mut now: BTreeMap<String, String> = BTreeMap::new();
-            for sample in STATUSES.iter().flat_map(|family| page(&rig).all(family, &[]).cloned().collect::<Vec<_>>()) {
+            for sample in
+                STATUSES.iter().flat_map(|family| page(&harness).all(family, &[]).cloned().collect::<Vec<_>>())
+            {
                 let mut labels = sample.labels;
                 let status = labels.remove("status").unwrap();
                 if sample.value == "1" {
@@ -65,17 +67,17 @@ fn runs_that_overlap_are_each_followed_to_their_end() {
         let (from, to) = (10 + number, 400 - 20 * number);
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 2, from, to)).unwrap();
-        world.add_run("s00", worlds::run(&format!("r{number}"), from, to, 0)).unwrap();
+        world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, 0)).unwrap();
     }
-    let mut rig = Rig::scripted(world);
-    rig.run_until(100);
-    let open = |rig: &Rig, status: &str| {
-        STATUSES.map(|family| page(rig).all(family, &[("status", status)]).count()).iter().sum::<usize>()
+    let mut harness = Harness::scripted(world);
+    harness.run_until(100);
+    let open = |harness: &Harness, status: &str| {
+        STATUSES.map(|family| page(harness).all(family, &[("status", status)]).count()).iter().sum::<usize>()
     };
-    assert_eq!(open(&rig, "Processing") + open(&rig, "Running"), 36);
-    rig.run_until(430);
-    assert_eq!(open(&rig, "Processing") + open(&rig, "Running"), 0);
-    assert_eq!(COUNTERS.map(|counter| page(&rig).sum(counter, &[])), [12.0; 3]);
+    assert_eq!(open(&harness, "Processing") + open(&harness, "Running"), 36);
+    harness.run_until(430);
+    assert_eq!(open(&harness, "Processing") + open(&harness, "Running"), 0);
+    assert_eq!(COUNTERS.map(|counter| page(&harness).sum(counter, &[])), [12.0; 3]);
 }
 
 #[test]
@@ -84,9 +86,9 @@ fn a_failure_is_a_step_from_a_zero_that_was_there_and_has_the_time_of_its_end() 
     worlds::add_cluster(&mut world, "c");
     world.add_task("c", TaskSpec { end: TaskEnd::Failed, ..worlds::task("t", 5, 40) }).unwrap();
     world.add_command("c", worlds::command("k", 2, 5, 40)).unwrap();
-    world.add_run("s00", worlds::run("r", 5, 40, 3)).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.run_until(2);
+    world.add_invocation("s00", worlds::invocation("r", 5, 40, 3)).unwrap();
+    let mut harness = Harness::scripted(world);
+    harness.run_until(2);
     let failed = |page: &Page| {
         let value = |family: &str, status| {
             let counts: Vec<_> = page.all(family, &[("status", status)]).collect();
@@ -95,9 +97,9 @@ fn a_failure_is_a_step_from_a_zero_that_was_there_and_has_the_time_of_its_end() 
         };
         [value(COUNTERS[0], "Failed"), value(COUNTERS[1], "Finished"), value(COUNTERS[2], "Failed")]
     };
-    assert_eq!(failed(&page(&rig)), [0.0; 3], "known before anything has failed");
-    rig.run_until(90);
-    let page = page(&rig);
+    assert_eq!(failed(&page(&harness)), [0.0; 3], "known before anything has failed");
+    harness.run_until(90);
+    let page = page(&harness);
     assert_eq!(failed(&page), [1.0; 3]);
     for (family, label, id) in [
         ("aliyun_ehpc_task_finished_timestamp_seconds", "task_id", "t"),
@@ -117,13 +119,13 @@ fn a_failure_is_a_step_from_a_zero_that_was_there_and_has_the_time_of_its_end() 
 fn names_are_there_though_nothing_could_ever_be_read() {
     let mut world = worlds::servers(1, 1);
     worlds::add_cluster(&mut world, "c");
-    let mut rig = Rig::scripted(world);
-    (rig.config.clusters[0].name, rig.config.servers[0].name) = ("prod".into(), "web".into());
-    rig.apply(rig.config.clone());
-    rig.fault(r#"{"fault": {"kind": "throttle"}}"#);
-    rig.run_until(3600);
-    let page = page(&rig);
-    assert_eq!(page.sum("aliyun_exporter_target_failing", &[("reason", "throttled")]), 3.0);
+    let mut harness = Harness::scripted(world);
+    (harness.config.clusters[0].name, harness.config.servers[0].name) = ("prod".into(), "web".into());
+    harness.apply(harness.config.clone());
+    harness.fault(r#"{"fault": {"kind": "throttle"}}"#);
+    harness.run_until(3600);
+    let page = page(&harness);
+    assert_eq!(page.sum("aliyun_task_exporter_target_failing", &[("reason", "throttled")]), 3.0);
     assert_eq!(page.value("aliyun_ehpc_cluster_info", &[("cluster_name", "prod")]), Some(1.0));
     assert_eq!(page.value("aliyun_swas_server_info", &[("instance_name", "web")]), Some(1.0));
     assert!(STATUSES.iter().all(|family| page.all(family, &[]).count() == 0), "absent is absent");
@@ -132,11 +134,13 @@ fn names_are_there_though_nothing_could_ever_be_read() {
 #[test]
 fn how_long_a_run_has_waited_can_be_told() {
     let mut world = worlds::servers(1, 0);
-    world.add_run("s00", RunSpec { pending: seconds(7), ..worlds::run("r", 5, 20, 0) }).unwrap();
-    let mut rig = Rig::scripted(world);
-    rig.run_until(90);
+    world.add_invocation("s00", InvocationSpec { pending: seconds(7), ..worlds::invocation("r", 5, 20, 0) }).unwrap();
+    let mut harness = Harness::scripted(world);
+    harness.run_until(90);
     let time = |what: &str| {
-        page(&rig).value(&format!("aliyun_swas_invocation_{what}_timestamp_seconds"), &[("invoke_id", "r")]).unwrap()
+        page(&harness)
+            .value(&format!("aliyun_swas_invocation_{what}_timestamp_seconds"), &[("invoke_id", "r")])
+            .unwrap()
     };
     assert_eq!(time("started") - time("created"), 7.0);
     assert_eq!(time("finished") - time("started"), 15.0);

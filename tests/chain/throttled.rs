@@ -7,36 +7,36 @@ use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::Reason;
 use aliyun_task_exporter::poll::Throttling;
 use aliyun_task_exporter::sim::{Operation, Quotas, Settings, Simulator};
-use aliyun_task_exporter::snapshot::View;
+use aliyun_task_exporter::store::View;
 use aliyun_task_exporter::target::Kind;
 use jiff::Timestamp;
 
+use crate::support::harness::{Harness, config_for, id};
 use crate::support::page::parse;
-use crate::support::rig::{Rig, config_for, id};
 use crate::support::{seconds, start, worlds};
 
-/// Servers with a run each, and a cluster, polled at the default cadence for ten minutes.
-fn rig(servers: usize) -> Rig {
+/// Servers with an invocation each, and a cluster, polled at the default cadence for ten minutes.
+fn harness(servers: usize) -> Harness {
     let mut world = worlds::servers(servers, 1);
     worlds::add_cluster(&mut world, "c");
-    let mut rig = Rig::scripted(world);
-    rig.run_until(600);
-    assert!(rig.polled.iter().all(|poll| poll.failure.is_none()));
-    rig
+    let mut harness = Harness::scripted(world);
+    harness.run_until(600);
+    assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
+    harness
 }
 
 /// The cloud refuses an operation from now on for `lasts` seconds.
-fn refuse(rig: &mut Rig, operation: &str, lasts: i64) {
-    let from = rig.now.duration_since(start()).as_secs();
-    rig.fault(&format!(
+fn refuse(harness: &mut Harness, operation: &str, lasts: i64) {
+    let from = harness.now.duration_since(start()).as_secs();
+    harness.fault(&format!(
         r#"{{"match": {{"action": "{operation}"}}, "fault": {{"kind": "throttle"}},
              "schedule": {{"from": {from}, "to": {}}}}}"#,
         from + lasts
     ));
 }
 
-fn servers(rig: &Rig) -> Vec<View> {
-    let views = rig.store.views(rig.moment()).into_iter();
+fn servers(harness: &Harness) -> Vec<View> {
+    let views = harness.store.views(harness.moment()).into_iter();
     views.filter(|view| view.target.id.kind == Kind::SwasInvocations).collect()
 }
 
@@ -48,59 +48,59 @@ fn is_throttled(view: &View) -> bool {
 }
 
 /// How many servers are said to be throttled.
-fn throttled(rig: &Rig) -> usize {
-    servers(rig).iter().filter(|view| is_throttled(view)).count()
+fn throttled(harness: &Harness) -> usize {
+    servers(harness).iter().filter(|view| is_throttled(view)).count()
 }
 
 /// Servers whose last poll was due more than `late` seconds ago.
-fn overdue(rig: &Rig, late: i64) -> BTreeSet<String> {
-    let is_late = |view: &&View| view.state.next_poll.is_some_and(|next| next + seconds(late) < rig.now);
-    servers(rig).iter().filter(is_late).map(|view| view.target.id.id.to_string()).collect()
+fn overdue(harness: &Harness, late: i64) -> BTreeSet<String> {
+    let is_late = |view: &&View| view.state.next_poll.is_some_and(|next| next + seconds(late) < harness.now);
+    servers(harness).iter().filter(is_late).map(|view| view.target.id.id.to_string()).collect()
 }
 
 /// When each change of how the cloud throttles was told, in seconds after the start.
-fn told(rig: &Rig) -> Vec<(&'static str, i64)> {
+fn told(harness: &Harness) -> Vec<(&'static str, i64)> {
     let word = |change: &Throttling| match change {
         Throttling::Began => "began",
         Throttling::Lowered => "lowered",
         Throttling::TakenBack => "taken back",
         Throttling::Over { .. } => "over",
     };
-    rig.throttlings.iter().map(|(_, change, _, at)| (word(change), at.duration_since(start()).as_secs())).collect()
+    harness.throttlings.iter().map(|(_, change, _, at)| (word(change), at.duration_since(start()).as_secs())).collect()
 }
 
 #[test]
 fn while_an_operation_rests_each_target_that_waits_for_it_is_down_and_no_other() {
     for (count, lasts) in [(2, 120), (2, 300), (300, 120), (300, 300)] {
-        let mut rig = rig(count);
-        refuse(&mut rig, "DescribeInvocations", lasts);
+        let mut harness = harness(count);
+        refuse(&mut harness, "DescribeInvocations", lasts);
         let mut most = 0;
         for _ in 0..lasts / 5 {
-            rig.run_for(5);
-            most = most.max(throttled(&rig));
+            harness.run_for(5);
+            most = most.max(throttled(&harness));
             // The period is 30 s, so a minute counts; the budget itself makes some wait ten seconds. A target whose poll was
             // refused says so at once.
-            let late: BTreeSet<String> = overdue(&rig, 71);
+            let late: BTreeSet<String> = overdue(&harness, 71);
             let down =
-                servers(&rig).into_iter().filter(is_throttled).map(|view| view.target.id.id.to_string()).collect();
-            assert!(late.is_subset(&down), "{count} servers, {:?}: {late:?} but {down:?}", rig.now);
-            for view in rig.store.views(rig.moment()) {
+                servers(&harness).into_iter().filter(is_throttled).map(|view| view.target.id.id.to_string()).collect();
+            assert!(late.is_subset(&down), "{count} servers, {:?}: {late:?} but {down:?}", harness.now);
+            for view in harness.store.views(harness.moment()) {
                 let is_up = view.target.id.kind == Kind::SwasInvocations || view.state.up == Some(true);
                 assert!(is_up, "{:?} needs other operations", view.target.id);
             }
         }
         assert_eq!(most, count, "{count} servers, {lasts} s: all are overdue in the end");
-        let failure = servers(&rig).into_iter().find_map(|view| view.failure).unwrap();
+        let failure = servers(&harness).into_iter().find_map(|view| view.failure).unwrap();
         assert!(failure.message.starts_with("DescribeInvocations: "), "{failure:?}");
         assert!(
             failure.message.contains("Throttling.User") && failure.advice.contains("accounts[].quotas"),
             "{failure:?}"
         );
 
-        rig.run_for(600);
-        assert_eq!(throttled(&rig), 0, "{count} servers, {lasts} s: polls have ended");
-        assert!(servers(&rig).iter().all(|view| view.state.up == Some(true) && view.reading.is_some()));
-        let words: Vec<&str> = told(&rig).into_iter().map(|(word, _)| word).collect();
+        harness.run_for(600);
+        assert_eq!(throttled(&harness), 0, "{count} servers, {lasts} s: polls have ended");
+        assert!(servers(&harness).iter().all(|view| view.state.up == Some(true) && view.reading.is_some()));
+        let words: Vec<&str> = told(&harness).into_iter().map(|(word, _)| word).collect();
         assert_eq!(words.first(), Some(&"began"), "{words:?}");
         assert!(words.iter().filter(|word| **word == "began").count() == 1 && words.len() <= 4, "{words:?}");
     }
@@ -108,22 +108,22 @@ fn while_an_operation_rests_each_target_that_waits_for_it_is_down_and_no_other()
 
 #[test]
 fn what_was_read_stays_shown_while_it_waits_and_the_page_says_why_it_is_old() {
-    let mut rig = rig(2);
-    refuse(&mut rig, "DescribeInvocations", 300);
-    rig.run_for(200);
-    let page = parse(&rig.page(Format::Text));
+    let mut harness = harness(2);
+    refuse(&mut harness, "DescribeInvocations", 300);
+    harness.run_for(200);
+    let page = parse(&harness.page(Format::Text));
     for server in ["s00", "s01"] {
         let labels = [("target", server)];
-        assert_eq!(page.value("aliyun_exporter_target_up", &labels), Some(0.0));
+        assert_eq!(page.value("aliyun_task_exporter_target_up", &labels), Some(0.0));
         let reason = [("target", server), ("reason", "throttled")];
-        assert_eq!(page.value("aliyun_exporter_target_failing", &reason), Some(1.0));
+        assert_eq!(page.value("aliyun_task_exporter_target_failing", &reason), Some(1.0));
         assert_eq!(page.value("aliyun_swas_invocations", &[("instance_id", server), ("status", "Success")]), Some(1.0));
-        let next = page.value("aliyun_exporter_target_next_poll_timestamp_seconds", &labels).unwrap();
-        assert!(next < rig.now.as_second() as f64, "{next}");
-        let view = rig.view(&id(Kind::SwasInvocations, server));
+        let next = page.value("aliyun_task_exporter_target_next_poll_timestamp_seconds", &labels).unwrap();
+        assert!(next < harness.now.as_second() as f64, "{next}");
+        let view = harness.view(&id(Kind::SwasInvocations, server));
         assert!(view.reading.is_some() && view.failing_since.is_some() && view.last_failure.is_some());
     }
-    assert_eq!(page.value("aliyun_exporter_target_up", &[("target", "c"), ("kind", "ehpc_tasks")]), Some(1.0));
+    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "c"), ("kind", "ehpc_tasks")]), Some(1.0));
 }
 
 #[test]
@@ -134,10 +134,14 @@ fn a_budget_that_is_merely_small_never_makes_a_target_throttled() {
         let sim = Simulator::with_world(Settings { quotas, ..Settings::default() }, worlds::servers(40, 1), start());
         let mut config = config_for(&sim);
         config.accounts[0].quotas = [(("SWAS".into(), Some("DescribeInvocations".into())), quota)].into();
-        let mut rig = Rig::new(sim, config);
-        rig.run_until(2 * 3600);
-        assert!(!overdue(&rig, 61).is_empty(), "polls come late");
-        assert_eq!((rig.overdue.len(), rig.throttlings.len(), throttled(&rig)), (0, 0, 0), "{quota} a minute");
+        let mut harness = Harness::new(sim, config);
+        harness.run_until(2 * 3600);
+        assert!(!overdue(&harness, 61).is_empty(), "polls come late");
+        assert_eq!(
+            (harness.overdue.len(), harness.throttlings.len(), throttled(&harness)),
+            (0, 0, 0),
+            "{quota} a minute"
+        );
     }
 }
 
@@ -147,13 +151,13 @@ fn what_waits_for_a_small_budget_anyway_is_not_laid_to_a_short_rest() {
     let sim = Simulator::with_world(Settings::default(), worlds::servers(300, 0), start());
     let mut config = config_for(&sim);
     config.accounts[0].quotas = [(("SWAS".into(), Some("DescribeInvocations".into())), 10)].into();
-    let mut rig = Rig::new(sim, config);
-    rig.run_until(2 * 3600);
-    refuse(&mut rig, "DescribeInvocations", 70);
-    rig.run_for(180);
-    assert!(!rig.throttlings.is_empty(), "a call was refused");
-    assert!(overdue(&rig, 600).len() > 100);
-    assert_eq!(rig.overdue.len(), 0, "three minutes are nothing beside half an hour");
+    let mut harness = Harness::new(sim, config);
+    harness.run_until(2 * 3600);
+    refuse(&mut harness, "DescribeInvocations", 70);
+    harness.run_for(180);
+    assert!(!harness.throttlings.is_empty(), "a call was refused");
+    assert!(overdue(&harness, 600).len() > 100);
+    assert_eq!(harness.overdue.len(), 0, "three minutes are nothing beside half an hour");
 }
 
 #[test]
@@ -161,108 +165,110 @@ fn all_servers_of_a_region_are_overdue_together_and_each_is_named() {
     let sim = Simulator::with_world(Settings::default(), worlds::servers(30, 1), start());
     let mut config = config_for(&sim);
     config.swas_strategy = SwasStrategy::PerRegion;
-    let mut rig = Rig::new(sim, config);
-    rig.run_until(600);
-    refuse(&mut rig, "DescribeCommandInvocations", 300);
+    let mut harness = Harness::new(sim, config);
+    harness.run_until(600);
+    refuse(&mut harness, "DescribeCommandInvocations", 300);
     // The poll that is refused says so; the next one waits.
-    rig.run_for(40);
-    assert_eq!(throttled(&rig), 30);
-    rig.polled.clear();
-    rig.run_for(240);
-    assert_eq!(throttled(&rig), 30);
-    rig.run_for(400);
-    assert_eq!(throttled(&rig), 0);
+    harness.run_for(40);
+    assert_eq!(throttled(&harness), 30);
+    harness.polled.clear();
+    harness.run_for(240);
+    assert_eq!(throttled(&harness), 30);
+    harness.run_for(400);
+    assert_eq!(throttled(&harness), 0);
 
     // A rest that the first call of a poll is not refused by: all wait.
-    let mut rig = self::rig(2);
-    rig.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "time_left_ms": 86400000}, "times": 1}"#);
-    rig.run_for(150);
-    let one: BTreeSet<String> = rig.overdue.iter().map(|(id, ..)| id.id.to_string()).collect();
+    let mut harness = self::harness(2);
+    harness.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "time_left_ms": 86400000}, "times": 1}"#);
+    harness.run_for(150);
+    let one: BTreeSet<String> = harness.overdue.iter().map(|(id, ..)| id.id.to_string()).collect();
     assert_eq!(one.len(), 2, "the one that was refused, too, once its next poll is overdue: {one:?}");
-    assert_eq!(throttled(&rig), 2);
-    rig.run_for(200);
-    assert_eq!(throttled(&rig), 0, "no rest is longer than five minutes");
+    assert_eq!(throttled(&harness), 2);
+    harness.run_for(200);
+    assert_eq!(throttled(&harness), 0, "no rest is longer than five minutes");
 }
 
 #[test]
 fn a_first_poll_that_never_gets_its_turn_is_throttled_too() {
-    let mut rig = Rig::scripted(worlds::servers(300, 0));
-    refuse(&mut rig, "DescribeInvocations", 300);
-    rig.run_until(200);
-    assert!(servers(&rig).iter().all(is_throttled), "{}", throttled(&rig));
-    assert!(servers(&rig).iter().all(|view| view.reading.is_none()));
-    rig.run_until(900);
-    assert!(servers(&rig).iter().all(|view| view.state.up == Some(true)));
+    let mut harness = Harness::scripted(worlds::servers(300, 0));
+    refuse(&mut harness, "DescribeInvocations", 300);
+    harness.run_until(200);
+    assert!(servers(&harness).iter().all(is_throttled), "{}", throttled(&harness));
+    assert!(servers(&harness).iter().all(|view| view.reading.is_none()));
+    harness.run_until(900);
+    assert!(servers(&harness).iter().all(|view| view.state.up == Some(true)));
 }
 
 #[test]
 fn nothing_of_it_is_left_after_a_restart_into_a_healthy_cloud() {
-    let mut rig = rig(20).with_state();
-    refuse(&mut rig, "DescribeInvocations", 300);
-    rig.run_for(250);
-    assert_eq!(throttled(&rig), 20);
-    rig.sim.clear_faults();
-    rig.restart(5);
-    assert_eq!(throttled(&rig), 0, "nothing is known before the first poll");
-    let before = rig.overdue.len();
-    rig.run_for(120);
-    assert!(servers(&rig).iter().all(|view| view.state.up == Some(true)));
-    assert_eq!(rig.overdue.len(), before);
+    let mut harness = harness(20).with_state();
+    refuse(&mut harness, "DescribeInvocations", 300);
+    harness.run_for(250);
+    assert_eq!(throttled(&harness), 20);
+    harness.sim.clear_faults();
+    harness.restart(5);
+    assert_eq!(throttled(&harness), 0, "nothing is known before the first poll");
+    let before = harness.overdue.len();
+    harness.run_for(120);
+    assert!(servers(&harness).iter().all(|view| view.state.up == Some(true)));
+    assert_eq!(harness.overdue.len(), before);
 }
 
 #[test]
 fn a_clock_that_is_set_makes_nothing_overdue() {
     for step in [-600, -60, 600] {
-        let mut rig = rig(20);
-        refuse(&mut rig, "DescribeInvocations", 300);
-        rig.run_for(30);
-        rig.overdue.clear();
-        rig.clock_off = seconds(step);
-        rig.run_for(25);
-        assert_eq!(rig.overdue.len(), 0, "a clock that is {step} s off: {:?}", rig.overdue.first());
-        rig.run_for(200);
-        assert_eq!(throttled(&rig), 20, "{step}: they are overdue after their time all the same");
-        rig.clock_off = seconds(0);
-        rig.run_for(900);
-        assert_eq!(throttled(&rig), 0, "{step}");
+        let mut harness = harness(20);
+        refuse(&mut harness, "DescribeInvocations", 300);
+        harness.run_for(30);
+        harness.overdue.clear();
+        harness.clock_off = seconds(step);
+        harness.run_for(25);
+        assert_eq!(harness.overdue.len(), 0, "a clock that is {step} s off: {:?}", harness.overdue.first());
+        harness.run_for(200);
+        assert_eq!(throttled(&harness), 20, "{step}: they are overdue after their time all the same");
+        harness.clock_off = seconds(0);
+        harness.run_for(900);
+        assert_eq!(throttled(&harness), 0, "{step}");
     }
 }
 
 #[test]
 fn an_operation_that_others_use_up_in_each_minute_is_throttled_without_a_break() {
-    let mut rig = rig(20);
+    let mut harness = harness(20);
     // Half a minute is answered, half a minute is not: for ten minutes.
-    let from = rig.now.duration_since(start()).as_secs();
+    let from = harness.now.duration_since(start()).as_secs();
     for minute in 0..10 {
         let (from, to) = (from + minute * 60, from + minute * 60 + 30);
-        rig.fault(&format!(
+        harness.fault(&format!(
             r#"{{"match": {{"action": "DescribeInvocations"}}, "fault": {{"kind": "throttle"}},
                  "schedule": {{"from": {from}, "to": {to}}}}}"#
         ));
     }
-    rig.run_for(600);
-    let words: Vec<&str> = told(&rig).into_iter().map(|(word, _)| word).collect();
-    assert_eq!(words.iter().filter(|word| **word == "began").count(), 1, "{:?}", told(&rig));
-    assert!(!words.contains(&"over"), "{:?}", told(&rig));
+    harness.run_for(600);
+    let words: Vec<&str> = told(&harness).into_iter().map(|(word, _)| word).collect();
+    assert_eq!(words.iter().filter(|word| **word == "began").count(), 1, "{:?}", told(&harness));
+    assert!(!words.contains(&"over"), "{:?}", told(&harness));
 }
 
 #[test]
 fn a_target_that_another_operation_keeps_from_its_details_is_not_overdue() {
     let mut world = worlds::servers(2, 0);
     for number in 0..8 {
-        world.add_run("s00", worlds::run(&format!("r{number}"), 650 + number * 10, 700 + number * 10, 0)).unwrap();
+        world
+            .add_invocation("s00", worlds::invocation(&format!("r{number}"), 650 + number * 10, 700 + number * 10, 0))
+            .unwrap();
     }
-    let mut rig = Rig::scripted(world);
-    rig.run_until(600);
-    refuse(&mut rig, "DescribeInvocationResult", 600);
+    let mut harness = Harness::scripted(world);
+    harness.run_until(600);
+    refuse(&mut harness, "DescribeInvocationResult", 600);
     let mut ups = 0;
     for _ in 0..60 {
-        rig.run_for(10);
-        let view = rig.view(&id(Kind::SwasInvocations, "s00"));
-        assert!(view.read_at.is_some_and(|at: Timestamp| at + seconds(61) > rig.now), "its lists are fresh");
+        harness.run_for(10);
+        let view = harness.view(&id(Kind::SwasInvocations, "s00"));
+        assert!(view.read_at.is_some_and(|at: Timestamp| at + seconds(61) > harness.now), "its lists are fresh");
         ups += usize::from(view.state.up == Some(true));
-        assert_eq!(rig.view(&id(Kind::SwasInvocations, "s01")).state.up, Some(true));
+        assert_eq!(harness.view(&id(Kind::SwasInvocations, "s01")).state.up, Some(true));
     }
     assert!(ups > 10, "only a poll whose own detail was refused has failed: {ups} of 60");
-    assert_eq!(rig.overdue, []);
+    assert_eq!(harness.overdue, []);
 }

@@ -255,7 +255,7 @@ class Killed:
 
     def _has_read_all(self) -> bool:
         page = samples(scrape(self.url))
-        ups = [value for (name, _), value in page.items() if name == "aliyun_exporter_target_up"]
+        ups = [value for (name, _), value in page.items() if name == "aliyun_task_exporter_target_up"]
         return len(ups) == self.targets and min(ups) == 1
 
     def _strike(self) -> None:

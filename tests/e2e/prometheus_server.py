@@ -57,7 +57,7 @@ class Prometheus(Program):
         return values[0] if values else None
 
     def wait_for_scrape_after(self, moment: float) -> None:
-        expression = f'timestamp(aliyun_exporter_build_info{{job="{JOB}"}})'
+        expression = f'timestamp(aliyun_task_exporter_build_info{{job="{JOB}"}})'
         wait_for("a scrape", lambda: (self.value(expression) or 0) > moment)
 
 

@@ -14,7 +14,7 @@ REGION = "DescribeCommandInvocations"
 # What is listed no more is given up after three polls that do not find it; the first may have been under way.
 POLLS = 5
 
-LAST_SUCCESS = "aliyun_exporter_target_last_success_timestamp_seconds"
+LAST_SUCCESS = "aliyun_task_exporter_target_last_success_timestamp_seconds"
 
 
 def settle(cloud: Cloud, url: str, without: str = "") -> float:

@@ -21,7 +21,7 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
 def outcomes(exporter: Exporter) -> list[float]:
-    return list(family(samples(scrape(exporter.url)), "aliyun_exporter_target_up").values())
+    return list(family(samples(scrape(exporter.url)), "aliyun_task_exporter_target_up").values())
 
 
 def pages(url: str) -> dict[str, bytes]:

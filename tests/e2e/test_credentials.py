@@ -156,7 +156,7 @@ def test_the_default_finds_what_the_machine_has(
     polled = polls(exporter)
     wait_for("many polls more", lambda: sum(polls(exporter).values()) > sum(polled.values()) + 10)
     assert {outcome for outcome, count in polls(exporter).items() if count} == {"ok"}
-    expiry = family(samples(scrape(exporter.url)), "aliyun_exporter_credentials_expiry_timestamp_seconds")
+    expiry = family(samples(scrape(exporter.url)), "aliyun_task_exporter_credentials_expiry_timestamp_seconds")
     assert len(expiry) == (0 if way in (variables, credentials_file) else 1)
     handed_out = [entry["access_key_id"] for entry in get_json(f"{cloud.url}/_sim/credentials")]
     said = exporter.program.out + exporter.program.err
@@ -171,7 +171,7 @@ def test_renewing_that_fails_is_told_and_so_is_that_it_works_again(cloud: Cloud,
     cloud.add_fault({"action": "MetadataCredentials"}, kind="html", status=500)
     request(f"{cloud.url}/_sim/credentials", "DELETE")
     wait_for("all fail", lambda: up(exporter) == [0.0] * 3)
-    failing = family(samples(scrape(exporter.url)), "aliyun_exporter_target_failing")
+    failing = family(samples(scrape(exporter.url)), "aliyun_task_exporter_target_failing")
     assert {dict(labels)["reason"] for labels in failing} == {"credentials"}
     told = exporter.program.said(r".*new credentials could not be had.*")[0]
     assert "level=warn" in told

@@ -82,6 +82,6 @@ def test_head_is_answered_without_a_body(demo: Demo, accept: str) -> None:
 
 def test_the_exporter_counts_its_series_rightly(still: Demo) -> None:
     page = samples(scrape(still.url))
-    shown = sum(family(page, "aliyun_exporter_target_series").values())
+    shown = sum(family(page, "aliyun_task_exporter_target_series").values())
     counted = {key for key in page if STILL.match(key[0]) and not key[0].endswith(("cluster_info", "server_info"))}
     assert shown == len(counted)

@@ -26,7 +26,7 @@ def counted(exporter: Exporter) -> float:
 
 
 def polls(exporter: Exporter) -> float:
-    return sum(family(samples(scrape(exporter.url)), "aliyun_exporter_polls_total").values())
+    return sum(family(samples(scrape(exporter.url)), "aliyun_task_exporter_polls_total").values())
 
 
 def limit(program: Program, size: int) -> None:

@@ -45,7 +45,7 @@ class Watch:
 
         def probe() -> Samples | None:
             page = self.page()
-            ups = set(family(page, "aliyun_exporter_target_up").values())
+            ups = set(family(page, "aliyun_task_exporter_target_up").values())
             return page if ups == {up} and self.known(page) == (self.truth if known else {}) else None
 
         return wait_for(what, probe)
@@ -76,7 +76,7 @@ def test_values_are_kept_withdrawn_and_back(watch: tuple[Simulation, Watch]) -> 
 
 
 def reasons(page: Samples) -> set[str]:
-    return {dict(labels)["reason"] for labels in family(page, "aliyun_exporter_target_failing")}
+    return {dict(labels)["reason"] for labels in family(page, "aliyun_task_exporter_target_failing")}
 
 
 def counters(page: Samples) -> Samples:

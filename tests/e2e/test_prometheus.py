@@ -60,8 +60,8 @@ def test_prometheus_takes_openmetrics(prometheus: Prometheus) -> None:
     told = prometheus.get("targets/metadata", match_target=f'{{job="{JOB}"}}')
     metadata = {entry["metric"]: (entry["type"], entry["unit"]) for entry in told}
     assert metadata["aliyun_swas_invocation_created_timestamp_seconds"] == ("gauge", "seconds")
-    assert metadata["aliyun_exporter_polls"] == ("counter", "")
-    assert metadata["aliyun_exporter_api_request_duration_seconds"] == ("histogram", "seconds")
+    assert metadata["aliyun_task_exporter_polls"] == ("counter", "")
+    assert metadata["aliyun_task_exporter_api_request_duration_seconds"] == ("histogram", "seconds")
 
 
 def test_prometheus_evaluates_every_alert(prometheus: Prometheus) -> None:

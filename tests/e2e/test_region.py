@@ -18,7 +18,7 @@ def test_a_region_asked_as_a_whole_shows_what_is_true(simulate: Simulate, serve:
     exporter = serve(config)
     settle(cloud, exporter.url)
     page = samples(scrape(exporter.url))
-    assert set(family(page, "aliyun_exporter_target_up").values()) == {1}
+    assert set(family(page, "aliyun_task_exporter_target_up").values()) == {1}
     assert _runs(page) == _runs(_told_by_a_region(shown(cloud, page)))
     assert not family(page, RECORDS)
     assert len(family(page, "aliyun_swas_invocation_exit_code")) > 20

@@ -52,5 +52,5 @@ def test_no_secret_appears_anywhere(exporter: Exporter) -> None:
 
 
 def failures(url: str) -> set[tuple[str, str]]:
-    found = map(dict, family(samples(scrape(url)), "aliyun_exporter_target_failing"))
+    found = map(dict, family(samples(scrape(url)), "aliyun_task_exporter_target_failing"))
     return {(labels["account"], labels["reason"]) for labels in found}

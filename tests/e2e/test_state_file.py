@@ -44,7 +44,7 @@ def gauge(exporter: Exporter, name: str) -> float | None:
 
 
 def leads(exporter: Exporter) -> bool:
-    return gauge(exporter, "aliyun_exporter_leader") == 1
+    return gauge(exporter, "aliyun_task_exporter_leader") == 1
 
 
 def counted(exporter: Exporter) -> float:
@@ -98,7 +98,7 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
         standby.program.said("standing by")
         assert get_text(standby.url + "/-/ready") == "ready\n"
         assert get_text(standby.url + "/-/healthy") == "healthy\n"
-        assert (gauge(standby, "aliyun_exporter_leader"), gauge(leader, "aliyun_exporter_leader")) == (0, 1)
+        assert (gauge(standby, "aliyun_task_exporter_leader"), gauge(leader, "aliyun_task_exporter_leader")) == (0, 1)
         assert not of_cloud(standby)
         assert get_json(standby.url + "/api/v1/status")["leader"] is False
         reached = counted(leader)

@@ -50,7 +50,7 @@ def test_a_wrong_secret_harms_only_its_account(cloud: Cloud, serve: Serve) -> No
 def check_the_nine(cloud: Cloud, exporter: Exporter, harmed: str) -> None:
     settle(cloud, exporter.url, without=harmed)
     page = samples(scrape(exporter.url))
-    ups = family(page, "aliyun_exporter_target_up")
+    ups = family(page, "aliyun_task_exporter_target_up")
     assert sorted(ups.values()) == [0] + [1] * 9
     right = shown(cloud, page)
     del right[harmed]
@@ -63,7 +63,7 @@ def check_the_nine(cloud: Cloud, exporter: Exporter, harmed: str) -> None:
 
 def check_the_wrong_one(exporter: Exporter, target: str, reason: str, code: str, advice: str) -> None:
     wait_for("several failed polls", lambda: polls(exporter, reason) >= 4)
-    failing = family(samples(scrape(exporter.url)), "aliyun_exporter_target_failing")
+    failing = family(samples(scrape(exporter.url)), "aliyun_task_exporter_target_failing")
     assert [(dict(labels)["target"], dict(labels)["reason"]) for labels in failing] == [(target, reason)]
     page = unescape(get_text(exporter.url + "/"))
     assert [word for word in (target, reason.replace("_", " "), code, advice) if word not in page] == []
@@ -77,4 +77,4 @@ def check_the_wrong_one(exporter: Exporter, target: str, reason: str, code: str,
 def polls(exporter: Exporter, reason: str) -> float:
     page = samples(scrape(exporter.url))
     kinds = ("ehpc_tasks", "swas_invocations")
-    return sum(page.get(series("aliyun_exporter_polls_total", kind=kind, outcome=reason), 0) for kind in kinds)
+    return sum(page.get(series("aliyun_task_exporter_polls_total", kind=kind, outcome=reason), 0) for kind in kinds)

@@ -40,7 +40,7 @@ fn five_seconds_show_life_whatever_the_seed() {
         let runs_ended = changed("servers", "invocations", &|old, new| {
             old["record_status"] == "Running" && new["record_status"] != "Running"
         });
-        assert!(runs_ended >= 1, "seed {seed}: no run ended");
+        assert!(runs_ended >= 1, "seed {seed}: no invocation ended");
     }
 }
 
@@ -51,15 +51,15 @@ fn the_first_ten_seconds_bring_success_and_failure() {
         let before = simulator.truth(at(0.0));
         let open: BTreeSet<_> = things(&before, "servers", "invocations")
             .iter()
-            .filter(|(_, run)| run["record_status"] != "Running")
+            .filter(|(_, invocation)| invocation["record_status"] != "Running")
             .map(|(id, _)| *id)
             .collect();
         let after = simulator.truth(at(10.0));
-        let runs = things(&after, "servers", "invocations");
-        let ends: BTreeSet<bool> = runs
+        let invocations = things(&after, "servers", "invocations");
+        let ends: BTreeSet<bool> = invocations
             .iter()
-            .filter(|(id, run)| !open.contains(*id) && run["record_status"] != "Running")
-            .map(|(_, run)| run["status"] == "Success")
+            .filter(|(id, invocation)| !open.contains(*id) && invocation["record_status"] != "Running")
+            .map(|(_, invocation)| invocation["status"] == "Success")
             .collect();
         assert_eq!(ends.len(), 2, "seed {seed}");
     }
@@ -82,10 +82,10 @@ fn an_hour_knows_every_word() {
                 note("node", &node["status"]);
             });
         }
-        for run in things(&truth, "servers", "invocations").values() {
-            note("run", &run["status"]);
-            note("record", &run["record_status"]);
-            note("error", &run["error_code"]);
+        for invocation in things(&truth, "servers", "invocations").values() {
+            note("run", &invocation["status"]);
+            note("record", &invocation["record_status"]);
+            note("error", &invocation["error_code"]);
         }
     }
     let counts: Vec<_> = words.iter().map(|(kind, words)| (*kind, words.len())).collect();
@@ -102,11 +102,12 @@ fn what_has_ended_stays_as_it_is_and_ids_are_never_used_again() {
         let now = at(f64::from(second));
         let truth = simulator.truth(now);
         let tasks = things(&truth, "clusters", "tasks").into_iter().filter(|(_, task)| task["archived"] == true);
-        let runs =
-            things(&truth, "servers", "invocations").into_iter().filter(|(_, run)| run["record_status"] != "Running");
+        let invocations = things(&truth, "servers", "invocations")
+            .into_iter()
+            .filter(|(_, invocation)| invocation["record_status"] != "Running");
         let commands =
             things(&truth, "clusters", "commands").into_iter().filter(|(_, command)| command["status"] != "Running");
-        for ((owner, id), thing) in tasks.chain(runs).chain(commands) {
+        for ((owner, id), thing) in tasks.chain(invocations).chain(commands) {
             let known = ended.entry((owner.to_owned(), id.to_owned())).or_insert_with(|| thing.clone());
             assert_eq!(known, thing);
             let finished = thing["finished_time"].as_str().map(|time| time.parse::<jiff::Timestamp>().unwrap());

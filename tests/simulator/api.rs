@@ -100,18 +100,19 @@ fn results_are_filtered_by_node_and_status() {
 fn runs_are_listed_per_server_and_filtered_by_record_status() {
     let mut simulator = living();
     let truth = simulator.truth(at(0.0));
-    let runs = &truth["servers"][0]["invocations"];
+    let invocations = &truth["servers"][0]["invocations"];
     let own = [HANGZHOU, ("InstanceId", truth["servers"][0]["id"].as_str().unwrap()), ("PageSize", "50")];
     let all = get(&mut simulator, Operation::DescribeInvocations, &own, at(0.0));
-    assert_eq!(column(&all["Invocations"], "InvokeId"), column(runs, "id"));
+    assert_eq!(column(&all["Invocations"], "InvokeId"), column(invocations, "id"));
     for status in ["Running", "Finished", "Failed"] {
         let own = [own[0], own[1], own[2], ("InvokeStatus", status)];
         let some = get(&mut simulator, Operation::DescribeInvocations, &own, at(0.0));
-        let wanted: Vec<_> = list(runs).iter().filter(|run| run["record_status"] == status).collect();
+        let wanted: Vec<_> =
+            list(invocations).iter().filter(|invocation| invocation["record_status"] == status).collect();
         assert_eq!(list(&some["Invocations"]).len(), wanted.len(), "{status}");
     }
-    for run in list(runs) {
-        let own = [own[0], own[1], ("InvokeId", run["id"].as_str().unwrap())];
+    for invocation in list(invocations) {
+        let own = [own[0], own[1], ("InvokeId", invocation["id"].as_str().unwrap())];
         let result = &get(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))["InvocationResult"];
         for (field, truth) in [
             ("InvocationStatus", "status"),
@@ -119,10 +120,10 @@ fn runs_are_listed_per_server_and_filtered_by_record_status() {
             ("ExitCode", "exit_code"),
             ("ErrorCode", "error_code"),
         ] {
-            assert_eq!(result[field], run[truth], "{field}");
+            assert_eq!(result[field], invocation[truth], "{field}");
         }
-        assert_eq!(result["StartTime"].as_str(), run["start_time"].as_str().or(Some("")));
-        assert_eq!(result["FinishedTime"].as_str(), run["finished_time"].as_str().or(Some("")));
+        assert_eq!(result["StartTime"].as_str(), invocation["start_time"].as_str().or(Some("")));
+        assert_eq!(result["FinishedTime"].as_str(), invocation["finished_time"].as_str().or(Some("")));
     }
 }
 
@@ -135,16 +136,16 @@ fn command_invocations_are_those_of_a_region() {
         get(&mut simulator, Operation::DescribeCommandInvocations, &own, at(0.0))
     };
     let body = all(&[]);
-    let runs = list(&body["CommandInvocations"]);
-    assert_eq!(runs.len(), 24, "two servers of twelve runs are in Hangzhou");
-    for run in list(&truth["servers"][1]["invocations"]) {
-        let seen = runs.iter().find(|seen| seen["InvokeId"] == run["id"]).unwrap();
+    let invocations = list(&body["CommandInvocations"]);
+    assert_eq!(invocations.len(), 24, "two servers of twelve runs are in Hangzhou");
+    for invocation in list(&truth["servers"][1]["invocations"]) {
+        let seen = invocations.iter().find(|seen| seen["InvokeId"] == invocation["id"]).unwrap();
         assert_eq!(seen["InvokeInstances"][0]["InstanceId"], truth["servers"][1]["id"]);
-        assert_eq!(seen["InvokeInstances"][0]["ExitCode"], run["exit_code"]);
-        assert_eq!(seen["InvokeInstances"][0]["InvocationStatus"], run["status"]);
+        assert_eq!(seen["InvokeInstances"][0]["ExitCode"], invocation["exit_code"]);
+        assert_eq!(seen["InvokeInstances"][0]["InvocationStatus"], invocation["status"]);
     }
     let successful = all(&[("InvocationStatus", "Success")]);
-    let wanted = runs.iter().filter(|run| run["InvocationStatus"] == "Success").count();
+    let wanted = invocations.iter().filter(|invocation| invocation["InvocationStatus"] == "Success").count();
     assert_eq!(successful["TotalCount"], wanted);
 }
 

@@ -1,8 +1,8 @@
 //! Worlds of a test's own making.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, JobSpec, NodeSpec, Operation, RunEnd, RunSpec, ServerSpec, Settings, Simulator, TaskEnd,
-    TaskSpec, World,
+    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation, ServerSpec, Settings,
+    Simulator, TaskEnd, TaskSpec, World,
 };
 use jiff::SignedDuration;
 
@@ -18,8 +18,9 @@ fn scripted() -> Simulator {
     let nodes =
         vec![NodeSpec::default(), NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() }];
     world.add_command("cluster", CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() }).unwrap();
-    let run = RunSpec { id: "run".to_owned(), end: RunEnd::Failed, exit_code: 7, ..RunSpec::default() };
-    world.add_run("server", run).unwrap();
+    let invocation =
+        InvocationSpec { id: "run".to_owned(), end: InvocationEnd::Failed, exit_code: 7, ..InvocationSpec::default() };
+    world.add_invocation("server", invocation).unwrap();
     Simulator::with_world(Settings::default(), world, start())
 }
 
@@ -70,24 +71,29 @@ fn a_script_may_change_the_world_while_it_runs() {
 fn things_of_a_living_world_may_vanish_too() {
     let mut simulator = living();
     let truth = simulator.truth(at(0.0));
-    let run = truth["servers"][0]["invocations"][4]["id"].as_str().unwrap();
-    simulator.world_mut().remove(run);
-    assert!(!column(&simulator.truth(at(0.0))["servers"][0]["invocations"], "id").contains(&run));
+    let invocation = truth["servers"][0]["invocations"][4]["id"].as_str().unwrap();
+    simulator.world_mut().remove(invocation);
+    assert!(!column(&simulator.truth(at(0.0))["servers"][0]["invocations"], "id").contains(&invocation));
     let server = truth["servers"][0]["id"].as_str().unwrap();
-    let own = [("RegionId", "cn-hangzhou"), ("InstanceId", server), ("InvokeId", run)];
+    let own = [("RegionId", "cn-hangzhou"), ("InstanceId", server), ("InvokeId", invocation)];
     assert_eq!(code(ask(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))).0, 404);
 }
 
 #[test]
 fn a_job_runs_at_its_interval_until_it_runs_no_more() {
     let mut simulator = scripted();
-    let (first, every) = (RunSpec { end: RunEnd::Timeout, ..RunSpec::default() }, SignedDuration::from_secs(60));
-    simulator.world_mut().add_job("server", &JobSpec { first, every, runs: 3 }).unwrap();
+    let (first, every) =
+        (InvocationSpec { end: InvocationEnd::Timeout, ..InvocationSpec::default() }, SignedDuration::from_secs(60));
+    simulator.world_mut().add_job("server", &JobSpec { first, every, invocations: 3 }).unwrap();
     let times = |second: f64| {
-        let runs = simulator.truth(at(second))["servers"][0]["invocations"].clone();
-        let is_job = |run: &&serde_json::Value| run["id"].as_str().unwrap().starts_with("t-hz");
-        let job: Vec<_> = runs.as_array().unwrap().iter().filter(is_job).cloned().collect();
-        job.iter().map(|run| (run["created_time"].as_str().unwrap().to_owned(), run["status"] == "Timeout")).collect()
+        let invocations = simulator.truth(at(second))["servers"][0]["invocations"].clone();
+        let is_job = |invocation: &&serde_json::Value| invocation["id"].as_str().unwrap().starts_with("t-hz");
+        let job: Vec<_> = invocations.as_array().unwrap().iter().filter(is_job).cloned().collect();
+        job.iter()
+            .map(|invocation| {
+                (invocation["created_time"].as_str().unwrap().to_owned(), invocation["status"] == "Timeout")
+            })
+            .collect()
     };
     let wanted =
         |times: &[(&str, bool)]| times.iter().map(|(time, over)| ((*time).to_owned(), *over)).collect::<Vec<_>>();
@@ -95,16 +101,17 @@ fn a_job_runs_at_its_interval_until_it_runs_no_more() {
     assert_eq!(times(65.0), wanted(&[(b, false), (a, true)]));
     let all = wanted(&[(c, true), (b, true), (a, true)]);
     assert_eq!((times(130.0), times(9000.0)), (all.clone(), all));
-    let lost = simulator.world_mut().add_job("ghost", &JobSpec { first: RunSpec::default(), every, runs: 1 });
+    let lost =
+        simulator.world_mut().add_job("ghost", &JobSpec { first: InvocationSpec::default(), every, invocations: 1 });
     assert!(lost.is_err());
 }
 
 #[test]
 fn runs_are_kept_for_two_weeks() {
     let mut simulator = scripted();
-    let mut runs = |days: f64| {
+    let mut invocations = |days: f64| {
         let own = [("RegionId", "cn-hangzhou"), ("InstanceId", "server")];
         get(&mut simulator, Operation::DescribeInvocations, &own, at(days * 86_400.0))["TotalCount"].as_u64()
     };
-    assert_eq!((runs(13.9), runs(14.1)), (Some(1), Some(0)));
+    assert_eq!((invocations(13.9), invocations(14.1)), (Some(1), Some(0)));
 }

@@ -53,10 +53,10 @@ fn every_answer_has_the_shape_of_its_sample() {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (cluster, server) = (&truth["clusters"][0], &truth["servers"][0]);
     let (cluster_id, server_id) = (text(&cluster["id"]), text(&server["id"]));
-    let (command_id, run_id) = (text(&cluster["commands"][0]["id"]), text(&server["invocations"][0]["id"]));
+    let (command_id, invocation_id) = (text(&cluster["commands"][0]["id"]), text(&server["invocations"][0]["id"]));
     let region = ("RegionId", "cn-hangzhou");
     let in_cluster = [("ClusterId", cluster_id.as_str()), ("CommandId", &command_id), ("Archived", "true")];
-    let on_server = [region, ("InstanceId", server_id.as_str()), ("InvokeId", &run_id)];
+    let on_server = [region, ("InstanceId", server_id.as_str()), ("InvokeId", &invocation_id)];
     let cases: [Case; 11] = [
         ("ehpc_ListTasks", Operation::ListTasks, &in_cluster),
         ("ehpc_ListInvocationStatus.Running", Operation::ListInvocationStatus, &in_cluster),

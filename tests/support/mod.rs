@@ -4,8 +4,8 @@
 
 pub mod exporter;
 pub mod folder;
+pub mod harness;
 pub mod page;
-pub mod rig;
 pub mod truth;
 pub mod worlds;
 

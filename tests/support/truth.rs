@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aliyun_task_exporter::config::SwasStrategy;
-use aliyun_task_exporter::model::{InvocationResult, Reading, SeenCommand, SeenRun, SeenTask};
+use aliyun_task_exporter::model::{InvocationResult, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::rig::Rig;
+use super::harness::Harness;
 
 /// The items of a JSON list.
 pub fn list(value: &Value) -> &[Value] {
@@ -53,12 +53,12 @@ pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTre
 }
 
 /// How many things of a target ended between its first and its last poll, by word.
-pub fn truly_finished(rig: &Rig, target: &TargetId) -> BTreeMap<String, u64> {
+pub fn truly_finished(harness: &Harness, target: &TargetId) -> BTreeMap<String, u64> {
     let polls: Vec<Timestamp> =
-        rig.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
+        harness.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
     let mut all = Ends::new();
-    polls.iter().for_each(|time| all.extend(ended(&rig.sim.truth(*time), target)));
-    by_word(all.difference(&ended(&rig.sim.truth(polls[0]), target)))
+    polls.iter().for_each(|time| all.extend(ended(&harness.sim.truth(*time), target)));
+    by_word(all.difference(&ended(&harness.sim.truth(polls[0]), target)))
 }
 
 /// How many ends a reading has counted, by word.
@@ -66,13 +66,15 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
     match reading {
-        Reading::Tasks(tasks) => {
+        Reading::EhpcTasks(tasks) => {
             tasks.finished.iter().for_each(|((_, status), count)| add(status.word(), *count));
         }
-        Reading::Commands(commands) => {
+        Reading::EhpcInvocations(commands) => {
             commands.finished.iter().for_each(|(status, count)| add(status.word(), *count));
         }
-        Reading::Runs(runs) => runs.finished.iter().for_each(|(status, count)| add(status.word(), *count)),
+        Reading::SwasInvocations(invocations) => {
+            invocations.finished.iter().for_each(|(status, count)| add(status.word(), *count))
+        }
         Reading::Discovery(_) => {}
     }
     counts
@@ -81,9 +83,11 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
 /// The ids of all that a reading shows.
 pub fn shown(reading: &Reading) -> BTreeSet<String> {
     match reading {
-        Reading::Tasks(tasks) => tasks.tasks.iter().map(|seen| seen.task.id.to_string()).collect(),
-        Reading::Commands(commands) => commands.commands.iter().map(|seen| seen.id.to_string()).collect(),
-        Reading::Runs(runs) => runs.runs.iter().map(|seen| seen.run.id.to_string()).collect(),
+        Reading::EhpcTasks(tasks) => tasks.tasks.iter().map(|seen| seen.task.id.to_string()).collect(),
+        Reading::EhpcInvocations(commands) => commands.commands.iter().map(|seen| seen.id.to_string()).collect(),
+        Reading::SwasInvocations(invocations) => {
+            invocations.invocations.iter().map(|seen| seen.invocation.id.to_string()).collect()
+        }
         Reading::Discovery(_) => BTreeSet::new(),
     }
 }
@@ -91,17 +95,20 @@ pub fn shown(reading: &Reading) -> BTreeSet<String> {
 /// The ids of what a reading shows as open.
 pub fn open(reading: &Reading) -> BTreeSet<String> {
     match reading {
-        Reading::Tasks(tasks) => {
+        Reading::EhpcTasks(tasks) => {
             let open = tasks.tasks.iter().filter(|seen| seen.task.status.is_open());
             open.map(|seen| seen.task.id.to_string()).collect()
         }
-        Reading::Commands(commands) => {
-            let open = commands.commands.iter().filter(|seen| seen.run.is_open());
+        Reading::EhpcInvocations(commands) => {
+            let open = commands.commands.iter().filter(|seen| seen.invocation.is_open());
             open.map(|seen| seen.id.to_string()).collect()
         }
-        Reading::Runs(runs) => {
-            runs.runs.iter().filter(|seen| seen.run.is_open()).map(|seen| seen.run.id.to_string()).collect()
-        }
+        Reading::SwasInvocations(invocations) => invocations
+            .invocations
+            .iter()
+            .filter(|seen| seen.invocation.is_open())
+            .map(|seen| seen.invocation.id.to_string())
+            .collect(),
         Reading::Discovery(_) => BTreeSet::new(),
     }
 }
@@ -114,48 +121,50 @@ pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
     let true_things: BTreeMap<&str, &Value> =
         owner.map_or(&[][..], |owner| list(&owner[things])).iter().map(|thing| (text(&thing["id"]), thing)).collect();
     match reading {
-        Reading::Commands(reading) => {
+        Reading::EhpcInvocations(reading) => {
             for seen in &reading.commands {
                 true_things.get(&*seen.id).into_iter().for_each(|truth| assert_command(truth, Some(&seen), "a result"));
             }
         }
-        Reading::Runs(reading) => {
-            for seen in &reading.runs {
+        Reading::SwasInvocations(reading) => {
+            for seen in &reading.invocations {
                 true_things
-                    .get(&*seen.run.id)
+                    .get(&*seen.invocation.id)
                     .into_iter()
                     .for_each(|truth| assert_run(truth, Some(&seen), false, "a result"));
             }
         }
-        Reading::Tasks(_) | Reading::Discovery(_) => {}
+        Reading::EhpcTasks(_) | Reading::Discovery(_) => {}
     }
 }
 
 /// Asserts that all that is listed now is shown as it is. The world should stand still.
-pub fn assert_shown(rig: &Rig, context: &str) {
-    let truth = rig.sim.truth(rig.now);
+pub fn assert_shown(harness: &Harness, context: &str) {
+    let truth = harness.sim.truth(harness.now);
     for cluster in list(&truth["clusters"]) {
         let id = text(&cluster["id"]);
-        let (tasks, commands) = (rig.tasks(id), rig.commands(id));
-        let tasks: BTreeMap<&str, &SeenTask> = tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
+        let (tasks, commands) = (harness.tasks(id), harness.commands(id));
+        let tasks: BTreeMap<&str, &SeenEhpcTask> = tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
         list(&cluster["tasks"]).iter().for_each(|task| assert_task(task, tasks.get(text(&task["id"])), context));
-        let commands: BTreeMap<&str, &SeenCommand> = commands.commands.iter().map(|seen| (&*seen.id, seen)).collect();
+        let commands: BTreeMap<&str, &SeenEhpcInvocation> =
+            commands.commands.iter().map(|seen| (&*seen.id, seen)).collect();
         for command in list(&cluster["commands"]) {
             assert_command(command, commands.get(text(&command["id"])), context);
         }
     }
     for server in list(&truth["servers"]) {
-        let runs = rig.runs(text(&server["id"]));
-        let runs: BTreeMap<&str, &SeenRun> = runs.runs.iter().map(|seen| (&*seen.run.id, seen)).collect();
-        let regional = rig.config.swas_strategy == SwasStrategy::PerRegion;
-        for run in list(&server["invocations"]) {
-            let seen = runs.get(text(&run["id"]));
-            assert_run(run, seen, regional, context);
+        let invocations = harness.invocations(text(&server["id"]));
+        let invocations: BTreeMap<&str, &SeenSwasInvocation> =
+            invocations.invocations.iter().map(|seen| (&*seen.invocation.id, seen)).collect();
+        let regional = harness.config.swas_strategy == SwasStrategy::PerRegion;
+        for invocation in list(&server["invocations"]) {
+            let seen = invocations.get(text(&invocation["id"]));
+            assert_run(invocation, seen, regional, context);
         }
     }
 }
 
-/// What is true of the runs of a command name.
+/// What is true of the invocations of a command name.
 #[derive(Debug, Default, PartialEq)]
 pub struct Job {
     /// The status of the newest that has ended.
@@ -167,22 +176,26 @@ pub struct Job {
 }
 
 /// What is true of each command name of a server, as far as one can know who is told by the list of its server or, if it is
-/// `regional`, by that of the region, which tells no creation of a run that has never started.
+/// `regional`, by that of the region, which tells no creation of an invocation that has never started.
 pub fn jobs(truth: &Value, server: &str, regional: bool) -> BTreeMap<String, Job> {
     let server = list(&truth["servers"]).iter().find(|other| text(&other["id"]) == server).unwrap();
     let mut names: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
-    for run in list(&server["invocations"]) {
-        names.entry(text(&run["command_name"]).to_owned()).or_default().push(run);
+    for invocation in list(&server["invocations"]) {
+        names.entry(text(&invocation["command_name"]).to_owned()).or_default().push(invocation);
     }
-    names.into_iter().map(|(name, runs)| (name, job(&runs, regional))).collect()
+    names.into_iter().map(|(name, invocations)| (name, job(&invocations, regional))).collect()
 }
 
-fn job(runs: &[&Value], regional: bool) -> Job {
-    let created = |run: &Value| time(&run["created_time"]).filter(|_| !regional || time(&run["start_time"]).is_some());
-    let ended = runs.iter().filter(|run| !is_open(text(&run["status"])));
-    let place = |run: &&&Value| (created(run).or(time(&run["finished_time"])), text(&run["id"]).to_owned());
-    let last_status = ended.max_by_key(place).map(|run| text(&run["status"]).to_owned());
-    let mut times: Vec<Timestamp> = runs.iter().filter_map(|run| created(run)).collect();
+fn job(invocations: &[&Value], regional: bool) -> Job {
+    let created = |invocation: &Value| {
+        time(&invocation["created_time"]).filter(|_| !regional || time(&invocation["start_time"]).is_some())
+    };
+    let ended = invocations.iter().filter(|invocation| !is_open(text(&invocation["status"])));
+    let place = |invocation: &&&Value| {
+        (created(invocation).or(time(&invocation["finished_time"])), text(&invocation["id"]).to_owned())
+    };
+    let last_status = ended.max_by_key(place).map(|invocation| text(&invocation["status"]).to_owned());
+    let mut times: Vec<Timestamp> = invocations.iter().filter_map(|invocation| created(invocation)).collect();
     times.sort_unstable_by(|a, b| b.cmp(a));
     times.truncate(8);
     Job { last_status, last_created: times.first().copied(), interval: interval(&times) }
@@ -202,8 +215,8 @@ fn interval(times: &[Timestamp]) -> Option<f64> {
 
 /// The same as a reading shows it.
 pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
-    let Reading::Runs(runs) = reading else { return BTreeMap::new() };
-    let jobs = runs.jobs.iter().map(|(name, job)| {
+    let Reading::SwasInvocations(invocations) = reading else { return BTreeMap::new() };
+    let jobs = invocations.jobs.iter().map(|(name, job)| {
         let last_status = job.last.as_ref().map(|last| last.status.word().to_owned());
         let interval = job.interval.map(|interval| interval.as_secs_f64());
         (name.to_string(), Job { last_status, last_created: job.created, interval })
@@ -211,7 +224,7 @@ pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
     jobs.collect()
 }
 
-fn assert_task(truth: &Value, seen: Option<&&SeenTask>, context: &str) {
+fn assert_task(truth: &Value, seen: Option<&&SeenEhpcTask>, context: &str) {
     let task = &seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown")).task;
     let shown = (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);
     let (steps, errors) = (truth["total_steps"].as_i64(), truth["errors"].as_u64());
@@ -221,10 +234,10 @@ fn assert_task(truth: &Value, seen: Option<&&SeenTask>, context: &str) {
     assert_eq!(task.nodes, truth["nodes"].as_u64().filter(|_| makes_nodes), "{context}: {truth}");
 }
 
-fn assert_command(truth: &Value, seen: Option<&&SeenCommand>, context: &str) {
+fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &str) {
     let seen = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
-    assert_eq!(seen.run.status.word(), text(&truth["status"]), "{context}: {truth}");
-    let nodes: Vec<_> = seen.run.nodes.iter().map(|(id, status)| (&**id, status.word())).collect();
+    assert_eq!(seen.invocation.status.word(), text(&truth["status"]), "{context}: {truth}");
+    let nodes: Vec<_> = seen.invocation.nodes.iter().map(|(id, status)| (&**id, status.word())).collect();
     let mut wanted: Vec<_> =
         list(&truth["nodes"]).iter().map(|node| (text(&node["instance_id"]), text(&node["status"]))).collect();
     wanted.sort_unstable();
@@ -241,10 +254,16 @@ fn assert_command(truth: &Value, seen: Option<&&SeenCommand>, context: &str) {
 }
 
 /// A region's list sends no record, and the time of a creation only next to a start.
-fn assert_run(truth: &Value, seen: Option<&&SeenRun>, regional: bool, context: &str) {
-    let SeenRun { run, result } = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
-    let record = run.record.as_ref().map(|record| record.word());
-    let shown = (&*run.command_name, run.command_type.word(), run.status.word(), record, run.created);
+fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool, context: &str) {
+    let SeenSwasInvocation { invocation, result } = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
+    let record = invocation.record.as_ref().map(|record| record.word());
+    let shown = (
+        &*invocation.command_name,
+        invocation.command_type.word(),
+        invocation.status.word(),
+        record,
+        invocation.created,
+    );
     let (name, kind) = (text(&truth["command_name"]), text(&truth["command_type"]));
     let (status, record) = (text(&truth["status"]), truth["record_status"].as_str());
     let created = time(&truth["created_time"]).filter(|_| !regional || time(&truth["start_time"]).is_some());

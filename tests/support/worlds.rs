@@ -1,7 +1,7 @@
 //! Worlds of the tests' own making.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, JobSpec, NodeSpec, RunEnd, RunSpec, ServerSpec, TaskSpec, World,
+    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, ServerSpec, TaskSpec, World,
 };
 use jiff::SignedDuration;
 
@@ -10,7 +10,7 @@ pub fn add_cluster(world: &mut World, id: &str) {
     world.add_cluster(ClusterSpec { id: id.into(), ..ClusterSpec::default() });
 }
 
-/// A server without runs.
+/// A server without invocations.
 pub fn add_server(world: &mut World, id: &str) {
     world.add_server(ServerSpec { id: id.into(), ..ServerSpec::default() });
 }
@@ -33,25 +33,25 @@ pub fn command(id: &str, nodes: usize, from: i64, to: i64) -> CommandSpec {
     CommandSpec { id: id.into(), born, nodes: (0..nodes).map(node).collect(), ..CommandSpec::default() }
 }
 
-/// A run from one second to another that ends with this exit code.
-pub fn run(id: &str, from: i64, to: i64, exit_code: i64) -> RunSpec {
+/// An invocation from one second to another that ends with this exit code.
+pub fn invocation(id: &str, from: i64, to: i64, exit_code: i64) -> InvocationSpec {
     let failed = exit_code != 0;
-    RunSpec {
+    InvocationSpec {
         id: id.into(),
         born: SignedDuration::from_secs(from),
         pending: SignedDuration::ZERO,
         running: SignedDuration::from_secs(to - from),
-        end: if failed { RunEnd::Failed } else { RunEnd::Success },
+        end: if failed { InvocationEnd::Failed } else { InvocationEnd::Success },
         error_code: if failed { "ExitCodeNonzero".into() } else { String::new() },
         exit_code,
-        ..RunSpec::default()
+        ..InvocationSpec::default()
     }
 }
 
 /// A command of this name that starts at this interval in seconds, runs for five seconds and succeeds.
-pub fn job(name: &str, from: i64, every: i64, runs: u32) -> JobSpec {
-    let first = RunSpec { command_name: name.into(), ..run(name, from, from + 5, 0) };
-    JobSpec { first, every: SignedDuration::from_secs(every), runs }
+pub fn job(name: &str, from: i64, every: i64, invocations: u32) -> JobSpec {
+    let first = InvocationSpec { command_name: name.into(), ..invocation(name, from, from + 5, 0) };
+    JobSpec { first, every: SignedDuration::from_secs(every), invocations }
 }
 
 /// One cluster, `c`, with one task `t` that runs until the hundredth second.
@@ -62,15 +62,17 @@ pub fn one_task() -> World {
     world
 }
 
-/// So many servers, `s00` and on, in one region, each with so many ended runs, `s00-r0` and on.
-pub fn servers(count: usize, runs: usize) -> World {
+/// So many servers, `s00` and on, in one region, each with so many ended invocations, `s00-r0` and on.
+pub fn servers(count: usize, invocations: usize) -> World {
     let mut world = World::empty();
     for number in 0..count {
         let server = format!("s{number:02}");
         add_server(&mut world, &server);
-        for index in 0..runs {
+        for index in 0..invocations {
             let from = -1000 - index as i64;
-            world.add_run(&server, run(&format!("{server}-r{index}"), from, from + 5, index as i64 % 3)).unwrap();
+            world
+                .add_invocation(&server, invocation(&format!("{server}-r{index}"), from, from + 5, index as i64 % 3))
+                .unwrap();
         }
     }
     world

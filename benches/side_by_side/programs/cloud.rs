@@ -1,4 +1,4 @@
-//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open runs, made once by the
+//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open invocations, made once by the
 //! simulator, under a new `RequestId` each time. So what a poll costs and how long a sweep takes are the exporter's own
 //! figures.
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::op::DescribeInvocations;
-use aliyun_task_exporter::sim::{RunSpec, ServerSpec, Settings, Simulator, World};
+use aliyun_task_exporter::sim::{InvocationSpec, ServerSpec, Settings, Simulator, World};
 use axum::Router;
 use axum::http::header;
 use jiff::{SignedDuration, Timestamp};
@@ -20,17 +20,17 @@ pub(crate) struct Arguments {
     listen: String,
     /// Runs on the page.
     #[arg(long, default_value_t = 50)]
-    runs: usize,
+    invocations: usize,
     /// How long every answer takes.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
-    /// A run is called otherwise in each answer, so that none says what the one before has said.
+    /// An invocation is called otherwise in each answer, so that none says what the one before has said.
     #[arg(long)]
     moving: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
-    let page: Arc<[u8]> = page(arguments.runs, Timestamp::now())?.into();
+    let page: Arc<[u8]> = page(arguments.invocations, Timestamp::now())?.into();
     let request_id = place(&page, b"\"RequestId\":\"")?;
     let name = place(&page, b"\"CommandName\":\"backup-")?;
     let answer = move || async move {
@@ -51,25 +51,25 @@ fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
     found.map(|at| at + beginning.len()).ok_or_else(|| format!("the page has no {}", beginning.escape_ascii()))
 }
 
-/// What the simulator answers about a server with `runs` open runs of scripts of a kilobyte.
-fn page(runs: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+/// What the simulator answers about a server with `invocations` open invocations of scripts of a kilobyte.
+fn page(invocations: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let (mut world, server) = (World::empty(), ServerSpec::default());
     let (id, region) = (server.id.clone(), server.region.clone());
     world.add_server(server);
-    for _ in 0..runs {
-        world.add_run(&id, open_run()).map_err(|error| error.to_string())?;
+    for _ in 0..invocations {
+        world.add_invocation(&id, open_invocation()).map_err(|error| error.to_string())?;
     }
     let mut simulator = Simulator::with_world(Settings::default(), world, now);
     let question = DescribeInvocations { instance_id: id.into(), page: 1 };
     support::answer(&mut simulator, &question.into(), &region, now)
 }
 
-fn open_run() -> RunSpec {
-    RunSpec {
+fn open_invocation() -> InvocationSpec {
+    InvocationSpec {
         id: format!("t-{:016x}", rand::random::<u64>()),
         command_name: format!("backup-{:04x}", rand::random::<u16>()),
         content: "rsync --archive --delete /srv/data/ /mnt/backup/data/ && echo 'done' # 24/7\n".repeat(13),
         running: SignedDuration::from_hours(24 * 365),
-        ..RunSpec::default()
+        ..InvocationSpec::default()
     }
 }

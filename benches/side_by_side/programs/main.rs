@@ -31,7 +31,7 @@ enum Program {
     Registry(registry::Arguments),
     /// Compresses a page as a whole and prints how long it took.
     Compress(compress::Arguments),
-    /// Answers every call for runs with the same page.
+    /// Answers every call for invocations with the same page.
     Cloud(cloud::Arguments),
     /// Reads that page as often as it is told, and drops it.
     Bare(bare::Arguments),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Credential;
-use super::around::Watched;
-use super::issued::Issued;
+use super::context::WatchedFile;
+use super::provided::ProvidedCredential;
 use crate::aliyun::Error;
 use crate::model::{Lasts, Login};
 
 /// It is renewed so long before it ends, or when a quarter of its life is left, whichever is later.
 const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 /// One that is makeshift is looked at again after so long.
-const MAKESHIFT: SignedDuration = SignedDuration::from_mins(5);
+const FALLBACK: SignedDuration = SignedDuration::from_mins(5);
 /// After a failure, or an answer whose credential has not proved itself yet, nobody is asked for so long.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// After credentials that had ended before they came, by this machine's clock, the pause doubles up to this: what gives them has no
@@ -54,7 +54,7 @@ struct Held {
     renew_at: Option<Timestamp>,
     /// How long before it came it had ended, if it had. Whether it has is then for the cloud to say.
     late_by: Option<SignedDuration>,
-    watched: Vec<Watched>,
+    watched: Vec<WatchedFile>,
 }
 
 /// What is known.
@@ -116,17 +116,18 @@ impl Cache {
     }
 
     /// Notes what a request for credentials has come to, and what of that is news.
-    pub(super) fn put(&mut self, result: Result<Issued, Error>, now: Timestamp) -> Option<News> {
+    pub(super) fn put(&mut self, result: Result<ProvidedCredential, Error>, now: Timestamp) -> Option<News> {
         self.asked += 1;
         match result {
-            Ok(issued) => {
+            Ok(provided) => {
                 let was_late = self.late_pause;
                 let had_failed = self.failure.take().is_some();
-                let late_by = issued.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
+                let late_by =
+                    provided.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
                 let doubled = was_late.map_or(PAUSE, |pause| LONGEST_PAUSE.min(pause * 2));
                 self.late_pause = late_by.map(|_| doubled);
-                self.quiet = issued.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
-                self.held = Some(Held::new(issued, late_by.map(|by| (by, doubled)), now));
+                self.quiet = provided.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
+                self.held = Some(Held::new(provided, late_by.map(|by| (by, doubled)), now));
                 match self.late() {
                     Some(late) => was_late.is_none().then_some(News::Late(late)),
                     None => (was_late.is_some() || had_failed).then_some(News::Well),
@@ -212,14 +213,14 @@ fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDura
 
 impl Held {
     /// `late` is by how much it had ended before it came, and after which pause it is asked for again.
-    fn new(issued: Issued, late: Option<(SignedDuration, SignedDuration)>, now: Timestamp) -> Self {
-        let ahead_of_end = issued.expires.map(|expires| {
+    fn new(provided: ProvidedCredential, late: Option<(SignedDuration, SignedDuration)>, now: Timestamp) -> Self {
+        let ahead_of_end = provided.expires.map(|expires| {
             let left = expires.duration_since(now);
             late.map_or(left - AHEAD.min(left / 4), |(_, pause)| pause)
         });
-        let pause = ahead_of_end.into_iter().chain(issued.makeshift.then_some(MAKESHIFT)).min();
+        let pause = ahead_of_end.into_iter().chain(provided.fallback.then_some(FALLBACK)).min();
         let renew_at = pause.and_then(|pause| now.checked_add(pause).ok());
-        let Issued { credential, expires, watched, .. } = issued;
+        let ProvidedCredential { credential, expires, watched, .. } = provided;
         let late_by = late.map(|(by, _)| by);
         Self { credential: Arc::new(credential), expires, renew_at, late_by, watched }
     }
@@ -241,7 +242,7 @@ impl Held {
     }
 
     fn has_changed(&self) -> bool {
-        self.watched.iter().any(Watched::has_changed)
+        self.watched.iter().any(WatchedFile::has_changed)
     }
 }
 
@@ -254,7 +255,7 @@ mod tests {
     use super::{Advice, Cache, News};
     use crate::aliyun::Error;
     use crate::aliyun::credentials::Credential;
-    use crate::aliyun::credentials::issued::Issued;
+    use crate::aliyun::credentials::provided::ProvidedCredential;
     use crate::model::{Lasts, Login};
     use crate::secret::Secret;
 
@@ -266,11 +267,14 @@ mod tests {
         Arc::new(Credential { access_key_id: id.into(), access_key_secret: Secret::new("s"), security_token: None })
     }
 
-    fn issued(id: &str, expires: Option<i64>) -> Result<Issued, Error> {
-        Ok(Issued { expires: expires.map(at), ..Issued::lasting(Credential::clone(&credential(id))) })
+    fn provided(id: &str, expires: Option<i64>) -> Result<ProvidedCredential, Error> {
+        Ok(ProvidedCredential {
+            expires: expires.map(at),
+            ..ProvidedCredential::lasting(Credential::clone(&credential(id)))
+        })
     }
 
-    fn trouble(text: &str) -> Result<Issued, Error> {
+    fn trouble(text: &str) -> Result<ProvidedCredential, Error> {
         Err(Error::Credentials(text.into()))
     }
 
@@ -283,7 +287,7 @@ mod tests {
         for (lifetime, due) in [(3600, 2700), (6 * 3600, 6 * 3600 - 900), (900, 675), (60, 45)] {
             let mut cache = Cache::default();
             assert_eq!(cache.advice(at(0)), Advice::Ask);
-            cache.put(issued("a", Some(lifetime)), at(0));
+            cache.put(provided("a", Some(lifetime)), at(0));
             assert_eq!(cache.advice(at(due - 1)), using("a"), "{lifetime}");
             assert_eq!(cache.advice(at(due)), Advice::Renew(credential("a")), "{lifetime}");
             assert_eq!(cache.advice(at(lifetime)), Advice::Ask, "{lifetime}");
@@ -294,11 +298,11 @@ mod tests {
     #[test]
     fn a_server_that_gives_the_same_again_is_asked_ever_closer_to_the_end_and_not_all_the_time() {
         let mut cache = Cache::default();
-        cache.put(issued("a", Some(3600)), at(0));
+        cache.put(provided("a", Some(3600)), at(0));
         let mut asked = 0;
         for second in 1..3600 {
             if matches!(cache.advice(at(second)), Advice::Renew(_)) {
-                cache.put(issued("a", Some(3600)), at(second));
+                cache.put(provided("a", Some(3600)), at(second));
                 asked += 1;
             }
         }
@@ -308,7 +312,7 @@ mod tests {
     #[test]
     fn the_present_one_is_used_while_it_lasts_and_renewing_fails() {
         let mut cache = Cache::default();
-        cache.put(issued("a", Some(60)), at(0));
+        cache.put(provided("a", Some(60)), at(0));
         let failed = Some(News::Failed(Error::Credentials("x".into())));
         assert_eq!(cache.put(trouble("x"), at(45)), failed, "the first failure is news");
         assert_eq!(cache.advice(at(46)), using("a"), "too soon to ask again");
@@ -316,7 +320,7 @@ mod tests {
         assert_eq!(cache.put(trouble("x"), at(57)), None, "the same failure is none");
         assert_eq!(cache.advice(at(60)), Advice::Fail(Error::Credentials("x".into())));
         assert_eq!(cache.advice(at(62)), Advice::Ask);
-        assert_eq!(cache.put(issued("b", Some(120)), at(62)), Some(News::Well), "so is the first success");
+        assert_eq!(cache.put(provided("b", Some(120)), at(62)), Some(News::Well), "so is the first success");
         assert_eq!(cache.answer(at(62)), Ok(credential("b")));
     }
 
@@ -332,7 +336,7 @@ mod tests {
     #[test]
     fn one_that_worked_and_is_refused_is_replaced_at_once() {
         let mut cache = Cache::default();
-        cache.put(issued("a", Some(3600)), at(0));
+        cache.put(provided("a", Some(3600)), at(0));
         cache.accepted(&credential("a"));
         cache.rejected(&credential("a"));
         assert_eq!(cache.advice(at(1)), Advice::Ask);
@@ -343,7 +347,7 @@ mod tests {
     #[test]
     fn a_failure_to_read_does_not_keep_from_reading_again_once_the_key_is_refused() {
         let mut cache = Cache::default();
-        cache.put(issued("a", None), at(0));
+        cache.put(provided("a", None), at(0));
         cache.accepted(&credential("a"));
         cache.put(trouble("empty"), at(1));
         assert_eq!(cache.advice(at(2)), using("a"));
@@ -357,7 +361,7 @@ mod tests {
     #[test]
     fn one_that_never_worked_is_not_replaced_over_and_over() {
         let mut cache = Cache::default();
-        cache.put(issued("a", Some(3600)), at(0));
+        cache.put(provided("a", Some(3600)), at(0));
         cache.rejected(&credential("a"));
         assert_eq!(cache.advice(at(1)), using("a"));
         assert_eq!(cache.advice(at(5)), Advice::Ask);
@@ -366,22 +370,22 @@ mod tests {
     #[test]
     fn half_a_pair_is_refused_and_the_one_before_goes_on() {
         let mut cache = Cache::default();
-        cache.put(issued("a", None), at(0));
+        cache.put(provided("a", None), at(0));
         cache.accepted(&credential("a"));
         assert_eq!(cache.advice(at(1)), Advice::Ask, "it is read anew each time");
-        cache.put(issued("half", None), at(1));
+        cache.put(provided("half", None), at(1));
         assert_eq!(cache.answer(at(1)), Ok(credential("half")));
         cache.rejected(&credential("half"));
         assert_eq!(cache.answer(at(1)), Ok(credential("a")));
-        cache.put(issued("whole", None), at(2));
+        cache.put(provided("whole", None), at(2));
         assert_eq!(cache.answer(at(2)), Ok(credential("whole")));
-        cache.put(issued("half", None), at(3));
+        cache.put(provided("half", None), at(3));
         cache.rejected(&credential("a"));
         assert_eq!(cache.answer(at(3)), Ok(credential("half")), "there is no other: let the cloud judge");
     }
 
     fn late(cache: &mut Cache, id: &str, second: i64) -> Option<News> {
-        cache.put(issued(id, Some(second - 90)), at(second))
+        cache.put(provided(id, Some(second - 90)), at(second))
     }
 
     #[test]
@@ -399,7 +403,7 @@ mod tests {
         }
         assert_eq!(late(&mut cache, "b", 1005), None, "it is told once");
         assert_eq!((cache.advice(at(1014)), cache.advice(at(1015))), (using("b"), Advice::Renew(credential("b"))));
-        assert_eq!(cache.put(issued("c", Some(9000)), at(1015)), Some(News::Well));
+        assert_eq!(cache.put(provided("c", Some(9000)), at(1015)), Some(News::Well));
         assert_eq!((cache.advice(at(1016)), cache.login(at(1016)).trouble), (using("c"), None));
         assert!(late(&mut cache, "d", 8000).is_some() && cache.advice(at(8005)) == Advice::Renew(credential("d")));
     }
@@ -423,7 +427,10 @@ mod tests {
     fn a_makeshift_one_is_looked_at_again_soon() {
         let mut cache = Cache::default();
         for (expires, start) in [(Some(6 * 3600), 0), (None, 1000)] {
-            cache.put(issued("a", expires).map(|issued| Issued { makeshift: true, ..issued }), at(start));
+            cache.put(
+                provided("a", expires).map(|provided| ProvidedCredential { fallback: true, ..provided }),
+                at(start),
+            );
             assert_eq!(cache.advice(at(start + 299)), using("a"));
             assert_eq!(cache.advice(at(start + 300)), Advice::Renew(credential("a")));
         }
@@ -439,18 +446,18 @@ mod tests {
         assert_eq!(told(&cache, 0), (None, false, false));
         cache.put(trouble("x"), at(0));
         assert_eq!(told(&cache, 0), (None, false, true));
-        cache.put(issued("a", None), at(5));
+        cache.put(provided("a", None), at(5));
         assert_eq!(told(&cache, 5), (Some(Lasts::Unlimited), false, false));
-        cache.put(issued("b", Some(60)), at(6));
+        cache.put(provided("b", Some(60)), at(6));
         assert_eq!(told(&cache, 6), (Some(Lasts::Until(at(60))), false, false));
         cache.put(trouble("x"), at(50));
         assert_eq!(told(&cache, 70), (Some(Lasts::Until(at(60))), false, true), "it has ended, and nothing came");
-        cache.put(issued("c", Some(160)), at(71));
+        cache.put(provided("c", Some(160)), at(71));
         cache.rejected(&credential("c"));
         assert_eq!(told(&cache, 71), (Some(Lasts::Until(at(160))), true, false));
         let token = Some(Secret::new("t"));
         let temporary = Credential { security_token: token, ..Credential::clone(&credential("d")) };
-        cache.put(Ok(Issued::lasting(temporary)), at(72));
+        cache.put(Ok(ProvidedCredential::lasting(temporary)), at(72));
         assert_eq!(told(&cache, 72), (Some(Lasts::Untold), false, false));
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::around::Around;
-use super::issued::{Failure, Issued};
+use super::context::ProviderContext;
+use super::provided::{Failure, ProvidedCredential};
 use super::{cli_profile, credentials_file, credentials_uri, ecs_ram_role, environment, oidc};
 use crate::config::Oidc;
 
@@ -30,10 +30,10 @@ const PLACES: [Place; 6] =
 pub(super) struct Chain(Mutex<Option<Place>>);
 
 impl Chain {
-    pub(super) async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    pub(super) async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
         let worked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = worked {
-            match place.issue(around, now).await {
+            match place.issue(context, now).await {
                 Err(Failure::Absent(_)) => {}
                 other => return other,
             }
@@ -41,13 +41,13 @@ impl Chain {
         let mut reasons = Vec::new();
         let mut set_up = worked.is_some();
         for (number, place) in (1..).zip(PLACES) {
-            match place.issue(around, now).await {
-                Ok(issued) => {
+            match place.issue(context, now).await {
+                Ok(provided) => {
                     // Where something before it is set up, that will be looked at again soon.
                     if !set_up {
                         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
                     }
-                    return Ok(Issued { makeshift: set_up && worked != Some(place), ..issued });
+                    return Ok(ProvidedCredential { fallback: set_up && worked != Some(place), ..provided });
                 }
                 Err(failure) => {
                     set_up |= matches!(failure, Failure::Failed(_));
@@ -71,14 +71,14 @@ impl Place {
         }
     }
 
-    async fn issue(self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    async fn issue(self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
         match self {
-            Self::Environment => environment::issue(around),
-            Self::Oidc => oidc::issue(&Oidc::default(), around, now).await,
-            Self::CliProfile => cli_profile::issue(None, around, now).await,
-            Self::CredentialsFile => credentials_file::issue(None, around, now).await,
-            Self::EcsRamRole => ecs_ram_role::issue(None, around).await,
-            Self::Uri => credentials_uri::issue(None, around).await,
+            Self::Environment => environment::issue(context),
+            Self::Oidc => oidc::issue(&Oidc::default(), context, now).await,
+            Self::CliProfile => cli_profile::issue(None, context, now).await,
+            Self::CredentialsFile => credentials_file::issue(None, context, now).await,
+            Self::EcsRamRole => ecs_ram_role::issue(None, context).await,
+            Self::Uri => credentials_uri::issue(None, context).await,
         }
     }
 }

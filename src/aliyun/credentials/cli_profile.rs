@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::around::{Around, read, unquoted};
-use super::issued::{Failure, Issued, json, unsupported};
+use super::context::{ProviderContext, read, unquoted};
+use super::provided::{Failure, ProvidedCredential, json, unsupported};
 use super::sts::{self, Role};
 use super::{Credential, credentials_uri, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
@@ -53,26 +53,35 @@ struct Profile {
 }
 
 /// Reads the file, and does what the profile says.
-pub(super) async fn issue(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-    if around.is_on("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+pub(super) async fn issue(
+    name: Option<&str>,
+    context: &ProviderContext,
+    now: Timestamp,
+) -> Result<ProvidedCredential, Failure> {
+    if context.is_on("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
         return Err(Failure::absent("ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true"));
     }
-    let path = match around.variable("ALIBABA_CLOUD_CONFIG_FILE") {
+    let path = match context.variable("ALIBABA_CLOUD_CONFIG_FILE") {
         Some(path) => PathBuf::from(path),
-        None => around.in_home(".aliyun/config.json")?,
+        None => context.in_home(".aliyun/config.json")?,
     };
     let (text, watched) = read(&path).await?;
     let shown = path.display().to_string();
     let file: File = json(text.as_bytes(), &shown).map_err(Failure::Failed)?;
     let name =
-        name.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_PROFILE")).unwrap_or(file.current.clone());
-    let issued = file.issue(&name, around, now).await.map_err(|failure| failure.wanted().while_doing(&shown))?;
-    Ok(issued.hanging_on([watched]))
+        name.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_PROFILE")).unwrap_or(file.current.clone());
+    let provided = file.issue(&name, context, now).await.map_err(|failure| failure.wanted().while_doing(&shown))?;
+    Ok(provided.with_files([watched]))
 }
 
 impl File {
     /// Follows `source_profile` down to a profile that needs no other, then takes on role by role on the way back.
-    async fn issue(&self, name: &str, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    async fn issue(
+        &self,
+        name: &str,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         let mut roles = Vec::new();
         let mut profile = self.profile(name)?;
         while profile.mode == "ChainableRamRoleArn" {
@@ -82,11 +91,11 @@ impl File {
             }
             profile = self.profile(profile.wanted("source_profile", profile.source_profile.as_deref())?)?;
         }
-        let mut issued = profile.issue(around, now).await?;
+        let mut provided = profile.issue(context, now).await?;
         for profile in roles.into_iter().rev() {
-            issued = profile.take_on(&issued, around, now).await?;
+            provided = profile.take_on(&provided, context, now).await?;
         }
-        Ok(issued)
+        Ok(provided)
     }
 
     fn profile(&self, name: &str) -> Result<&Profile, Failure> {
@@ -96,43 +105,48 @@ impl File {
 }
 
 impl Profile {
-    async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-        let issued = match self.mode.as_str() {
+    async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+        let provided = match self.mode.as_str() {
             "AK" => Ok(self.key(None)?),
             "StsToken" => Ok(self.key(Some(self.secret("sts_token", self.sts_token.as_ref())?))?),
-            "RamRoleArn" => return self.take_on(&self.key(None)?, around, now).await,
+            "RamRoleArn" => return self.take_on(&self.key(None)?, context, now).await,
             "EcsRamRole" => {
-                ecs_ram_role::issue(self.ram_role_name.as_deref().filter(|name| !name.is_empty()), around).await
+                ecs_ram_role::issue(self.ram_role_name.as_deref().filter(|name| !name.is_empty()), context).await
             }
-            "OIDC" => self.oidc(around, now).await,
+            "OIDC" => self.oidc(context, now).await,
             "CredentialsURI" => {
                 let uri = self.secret("credentials_uri", self.credentials_uri.as_ref())?;
-                credentials_uri::issue(Some(&uri), around).await
+                credentials_uri::issue(Some(&uri), context).await
             }
             "" => Err(Failure::failed(format!("it has no mode: use {MODES}"))),
             other => Err(unsupported("mode", &self.without_key(other), MODES)),
         };
-        issued.map_err(|failure| failure.while_doing(&self.shown()))
+        provided.map_err(|failure| failure.while_doing(&self.shown()))
     }
 
-    fn key(&self, security_token: Option<Secret>) -> Result<Issued, Failure> {
+    fn key(&self, security_token: Option<Secret>) -> Result<ProvidedCredential, Failure> {
         let id = self.wanted("access_key_id", self.access_key_id.as_deref())?;
         let secret = self.secret("access_key_secret", self.access_key_secret.as_ref())?;
         let told = |problem| Failure::failed(format!("{}: {problem}", self.shown()));
-        Credential::new(id, secret, security_token).map(Issued::lasting).map_err(told)
+        Credential::new(id, secret, security_token).map(ProvidedCredential::lasting).map_err(told)
     }
 
-    async fn take_on(&self, base: &Issued, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-        let issued = sts::assume_role(base, &self.role(self.ram_session_name.as_deref())?, around, now).await;
-        issued.map_err(|failure| failure.while_doing(&self.shown()))
+    async fn take_on(
+        &self,
+        base: &ProvidedCredential,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
+        let provided = sts::assume_role(base, &self.role(self.ram_session_name.as_deref())?, context, now).await;
+        provided.map_err(|failure| failure.while_doing(&self.shown()))
     }
 
-    async fn oidc(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
+    async fn oidc(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
         let file = PathBuf::from(self.wanted("oidc_token_file", self.oidc_token_file.as_deref())?);
         let provider = self.wanted("oidc_provider_arn", self.oidc_provider_arn.as_deref())?;
         let session = self.ram_session_name.as_deref().filter(|name| !name.is_empty());
         let role = self.role(session.or(self.role_session_name.as_deref()))?;
-        oidc::exchange(&file, provider, &role, around, now).await
+        oidc::exchange(&file, provider, &role, context, now).await
     }
 
     fn role(&self, session_name: Option<&str>) -> Result<Role, Failure> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::around::{Around, Watched, read};
-use super::issued::{Failure, Issued, unsupported};
+use super::context::{ProviderContext, WatchedFile, read};
+use super::provided::{Failure, ProvidedCredential, unsupported};
 use super::sts::{self, Role};
 use super::{Credential, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
@@ -20,28 +20,32 @@ const TYPES: &str = "access_key, ram_role_arn, oidc_role_arn or ecs_ram_role";
 const PLACES: [&str; 2] = [".alibabacloud/credentials.ini", ".alibabacloud/credentials"];
 
 /// Reads the file, and does what the section says.
-pub(super) async fn issue(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-    let (path, text, watched) = file(around).await?;
-    let name = name.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_PROFILE"));
+pub(super) async fn issue(
+    name: Option<&str>,
+    context: &ProviderContext,
+    now: Timestamp,
+) -> Result<ProvidedCredential, Failure> {
+    let (path, text, watched) = file(context).await?;
+    let name = name.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_PROFILE"));
     let name = name.unwrap_or_else(|| "default".to_owned());
     let shown = path.display();
     let Some(values) = section(&text, &name) else {
         return Err(Failure::failed(format!("{shown}: there is no section [{name}]")));
     };
     let section = Section { name, values };
-    let issued =
-        section.issue(around, now).await.map_err(|failure| failure.wanted().while_doing(&shown.to_string()))?;
-    Ok(issued.hanging_on([watched]))
+    let provided =
+        section.issue(context, now).await.map_err(|failure| failure.wanted().while_doing(&shown.to_string()))?;
+    Ok(provided.with_files([watched]))
 }
 
 /// The file of the environment, or the first of the usual two that is there.
-async fn file(around: &Around) -> Result<(PathBuf, Zeroizing<String>, Watched), Failure> {
-    if let Some(path) = around.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
+async fn file(context: &ProviderContext) -> Result<(PathBuf, Zeroizing<String>, WatchedFile), Failure> {
+    if let Some(path) = context.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
         let (text, watched) = read(Path::new(&path)).await?;
         return Ok((path.into(), text, watched));
     }
     for place in PLACES {
-        let path = around.in_home(place)?;
+        let path = context.in_home(place)?;
         match read(&path).await {
             Ok((text, watched)) => return Ok((path, text, watched)),
             Err(Failure::Absent(_)) => {}
@@ -86,25 +90,25 @@ struct Section {
 }
 
 impl Section {
-    async fn issue(&self, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-        let issued = match self.wanted("type")? {
+    async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+        let provided = match self.wanted("type")? {
             "access_key" => Ok(self.key()?),
-            "ram_role_arn" => sts::assume_role(&self.key()?, &self.role()?, around, now).await,
+            "ram_role_arn" => sts::assume_role(&self.key()?, &self.role()?, context, now).await,
             "oidc_role_arn" => {
                 let file = PathBuf::from(self.wanted("oidc_token_file_path")?);
-                oidc::exchange(&file, self.wanted("oidc_provider_arn")?, &self.role()?, around, now).await
+                oidc::exchange(&file, self.wanted("oidc_provider_arn")?, &self.role()?, context, now).await
             }
-            "ecs_ram_role" => ecs_ram_role::issue(self.get("role_name"), around).await,
+            "ecs_ram_role" => ecs_ram_role::issue(self.get("role_name"), context).await,
             other => Err(unsupported("type", &self.without_key(other), TYPES)),
         };
-        issued.map_err(|failure| failure.while_doing(&format!("section [{}]", self.name)))
+        provided.map_err(|failure| failure.while_doing(&format!("section [{}]", self.name)))
     }
 
-    fn key(&self) -> Result<Issued, Failure> {
+    fn key(&self) -> Result<ProvidedCredential, Failure> {
         let id = self.wanted("access_key_id")?;
         let secret = self.wanted("access_key_secret")?;
         let told = |problem| Failure::failed(format!("section [{}]: {problem}", self.name));
-        Credential::new(id, Secret::new(secret), None).map(Issued::lasting).map_err(told)
+        Credential::new(id, Secret::new(secret), None).map(ProvidedCredential::lasting).map_err(told)
     }
 
     fn role(&self) -> Result<Role, Failure> {

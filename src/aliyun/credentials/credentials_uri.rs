@@ -2,16 +2,16 @@
 
 use http::{Request, header};
 
-use super::around::Around;
-use super::issued::{Failure, Issued, Wire, json};
+use super::context::ProviderContext;
+use super::provided::{Failure, ProvidedCredential, Wire, json};
 use crate::aliyun::request::host;
 use crate::secret::Secret;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 
 /// Asks the address that is given, else that of the environment. It may hold a secret, so only its host is ever shown.
-pub(super) async fn issue(own: Option<&Secret>, around: &Around) -> Result<Issued, Failure> {
-    let uri = own.cloned().or_else(|| around.variable(URI).map(Secret::new));
+pub(super) async fn issue(own: Option<&Secret>, context: &ProviderContext) -> Result<ProvidedCredential, Failure> {
+    let uri = own.cloned().or_else(|| context.variable(URI).map(Secret::new));
     let uri = uri.ok_or_else(|| Failure::absent(format!("the environment has no {URI}")))?;
     let request = Request::get(uri.expose()).header(header::ACCEPT, "application/json").body(Vec::new());
     let request = request.map_err(|_| Failure::failed("the credentials URI is not a URL"))?;
@@ -20,10 +20,10 @@ pub(super) async fn issue(own: Option<&Secret>, around: &Around) -> Result<Issue
     }
     let host = host(request.uri());
     let failed = |problem: String| Failure::failed(format!("the credentials URI at {host}: {problem}"));
-    let answer = around.http.send_near(request, around.http.timeout).await;
+    let answer = context.http.send_near(request, context.http.timeout).await;
     let answer = answer.map_err(|trouble| Failure::failed(format!("the credentials URI: {}", trouble.message)))?;
     if answer.status != 200 {
         return Err(failed(format!("HTTP {}", answer.status)));
     }
-    json::<Wire>(&answer.body, "the answer").and_then(Wire::issued).map_err(failed)
+    json::<Wire>(&answer.body, "the answer").and_then(Wire::provided).map_err(failed)
 }

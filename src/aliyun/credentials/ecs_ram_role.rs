@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::{Method, Request};
 
-use super::around::Around;
+use super::context::ProviderContext;
 use super::http::{Answer, Unanswered};
-use super::issued::{Failure, Issued, Wire, json};
+use super::provided::{Failure, ProvidedCredential, Wire, json};
 
 const SERVER: &str = "http://100.100.100.200";
 const TOKEN: &str = "/latest/api/token";
@@ -20,12 +20,12 @@ const TTL: (&str, &str) = ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600");
 const TOKEN_HEADER: &str = "X-aliyun-ecs-metadata-token";
 
 /// Asks for the credential of a role: the one that is named, else that of the environment, else the instance's own.
-pub(super) async fn issue(role: Option<&str>, around: &Around) -> Result<Issued, Failure> {
-    if around.is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
+pub(super) async fn issue(role: Option<&str>, context: &ProviderContext) -> Result<ProvidedCredential, Failure> {
+    if context.is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
         return Err(Failure::absent("ALIBABA_CLOUD_ECS_METADATA_DISABLED is true"));
     }
-    let server = Server::connect(around).await?;
-    let role = match role.map(str::to_owned).or_else(|| around.variable("ALIBABA_CLOUD_ECS_METADATA")) {
+    let server = Server::connect(context).await?;
+    let role = match role.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_ECS_METADATA")) {
         Some(role) => role,
         None => server.role().await?,
     };
@@ -39,11 +39,11 @@ pub(super) async fn issue(role: Option<&str>, around: &Around) -> Result<Issued,
         status => return Err(server.failed(&format!("HTTP {status} for the RAM role {role}"))),
     }
     let wire: Result<Wire, String> = json(&answer.body, "the answer");
-    wire.and_then(Wire::issued).map_err(|problem| server.failed(&format!("RAM role {role}: {problem}")))
+    wire.and_then(Wire::provided).map_err(|problem| server.failed(&format!("RAM role {role}: {problem}")))
 }
 
 struct Server<'a> {
-    around: &'a Around,
+    context: &'a ProviderContext,
     url: String,
     /// Without one, it is asked as version 1 was.
     token: Option<String>,
@@ -51,9 +51,9 @@ struct Server<'a> {
 
 impl<'a> Server<'a> {
     /// Version 2 wants a token; a server that gives none is asked without, unless that is switched off.
-    async fn connect(around: &'a Around) -> Result<Self, Failure> {
-        let url = around.metadata.clone().unwrap_or_else(|| SERVER.to_owned());
-        let mut server = Self { around, url, token: None };
+    async fn connect(context: &'a ProviderContext) -> Result<Self, Failure> {
+        let url = context.metadata.clone().unwrap_or_else(|| SERVER.to_owned());
+        let mut server = Self { context, url, token: None };
         let refused = match server.send(Method::PUT, TOKEN, Some(TTL)).await {
             Ok(Answer { status: 200, body, .. }) => match String::from_utf8(body) {
                 Ok(token) if !token.trim().is_empty() => {
@@ -68,7 +68,7 @@ impl<'a> Server<'a> {
             }
             Err(Unanswered { message, .. }) => message,
         };
-        if around.is_on("ALIBABA_CLOUD_IMDSV1_DISABLED") {
+        if context.is_on("ALIBABA_CLOUD_IMDSV1_DISABLED") {
             return Err(server.failed(&format!("{refused}, and ALIBABA_CLOUD_IMDSV1_DISABLED is true")));
         }
         Ok(server)
@@ -100,8 +100,8 @@ impl<'a> Server<'a> {
             request = request.header(name, value);
         }
         let wrong = |error: http::Error| Unanswered { message: error.to_string(), unreachable: false };
-        let timeout = TIMEOUT.min(self.around.http.timeout);
-        self.around.http.send_near(request.body(Vec::new()).map_err(wrong)?, timeout).await
+        let timeout = TIMEOUT.min(self.context.http.timeout);
+        self.context.http.send_near(request.body(Vec::new()).map_err(wrong)?, timeout).await
     }
 
     fn failed(&self, problem: &str) -> Failure {

@@ -1,8 +1,8 @@
 //! A key written in the configuration, or in files that it names.
 
 use super::Credential;
-use super::around::{Watched, read, unquoted};
-use super::issued::{Failure, Issued};
+use super::context::{WatchedFile, read, unquoted};
+use super::provided::{Failure, ProvidedCredential};
 use crate::config::SecretSource;
 use crate::secret::Secret;
 
@@ -11,7 +11,7 @@ pub(super) async fn issue(
     id: &SecretSource,
     secret: &SecretSource,
     token: Option<&SecretSource>,
-) -> Result<Issued, Failure> {
+) -> Result<ProvidedCredential, Failure> {
     let mut files = Vec::new();
     let id = part(id, &mut files).await?;
     let access_key_secret = part(secret, &mut files).await?;
@@ -21,10 +21,10 @@ pub(super) async fn issue(
     };
     let credential = Credential::new(id.expose(), access_key_secret, security_token);
     let credential = credential.map_err(|problem| Failure::failed(problem).while_doing("reading the credentials"))?;
-    Ok(Issued::lasting(credential).hanging_on(files))
+    Ok(ProvidedCredential::lasting(credential).with_files(files))
 }
 
-async fn part(source: &SecretSource, files: &mut Vec<Watched>) -> Result<Secret, Failure> {
+async fn part(source: &SecretSource, files: &mut Vec<WatchedFile>) -> Result<Secret, Failure> {
     let path = match source {
         SecretSource::Value(secret) => return Ok(secret.clone()),
         SecretSource::File(path) => path,

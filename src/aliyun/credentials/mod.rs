@@ -1,18 +1,18 @@
 //! Where the key comes from: one file per way to log in. What can change is read anew for each attempt, what is temporary is
 //! renewed before it ends, so a rotation needs no restart. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
-mod around;
 mod cache;
 mod chain;
 mod cli_profile;
+mod context;
 mod credentials_file;
 mod credentials_uri;
 mod ecs_ram_role;
 mod environment;
 mod fixed;
 mod http;
-mod issued;
 mod oidc;
+mod provided;
 mod sts;
 
 use std::fmt;
@@ -23,11 +23,11 @@ use jiff::Timestamp;
 use tokio::sync::Mutex as Flight;
 use tracing::{info, warn};
 
-use self::around::{Around, Environment};
 use self::cache::{Advice, Cache, News};
 use self::chain::Chain;
+use self::context::{Environment, ProviderContext};
 use self::http::Http;
-use self::issued::{Failure, Issued};
+use self::provided::{Failure, ProvidedCredential};
 use self::sts::Role;
 use super::Error;
 use super::http::Transport;
@@ -109,7 +109,7 @@ struct Shared {
     source: Credentials,
     role: Option<Role>,
     chain: Chain,
-    around: Around,
+    context: ProviderContext,
     /// Of all that is asked for one credential.
     limit: Duration,
     cache: Mutex<Cache>,
@@ -129,7 +129,7 @@ impl Provider {
     /// The URL at which a role is asked for, where the configuration says that one is.
     pub(super) fn sts(&self) -> Option<String> {
         let is_asked = self.0.role.is_some() || matches!(self.0.source, Credentials::Oidc(_));
-        is_asked.then(|| sts::endpoint(&Role::default(), &self.0.around).ok()).flatten().map(|(url, _)| url)
+        is_asked.then(|| sts::endpoint(&Role::default(), &self.0.context).ok()).flatten().map(|(url, _)| url)
     }
 
     /// The same with an environment of one's own.
@@ -145,7 +145,7 @@ impl Provider {
             source: account.credentials.clone(),
             role: account.assume_role.as_ref().map(role),
             chain: Chain::default(),
-            around: Around::new(account, http, environment),
+            context: ProviderContext::new(account, http, environment),
             limit: timeout * 3,
             cache: Mutex::default(),
             flight: Arc::default(),
@@ -222,7 +222,7 @@ impl Shared {
     async fn fetch(&self, now: Timestamp) {
         let limit = humantime::format_duration(self.limit);
         let result = match tokio::time::timeout(self.limit, self.issue(now)).await {
-            Ok(Ok(issued)) => Ok(issued),
+            Ok(Ok(provided)) => Ok(provided),
             Ok(Err(failure)) => Err(Error::Credentials(failure.text().to_owned())),
             Err(_) => Err(Error::Credentials(format!("no credentials within {limit}"))),
         };
@@ -240,33 +240,33 @@ impl Shared {
         }
     }
 
-    async fn issue(&self, now: Timestamp) -> Result<Issued, Failure> {
-        let around = &self.around;
-        let issued = match &self.source {
-            Credentials::Default => self.chain.issue(around, now).await,
-            Credentials::Environment => environment::issue(around),
+    async fn issue(&self, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+        let context = &self.context;
+        let provided = match &self.source {
+            Credentials::Default => self.chain.issue(context, now).await,
+            Credentials::Environment => environment::issue(context),
             Credentials::Static { access_key_id, access_key_secret, security_token } => {
                 fixed::issue(access_key_id, access_key_secret, security_token.as_ref()).await
             }
-            Credentials::Profile { name } => profile(name.as_deref(), around, now).await,
-            Credentials::EcsRamRole { role_name } => ecs_ram_role::issue(role_name.as_deref(), around).await,
-            Credentials::Oidc(own) => oidc::issue(own, around, now).await,
-            Credentials::Uri { uri } => credentials_uri::issue(uri.as_ref(), around).await,
+            Credentials::Profile { name } => profile(name.as_deref(), context, now).await,
+            Credentials::EcsRamRole { role_name } => ecs_ram_role::issue(role_name.as_deref(), context).await,
+            Credentials::Oidc(own) => oidc::issue(own, context, now).await,
+            Credentials::Uri { uri } => credentials_uri::issue(uri.as_ref(), context).await,
         }?;
         match &self.role {
-            Some(role) => sts::assume_role(&issued, role, around, now).await,
-            None => Ok(issued),
+            Some(role) => sts::assume_role(&provided, role, context, now).await,
+            None => Ok(provided),
         }
     }
 }
 
 /// A profile of the `aliyun` command line or, where it has no file, a section of the credentials file.
-async fn profile(name: Option<&str>, around: &Around, now: Timestamp) -> Result<Issued, Failure> {
-    let first = match cli_profile::issue(name, around, now).await {
+async fn profile(name: Option<&str>, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    let first = match cli_profile::issue(name, context, now).await {
         Err(Failure::Absent(reason)) => reason,
         other => return other,
     };
-    match credentials_file::issue(name, around, now).await {
+    match credentials_file::issue(name, context, now).await {
         Err(Failure::Absent(second)) => Err(Failure::failed(format!("no profile anywhere: {first}; {second}"))),
         other => other,
     }

@@ -6,9 +6,9 @@ use http::{Request, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::around::Around;
+use super::context::ProviderContext;
 use super::http::Answer;
-use super::issued::{Failure, Issued, Wire, json};
+use super::provided::{Failure, ProvidedCredential, Wire, json};
 use super::{Credential, scrub};
 use crate::aliyun::endpoint::sts as by_region;
 use crate::aliyun::{Error, sign};
@@ -37,11 +37,11 @@ type Parameters = Vec<(&'static str, String)>;
 
 /// Exchanges a credential for that of a role.
 pub(super) async fn assume_role(
-    base: &Issued,
+    base: &ProvidedCredential,
     role: &Role,
-    around: &Around,
+    context: &ProviderContext,
     now: Timestamp,
-) -> Result<Issued, Failure> {
+) -> Result<ProvidedCredential, Failure> {
     let Credential { access_key_id, access_key_secret, security_token } = &base.credential;
     let public = common("AssumeRole", now);
     let mut form = of_role(role);
@@ -56,9 +56,9 @@ pub(super) async fn assume_role(
     let signature = sign::v1::signature("POST", &sign::canonical_query(&all), access_key_secret);
     form.push(("Signature", signature));
     let what = format!("AssumeRole of {}", role.arn);
-    let issued = ask(&public, &form, role, around, |text| base.credential.scrub(text)).await;
-    let issued = issued.map_err(|failure| failure.while_doing(&what))?;
-    Ok(Issued { makeshift: base.makeshift, ..issued.hanging_on(base.watched.clone()) })
+    let provided = ask(&public, &form, role, context, |text| base.credential.scrub(text)).await;
+    let provided = provided.map_err(|failure| failure.while_doing(&what))?;
+    Ok(ProvidedCredential { fallback: base.fallback, ..provided.with_files(base.watched.clone()) })
 }
 
 /// Exchanges an OpenID Connect token for the credential of a role; the request is not signed.
@@ -66,14 +66,14 @@ pub(super) async fn assume_role_with_oidc(
     provider_arn: &str,
     token: &Secret,
     role: &Role,
-    around: &Around,
+    context: &ProviderContext,
     now: Timestamp,
-) -> Result<Issued, Failure> {
+) -> Result<ProvidedCredential, Failure> {
     let mut form = of_role(role);
     form.extend([("OIDCProviderArn", provider_arn.to_owned()), ("OIDCToken", token.expose().to_owned())]);
     let what = format!("AssumeRoleWithOIDC of {}", role.arn);
     let clean = |text: &str| scrub(text, &[token.expose()]);
-    ask(&common("AssumeRoleWithOIDC", now), &form, role, around, clean)
+    ask(&common("AssumeRoleWithOIDC", now), &form, role, context, clean)
         .await
         .map_err(|failure| failure.while_doing(&what))
 }
@@ -99,19 +99,19 @@ async fn ask(
     public: &Parameters,
     form: &Parameters,
     role: &Role,
-    around: &Around,
+    context: &ProviderContext,
     clean: impl Fn(&str) -> String,
-) -> Result<Issued, Failure> {
-    let (endpoint, warning) = endpoint(role, around)?;
+) -> Result<ProvidedCredential, Failure> {
+    let (endpoint, warning) = endpoint(role, context)?;
     if let Some(warning) = warning {
-        around.warn_once(warning);
+        context.warn_once(warning);
     }
     let request = Request::post(format!("{endpoint}/?{}", sign::canonical_query(public)))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::ACCEPT, "application/json")
         .body(sign::canonical_query(form).into_bytes())
         .map_err(|error| Failure::failed(format!("{endpoint}: {error}")))?;
-    let answer = around.http.send(request).await;
+    let answer = context.http.send(request).await;
     let external_id = role.external_id.as_ref().map_or("", Secret::expose);
     let clean = |text: &str| scrub(&clean(text), &[external_id]);
     let answer = answer.map_err(|trouble| Failure::failed(clean(&trouble.message)))?;
@@ -120,9 +120,9 @@ async fn ask(
 
 /// Where a role is asked for, by the vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a
 /// region; and what the user should know about that.
-pub(super) fn endpoint(role: &Role, around: &Around) -> Result<(String, Option<String>), Failure> {
-    let region = role.region.clone().or_else(|| around.variable("ALIBABA_CLOUD_STS_REGION"));
-    if let Some(own) = &around.sts {
+pub(super) fn endpoint(role: &Role, context: &ProviderContext) -> Result<(String, Option<String>), Failure> {
+    let region = role.region.clone().or_else(|| context.variable("ALIBABA_CLOUD_STS_REGION"));
+    if let Some(own) = &context.sts {
         return match region {
             Some(region) => Ok((own.replace("{region}", &region), None)),
             None if own.contains("{region}") => Err(Failure::failed(
@@ -131,7 +131,7 @@ pub(super) fn endpoint(role: &Role, around: &Around) -> Result<(String, Option<S
             None => Ok((own.clone(), None)),
         };
     }
-    let vpc = role.vpc || around.network == Network::Vpc || around.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
+    let vpc = role.vpc || context.network == Network::Vpc || context.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
     Ok(match region {
         Some(region) if !is_label(&region) => return Err(Failure::failed("the region of STS is not a region id")),
         Some(region) => by_region(if vpc { Network::Vpc } else { Network::Public }, &region),
@@ -154,12 +154,12 @@ struct Assumed {
     credentials: Wire,
 }
 
-fn read(answer: &Answer, clean: impl Fn(&str) -> String) -> Result<Issued, String> {
+fn read(answer: &Answer, clean: impl Fn(&str) -> String) -> Result<ProvidedCredential, String> {
     if !(200..300).contains(&answer.status) {
         return Err(refused(answer, clean));
     }
     match json::<Assumed>(&answer.body, "the answer") {
-        Ok(assumed) => assumed.credentials.issued(),
+        Ok(assumed) => assumed.credentials.provided(),
         Err(_) if Error::has_code(&answer.body) => Err(refused(answer, clean)),
         Err(problem) => Err(problem),
     }

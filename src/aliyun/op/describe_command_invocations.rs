@@ -1,4 +1,4 @@
-//! SWAS DescribeCommandInvocations: the command runs of all servers of a region, with their results.
+//! SWAS DescribeCommandInvocations: the command invocations of all servers of a region, with their results.
 //! Source: "DescribeCommandInvocations" in `docs/alibaba-cloud-api.md`.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use super::wire::{Entry, Oddities, Unreadable, error_code, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{
-    CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus, Page, ServerRun,
+    CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus, Page, ServerInvocation,
 };
 
-/// A CreationTime without a zone is believed if the run started no further from it than this.
+/// A CreationTime without a zone is believed if the invocation started no further from it than this.
 const NEAR_START: SignedDuration = SignedDuration::from_hours(1);
 
-/// Asks for a page of a region's command runs, or for one of them. `CommandContent`, `Output` and `Parameters` are not read.
+/// Asks for a page of a region's command invocations, or for one of them. `CommandContent`, `Output` and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeCommandInvocations {
     /// InvokeId: only this one.
@@ -51,24 +51,29 @@ fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvoc
     };
     oddities.note("CommandType", command.command_type.unknown_word());
     oddities.note("InvocationStatus", command.status.unknown_word());
-    let read = |server: &Object<'_>, oddities: &mut Oddities| run(&command, entry, server, oddities);
+    let read = |server: &Object<'_>, oddities: &mut Oddities| server_invocation(&command, entry, server, oddities);
     let servers = servers.filter_map(|server| oddities.read(server, read));
     // A server that is listed twice is one, as it was told last.
     let servers: BTreeMap<_, _> = servers.map(|server| (Arc::clone(&server.instance_id), server)).collect();
     Ok(CommandInvocation { id, servers: servers.into_values().collect() })
 }
 
-fn run(command: &Invocation, entry: &Object<'_>, server: &Object<'_>, oddities: &mut Oddities) -> Entry<ServerRun> {
+fn server_invocation(
+    command: &Invocation,
+    entry: &Object<'_>,
+    server: &Object<'_>,
+    oddities: &mut Oddities,
+) -> Entry<ServerInvocation> {
     let instance_id = (*server.id("InstanceId")?).into();
     let result = result(server, &command.status);
     oddities.note("InvokeInstances.InvocationStatus", result.status.unknown_word());
     oddities.note("ErrorCode", result.error.as_ref().and_then(ErrorCode::unknown_word));
     let (status, created) = (result.status.clone(), created(entry, result.started));
-    let run = Invocation { status, created, ..command.clone() };
-    Ok(ServerRun { instance_id, run, result })
+    let invocation = Invocation { status, created, ..command.clone() };
+    Ok(ServerInvocation { instance_id, invocation, result })
 }
 
-/// CreationTime; one without a zone may be in anybody's, unless the run started soon after.
+/// CreationTime; one without a zone may be in anybody's, unless the invocation started soon after.
 fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> {
     let created = entry.time("CreationTime")?;
     let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;
@@ -110,19 +115,22 @@ mod tests {
         assert_eq!(decoded.unknown, []);
         let said = said["CommandInvocations"].as_array().unwrap();
         assert_eq!((decoded.value.items.len(), decoded.value.total), (said.len(), Some(8)));
-        for (said, run) in said.iter().zip(&decoded.value.items) {
+        for (said, invocation) in said.iter().zip(&decoded.value.items) {
             let servers = said["InvokeInstances"].as_array().unwrap();
-            assert_eq!((&*run.id, run.servers.len()), (said["InvokeId"].as_str().unwrap(), servers.len()));
-            for (said, server) in servers.iter().zip(&run.servers) {
-                let exited = ["Success", "Failed"].contains(&server.run.status.label());
+            assert_eq!(
+                (&*invocation.id, invocation.servers.len()),
+                (said["InvokeId"].as_str().unwrap(), servers.len())
+            );
+            for (said, server) in servers.iter().zip(&invocation.servers) {
+                let exited = ["Success", "Failed"].contains(&server.invocation.status.label());
                 assert_eq!(&*server.instance_id, said["InstanceId"]);
-                assert_eq!(server.run.status.label(), said["InvocationStatus"]);
+                assert_eq!(server.invocation.status.label(), said["InvocationStatus"]);
                 assert_eq!(server.result.exit_code, said["ExitCode"].as_i64().filter(|_| exited));
                 assert_eq!(server.result.error.as_ref().map_or("", ErrorCode::label), said["ErrorCode"]);
                 let finished = server.result.finished.map(|time| time.to_string()).unwrap_or_default();
                 assert_eq!(finished, said["FinishTime"]);
                 assert_eq!(
-                    server.run.created.unwrap().to_string(),
+                    server.invocation.created.unwrap().to_string(),
                     "2024-04-27T10:11:58Z",
                     "a second before its start"
                 );
@@ -130,17 +138,18 @@ mod tests {
         }
     }
 
-    fn one(mut run: Value) -> CommandInvocation {
-        run["InvokeId"] = "t".into();
-        let mut items = decode(&json!({"CommandInvocations": [run]}).to_string()).value.items;
+    fn one(mut invocation: Value) -> CommandInvocation {
+        invocation["InvokeId"] = "t".into();
+        let mut items = decode(&json!({"CommandInvocations": [invocation]}).to_string()).value.items;
         items.pop().unwrap()
     }
 
     #[test]
     fn a_creation_time_without_a_zone_is_believed_only_near_the_start() {
         let created = |created: &str, started: &str| {
-            let run = json!({"CreationTime": created, "InvokeInstances": [{"InstanceId": "s", "StartTime": started}]});
-            one(run).servers[0].run.created.map(|time| time.to_string())
+            let invocation =
+                json!({"CreationTime": created, "InvokeInstances": [{"InstanceId": "s", "StartTime": started}]});
+            one(invocation).servers[0].invocation.created.map(|time| time.to_string())
         };
         let utc = Some("2024-04-27T10:11:58Z".to_owned());
         assert_eq!(created("2024-04-27T10:11:58", "2024-04-27T10:30:00Z"), utc);
@@ -152,9 +161,10 @@ mod tests {
 
     #[test]
     fn a_server_without_a_word_has_that_of_the_whole_and_one_without_an_id_is_left_out() {
-        let run =
+        let invocation =
             one(json!({"InvocationStatus": "Timeout", "InvokeInstances": [{"InstanceId": "s"}, {"ExitCode": 0}]}));
-        let found: Vec<_> = run.servers.iter().map(|server| (&*server.instance_id, &server.run.status)).collect();
+        let found: Vec<_> =
+            invocation.servers.iter().map(|server| (&*server.instance_id, &server.invocation.status)).collect();
         assert_eq!(found, [("s", &InvocationStatus::Timeout)]);
     }
 
@@ -167,10 +177,10 @@ mod tests {
             {"InvokeId": "c", "InvokeInstances": []},
         ]});
         let decoded = decode(&body.to_string());
-        let found = |run: &CommandInvocation| {
-            run.servers.iter().map(|server| server.instance_id.to_string()).collect::<Vec<_>>().join(" ")
+        let found = |invocation: &CommandInvocation| {
+            invocation.servers.iter().map(|server| server.instance_id.to_string()).collect::<Vec<_>>().join(" ")
         };
-        let found: Vec<_> = decoded.value.items.iter().map(|run| (&*run.id, found(run))).collect();
+        let found: Vec<_> = decoded.value.items.iter().map(|invocation| (&*invocation.id, found(invocation))).collect();
         assert_eq!(found, [("a", "r s".to_owned()), ("c", String::new())]);
         assert_eq!((decoded.value.entries, decoded.unreadable), (3, 3), "of b it is not known where it runs");
     }

@@ -1,4 +1,4 @@
-//! SWAS DescribeInvocationResult: how a run went. Source: "DescribeInvocationResult" in `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeInvocationResult: how an invocation went. Source: "DescribeInvocationResult" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{Decoded, Parameters, Undecoded};
 use crate::aliyun::json::Json;
 use crate::model::{ErrorCode, InvocationResult, InvocationStatus, InvokeStatus};
 
-/// Asks how a run went. `Output`, `InvokeUser` and `ErrorInfo` are not read.
+/// Asks how an invocation went. `Output`, `InvokeUser` and `ErrorInfo` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeInvocationResult {
     /// InstanceId.

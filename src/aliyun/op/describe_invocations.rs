@@ -1,4 +1,4 @@
-//! SWAS DescribeInvocations: a server's command runs. Source: "DescribeInvocations" in `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeInvocations: a server's command invocations. Source: "DescribeInvocations" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
 
-/// Asks for a page of a server's command runs. `CommandContent` and `Parameters` are not read.
+/// Asks for a page of a server's command invocations. `CommandContent` and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeInvocations {
     /// InstanceId.
@@ -26,11 +26,11 @@ impl DescribeInvocations {
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Invocation>>, Undecoded> {
-        page(body, ("Invocations", "InvokeId"), &[("InstanceId", &self.instance_id)], run)
+        page(body, ("Invocations", "InvokeId"), &[("InstanceId", &self.instance_id)], invocation)
     }
 }
 
-fn run(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Invocation> {
+fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Invocation> {
     let id = entry.id("InvokeId")?;
     let command_type = CommandType::parse(&entry.word("CommandType"));
     let status = InvocationStatus::parse(&entry.word("InvocationStatus"));
@@ -58,7 +58,7 @@ mod tests {
         let operation = DescribeInvocations { instance_id: "s".into(), page: 1 };
         let body = include_bytes!("../../../tests/fixtures/api/swas_DescribeInvocations.json");
         let decoded = operation.decode(body).unwrap();
-        let words: Vec<_> = decoded.value.items.iter().map(|run| run.status.clone()).collect();
+        let words: Vec<_> = decoded.value.items.iter().map(|invocation| invocation.status.clone()).collect();
         assert_eq!(words, InvocationStatus::KNOWN[..11]);
         assert_eq!(decoded.unknown, []);
         let failed = &decoded.value.items[5];
@@ -78,7 +78,8 @@ mod tests {
             {"InvokeId": "a", "InvocationStatus": "Stopping"}, {"InvokeId": "b", "InvocationStatus": "cancelled"},
             {"InvokeId": "c", "InvocationStatus": "Paused", "InvokeStatus": "Running"},
             {"InvokeId": "d", "InvocationStatus": "Paused", "InvokeStatus": "Stopped"}]}"#;
-        let open: Vec<_> = operation.decode(body).unwrap().value.items.iter().map(|run| run.is_open()).collect();
+        let open: Vec<_> =
+            operation.decode(body).unwrap().value.items.iter().map(|invocation| invocation.is_open()).collect();
         assert_eq!(open, [true, false, true, false]);
     }
 }

@@ -12,7 +12,7 @@ impl Answer {
             Self::ListClusters(page) | Self::ListInstances(page) => page.entries > 0,
             Self::DescribeInvocations(page) => page.entries > 0,
             Self::DescribeCommandInvocations(page) => page.entries > 0,
-            Self::ListInvocationStatus(run) => !run.nodes.is_empty(),
+            Self::ListInvocationStatus(invocation) => !invocation.nodes.is_empty(),
             Self::DescribeInvocationResult(result) => !result.status.word().is_empty() || result.record.is_some(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::wire::{found, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
-use crate::model::{Found, Page};
+use crate::model::{DiscoveredResource, Page};
 
 /// Asks for a page of the account's clusters. It is left open whether those are of one region or of all.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ impl ListClusters {
         vec![("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Found>>, Undecoded> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
         page(body, ("Clusters", "Id"), &[], |entry, _| found(entry, ["Id", "Name", "RegionId"]))
     }
 }

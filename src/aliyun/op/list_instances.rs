@@ -2,7 +2,7 @@
 
 use super::wire::{found, page};
 use super::{Decoded, Parameters, Undecoded};
-use crate::model::{Found, Page};
+use crate::model::{DiscoveredResource, Page};
 
 /// Asks for a page of a region's servers.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ impl ListInstances {
         vec![("PageNumber", self.page.to_string().into()), ("PageSize", Self::PAGE_SIZE.to_string().into())]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Found>>, Undecoded> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
         page(body, ("Instances", "InstanceId"), &[], |entry, _| {
             found(entry, ["InstanceId", "InstanceName", "RegionId"])
         })

@@ -55,8 +55,8 @@ mod tests {
         operation.decode(body.as_bytes()).unwrap()
     }
 
-    fn nodes(run: &NodeStatuses) -> Vec<InvokeStatus> {
-        run.nodes.values().cloned().collect()
+    fn nodes(invocation: &NodeStatuses) -> Vec<InvokeStatus> {
+        invocation.nodes.values().cloned().collect()
     }
 
     #[test]

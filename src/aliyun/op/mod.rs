@@ -35,7 +35,9 @@ pub use list_tasks::{ListTasks, TaskFilter};
 
 use super::Error;
 use super::json::Malformed;
-use crate::model::{CommandInvocation, Found, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task};
+use crate::model::{
+    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
+};
 
 /// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md, "Limits").
 pub const PAGE_SIZE: u32 = 50;
@@ -195,11 +197,11 @@ operations! {
     Ehpc.ListCommands(ListCommands) -> Page<Arc<str>>,
     Ehpc.ListInvocationStatus(ListInvocationStatus) -> NodeStatuses,
     Ehpc.ListInvocationResults(ListInvocationResults) -> Page<NodeResult>,
-    Ehpc.ListClusters(ListClusters) -> Page<Found>,
+    Ehpc.ListClusters(ListClusters) -> Page<DiscoveredResource>,
     Ehpc.ListRegions(EhpcListRegions) -> Page<Arc<str>>,
     Swas.DescribeInvocations(DescribeInvocations) -> Page<Invocation>,
     Swas.DescribeInvocationResult(DescribeInvocationResult) -> InvocationResult,
     Swas.DescribeCommandInvocations(DescribeCommandInvocations) -> Page<CommandInvocation>,
-    Swas.ListInstances(ListInstances) -> Page<Found>,
+    Swas.ListInstances(ListInstances) -> Page<DiscoveredResource>,
     Swas.ListRegions(SwasListRegions) -> Page<Arc<str>>,
 }

@@ -110,24 +110,25 @@ fn ids_and_names(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
         Answer::ListCommands(page) | Answer::EhpcListRegions(page) | Answer::SwasListRegions(page) => {
             page.items.iter().map(|id| &**id).collect()
         }
-        Answer::ListInvocationStatus(run) => run.nodes.keys().map(|id| &**id).collect(),
+        Answer::ListInvocationStatus(invocation) => invocation.nodes.keys().map(|id| &**id).collect(),
         Answer::ListInvocationResults(page) => page.items.iter().map(|node| &*node.instance_id).collect(),
         Answer::ListClusters(page) | Answer::ListInstances(page) => page.items.iter().map(|thing| &*thing.id).collect(),
-        Answer::DescribeInvocations(page) => page.items.iter().map(|run| &*run.id).collect(),
+        Answer::DescribeInvocations(page) => page.items.iter().map(|invocation| &*invocation.id).collect(),
         Answer::DescribeInvocationResult(_) => Vec::new(),
         Answer::DescribeCommandInvocations(page) => {
-            let servers = page.items.iter().flat_map(|run| &run.servers).map(|server| &*server.instance_id);
-            servers.chain(page.items.iter().map(|run| &*run.id)).collect()
+            let servers =
+                page.items.iter().flat_map(|invocation| &invocation.servers).map(|server| &*server.instance_id);
+            servers.chain(page.items.iter().map(|invocation| &*invocation.id)).collect()
         }
     };
     let names = match answer {
         Answer::ListClusters(page) | Answer::ListInstances(page) => {
             page.items.iter().map(|thing| &*thing.name).collect()
         }
-        Answer::DescribeInvocations(page) => page.items.iter().map(|run| &*run.command_name).collect(),
+        Answer::DescribeInvocations(page) => page.items.iter().map(|invocation| &*invocation.command_name).collect(),
         Answer::DescribeCommandInvocations(page) => {
-            let servers = page.items.iter().flat_map(|run| &run.servers);
-            servers.map(|server| &*server.run.command_name).collect()
+            let servers = page.items.iter().flat_map(|invocation| &invocation.servers);
+            servers.map(|server| &*server.invocation.command_name).collect()
         }
         _ => Vec::new(),
     };

@@ -5,7 +5,7 @@
 use super::{Decoded, Undecoded};
 use crate::aliyun::json::{Object, top_level};
 use crate::config::is_region;
-use crate::model::{ErrorCode, Found, Page};
+use crate::model::{DiscoveredResource, ErrorCode, Page};
 
 /// No more words are noted of one answer.
 const MAX_WORDS: usize = 100;
@@ -100,7 +100,7 @@ pub(super) fn error_code(result: &Object<'_>) -> Option<ErrorCode> {
 }
 
 /// An entry of a list of clusters or servers: its id, name and region.
-pub(super) fn found(entry: &Object<'_>, [id, name, region]: [&str; 3]) -> Entry<Found> {
+pub(super) fn found(entry: &Object<'_>, [id, name, region]: [&str; 3]) -> Entry<DiscoveredResource> {
     let id = entry.id(id)?;
     if !crate::config::is_id(&id) {
         return Err(Unreadable);
@@ -109,14 +109,18 @@ pub(super) fn found(entry: &Object<'_>, [id, name, region]: [&str; 3]) -> Entry<
     if region.as_ref().is_some_and(|region| !is_region(region)) {
         return Err(Unreadable);
     }
-    Ok(Found { id: (*id).into(), name: entry.name(name).into(), region: region.map(|region| (*region).into()) })
+    Ok(DiscoveredResource {
+        id: (*id).into(),
+        name: entry.name(name).into(),
+        region: region.map(|region| (*region).into()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::{MAX_WORDS, Oddities, found, page, top_level};
     use crate::aliyun::op::{Decoded, Undecoded};
-    use crate::model::{Found, Page};
+    use crate::model::{DiscoveredResource, Page};
 
     fn read(body: &str) -> Result<Decoded<Page<String>>, Undecoded> {
         page(body.as_bytes(), ("Things", "Id"), &[("Of", "us")], |entry, _| entry.id("Id").map(|id| id.into_owned()))
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_id_or_a_region_makes_a_thing_unreadable_and_a_long_name_does_not() {
-        let read = |id: &str, name: &str, region: &str| -> Option<Found> {
+        let read = |id: &str, name: &str, region: &str| -> Option<DiscoveredResource> {
             let body = format!(r#"{{"I": {id:?}, "N": {name:?}, "R": {region:?}}}"#);
             found(&top_level(body.as_bytes()).unwrap(), ["I", "N", "R"]).ok()
         };

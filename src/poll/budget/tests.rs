@@ -29,7 +29,7 @@ struct Scene<'a> {
     /// When each of them starts.
     starts: &'a [i64],
     configured: u32,
-    /// Calls per minute that the plan of each needs, as it stands and when all is idle.
+    /// Calls per minute that the tracker of each needs, as it stands and when all is idle.
     need: f64,
     idle_need: f64,
     /// Whether the cloud counts calendar minutes or the last 60 seconds.

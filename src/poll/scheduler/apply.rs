@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Scheduler;
-use super::slot::{EndRate, Phase, Slot};
+use super::scheduled::{EndRate, Phase, ScheduledTarget};
 use crate::config::{Config, Poll};
 use crate::model::Reason;
-use crate::poll::plan::{Memory, Plan};
-use crate::poll::{after, demand};
+use crate::poll::tracker::{Memory, Tracker};
+use crate::poll::{after, planned_load};
 use crate::target::{Findings, Kind, Target, TargetId, polled, searches, targets};
 
 /// First polls follow each other at this distance, all within one `interval`.
@@ -81,7 +81,7 @@ impl Scheduler {
         let mut asked = polled(targets.clone());
         self.budget(config, &asked);
         let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
-        let gone: Vec<TargetId> = self.slots.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        let gone: Vec<TargetId> = self.scheduled_targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
         gone.iter().for_each(|id| self.set_aside(id, &mut start));
         asked.retain(|target| target.id.kind != Kind::Discovery);
         self.start_all(asked, &mut start);
@@ -91,7 +91,9 @@ impl Scheduler {
 
     /// Every target there is.
     fn members(&self) -> impl Iterator<Item = TargetId> {
-        self.slots.values().flat_map(|slot| slot.target.members().iter().map(|member| member.id.clone()))
+        self.scheduled_targets
+            .values()
+            .flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
     }
 
     /// Starts what looks for others: what it knows already may lead to more places to look in. What all of it has found.
@@ -105,7 +107,7 @@ impl Scheduler {
             }
             self.start_all(unasked.clone(), start);
             for target in unasked {
-                let found = self.slots.get(&target.id).map(|slot| slot.plan.found());
+                let found = self.scheduled_targets.get(&target.id).map(|scheduled| scheduled.tracker.found());
                 findings.insert(target.id, found.unwrap_or_default());
             }
         }
@@ -122,16 +124,16 @@ impl Scheduler {
             // What was known of a server goes with it from one way of asking to the other.
             let mut recall =
                 |id: &TargetId| start.known.remove(id).or_else(|| (start.restore)(id).map(Memory::after_a_gap));
-            let plan = Plan::new(&target, &self.settings, &mut recall);
+            let tracker = Tracker::new(&target, &self.settings, &mut recall);
             match start.pasts.remove(&target.id) {
                 Some(past) => {
                     let same_target = past.target.is_asked_like(&target);
                     // No later than the new settings say, should they be the quicker ones.
                     let due = if same_target { past.due.min(soonest) } else { start.now };
-                    self.insert(target, plan, due, (past.last_open, past.failing.filter(|_| same_target)));
+                    self.insert(target, tracker, due, (past.last_open, past.failing.filter(|_| same_target)));
                 }
                 None => {
-                    self.insert(target, plan, first, (start.now, None));
+                    self.insert(target, tracker, first, (start.now, None));
                     first = after(first, spread);
                 }
             }
@@ -140,9 +142,11 @@ impl Scheduler {
 
     /// Gives `target` back if it must be started, because it is new or not asked for as it was.
     fn unless_it_stays(&mut self, target: Target, start: &mut Start<'_>) -> Option<Target> {
-        match self.slots.get_mut(&target.id) {
+        match self.scheduled_targets.get_mut(&target.id) {
             // Nothing that is asked hangs on a name.
-            Some(slot) if start.same_settings && slot.target.is_asked_like(&target) => slot.target = target,
+            Some(scheduled) if start.same_settings && scheduled.target.is_asked_like(&target) => {
+                scheduled.target = target
+            }
             _ => {
                 self.set_aside(&target.id, start);
                 return Some(target);
@@ -153,22 +157,22 @@ impl Scheduler {
 
     /// Stops asking for a target, and keeps what is known of it, or of each that it stands for.
     fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
-        let Some(Slot { target, plan, due, last_open, failing, .. }) = self.remove(id) else { return };
-        start.known.extend(plan.into_memories(id.clone()));
+        let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) = self.remove(id) else { return };
+        start.known.extend(tracker.into_memories(id.clone()));
         start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
     }
 
     fn budget(&mut self, config: &Config, wanted: &[Target]) {
-        let budgets = demand::budgets(config, wanted);
-        self.governor.retain(|key| budgets.contains_key(key));
+        let budgets = planned_load::budgets(config, wanted);
+        self.rate_limiter.retain(|key| budgets.contains_key(key));
         self.throttled.retain(|key| budgets.contains_key(key));
-        budgets.into_iter().for_each(|(key, quota)| self.governor.set(key, quota));
+        budgets.into_iter().for_each(|(key, quota)| self.rate_limiter.set(key, quota));
     }
 
     fn insert(
         &mut self,
         target: Target,
-        plan: Plan,
+        tracker: Tracker,
         due: Timestamp,
         (last_open, failing): (Timestamp, Option<Reason>),
     ) {
@@ -181,17 +185,18 @@ impl Scheduler {
         let cut_short = false;
         let ends = EndRate::new(due);
         let poll = None;
-        let slot = Slot { target, plan, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
-        self.slots.insert(id, slot);
+        let scheduled =
+            ScheduledTarget { target, tracker, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
+        self.scheduled_targets.insert(id, scheduled);
     }
 
-    pub(super) fn remove(&mut self, id: &TargetId) -> Option<Slot> {
-        let slot = self.slots.remove(id)?;
-        slot.target.members().iter().for_each(|member| {
+    pub(super) fn remove(&mut self, id: &TargetId) -> Option<ScheduledTarget> {
+        let scheduled = self.scheduled_targets.remove(id)?;
+        scheduled.target.members().iter().for_each(|member| {
             self.shared.remove(&member.id);
         });
-        self.leave(id, slot.due, &slot.phase);
-        Some(slot)
+        self.leave(id, scheduled.due, &scheduled.phase);
+        Some(scheduled)
     }
 }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Decoded, Operation};
 use crate::model::{BudgetState, Failure, ListState, Reading};
-use crate::poll::governor::BudgetKey;
-use crate::poll::plan::Notice;
+use crate::poll::rate_limiter::BudgetKey;
+use crate::poll::tracker::Notice;
 use crate::target::TargetId;
 
 /// One HTTP request to make.

@@ -5,7 +5,7 @@
 
 mod apply;
 mod event;
-mod slot;
+mod scheduled;
 mod throttled;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,10 +17,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::budget::{Heard, Hint};
-use super::demand::{self, budget_key};
-use super::governor::{BudgetKey, Governor};
-use super::plan::{self, MemoryRef, Verdict};
+use super::planned_load::{self, budget_key};
 use super::queue::{Queue, Turn};
+use super::rate_limiter::{BudgetKey, RateLimiter};
+use super::tracker::{self, MemoryRef, Verdict};
 use super::{after, later, since};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
@@ -30,7 +30,7 @@ use crate::target::{Findings, Kind, TargetId};
 
 pub use apply::{Change, spread};
 pub use event::{Attempt, Event, Next, Outcome, Throttling};
-use slot::{Phase, Polling, Slot};
+use scheduled::{Phase, Polling, ScheduledTarget};
 use throttled::Throttled;
 
 /// A call that fails for a passing reason is attempted so many times in all.
@@ -47,12 +47,12 @@ pub struct Scheduler {
     settings: Poll,
     /// A call that fails for a passing reason is attempted so many times in all.
     max_attempts: u32,
-    slots: HashMap<TargetId, Slot>,
-    /// The slot of each server that is asked for with others.
+    scheduled_targets: HashMap<TargetId, ScheduledTarget>,
+    /// The scheduled target of each server that is asked for with others.
     shared: HashMap<TargetId, TargetId>,
     timers: BTreeSet<(Timestamp, TargetId)>,
     queues: BTreeMap<BudgetKey, Queue>,
-    governor: Governor,
+    rate_limiter: RateLimiter,
     throttled: Throttled,
     in_flight: usize,
     tickets: u64,
@@ -67,11 +67,11 @@ impl Scheduler {
         Self {
             settings,
             max_attempts: MAX_ATTEMPTS,
-            slots: HashMap::new(),
+            scheduled_targets: HashMap::new(),
             shared: HashMap::new(),
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
-            governor: Governor::default(),
+            rate_limiter: RateLimiter::default(),
             throttled: Throttled::new(now),
             in_flight: 0,
             tickets: 0,
@@ -99,7 +99,7 @@ impl Scheduler {
         }
         let ready = |(key, queue): (&BudgetKey, &Queue)| {
             let (due, id) = queue.first(&self.settings, now)?;
-            let ready_at = self.governor.ready_at(key, now)?;
+            let ready_at = self.rate_limiter.ready_at(key, now)?;
             (ready_at <= now).then(|| (*due, id.clone()))
         };
         match self.queues.iter().filter_map(ready).min() {
@@ -111,16 +111,16 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let idle_need = || idle_need(&self.slots, &self.settings, &attempt.key, now);
+        let idle_need = || idle_need(&self.scheduled_targets, &self.settings, &attempt.key, now);
         let heard = heard(&outcome);
         let is_refused = matches!(heard, Heard::Refused { .. });
-        self.governor.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
+        self.rate_limiter.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
         self.note_answer(&attempt.key, is_refused, now);
-        let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
-        let Phase::InFlight { ticket, sent } = slot.phase else { return };
-        let Some(poll) = slot.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
+        let Some(scheduled) = self.scheduled_targets.get_mut(&attempt.target) else { return };
+        let Phase::InFlight { ticket, sent } = scheduled.phase else { return };
+        let Some(poll) = scheduled.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
         poll.spent += since(sent, now);
-        poll.detailed |= slot.plan.is_readable();
+        poll.detailed |= scheduled.tracker.is_readable();
         match outcome {
             Ok(decoded) => {
                 (poll.attempts, poll.spent) = (0, Duration::ZERO);
@@ -128,7 +128,7 @@ impl Scheduler {
                 if let Some(error) = &decoded.error {
                     poll.failure = Some(failure(&attempt.operation, error));
                 }
-                slot.plan.answer(decoded.value, now);
+                scheduled.tracker.answer(decoded.value, now);
                 self.publish(&attempt.target, now);
                 self.go_on(&attempt.target, now);
             }
@@ -143,62 +143,66 @@ impl Scheduler {
 
     /// What is known of a target, to be saved.
     pub fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
-        self.slot_of(id)?.plan.memory(id)
+        self.scheduled_of(id)?.tracker.memory(id)
     }
 
     /// What is known of a target, to be shown.
     pub fn reading(&self, id: &TargetId) -> Option<Reading> {
-        self.slot_of(id)?.plan.reading(id)
+        self.scheduled_of(id)?.tracker.reading(id)
     }
 
-    fn slot_of(&self, id: &TargetId) -> Option<&Slot> {
-        self.slots.get(self.shared.get(id).unwrap_or(id))
+    fn scheduled_of(&self, id: &TargetId) -> Option<&ScheduledTarget> {
+        self.scheduled_targets.get(self.shared.get(id).unwrap_or(id))
     }
 
     /// When the present or the next poll of each target is, or was, due.
     pub fn planned_polls(&self) -> impl Iterator<Item = (&TargetId, Timestamp)> {
-        self.slots.iter().map(|(id, slot)| (id, slot.due))
+        self.scheduled_targets.iter().map(|(id, scheduled)| (id, scheduled.due))
     }
 
     /// What each discovery target has found last.
     pub fn findings(&self) -> Findings {
-        let searches = self.slots.values().filter(|slot| slot.target.id.kind == Kind::Discovery);
-        searches.map(|slot| (slot.target.id.clone(), slot.plan.found())).collect()
+        let searches = self.scheduled_targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
+        searches.map(|scheduled| (scheduled.target.id.clone(), scheduled.tracker.found())).collect()
     }
 
     /// Whether every list of what there is was read whole at least once, be it before a restart.
     pub fn has_found_all(&self) -> bool {
-        self.slots.values().all(|slot| slot.plan.has_found_all())
+        self.scheduled_targets.values().all(|scheduled| scheduled.tracker.has_found_all())
     }
 
     /// What of each budget is to be kept over a restart.
     pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
-        self.governor.hints()
+        self.rate_limiter.hints()
     }
 
     /// Gives back what was learned before a restart.
     pub fn restore_hint(&mut self, labels: [&str; 4], hint: &Hint) {
-        let key = self.governor.keys().find(|key| key.labels() == labels).cloned();
+        let key = self.rate_limiter.keys().find(|key| key.labels() == labels).cloned();
         if let Some(key) = key {
-            self.governor.restore(&key, hint, self.last_now);
+            self.rate_limiter.restore(&key, hint, self.last_now);
             self.look_at(&key, false, self.last_now);
         }
     }
 
     /// How each budget stands.
     pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
-        self.governor.states(now)
+        self.rate_limiter.states(now)
     }
 
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
-        let mut planned: BTreeMap<BudgetKey, f64> = self.governor.keys().map(|key| (key.clone(), 0.0)).collect();
-        for slot in self.slots.values() {
-            let period = slot.period(&self.settings, self.last_now);
-            let calls =
-                plan::per_poll(slot.target.id.kind, &slot.load(self.last_now), period, self.settings.history_interval);
-            for (key, calls) in demand::by_budget(&slot.target, calls) {
-                *planned.entry(key).or_default() += calls * demand::per_minute(period);
+        let mut planned: BTreeMap<BudgetKey, f64> = self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
+        for scheduled in self.scheduled_targets.values() {
+            let period = scheduled.period(&self.settings, self.last_now);
+            let calls = tracker::per_poll(
+                scheduled.target.id.kind,
+                &scheduled.load(self.last_now),
+                period,
+                self.settings.history_interval,
+            );
+            for (key, calls) in planned_load::by_budget(&scheduled.target, calls) {
+                *planned.entry(key).or_default() += calls * planned_load::per_minute(period);
             }
         }
         planned
@@ -226,11 +230,11 @@ impl Scheduler {
 
     /// A target's timer has run out: its tick has come, its retry is due, or its details have waited long enough.
     fn fire(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        match (&slot.phase, &slot.poll) {
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        match (&scheduled.phase, &scheduled.poll) {
             (Phase::Timer(_), None) => {
-                slot.plan.begin(now);
-                slot.poll = Some(Polling::new(now));
+                scheduled.tracker.begin(now);
+                scheduled.poll = Some(Polling::new(now));
                 self.go_on(id, now);
             }
             (Phase::Timer(_), Some(_)) => self.go_on(id, now),
@@ -239,69 +243,74 @@ impl Scheduler {
         }
     }
 
-    /// Puts what the plan asks next into its queue, or ends the poll.
+    /// Puts what the tracker asks next into its queue, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(pace) = self.slots.get(id).map(|slot| slot.pace(&self.settings, self.last_now)) else { return };
+        let Some(cadence) =
+            self.scheduled_targets.get(id).map(|scheduled| scheduled.cadence(&self.settings, self.last_now))
+        else {
+            return;
+        };
         let (period, limit) = (self.period(id), self.settings.timeout * 3);
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let Some(poll) = &slot.poll else { return };
-        let next_tick = after(slot.due, period).max(now);
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Some(poll) = &scheduled.poll else { return };
+        let next_tick = after(scheduled.due, period).max(now);
         // Where lists and details share a budget, lists alone could use it up for ever.
-        let is_patient = slot.cut_short && !poll.detailed && plan::details_share_the_budget(slot.target.id.kind);
+        let is_patient =
+            scheduled.cut_short && !poll.detailed && tracker::details_share_the_budget(scheduled.target.id.kind);
         let is_over = next_tick <= now && poll.published && !is_patient;
-        if slot.plan.is_readable() && (poll.spent >= limit || is_over) {
+        if scheduled.tracker.is_readable() && (poll.spent >= limit || is_over) {
             return self.finish(id, None, now);
         }
-        let Some(operation) = slot.plan.ask() else { return self.finish(id, None, now) };
+        let Some(operation) = scheduled.tracker.ask() else { return self.finish(id, None, now) };
         if poll.spent >= limit {
             let failure = failure(&operation, &Error::Timeout(limit));
             return self.finish(id, Some(failure), now);
         }
-        let key = budget_key(&slot.target, operation.product(), operation.name());
-        if self.governor.ready_at(&key, now).is_none_or(|time| time > now) {
-            slot.plan.about_to_wait(now);
+        let key = budget_key(&scheduled.target, operation.product(), operation.name());
+        if self.rate_limiter.ready_at(&key, now).is_none_or(|time| time > now) {
+            scheduled.tracker.about_to_wait(now);
             self.publish(id, now);
         }
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let until = (slot.plan.is_readable() && !is_patient).then_some(next_tick);
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let until = (scheduled.tracker.is_readable() && !is_patient).then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
-        let shares = plan::details_share_the_budget(slot.target.id.kind);
-        let turn = if shares && slot.plan.is_readable() { Turn::OneByOne } else { Turn::Poll(pace) };
-        self.queues.entry(key.clone()).or_default().insert(turn, slot.due, id.clone());
-        slot.phase = Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
+        let shares = tracker::details_share_the_budget(scheduled.target.id.kind);
+        let turn = if shares && scheduled.tracker.is_readable() { Turn::OneByOne } else { Turn::Poll(cadence) };
+        self.queues.entry(key.clone()).or_default().insert(turn, scheduled.due, id.clone());
+        scheduled.phase = Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
         self.watch(id, now);
     }
 
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
         self.tickets += 1;
         let ticket = self.tickets;
-        let Some(slot) = self.slots.get_mut(id) else { return Next::WakeAt(now) };
-        let phase = std::mem::replace(&mut slot.phase, Phase::InFlight { ticket, sent: now });
-        let due = slot.due;
-        let (account, region) = (Arc::clone(&slot.target.account), Arc::clone(&slot.target.region));
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return Next::WakeAt(now) };
+        let phase = std::mem::replace(&mut scheduled.phase, Phase::InFlight { ticket, sent: now });
+        let due = scheduled.due;
+        let (account, region) = (Arc::clone(&scheduled.target.account), Arc::clone(&scheduled.target.region));
         self.leave(id, due, &phase);
         let Phase::Queued { operation, key, turn, since: queued, .. } = phase else { return Next::WakeAt(now) };
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.served(turn);
         }
-        let waited = self.governor.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
+        let waited = self.rate_limiter.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
         if waited > Duration::ZERO {
             self.events.push(Event::Waited(key.clone(), waited));
         }
-        self.governor.take(&key, ticket, now);
+        self.rate_limiter.take(&key, ticket, now);
         self.in_flight += 1;
         Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
     }
 
     fn failed(&mut self, attempt: &Attempt, error: &Error, now: Timestamp) {
         let pause = self.pause(&attempt.target, error);
-        let Some(slot) = self.slots.get_mut(&attempt.target) else { return };
-        let Some(poll) = slot.poll.as_mut() else { return };
+        let Some(scheduled) = self.scheduled_targets.get_mut(&attempt.target) else { return };
+        let Some(poll) = scheduled.poll.as_mut() else { return };
         if let Some(pause) = pause {
             poll.attempts += 1;
             poll.spent += pause;
             let time = after(now, pause);
-            slot.phase = Phase::Timer(time);
+            scheduled.phase = Phase::Timer(time);
             self.timers.insert((time, attempt.target.clone()));
             return;
         }
@@ -309,7 +318,7 @@ impl Scheduler {
         let rest = wanted_rest(error);
         poll.rests_until = poll.rests_until.max(rest.map(|rest| after(now, rest)));
         let failure = failure(&attempt.operation, error);
-        match slot.plan.fail(error, &failure) {
+        match scheduled.tracker.fail(error, &failure) {
             _ if rest.is_some_and(|rest| rest > MAX_BACKOFF) => {
                 return self.finish(&attempt.target, Some(failure), now);
             }
@@ -329,7 +338,7 @@ impl Scheduler {
 
     /// How long to wait before the same call is attempted again in this poll, if it is.
     fn pause(&mut self, id: &TargetId, error: &Error) -> Option<Duration> {
-        let poll = self.slots.get(id)?.poll.as_ref()?;
+        let poll = self.scheduled_targets.get(id)?.poll.as_ref()?;
         let attempts = poll.attempts + 1;
         let again = match error.retry() {
             Retry::Never => false,
@@ -345,38 +354,38 @@ impl Scheduler {
     /// Once a poll has read enough to be true, others may know at once; details follow.
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
         let period = self.period(id);
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let has_news = slot.plan.has_news();
-        let Some(poll) = slot.poll.as_mut().filter(|poll| has_news || !poll.published) else { return };
-        if slot.plan.is_readable() {
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let has_news = scheduled.tracker.has_news();
+        let Some(poll) = scheduled.poll.as_mut().filter(|poll| has_news || !poll.published) else { return };
+        if scheduled.tracker.is_readable() {
             poll.published = true;
             // A poll that comes later than its next tick begins a new rhythm, else there would never be time for details.
-            if after(slot.due, period) <= now {
-                slot.due = now;
+            if after(scheduled.due, period) <= now {
+                scheduled.due = now;
             }
             // A poll with nothing left to ask ends at once, and its end tells all of this.
-            if slot.plan.ask().is_some() {
-                self.events.extend(slot.told(now));
+            if scheduled.tracker.ask().is_some() {
+                self.events.extend(scheduled.told(now));
             }
         }
     }
 
     fn finish(&mut self, id: &TargetId, failure: Option<Failure>, now: Timestamp) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let phase = std::mem::replace(&mut slot.phase, Phase::Timer(now));
-        let Some(poll) = slot.poll.take() else { return };
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let phase = std::mem::replace(&mut scheduled.phase, Phase::Timer(now));
+        let Some(poll) = scheduled.poll.take() else { return };
         let failure = failure.or(poll.failure);
-        let is_cut_off = failure.is_none() && slot.plan.ask().is_some();
-        slot.cut_short = is_cut_off && !poll.detailed;
-        slot.failing = failure.as_ref().map(|failure| failure.reason);
-        slot.is_overdue = false;
-        if slot.plan.has_open() {
-            slot.last_open = now;
+        let is_cut_off = failure.is_none() && scheduled.tracker.ask().is_some();
+        scheduled.cut_short = is_cut_off && !poll.detailed;
+        scheduled.failing = failure.as_ref().map(|failure| failure.reason);
+        scheduled.is_overdue = false;
+        if scheduled.tracker.has_open() {
+            scheduled.last_open = now;
         }
-        let is_refused = slot.failing == Some(Reason::Throttled);
-        let (due, told) = (slot.due, slot.told(now));
-        let lists = slot.plan.list_state();
-        let members = slot.members_ended(failure);
+        let is_refused = scheduled.failing == Some(Reason::Throttled);
+        let (due, told) = (scheduled.due, scheduled.told(now));
+        let lists = scheduled.tracker.list_state();
+        let members = scheduled.members_ended(failure);
         self.leave(id, due, &phase);
         self.events.extend(told);
         let period = self.period(id);
@@ -387,14 +396,14 @@ impl Scheduler {
         // Refused before it has read anything: it keeps its place, or one refusal would cost it two turns.
         let keeps_its_turn = is_refused && !poll.published;
         let next = if keeps_its_turn { now } else { next };
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.due = if keeps_its_turn { due } else { next };
-            slot.phase = Phase::Timer(next);
+        if let Some(scheduled) = self.scheduled_targets.get_mut(id) {
+            scheduled.due = if keeps_its_turn { due } else { next };
+            scheduled.phase = Phase::Timer(next);
             self.timers.insert((next, id.clone()));
         }
         let took = since(poll.started, now);
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
-        let rhythm = self.slots.get(id).and_then(Slot::own_period).unwrap_or(period);
+        let rhythm = self.scheduled_targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
         let ended =
             |(target, failure)| Event::PollEnded { target, failure, lists, ended: now, took, next, stale_after };
@@ -403,13 +412,16 @@ impl Scheduler {
 
     /// Time between two polls of a target as it stands.
     fn period(&self, id: &TargetId) -> Duration {
-        self.slots.get(id).map(|slot| slot.period(&self.settings, self.last_now)).unwrap_or_default()
+        self.scheduled_targets
+            .get(id)
+            .map(|scheduled| scheduled.period(&self.settings, self.last_now))
+            .unwrap_or_default()
     }
 
     fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
         // Where only an answer brings the next turn, there will be one.
-        let budget = self.queues.keys().filter_map(|key| self.governor.ready_at(key, now)).min();
+        let budget = self.queues.keys().filter_map(|key| self.rate_limiter.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
@@ -424,24 +436,29 @@ impl Scheduler {
         if step > SignedDuration::from_secs(-2) {
             return;
         }
-        self.governor.shift(step);
+        self.rate_limiter.shift(step);
         self.throttled.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
-        self.slots.values_mut().for_each(|slot| slot.shift(step));
+        self.scheduled_targets.values_mut().for_each(|scheduled| scheduled.shift(step));
     }
 }
 
 /// Calls per minute of a budget that the targets need when all of them are idle.
-fn idle_need(slots: &HashMap<TargetId, Slot>, settings: &Poll, key: &BudgetKey, now: Timestamp) -> f64 {
+fn idle_need(
+    scheduled_targets: &HashMap<TargetId, ScheduledTarget>,
+    settings: &Poll,
+    key: &BudgetKey,
+    now: Timestamp,
+) -> f64 {
     let period = settings.idle_interval;
-    let of_slot = |slot: &Slot| {
-        let load = slot.load(now);
-        let calls = plan::per_poll(slot.target.id.kind, &load, period, settings.history_interval);
-        let own = demand::by_budget(&slot.target, calls).filter(|(budget, _)| budget == key);
+    let of_scheduled = |scheduled: &ScheduledTarget| {
+        let load = scheduled.load(now);
+        let calls = tracker::per_poll(scheduled.target.id.kind, &load, period, settings.history_interval);
+        let own = planned_load::by_budget(&scheduled.target, calls).filter(|(budget, _)| budget == key);
         own.map(|(_, calls)| calls).sum::<f64>()
     };
-    slots.values().map(of_slot).sum::<f64>() * demand::per_minute(period)
+    scheduled_targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
 }
 
 /// What an outcome says of the cloud's limits.

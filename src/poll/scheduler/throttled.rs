@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Scheduler;
 use super::event::{Event, Throttling};
-use super::slot::Phase;
+use super::scheduled::Phase;
 use crate::aliyun::THROTTLED_ADVICE;
 use crate::model::{BudgetState, Failure, Reason};
 use crate::poll::budget::WINDOW;
-use crate::poll::governor::BudgetKey;
+use crate::poll::rate_limiter::BudgetKey;
 use crate::poll::{after, later};
 use crate::target::TargetId;
 
@@ -105,7 +105,7 @@ impl Scheduler {
 
     /// Tells what has changed about an operation.
     pub(super) fn look_at(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
-        let Some(state) = self.governor.state(key, now) else {
+        let Some(state) = self.rate_limiter.state(key, now) else {
             self.throttled.operations.remove(key);
             return;
         };
@@ -153,7 +153,9 @@ impl Scheduler {
         }
         while let Some((time, id)) = self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now) {
             self.throttled.overdue.remove(&(time, id.clone()));
-            if let Some(Phase::Queued { overdue_at, .. }) = self.slots.get_mut(&id).map(|slot| &mut slot.phase) {
+            if let Some(Phase::Queued { overdue_at, .. }) =
+                self.scheduled_targets.get_mut(&id).map(|scheduled| &mut scheduled.phase)
+            {
                 *overdue_at = None;
             }
             self.watch(&id, now);
@@ -162,11 +164,11 @@ impl Scheduler {
 
     /// Gives a target that waits for a throttled operation the time at which it is overdue, or tells that it is.
     pub(super) fn watch(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(slot) = self.slots.get(id).filter(|slot| !slot.is_overdue) else { return };
-        let Phase::Queued { key, .. } = &slot.phase else { return };
+        let Some(scheduled) = self.scheduled_targets.get(id).filter(|scheduled| !scheduled.is_overdue) else { return };
+        let Phase::Queued { key, .. } = &scheduled.phase else { return };
         let Some(spell) = self.throttled.operations.get(key) else { return };
-        let period = slot.period(&self.settings, self.last_now);
-        let from = slot.due.max(spell.since).max(self.throttled.counts_from);
+        let period = scheduled.period(&self.settings, self.last_now);
+        let from = scheduled.due.max(spell.since).max(self.throttled.counts_from);
         let mut overdue_at = after(from, period.max(MIN_OVERDUE));
         if overdue_at <= now {
             let key = key.clone();
@@ -175,7 +177,9 @@ impl Scheduler {
         if overdue_at <= now {
             return self.tell_overdue(id, now);
         }
-        if let Some(Phase::Queued { overdue_at: watched, .. }) = self.slots.get_mut(id).map(|slot| &mut slot.phase) {
+        if let Some(Phase::Queued { overdue_at: watched, .. }) =
+            self.scheduled_targets.get_mut(id).map(|scheduled| &mut scheduled.phase)
+        {
             *watched = Some(overdue_at);
             self.throttled.overdue.insert((overdue_at, id.clone()));
         }
@@ -189,21 +193,21 @@ impl Scheduler {
             self.throttled.needs = Some((now, self.planned()));
         }
         let needs = self.throttled.needs.as_ref().and_then(|(_, needs)| needs.get(key)).copied().unwrap_or_default();
-        let configured = self.governor.state(key, now).map_or(1, |state| state.configured.max(1));
+        let configured = self.rate_limiter.state(key, now).map_or(1, |state| state.configured.max(1));
         let factor = needs / f64::from(configured) * WINDOW.as_secs_f64() / 60.0;
         Duration::try_from_secs_f64(period.as_secs_f64() * (factor - 1.0).max(0.0)).unwrap_or(Duration::MAX)
     }
 
     fn tell_overdue(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let Phase::Queued { operation, key, .. } = &slot.phase else { return };
-        let Some(state) = self.governor.state(key, now) else { return };
-        let failure = failure(operation.name(), slot.due, &state);
-        slot.is_overdue = true;
+        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Phase::Queued { operation, key, .. } = &scheduled.phase else { return };
+        let Some(state) = self.rate_limiter.state(key, now) else { return };
+        let failure = failure(operation.name(), scheduled.due, &state);
+        scheduled.is_overdue = true;
         let overdue = |(target, failure): (TargetId, Option<Failure>)| {
             failure.map(|failure| Event::Overdue { target, failure, at: now })
         };
-        self.events.extend(slot.members_ended(Some(failure)).into_iter().filter_map(overdue));
+        self.events.extend(scheduled.members_ended(Some(failure)).into_iter().filter_map(overdue));
     }
 }
 

@@ -1,4 +1,4 @@
-//! SWAS: the command runs of a server.
+//! SWAS: the command invocations of a server.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,44 +7,45 @@ use serde_json::{Value, json};
 use super::{Page, View, instances};
 use crate::sim::failure::Failure;
 use crate::sim::fault::Shown;
-use crate::sim::world::{BEFORE, Life, RunSpec, Server, error_info};
+use crate::sim::world::{BEFORE, InvocationSpec, Life, Server, error_info};
 
 /// `DescribeInvocations`.
 pub(super) fn describe_invocations(view: &View<'_>) -> Result<Value, Failure> {
     let server = server(view)?;
     let page = Page::swas(view, 50)?;
-    let (total, runs) = match invoke_status(view)? {
-        None => all_runs(view, server, &page),
+    let (total, invocations) = match invoke_status(view)? {
+        None => all_invocations(view, server, &page),
         Some(status) => runs_with(view, server, &page, status),
     };
     let mut body = page.body(total);
-    body["Invocations"] = runs.into();
+    body["Invocations"] = invocations.into();
     Ok(body)
 }
 
-fn all_runs(view: &View<'_>, server: &Server, page: &Page) -> (usize, Vec<Value>) {
-    let members = server.runs.listed(view.at, view.order);
-    let runs = page.slice(&members).iter().filter_map(|member| server.runs.get(*member));
-    (members.len(), runs.map(|run| run_json(view, &run)).collect())
+fn all_invocations(view: &View<'_>, server: &Server, page: &Page) -> (usize, Vec<Value>) {
+    let members = server.invocations.listed(view.at, view.order);
+    let invocations = page.slice(&members).iter().filter_map(|member| server.invocations.get(*member));
+    (members.len(), invocations.map(|invocation| invocation_json(view, &invocation)).collect())
 }
 
 fn runs_with(view: &View<'_>, server: &Server, page: &Page, status: &str) -> (usize, Vec<Value>) {
-    let has_status = |run: &RunSpec| run.at(view.at).record_status == status;
-    let runs: Vec<_> = server.runs.all(view.at, view.order).filter(|run| has_status(run)).collect();
-    (runs.len(), page.slice(&runs).iter().map(|run| run_json(view, run)).collect())
+    let has_status = |invocation: &InvocationSpec| invocation.at(view.at).record_status == status;
+    let invocations: Vec<_> =
+        server.invocations.all(view.at, view.order).filter(|invocation| has_status(invocation)).collect();
+    (invocations.len(), page.slice(&invocations).iter().map(|invocation| invocation_json(view, invocation)).collect())
 }
 
-fn run_json(view: &View<'_>, run: &RunSpec) -> Value {
-    let state = run.at(view.at);
+fn invocation_json(view: &View<'_>, invocation: &InvocationSpec) -> Value {
+    let state = invocation.at(view.at);
     json!({
-        "InvokeId": run.id,
-        "CommandName": run.command_name,
-        "CommandType": run.command_type,
-        "CommandContent": STANDARD.encode(&run.content),
-        "CreationTime": view.stamp(run.born),
+        "InvokeId": invocation.id,
+        "CommandName": invocation.command_name,
+        "CommandType": invocation.command_type,
+        "CommandContent": STANDARD.encode(&invocation.content),
+        "CreationTime": view.stamp(invocation.born),
         "InvocationStatus": state.status,
         "InvokeStatus": state.record_status,
-        "Parameters": run.parameters,
+        "Parameters": invocation.parameters,
     })
 }
 
@@ -60,14 +61,14 @@ fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
 pub(super) fn describe_invocation_result(view: &View<'_>) -> Result<Value, Failure> {
     let server = server(view)?;
     let not_found = || Failure::new(404, "InvalidInvokeId.NotFound", "The specified InvokeId does not exist.");
-    let run = server.runs.kept(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
-    let state = match view.late(run.ended()).map(|late| late.shown) {
-        None => run.at(view.at),
-        Some(Shown::Running) => run.at(run.ended() - BEFORE),
+    let invocation = server.invocations.kept(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
+    let state = match view.late(invocation.ended()).map(|late| late.shown) {
+        None => invocation.at(view.at),
+        Some(Shown::Running) => invocation.at(invocation.ended() - BEFORE),
         Some(Shown::NotFound | Shown::LeftOut) => return Err(not_found()),
     };
     Ok(json!({"InvocationResult": {
-        "InvokeId": run.id,
+        "InvokeId": invocation.id,
         "InstanceId": server.spec.id,
         "InvokeUser": "root",
         "InvocationStatus": state.status,

@@ -12,7 +12,7 @@ pub(crate) enum Shown {
     NotFound,
     /// It still runs.
     Running,
-    /// A node is not among the results; a run is not found.
+    /// A node is not among the results; an invocation is not found.
     LeftOut,
 }
 

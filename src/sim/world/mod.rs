@@ -1,13 +1,13 @@
-//! The world behind the API: clusters with tasks and commands, servers with runs. Nothing here knows of requests.
+//! The world behind the API: clusters with tasks and commands, servers with invocations. Nothing here knows of requests.
 
 mod command;
 mod generate;
 pub(crate) mod ids;
+mod invocation;
 mod job;
 mod lineage;
 pub(crate) mod noise;
 pub(crate) mod region;
-mod run;
 mod task;
 
 use std::fmt;
@@ -17,11 +17,11 @@ use jiff::SignedDuration;
 use super::Settings;
 pub(crate) use command::NodeState;
 pub use command::{CommandSpec, CommandWords, NodeEnd, NodeSpec};
-use generate::{CommandStream, RunStream, TaskStream};
+use generate::{CommandStream, InvocationStream, TaskStream};
+pub(crate) use invocation::error_info;
+pub use invocation::{InvocationEnd, InvocationSpec};
 pub use job::JobSpec;
 pub(crate) use lineage::{Life, Lineage};
-pub(crate) use run::error_info;
-pub use run::{RunEnd, RunSpec};
 pub use task::{TaskEnd, TaskSpec};
 
 /// So long before its end something is still open.
@@ -70,7 +70,7 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) spec: ServerSpec,
-    pub(crate) runs: Lineage<RunStream>,
+    pub(crate) invocations: Lineage<InvocationStream>,
 }
 
 /// Everything there is. A generated world goes on for ever; a scripted one does what its script says.
@@ -136,10 +136,10 @@ impl World {
         self.clusters.push(Cluster { spec, tasks: Lineage::new(None, None), commands: Lineage::new(None, None) });
     }
 
-    /// Adds a server without runs, in place of the one with its id if there is one.
+    /// Adds a server without invocations, in place of the one with its id if there is one.
     pub fn add_server(&mut self, spec: ServerSpec) {
         self.servers.retain(|server| server.spec.id != spec.id);
-        self.servers.push(Server { spec, runs: Lineage::new(None, Some(RUN_RETENTION)) });
+        self.servers.push(Server { spec, invocations: Lineage::new(None, Some(RUN_RETENTION)) });
     }
 
     /// Adds a task to a cluster, in place of the one with its id if there is one.
@@ -160,13 +160,13 @@ impl World {
         Ok(())
     }
 
-    /// Adds a run to a server, in place of the one with its id if there is one.
+    /// Adds an invocation to a server, in place of the one with its id if there is one.
     ///
     /// # Errors
     /// There is no such server.
-    pub fn add_run(&mut self, instance_id: &str, run: RunSpec) -> Result<(), UnknownOwner> {
+    pub fn add_invocation(&mut self, instance_id: &str, invocation: InvocationSpec) -> Result<(), UnknownOwner> {
         let server = self.servers.iter_mut().find(|server| server.spec.id == instance_id);
-        server.ok_or_else(|| UnknownOwner(instance_id.to_owned()))?.runs.add(run);
+        server.ok_or_else(|| UnknownOwner(instance_id.to_owned()))?.invocations.add(invocation);
         Ok(())
     }
 
@@ -175,10 +175,10 @@ impl World {
     /// # Errors
     /// There is no such server.
     pub fn add_job(&mut self, instance_id: &str, job: &JobSpec) -> Result<(), UnknownOwner> {
-        job.runs().try_for_each(|run| self.add_run(instance_id, run))
+        job.runs().try_for_each(|invocation| self.add_invocation(instance_id, invocation))
     }
 
-    /// Makes whatever has this id vanish: a cluster, a server, a task, a command or a run.
+    /// Makes whatever has this id vanish: a cluster, a server, a task, a command or an invocation.
     pub fn remove(&mut self, id: &str) {
         self.clusters.retain(|cluster| cluster.spec.id != id);
         self.servers.retain(|server| server.spec.id != id);
@@ -187,7 +187,7 @@ impl World {
             cluster.commands.remove(id);
         }
         for server in &mut self.servers {
-            server.runs.remove(id);
+            server.invocations.remove(id);
         }
     }
 

@@ -7,7 +7,7 @@ use super::counts::Counts;
 use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, pill};
 use super::time::ago;
 use super::verdict::{Condition, called, condition};
-use crate::snapshot::View;
+use crate::store::View;
 
 /// So many clusters are shown.
 const CLUSTERS: usize = 10;

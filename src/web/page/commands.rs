@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use super::clusters::{self, Cluster, Words};
 use super::parts::{Tone, marked, nothing, status};
 use super::time::ago;
-use crate::model::{InvokeStatus, Reading, SeenCommand};
-use crate::snapshot::View;
+use crate::model::{InvokeStatus, Reading, SeenEhpcInvocation};
+use crate::store::View;
 use crate::web::status::{finished, nodes};
 
 /// Nodes whose unknown words are looked at.
@@ -20,13 +20,13 @@ const WORDS: Words = Words { id: "commands", title: "E-HPC commands", singular: 
 /// The section of `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
-        Some(Reading::Commands(reading)) => Some(Cluster::new(view, &reading.commands, judge)),
+        Some(Reading::EhpcInvocations(reading)) => Some(Cluster::new(view, &reading.commands, judge)),
         _ => None,
     });
     clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| table(caption, rows, now))
 }
 
-fn table(caption: &str, rows: &[&SeenCommand], now: Timestamp) -> Markup {
+fn table(caption: &str, rows: &[&SeenEhpcInvocation], now: Timestamp) -> Markup {
     html! {
         table.commands {
             caption.sr { (caption) }
@@ -44,11 +44,11 @@ fn table(caption: &str, rows: &[&SeenCommand], now: Timestamp) -> Markup {
     }
 }
 
-fn row(seen: &SeenCommand, now: Timestamp) -> Markup {
+fn row(seen: &SeenEhpcInvocation, now: Timestamp) -> Markup {
     html! {
         tr {
             th scope="row" { code { (seen.id) } }
-            td data-label="Status" { (status(judge(seen).1, seen.run.status.word())) }
+            td data-label="Status" { (status(judge(seen).1, seen.invocation.status.word())) }
             td.progress data-label="Nodes" { (bar(seen)) }
             td.number data-label="Nonzero exits" {
                 @match seen.nonzero_exit_nodes() {
@@ -64,10 +64,10 @@ fn row(seen: &SeenCommand, now: Timestamp) -> Markup {
 }
 
 /// Whether it may still change, and how good that is.
-pub(super) fn judge(seen: &SeenCommand) -> (bool, Tone) {
-    let is_open = seen.run.is_open();
+pub(super) fn judge(seen: &SeenEhpcInvocation) -> (bool, Tone) {
+    let is_open = seen.invocation.is_open();
     let has_failed = !is_open && seen.failed_nodes() > 0;
-    (is_open, if has_failed { Tone::Bad } else { tone(&seen.run.status) })
+    (is_open, if has_failed { Tone::Bad } else { tone(&seen.invocation.status) })
 }
 
 /// The tone of a command's status.
@@ -85,13 +85,13 @@ fn tone(status: &InvokeStatus) -> Tone {
 const ORDER: [Tone; 5] = [Tone::Good, Tone::Bad, Tone::Quiet, Tone::Unknown, Tone::Active];
 
 /// Nodes by status: a bar of their proportions, and the counts in words.
-fn bar(seen: &SeenCommand) -> Markup {
+fn bar(seen: &SeenEhpcInvocation) -> Markup {
     let mut counts: Vec<(&str, usize)> = nodes(seen).into_iter().filter(|(_, count)| *count > 0).collect();
     counts.sort_by_key(|(word, _)| ORDER.iter().position(|tone| *tone == of_word(word)));
     let parts = counts.into_iter();
     let unknown: BTreeSet<&str> =
-        seen.run.nodes.values().filter_map(InvokeStatus::unknown_word).take(MAX_WORDS).collect();
-    let total = seen.run.nodes.len();
+        seen.invocation.nodes.values().filter_map(InvokeStatus::unknown_word).take(MAX_WORDS).collect();
+    let total = seen.invocation.nodes.len();
     html! {
         @if total == 0 {
             (nothing())
@@ -127,10 +127,10 @@ fn placed<'a>(parts: impl Iterator<Item = (&'a str, usize)>) -> impl Iterator<It
 #[cfg(test)]
 mod tests {
     use super::{Tone, bar, judge};
-    use crate::model::{InvokeStatus, NodeStatuses, SeenCommand};
+    use crate::model::{InvokeStatus, NodeStatuses, SeenEhpcInvocation};
 
-    fn command(run: NodeStatuses) -> SeenCommand {
-        SeenCommand { id: "c".into(), run, results: None, is_outstanding: false, end_seen: None }
+    fn command(invocation: NodeStatuses) -> SeenEhpcInvocation {
+        SeenEhpcInvocation { id: "c".into(), invocation, results: None, is_outstanding: false, end_seen: None }
     }
 
     #[test]
@@ -148,8 +148,8 @@ mod tests {
     fn the_bar_has_every_node_once() {
         let words = ["Running", "Finished", "Failed", "Finished", "Sleeping"];
         let nodes = words.iter().zip(0..).map(|(word, at)| (format!("i-{at}").into(), InvokeStatus::parse(word)));
-        let run = NodeStatuses { status: InvokeStatus::Running, nodes: nodes.collect() };
-        let html = bar(&command(run)).into_string();
+        let invocation = NodeStatuses { status: InvokeStatus::Running, nodes: nodes.collect() };
+        let html = bar(&command(invocation)).into_string();
         assert!(html.contains(r#"viewBox="0 0 5 1""#), "{html}");
         for rect in [r#"x="0" y="0" width="2""#, r#"x="2" y="0" width="1""#, r#"x="4" y="0" width="1""#] {
             assert!(html.contains(rect), "{html}");
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn without_nodes_there_is_no_bar() {
-        let run = NodeStatuses { status: InvokeStatus::Finished, nodes: [].into() };
-        assert!(!bar(&command(run)).into_string().contains("svg"));
+        let invocation = NodeStatuses { status: InvokeStatus::Finished, nodes: [].into() };
+        assert!(!bar(&command(invocation)).into_string().contains("svg"));
     }
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::{Commands, Filter, Pattern, RunWindow, TaskWindow};
+use crate::config::{Commands, Filter, InvocationWindow, Pattern, TaskWindow};
 use crate::exposition::TargetState;
 use crate::model::{
-    AccountState, CommandType, DiscoveryReading, Failure, Found, Invocation, InvocationStatus, Lasts, Login,
-    Permission, Reading, Reason, RunsReading, SeenRun, SeenTask, SeriesUse, Task, TaskStatus, TaskType, TasksReading,
+    AccountState, CommandType, DiscoveredResource, DiscoveryReading, EhpcTasksReading, Failure, Invocation,
+    InvocationStatus, Lasts, Login, Permission, Reading, Reason, SeenEhpcTask, SeenSwasInvocation, SeriesUse,
+    SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
 use crate::self_metrics::Role;
-use crate::snapshot::View;
-use crate::target::{Kind, Scope, Search, Sought, Target, TargetId};
+use crate::store::View;
+use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
 
@@ -27,9 +28,9 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 /// A target that waits for its first poll.
 pub(super) fn waiting(kind: Kind, id: &str) -> View {
     let scope = match kind {
-        Kind::EhpcTasks => Scope::Tasks(TaskWindow::default()),
-        Kind::EhpcInvocations => Scope::Commands(Commands::default()),
-        Kind::SwasInvocations | Kind::SwasRegion => Scope::Runs(RunWindow::default()),
+        Kind::EhpcTasks => Scope::EhpcTasks(TaskWindow::default()),
+        Kind::EhpcInvocations => Scope::EhpcInvocations(Commands::default()),
+        Kind::SwasInvocations | Kind::SwasRegion => Scope::SwasInvocations(InvocationWindow::default()),
         Kind::Discovery => Scope::Discovery(search()),
     };
     let target = Target {
@@ -45,14 +46,15 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
 }
 
 /// Looks for servers whose names begin with `web`.
-fn search() -> Search {
+fn search() -> DiscoveryQuery {
     let filter = Filter { include: Pattern::new("web.*").ok(), exclude: None };
-    Search { sought: Sought::Servers, filter, interval: Duration::from_secs(600) }
+    DiscoveryQuery { sought: DiscoveryKind::Servers, filter, interval: Duration::from_secs(600) }
 }
 
 /// A discovery target that has found servers with these names.
 pub(super) fn discovery(id: &str, names: &[&str]) -> View {
-    let found = |name: &&str| Found { id: format!("id-of-{name}").into(), name: (*name).into(), region: None };
+    let found =
+        |name: &&str| DiscoveredResource { id: format!("id-of-{name}").into(), name: (*name).into(), region: None };
     let reading = DiscoveryReading { found: names.iter().map(found).collect() };
     fresh(Kind::Discovery, id, Reading::Discovery(reading))
 }
@@ -64,10 +66,10 @@ pub(super) fn fresh(kind: Kind, id: &str, reading: Reading) -> View {
     View { state, read_at: Some(at(0)), reading: Some(Arc::new(reading)), ..waiting(kind, id) }
 }
 
-/// A server with runs that have these names and statuses, the newest first.
-pub(super) fn server(id: &str, runs: &[(&str, &str)]) -> View {
-    let run = |(age, (name, status)): (i64, &(&str, &str))| SeenRun {
-        run: Invocation {
+/// A server with invocations that have these names and statuses, the newest first.
+pub(super) fn server(id: &str, invocations: &[(&str, &str)]) -> View {
+    let invocation = |(age, (name, status)): (i64, &(&str, &str))| SeenSwasInvocation {
+        invocation: Invocation {
             id: format!("t-{age}").into(),
             command_name: (*name).into(),
             command_type: CommandType::RunShellScript,
@@ -77,13 +79,17 @@ pub(super) fn server(id: &str, runs: &[(&str, &str)]) -> View {
         },
         result: None,
     };
-    let runs = (0..).zip(runs).map(run).collect();
-    fresh(Kind::SwasInvocations, id, Reading::Runs(RunsReading { runs, ..RunsReading::default() }))
+    let invocations = (0..).zip(invocations).map(invocation).collect();
+    fresh(
+        Kind::SwasInvocations,
+        id,
+        Reading::SwasInvocations(SwasInvocationsReading { invocations, ..SwasInvocationsReading::default() }),
+    )
 }
 
 /// A cluster with tasks of these statuses.
 pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
-    let task = |(number, status): (usize, &&str)| SeenTask {
+    let task = |(number, status): (usize, &&str)| SeenEhpcTask {
         task: Task {
             id: format!("task-{number}").into(),
             task_type: TaskType::AddComputes,
@@ -98,7 +104,7 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
         finished: None,
     };
     let tasks = statuses.iter().enumerate().map(task).collect();
-    fresh(Kind::EhpcTasks, id, Reading::Tasks(TasksReading { tasks, ..TasksReading::default() }))
+    fresh(Kind::EhpcTasks, id, Reading::EhpcTasks(EhpcTasksReading { tasks, ..EhpcTasksReading::default() }))
 }
 
 /// The same target, failing.

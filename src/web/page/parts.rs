@@ -124,7 +124,7 @@ mod tests {
         let parts = bounded(&all, 20, 4);
         assert_eq!((parts.first.len(), parts.more.len(), parts.hidden), (10, 0, 0));
         assert!(elsewhere(0, "run", "runs").into_string().is_empty());
-        assert!(elsewhere(1, "run", "runs").into_string().contains("1 more run not shown"));
+        assert!(elsewhere(1, "run", "runs").into_string().contains("1 more invocation not shown"));
     }
 
     #[test]

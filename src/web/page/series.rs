@@ -3,7 +3,7 @@
 use super::parts::{counted_word, grouped};
 use crate::exposition::Part;
 use crate::model::SeriesUse;
-use crate::snapshot::View;
+use crate::store::View;
 
 /// What is wrong, in sentences without their ends.
 pub(super) fn said(series: &SeriesUse, views: &[View]) -> Vec<String> {
@@ -15,7 +15,7 @@ pub(super) fn above(series: &SeriesUse) -> Option<String> {
     (series.shown > series.limit).then(|| {
         let (shown, limit) = (grouped(series.shown), grouped(series.limit));
         format!(
-            "/metrics has {shown} series though metrics.max_series is {limit}: counters, counts by status and last runs of \
+            "/metrics has {shown} series though metrics.max_series is {limit}: counters, counts by status and last invocations of \
              commands alone exceed it, and are never left out"
         )
     })
@@ -37,7 +37,7 @@ fn open(views: &[View]) -> Option<String> {
     (count > 0).then(|| {
         let targets = counted_word(count, "target", "targets");
         format!(
-            "Open tasks, commands or runs of {} {targets} are left out of /metrics: raise metrics.max_series_per_target or \
+            "Open tasks, commands or invocations of {} {targets} are left out of /metrics: raise metrics.max_series_per_target or \
              metrics.max_series",
             grouped(count)
         )
@@ -48,7 +48,7 @@ fn open(views: &[View]) -> Option<String> {
 mod tests {
     use super::said;
     use crate::model::SeriesUse;
-    use crate::snapshot::View;
+    use crate::store::View;
     use crate::web::page::fixture::server;
 
     #[test]
@@ -65,7 +65,10 @@ mod tests {
             told[0].starts_with("/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters")
         );
         assert!(told[1].starts_with("1 target has more series than metrics.max_series_per_target allows"), "{told:?}");
-        assert!(told[2].starts_with("Open tasks, commands or runs of 2 targets are left out of /metrics"), "{told:?}");
+        assert!(
+            told[2].starts_with("Open tasks, commands or invocations of 2 targets are left out of /metrics"),
+            "{told:?}"
+        );
         assert_eq!(told.len(), 3);
     }
 }

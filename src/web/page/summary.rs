@@ -5,19 +5,19 @@ use maud::{Markup, html};
 
 use super::counts::Counts;
 use super::parts::{counted_word, grouped};
-use super::{commands, runs, series, tasks};
+use super::{commands, invocations, series, tasks};
 use crate::model::Reading;
-use crate::snapshot::View;
+use crate::store::View;
 use crate::web::budget::{Budget, Throttling, calls};
 use crate::web::status::Facts;
 
 /// One tile per section below the targets.
 pub(super) fn tiles(facts: &Facts, now: Timestamp) -> Markup {
-    let [tasks, commands, runs] = counts(&facts.views);
+    let [tasks, commands, invocations] = counts(&facts.views);
     html! {
         ul.tiles {
             @for (address, title, counts) in
-                [("#tasks", "E-HPC tasks", tasks), ("#commands", "E-HPC commands", commands), ("#runs", "SWAS runs", runs)]
+                [("#tasks", "E-HPC tasks", tasks), ("#commands", "E-HPC commands", commands), ("#runs", "SWAS runs", invocations)]
             {
                 @if let Some(counts) = counts { li { (tile(address, title, counts)) } }
             }
@@ -77,9 +77,9 @@ fn counts(views: &[View]) -> [Option<Counts>; 3] {
     let mut all = [None; 3];
     for reading in views.iter().filter_map(|view| view.reading.as_deref()) {
         let (place, counts) = match reading {
-            Reading::Tasks(reading) => (0, Counts::of(reading.tasks.iter().map(tasks::judge))),
-            Reading::Commands(reading) => (1, Counts::of(reading.commands.iter().map(commands::judge))),
-            Reading::Runs(reading) => (2, Counts::of(reading.runs.iter().map(runs::judge))),
+            Reading::EhpcTasks(reading) => (0, Counts::of(reading.tasks.iter().map(tasks::judge))),
+            Reading::EhpcInvocations(reading) => (1, Counts::of(reading.commands.iter().map(commands::judge))),
+            Reading::SwasInvocations(reading) => (2, Counts::of(reading.invocations.iter().map(invocations::judge))),
             Reading::Discovery(_) => continue,
         };
         all[place] = Some(counts.plus(all[place].unwrap_or_default()));

@@ -8,7 +8,7 @@ use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
 use crate::exposition::dropped;
 use crate::model::Failure;
-use crate::snapshot::View;
+use crate::store::View;
 use crate::target::Kind;
 use crate::web::status::Discovered;
 

@@ -6,21 +6,21 @@ use maud::{Markup, html};
 use super::clusters::{self, Cluster, Words};
 use super::parts::{Tone, marked, nothing, status};
 use super::time::{ago, exact, since};
-use crate::model::{Reading, SeenTask, Task, TaskStatus};
-use crate::snapshot::View;
+use crate::model::{Reading, SeenEhpcTask, Task, TaskStatus};
+use crate::store::View;
 
 const WORDS: Words = Words { id: "tasks", title: "E-HPC tasks", singular: "task", plural: "tasks" };
 
 /// The section of `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
-        Some(Reading::Tasks(reading)) => Some(Cluster::new(view, &reading.tasks, judge)),
+        Some(Reading::EhpcTasks(reading)) => Some(Cluster::new(view, &reading.tasks, judge)),
         _ => None,
     });
     clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| table(caption, rows, now))
 }
 
-fn table(caption: &str, rows: &[&SeenTask], now: Timestamp) -> Markup {
+fn table(caption: &str, rows: &[&SeenEhpcTask], now: Timestamp) -> Markup {
     html! {
         table.tasks {
             caption.sr { (caption) }
@@ -39,7 +39,7 @@ fn table(caption: &str, rows: &[&SeenTask], now: Timestamp) -> Markup {
     }
 }
 
-fn row(seen: &SeenTask, now: Timestamp) -> Markup {
+fn row(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     let task = &seen.task;
     html! {
         tr {
@@ -59,7 +59,7 @@ fn row(seen: &SeenTask, now: Timestamp) -> Markup {
 }
 
 /// Whether it may still change, and how good that is.
-pub(super) fn judge(seen: &SeenTask) -> (bool, Tone) {
+pub(super) fn judge(seen: &SeenEhpcTask) -> (bool, Tone) {
     (seen.task.status.is_open(), tone(&seen.task.status))
 }
 
@@ -93,7 +93,7 @@ fn word(step: Option<i64>) -> String {
     step.map_or_else(|| "?".to_owned(), |step| step.to_string())
 }
 
-fn seen_for(seen: &SeenTask, now: Timestamp) -> Markup {
+fn seen_for(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     html! {
         @if seen.task.status.is_open() {
             (since(seen.first_seen, now))
@@ -107,7 +107,7 @@ fn seen_for(seen: &SeenTask, now: Timestamp) -> Markup {
 }
 
 /// When a task moved; of one that was never seen open that is not known.
-fn last_step(seen: &SeenTask, now: Timestamp) -> Markup {
+fn last_step(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     let watched = seen.task.status.is_open() || seen.finished.is_some();
     if watched { ago(seen.last_progress, now) } else { nothing() }
 }

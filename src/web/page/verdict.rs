@@ -1,6 +1,6 @@
 //! How the targets and the accounts are, in one line, the worst named.
 
-use crate::snapshot::View;
+use crate::store::View;
 use crate::web::status::AccountStatus;
 
 use super::accounts::tone;
@@ -146,7 +146,7 @@ fn named(views: &[&View]) -> String {
 mod tests {
     use super::{Tone, verdict, worst_first};
     use crate::model::Reason;
-    use crate::snapshot::View;
+    use crate::store::View;
     use crate::target::Kind;
     use crate::web::page::accounts;
     use crate::web::page::fixture::{account, failing, server, troubled, waiting, withdrawn};

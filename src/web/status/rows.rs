@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{InvokeStatus, SeenCommand, SeenRun, SeenTask};
+use crate::model::{InvokeStatus, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation};
 
 /// A task.
 #[derive(Debug, Serialize)]
@@ -53,9 +53,9 @@ pub(in crate::web) struct CommandStatusRow {
     pub(in crate::web) finished: Option<Timestamp>,
 }
 
-/// A command run.
+/// A command invocation.
 #[derive(Debug, Serialize)]
-pub(in crate::web) struct RunStatusRow {
+pub(in crate::web) struct InvocationStatusRow {
     /// InvokeId.
     pub(in crate::web) id: String,
     /// CommandName.
@@ -77,7 +77,7 @@ pub(in crate::web) struct RunStatusRow {
 }
 
 /// Its row.
-pub(super) fn task(seen: &SeenTask) -> TaskStatusRow {
+pub(super) fn task(seen: &SeenEhpcTask) -> TaskStatusRow {
     TaskStatusRow {
         id: seen.task.id.to_string(),
         task_type: seen.task.task_type.word().to_owned(),
@@ -94,11 +94,11 @@ pub(super) fn task(seen: &SeenTask) -> TaskStatusRow {
 }
 
 /// Its row.
-pub(super) fn command(seen: &SeenCommand) -> CommandStatusRow {
+pub(super) fn command(seen: &SeenEhpcInvocation) -> CommandStatusRow {
     CommandStatusRow {
         id: seen.id.to_string(),
-        status: seen.run.status.word().to_owned(),
-        status_known: seen.run.status.unknown_word().is_none(),
+        status: seen.invocation.status.word().to_owned(),
+        status_known: seen.invocation.status.unknown_word().is_none(),
         nodes: nodes(seen).to_vec(),
         nonzero_exit_nodes: seen.nonzero_exit_nodes(),
         unknown_exit_nodes: seen.unknown_exit_nodes(),
@@ -108,9 +108,9 @@ pub(super) fn command(seen: &SeenCommand) -> CommandStatusRow {
 }
 
 /// How many nodes of a command have each status; none is left out.
-pub(in crate::web) fn nodes(seen: &SeenCommand) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
+pub(in crate::web) fn nodes(seen: &SeenEhpcInvocation) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
     let mut counts = [0; InvokeStatus::LABELS.len()];
-    for status in seen.run.nodes.values() {
+    for status in seen.invocation.nodes.values() {
         if let Some(at) = InvokeStatus::LABELS.iter().position(|label| *label == status.label()) {
             counts[at] += 1;
         }
@@ -119,21 +119,21 @@ pub(in crate::web) fn nodes(seen: &SeenCommand) -> [(&'static str, usize); Invok
 }
 
 /// When a command ended on its last node.
-pub(in crate::web) fn finished(seen: &SeenCommand) -> Option<Timestamp> {
+pub(in crate::web) fn finished(seen: &SeenEhpcInvocation) -> Option<Timestamp> {
     seen.results.as_deref()?.iter().filter_map(|node| node.finished).max()
 }
 
 /// Its row.
-pub(super) fn run(seen: &SeenRun) -> RunStatusRow {
+pub(super) fn invocation(seen: &SeenSwasInvocation) -> InvocationStatusRow {
     let result = seen.result.as_ref();
-    RunStatusRow {
-        id: seen.run.id.to_string(),
-        command: seen.run.command_name.to_string(),
-        status: seen.run.status.word().to_owned(),
-        status_known: seen.run.status.unknown_word().is_none(),
+    InvocationStatusRow {
+        id: seen.invocation.id.to_string(),
+        command: seen.invocation.command_name.to_string(),
+        status: seen.invocation.status.word().to_owned(),
+        status_known: seen.invocation.status.unknown_word().is_none(),
         exit_code: result.and_then(|result| result.exit_code),
         error: result.and_then(|result| result.error.as_ref()).map(|error| error.word().to_owned()),
-        created: seen.run.created,
+        created: seen.invocation.created,
         started: result.and_then(|result| result.started),
         finished: result.and_then(|result| result.finished),
     }

@@ -59,13 +59,13 @@ async fn the_chain_stays_with_what_worked_and_does_not_become_somebody_else() {
 async fn what_comes_after_something_broken_is_used_for_a_few_minutes_only() {
     let bench = Bench::new(Credentials::Default).await.with_rrsa(SECRET);
     let provider = bench.provider();
-    let makeshift = provider.credential(Timestamp::now()).await.unwrap();
-    provider.accepted(&makeshift);
+    let fallback = provider.credential(Timestamp::now()).await.unwrap();
+    provider.accepted(&fallback);
     assert_eq!(bench.calls().last().unwrap(), "MetadataCredentials ok");
     bench.file("token", "testtoken");
     let later = Timestamp::now() + SignedDuration::from_mins(5);
-    assert_eq!(provider.credential(later).await.unwrap(), makeshift, "nobody waits");
-    until(|| async { provider.credential(later).await.unwrap() != makeshift }).await;
+    assert_eq!(provider.credential(later).await.unwrap(), fallback, "nobody waits");
+    until(|| async { provider.credential(later).await.unwrap() != fallback }).await;
 }
 
 #[tokio::test]

@@ -130,11 +130,11 @@ async fn a_bad_oidc_token_is_told_and_not_shown() {
 
 #[tokio::test]
 async fn sts_is_asked_where_the_account_or_the_environment_says() {
-    use crate::aliyun::credentials::around::Around;
+    use crate::aliyun::credentials::context::ProviderContext;
     use crate::aliyun::credentials::sts::{Role, endpoint};
     use crate::config::Network;
     let bench = Bench::new(oidc()).await;
-    let around = |account: &Account, variables: &[(&str, &str)]| {
+    let context = |account: &Account, variables: &[(&str, &str)]| {
         let variables: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| (format!("ALIBABA_CLOUD_{name}"), (*value).to_owned())).collect();
         let http = Http::new(
@@ -142,11 +142,11 @@ async fn sts_is_asked_where_the_account_or_the_environment_says() {
             Duration::from_secs(1),
         )
         .unwrap();
-        Around::new(account, http, Arc::new(move |name: &str| variables.get(name).cloned()))
+        ProviderContext::new(account, http, Arc::new(move |name: &str| variables.get(name).cloned()))
     };
     let mut account = Account { endpoints: Endpoints::default(), ..bench.account.clone() };
     let at = |account: &Account, role: Role, variables: &[(&str, &str)]| {
-        let at = endpoint(&role, &around(account, variables)).map_err(|failure| failure.text().to_owned());
+        let at = endpoint(&role, &context(account, variables)).map_err(|failure| failure.text().to_owned());
         at.map(|(url, warning)| warning.map_or(url, |warning| format!("! {warning}")))
     };
     let region = ("STS_REGION", "cn-beijing");

@@ -8,11 +8,11 @@ use super::{Cluster, ClusterSpec, Lineage, RUN_RETENTION, Server, ServerSpec, id
 use crate::sim::Settings;
 
 mod commands;
-mod runs;
+mod invocations;
 mod tasks;
 
 pub(crate) use commands::CommandStream;
-pub(crate) use runs::RunStream;
+pub(crate) use invocations::InvocationStream;
 pub(crate) use tasks::TaskStream;
 
 /// The branches of an owner's noise.
@@ -49,9 +49,9 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
         region: home.id.to_owned(),
         status: "Running".to_owned(),
     };
-    let runs = (settings.invocations > 0)
-        .then(|| RunStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index));
-    Server { spec, runs: Lineage::new(runs, Some(RUN_RETENTION)) }
+    let invocations = (settings.invocations > 0)
+        .then(|| InvocationStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index));
+    Server { spec, invocations: Lineage::new(invocations, Some(RUN_RETENTION)) }
 }
 
 /// Births every so many seconds, as fast as the settings want things to happen.

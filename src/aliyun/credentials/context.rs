@@ -1,0 +1,115 @@
+//! What a provider may look at: the environment, files, HTTP, and the addresses that the account sets.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tracing::warn;
+use zeroize::Zeroizing;
+
+use super::http::Http;
+use super::provided::Failure;
+use crate::config::{Account, Network};
+use crate::files;
+
+/// Looks up an environment variable.
+pub(crate) type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What is around a provider.
+pub(super) struct ProviderContext {
+    environment: Environment,
+    pub(super) http: Http,
+    /// The account's own URL of Security Token Service.
+    pub(super) sts: Option<String>,
+    /// The account's own URL of the metadata server.
+    pub(super) metadata: Option<String>,
+    pub(super) network: Network,
+    /// Warnings that were given.
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl ProviderContext {
+    pub(super) fn new(account: &Account, http: Http, environment: Environment) -> Self {
+        let endpoints = &account.endpoints;
+        let (sts, metadata) = (endpoints.sts.clone(), endpoints.metadata.clone());
+        Self { environment, http, sts, metadata, network: account.network, told: Mutex::default() }
+    }
+
+    /// Warns the user, but of the same thing once.
+    pub(super) fn warn_once(&self, warning: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&warning) {
+            warn!("{warning}");
+            told.insert(warning);
+        }
+    }
+
+    /// A variable; one that is empty counts as unset.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        let value = (self.environment)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// Whether a variable says `true`, in any letter case.
+    pub(super) fn is_on(&self, name: &str) -> bool {
+        self.variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// A path below the user's home.
+    pub(super) fn in_home(&self, path: &str) -> Result<PathBuf, Failure> {
+        let home = self.variable("HOME").ok_or_else(|| Failure::absent("HOME is not set"))?;
+        Ok(Path::new(&home).join(path))
+    }
+}
+
+impl fmt::Debug for ProviderContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderContext").field("network", &self.network).finish_non_exhaustive()
+    }
+}
+
+/// A file that credentials hang on, as it was when it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct WatchedFile {
+    path: PathBuf,
+    seen: Option<(u64, Timestamp)>,
+}
+
+impl WatchedFile {
+    fn new(path: &Path) -> Self {
+        let seen =
+            std::fs::metadata(path).ok().and_then(|data| Some((data.len(), data.modified().ok()?.try_into().ok()?)));
+        Self { path: path.to_owned(), seen }
+    }
+
+    /// Whether the file is no longer as it was read.
+    pub(super) fn has_changed(&self) -> bool {
+        Self::new(&self.path) != *self
+    }
+}
+
+/// The text of a file. One that does not exist is absent.
+pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, WatchedFile), Failure> {
+    let watched = WatchedFile::new(path);
+    let own = path.to_owned();
+    let text = tokio::task::spawn_blocking(move || files::text(&own, files::MAX_SMALL)).await;
+    match text.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        Ok(text) => Ok((text, watched)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::absent(format!("there is no file {}", path.display())))
+        }
+        Err(error) => Err(Failure::failed(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+/// A value in a file, without white space around it and the quotation marks that some write around it: no part of a credential
+/// has any.
+pub(super) fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.map_or(value, str::trim)
+}

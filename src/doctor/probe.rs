@@ -1,0 +1,114 @@
+//! What to try, and which question to try it with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Name;
+use crate::aliyun::op::{
+    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
+    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, Product,
+    SwasListRegions,
+};
+use crate::poll::{Asked, needed};
+use crate::target::{Scope, Target, polled};
+
+/// Asked about where nothing real is known: the cloud checks the permission before it looks for the thing.
+const NO_COMMAND: &str = "c-none";
+/// The same for an invocation on a server.
+const NO_INVOCATION: &str = "t-none";
+
+/// An operation to try, on one of the targets that need it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trial {
+    /// The product of the operation.
+    pub(super) product: Product,
+    /// Its name.
+    pub(super) operation: &'static str,
+    /// Whom it is tried on.
+    pub(super) target: Target,
+}
+
+/// Each operation that `targets` need and that was not `asked` yet, once for each account and region: a list for each of those.
+pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
+    let is_known = |target: &Target, product, operation| {
+        let is_it = |asked: &Asked| (asked.product, asked.operation) == (product, operation);
+        asked.iter().any(|asked| asked.account == target.account && asked.region == target.region && is_it(asked))
+    };
+    let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
+    for target in polled(targets) {
+        let place = places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
+        for (product, operation) in needed(&target) {
+            let is_tried = place.iter().any(|trial| (trial.product, trial.operation) == (product, operation));
+            if !is_tried && !is_known(&target, product, operation) {
+                place.push(Trial { product, operation, target: target.clone() });
+            }
+        }
+    }
+    places.into_values().collect()
+}
+
+/// What earlier answers have shown that can be asked about.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    command: Option<Arc<str>>,
+    invocation: Option<Arc<str>>,
+}
+
+impl Known {
+    /// The question with which to try an operation on a target.
+    pub(super) fn question(&self, product: Product, operation: &str, target: &Target) -> Operation {
+        let id = || Arc::clone(&target.id.id);
+        match operation {
+            "ListTasks" => ListTasks::running(id(), 1).into(),
+            "ListCommands" => ListCommands { cluster_id: id(), page: 1 }.into(),
+            "ListInvocationStatus" => {
+                ListInvocationStatus { cluster_id: id(), command_id: self.command(target) }.into()
+            }
+            "ListInvocationResults" => {
+                ListInvocationResults { cluster_id: id(), command_id: self.command(target), page: 1 }.into()
+            }
+            "DescribeInvocations" => DescribeInvocations { instance_id: id(), page: 1 }.into(),
+            "DescribeInvocationResult" => {
+                let invoke_id = self.invocation.clone().unwrap_or_else(|| NO_INVOCATION.into());
+                DescribeInvocationResult { instance_id: id(), invoke_id }.into()
+            }
+            "DescribeCommandInvocations" => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
+            "ListInstances" => ListInstances { page: 1 }.into(),
+            "ListClusters" => ListClusters { page: 1 }.into(),
+            "ListRegions" if product == Product::Ehpc => EhpcListRegions.into(),
+            "ListRegions" => SwasListRegions.into(),
+            other => unreachable!("no question for {other}"),
+        }
+    }
+
+    /// A command of the target: one that the user has named, one that was listed, or none that exists.
+    fn command(&self, target: &Target) -> Arc<str> {
+        let named = match &target.scope {
+            Scope::EhpcInvocations(commands) => commands.ids.first().map(|id| id.as_str().into()),
+            _ => None,
+        };
+        named.or_else(|| self.command.clone()).unwrap_or_else(|| NO_COMMAND.into())
+    }
+
+    /// Notes what an answer shows.
+    pub(super) fn learn(&mut self, answer: &Answer) {
+        match answer {
+            Answer::ListCommands(page) => self.command = page.items.first().cloned(),
+            Answer::DescribeInvocations(page) => {
+                let ended = page.items.iter().find(|invocation| !invocation.is_open());
+                self.invocation = ended.or(page.items.first()).map(|invocation| Arc::clone(&invocation.id));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the question is about something that does not exist.
+    pub(super) fn is_made_up(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::ListInvocationStatus(asked) => *asked.command_id == *NO_COMMAND,
+            Operation::ListInvocationResults(asked) => *asked.command_id == *NO_COMMAND,
+            Operation::DescribeInvocationResult(asked) => *asked.invoke_id == *NO_INVOCATION,
+            _ => false,
+        }
+    }
+}

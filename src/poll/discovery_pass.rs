@@ -1,0 +1,145 @@
+//! One pass of discovery, for those who want to know before anything is polled. Async, like [`super::runner`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::clients::Clients;
+use super::report::log_request;
+use super::runner::{panicked, start_attempts};
+use super::scheduler::{Attempt, Event, Scheduler};
+use super::tracker::Notice;
+use crate::aliyun::op::Product;
+use crate::aliyun::{Attempted, Error, error_of};
+use crate::config::Config;
+use crate::model::Failure;
+use crate::target::{Findings, TargetId};
+
+/// What discovery has found, and where it has failed.
+#[derive(Clone, Debug, Default)]
+pub struct DiscoveryPass {
+    /// What each place has answered; nothing where it has failed.
+    pub findings: Findings,
+    /// Why, where it has failed.
+    pub failures: BTreeMap<TargetId, Failure>,
+    /// How many things a place has more than it has shown, where it has.
+    pub missing: BTreeMap<TargetId, u64>,
+    /// Each operation that was asked, once for each account and region.
+    pub asked: Vec<Asked>,
+}
+
+/// What came of asking an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// Who asked.
+    pub account: Arc<str>,
+    /// In which region.
+    pub region: Arc<str>,
+    /// The product of the operation.
+    pub product: Product,
+    /// Its name.
+    pub operation: &'static str,
+    /// Id of the target that it was asked for.
+    pub target: Arc<str>,
+    /// Why it was not answered.
+    pub error: Option<Error>,
+    /// How far the cloud's clock is ahead of this machine's, where the answer tells.
+    pub clock_skew: Option<SignedDuration>,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl Asked {
+    /// Whether both are about one operation in one region of one account.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let key =
+            |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.product, asked.operation);
+        key(self) == key(other)
+    }
+}
+
+/// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a passing reason is attempted
+/// `max_attempts` times in all. Nothing that is found is polled, and no state is read or written: an exporter with the same
+/// configuration may be running.
+pub async fn survey(config: &Config, clients: &Clients, max_attempts: u32) -> DiscoveryPass {
+    let mut surveying = Surveying::begin(config, max_attempts);
+    let mut attempts: JoinSet<Attempted> = JoinSet::new();
+    let mut under_way: HashMap<Id, Attempt> = HashMap::new();
+    while !surveying.open.is_empty() {
+        let limit = config.poll.timeout * 3;
+        let pause = start_attempts(&mut surveying.scheduler, clients, limit, &mut attempts, &mut under_way);
+        tokio::select! {
+            Some(done) = attempts.join_next_with_id() => surveying.done(done, &mut under_way),
+            () = tokio::time::sleep(pause) => {}
+        }
+        surveying.note();
+    }
+    let findings = surveying.scheduler.findings();
+    DiscoveryPass { findings, ..surveying.survey }
+}
+
+struct Surveying<'a> {
+    config: &'a Config,
+    scheduler: Scheduler,
+    /// Where no poll has ended yet.
+    open: BTreeSet<TargetId>,
+    survey: DiscoveryPass,
+}
+
+impl<'a> Surveying<'a> {
+    fn begin(config: &'a Config, max_attempts: u32) -> Self {
+        let now = Timestamp::now();
+        let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now).attempting(max_attempts);
+        let open = scheduler.apply_searches(config, now).added.into_iter().collect();
+        Self { config, scheduler, open, survey: DiscoveryPass::default() }
+    }
+
+    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+        let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
+        let Some(attempt) = under_way.remove(&id) else { return };
+        log_request((&attempt).into(), &attempt.operation, &attempted);
+        self.asked(&attempt, &attempted);
+        self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
+    }
+
+    /// Of several attempts the last one counts, as of several pages: one that fails is the last.
+    fn asked(&mut self, attempt: &Attempt, attempted: &Attempted) {
+        let asked = Asked {
+            account: Arc::clone(&attempt.account),
+            region: Arc::clone(&attempt.region),
+            product: attempt.operation.product(),
+            operation: attempt.operation.name(),
+            target: Arc::clone(&attempt.target.id),
+            error: error_of(&attempted.outcome).cloned(),
+            clock_skew: attempted.clock_skew,
+            took: attempted.took.unwrap_or_default(),
+        };
+        match self.survey.asked.iter_mut().find(|known| known.is_like(&asked)) {
+            Some(known) => *known = asked,
+            None => self.survey.asked.push(asked),
+        }
+    }
+
+    /// Notes which polls have ended and how, and where there is to be looked now.
+    fn note(&mut self) {
+        for event in self.scheduler.events() {
+            match event {
+                Event::PollEnded { target, failure, lists, .. } if self.open.remove(&target) => {
+                    if lists.missing_once > 0 {
+                        self.survey.missing.insert(target.clone(), lists.missing_once);
+                    }
+                    self.survey.failures.extend(failure.map(|failure| (target, failure)));
+                }
+                Event::Notice(_, Notice::Discovered) => {
+                    let change = self.scheduler.apply_searches(self.config, Timestamp::now());
+                    self.open.extend(change.added);
+                    self.open.retain(|id| change.removed.iter().all(|(gone, _)| gone != id));
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Budgets of calls per minute, pure.
+//!
+//! One budget per (quota group, region, product, operation), because that is how the cloud counts. In no window of a
+//! minute, sliding or calendar, are more calls allowed than the budget says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::budget::{Budget, Heard, Hint, WINDOW};
+use crate::aliyun::op::Product;
+use crate::config::Quotas;
+use crate::model::BudgetState;
+
+/// What a budget is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BudgetKey {
+    /// One cloud account, whichever names it has in the configuration.
+    pub group: Arc<str>,
+    /// Region id.
+    pub region: Arc<str>,
+    /// Product.
+    pub product: Product,
+    /// Operation.
+    pub operation: &'static str,
+}
+
+impl BudgetKey {
+    /// Its label values: quota group, region, product, operation.
+    pub fn labels(&self) -> [&str; 4] {
+        [&self.group, &self.region, self.product.label(), self.operation]
+    }
+}
+
+/// Every budget.
+#[derive(Debug, Default)]
+pub struct RateLimiter {
+    budgets: BTreeMap<BudgetKey, Budget>,
+}
+
+impl RateLimiter {
+    /// Sets the budget of `key`, keeping what was already taken of it, and, if it is the same figure, what was learned.
+    pub fn set(&mut self, key: BudgetKey, per_minute: u32) {
+        self.budgets.entry(key).or_insert_with(|| Budget::new(per_minute)).configure(per_minute);
+    }
+
+    /// Gives back what was learned of `key` before a restart, if nothing was learned since.
+    pub fn restore(&mut self, key: &BudgetKey, hint: &Hint, now: Timestamp) {
+        if let Some(budget) = self.budgets.get_mut(key) {
+            budget.restore(hint, now);
+        }
+    }
+
+    /// What is to be kept over a restart.
+    pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
+        self.budgets.iter().map(|(key, budget)| (key, budget.hint()))
+    }
+
+    /// Forgets every budget that `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool) {
+        self.budgets.retain(|key, _| keep(key));
+    }
+
+    /// The key of every budget.
+    pub fn keys(&self) -> impl Iterator<Item = &BudgetKey> {
+        self.budgets.keys()
+    }
+
+    /// How each budget stands.
+    pub fn states(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
+        self.budgets.values_mut().for_each(|budget| budget.advance(now));
+        self.budgets.iter().map(|(key, budget)| (key.clone(), budget.state())).collect()
+    }
+
+    /// How the budget of `key` stands.
+    pub fn state(&mut self, key: &BudgetKey, now: Timestamp) -> Option<BudgetState> {
+        let budget = self.budgets.get_mut(key)?;
+        budget.advance(now);
+        Some(budget.state())
+    }
+
+    /// When the next call of `key` is allowed; not after `now` means at once. `None`: not before one that is under way is
+    /// answered.
+    pub fn ready_at(&mut self, key: &BudgetKey, now: Timestamp) -> Option<Timestamp> {
+        self.budgets.get_mut(key).map_or(Some(now), |budget| budget.ready_at(now))
+    }
+
+    /// Until when `key` was, or is, without a call to take.
+    pub fn blocked_until(&self, key: &BudgetKey) -> Option<Timestamp> {
+        self.budgets.get(key).and_then(Budget::blocked_until)
+    }
+
+    /// Takes one call out of the budget of `key`.
+    pub fn take(&mut self, key: &BudgetKey, ticket: u64, now: Timestamp) {
+        if let Some(budget) = self.budgets.get_mut(key) {
+            budget.take(ticket, now);
+        }
+    }
+
+    /// What came of the call with `ticket`. `idle_need` tells how many calls per minute of `key` the plan needs when all is
+    /// idle.
+    pub(super) fn heard(
+        &mut self,
+        key: &BudgetKey,
+        ticket: u64,
+        heard: Heard,
+        now: Timestamp,
+        idle_need: impl FnOnce() -> f64,
+    ) {
+        if let Some(budget) = self.budgets.get_mut(key) {
+            budget.heard(ticket, heard, now, idle_need);
+        }
+    }
+
+    /// Moves every time by `step`, after the clock of this machine was set back.
+    pub fn shift(&mut self, step: SignedDuration) {
+        self.budgets.values_mut().for_each(|budget| budget.shift(step));
+    }
+}
+
+/// Calls per minute that a budget lets through in the long run: its window is a little longer than a minute.
+pub fn sustained(per_minute: u32) -> f64 {
+    f64::from(per_minute) * 60.0 / WINDOW.as_secs_f64()
+}
+
+/// How long `calls` take out of a fresh budget: as many as it allows at once, then as many again after each window.
+pub fn time_for(calls: f64, per_minute: u32) -> Duration {
+    let windows = ((calls.ceil() - 1.0).max(0.0) / f64::from(per_minute.max(1))).floor();
+    Duration::from_secs_f64(windows * WINDOW.as_secs_f64())
+}
+
+/// Calls per minute that the user allows for an operation, else the product's default.
+pub(super) fn quota(quotas: &Quotas, product: Product, operation: &str) -> u32 {
+    let set = |operation: Option<&str>| quotas.get(&(product.label().to_owned(), operation.map(str::to_owned)));
+    set(Some(operation)).or_else(|| set(None)).copied().unwrap_or_else(|| product.default_quota())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{BudgetKey, RateLimiter};
+    use crate::aliyun::op::Product;
+
+    fn key() -> BudgetKey {
+        BudgetKey { group: "g".into(), region: "r".into(), product: Product::Swas, operation: "ListInstances" }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn a_budget_that_stays_keeps_what_was_taken() {
+        let mut rate_limiter = RateLimiter::default();
+        rate_limiter.set(key(), 1);
+        rate_limiter.take(&key(), 1, at(0));
+        rate_limiter.set(key(), 1);
+        assert!(rate_limiter.ready_at(&key(), at(1)).is_none_or(|time| time > at(1)));
+        rate_limiter.retain(|_| false);
+        assert_eq!(rate_limiter.keys().count(), 0);
+        assert_eq!(rate_limiter.ready_at(&key(), at(1)), Some(at(1)), "what has no budget is not held up");
+    }
+}

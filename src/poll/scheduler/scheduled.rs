@@ -1,0 +1,226 @@
+//! Where one target stands.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::event::Event;
+use crate::aliyun::op::Operation;
+use crate::config::Poll;
+use crate::model::{Failure, Reason};
+use crate::poll::queue::{Cadence, Turn};
+use crate::poll::rate_limiter::BudgetKey;
+use crate::poll::tracker::{Load, Notice, Tracker};
+use crate::poll::{later, since};
+use crate::target::{Scope, Target, TargetId};
+
+/// A target, its tracker, and where its present poll stands.
+#[derive(Debug)]
+pub(super) struct ScheduledTarget {
+    pub(super) target: Target,
+    pub(super) tracker: Tracker,
+    /// The tick that the present or the next poll belongs to.
+    pub(super) due: Timestamp,
+    /// When it last had open work.
+    pub(super) last_open: Timestamp,
+    /// The reason of the last failure, while it fails.
+    pub(super) failing: Option<Reason>,
+    /// It was told that its poll is overdue because an operation is throttled.
+    pub(super) is_overdue: bool,
+    /// The next tick came before the last poll had asked for any of its details.
+    pub(super) cut_short: bool,
+    /// How often something of it ends.
+    pub(super) ends: EndRate,
+    pub(super) poll: Option<Polling>,
+    pub(super) phase: Phase,
+}
+
+/// A poll under way.
+#[derive(Debug)]
+pub(super) struct Polling {
+    pub(super) started: Timestamp,
+    /// Attempts of the present call.
+    pub(super) attempts: u32,
+    /// Time spent in attempts and pauses since the last answer, but not in waiting for budgets.
+    pub(super) spent: Duration,
+    /// What went wrong with a part of it.
+    pub(super) failure: Option<Failure>,
+    /// Questions that could not be answered.
+    pub(super) failed_parts: u32,
+    /// The cloud wants not to be asked again before this time.
+    pub(super) rests_until: Option<Timestamp>,
+    pub(super) published: bool,
+    /// At least one of its details was asked for.
+    pub(super) detailed: bool,
+}
+
+/// How often something ends, of late: what has ended counts less and less over an hour.
+#[derive(Debug)]
+pub(super) struct EndRate {
+    since: Timestamp,
+    faded: f64,
+    at: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Timer(Timestamp),
+    Queued {
+        operation: Operation,
+        key: BudgetKey,
+        turn: Turn,
+        since: Timestamp,
+        /// Then the poll ends without its answer.
+        until: Option<Timestamp>,
+        /// Then it is looked whether the poll is overdue because the operation is throttled.
+        overdue_at: Option<Timestamp>,
+    },
+    InFlight {
+        ticket: u64,
+        sent: Timestamp,
+    },
+}
+
+impl ScheduledTarget {
+    /// How often it is polled as it stands. One that cannot succeed until somebody changes something is asked as seldom as
+    /// an idle one.
+    pub(super) fn cadence(&self, settings: &Poll, now: Timestamp) -> Cadence {
+        let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
+        // What looks for others never has open work, and is not idle for it.
+        let idle = since(self.last_open, now) >= settings.idle_after && self.own_period().is_none();
+        match (hopeless, self.tracker.has_open(), idle) {
+            (true, ..) | (false, false, true) => Cadence::Idle,
+            (false, true, _) => Cadence::Active,
+            (false, false, false) => Cadence::Base,
+        }
+    }
+
+    /// What has happened, and, if it is true by now, what is known of each of its targets.
+    pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
+        let notices = self.tracker.notices(&self.target.id);
+        self.ends.note(notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count(), now);
+        let mut events: Vec<Event> = notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
+        if self.tracker.is_readable() {
+            let there = self.target.members().iter().filter(|member| self.tracker.failure(&member.id).is_none());
+            events.extend(
+                there.filter_map(|member| {
+                    Some(Event::Reading(member.id.clone(), self.tracker.reading(&member.id)?, now))
+                }),
+            );
+        }
+        events
+    }
+
+    /// Each of its targets with why its poll has failed: because all of it has, or for a reason of its own.
+    pub(super) fn members_ended(&self, failure: Option<Failure>) -> Vec<(TargetId, Option<Failure>)> {
+        let own = |id| failure.clone().or_else(|| self.tracker.failure(id));
+        self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
+    }
+
+    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it fails it is asked as often
+    /// as anything else, if that is more often.
+    pub(super) fn period(&self, settings: &Poll, now: Timestamp) -> Duration {
+        let usual = self.cadence(settings, now).period(settings);
+        match (self.own_period(), self.failing) {
+            (Some(own), None) => own,
+            (Some(own), Some(_)) => own.min(usual),
+            (None, _) => usual,
+        }
+    }
+
+    /// Its own time between two polls, if `poll` does not set it.
+    pub(super) fn own_period(&self) -> Option<Duration> {
+        match &self.target.scope {
+            Scope::Discovery(search) => Some(search.interval),
+            _ => None,
+        }
+    }
+
+    /// What its calls hang on, as things stand and as they have gone of late.
+    pub(super) fn load(&self, now: Timestamp) -> Load {
+        Load { ended_per_hour: self.ends.per_hour(now), ..self.tracker.load() }
+    }
+
+    /// This machine's clock was set back by `step`: what is planned moves with it.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.tracker.shift(step);
+        let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
+        let of_poll = self.poll.iter_mut().flat_map(|poll| [Some(&mut poll.started), poll.rests_until.as_mut()]);
+        times.into_iter().chain(of_poll.flatten()).for_each(|t| *t = later(*t, step));
+        match &mut self.phase {
+            Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
+            Phase::Queued { since, until, overdue_at, .. } => {
+                until.iter_mut().chain(overdue_at).chain([since]).for_each(|time| *time = later(*time, step));
+            }
+        }
+    }
+}
+
+impl EndRate {
+    /// After this time what has ended counts for 1/e.
+    const MEMORY: Duration = Duration::from_secs(3600);
+    /// What has ended since a shorter time is taken to have ended in this.
+    const LEAST: Duration = Duration::from_secs(600);
+
+    pub(super) fn new(since: Timestamp) -> Self {
+        Self { since, faded: 0.0, at: since }
+    }
+
+    pub(super) fn note(&mut self, ends: usize, now: Timestamp) {
+        (self.faded, self.at) = (self.left(now) + ends as f64, now);
+    }
+
+    /// Ends in an hour.
+    pub(super) fn per_hour(&self, now: Timestamp) -> f64 {
+        self.left(now) / (1.0 - fading(since(self.since, now).max(Self::LEAST)))
+    }
+
+    fn left(&self, now: Timestamp) -> f64 {
+        self.faded * fading(since(self.at, now))
+    }
+}
+
+fn fading(time: Duration) -> f64 {
+    (-time.as_secs_f64() / EndRate::MEMORY.as_secs_f64()).exp()
+}
+
+impl Polling {
+    /// A poll that begins now.
+    pub(super) fn new(started: Timestamp) -> Self {
+        Self {
+            started,
+            attempts: 0,
+            spent: Duration::ZERO,
+            failure: None,
+            failed_parts: 0,
+            rests_until: None,
+            published: false,
+            detailed: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::EndRate;
+    use crate::poll::after;
+
+    #[test]
+    fn a_steady_rate_is_found_at_once_and_forgotten_within_hours() {
+        let start = Timestamp::from_second(1_700_000_000).unwrap();
+        let minute = |number: u64| after(start, Duration::from_secs(60 * number));
+        let mut ends = EndRate::new(start);
+        for number in 1..=300 {
+            ends.note(1, minute(number));
+            assert!(number < 20 || (55.0..65.0).contains(&ends.per_hour(minute(number))), "minute {number}");
+        }
+        assert!(ends.per_hour(minute(300 + 240)) < 1.2);
+        let mut first = EndRate::new(start);
+        first.note(1, start);
+        assert!(first.per_hour(start) < 7.0, "one end says little");
+    }
+}

@@ -1,0 +1,216 @@
+//! A directory of clusters or servers, read page by page to its end: what there is, and what is there no longer.
+//!
+//! All pages are read each time, in whatever order they come, and what they show is in the directory at once. Only a reading
+//! that has shown all there is takes anything out of it. A reading that a failure or the next tick has interrupted goes on
+//! where it stood: a long list on a small budget comes to its end too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::seen_ids::SeenIds;
+use crate::model::{DiscoveredResource, Page};
+
+/// What there is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Directory {
+    /// Every id of the answers, wanted or not.
+    known: SeenIds,
+    found: BTreeMap<Arc<str>, DiscoveredResource>,
+    /// All that there is was read at least once, so what is not in the directory does not exist.
+    #[serde(default)]
+    whole: bool,
+    #[serde(default)]
+    trust: Trust,
+    /// A reading under way.
+    #[serde(skip)]
+    pager: Option<Pager>,
+    /// The reading has gone on since it was begun or interrupted.
+    #[serde(skip)]
+    has_advanced: bool,
+}
+
+/// What to do after a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Ask for the next one.
+    Next,
+    /// The reading has ended; what the user should hear of it.
+    Read(Vec<Change>),
+}
+
+impl Directory {
+    /// What there is, by id.
+    pub(super) fn found(&self) -> impl Iterator<Item = &DiscoveredResource> {
+        self.found.values()
+    }
+
+    /// Whether there certainly is nothing of this id.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.whole && !self.found.contains_key(id)
+    }
+
+    /// Whether all that there is was read at least once.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// How far its total is to be trusted, and what the last readings have not shown.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Starts a reading of pages of `size` entries, or goes on with the one that was interrupted.
+    pub(super) fn begin(&mut self, size: u32) {
+        self.has_advanced = false;
+        if self.pager.is_none() {
+            self.known.begin();
+            self.pager = Some(Pager::new(size, 1, 0));
+        }
+    }
+
+    /// The page to ask for, while a reading is under way.
+    pub(super) fn page(&self) -> Option<u32> {
+        self.pager.as_ref().map(Pager::page)
+    }
+
+    /// Takes note of the page that was asked for; those of its entries that `is_ours` are in the directory.
+    pub(super) fn read(
+        &mut self,
+        page: Page<DiscoveredResource>,
+        is_ours: impl Fn(&DiscoveredResource) -> bool,
+    ) -> Progress {
+        let Some(mut pager) = self.pager.take() else { return Progress::Read(Vec::new()) };
+        self.has_advanced = true;
+        let shape = Shape::of(&page, |thing| &*thing.id);
+        let before = self.known.fresh_count();
+        for thing in page.items {
+            let is_repeated = self.known.is_fresh(&thing.id);
+            self.known.note(&thing.id);
+            if is_ours(&thing) && !is_repeated {
+                self.found.insert(Arc::clone(&thing.id), thing);
+            }
+        }
+        let new = self.known.fresh_count() - before;
+        match pager.read(&shape, new, &self.trust, MAX_PAGES) {
+            Turn::Next => {
+                self.pager = Some(pager);
+                Progress::Next
+            }
+            Turn::End(ended) => Progress::Read(self.end(&pager, ended)),
+        }
+    }
+
+    /// The page could not be had. One that fails again ends the reading: what is new may be on the pages before it.
+    pub(super) fn failed(&mut self) {
+        if !self.has_advanced {
+            self.pager = None;
+        }
+    }
+
+    fn end(&mut self, pager: &Pager, ended: Ended) -> Vec<Change> {
+        let shows_all = pager.shows_all(ended, &self.trust);
+        let is_read_out = pager.is_read_out(ended) && ended != Ended::Capped;
+        if is_read_out && self.known.complete_at_once(shows_all) {
+            self.found.retain(|id, _| self.known.has(id));
+            self.whole = true;
+        }
+        self.trust.weigh(pager, ended, pager.missing(ended))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Directory, Progress};
+    use crate::model::{DiscoveredResource, Page};
+
+    fn page(ids: &[&str], total: Option<u64>) -> Page<DiscoveredResource> {
+        let found = |id: &&str| DiscoveredResource { id: (*id).into(), name: "".into(), region: None };
+        Page::new(ids.iter().map(found).collect(), total)
+    }
+
+    /// Reads pages of two entries; how many it took, and what there is then.
+    fn read(directory: &mut Directory, pages: &[&[&str]], total: Option<u64>) -> (usize, String) {
+        directory.begin(2);
+        loop {
+            let number = directory.page().unwrap() as usize;
+            let ids = pages.get(number - 1).copied().unwrap_or_default();
+            if directory.read(page(ids, total), |found| !found.id.starts_with('x')) != Progress::Next {
+                return (number, ids_of(directory));
+            }
+        }
+    }
+
+    fn ids_of(directory: &Directory) -> String {
+        directory.found().map(|found| &*found.id).collect()
+    }
+
+    #[test]
+    fn every_page_is_read_and_what_is_gone_is_gone() {
+        let mut directory = Directory::default();
+        assert_eq!(read(&mut directory, &[&["b", "a"], &["c"]], Some(3)), (2, "abc".into()));
+        assert_eq!(read(&mut directory, &[&["c", "b"]], Some(2)), (2, "bc".into()), "a full page may not be the last");
+        assert_eq!(read(&mut directory, &[&["b"]], None), (1, "b".into()));
+        assert_eq!(read(&mut directory, &[&[]], Some(0)), (1, String::new()));
+    }
+
+    #[test]
+    fn a_page_that_repeats_or_ids_that_stand_twice_end_the_reading() {
+        let mut directory = Directory::default();
+        assert_eq!(read(&mut directory, &[&["a", "b"], &["a", "b"]], None), (2, "ab".into()));
+        assert_eq!(read(&mut directory, &[&["a", "a"], &["a"]], None), (2, "a".into()));
+    }
+
+    #[test]
+    fn what_was_not_shown_is_not_gone() {
+        let mut directory = Directory::default();
+        read(&mut directory, &[&["a", "b"], &["c"]], None);
+        assert_eq!(read(&mut directory, &[&["a", "b"], &[]], Some(3)), (2, "abc".into()));
+        let unlisted = Page { is_partial: true, ..page(&[], Some(0)) };
+        directory.begin(2);
+        assert!(directory.read(unlisted, |_| true) != Progress::Next);
+        assert_eq!(ids_of(&directory), "abc", "an answer without a list takes nothing away");
+    }
+
+    #[test]
+    fn a_total_that_is_always_wrong_by_the_same_is_found_out_and_told_once() {
+        let mut directory = Directory::default();
+        let mut told = Vec::new();
+        for _ in 0..10 {
+            directory.begin(2);
+            for ids in [&["a", "b"][..], &["c"], &[]] {
+                if let Progress::Read(changes) = directory.read(page(ids, Some(9)), |_| true) {
+                    told.extend(changes);
+                    break;
+                }
+            }
+        }
+        assert_eq!(told, [Change::Missing(6), Change::Missing(0), Change::TotalWrong(6)]);
+        assert_eq!(read(&mut directory, &[&["a", "b"], &["c"]], Some(9)), (2, "abc".into()), "no further page");
+        assert_eq!(read(&mut directory, &[&["a", "b"], &["c"], &["d", "e"]], Some(11)), (4, "abcde".into()));
+    }
+
+    #[test]
+    fn an_interrupted_reading_goes_on_and_one_that_fails_twice_begins_at_its_first_page() {
+        let mut directory = Directory::default();
+        directory.begin(2);
+        directory.read(page(&["a", "b"], Some(3)), |_| true);
+        directory.begin(2);
+        assert_eq!((directory.page(), ids_of(&directory)), (Some(2), "ab".into()), "what was found is there at once");
+        directory.read(page(&["c", "d"], Some(9)), |_| true);
+        directory.failed();
+        directory.begin(2);
+        assert_eq!(directory.page(), Some(3));
+        directory.failed();
+        directory.begin(2);
+        assert_eq!(directory.page(), Some(1));
+    }
+
+    #[test]
+    fn what_is_not_ours_counts_for_the_total_only() {
+        let mut directory = Directory::default();
+        assert_eq!(read(&mut directory, &[&["x1", "a"], &["x2"]], Some(3)), (2, "a".into()));
+    }
+}

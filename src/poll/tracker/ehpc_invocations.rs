@@ -1,0 +1,718 @@
+//! The commands of an E-HPC cluster on its nodes.
+//!
+//! Commands are named by the user or found by ListCommands. ListInvocationStatus is asked while a command is open; once it
+//! has ended, ListInvocationResults is read over all its pages, once, or until it tells how each node has ended.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::follow::{Follow, LOOKED_FOR, turns};
+use super::history::{History, Progress};
+use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Harm, Limits, ListChange, Load, Notice, Verdict, Window};
+use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
+use crate::config::Commands;
+use crate::model::{
+    EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page, SeenEhpcInvocation,
+};
+use crate::poll::{later, since};
+
+/// A command whose status is unknown, and results that are late, are given up after so long: the cloud sends no time by which
+/// a command grows old, and keeps no results for longer.
+const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
+
+#[derive(Debug)]
+pub(in crate::poll) struct EhpcInvocationsTracker {
+    cluster_id: Arc<str>,
+    scope: Commands,
+    limits: Limits,
+    pub(super) memory: Memory,
+    pub(super) notices: Vec<Notice>,
+    step: Step,
+    /// When the present poll has begun.
+    began: Timestamp,
+}
+
+/// What is known of a cluster's commands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    commands: HashMap<Arc<str>, Held>,
+    pub(super) history: History,
+    /// Readings of the list so far that have shown something new.
+    readings: u64,
+    finished: BTreeMap<InvokeStatus, u64>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Held {
+    invocation: Option<NodeStatuses>,
+    results: Option<Vec<NodeResult>>,
+    /// Newest is largest: those first seen last. Within a reading of the list, the first is taken for the newest.
+    place: (u64, Reverse<usize>),
+    /// How it, or once it has ended its results, were asked for.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
+    /// It appeared while watched, so its end counts even if it was never seen open.
+    begun: bool,
+    /// The reading of its results, which may take several polls.
+    #[serde(skip)]
+    reading: Option<ResultsReading>,
+    /// How far the list of its results is to be trusted.
+    #[serde(default)]
+    trust: Trust,
+    /// Since when nothing but a word that is unknown holds it open, while it does.
+    #[serde(default)]
+    unknown_since: Option<Timestamp>,
+    /// When it was first seen ended, if its end was watched.
+    #[serde(default)]
+    end_seen: Option<Timestamp>,
+    /// Results were read, and some nodes are not among them or still run by them.
+    #[serde(default)]
+    is_late: bool,
+    /// It is not asked for any more.
+    #[serde(default)]
+    given_up: bool,
+}
+
+/// What a reading of a command's results has shown so far.
+#[derive(Clone, Debug)]
+struct ResultsReading {
+    pager: Pager,
+    read: BTreeMap<Arc<str>, NodeResult>,
+}
+
+impl Memory {
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
+        for held in self.commands.values_mut() {
+            held.follow.shift(step);
+            held.unknown_since = held.unknown_since.map(|time| later(time, step));
+        }
+    }
+}
+
+/// Where a poll stands. Ids are asked for last first.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    List,
+    Status(Vec<Arc<str>>),
+    Results(Vec<Arc<str>>),
+    Done,
+}
+
+impl EhpcInvocationsTracker {
+    pub(super) fn new(cluster_id: Arc<str>, scope: Commands, limits: Limits, memory: Memory) -> Self {
+        let began = Timestamp::UNIX_EPOCH;
+        Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle, began }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
+        self.give_up();
+        if self.scope.ids.is_empty() {
+            // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
+            let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
+            self.memory.readings += u64::from(shown_new);
+            self.memory.history.begin(&self.limits, now);
+            self.step = Step::List;
+            return;
+        }
+        self.memory.commands.retain(|id, _| self.scope.ids.iter().any(|named| **named == **id));
+        for (position, id) in self.scope.ids.iter().enumerate() {
+            let fresh = Held { place: (0, Reverse(position)), ..Held::default() };
+            self.memory.commands.entry(id.as_str().into()).or_insert(fresh);
+        }
+        self.begin_status();
+    }
+
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        let cluster_id = Arc::clone(&self.cluster_id);
+        Some(match &self.step {
+            Step::List => ListCommands { cluster_id, page: self.memory.history.page()? }.into(),
+            Step::Status(ids) => ListInvocationStatus { cluster_id, command_id: Arc::clone(ids.last()?) }.into(),
+            Step::Results(ids) => {
+                let command_id = Arc::clone(ids.last()?);
+                let reading = self.memory.commands.get(&command_id)?.reading.as_ref();
+                let page = reading.map_or(1, |reading| reading.pager.page());
+                ListInvocationResults { cluster_id, command_id, page }.into()
+            }
+            Step::Idle | Step::Done => return None,
+        })
+    }
+
+    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Status(mut ids) if harm == Harm::Gone => {
+                let named = ids.pop().is_some_and(|id| self.missed(&id));
+                self.next_status(ids);
+                if named { Verdict::GoOnFailed } else { Verdict::GoOn }
+            }
+            Step::Results(mut ids) if harm == Harm::Gone => {
+                if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
+                    held.follow.missed(self.began);
+                }
+                self.next_results(ids);
+                Verdict::GoOn
+            }
+            Step::Status(mut ids) if harm == Harm::One => {
+                self.failed(ids.pop());
+                self.next_status(ids);
+                Verdict::GoOnFailed
+            }
+            Step::Results(mut ids) if harm == Harm::One => {
+                self.failed(ids.pop());
+                self.next_results(ids);
+                Verdict::GoOnFailed
+            }
+            results @ Step::Results(_) => {
+                self.step = results;
+                Verdict::Stop
+            }
+            _ => Verdict::Stop,
+        }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.step, Step::Results(_) | Step::Done)
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.memory.commands.values().any(Held::is_open)
+    }
+
+    pub(super) fn reading(&self) -> EhpcInvocationsReading {
+        let mut held: Vec<(&Arc<str>, &Held)> = self.memory.commands.iter().collect();
+        held.sort_unstable_by_key(|(_, held)| Reverse(held.place));
+        // What was given up while it was open is lost.
+        held.retain(|(_, held)| !held.given_up || held.has_ended());
+        let seen = |(id, held): (&Arc<str>, &Held)| {
+            let is_outstanding = held.wants_results();
+            let (invocation, results, end_seen) = (held.invocation.clone()?, held.results.clone(), held.end_seen);
+            Some(SeenEhpcInvocation { id: Arc::clone(id), invocation, results, is_outstanding, end_seen })
+        };
+        EhpcInvocationsReading {
+            commands: held.into_iter().filter_map(seen).collect(),
+            finished: self.memory.finished.clone(),
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        let open = self.memory.commands.values().filter(|held| held.is_open()).count();
+        Load {
+            pages: self.memory.history.pages(&self.limits),
+            ordered: self.memory.history.is_ordered(),
+            newest_first: self.memory.history.is_newest_first(),
+            listed: self.scope.ids.is_empty(),
+            open,
+            ..Load::QUIET
+        }
+    }
+
+    pub(super) fn listed(&mut self, page: Page<Arc<str>>, now: Timestamp) {
+        if self.step != Step::List {
+            return;
+        }
+        let shape = Shape::of(&page, |id| &**id);
+        let Memory { history, commands, readings, .. } = &mut self.memory;
+        let begun = history.is_watched();
+        for id in page.items {
+            let place = (*readings, Reverse(history.shown()));
+            if history.note(&id, None) {
+                commands.entry(id).or_insert(Held { place, begun, ..Held::default() });
+            }
+        }
+        let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
+        match history.read(&shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
+            Progress::Next => return,
+            Progress::Read(notices) => self.notices.extend(notices),
+        }
+        self.trim();
+        self.begin_status();
+    }
+
+    pub(super) fn status(&mut self, invocation: NodeStatuses) {
+        let Step::Status(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        let Memory { commands, finished, .. } = &mut self.memory;
+        if let Some((id, held)) = ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held))) {
+            let counts = held.invocation.is_some() || held.begun;
+            if counts && !invocation.is_open() {
+                held.end_seen = Some(self.began);
+                *finished.entry(invocation.status.clone()).or_default() += 1;
+                self.notices.push(Notice::Ended { id, status: invocation.status.word().to_owned(), exit_code: None });
+            }
+            held.update(invocation, self.began);
+        }
+        self.next_status(ids);
+    }
+
+    pub(super) fn results(&mut self, page: Page<NodeResult>) {
+        let Step::Results(ids) = &mut self.step else { return };
+        let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else { return };
+        let Some(changes) = held.read_results(page, self.began) else { return };
+        self.notices.extend(changes.into_iter().map(Notice::List));
+        ids.pop();
+        let ids = std::mem::take(ids);
+        self.next_results(ids);
+    }
+
+    pub(super) fn list_state(&self) -> ListState {
+        let results = self.memory.commands.values().map(|held| held.trust.state());
+        results.fold(self.memory.history.trust().state(), ListState::and)
+    }
+
+    fn begin_status(&mut self) {
+        let named = !self.scope.ids.is_empty();
+        let asked =
+            |held: &Held| (held.invocation.is_none() || held.is_open()) && (named || held.follow.is_due(self.began));
+        let ids = self.by_urgency(asked);
+        self.next_status(ids);
+    }
+
+    fn next_status(&mut self, ids: Vec<Arc<str>>) {
+        if !ids.is_empty() {
+            self.step = Step::Status(ids);
+            return;
+        }
+        let ids = self.by_urgency(|held| held.wants_results() && held.follow.is_result_due(self.began));
+        self.next_results(ids);
+    }
+
+    fn next_results(&mut self, ids: Vec<Arc<str>>) {
+        self.step = match ids.is_empty() {
+            true => Step::Done,
+            false => Step::Results(ids),
+        };
+    }
+
+    /// The commands, newest last.
+    fn by_age(&self) -> Vec<Arc<str>> {
+        let mut ids: Vec<Arc<str>> = self.memory.commands.keys().cloned().collect();
+        ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.place));
+        ids
+    }
+
+    /// The commands that `pick` wants, newest last; before them some of those that were not there, or not to be told.
+    fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
+        let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
+        let (again, mut first): (Vec<_>, Vec<_>) = picked.partition(|(_, held)| held.follow.is_again());
+        first.sort_unstable_by_key(|(_, held)| held.place);
+        let mut ids = turns(again.into_iter().map(|(id, held)| ((held.follow.turn(), held.place), Arc::clone(id))));
+        ids.extend(first.into_iter().map(|(id, _)| Arc::clone(id)));
+        ids
+    }
+
+    fn failed(&mut self, id: Option<Arc<str>>) {
+        if let Some(held) = id.and_then(|id| self.memory.commands.get_mut(&id)) {
+            held.follow.failed();
+        }
+    }
+
+    /// A command was not found; whether the user has named it.
+    fn missed(&mut self, id: &Arc<str>) -> bool {
+        let named = !self.scope.ids.is_empty();
+        if let Some(held) = self.memory.commands.get_mut(id) {
+            held.follow.missed(self.began);
+            if held.follow.is_lost() {
+                // One that appeared while watched and was never told of may have ended in any way.
+                let is_unfinished = held.is_open() || (held.begun && held.invocation.is_none());
+                self.memory.commands.remove(id);
+                if is_unfinished {
+                    self.notices.push(Notice::Lost { id: Arc::clone(id) });
+                }
+            }
+        }
+        named
+    }
+
+    /// Gives up what was unknown, or late, for too long.
+    fn give_up(&mut self) {
+        for (id, held) in self.memory.commands.iter_mut().filter(|(_, held)| !held.given_up) {
+            if held.unknown_for(self.began) > WINDOW {
+                held.given_up = true;
+                self.notices.push(Notice::Lost { id: Arc::clone(id) });
+            } else if held.wants_results() && held.follow.looked_for() > WINDOW {
+                self.notices.extend(held.given_up_notice(id));
+                held.given_up = true;
+            }
+        }
+    }
+
+    /// Keeps what is open, and the newest of the rest. A word that is not known holds a command no longer than one that cannot
+    /// be found.
+    fn trim(&mut self) {
+        let newest = self.by_age();
+        let surplus = newest.len().saturating_sub(self.scope.discover);
+        for id in newest.into_iter().take(surplus) {
+            let Some(held) = self.memory.commands.get(&id) else { continue };
+            let is_unknown = held.unknown_for(self.began) >= LOOKED_FOR;
+            if held.is_open() && !is_unknown {
+                continue;
+            }
+            if is_unknown {
+                self.notices.push(Notice::Lost { id: Arc::clone(&id) });
+            }
+            self.notices.extend(held.given_up_notice(&id));
+            self.memory.commands.remove(&id);
+        }
+    }
+}
+
+impl Held {
+    fn is_open(&self) -> bool {
+        !self.given_up && self.invocation.as_ref().is_some_and(NodeStatuses::is_open)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.invocation.as_ref().is_some_and(|invocation| !invocation.is_open())
+    }
+
+    /// Takes note of a page of its results, which are known once all of them were read. What the user should hear of the
+    /// reading, if it has ended.
+    fn read_results(&mut self, page: Page<NodeResult>, now: Timestamp) -> Option<Vec<ListChange>> {
+        let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
+        let mut reading = self.reading.take().unwrap_or_else(begun);
+        let shape = Shape::of(&page, |node| &*node.instance_id);
+        let before = reading.read.len();
+        reading.read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
+        let new = reading.read.len() - before;
+        let Turn::End(ended) = reading.pager.read(&shape, new, &self.trust, MAX_PAGES) else {
+            self.reading = Some(reading);
+            return None;
+        };
+        let changes = self.trust.weigh(&reading.pager, ended, reading.pager.missing(ended));
+        match reading.pager.is_complete(ended) || self.trust.state().total_excess > 0 {
+            true => self.learn(reading.read, now),
+            false => self.follow.missed(now),
+        }
+        Some(changes)
+    }
+
+    fn wants_results(&self) -> bool {
+        !self.given_up && self.has_ended() && (self.results.is_none() || self.is_late)
+    }
+
+    /// For how long nothing but an unknown word has held it open.
+    fn unknown_for(&self, now: Timestamp) -> Duration {
+        let since_when = self.unknown_since.filter(|_| self.is_open());
+        since_when.map_or(Duration::ZERO, |time| since(time, now))
+    }
+
+    /// What is told when its results are not asked for any more.
+    fn given_up_notice(&self, id: &Arc<str>) -> Option<Notice> {
+        let lacks = self.wants_results() && self.end_seen.is_some();
+        lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
+    }
+
+    fn update(&mut self, invocation: NodeStatuses, now: Timestamp) {
+        let is_unknown = invocation.is_open() && !invocation.is_known_open();
+        self.unknown_since = is_unknown.then(|| self.unknown_since.unwrap_or(now));
+        self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
+        self.invocation = Some(invocation);
+    }
+
+    /// Takes note of all results that there are now. What was known of a node stays if it is not among them.
+    fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
+        let known = self.results.take().into_iter().flatten().filter(|node| !node.status.is_open());
+        for node in known {
+            if read.get(&node.instance_id).is_none_or(|node| node.status.is_open()) {
+                read.insert(Arc::clone(&node.instance_id), node);
+            }
+        }
+        let is_told = |id: &Arc<str>| read.get(id).is_some_and(|node| !node.status.is_open());
+        let nodes = self.invocation.iter().flat_map(|invocation| invocation.nodes.keys());
+        self.is_late = read.is_empty() || !read.keys().chain(nodes).all(is_told);
+        match self.is_late {
+            true => self.follow.missed(now),
+            false => self.follow = Follow::default(),
+        }
+        // A list of nodes may have been missing when the command had ended.
+        if let Some(invocation) = &mut self.invocation {
+            for node in read.values().filter(|node| !node.status.is_open()) {
+                invocation.nodes.entry(Arc::clone(&node.instance_id)).or_insert_with(|| node.status.clone());
+            }
+        }
+        self.results = Some(read.into_values().collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{EhpcInvocationsTracker, Harm, Limits, ListChange, Memory, Notice, Verdict};
+    use crate::aliyun::op::Operation;
+    use crate::config::Commands;
+    use crate::model::{GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
+
+    fn tracker(ids: &[&str], discover: usize) -> EhpcInvocationsTracker {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
+        let scope = Commands { ids: ids.iter().map(|id| (*id).to_owned()).collect(), discover, per_node: false };
+        EhpcInvocationsTracker::new("c".into(), scope, limits, Memory::default())
+    }
+
+    /// Polls once against `world`: ids with their status; each invocations on one node.
+    fn poll(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)]) -> Vec<String> {
+        poll_at(tracker, world, 0)
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    /// The same, this many seconds later.
+    fn poll_at(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)], second: i64) -> Vec<String> {
+        let (mut asked, now) = (Vec::new(), at(second));
+        tracker.begin(now);
+        while let Some(operation) = tracker.ask() {
+            match operation {
+                Operation::ListCommands(_) => {
+                    asked.push("list".to_owned());
+                    let items = world.iter().map(|(id, _)| Arc::from(*id)).collect();
+                    tracker.listed(Page::new(items, Some(world.len() as u64)), now);
+                }
+                Operation::ListInvocationStatus(call) => {
+                    asked.push(format!("status {}", call.command_id));
+                    match world.iter().find(|(id, _)| **id == *call.command_id) {
+                        Some((_, status)) => tracker.status(invocation(status.clone())),
+                        None => {
+                            asked.push(format!("{:?}", tracker.fail(Harm::Gone)));
+                        }
+                    }
+                }
+                Operation::ListInvocationResults(call) => {
+                    asked.push(format!("results {} {}", call.command_id, call.page));
+                    tracker.results(Page::new(nodes(call.page, 60), None));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(tracker.is_readable());
+        asked
+    }
+
+    fn invocation(status: InvokeStatus) -> NodeStatuses {
+        NodeStatuses { nodes: [("i-1".into(), status.clone())].into(), status }
+    }
+
+    /// Page `page` of the results of `count` nodes.
+    fn nodes(page: u32, count: u32) -> Vec<NodeResult> {
+        let first = (page - 1) * 50;
+        let node = |n: u32| NodeResult {
+            instance_id: format!("i-{n:03}").into(),
+            status: InvokeStatus::Finished,
+            exit_code: Some(i64::from(n)),
+            finished: None,
+        };
+        (first..count.min(first + 50)).map(node).collect()
+    }
+
+    #[test]
+    fn an_open_command_is_asked_each_tick_and_its_results_once_over_all_pages() {
+        let mut tracker = tracker(&[], 20);
+        assert_eq!(poll(&mut tracker, &[("a", InvokeStatus::Running)]), ["list", "status a"]);
+        let ended = [("a", InvokeStatus::Finished)];
+        assert_eq!(poll(&mut tracker, &ended), ["list", "status a", "results a 1", "results a 2"]);
+        assert_eq!(tracker.reading().commands[0].results.as_ref().unwrap().len(), 60);
+        assert_eq!(tracker.reading().finished[&InvokeStatus::Finished], 1);
+        assert_eq!(poll(&mut tracker, &ended), ["list"]);
+    }
+
+    #[test]
+    fn results_are_not_known_before_all_of_them_were_read_and_what_is_missing_is_told() {
+        let mut tracker = tracker(&["a"], 0);
+        let mut told = Vec::new();
+        for minute in 0..2 {
+            tracker.begin(at(60 * minute));
+            if matches!(tracker.ask(), Some(Operation::ListInvocationStatus(_))) {
+                tracker.status(invocation(InvokeStatus::Finished));
+            }
+            for page in [1, 2] {
+                assert!(matches!(tracker.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
+                tracker.results(Page::new(nodes(1, 60), Some(60)));
+            }
+            assert_eq!((tracker.ask(), tracker.reading().commands[0].results.is_none()), (None, true));
+            told.push(std::mem::take(&mut tracker.notices));
+        }
+        assert_eq!(told, [vec![], vec![Notice::List(ListChange::Missing(10))]]);
+        assert_eq!(tracker.list_state().missing, 10);
+        tracker.begin(at(300));
+        tracker.results(Page::new(nodes(1, 60), Some(60)));
+        tracker.begin(at(310));
+        assert!(
+            matches!(tracker.ask(), Some(Operation::ListInvocationResults(call)) if call.page == 2),
+            "it is read on"
+        );
+        tracker.results(Page::new(nodes(2, 60), Some(60)));
+        assert_eq!(tracker.reading().commands[0].results.as_ref().map(Vec::len), Some(60));
+        assert_eq!((tracker.list_state().missing, tracker.notices), (0, vec![Notice::List(ListChange::Missing(0))]));
+    }
+
+    #[test]
+    fn what_had_ended_at_first_sight_is_not_counted_and_what_ended_between_ticks_is() {
+        let mut tracker = tracker(&[], 20);
+        poll(&mut tracker, &[("old", InvokeStatus::Failed)]);
+        assert!(tracker.reading().finished.is_empty());
+        poll(&mut tracker, &[("quick", InvokeStatus::Stopped), ("old", InvokeStatus::Failed)]);
+        assert_eq!(tracker.reading().finished.iter().collect::<Vec<_>>(), [(&InvokeStatus::Stopped, &1)]);
+        assert_eq!(&*tracker.reading().commands[0].id, "quick", "first seen last is newest");
+    }
+
+    #[test]
+    fn the_newest_are_followed_and_open_ones_are_never_let_go() {
+        let mut tracker = tracker(&[], 1);
+        poll(&mut tracker, &[("a", InvokeStatus::Running), ("b", InvokeStatus::Running)]);
+        let asked = poll(&mut tracker, &[("c", InvokeStatus::Finished), ("a", InvokeStatus::Running)]);
+        assert_eq!(asked[..3], ["list", "status c", "status a"]);
+        let shown: Vec<_> = tracker.reading().commands.iter().map(|command| command.id.to_string()).collect();
+        assert_eq!(shown, ["c", "a"]);
+    }
+
+    #[test]
+    fn a_named_command_that_does_not_exist_is_reported_and_harms_only_itself() {
+        let mut tracker = tracker(&["here", "gone"], 0);
+        for _ in 0..4 {
+            let asked = poll(&mut tracker, &[("here", InvokeStatus::Running)]);
+            assert_eq!(asked, ["status here", "status gone", "GoOnFailed"]);
+        }
+        assert_eq!(tracker.reading().commands.len(), 1);
+    }
+
+    #[test]
+    fn a_discovered_command_that_vanishes_while_open_is_asked_for_with_growing_pauses_and_then_lost() {
+        let mut tracker = tracker(&[], 20);
+        poll(&mut tracker, &[("a", InvokeStatus::Running)]);
+        let asks = |second: &i64| poll_at(&mut tracker, &[], *second).len() > 1;
+        let asked: Vec<i64> = (10..=640).step_by(10).filter(asks).collect();
+        assert_eq!(asked, [10, 20, 40, 80, 160, 320, 640]);
+        assert_eq!(tracker.notices, [Notice::Lost { id: "a".into() }]);
+        assert_eq!(poll_at(&mut tracker, &[], 650), ["list"]);
+    }
+
+    #[test]
+    fn results_that_leave_nodes_out_or_say_that_they_still_run_are_asked_for_until_all_are_told() {
+        let mut tracker = tracker(&[], 20);
+        poll(&mut tracker, &[("a", InvokeStatus::Running)]);
+        tracker.begin(at(10));
+        tracker.listed(Page::new(vec!["a".into()], Some(1)), at(10));
+        let ids = ["i-000", "i-001", "i-002"];
+        let nodes_of = |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
+        tracker.status(NodeStatuses { status: InvokeStatus::PartialFailed, nodes: nodes_of(InvokeStatus::Failed) });
+        let running = |mut node: NodeResult| {
+            (node.status, node.exit_code) = (InvokeStatus::Running, None);
+            node
+        };
+        let all = nodes(1, 3);
+        let late = vec![all[0].clone(), running(all[1].clone())];
+        tracker.results(Page::new(late, None));
+        let seen = &tracker.reading().commands[0];
+        assert_eq!(
+            (seen.is_outstanding, seen.nonzero_exit_nodes(), seen.unknown_exit_nodes()),
+            (true, Some(0), Some(2))
+        );
+        let list = [("a", InvokeStatus::PartialFailed)];
+        assert_eq!(poll_at(&mut tracker, &list, 15), ["list"], "after ten seconds");
+        tracker.begin(at(20));
+        tracker.listed(Page::new(vec!["a".into()], Some(1)), at(20));
+        tracker.results(Page::new(vec![running(all[0].clone()), all[1].clone(), all[2].clone()], None));
+        let seen = &tracker.reading().commands[0];
+        assert_eq!(
+            (seen.is_outstanding, seen.nonzero_exit_nodes(), seen.unknown_exit_nodes()),
+            (false, Some(2), Some(0))
+        );
+        assert_eq!((seen.end_seen, tracker.reading().finished[&InvokeStatus::PartialFailed]), (Some(at(10)), 1));
+        assert_eq!(poll_at(&mut tracker, &list, 3600), ["list"]);
+    }
+
+    #[test]
+    fn results_that_are_never_there_are_given_up_by_cause_and_only_of_ends_that_were_watched() {
+        let mut tracker = tracker(&[], 1);
+        poll(&mut tracker, &[("old", InvokeStatus::Finished)]);
+        let open = [("a", InvokeStatus::Running)];
+        poll_at(&mut tracker, &open, 10);
+        let missing = |tracker: &mut EhpcInvocationsTracker, second: i64| {
+            tracker.begin(at(second));
+            tracker.listed(Page::new(vec!["a".into()], None), at(second));
+            let mut asked = 0;
+            while let Some(operation) = tracker.ask() {
+                asked += 1;
+                match operation {
+                    Operation::ListInvocationStatus(_) => tracker.status(invocation(InvokeStatus::Finished)),
+                    _ => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
+                }
+            }
+            asked
+        };
+        assert_eq!(missing(&mut tracker, 20), 2);
+        tracker.notices.clear();
+        let asked: usize = (0..20 * 24).map(|hour| missing(&mut tracker, 3600 * hour)).sum();
+        assert!((330..400).contains(&asked), "{asked}");
+        let given_up = |id: &str, cause| Notice::GivenUp { id: id.into(), cause };
+        assert_eq!(std::mem::take(&mut tracker.notices), [given_up("a", GivenUp::NeverAnswered)]);
+        assert!(!tracker.reading().commands[0].is_outstanding);
+        let day = 21 * 86_400;
+        tracker.scope.discover = 2;
+        poll_at(&mut tracker, &[("b", InvokeStatus::Running), ("c", InvokeStatus::Running)], day);
+        tracker.begin(at(day + 10));
+        tracker.listed(Page::new(vec!["b".into(), "c".into()], None), at(day + 10));
+        tracker.status(invocation(InvokeStatus::Failed));
+        tracker.status(invocation(InvokeStatus::Failed));
+        assert_eq!(tracker.fail(Harm::All), Verdict::Stop);
+        tracker.notices.clear();
+        tracker.scope.discover = 1;
+        poll_at(&mut tracker, &[("d", InvokeStatus::Running)], day + 20);
+        assert_eq!(tracker.notices, [given_up("c", GivenUp::PushedOut), given_up("b", GivenUp::PushedOut)]);
+    }
+
+    #[test]
+    fn an_unknown_word_is_open_while_a_node_is_or_none_is_listed_and_is_given_up_after_the_window() {
+        let unknown = || InvokeStatus::Unknown("".into());
+        let of = |nodes: &[InvokeStatus]| NodeStatuses {
+            status: unknown(),
+            nodes: nodes.iter().enumerate().map(|(n, status)| (n.to_string().into(), status.clone())).collect(),
+        };
+        assert!(of(&[]).is_open() && of(&[InvokeStatus::Success, unknown()]).is_open());
+        assert!(!of(&[InvokeStatus::Success, InvokeStatus::Failed]).is_open());
+        let mut tracker = tracker(&["a"], 0);
+        let mut ask = |second: i64| {
+            tracker.begin(at(second));
+            let asked = tracker.ask().is_some();
+            tracker.status(of(&[]));
+            (asked, tracker.has_open(), std::mem::take(&mut tracker.notices))
+        };
+        assert_eq!(ask(0), (true, true, vec![]));
+        let fortnight = 14 * 86_400;
+        assert_eq!(ask(fortnight), (true, true, vec![]));
+        assert_eq!(ask(fortnight + 1), (false, false, vec![Notice::Lost { id: "a".into() }]));
+        assert_eq!(ask(fortnight + 9), (false, false, vec![]));
+    }
+
+    #[test]
+    fn unknown_words_leave_the_window_as_lost_but_not_within_ten_minutes() {
+        let mut tracker = tracker(&[], 2);
+        let unknown = |id| (id, InvokeStatus::Unknown("Dozing".into()));
+        poll(&mut tracker, &[unknown("a"), unknown("b")]);
+        tracker.scope.discover = 1;
+        poll_at(&mut tracker, &[unknown("a"), unknown("b")], 590);
+        assert_eq!((tracker.reading().commands.len(), tracker.notices.len()), (2, 0));
+        poll_at(&mut tracker, &[unknown("a"), unknown("b")], 600);
+        assert_eq!(tracker.notices, [Notice::Lost { id: "b".into() }]);
+    }
+
+    #[test]
+    fn a_failed_list_leaves_nothing_to_read() {
+        let mut tracker = tracker(&[], 20);
+        tracker.begin(Timestamp::UNIX_EPOCH);
+        assert_eq!((tracker.fail(Harm::All), tracker.is_readable()), (Verdict::Stop, false));
+    }
+}

@@ -1,0 +1,516 @@
+//! The tasks of an E-HPC cluster.
+//!
+//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id, with growing
+//! pauses, until it answers ended or has not been found for ten minutes. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::follow::{Follow, turns};
+use super::history::{History, Progress};
+use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::{Harm, Limits, Load, Notice, Verdict, Window};
+use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
+use crate::config::TaskWindow;
+use crate::model::{EhpcTasksReading, Histogram, ListState, Page, SeenEhpcTask, Task, TaskStatus, TaskType};
+use crate::poll::{later, since};
+
+#[derive(Debug)]
+pub(in crate::poll) struct EhpcTasksTracker {
+    cluster_id: Arc<str>,
+    window: TaskWindow,
+    limits: Limits,
+    pub(super) memory: Memory,
+    pub(super) notices: Vec<Notice>,
+    step: Step,
+    /// Ids that this poll has found among the running ones.
+    listed: HashSet<Arc<str>>,
+    /// When the present poll has begun.
+    began: Timestamp,
+}
+
+/// What is known of a cluster's tasks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    tasks: HashMap<Arc<str>, Held>,
+    /// Tasks seen so far; gives each its place.
+    seen: u64,
+    /// The list of what has ended, too.
+    #[serde(default)]
+    pub(super) history: History,
+    running_pages: u32,
+    /// How far the list of what runs is to be trusted.
+    #[serde(default)]
+    running: Trust,
+    finished: BTreeMap<(TaskType, TaskStatus), u64>,
+    durations: BTreeMap<TaskType, Histogram>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Held {
+    seen: SeenEhpcTask,
+    place: u64,
+    /// How it was asked for by its id.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
+    /// It appeared while watched, so its duration is known.
+    begun: bool,
+}
+
+impl Memory {
+    /// The same after nobody has watched for a while: anything may have happened anywhere in the lists, and how long it
+    /// took cannot be told.
+    pub(super) fn after_a_gap(mut self) -> Self {
+        self.history.whole_due = None;
+        self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()).for_each(|held| held.begun = false);
+        self
+    }
+
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
+        self.tasks.values_mut().for_each(|held| held.follow.shift(step));
+    }
+}
+
+/// Where a poll stands.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// No poll is under way, or it has failed.
+    Idle,
+    Running(Pager),
+    History,
+    /// Asks for these ids one by one, last first.
+    Chase(Vec<Arc<str>>),
+    Done,
+}
+
+impl EhpcTasksTracker {
+    pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
+        let began = Timestamp::UNIX_EPOCH;
+        Self {
+            cluster_id,
+            window,
+            limits,
+            memory,
+            notices: Vec::new(),
+            step: Step::Idle,
+            listed: HashSet::new(),
+            began,
+        }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.began = now;
+        self.listed.clear();
+        self.step = Step::Running(Pager::new(PAGE_SIZE, 1, 0));
+        self.trim(now);
+    }
+
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        let cluster = Arc::clone(&self.cluster_id);
+        let call = match &self.step {
+            Step::Running(pager) => ListTasks::running(cluster, pager.page()),
+            Step::History => ListTasks::archived(cluster, self.memory.history.page()?),
+            Step::Chase(ids) => ListTasks::by_id(cluster, Arc::clone(ids.last()?)),
+            Step::Idle | Step::Done => return None,
+        };
+        Some(call.into())
+    }
+
+    pub(super) fn answer(&mut self, page: Page<Task>, now: Timestamp) {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Running(pager) => self.running(pager, page, now),
+            Step::History => self.history(page, now),
+            Step::Chase(ids) => self.chased(ids, page, now),
+            Step::Idle | Step::Done => {}
+        }
+    }
+
+    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
+        match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Chase(mut ids) if harm == Harm::Gone => {
+                ids.pop().iter().for_each(|id| self.missed(id));
+                self.chase(ids);
+                return Verdict::GoOn;
+            }
+            Step::Chase(mut ids) if harm == Harm::One => {
+                if let Some(held) = ids.pop().and_then(|id| self.memory.tasks.get_mut(&id)) {
+                    held.follow.failed();
+                }
+                self.chase(ids);
+                return Verdict::GoOnFailed;
+            }
+            Step::Chase(ids) => self.chase(ids),
+            _ => {}
+        }
+        Verdict::Stop
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.step, Step::Chase(_) | Step::Done)
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.memory.tasks.values().any(|held| held.seen.task.status.is_open())
+    }
+
+    pub(super) fn reading(&self) -> EhpcTasksReading {
+        let mut held: Vec<&Held> = self.memory.tasks.values().collect();
+        held.sort_unstable_by_key(|held| Reverse(held.recency()));
+        EhpcTasksReading {
+            tasks: held.into_iter().map(|held| held.seen.clone()).collect(),
+            finished: self.memory.finished.clone(),
+            durations: self.memory.durations.clone(),
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load { pages: self.memory.history.pages_read(), running_pages: self.memory.running_pages.max(1), ..Load::QUIET }
+    }
+
+    fn running(&mut self, mut pager: Pager, page: Page<Task>, now: Timestamp) {
+        let shape = Shape::of(&page, |task| &*task.id);
+        let before = self.listed.len();
+        for task in page.items {
+            self.listed.insert(Arc::clone(&task.id));
+            let new = self.memory.history.note_part(&task.id);
+            self.see(task, new, now);
+        }
+        let new = self.listed.len() - before;
+        let Turn::End(ended) = pager.read(&shape, new, &self.memory.running, MAX_PAGES) else {
+            self.step = Step::Running(pager);
+            return;
+        };
+        let changes = self.memory.running.weigh(&pager, ended, pager.missing(ended));
+        self.notices.extend(changes.into_iter().map(Notice::List));
+        self.memory.running_pages = pager.pages();
+        let Memory { history, tasks, .. } = &mut self.memory;
+        history.bound(|id| tasks.contains_key(id));
+        if self.memory.history.is_due(now) {
+            self.memory.history.begin(&self.limits, now);
+            self.step = Step::History;
+        } else {
+            self.begin_chase();
+        }
+    }
+
+    fn history(&mut self, page: Page<Task>, now: Timestamp) {
+        let shape = Shape::of(&page, |task| &*task.id);
+        for task in page.items {
+            let new = self.memory.history.note(&task.id, None);
+            self.see(task, new, now);
+        }
+        let window = Window { entries: self.window.max_tasks, max_age: self.window.max_age };
+        let Memory { history, tasks, .. } = &mut self.memory;
+        match history.read(&shape, false, window, &self.limits, now, |id| tasks.contains_key(id)) {
+            Progress::Next => {
+                self.step = Step::History;
+                return;
+            }
+            Progress::Read(notices) => self.notices.extend(notices),
+        }
+        self.begin_chase();
+        self.trim(now);
+    }
+
+    pub(super) fn list_state(&self) -> ListState {
+        self.memory.running.state().and(self.memory.history.trust().state())
+    }
+
+    /// Looks for open tasks that no list of this poll has shown, those first that have waited longest.
+    fn begin_chase(&mut self) {
+        let missing = self.memory.tasks.iter().filter(|(id, held)| {
+            held.seen.task.status.is_open() && !self.listed.contains(*id) && held.follow.is_due(self.began)
+        });
+        let ids = turns(missing.map(|(id, held)| (held.follow.turn(), Arc::clone(id))));
+        self.chase(ids);
+    }
+
+    fn chase(&mut self, ids: Vec<Arc<str>>) {
+        self.step = if ids.is_empty() { Step::Done } else { Step::Chase(ids) };
+    }
+
+    fn chased(&mut self, mut ids: Vec<Arc<str>>, page: Page<Task>, now: Timestamp) {
+        let Some(id) = ids.pop() else { return };
+        match page.items.into_iter().find(|task| task.id == id) {
+            Some(task) => self.see(task, false, now),
+            None => self.missed(&id),
+        }
+        self.chase(ids);
+    }
+
+    fn missed(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.tasks.get_mut(id) else { return };
+        held.follow.missed(self.began);
+        if held.follow.is_lost() {
+            self.memory.tasks.remove(id);
+            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+        }
+    }
+
+    /// Takes note of a task as it is now; `new` if its id was not known before.
+    fn see(&mut self, task: Task, new: bool, now: Timestamp) {
+        if let Some(held) = self.memory.tasks.get_mut(&task.id) {
+            let was_open = held.seen.task.status.is_open();
+            held.update(task, now);
+            if was_open && !held.seen.task.status.is_open() {
+                held.seen.finished = Some(now);
+                let (task, took) = (held.seen.task.clone(), held.begun.then(|| since(held.seen.first_seen, now)));
+                self.count(&task, took);
+            }
+        } else if new {
+            let watched = self.memory.history.is_watched();
+            if watched && !task.status.is_open() {
+                self.count(&task, None);
+            }
+            self.hold(task, watched, now);
+        }
+    }
+
+    fn hold(&mut self, task: Task, begun: bool, now: Timestamp) {
+        self.memory.seen += 1;
+        let id = Arc::clone(&task.id);
+        let seen = SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None };
+        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, follow: Follow::default(), begun });
+    }
+
+    fn count(&mut self, task: &Task, took: Option<Duration>) {
+        *self.memory.finished.entry((task.task_type.clone(), task.status.clone())).or_default() += 1;
+        if let Some(took) = took {
+            self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
+        }
+        let (id, status) = (Arc::clone(&task.id), task.status.word().to_owned());
+        self.notices.push(Notice::Ended { id, status, exit_code: None });
+    }
+
+    /// Drops what has left the window: ended tasks that are old or too many, and unknown words that never ended.
+    fn trim(&mut self, now: Timestamp) {
+        let max_age = self.window.max_age;
+        let mut lost = Vec::new();
+        self.memory.tasks.retain(|id, held| {
+            let unknown = matches!(held.seen.task.status, TaskStatus::Unknown(_));
+            let old = since(held.recency().0, now) > max_age;
+            if old && unknown {
+                lost.push(Notice::Lost { id: Arc::clone(id) });
+            }
+            !old || (held.seen.task.status.is_open() && !unknown)
+        });
+        self.notices.append(&mut lost);
+        let surplus = self.memory.tasks.len().saturating_sub(self.window.max_tasks);
+        if surplus == 0 {
+            return;
+        }
+        let ended = self.memory.tasks.iter().filter(|(_, held)| !held.seen.task.status.is_open());
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(surplus) {
+            self.memory.tasks.remove(&id);
+        }
+    }
+}
+
+impl Held {
+    /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of it.
+    fn recency(&self) -> (Timestamp, Reverse<u64>) {
+        let SeenEhpcTask { finished, last_progress, .. } = self.seen;
+        (finished.unwrap_or(last_progress), Reverse(self.place))
+    }
+
+    /// Ended never changes again, whatever an older copy of a list may say.
+    fn update(&mut self, task: Task, now: Timestamp) {
+        self.follow = Follow::found(now);
+        let known = &self.seen.task;
+        if !known.status.is_open() && task.status.is_open() {
+            return;
+        }
+        if (known.current_step, &known.status) != (task.current_step, &task.status) {
+            self.seen.last_progress = now;
+        }
+        self.seen.task = task;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::{EhpcTasksTracker, Harm, Limits, Memory, Notice, Verdict};
+    use crate::aliyun::op::{Operation, TaskFilter};
+    use crate::config::TaskWindow;
+    use crate::model::{Page, Task, TaskStatus, TaskType};
+
+    fn tracker() -> EhpcTasksTracker {
+        let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 2 };
+        let window = TaskWindow { max_tasks: 3, max_age: Duration::from_secs(3600) };
+        EhpcTasksTracker::new("c".into(), window, limits, Memory::default())
+    }
+
+    fn task(id: &str, status: TaskStatus, step: i64) -> Task {
+        let (current_step, steps) = (Some(step), Some(9));
+        Task { id: id.into(), task_type: TaskType::AddComputes, status, current_step, steps, errors: None, nodes: None }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + minutes * 60).unwrap()
+    }
+
+    /// Polls once against a world of `tasks`; a task in `vanished` is in no list.
+    fn poll(tracker: &mut EhpcTasksTracker, tasks: &[Task], now: Timestamp) -> Vec<TaskFilter> {
+        let mut asked = Vec::new();
+        tracker.begin(now);
+        while let Some(Operation::ListTasks(call)) = tracker.ask() {
+            let wanted = |task: &&Task| match &call.filter {
+                TaskFilter::Running => task.status == TaskStatus::Processing,
+                TaskFilter::Archived => true,
+                TaskFilter::Id(id) => task.id == *id,
+            };
+            let items: Vec<Task> =
+                tasks.iter().filter(wanted).skip((call.page as usize - 1) * 50).take(50).cloned().collect();
+            tracker.answer(Page::new(items, None), now);
+            asked.push(call.filter);
+        }
+        assert!(tracker.is_readable());
+        asked
+    }
+
+    fn ended(tracker: &mut EhpcTasksTracker) -> Vec<String> {
+        let name = |notice| match notice {
+            Notice::Ended { id, status, .. } => format!("{id} {status}"),
+            Notice::Lost { id } => format!("{id} lost"),
+            Notice::GivenUp { id, .. } => format!("{id} given up"),
+            Notice::Truncated => "truncated".to_owned(),
+            Notice::List(change) => format!("{change:?}"),
+            Notice::Discovered => "discovered".to_owned(),
+        };
+        std::mem::take(&mut tracker.notices).into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_task_is_followed_from_its_first_sight_to_its_end() {
+        let mut tracker = tracker();
+        poll(&mut tracker, &[], at(0));
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 1)], at(1));
+        assert!(tracker.has_open());
+        let asked = poll(&mut tracker, &[task("a", TaskStatus::Failed, 2)], at(3));
+        assert_eq!(asked, [TaskFilter::Running, TaskFilter::Id("a".into())]);
+        let reading = tracker.reading();
+        let seen = &reading.tasks[0];
+        assert_eq!((seen.first_seen, seen.last_progress, seen.finished), (at(1), at(3), Some(at(3))));
+        assert_eq!(reading.finished[&(TaskType::AddComputes, TaskStatus::Failed)], 1);
+        assert_eq!(reading.durations[&TaskType::AddComputes].sum, 120.0);
+        assert_eq!(ended(&mut tracker), ["a Failed"]);
+        assert_eq!(poll(&mut tracker, &[task("a", TaskStatus::Failed, 2)], at(4)), [TaskFilter::Running]);
+    }
+
+    #[test]
+    fn steps_are_shown_as_they_are_sent_be_they_too_many_none_or_going_back() {
+        let mut tracker = tracker();
+        for (minute, step, steps) in [(0, 12, 9), (1, 3, 9), (2, 3, 0), (3, 0, 0)] {
+            let sent = Task { steps: Some(steps), ..task("a", TaskStatus::Processing, step) };
+            poll(&mut tracker, std::slice::from_ref(&sent), at(minute));
+            assert_eq!(tracker.reading().tasks[0].task, sent);
+        }
+        assert_eq!(tracker.reading().tasks[0].last_progress, at(3), "a step back is a change, too");
+        assert!(ended(&mut tracker).is_empty());
+    }
+
+    #[test]
+    fn a_task_that_a_list_names_twice_is_shown_and_counted_once() {
+        let mut tracker = tracker();
+        poll(&mut tracker, &[], at(0));
+        let running = task("a", TaskStatus::Processing, 1);
+        poll(&mut tracker, &[running.clone(), running.clone()], at(1));
+        let over = task("a", TaskStatus::Success, 9);
+        poll(&mut tracker, &[over.clone(), over, running], at(40));
+        poll(&mut tracker, &[task("a", TaskStatus::Success, 9)], at(80));
+        assert_eq!((tracker.reading().tasks.len(), ended(&mut tracker)), (1, vec!["a Success".to_owned()]));
+    }
+
+    #[test]
+    fn what_had_ended_at_first_sight_is_shown_but_never_counted() {
+        let mut tracker = tracker();
+        poll(&mut tracker, &[task("old", TaskStatus::Success, 9)], at(0));
+        assert_eq!(tracker.reading().tasks.len(), 1);
+        assert!(tracker.reading().finished.is_empty() && tracker.reading().tasks[0].finished.is_none());
+        let both = [task("old", TaskStatus::Success, 9), task("quick", TaskStatus::PartialFail, 9)];
+        poll(&mut tracker, &both, at(31));
+        assert_eq!(ended(&mut tracker), ["quick PartialFail"], "it began and ended between two ticks");
+        assert!(tracker.reading().durations.is_empty());
+        poll(&mut tracker, &both, at(62));
+        assert_eq!(ended(&mut tracker), [""; 0]);
+    }
+
+    #[test]
+    fn an_open_task_that_cannot_be_found_for_ten_minutes_is_lost() {
+        let mut tracker = tracker();
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 1)], at(0));
+        for minute in [1, 2, 3, 4, 5] {
+            tracker.begin(at(minute));
+            tracker.answer(Page::new(vec![], None), at(minute));
+            if tracker.ask().is_some() {
+                assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
+            }
+        }
+        let asked = (6..30).filter(|minute| poll(&mut tracker, &[], at(*minute)).len() > 1).collect::<Vec<i64>>();
+        assert_eq!((asked, ended(&mut tracker)), (vec![6, 9, 15], vec!["a lost".to_owned()]));
+        assert!(!tracker.has_open());
+    }
+
+    #[test]
+    fn a_hundred_open_tasks_that_vanish_are_asked_for_in_turns() {
+        let mut tracker = tracker();
+        let running: Vec<Task> = (0..100).map(|n| task(&format!("t{n:02}"), TaskStatus::Processing, 1)).collect();
+        poll(&mut tracker, &running, at(0));
+        let ended: Vec<Task> = running.iter().map(|seen| Task { status: TaskStatus::Failed, ..seen.clone() }).collect();
+        let asked = [1, 2, 3].map(|minute| poll(&mut tracker, &ended, at(minute)).len());
+        assert_eq!(asked, [51, 51, 1]);
+        assert_eq!(tracker.memory.finished.values().sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn the_window_drops_old_and_surplus_ended_tasks_and_never_open_ones() {
+        let mut tracker = tracker();
+        let mut tasks: Vec<Task> = (0..4).map(|n| task(&format!("o{n}"), TaskStatus::Processing, n)).collect();
+        tasks.extend((0..4).map(|n| task(&format!("e{n}"), TaskStatus::Success, 9)));
+        poll(&mut tracker, &tasks, at(0));
+        assert_eq!(tracker.reading().tasks.len(), 4, "four open ones already fill the window of three");
+        assert!(tracker.reading().tasks.iter().all(|seen| seen.task.status.is_open()));
+        poll(&mut tracker, &tasks[4..], at(1));
+        tasks.iter_mut().for_each(|task| task.status = TaskStatus::Success);
+        poll(&mut tracker, &tasks, at(2));
+        poll(&mut tracker, &tasks, at(3));
+        assert_eq!(tracker.reading().tasks.len(), 3);
+        poll(&mut tracker, &tasks, at(70));
+        assert_eq!(tracker.reading().tasks, []);
+    }
+
+    #[test]
+    fn a_history_that_is_cut_off_is_reported_and_never_counted_as_new() {
+        let mut tracker = tracker();
+        let many: Vec<Task> = (0..130).map(|n| task(&format!("e{n:03}"), TaskStatus::Success, 9)).collect();
+        poll(&mut tracker, &many, at(0));
+        assert_eq!(ended(&mut tracker), ["truncated"]);
+        poll(&mut tracker, &many[60..], at(31));
+        assert_eq!(ended(&mut tracker), [""; 0], "the tasks beyond the cut are old, not new");
+    }
+
+    #[test]
+    fn an_ended_task_stays_ended_and_steps_may_go_any_way() {
+        let mut tracker = tracker();
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 12)], at(0));
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 3)], at(1));
+        assert_eq!(tracker.reading().tasks[0].last_progress, at(1));
+        poll(&mut tracker, &[task("a", TaskStatus::Success, 9)], at(2));
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 9)], at(3));
+        assert_eq!(tracker.reading().tasks[0].task.status, TaskStatus::Success);
+        assert_eq!(ended(&mut tracker), ["a Success"]);
+    }
+}

@@ -1,0 +1,421 @@
+//! What to ask about a target, and what an answer does to what is known of it. Pure, one file per kind of target.
+//!
+//! A tracker is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in turn until `ask` has
+//! nothing more. What outlives a poll is in its memory; the rest is where the present poll stands.
+
+mod cost;
+mod directory;
+mod discovery;
+mod ehpc_invocations;
+mod ehpc_tasks;
+mod follow;
+mod history;
+mod order;
+mod pager;
+mod seen_ids;
+mod server_directory;
+mod swas_by_region;
+mod swas_by_server;
+mod swas_invocations;
+mod swas_jobs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::aliyun::Error;
+use crate::aliyun::op::{Answer, Operation, Product};
+use crate::config::Poll;
+use crate::model::{DiscoveredResource, Failure, GivenUp, ListState, Reading};
+use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
+
+pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
+use discovery::DiscoveryTracker;
+use ehpc_invocations::EhpcInvocationsTracker;
+use ehpc_tasks::EhpcTasksTracker;
+use history::Window;
+pub use pager::Change as ListChange;
+use swas_by_region::SwasRegionTracker;
+use swas_by_server::SwasServerTracker;
+use swas_invocations::SwasInvocations;
+pub use swas_jobs::MAX_NAMES;
+
+/// The tracker of one target.
+#[derive(Debug)]
+pub(super) enum Tracker {
+    EhpcTasks(EhpcTasksTracker),
+    EhpcInvocations(EhpcInvocationsTracker),
+    SwasInvocations(SwasServerTracker),
+    SwasRegion(Box<SwasRegionTracker>),
+    Discovery(DiscoveryTracker),
+}
+
+/// What a tracker knows of a target from one poll to the next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Memory {
+    /// Of a cluster's tasks.
+    EhpcTasks(ehpc_tasks::Memory),
+    /// Of a cluster's commands.
+    EhpcInvocations(ehpc_invocations::Memory),
+    /// Of a server's invocations.
+    SwasInvocations(swas_invocations::Memory),
+    /// Of what there is.
+    Discovery(discovery::Memory),
+}
+
+impl Memory {
+    fn ehpc_tasks(self) -> Option<ehpc_tasks::Memory> {
+        if let Self::EhpcTasks(memory) = self { Some(memory) } else { None }
+    }
+
+    fn ehpc_invocations(self) -> Option<ehpc_invocations::Memory> {
+        if let Self::EhpcInvocations(memory) = self { Some(memory) } else { None }
+    }
+
+    fn swas_invocations(self) -> Option<swas_invocations::Memory> {
+        if let Self::SwasInvocations(memory) = self { Some(memory) } else { None }
+    }
+
+    fn discovery(self) -> Option<discovery::Memory> {
+        if let Self::Discovery(memory) = self { Some(memory) } else { None }
+    }
+
+    /// The same after nobody has watched for a while. (What is due of a [`history::History`] is not kept at all then.)
+    pub(super) fn after_a_gap(self) -> Self {
+        match self {
+            Self::EhpcTasks(memory) => Self::EhpcTasks(memory.after_a_gap()),
+            other => other,
+        }
+    }
+}
+
+/// A [`Memory`] that is still in use; it is written alike.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub enum MemoryRef<'a> {
+    /// Of a cluster's tasks.
+    EhpcTasks(&'a ehpc_tasks::Memory),
+    /// Of a cluster's commands.
+    EhpcInvocations(&'a ehpc_invocations::Memory),
+    /// Of a server's invocations.
+    SwasInvocations(&'a swas_invocations::Memory),
+    /// Of what there is.
+    Discovery(&'a discovery::Memory),
+}
+
+/// Something that happened to a followed thing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// It was seen to end.
+    Ended {
+        /// TaskId, CommandId or InvokeId.
+        id: Arc<str>,
+        /// Its last status, as it was sent.
+        status: String,
+        /// Its exit code, if it has one.
+        exit_code: Option<i64>,
+    },
+    /// It was open, and its end could not be learned.
+    Lost {
+        /// TaskId, CommandId or InvokeId.
+        id: Arc<str>,
+    },
+    /// It was seen to end, and its result is no longer asked for.
+    GivenUp {
+        /// CommandId or InvokeId.
+        id: Arc<str>,
+        /// Why.
+        cause: GivenUp,
+    },
+    /// A list was longer than `poll.history_max_pages`.
+    Truncated,
+    /// Whether a list has shown all that it must has changed.
+    List(ListChange),
+    /// What there is has changed: the targets are to be made anew.
+    Discovered,
+}
+
+/// What a failed call means for the rest of the poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It concerns one thing only, and the tracker has taken note.
+    GoOn,
+    /// The same, but the user should hear of it: the poll goes on, and counts as failed.
+    GoOnFailed,
+    /// The poll has failed.
+    Stop,
+}
+
+/// How much a failed call harms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    /// The one thing that was asked about is not there.
+    Gone,
+    /// The one thing that was asked about cannot be told, but others may be.
+    One,
+    /// Whatever else would be asked now.
+    All,
+}
+
+/// The parts of `poll` that trackers need.
+#[derive(Clone, Debug)]
+struct Limits {
+    history_interval: Duration,
+    max_pages: u32,
+}
+
+/// Calls `$body` with the tracker inside, whichever it is.
+macro_rules! each {
+    ($tracker:expr, $inner:ident => $body:expr) => {
+        match $tracker {
+            Tracker::EhpcTasks($inner) => $body,
+            Tracker::EhpcInvocations($inner) => $body,
+            Tracker::SwasInvocations($inner) => $body,
+            Tracker::SwasRegion($inner) => $body,
+            Tracker::Discovery($inner) => $body,
+        }
+    };
+}
+
+impl Tracker {
+    /// The tracker of `target`; `recall` tells what earlier trackers knew of it, or of each server of a region.
+    pub(super) fn new(target: &Target, poll: &Poll, mut recall: impl FnMut(&TargetId) -> Option<Memory>) -> Self {
+        let limits = Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
+        let id = Arc::clone(&target.id.id);
+        match &target.scope {
+            Scope::EhpcTasks(window) => {
+                let memory = recall(&target.id).and_then(Memory::ehpc_tasks).unwrap_or_default();
+                Self::EhpcTasks(EhpcTasksTracker::new(id, window.clone(), limits, memory))
+            }
+            Scope::EhpcInvocations(scope) => {
+                let memory = recall(&target.id).and_then(Memory::ehpc_invocations).unwrap_or_default();
+                Self::EhpcInvocations(EhpcInvocationsTracker::new(id, scope.clone(), limits, memory))
+            }
+            Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => {
+                let memory = recall(&target.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                Self::SwasInvocations(SwasServerTracker::new(id, window.clone(), limits, memory))
+            }
+            Scope::SwasRegion(servers) => {
+                let servers = servers.iter().filter_map(|server| {
+                    let Scope::SwasRegionServer(window) = &server.scope else { return None };
+                    let memory = recall(&server.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                    Some((Arc::clone(&server.id.id), SwasInvocations::new(window.clone(), memory, true)))
+                });
+                Self::SwasRegion(Box::new(SwasRegionTracker::new(servers, limits)))
+            }
+            Scope::Discovery(DiscoveryQuery { sought, .. }) => {
+                let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();
+                Self::Discovery(DiscoveryTracker::new(*sought, Arc::clone(&target.region), memory))
+            }
+        }
+    }
+
+    /// A tick: the next poll begins.
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        each!(self, tracker => tracker.begin(now));
+    }
+
+    /// What to ask next; `None` ends the poll.
+    pub(super) fn ask(&mut self) -> Option<Operation> {
+        each!(self, tracker => tracker.ask())
+    }
+
+    /// What was answered to what was asked last.
+    pub(super) fn answer(&mut self, answer: Answer, now: Timestamp) {
+        match (self, answer) {
+            (Self::EhpcTasks(tracker), Answer::ListTasks(page)) => tracker.answer(page, now),
+            (Self::EhpcInvocations(tracker), Answer::ListCommands(page)) => tracker.listed(page, now),
+            (Self::EhpcInvocations(tracker), Answer::ListInvocationStatus(invocation)) => tracker.status(invocation),
+            (Self::EhpcInvocations(tracker), Answer::ListInvocationResults(page)) => tracker.results(page),
+            (Self::SwasInvocations(tracker), Answer::DescribeInvocations(page)) => tracker.listed(page, now),
+            (Self::SwasInvocations(tracker), Answer::DescribeInvocationResult(result)) => tracker.result(result, now),
+            (Self::SwasRegion(tracker), Answer::DescribeCommandInvocations(page)) => tracker.answer(page, now),
+            (Self::SwasRegion(tracker), Answer::ListInstances(page)) => tracker.counted(page),
+            (Self::Discovery(tracker), Answer::ListClusters(page)) => tracker.listed(page, now),
+            (Self::Discovery(tracker), Answer::ListInstances(page)) => tracker.listed(page, now),
+            (Self::Discovery(tracker), Answer::EhpcListRegions(regions)) => tracker.regions(regions, now),
+            (Self::Discovery(tracker), Answer::SwasListRegions(regions)) => tracker.regions(regions, now),
+            (tracker, answer) => unreachable!("{tracker:?} never asks for {answer:?}"),
+        }
+    }
+
+    /// What was asked last could not be had, and is not asked again in this poll; `failure` is the error in words.
+    pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> Verdict {
+        let harm = match error {
+            error if error.is_one_thing_gone() => Harm::Gone,
+            error if error.is_of_one_question() => Harm::One,
+            _ => Harm::All,
+        };
+        match self {
+            Self::EhpcTasks(tracker) => tracker.fail(harm),
+            Self::EhpcInvocations(tracker) => tracker.fail(harm),
+            Self::SwasInvocations(tracker) => tracker.fail(harm),
+            Self::SwasRegion(tracker) => tracker.fail(harm, failure),
+            Self::Discovery(tracker) => tracker.fail(harm),
+        }
+    }
+
+    /// Whether the poll has read enough that [`Tracker::reading`] is true as of now; what follows are details.
+    pub(super) fn is_readable(&self) -> bool {
+        each!(self, tracker => tracker.is_readable())
+    }
+
+    /// The next answer has to wait for its budget: what was found so far is told.
+    pub(super) fn about_to_wait(&mut self, now: Timestamp) {
+        if let Self::Discovery(tracker) = self
+            && tracker.is_readable()
+        {
+            tracker.tell(now);
+        }
+    }
+
+    /// Whether there is more to publish than was published in this poll.
+    pub(super) fn has_news(&self) -> bool {
+        matches!(self, Self::Discovery(tracker) if tracker.has_news())
+    }
+
+    /// Whether the lists have shown all that they must.
+    pub(super) fn list_state(&self) -> ListState {
+        each!(self, tracker => tracker.list_state())
+    }
+
+    /// Whether anything may still change soon.
+    pub(super) fn has_open(&self) -> bool {
+        each!(self, tracker => tracker.has_open())
+    }
+
+    /// All that is to be shown of a target: of `id`, which is the tracker's own or one of its servers.
+    pub(super) fn reading(&self, id: &TargetId) -> Option<Reading> {
+        Some(match self {
+            Self::EhpcTasks(tracker) => Reading::EhpcTasks(tracker.reading()),
+            Self::EhpcInvocations(tracker) => Reading::EhpcInvocations(tracker.reading()),
+            Self::SwasInvocations(tracker) => Reading::SwasInvocations(tracker.reading()),
+            Self::SwasRegion(tracker) => Reading::SwasInvocations(tracker.invocations(&id.id)?.reading()),
+            Self::Discovery(tracker) => Reading::Discovery(tracker.reading()),
+        })
+    }
+
+    /// What it has found, if it looks for anything.
+    pub(super) fn found(&self) -> Vec<DiscoveredResource> {
+        match self {
+            Self::Discovery(tracker) => tracker.found(),
+            Self::EhpcTasks(_) | Self::EhpcInvocations(_) | Self::SwasInvocations(_) | Self::SwasRegion(_) => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether what it looks for was all shown at least once, if it looks for anything.
+    pub(super) fn has_found_all(&self) -> bool {
+        match self {
+            Self::Discovery(tracker) => tracker.has_found_all(),
+            Self::EhpcTasks(_) | Self::EhpcInvocations(_) | Self::SwasInvocations(_) | Self::SwasRegion(_) => true,
+        }
+    }
+
+    /// What is wrong with one target of several that share a poll.
+    pub(super) fn failure(&self, id: &TargetId) -> Option<Failure> {
+        match self {
+            Self::SwasRegion(tracker) => tracker.failure(&id.id),
+            _ => None,
+        }
+    }
+
+    /// What happened since the last call; `id` is the tracker's own target.
+    pub(super) fn notices(&mut self, id: &TargetId) -> Vec<(TargetId, Notice)> {
+        let own = match self {
+            Self::EhpcTasks(tracker) => std::mem::take(&mut tracker.notices),
+            Self::EhpcInvocations(tracker) => std::mem::take(&mut tracker.notices),
+            Self::SwasInvocations(tracker) => tracker.notices(),
+            Self::SwasRegion(tracker) => std::mem::take(&mut tracker.notices),
+            Self::Discovery(tracker) => std::mem::take(&mut tracker.notices),
+        };
+        let mut all: Vec<_> = own.into_iter().map(|notice| (id.clone(), notice)).collect();
+        if let Self::SwasRegion(tracker) = self {
+            for (server, notices) in tracker.server_notices() {
+                all.extend(notices.into_iter().map(|notice| (TargetId::server(server), notice)));
+            }
+        }
+        all
+    }
+
+    /// This machine's clock was set back by `step`: what is due moves with it.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        match self {
+            Self::EhpcTasks(tracker) => tracker.memory.shift(step),
+            Self::EhpcInvocations(tracker) => tracker.memory.shift(step),
+            Self::SwasInvocations(tracker) => tracker.invocations.memory.shift(step),
+            Self::SwasRegion(tracker) => tracker.shift(step),
+            Self::Discovery(_) => {}
+        }
+    }
+
+    /// What the tracker knows of a target, to be saved.
+    pub(super) fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
+        Some(match self {
+            Self::EhpcTasks(tracker) => MemoryRef::EhpcTasks(&tracker.memory),
+            Self::EhpcInvocations(tracker) => MemoryRef::EhpcInvocations(&tracker.memory),
+            Self::SwasInvocations(tracker) => MemoryRef::SwasInvocations(&tracker.invocations.memory),
+            Self::SwasRegion(tracker) => MemoryRef::SwasInvocations(&tracker.invocations(&id.id)?.memory),
+            Self::Discovery(tracker) => MemoryRef::Discovery(&tracker.memory),
+        })
+    }
+
+    /// What the tracker knows of each target, for the next tracker of the same; `id` is the tracker's own.
+    pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory)> {
+        match self {
+            Self::EhpcTasks(tracker) => vec![(id, Memory::EhpcTasks(tracker.memory))],
+            Self::EhpcInvocations(tracker) => vec![(id, Memory::EhpcInvocations(tracker.memory))],
+            Self::SwasInvocations(tracker) => vec![(id, Memory::SwasInvocations(tracker.invocations.memory))],
+            Self::Discovery(tracker) => vec![(id, Memory::Discovery(tracker.memory))],
+            Self::SwasRegion(tracker) => {
+                let servers = tracker.into_servers();
+                servers
+                    .map(|(id, invocations)| (TargetId::server(&id), Memory::SwasInvocations(invocations.memory)))
+                    .collect()
+            }
+        }
+    }
+
+    /// What its calls hang on, as things stand.
+    pub(super) fn load(&self) -> Load {
+        each!(self, tracker => tracker.load())
+    }
+}
+
+/// The operations that a target needs as it is configured.
+pub fn needed(target: &Target) -> impl Iterator<Item = (Product, &'static str)> {
+    let named = matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
+    let all = operations(target).iter().copied();
+    all.filter(move |(_, operation)| !(named && *operation == "ListCommands"))
+}
+
+/// The operations that a target needs.
+pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] {
+    match &target.scope {
+        Scope::EhpcTasks(_) => &[(Product::Ehpc, "ListTasks")],
+        Scope::EhpcInvocations(_) => &[
+            (Product::Ehpc, "ListCommands"),
+            (Product::Ehpc, "ListInvocationStatus"),
+            (Product::Ehpc, "ListInvocationResults"),
+        ],
+        Scope::SwasInvocations(_) => {
+            &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")]
+        }
+        Scope::SwasRegion(_) | Scope::SwasRegionServer(_) => {
+            &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")]
+        }
+        Scope::Discovery(search) => match search.sought {
+            DiscoveryKind::Clusters => &[(Product::Ehpc, "ListClusters")],
+            DiscoveryKind::Servers => &[(Product::Swas, "ListInstances")],
+            DiscoveryKind::ClusterRegions => &[(Product::Ehpc, "ListRegions")],
+            DiscoveryKind::ServerRegions => &[(Product::Swas, "ListRegions")],
+        },
+    }
+}
+
+/// Whether what makes a reading true and its details are asked of one operation, and so share a budget.
+pub(super) fn details_share_the_budget(kind: Kind) -> bool {
+    matches!(kind, Kind::EhpcTasks | Kind::SwasRegion)
+}

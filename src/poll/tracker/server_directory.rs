@@ -1,0 +1,163 @@
+//! Which servers a region has, by ListInstances: only that tells a server without invocations from one that does not exist.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Limits;
+use super::directory::{Directory, Progress};
+use super::pager::{Change, Trust};
+use crate::aliyun::op::ListInstances;
+use crate::model::{DiscoveredResource, Failure, Page};
+use crate::poll::{after, later};
+
+/// A reading that has failed for a passing reason is tried again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(120);
+
+/// What ListInstances has said, and when it is asked again.
+#[derive(Debug, Default)]
+pub(super) struct ServerDirectory {
+    servers: Directory,
+    due: Option<Timestamp>,
+    /// Why there is no reading, if the last has failed and there was none before.
+    failure: Option<Failure>,
+}
+
+impl ServerDirectory {
+    /// Whether it is to be read now, or read on. One reading is enough for a while, whether it succeeds or not.
+    pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) -> bool {
+        let is_due = self.due.is_none_or(|due| due <= now);
+        if is_due {
+            self.due = Some(after(now, limits.history_interval));
+        } else if self.servers.page().is_none() {
+            return false;
+        }
+        self.servers.begin(ListInstances::PAGE_SIZE as u32);
+        true
+    }
+
+    pub(super) fn ask(&self) -> Option<ListInstances> {
+        self.servers.page().map(|page| ListInstances { page })
+    }
+
+    /// Takes note of a page. What the user should hear of the reading, if it has ended.
+    pub(super) fn listed(&mut self, page: Page<DiscoveredResource>) -> Option<Vec<Change>> {
+        match self.servers.read(page, |_| true) {
+            Progress::Next => None,
+            Progress::Read(changes) => {
+                self.failure = None;
+                Some(changes)
+            }
+        }
+    }
+
+    /// Whether which servers there are is known at all.
+    pub(super) fn is_known(&self) -> bool {
+        self.servers.is_whole()
+    }
+
+    /// How far its total is to be trusted, and what the last readings have not shown.
+    pub(super) fn trust(&self) -> &Trust {
+        self.servers.trust()
+    }
+
+    /// The reading has failed; what was known before still holds.
+    pub(super) fn failed(&mut self, failure: &Failure, now: Timestamp) {
+        if failure.reason.may_pass() {
+            self.due = self.due.min(Some(after(now, RETRY_AFTER)));
+        }
+        self.servers.failed();
+        self.failure = (!self.servers.is_whole()).then(|| failure.clone());
+    }
+
+    /// Whether the region certainly has no such server.
+    pub(super) fn lacks(&self, id: &str) -> bool {
+        self.servers.lacks(id)
+    }
+
+    /// Why nobody knows which servers there are.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Pages that a reading takes, as far as is known.
+    pub(super) fn pages(&self) -> u32 {
+        u32::try_from(self.servers.found().count() / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.due = self.due.map(|due| later(due, step));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::ServerDirectory;
+    use crate::aliyun::op::ListInstances;
+    use crate::model::{DiscoveredResource, Failure, Page, Reason};
+    use crate::poll::tracker::Limits;
+
+    const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    fn page(ids: std::ops::Range<u32>, total: u64) -> Page<DiscoveredResource> {
+        let found = |id: u32| DiscoveredResource { id: format!("s{id}").into(), name: "".into(), region: None };
+        Page::new(ids.map(found).collect(), Some(total))
+    }
+
+    #[test]
+    fn all_pages_are_read_once_in_the_history_interval() {
+        let mut server_directory = ServerDirectory::default();
+        assert!(server_directory.begin(&LIMITS, at(0)));
+        assert!(server_directory.listed(page(0..100, 150)).is_none());
+        assert_eq!(server_directory.ask(), Some(ListInstances { page: 2 }));
+        assert!(!server_directory.lacks("s200"), "it has not been read whole yet");
+        assert!(server_directory.listed(page(100..150, 150)).is_some());
+        assert!(server_directory.lacks("s200") && !server_directory.lacks("s149"));
+        assert_eq!(server_directory.pages(), 2);
+        assert!(!server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800)));
+    }
+
+    #[test]
+    fn a_list_with_gaps_says_of_no_server_that_it_is_gone_and_one_that_was_interrupted_is_read_on() {
+        let mut gap = ServerDirectory::default();
+        gap.begin(&LIMITS, at(0));
+        assert!(gap.listed(page(0..9, 10)).is_none() && gap.listed(page(0..0, 10)).is_some() && !gap.lacks("s9"));
+        let mut long = ServerDirectory::default();
+        long.begin(&LIMITS, at(0));
+        for number in 0..20 {
+            assert!(long.listed(page(number * 100..number * 100 + 100, 2050)).is_none());
+        }
+        assert!(long.begin(&LIMITS, at(10)) && long.ask() == Some(ListInstances { page: 21 }));
+        assert!(long.listed(page(2000..2050, 2050)).is_some() && long.lacks("s2050") && !long.begin(&LIMITS, at(20)));
+        let mut repeating = ServerDirectory::default();
+        repeating.begin(&LIMITS, at(0));
+        assert!(repeating.listed(page(0..100, 200)).is_none() && repeating.listed(page(0..100, 200)).is_some());
+        assert!(!repeating.lacks("s150"));
+    }
+
+    #[test]
+    fn a_failure_is_told_until_a_list_was_read_and_tried_again_if_it_may_pass() {
+        let failure = |reason| Failure { reason, message: "m".into(), advice: "a".into() };
+        let mut server_directory = ServerDirectory::default();
+        server_directory.begin(&LIMITS, at(0));
+        server_directory.failed(&failure(Reason::Permission), at(1));
+        assert!(server_directory.failure().is_some() && !server_directory.lacks("s0"));
+        assert!(!server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800)));
+        server_directory.failed(&failure(Reason::Timeout), at(1801));
+        assert!(!server_directory.begin(&LIMITS, at(1920)) && server_directory.begin(&LIMITS, at(1921)));
+        server_directory.listed(page(0..1, 1));
+        assert_eq!(server_directory.failure(), None);
+        server_directory.begin(&LIMITS, at(4000));
+        server_directory.failed(&failure(Reason::Permission), at(4001));
+        assert!(server_directory.failure().is_none() && server_directory.lacks("s1"), "what was known still holds");
+    }
+}

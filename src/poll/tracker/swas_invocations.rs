@@ -1,0 +1,370 @@
+//! What is known of a server's command invocations, whichever operation tells it: which are open, which have ended and how, and
+//! what was counted.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::follow::{Follow, Turn, turns};
+use super::history::History;
+use super::swas_jobs::{Jobs, Sighting};
+use super::{Notice, Window};
+use crate::config::InvocationWindow;
+use crate::model::{
+    Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation, SwasInvocationsReading,
+};
+use crate::poll::{later, since};
+
+/// A server's invocations, and what of them is shown.
+#[derive(Debug)]
+pub(super) struct SwasInvocations {
+    pub(super) window: InvocationWindow,
+    pub(super) memory: Memory,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// What is known of a server's invocations. It is the same whichever operation lists them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    pub(super) invocations: HashMap<Arc<str>, Held>,
+    pub(super) history: History,
+    /// Invocations seen so far; gives each its place.
+    seen: u64,
+    finished: BTreeMap<InvocationStatus, u64>,
+    #[serde(default)]
+    jobs: Jobs,
+    /// Whether the list that `history` speaks of is the one of the whole region.
+    #[serde(default)]
+    regional: bool,
+}
+
+impl Memory {
+    /// This machine's clock was set back by `step`.
+    pub(super) fn shift(&mut self, step: SignedDuration) {
+        self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
+        for held in self.invocations.values_mut() {
+            held.follow.shift(step);
+            held.unknown_since = held.unknown_since.map(|time| later(time, step));
+        }
+    }
+}
+
+/// An invocation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Held {
+    invocation: Invocation,
+    result: Option<InvocationResult>,
+    first_seen: Timestamp,
+    place: u64,
+    /// How it, or once it has ended its result, was asked for.
+    #[serde(default, skip_serializing_if = "Follow::is_plain")]
+    follow: Follow,
+    /// Its end was counted, and is announced with its exit code once the result is read.
+    unannounced: bool,
+    /// Since when its status is a word that nobody knows, while it is.
+    #[serde(default)]
+    unknown_since: Option<Timestamp>,
+}
+
+/// Which result is wanted first is largest.
+pub(super) type Urgency = (Turn, bool, bool, (Timestamp, Reverse<u64>));
+
+impl SwasInvocations {
+    /// A server's invocations, listed by DescribeInvocations or, if it is `regional`, by DescribeCommandInvocations.
+    ///
+    /// Nobody knows whether both show as much: where the one shows what the other never did, it must not count as new.
+    pub(super) fn new(window: InvocationWindow, mut memory: Memory, regional: bool) -> Self {
+        if memory.regional != regional {
+            memory.regional = regional;
+            memory.history.forget_whole();
+        }
+        Self { window, memory, notices: Vec::new() }
+    }
+
+    /// What of the list is shown.
+    pub(super) fn list_window(&self) -> Window {
+        Window { entries: self.window.max_invocations, max_age: self.window.max_age }
+    }
+
+    /// Whether anything may still change.
+    pub(super) fn has_open(&self) -> bool {
+        self.memory.invocations.values().any(|held| held.invocation.is_open())
+    }
+
+    /// Whether anything was ever seen on the server.
+    pub(super) fn has_seen(&self) -> bool {
+        self.memory.seen > 0
+    }
+
+    /// All that is to be shown.
+    pub(super) fn reading(&self) -> SwasInvocationsReading {
+        let mut held: Vec<&Held> = self.memory.invocations.values().collect();
+        held.sort_unstable_by_key(|held| Reverse(held.recency()));
+        SwasInvocationsReading {
+            invocations: held.into_iter().map(Held::seen).collect(),
+            finished: self.memory.finished.clone(),
+            jobs: self.memory.jobs.shown(),
+        }
+    }
+
+    /// Open invocations that this poll has not yet found in the list, and that are to be looked for now.
+    pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
+        let missing = move |(id, held): &(&Arc<str>, &Held)| {
+            held.invocation.is_open() && !self.memory.history.has_shown(id) && held.follow.is_due(now)
+        };
+        self.memory.invocations.iter().filter(missing).map(|(id, _)| id)
+    }
+
+    /// Whether an invocation is to be asked for by its id: it is open and not in the list, or its result is not there.
+    pub(super) fn misses(&self, id: &str) -> bool {
+        let is_wanted = |held: &Held| match held.invocation.is_open() {
+            true => !self.memory.history.has_shown(id),
+            false => held.result.is_none(),
+        };
+        self.memory.invocations.get(id).is_some_and(is_wanted)
+    }
+
+    /// What else than results, as soon as they are there, is to be asked for one by one now: open invocations that the list has not
+    /// shown, and results that are late.
+    pub(super) fn sought(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+        let is_due = move |held: &Held| match held.invocation.is_open() {
+            true => held.follow.is_due(now),
+            false => held.follow.was_asked() && held.follow.is_result_due(now),
+        };
+        let invocations = self.memory.invocations.iter().filter(move |(id, held)| is_due(held) && self.misses(id));
+        invocations.map(|(id, held)| (held.urgency(), id))
+    }
+
+    /// The same where results come with the list: one that did not is late, too.
+    pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+        let fresh = |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
+        let fresh = self.memory.invocations.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
+        self.sought(now).chain(fresh)
+    }
+
+    /// What to ask for one by one now, most urgent last.
+    pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
+        let mut ids = turns(self.sought(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
+        let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
+        ids.extend(self.memory.invocations.iter().filter(|(_, held)| fresh(held)).map(|(id, _)| Arc::clone(id)));
+        ids.sort_unstable_by_key(|id| self.urgency(id));
+        ids
+    }
+
+    /// Takes note of an invocation as the list shows it; `new` if its id was not known before.
+    pub(super) fn see(&mut self, invocation: Invocation, new: bool, now: Timestamp) {
+        let id = Arc::clone(&invocation.id);
+        if let Some(held) = self.memory.invocations.get_mut(&id) {
+            let was_open = held.invocation.is_open();
+            held.update(invocation, now);
+            if was_open && !held.invocation.is_open() {
+                self.count(&id);
+            }
+        } else if new {
+            let counts = !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
+            self.memory.seen += 1;
+            let place = self.memory.seen;
+            self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, place, now));
+            if counts {
+                self.count(&id);
+            }
+        }
+    }
+
+    /// The same, where the list also tells how it went.
+    pub(super) fn see_whole(
+        &mut self,
+        ServerInvocation { invocation, result, .. }: ServerInvocation,
+        new: bool,
+        now: Timestamp,
+    ) {
+        let (id, ended) = (Arc::clone(&invocation.id), !invocation.is_open());
+        self.see(invocation, new, now);
+        let Some(held) = self.memory.invocations.get_mut(&id) else { return };
+        if ended && !held.invocation.is_open() && held.result.is_none() {
+            self.keep_result(&id, result);
+        }
+    }
+
+    /// The call that asked for an invocation has failed.
+    pub(super) fn failed(&mut self, id: &Arc<str>) {
+        if let Some(held) = self.memory.invocations.get_mut(id) {
+            held.follow.failed();
+        }
+    }
+
+    /// How soon an invocation is asked for.
+    pub(super) fn urgency(&self, id: &str) -> Option<Urgency> {
+        self.memory.invocations.get(id).map(Held::urgency)
+    }
+
+    fn count(&mut self, id: &str) {
+        if let Some(held) = self.memory.invocations.get_mut(id) {
+            held.unannounced = true;
+            *self.memory.finished.entry(held.invocation.status.clone()).or_default() += 1;
+        }
+    }
+
+    /// Takes note of how an invocation went; an answer that it still runs is one of something that the list has lost.
+    pub(super) fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
+        let Some(held) = self.memory.invocations.get_mut(id) else { return };
+        let was_open = held.invocation.is_open();
+        let told =
+            Invocation { status: result.status.clone(), record: result.record.clone(), ..held.invocation.clone() };
+        if told.is_open() {
+            match was_open {
+                true => held.update(told, now),
+                false => held.follow.missed(now),
+            }
+            return;
+        }
+        // What the list has said in a known word stays.
+        if was_open || told.status.unknown_word().is_none() {
+            held.update(told, now);
+        }
+        if was_open {
+            self.count(id);
+        }
+        self.keep_result(id, result);
+    }
+
+    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult) {
+        let Some(held) = self.memory.invocations.get_mut(id) else { return };
+        held.result = Some(result);
+        held.follow = Follow::default();
+        self.memory.jobs.see(std::iter::once(held.sighting()));
+        self.announce(id);
+    }
+
+    fn announce(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.invocations.get_mut(id).filter(|held| held.unannounced) else { return };
+        held.unannounced = false;
+        let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
+        let status = held.invocation.status.word().to_owned();
+        self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
+    }
+
+    /// An invocation, or the result of one that has ended, was asked for and is not there.
+    pub(super) fn missed(&mut self, id: &Arc<str>, now: Timestamp) {
+        let Some(held) = self.memory.invocations.get_mut(id) else { return };
+        held.follow.missed(now);
+        if held.invocation.is_open() && held.follow.is_lost() {
+            self.memory.invocations.remove(id);
+            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+        }
+    }
+
+    /// An invocation leaves the window: if its end was watched and its result is not there, that is given up.
+    fn give_up(&mut self, id: &Arc<str>) {
+        let Some(held) = self.memory.invocations.get(id).filter(|held| held.unannounced) else { return };
+        debug_assert!(held.result.is_none(), "with the result it was announced");
+        self.notices.push(Notice::GivenUp { id: Arc::clone(id), cause: held.follow.cause() });
+        self.announce(id);
+    }
+
+    /// Drops what has left the window: ended invocations that are old or too many, and unknown words that never ended.
+    pub(super) fn trim(&mut self, now: Timestamp) {
+        self.memory.jobs.see(self.memory.invocations.values().map(Held::sighting));
+        let max_age = self.window.max_age;
+        let mut lost = Vec::new();
+        let unannounced = |(id, held): (&Arc<str>, &Held)| {
+            (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
+        };
+        let leaving: Vec<Arc<str>> = self.memory.invocations.iter().filter_map(unannounced).collect();
+        leaving.iter().for_each(|id| self.give_up(id));
+        self.memory.invocations.retain(|id, held| {
+            let old = held.ages_from().is_some_and(|from| since(from, now) > max_age);
+            if old && held.is_unknown() {
+                lost.push(Notice::Lost { id: Arc::clone(id) });
+            }
+            !old
+        });
+        self.notices.append(&mut lost);
+        let surplus = self.memory.invocations.len().saturating_sub(self.window.max_invocations);
+        if surplus == 0 {
+            return;
+        }
+        let ended = self.memory.invocations.iter().filter(|(_, held)| !held.invocation.is_open());
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        oldest.sort_unstable();
+        for (_, id) in oldest.into_iter().take(surplus) {
+            self.give_up(&id);
+            self.memory.invocations.remove(&id);
+        }
+    }
+}
+
+impl Held {
+    fn new(invocation: Invocation, place: u64, now: Timestamp) -> Self {
+        let mut held = Self {
+            invocation,
+            result: None,
+            first_seen: now,
+            place,
+            follow: Follow::default(),
+            unannounced: false,
+            unknown_since: None,
+        };
+        held.unknown_since = held.is_unknown().then_some(now);
+        held
+    }
+
+    /// Whether it counts as open only because nobody knows its word.
+    fn is_unknown(&self) -> bool {
+        self.invocation.is_open() && self.invocation.status.unknown_word().is_some()
+    }
+
+    /// Since when it grows old, if it does. One answer that cannot be understood must not end the watch over what has run for
+    /// long.
+    fn ages_from(&self) -> Option<Timestamp> {
+        match (self.invocation.is_open(), self.is_unknown()) {
+            (true, false) => None,
+            (true, true) => Some(self.unknown_since.unwrap_or(self.recency().0)),
+            (false, _) => Some(self.recency().0),
+        }
+    }
+
+    /// Newest is largest. A region's list does not always say when an invocation was created.
+    fn recency(&self) -> (Timestamp, Reverse<u64>) {
+        let result = self.result.as_ref();
+        let told = self.invocation.created.or(result.and_then(|result| result.started.or(result.finished)));
+        (told.unwrap_or(self.first_seen), Reverse(self.place))
+    }
+
+    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what was asked for in vain.
+    fn urgency(&self) -> Urgency {
+        (
+            self.follow.turn(),
+            self.invocation.is_open(),
+            self.invocation.status == InvocationStatus::Failed,
+            self.recency(),
+        )
+    }
+
+    fn wants_result(&self) -> bool {
+        !self.invocation.is_open() && self.result.is_none()
+    }
+
+    /// Ended never changes again, whatever an older copy of a list may say.
+    fn update(&mut self, invocation: Invocation, now: Timestamp) {
+        // It was found; if it has ended now, its result is asked for at once.
+        if self.invocation.is_open() {
+            self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
+        }
+        if self.invocation.is_open() || !invocation.is_open() {
+            self.invocation = invocation;
+        }
+        self.unknown_since = self.is_unknown().then(|| self.unknown_since.unwrap_or(now));
+    }
+
+    fn sighting(&self) -> Sighting<'_> {
+        Sighting { invocation: &self.invocation, result: self.result.as_ref(), at: self.recency().0 }
+    }
+
+    fn seen(&self) -> SeenSwasInvocation {
+        SeenSwasInvocation { invocation: self.invocation.clone(), result: self.result.clone() }
+    }
+}

@@ -1,0 +1,360 @@
+//! What is known of the invocations of each command name of a server, whether the window still holds them or not: how the newest
+//! ended one went, and how regularly they are created.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
+
+/// Maximum number of command names that are remembered of a server; the oldest go first.
+pub const MAX_NAMES: usize = 50;
+
+/// Number of the newest invocations of a name that tell its interval.
+const MAX_INVOCATIONS: usize = 8;
+/// Minimum number of invocations that tell an interval.
+const MIN_INVOCATIONS: usize = 4;
+
+/// What is known of a server's command names.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Jobs(BTreeMap<Arc<str>, Past>);
+
+/// An invocation, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting<'a> {
+    pub(super) invocation: &'a Invocation,
+    pub(super) result: Option<&'a InvocationResult>,
+    /// Its place in time: when it was created, or what comes nearest.
+    pub(super) at: Timestamp,
+}
+
+/// The invocations of one name so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Past {
+    /// Its newest invocations, the oldest first.
+    created: Vec<Created>,
+    last: Option<Ended>,
+    /// When the newest successful run ended.
+    succeeded: Option<Timestamp>,
+}
+
+/// When an invocation was created, in seconds since 1970, and a hash of its id, so that it is counted once. Eight bytes, since a
+/// server has up to 400 of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Created(u32, u32);
+
+/// The newest ended invocation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Ended {
+    at: Timestamp,
+    id: Arc<str>,
+    invocation: LastInvocation,
+}
+
+impl Jobs {
+    /// Takes note of invocations, in any order and however often they were seen.
+    pub(super) fn see<'a>(&mut self, invocations: impl Iterator<Item = Sighting<'a>> + Clone) {
+        // A result may say that the one that was last is older than it seemed: its place is known before others are compared.
+        for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open()) {
+            if let Some(past) = self.0.get_mut(&invocation.invocation.command_name) {
+                past.learn(invocation);
+            }
+        }
+        for invocation in invocations {
+            self.0.entry(Arc::clone(&invocation.invocation.command_name)).or_default().see(invocation);
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        if self.0.len() <= MAX_NAMES {
+            return;
+        }
+        let mut names: Vec<_> = self.0.iter().map(|(name, past)| (past.newest(), Arc::clone(name))).collect();
+        names.sort_unstable();
+        let surplus = names.len() - MAX_NAMES;
+        for (_, name) in names.into_iter().take(surplus) {
+            self.0.remove(&name);
+        }
+    }
+
+    /// What is shown of each name.
+    pub(super) fn shown(&self) -> BTreeMap<Arc<str>, Job> {
+        self.0.iter().map(|(name, past)| (Arc::clone(name), past.shown())).collect()
+    }
+}
+
+impl Past {
+    /// Takes note of how an invocation went, if it is the one that is last already.
+    fn learn(&mut self, invocation: Sighting<'_>) {
+        if let Some(last) = self.last.as_mut().filter(|last| last.id == invocation.invocation.id) {
+            last.learn(Ended::of(invocation));
+        }
+    }
+
+    fn see(&mut self, invocation: Sighting<'_>) {
+        self.count(invocation.invocation);
+        if invocation.invocation.is_open() {
+            return;
+        }
+        let ended = Ended::of(invocation);
+        if invocation.result.is_some() && ended.invocation.status == InvocationStatus::Success {
+            self.succeeded = self.succeeded.max(ended.invocation.finished);
+        }
+        match &self.last {
+            Some(last) if last.id == ended.id || last.place() > ended.place() => {}
+            _ => self.last = Some(ended),
+        }
+    }
+
+    /// What is kept is the newest of all that were seen, in whatever order that was.
+    fn count(&mut self, invocation: &Invocation) {
+        let Some(created) = Created::of(invocation) else { return };
+        if self.created.iter().any(|known| known.1 == created.1) {
+            return;
+        }
+        let place = self.created.partition_point(|known| *known < created);
+        if self.created.len() < MAX_INVOCATIONS {
+            self.created.insert(place, created);
+        } else if place > 0 {
+            self.created[..place].rotate_left(1);
+            self.created[place - 1] = created;
+        }
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        self.newest_created().max(self.last.as_ref().map(|last| last.at))
+    }
+
+    fn newest_created(&self) -> Option<Timestamp> {
+        self.created.last().and_then(|Created(second, _)| Timestamp::from_second(i64::from(*second)).ok())
+    }
+
+    fn shown(&self) -> Job {
+        Job {
+            last: self.last.as_ref().map(|last| last.invocation.clone()),
+            succeeded: self.succeeded,
+            created: self.newest_created(),
+            interval: interval(&self.created),
+        }
+    }
+}
+
+impl Created {
+    /// A time that fits no second of this century says nothing.
+    fn of(invocation: &Invocation) -> Option<Self> {
+        let second = u32::try_from(invocation.created?.as_second()).ok()?;
+        Some(Self(second, hash(&invocation.id)))
+    }
+}
+
+/// FNV-1a: it is saved, so it must stay the same in every version.
+fn hash(id: &str) -> u32 {
+    id.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+impl Ended {
+    fn of(invocation: Sighting<'_>) -> Self {
+        let Sighting { invocation, result, at } = invocation;
+        let last = LastInvocation {
+            status: invocation.status.clone(),
+            exit_code: result.and_then(|result| result.exit_code),
+            finished: result.map(|result| result.finished.unwrap_or(at)),
+        };
+        Self { at, id: Arc::clone(&invocation.id), invocation: last }
+    }
+
+    /// Newest is largest. Invocations of the same second are told apart by their ids: by chance, but always in the same way.
+    fn place(&self) -> (Timestamp, &str) {
+        (self.at, &self.id)
+    }
+
+    /// The same invocation once more: what is known of it is never unlearned, and where only guesses tell its time, the earliest is
+    /// the best.
+    fn learn(&mut self, again: Self) {
+        self.at = self.at.min(again.at);
+        self.invocation.status = again.invocation.status;
+        self.invocation.exit_code = again.invocation.exit_code.or(self.invocation.exit_code);
+        self.invocation.finished = again.invocation.finished.or(self.invocation.finished);
+    }
+}
+
+/// The median of the gaps between invocations, the oldest first; `None` where there are too few, or where they are too irregular to
+/// expect a next one.
+fn interval(created: &[Created]) -> Option<Duration> {
+    if created.len() < MIN_INVOCATIONS {
+        return None;
+    }
+    let mut gaps: Vec<u64> = created.windows(2).map(|pair| u64::from(pair[1].0 - pair[0].0)).collect();
+    gaps.sort_unstable();
+    let middle = gaps.len() / 2;
+    let twice_the_median = gaps[middle] + gaps[gaps.len() - 1 - middle];
+    let largest = gaps[gaps.len() - 1];
+    (twice_the_median > 0 && 4 * largest <= 3 * twice_the_median).then(|| Duration::from_millis(500 * twice_the_median))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use rand::rngs::SmallRng;
+    use rand::seq::SliceRandom;
+    use rand::{RngExt, SeedableRng};
+
+    use super::{Jobs, MAX_NAMES, Sighting};
+    use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
+    use InvocationStatus::{Failed, Running, Success, Timeout};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    /// An invocation of `backup` that was created then.
+    fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
+        let command_type = CommandType::RunShellScript;
+        let created = Some(at(created));
+        Invocation { id: id.into(), command_name: "backup".into(), command_type, status, record: None, created }
+    }
+
+    fn result(status: InvocationStatus, exit_code: Option<i64>, finished: Option<i64>) -> InvocationResult {
+        InvocationResult { status, record: None, exit_code, error: None, started: None, finished: finished.map(at) }
+    }
+
+    fn see(jobs: &mut Jobs, invocation: &Invocation, result: Option<&InvocationResult>) {
+        jobs.see(std::iter::once(Sighting { invocation, result, at: invocation.created.unwrap_or(at(999_999)) }));
+    }
+
+    fn backup(jobs: &Jobs) -> Job {
+        jobs.shown()["backup"].clone()
+    }
+
+    /// What is known after runs at these times.
+    fn after(times: &[i64]) -> Job {
+        let mut jobs = Jobs::default();
+        for (number, time) in times.iter().enumerate() {
+            see(&mut jobs, &invocation(&format!("r{number}"), Running, *time), None);
+        }
+        backup(&jobs)
+    }
+
+    #[test]
+    fn the_interval_is_the_median_gap_of_the_newest_eight_runs_if_there_are_four_and_they_are_regular() {
+        let seconds = |times: &[i64]| after(times).interval.map(|interval| interval.as_secs_f64());
+        assert_eq!(seconds(&[0, 100, 200]), None, "three runs");
+        assert_eq!(seconds(&[0, 100, 200, 300]), Some(100.0));
+        assert_eq!(seconds(&[0, 100, 201, 301, 402]), Some(100.5), "between the two gaps in the middle");
+        assert_eq!(seconds(&[0, 100, 200, 350]), Some(100.0), "half as much again");
+        assert_eq!(seconds(&[0, 100, 200, 351]), None, "one second more");
+        let late = [0, 500, 600, 700, 800, 900, 1000, 1100, 1200];
+        assert_eq!((seconds(&late[..8]), seconds(&late)), (None, Some(100.0)), "the odd gap has left");
+        assert_eq!(seconds(&[7, 7, 7, 7, 7]), None, "all at once");
+        assert_eq!(seconds(&[-1_800_000_000, 0, 100, 200]), None, "before 1970 is no time");
+    }
+
+    #[test]
+    fn runs_seen_again_and_in_any_order_come_to_the_same() {
+        let mut random = SmallRng::seed_from_u64(1);
+        for _ in 0..200 {
+            let status = [Success, Failed, Running, Timeout];
+            let invocations: Vec<Invocation> = (0..random.random_range(1..30))
+                .map(|number| {
+                    let created = random.random_range(0..20) * 60;
+                    invocation(&format!("r{number}"), status[random.random_range(0..4)].clone(), created)
+                })
+                .collect();
+            let told = |invocations: &[Invocation]| {
+                let mut jobs = Jobs::default();
+                invocations.iter().for_each(|invocation| see(&mut jobs, invocation, None));
+                backup(&jobs)
+            };
+            let mut shuffled = [invocations.clone(), invocations.clone()].concat();
+            shuffled.shuffle(&mut random);
+            assert_eq!(told(&shuffled), told(&invocations));
+        }
+    }
+
+    #[test]
+    fn the_last_run_is_the_newest_that_has_ended_and_its_code_is_absent_until_it_is_known() {
+        let mut jobs = Jobs::default();
+        let (old, new) = (invocation("old", Success, 0), invocation("new", Timeout, 100));
+        see(&mut jobs, &old, Some(&result(Success, Some(0), Some(9))));
+        see(&mut jobs, &invocation("new", Running, 100), None);
+        let last = |status, exit_code, finished: Option<i64>| {
+            Some(LastInvocation { status, exit_code, finished: finished.map(at) })
+        };
+        assert_eq!((backup(&jobs).last, backup(&jobs).created), (last(Success, Some(0), Some(9)), Some(at(100))));
+        see(&mut jobs, &new, None);
+        assert_eq!(backup(&jobs).last, last(Timeout, None, None), "the list says it before the result does");
+        see(&mut jobs, &old, Some(&result(Success, Some(0), Some(9))));
+        assert_eq!(backup(&jobs).last, last(Timeout, None, None));
+        see(&mut jobs, &new, Some(&result(Timeout, None, Some(130))));
+        see(&mut jobs, &new, None);
+        assert_eq!(backup(&jobs).last, last(Timeout, None, Some(130)), "what is known is not forgotten");
+        assert_eq!(backup(&jobs).succeeded, Some(at(9)));
+    }
+
+    #[test]
+    fn of_runs_created_in_the_same_second_it_is_always_the_same_one() {
+        for order in [["a", "b"], ["b", "a"]] {
+            let mut jobs = Jobs::default();
+            for id in order {
+                see(&mut jobs, &invocation(id, if id == "a" { Failed } else { Success }, 0), None);
+            }
+            assert_eq!(backup(&jobs).last.unwrap().status, Success, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_whose_age_is_only_guessed_gives_way_once_its_result_tells_it() {
+        let mut jobs = Jobs::default();
+        let dateless = Invocation { created: None, ..invocation("dateless", Failed, 0) };
+        let (dated, told) = (invocation("dated", Success, 50), result(Failed, Some(1), Some(9)));
+        let guess = Sighting { invocation: &dateless, result: None, at: at(100) };
+        let other = Sighting { invocation: &dated, result: None, at: at(50) };
+        jobs.see([other, guess].into_iter());
+        assert_eq!(backup(&jobs).last.unwrap().status, Failed);
+        let known = Sighting { result: Some(&told), at: at(9), ..guess };
+        for order in [[other, known], [known, other]] {
+            let mut jobs = jobs.clone();
+            jobs.see(order.into_iter());
+            assert_eq!(backup(&jobs).last.unwrap().status, Success);
+        }
+    }
+
+    #[test]
+    fn of_too_many_names_the_oldest_go_first_and_open_runs_count() {
+        let mut jobs = Jobs::default();
+        let count = MAX_NAMES as i64 + 3;
+        let invocations: Vec<Invocation> = (0..count)
+            .map(|number| {
+                let status = if number % 2 == 0 { Running } else { Success };
+                Invocation { command_name: format!("n{number}").into(), ..invocation("r", status, count - number) }
+            })
+            .collect();
+        jobs.see(invocations.iter().map(|invocation| Sighting { invocation, result: None, at: at(0) }));
+        let shown = jobs.shown();
+        assert_eq!(shown.len(), MAX_NAMES);
+        assert!((count - 3..count).all(|number| !shown.contains_key(format!("n{number}").as_str())));
+    }
+
+    #[test]
+    fn what_is_known_of_fifty_names_takes_few_bytes() {
+        let mut jobs = Jobs::default();
+        for number in 0..50 * 12 {
+            let name = format!("command-{:02}", number % 50);
+            let invocation = invocation(&format!("t-hz0{number:013}"), Failed, i64::from(number) * 3600);
+            let result = result(Failed, Some(1), Some(i64::from(number) * 3600));
+            see(&mut jobs, &Invocation { command_name: name.into(), ..invocation }, Some(&result));
+        }
+        assert!(jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8));
+        let saved = rmp_serde::to_vec_named(&jobs).unwrap();
+        assert!(saved.len() < 16_000, "{} bytes", saved.len());
+        let restored: Jobs = rmp_serde::from_slice(&saved).unwrap();
+        assert_eq!(restored.shown(), jobs.shown());
+        assert_eq!(Duration::from_hours(50), jobs.shown()["command-00"].interval.unwrap());
+    }
+}

@@ -1,0 +1,664 @@
+//! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aliyun_task_exporter::aliyun::credentials::Credential;
+use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
+use aliyun_task_exporter::aliyun::request::{self, Signer};
+use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
+use aliyun_task_exporter::clock::Moment;
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
+use aliyun_task_exporter::demo;
+use aliyun_task_exporter::exposition::{Encoding, Format};
+use aliyun_task_exporter::model::{
+    BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason, SwasInvocationsReading,
+};
+use aliyun_task_exporter::poll::{
+    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler, Throttling,
+};
+use aliyun_task_exporter::secret::Secret;
+use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
+use aliyun_task_exporter::state;
+use aliyun_task_exporter::store::{PollEnd, Store, View};
+use aliyun_task_exporter::target::{Kind, TargetId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::start;
+use super::truth::finished;
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub sent: Timestamp,
+    pub target: TargetId,
+    pub operation: Operation,
+    pub key: BudgetKey,
+    /// `None` if it was answered.
+    pub failure: Option<Reason>,
+}
+
+/// A poll that has ended.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    pub target: TargetId,
+    pub failure: Option<Failure>,
+    pub ended: Timestamp,
+    pub next: Timestamp,
+    pub stale_after: Duration,
+}
+
+/// Where a kill strikes what the exporter has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// It was written nowhere.
+    BeforeCommit,
+    /// It is in the state, and nobody has seen it.
+    AfterCommit,
+    /// It is in the state, and was seen.
+    AfterPublish,
+}
+
+/// The state file: what is committed of each target, as the exporter writes it.
+#[derive(Default)]
+struct Disk {
+    /// The entry, what its plan knew, encoded, and when it was written: by this machine's clock, and truly.
+    entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp, Timestamp)>,
+    /// When a poll of each target last succeeded, by this machine's clock.
+    succeeded: BTreeMap<TargetId, Timestamp>,
+    /// When each target was committed first.
+    first: BTreeMap<TargetId, Timestamp>,
+    /// What the store was told last of each target.
+    published: BTreeMap<TargetId, (Reading, Timestamp)>,
+    /// When that was, truly.
+    told: BTreeMap<TargetId, Timestamp>,
+    writes: usize,
+    /// Whose last commit failed.
+    unsaved: BTreeSet<TargetId>,
+    /// So many commits are yet to fail: nothing of them reaches the disk.
+    failing: u32,
+    /// Where to die, and after how many more commits.
+    kill: Option<(Kill, u32)>,
+}
+
+/// An entry of the state file, to be written.
+#[derive(Serialize)]
+struct SavedRef<'a> {
+    read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
+    memory: MemoryRef<'a>,
+}
+
+/// The same, read.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    read_at: Option<Timestamp>,
+    succeeded_at: Option<Timestamp>,
+    memory: Memory,
+}
+
+/// The chain, with its own time.
+pub struct Harness {
+    pub config: Config,
+    pub scheduler: Scheduler,
+    pub sim: Simulator,
+    pub store: Store,
+    /// The true time, which is the cloud's.
+    pub now: Timestamp,
+    /// How far this machine's clock is ahead of it.
+    pub clock_off: SignedDuration,
+    /// How far the cloud's clock was last said to be ahead of this machine's.
+    pub clock_skew: Option<SignedDuration>,
+    pub made: Vec<Made>,
+    pub polled: Vec<Polled>,
+    pub notices: Vec<(TargetId, Notice)>,
+    /// Operation, field and word.
+    pub unknown: Vec<(&'static str, &'static str, String)>,
+    /// Entries that could not be read, by operation.
+    pub unreadable: BTreeMap<&'static str, u64>,
+    /// Polls that were told to be overdue because the cloud throttles, and when.
+    pub overdue: Vec<(TargetId, Failure, Timestamp)>,
+    /// How the cloud was told to throttle, and when.
+    pub throttlings: Vec<(BudgetKey, Throttling, BudgetState, Timestamp)>,
+    pub most_in_flight: usize,
+    in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
+    /// The newest readings that the store has not seen: rendering each would take most of a test's time.
+    unrecorded: BTreeMap<TargetId, (Reading, Moment)>,
+    /// When each target was read last, so that its values are to be shown for `stale_after` from then; true time.
+    reads: BTreeMap<TargetId, Timestamp>,
+    nonces: u64,
+    /// This nonce instead of a fresh one, for so many attempts.
+    pub stuck_nonces: u64,
+    disk: Option<Disk>,
+    /// Without a disk: what is known of targets that are gone.
+    parked: BTreeMap<TargetId, Memory>,
+    /// What has not been polled since the restart.
+    is_restored: BTreeSet<TargetId>,
+    /// Killed, until it is restarted.
+    pub is_dead: bool,
+}
+
+impl Harness {
+    /// A living world and an exporter that polls all of it at the default cadence.
+    pub fn living(settings: Settings) -> Self {
+        let sim = Simulator::new(settings, start());
+        let config = config_for(&sim);
+        Self::new(sim, config)
+    }
+
+    /// A world of the test's own making, all of it polled at the default cadence.
+    pub fn scripted(world: World) -> Self {
+        let sim = Simulator::with_world(Settings::default(), world, start());
+        let config = config_for(&sim);
+        Self::new(sim, config)
+    }
+
+    pub fn new(sim: Simulator, config: Config) -> Self {
+        let mut harness = Self {
+            scheduler: Scheduler::new(config.poll.clone(), 7, start()),
+            store: Store::new(config.metrics.clone()),
+            config: config.clone(),
+            sim,
+            now: start(),
+            clock_off: SignedDuration::ZERO,
+            clock_skew: None,
+            made: Vec::new(),
+            polled: Vec::new(),
+            notices: Vec::new(),
+            unknown: Vec::new(),
+            unreadable: BTreeMap::new(),
+            overdue: Vec::new(),
+            throttlings: Vec::new(),
+            most_in_flight: 0,
+            in_flight: BTreeMap::new(),
+            unrecorded: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            nonces: 0,
+            stuck_nonces: 0,
+            disk: None,
+            parked: BTreeMap::new(),
+            is_restored: BTreeSet::new(),
+            is_dead: false,
+        };
+        harness.apply(config);
+        harness
+    }
+
+    /// Makes the targets those of `config`, as the runner does.
+    pub fn apply(&mut self, config: Config) {
+        self.config = config;
+        self.retarget();
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found, as the runner does.
+    fn retarget(&mut self) {
+        let config = self.config.clone();
+        let now = self.local();
+        let mut restored = Vec::new();
+        let (disk, parked) = (&self.disk, &mut self.parked);
+        let restore = |id: &TargetId| {
+            let Some(disk) = disk else { return parked.remove(id) };
+            let (bytes, ..) = disk.entries.get(id)?;
+            let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
+            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
+            Some(saved.memory)
+        };
+        let Change { targets, removed, .. } = self.scheduler.apply(&config, restore, now);
+        self.store.retarget(targets, config.metrics.clone());
+        for (id, memory) in removed {
+            self.unrecorded.remove(&id);
+            self.reads.remove(&id);
+            if let Some(disk) = &mut self.disk {
+                let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
+                disk.entries.insert(id.clone(), (entry, Vec::new(), now, self.now));
+                disk.published.remove(&id);
+            } else {
+                self.parked.insert(id, memory);
+            }
+        }
+        for (id, at, succeeded_at) in restored {
+            let reading = self.scheduler.reading(&id).expect("a reading");
+            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after, self.moment());
+            self.reads.insert(id, self.now - now.duration_since(at).max(SignedDuration::ZERO));
+        }
+        self.store.planned(self.scheduler.planned_polls());
+    }
+
+    /// From now on what is known survives a restart. To be called before the first poll.
+    pub fn with_state(mut self) -> Self {
+        self.disk = Some(Disk::default());
+        self
+    }
+
+    /// What is known survives no longer: the state file is gone.
+    pub fn lose_state(&mut self) {
+        self.disk = Some(Disk::default());
+    }
+
+    /// Dies at the `commits`-th commit from now; [`Harness::is_dead`] tells when.
+    pub fn kill_at(&mut self, kill: Kill, commits: u32) {
+        self.disk.as_mut().expect("a state").kill = Some((kill, commits));
+    }
+
+    /// From now on so many commits fail, as on a full disk. What is published then is not safe from a kill, and the log says so.
+    pub fn lose_writes(&mut self, commits: u32) {
+        self.disk.as_mut().expect("a state").failing = commits;
+    }
+
+    /// How many entries were written.
+    pub fn writes(&self) -> usize {
+        self.disk.as_ref().map_or(0, |disk| disk.writes)
+    }
+
+    /// What is committed of each target.
+    pub fn entries(&self) -> Vec<(TargetId, Vec<u8>)> {
+        let entries = self.disk.iter().flat_map(|disk| &disk.entries);
+        entries.map(|(id, (entry, ..))| (id.clone(), entry.clone())).collect()
+    }
+
+    /// When what a target's plan knew was committed first.
+    pub fn first_commit(&self, id: &TargetId) -> Option<Timestamp> {
+        self.disk.as_ref()?.first.get(id).copied()
+    }
+
+    /// What was published last of a target, and when it was read; `None` while it could not be saved before.
+    pub fn published(&self, id: &TargetId) -> Option<&(Reading, Timestamp)> {
+        self.disk.as_ref()?.published.get(id)
+    }
+
+    /// Ends the exporter as it stands, attempts under way and all, and starts another one `down` seconds later on what was
+    /// committed. Asserts that nothing that was published is lost.
+    pub fn restart(&mut self, down: i64) {
+        self.in_flight.clear();
+        self.unrecorded.clear();
+        self.reads.clear();
+        self.now += SignedDuration::from_secs(down);
+        let now = self.local();
+        let hints: Vec<_> = self.scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint)).collect();
+        self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
+        self.store = Store::new(self.config.metrics.clone());
+        self.is_restored = self.polled.iter().map(|poll| poll.target.clone()).collect();
+        self.is_dead = false;
+        self.apply(self.config.clone());
+        for (labels, hint) in hints {
+            self.scheduler.restore_hint(labels.each_ref().map(String::as_str), &hint);
+        }
+        let views = self.store.views(self.moment());
+        let Some(disk) = &mut self.disk else { return };
+        disk.kill = None;
+        disk.failing = 0;
+        disk.unsaved.clear();
+        // A new process does not know what is written already.
+        disk.entries.values_mut().for_each(|(_, known, ..)| known.clear());
+        for (id, (reading, _)) in &disk.published {
+            let view = views.iter().find(|view| view.target.id == *id);
+            let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
+            let restored = self.scheduler.reading(id).map(|reading| finished(&reading)).unwrap_or_default();
+            let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
+            assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
+            let (_, _, committed, truly) = &disk.entries[id];
+            let older = disk.told[id].duration_since(*truly);
+            assert!(older < SignedDuration::from_secs(60), "{id:?} was told at {}, written at {truly}", disk.told[id]);
+            // What was read later than now, by a clock that was ahead, is as old as nothing.
+            assert_eq!(read_at, (*committed).min(now), "{id:?}");
+        }
+    }
+
+    /// Writes what is known of the targets that have been read, as `poll/saved.rs` does.
+    fn commit(&mut self, events: &[Event]) {
+        let Some(disk) = &mut self.disk else { return };
+        for event in events {
+            if let Event::PollEnded { target, failure: None, ended, .. } = event {
+                disk.succeeded.insert(target.clone(), *ended);
+            }
+        }
+        let read = |event: &Event| match event {
+            Event::Reading(id, _, at) => Some((id.clone(), *at)),
+            _ => None,
+        };
+        let read: Vec<(TargetId, Timestamp)> = events.iter().filter_map(read).collect();
+        if read.is_empty() {
+            return;
+        }
+        let fails = disk.failing > 0;
+        disk.failing -= u32::from(fails);
+        for (id, at) in &read {
+            if fails {
+                disk.unsaved.insert(id.clone());
+                continue;
+            }
+            let memory = self.scheduler.memory(id).expect("a target");
+            let known = state::encode(&memory).expect("a memory");
+            let rewrite = disk.entries.get(id).is_none_or(|(_, old, _, written)| {
+                let due =
+                    disk.unsaved.contains(id) || self.now.duration_since(*written) >= SignedDuration::from_secs(60);
+                due || *old != known
+            });
+            if rewrite {
+                let succeeded_at = disk.succeeded.get(id).copied();
+                let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
+                disk.entries.insert(id.clone(), (entry, known, *at, self.now));
+                disk.unsaved.remove(id);
+                disk.writes += 1;
+                disk.first.entry(id.clone()).or_insert(*at);
+            }
+        }
+    }
+
+    /// Whether it dies at this commit, and where.
+    fn dies(&mut self, events: &[Event]) -> Option<Kill> {
+        let (kill, left) = self.disk.as_mut()?.kill.as_mut()?;
+        if !events.iter().any(|event| matches!(event, Event::Reading(..))) {
+            return None;
+        }
+        *left = left.saturating_sub(1);
+        (*left == 0).then_some(*kill)
+    }
+
+    /// This moment by both clocks of this machine: whatever the wall clock is set to, the other one goes forward.
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.local(), boot: self.now.duration_since(start()) }
+    }
+
+    /// Whether the values of a target are to be shown now: for `stale_after` since they were read, whatever the clocks say.
+    pub fn is_fresh(&self, id: &TargetId) -> bool {
+        let last = self.polled.iter().rev().find(|poll| poll.target == *id && !self.is_restored.contains(id));
+        let stale_after = last.map_or(self.config.poll.stale_after, |poll| poll.stale_after);
+        self.reads.get(id).is_some_and(|read| self.now < *read + stale_after)
+    }
+
+    /// This machine's time.
+    pub fn local(&self) -> Timestamp {
+        self.now + self.clock_off
+    }
+
+    /// Lets time go by until so many seconds after the start.
+    pub fn run_until(&mut self, seconds: i64) {
+        self.run_to(start() + SignedDuration::from_secs(seconds));
+    }
+
+    /// Lets so many seconds go by.
+    pub fn run_for(&mut self, seconds: i64) {
+        self.run_to(self.now + SignedDuration::from_secs(seconds));
+    }
+
+    fn run_to(&mut self, end: Timestamp) {
+        loop {
+            let wake = self.start_attempts();
+            let discovered = self.tell();
+            if self.is_dead {
+                return;
+            }
+            if discovered {
+                continue;
+            }
+            let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
+            let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
+            self.now = self.now.max(time);
+            self.finish_attempts();
+        }
+        self.now = end;
+        for (id, (reading, at)) in std::mem::take(&mut self.unrecorded) {
+            self.store.record(&id, reading, at);
+        }
+    }
+
+    fn start_attempts(&mut self) -> Option<Timestamp> {
+        loop {
+            match self.scheduler.next(self.local()) {
+                Next::Call(attempt) => self.make(*attempt),
+                Next::WakeAt(time) => {
+                    let wake = time - self.clock_off;
+                    assert!(wake > self.now, "nothing to do before now");
+                    return Some(wake);
+                }
+                Next::Wait => return None,
+            }
+        }
+    }
+
+    fn make(&mut self, attempt: Attempt) {
+        let of_target = self.in_flight.values().filter(|(other, ..)| other.target == attempt.target).count();
+        assert_eq!(of_target, 0, "{} has two calls at once", attempt.target.id);
+        self.nonces += 1;
+        let nonce = match self.stuck_nonces.checked_sub(1) {
+            Some(left) => {
+                self.stuck_nonces = left;
+                "stuck".to_owned()
+            }
+            None => format!("nonce-{}", self.nonces),
+        };
+        let (operation, region) = (&attempt.operation, &attempt.region);
+        let signature = self.config.accounts[0].signature;
+        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
+        let request = request::build(operation, region, "http://sim", signer).expect("a request");
+        let reply = self.sim.handle(&request, self.now);
+        let (took, outcome) = self.deliver(operation, reply);
+        let arrives = self.now + SignedDuration::try_from(took).expect("a delay");
+        self.in_flight.insert((arrives, self.nonces), (attempt, outcome, self.now));
+        self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
+    }
+
+    /// Another program of the user's lists the invocations of a server; whether the cloud's quota lets it.
+    pub fn another_program_asks(&mut self, server: &str) -> bool {
+        self.nonces += 1;
+        let operation = DescribeInvocations { instance_id: server.into(), page: 1 }.into();
+        let region = self.config.servers[0].region.clone();
+        let nonce = format!("other-{}", self.nonces);
+        let signature = self.config.accounts[0].signature;
+        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.now };
+        let request = request::build(&operation, &region, "http://sim", signer);
+        self.sim.handle(&request.expect("a request"), self.now).response.status().is_success()
+    }
+
+    /// What the HTTP client makes of a reply, and when.
+    fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
+        let limit = self.config.poll.timeout;
+        let Reply { response, delivery } = reply;
+        let body = response.body();
+        let transfer = match &delivery.transfer {
+            Transfer::Drip(bytes, pause) => *pause * u32::try_from(body.len() / bytes).unwrap_or(u32::MAX),
+            _ => Duration::ZERO,
+        };
+        let took = delivery.delay.saturating_add(transfer);
+        if took > limit {
+            return (limit, Err(Error::Timeout(limit)));
+        }
+        let broken = |how: &str| Err(Error::Transport(format!("sim: {how}")));
+        let outcome = match delivery.transfer {
+            Transfer::Reset => broken("connection reset"),
+            Transfer::Truncated(_) => broken("connection closed before the message was complete"),
+            _ if body.len() as u64 > self.config.poll.max_response_bytes => {
+                Err(Error::TooLarge(self.config.poll.max_response_bytes))
+            }
+            _ => {
+                let sent = self.local();
+                let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
+                let (status, headers) = (response.status().as_u16(), response.headers().clone());
+                let (body, is_proxied) = (body.clone().into(), false);
+                let answer = RawAnswer { status, headers, body, sent, received, is_proxied };
+                let (outcome, clock_skew) = decode(operation, &answer);
+                self.clock_skew = clock_skew.or(self.clock_skew);
+                if let Ok(decoded) = &outcome {
+                    *self.unreadable.entry(operation.name()).or_default() += decoded.unreadable;
+                    let words = decoded.unknown.iter().cloned();
+                    self.unknown.extend(words.map(|(field, word)| (operation.name(), field, word)));
+                }
+                outcome
+            }
+        };
+        (took, outcome)
+    }
+
+    fn finish_attempts(&mut self) {
+        while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (attempt, outcome, sent) = entry.remove();
+            let failure = error_of(&outcome).map(Error::reason);
+            let (target, operation, key) = (attempt.target.clone(), attempt.operation.clone(), attempt.key.clone());
+            self.made.push(Made { sent, target, operation, key, failure });
+            let now = self.local();
+            self.scheduler.done(&attempt, outcome, now);
+        }
+    }
+
+    fn tell(&mut self) -> bool {
+        let events = self.scheduler.events();
+        let dies = self.dies(&events);
+        self.is_dead = dies.is_some();
+        if dies == Some(Kill::BeforeCommit) {
+            return false;
+        }
+        self.commit(&events);
+        if dies == Some(Kill::AfterCommit) {
+            // Counts of the process itself end with it, so nobody misses these; the tests want to know them.
+            let notices = events.into_iter().filter_map(|event| match event {
+                Event::Notice(id, notice) => Some((id, notice)),
+                _ => None,
+            });
+            self.notices.extend(notices);
+            return false;
+        }
+        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        for event in events {
+            match event {
+                Event::Notice(id, notice) => self.notices.push((id, notice)),
+                Event::Reading(id, reading, at) => {
+                    self.published_now(&id, || reading.clone(), at);
+                    let at = Moment { wall: at, ..self.moment() };
+                    self.reads.insert(id.clone(), self.now);
+                    self.unrecorded.insert(id, (reading, at));
+                }
+                Event::Overdue { target, failure, at } => {
+                    let now = Moment { wall: at, ..self.moment() };
+                    self.store.overdue(&target, failure.clone(), now);
+                    self.overdue.push((target, failure, self.now));
+                }
+                Event::Waited(..) => {}
+                Event::Throttling(key, change, state) => self.throttlings.push((key, change, state, self.now)),
+                Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
+                    let at = Moment { wall: ended, ..self.moment() };
+                    let end = PollEnd { failure: failure.clone(), lists, ended: at, took, next, stale_after };
+                    self.is_restored.remove(&target);
+                    self.store.poll_ended(&target, end);
+                    self.polled.push(Polled { target, failure, ended, next, stale_after });
+                }
+            }
+        }
+        if discovered {
+            self.retarget();
+        }
+        discovered
+    }
+
+    /// Notes what the store is told, unless it is not in the state.
+    fn published_now(&mut self, id: &TargetId, reading: impl FnOnce() -> Reading, at: Timestamp) {
+        let Some(disk) = &mut self.disk else { return };
+        match disk.unsaved.contains(id) {
+            true => _ = disk.published.remove(id),
+            false => {
+                disk.published.insert(id.clone(), (reading(), at));
+                disk.told.insert(id.clone(), self.now);
+            }
+        }
+    }
+
+    /// The targets' part of `/metrics`.
+    pub fn page(&self, format: Format) -> String {
+        let chain = self.store.expose(self.moment()).page.chain(format, Encoding::Identity);
+        chain.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
+    }
+
+    pub fn view(&self, id: &TargetId) -> View {
+        let views = self.store.views(self.moment());
+        views.into_iter().find(|view| view.target.id == *id).unwrap_or_else(|| panic!("there is no {id:?}"))
+    }
+
+    /// What is shown of a target.
+    pub fn reading(&self, id: &TargetId) -> Reading {
+        self.view(id).reading.map(|reading| (*reading).clone()).unwrap_or_else(|| panic!("{id:?} shows nothing"))
+    }
+
+    /// What was told to have ended.
+    pub fn ends(&self, id: &TargetId) -> impl Iterator<Item = String> {
+        let of_target = self.notices.iter().filter(move |(target, _)| target == id);
+        of_target.filter_map(|(_, notice)| match notice {
+            Notice::Ended { id, .. } => Some(id.to_string()),
+            _ => None,
+        })
+    }
+
+    /// What was lost, each named once however often it was told.
+    pub fn lost(&self, id: &TargetId) -> BTreeSet<String> {
+        let of_target = self.notices.iter().filter(|(target, _)| target == id);
+        let lost = of_target.filter_map(|(_, notice)| match notice {
+            Notice::Lost { id } => Some(id.to_string()),
+            _ => None,
+        });
+        lost.collect()
+    }
+
+    pub fn tasks(&self, cluster: &str) -> EhpcTasksReading {
+        match self.view(&id(Kind::EhpcTasks, cluster)).reading.as_deref() {
+            Some(Reading::EhpcTasks(reading)) => reading.clone(),
+            other => panic!("{cluster}: {other:?}"),
+        }
+    }
+
+    pub fn commands(&self, cluster: &str) -> EhpcInvocationsReading {
+        match self.view(&id(Kind::EhpcInvocations, cluster)).reading.as_deref() {
+            Some(Reading::EhpcInvocations(reading)) => reading.clone(),
+            other => panic!("{cluster}: {other:?}"),
+        }
+    }
+
+    pub fn invocations(&self, server: &str) -> SwasInvocationsReading {
+        match self.view(&id(Kind::SwasInvocations, server)).reading.as_deref() {
+            Some(Reading::SwasInvocations(reading)) => reading.clone(),
+            other => panic!("{server}: {other:?}"),
+        }
+    }
+
+    /// Why the last poll of a target failed.
+    pub fn failure(&self, id: &TargetId) -> Option<Failure> {
+        self.view(id).failure
+    }
+
+    /// The attempts of an operation, in the order they ended.
+    pub fn of(&self, operation: &str) -> Vec<&Made> {
+        self.made.iter().filter(|made| made.operation.name() == operation).collect()
+    }
+
+    /// Posts one fault.
+    pub fn fault(&mut self, json: &str) {
+        self.sim.add_faults(&format!("[{json}]")).unwrap();
+    }
+}
+
+pub fn id(kind: Kind, id: &str) -> TargetId {
+    TargetId { kind, id: id.into() }
+}
+
+/// Polls everything there is in the simulator's world, at the default cadence and quotas.
+pub fn config_for(sim: &Simulator) -> Config {
+    let address = "127.0.0.1:1".parse().unwrap();
+    let mut config = demo::config(&sim.truth(start()), address);
+    config.poll = Poll::default();
+    config.accounts[0].quotas.clear();
+    config
+}
+
+/// The configuration that polls nothing but what `regions` of both products hold, looked for each minute.
+pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
+    let filter = Filter::default();
+    let entry = Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
+    let mut config = config_for(sim);
+    (config.clusters, config.servers) = (Vec::new(), Vec::new());
+    config.cluster_discovery.entries = vec![entry.clone()];
+    config.server_discovery.entries = vec![entry];
+    config
+}
+
+fn credential() -> Credential {
+    Credential { access_key_id: "testid".into(), access_key_secret: Secret::new("testsecret"), security_token: None }
+}
