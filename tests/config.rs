@@ -92,6 +92,30 @@ fn no_problem_shows_a_secret() {
     }
 }
 
+/// The configurations whose effective form is kept in `tests/golden/config/`, by name.
+fn effective() -> Vec<(String, Config)> {
+    let entries = fs::read_dir(package("tests/fixtures/config/good")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let good_file = |path: &PathBuf| (path.file_stem().unwrap().to_string_lossy().into_owned(), good(&read(path)));
+    let mut all: Vec<_> = files.iter().map(good_file).collect();
+    all.push(("default".to_owned(), Config::default()));
+    all.push(("example".to_owned(), example()));
+    all
+}
+
+#[test]
+fn the_effective_configuration_is_the_golden_one() {
+    for (name, config) in effective() {
+        let golden = package(&format!("tests/golden/config/{name}.yaml"));
+        let yaml = redacted_yaml(&config);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &yaml).unwrap();
+        }
+        assert_eq!(yaml, read(&golden), "{name}: UPDATE_GOLDEN=1 writes it again");
+    }
+}
+
 fn example() -> Config {
     good(&read(package("config.example.yaml")))
 }
