@@ -141,10 +141,10 @@ fn the_example_holds_the_defaults() {
 }
 
 /// The paths of all keys in `yaml`, such as `ehpc.clusters.0.id`.
-fn key_paths(path: &str, yaml: &serde_yaml::Value, out: &mut Vec<String>) {
-    let entries: Vec<(String, &serde_yaml::Value)> = match yaml {
-        serde_yaml::Value::Mapping(map) => map.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), v)).collect(),
-        serde_yaml::Value::Sequence(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+fn key_paths(path: &str, yaml: &serde_json::Value, out: &mut Vec<String>) {
+    let entries: Vec<(String, &serde_json::Value)> = match yaml {
+        serde_json::Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        serde_json::Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
         _ => Vec::new(),
     };
     for (key, value) in entries {

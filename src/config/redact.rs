@@ -34,7 +34,8 @@ pub fn redacted_yaml(config: &Config) -> String {
         },
     };
     // Strings, numbers and lists of them can always be written.
-    serde_yaml::to_string(&view).unwrap_or_default()
+    let options = serde_yaml::ser_options! { prefer_block_scalars: false };
+    serde_yaml::to_string_with_options(&view, options).unwrap_or_default()
 }
 
 #[derive(Serialize)]
