@@ -8,8 +8,64 @@ use super::assume_role::{is_arn, role_arn, session_name};
 use super::problem::either;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Credentials, Oidc, SecretSource};
 use crate::secret::Secret;
+
+/// `accounts[].credentials`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Credentials {
+    /// `default`: the first of the vendor's places that has one.
+    Default,
+    /// `env`: the vendor's own environment variables.
+    Environment,
+    /// `access_key` and, with a token, `sts`: written in the file, expanded from `${ENV}` or read from `file:`.
+    Static {
+        /// AccessKeyId.
+        access_key_id: SecretSource,
+        /// AccessKeySecret.
+        access_key_secret: SecretSource,
+        /// SecurityToken of temporary credentials.
+        security_token: Option<SecretSource>,
+    },
+    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the vendor's credentials file.
+    Profile {
+        /// Its name; else that of the environment, else the file's own default.
+        name: Option<String>,
+    },
+    /// `ecs_ram_role`: the RAM role of the ECS instance, from its metadata server.
+    EcsRamRole {
+        /// Its name; else that of the environment, else the one that the metadata server names.
+        role_name: Option<String>,
+    },
+    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands them out.
+    Oidc(Oidc),
+    /// `credentials_uri`: an address that answers with temporary credentials.
+    Uri {
+        /// The address, which may hold a secret; else that of the environment.
+        uri: Option<Secret>,
+    },
+}
+
+/// The keys of `provider: oidc`; what is not given comes from the environment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Oidc {
+    /// ARN of the role.
+    pub role_arn: Option<String>,
+    /// ARN of the identity provider in RAM.
+    pub oidc_provider_arn: Option<String>,
+    /// The file with the token, read anew for each request for credentials.
+    pub oidc_token_file: Option<PathBuf>,
+    /// Name of the session.
+    pub role_session_name: Option<String>,
+}
+
+/// Where a part of the credentials comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretSource {
+    /// The value itself.
+    Value(Secret),
+    /// A file that holds it, read anew for each request, trailing white space cut.
+    File(PathBuf),
+}
 
 pub(super) const KEYS: &[&str] = &[
     "provider",

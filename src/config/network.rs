@@ -2,8 +2,23 @@
 
 use http::Uri;
 
+use super::credentials::{self, SecretSource};
+use super::endpoint;
+use super::no_proxy::NoProxy;
 use super::reader::{Section, Value};
-use super::{NoProxy, Proxy, credentials, endpoint};
+
+/// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxy {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// User name for proxy authentication.
+    pub username: Option<String>,
+    /// Password for proxy authentication; a file is read when the configuration is applied.
+    pub password: Option<SecretSource>,
+    /// What is reached without it.
+    pub no_proxy: NoProxy,
+}
 
 pub(super) const PROXY_KEYS: &[&str] = &["url", "username", "password", "no_proxy"];
 

@@ -1,8 +1,13 @@
 //! `accounts[].quotas`: calls per minute, by `Product` or `Product.Operation`.
 
-use super::Quotas;
+use std::collections::BTreeMap;
+
 use super::problem::hint;
 use super::reader::{Section, Value};
+
+/// `accounts[].quotas`: calls per minute, by `(product, operation)` as in `SWAS.DescribeInvocations`; an operation of
+/// `None` (`SWAS` alone) sets every operation of the product.
+pub type Quotas = BTreeMap<(String, Option<String>), u32>;
 
 /// The products and operations the exporter uses.
 pub const OPERATIONS: [(&str, &[&str]); 2] = [

@@ -3,8 +3,24 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::State;
 use super::reader::Section;
+
+/// `state`: what must survive a restart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The file that it is kept in; else in memory. The path may be relative to where the exporter is started.
+    pub path: Option<PathBuf>,
+    /// Whether to stand by while another process holds the file, in place of ending.
+    pub wait: bool,
+    /// How long what is known of a target that is gone is kept, in time that exporters run on this state.
+    pub keep_gone: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { path: None, wait: false, keep_gone: Duration::from_secs(30 * 24 * 3600) }
+    }
+}
 
 pub(super) const KEYS: &[&str] = &["path", "wait", "keep_gone"];
 
