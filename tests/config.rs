@@ -270,15 +270,10 @@ fn somewhere_to_look_is_enough() {
 #[test]
 fn credentials_come_from_the_file_a_variable_or_another_file() {
     let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
-    let Credentials::Static { access_key_id, access_key_secret, security_token: None } =
-        &config.accounts[0].credentials
-    else {
-        panic!()
-    };
+    let Credentials::AccessKey { access_key_id, access_key_secret } = &config.accounts[0].credentials else { panic!() };
     assert!(matches!(access_key_id, SecretSource::Value(id) if id.expose() == SECRET));
     assert_eq!(*access_key_secret, SecretSource::File("/run/secrets/aliyun".into()));
-    let Credentials::Static { access_key_secret, security_token: Some(token), .. } = &config.accounts[1].credentials
-    else {
+    let Credentials::Sts { access_key_secret, security_token: token, .. } = &config.accounts[1].credentials else {
         panic!()
     };
     assert!(matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$"));

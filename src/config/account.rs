@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::assume_role::{self, AssumeRole};
 use super::credentials::{self, Credentials};
 use super::endpoint::{self, Endpoints};
@@ -13,7 +15,7 @@ use super::reader::{Section, Value};
 use super::scalar::Choice;
 
 /// An entry of `accounts`: one identity at Alibaba Cloud.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Account {
     /// The name by which targets refer to it, and the `account` label.
     pub name: String,
@@ -32,10 +34,12 @@ pub struct Account {
     /// Whether endpoints without TLS may lie beyond this machine.
     pub insecure_http: bool,
     /// What stands between here and the endpoints; `None` leaves it to the environment.
+    #[serde(serialize_with = "network::write_proxy")]
     pub proxy: Option<Proxy>,
     /// A PEM file of certificate authorities that are trusted beside the built-in ones.
     pub ca_file: Option<PathBuf>,
     /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::op::Product::default_quota`].
+    #[serde(serialize_with = "quota::write")]
     pub quotas: Quotas,
 }
 
@@ -58,7 +62,8 @@ impl Default for Account {
 }
 
 /// `accounts[].signature`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Signature {
     /// RPC signature V1, HMAC-SHA1.
     V1,
@@ -67,7 +72,8 @@ pub enum Signature {
 }
 
 /// `accounts[].network`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Network {
     /// Endpoints on the internet.
     Public,

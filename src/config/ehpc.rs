@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::account::Accounts;
 use super::discovery::{self, Discovery};
 use super::names;
 use super::reader::{Section, Value};
 use super::target::{Ids, MAX_AGE, Place};
+use super::units::write_duration;
 
 /// An entry of `ehpc.clusters`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cluster {
     /// Cluster id, such as `ehpc-hz-FYUr32aaaa`.
     pub id: String,
@@ -27,11 +30,12 @@ pub struct Cluster {
 }
 
 /// `ehpc.clusters[].tasks`: which ended tasks are shown; open ones always are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TaskWindow {
     /// At most so many of the newest.
     pub max_tasks: usize,
     /// None that ended longer ago.
+    #[serde(serialize_with = "write_duration")]
     pub max_age: Duration,
 }
 
@@ -42,7 +46,7 @@ impl Default for TaskWindow {
 }
 
 /// `ehpc.clusters[].commands`: which commands are followed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Commands {
     /// These commands and no others, if any is named.
     pub ids: Vec<String>,

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use serde::Serialize;
 
 use super::reader::{Section, Value};
 
 /// `accounts[].endpoints`: base URLs in place of the vendor's; `{region}` is replaced.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Endpoints {
     /// For E-HPC.
     pub ehpc: Option<String>,

@@ -1,10 +1,12 @@
 //! The section `metrics`.
 
+use serde::Serialize;
+
 use super::reader::Section;
 use super::scalar::Choice;
 
 /// `metrics`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Metrics {
     /// How a status is written.
     pub status_style: StatusStyle,
@@ -21,7 +23,8 @@ impl Default for Metrics {
 }
 
 /// `metrics.status_style`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StatusStyle {
     /// Only the current word, with value 1.
     Current,

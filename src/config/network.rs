@@ -1,6 +1,7 @@
 //! `accounts[].proxy`, `ca_file` and `insecure_http`: how the cloud is reached.
 
 use http::Uri;
+use serde::{Serialize, Serializer};
 
 use super::credentials::{self, SecretSource};
 use super::endpoint;
@@ -8,7 +9,7 @@ use super::no_proxy::NoProxy;
 use super::reader::{Section, Value};
 
 /// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Proxy {
     /// `http://host:port` or `https://host:port`.
     pub url: String,
@@ -21,6 +22,17 @@ pub struct Proxy {
 }
 
 pub(super) const PROXY_KEYS: &[&str] = &["url", "username", "password", "no_proxy"];
+
+/// Serialises a proxy; one that is left to the environment has the same keys, all null.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write_proxy<S: Serializer>(proxy: &Option<Proxy>, serializer: S) -> Result<S::Ok, S::Error> {
+    match proxy {
+        Some(proxy) => proxy.serialize(serializer),
+        None => serializer.collect_map(PROXY_KEYS.iter().map(|key| (key, ()))),
+    }
+}
 
 /// The proxy; `None` leaves it to the environment.
 pub(super) fn proxy(section: &Section) -> Option<Proxy> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serializer;
+
 use super::problem::hint;
 use super::reader::{Section, Value};
 
@@ -30,6 +32,17 @@ pub const OPERATIONS: [(&str, &[&str]); 2] = [
 pub(super) fn read(account: &Section) -> Quotas {
     let Some(value) = account.get("quotas") else { return Quotas::new() };
     value.children().iter().filter_map(|(key, value)| quota(key, value)).collect()
+}
+
+/// Serialises quotas with the keys that a file has.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write<S: Serializer>(quotas: &Quotas, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(quotas.iter().map(|((product, operation), calls)| match operation {
+        Some(operation) => (format!("{product}.{operation}"), calls),
+        None => (product.clone(), calls),
+    }))
 }
 
 fn quota(key: &str, value: &Value) -> Option<((String, Option<String>), u32)> {

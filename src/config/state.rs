@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::reader::Section;
+use super::units::write_duration;
 
 /// `state`: what must survive a restart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct State {
     /// The file that it is kept in; else in memory. The path may be relative to where the exporter is started.
     pub path: Option<PathBuf>,
     /// Whether to stand by while another process holds the file, in place of ending.
     pub wait: bool,
     /// How long what is known of a target that is gone is kept, in time that exporters run on this state.
+    #[serde(serialize_with = "write_duration")]
     pub keep_gone: Duration,
 }
 

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::account::Accounts;
 use super::discovery::{self, Discovery};
 use super::names;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
+use super::units::write_duration;
 
 /// `swas.strategy`: how the runs of servers are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SwasStrategy {
     /// DescribeInvocations for each server.
     PerServer,
@@ -19,7 +23,7 @@ pub enum SwasStrategy {
 }
 
 /// An entry of `swas.servers`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Server {
     /// Instance id: 32 hexadecimal digits.
     pub id: String,
@@ -30,15 +34,17 @@ pub struct Server {
     /// The `instance_name` label; empty if the user gave none.
     pub name: String,
     /// Which command runs are shown; running ones always are.
+    #[serde(flatten)]
     pub window: RunWindow,
 }
 
 /// `swas.servers[].max_invocations` and `.max_age`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunWindow {
     /// Maximum number: all that are under way, and in the places left the newest that have ended.
     pub max_invocations: usize,
     /// None that was created longer ago. The cloud keeps results for two weeks.
+    #[serde(serialize_with = "write_duration")]
     pub max_age: Duration,
 }
 
