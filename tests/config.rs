@@ -644,7 +644,7 @@ proptest! {
         }
     }
 
-    /// By this program's reader and by one of another make.
+    /// By this program's reader and by another library's.
     #[test]
     fn any_name_is_written_so_that_it_is_read_again(name in "[^\\p{Cc}]{0,32}|[-+.0-9_eExobn:T ~=<]{1,12}") {
         let mut config = example();
