@@ -44,10 +44,9 @@ fn account(address: SocketAddr) -> Account {
     Account {
         name: "demo".into(),
         quota_group: "demo".into(),
-        credentials: Credentials::Static {
+        credentials: Credentials::AccessKey {
             access_key_id: SecretSource::Value(Secret::new("testid")),
             access_key_secret: SecretSource::Value(Secret::new("testsecret")),
-            security_token: None,
         },
         // By default the simulator lets 1000 through.
         quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret: an access key secret, a security token. `Debug` and `Display` show `<secret>`, and it has no `Serialize`.
-/// Its bytes are zeroed when it is dropped.
+/// A secret: an access key secret, a security token. `Debug`, `Display` and `Serialize` show `<secret>`. Its bytes
+/// are zeroed when it is dropped.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);
@@ -41,6 +41,12 @@ impl fmt::Display for Secret {
     }
 }
 
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -51,6 +57,7 @@ mod tests {
     fn a_secret_does_not_print() {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret} {secret:?}"), "<secret> <secret>");
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"<secret>\"");
         assert_eq!(secret.expose(), "hunter2");
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use aliyun_task_exporter::config::{
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
+use regex::Regex;
 
 /// Stands wherever a secret stands in the files, and must not come out.
 const SECRET: &str = "hunter2";
@@ -92,6 +94,35 @@ fn no_problem_shows_a_secret() {
     }
 }
 
+/// The file names and texts of all good fixtures.
+fn good_files() -> Vec<(String, String)> {
+    let entries = fs::read_dir(package("tests/fixtures/config/good")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    files.iter().map(|path| (name(path), read(path))).collect()
+}
+
+/// The configurations whose effective form the golden file holds, by name.
+fn effective() -> Vec<(String, Config)> {
+    let mut all = vec![("without a file".to_owned(), Config::default()), ("config.example.yaml".to_owned(), example())];
+    all.extend(good_files().into_iter().map(|(name, text)| (name, good(&text))));
+    all
+}
+
+#[test]
+fn the_effective_configuration_is_the_golden_one() {
+    let golden = package("tests/golden/config.yaml");
+    let one = |(name, config): &(String, Config)| format!("--- # {name}\n{}", redacted_yaml(config));
+    let yaml: String = effective().iter().map(one).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&golden, &yaml).unwrap();
+    }
+    let wanted = read(&golden);
+    let different = yaml.lines().zip(wanted.lines()).enumerate().find(|(_, (shown, wanted))| shown != wanted);
+    assert!(yaml == wanted, "the first line that differs: {different:?} (UPDATE_GOLDEN=1 writes the file)");
+}
+
 fn example() -> Config {
     good(&read(package("config.example.yaml")))
 }
@@ -117,10 +148,10 @@ fn the_example_holds_the_defaults() {
 }
 
 /// The paths of all keys in `yaml`, such as `ehpc.clusters.0.id`.
-fn key_paths(path: &str, yaml: &serde_yaml::Value, out: &mut Vec<String>) {
-    let entries: Vec<(String, &serde_yaml::Value)> = match yaml {
-        serde_yaml::Value::Mapping(map) => map.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), v)).collect(),
-        serde_yaml::Value::Sequence(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+fn key_paths(path: &str, yaml: &serde_json::Value, out: &mut Vec<String>) {
+    let entries: Vec<(String, &serde_json::Value)> = match yaml {
+        serde_json::Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v)).collect(),
+        serde_json::Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
         _ => Vec::new(),
     };
     for (key, value) in entries {
@@ -246,15 +277,10 @@ fn somewhere_to_look_is_enough() {
 #[test]
 fn credentials_come_from_the_file_a_variable_or_another_file() {
     let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
-    let Credentials::Static { access_key_id, access_key_secret, security_token: None } =
-        &config.accounts[0].credentials
-    else {
-        panic!()
-    };
+    let Credentials::AccessKey { access_key_id, access_key_secret } = &config.accounts[0].credentials else { panic!() };
     assert!(matches!(access_key_id, SecretSource::Value(id) if id.expose() == SECRET));
     assert_eq!(*access_key_secret, SecretSource::File("/run/secrets/aliyun".into()));
-    let Credentials::Static { access_key_secret, security_token: Some(token), .. } = &config.accounts[1].credentials
-    else {
+    let Credentials::Sts { access_key_secret, security_token: token, .. } = &config.accounts[1].credentials else {
         panic!()
     };
     assert!(matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$"));
@@ -314,11 +340,44 @@ fn no_secret_survives_printing() {
     assert!(yaml.contains("access_key_secret: file:/run/secrets/aliyun"), "{yaml}");
 }
 
+/// Every key that may hold a secret, as `secrets.yaml` has them.
+const SECRET_KEYS: [&str; 6] =
+    ["access_key_id", "access_key_secret", "security_token", "uri", "external_id", "password"];
+
+#[test]
+fn every_key_that_may_hold_a_secret_is_among_the_canaries() {
+    let files = fs::read_dir(package("src/config")).unwrap().map(|entry| read(entry.unwrap().path()));
+    let text: String = files.collect();
+    let secret = Regex::new(r"(?m)^ +(?:pub )?(\w+): (?:Option<)?(?:SecretSource|Secret)>?,$").unwrap();
+    let found: BTreeSet<&str> = secret.captures_iter(&text).map(|field| field.get(1).unwrap().as_str()).collect();
+    assert_eq!(found, BTreeSet::from(SECRET_KEYS), "secrets.yaml gives each a canary");
+}
+
+#[test]
+fn no_canary_is_printed() {
+    let text = read(package("tests/fixtures/config/good/secrets.yaml"));
+    let canaries: BTreeSet<&str> =
+        Regex::new(r"canary-[a-z-]+").unwrap().find_iter(&text).map(|canary| canary.as_str()).collect();
+    for key in SECRET_KEYS {
+        assert!(Regex::new(&format!(r"(?m)\b{key}: [^,\n]*canary-")).unwrap().is_match(&text), "{key} has no canary");
+    }
+    let config = good(&text);
+    let shown = [redacted_yaml(&config), format!("{config:?}"), serde_json::to_string(&config).unwrap()];
+    for canary in &canaries {
+        assert!(shown.iter().all(|shown| !shown.contains(canary)), "{canary} is shown: {shown:#?}");
+    }
+    assert!(shown.iter().all(|shown| shown.matches("<secret>").count() >= SECRET_KEYS.len()));
+    assert!(canaries.len() >= 11, "{canaries:?}");
+}
+
 #[test]
 fn the_effective_configuration_can_be_read_again() {
-    for text in [read(package("config.example.yaml")), read(package("tests/fixtures/config/good/full.yaml"))] {
-        let yaml = redacted_yaml(&good(&text));
-        assert_eq!(redacted_yaml(&good(&yaml)), yaml);
+    for (name, config) in effective() {
+        let yaml = redacted_yaml(&config);
+        // An external id has no angle brackets.
+        let again = parse("config.yaml", &yaml.replace("external_id: <secret>", "external_id: secret"), &env);
+        let again = again.unwrap_or_else(|problems| panic!("{name}: {problems}"));
+        assert!(redacted_yaml(&again) == yaml, "{name}");
     }
     assert_eq!(good(&redacted_yaml(&example())), example());
 }
@@ -370,6 +429,120 @@ fn aliases_cannot_make_a_small_file_huge() {
     }
     assert_eq!(bad(&text), "config.yaml:5: aliases make the file too large");
     assert_eq!(bad(&"- ".repeat(50)), "config.yaml:1: nested too deeply");
+}
+
+#[test]
+fn nesting_is_bounded_however_it_is_written() {
+    let block: String = (0..5000).map(|depth| " ".repeat(depth) + "a:\n").collect();
+    assert_eq!(bad(&block), "config.yaml:33: nested too deeply");
+    for open in ["[", "{a: ", "? ", "- - "] {
+        let told = bad(&open.repeat(100_000));
+        assert!(told.ends_with("nested too deeply") || told.ends_with("recursion limit exceeded"), "{open}: {told}");
+    }
+}
+
+/// A server with these words in place of its id and its name.
+fn server(id: &str, name: &str) -> String {
+    format!("swas: {{servers: [{{id: {id}, region: cn-hangzhou, name: {name}}}]}}")
+}
+
+/// Words are taken as YAML 1.2 has them; where 1.1 differs, nothing is guessed that a user would not see.
+#[test]
+fn words_that_other_readers_take_for_something_else_are_text() {
+    for word in ["no", "yes", "on", "off", "y", "N", "2024-01-01", "2024-1-1", "0-1"] {
+        let servers = good(&server(word, word)).servers;
+        assert_eq!((servers[0].id.as_str(), servers[0].name.as_str()), (word, word));
+    }
+    for word in ["2024-01-01T00:00:00Z", "12:30:45", "1_000", "=", "nan", "inf"] {
+        assert_eq!(good(&server("a", word)).servers[0].name, word);
+    }
+    let account = good("accounts: [{name: 2024-01-01}]\nswas: {account: 2024-01-01, servers: [{id: a, region: b}]}");
+    assert_eq!(account.servers[0].account, "2024-01-01");
+}
+
+#[test]
+fn text_that_is_a_number_needs_quotes_and_keeps_its_zeros_in_them() {
+    for word in ["0644", "0o644", "0x1f", "12345678901234567890123", "1e5", "1e400", "-1", "+7"] {
+        let told = bad(&server("a", word));
+        assert_eq!(told, "config.yaml:1: swas.servers[0].name: must be a string, not a number: put it in quotes");
+        for quote in ['"', '\''] {
+            assert_eq!(good(&server("a", &format!("{quote}{word}{quote}"))).servers[0].name, word);
+        }
+    }
+}
+
+#[test]
+fn numbers_are_whole_decimal_and_in_range() {
+    let poll = |value: &str| parse("c", &format!("poll: {{concurrency: {value}}}"), &env).map(|config| config.poll);
+    for (value, wanted) in [("7", 7), ("+7", 7), ("0064", 64)] {
+        assert_eq!(poll(value).unwrap().concurrency, wanted);
+    }
+    for value in ["0", "1025", "-1", "0o17", "0x17", "1_0", "1e1", "7.0", ".inf", "99999999999999999999", "yes"] {
+        let told = poll(value).unwrap_err().to_string();
+        assert_eq!(told, "c:1: poll.concurrency: must be a whole number from 1 to 1024", "{value}");
+    }
+    let told = bad("poll: {timeout: 99999999999999999999s, max_response_bytes: 99999999999999999999GiB}");
+    let wanted = "\
+config.yaml:1: poll.timeout: \"99999999999999999999s\" is not a duration: write 30s, 2m or 336h
+config.yaml:1: poll.max_response_bytes: \"99999999999999999999GiB\" is not a size: write 16MiB or 512KiB";
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn true_and_false_are_the_only_words_for_themselves() {
+    for word in ["yes", "no", "on", "off", "y", "1", "0", "tRUE", "\"true\"", "'false'"] {
+        let told = bad(&format!("state: {{wait: {word}}}"));
+        assert_eq!(told, "config.yaml:1: state.wait: must be true or false, without quotes", "{word}");
+    }
+}
+
+#[test]
+fn line_ends_and_a_byte_order_mark_change_nothing() {
+    for (name, text) in good_files() {
+        let config = good(&text);
+        for end in ["\r\n", "\r"] {
+            assert_eq!(good(&text.replace('\n', end)), config, "{name}");
+        }
+        assert_eq!(good(&format!("\u{feff}{text}")), config, "{name}");
+    }
+    for (name, path) in bad_files() {
+        let text = read(path);
+        let problems = load(&name, &text).unwrap_err();
+        assert_eq!(load(&name, &text.replace('\n', "\r\n")).unwrap_err(), problems, "{name}");
+    }
+}
+
+#[test]
+fn tags_are_refused_but_those_that_change_nothing() {
+    let refused = "config.yaml:1: YAML tags (words that start with an exclamation mark) are not supported";
+    for tag in ["!!int", "!!bool", "!!binary", "!!null", "!!map", "!other", "!<tag:example.com,2024:a>"] {
+        assert_eq!(bad(&format!("poll: {{concurrency: {tag} 7}}")), refused, "{tag}");
+    }
+    let tagged = "swas: !!map {servers: !!seq [{id: !!str 5, region: cn-hangzhou}]}";
+    assert_eq!(good(tagged).servers[0].id, "5");
+}
+
+#[test]
+fn a_file_is_one_document() {
+    let second = "a second YAML document starts here: write one file per configuration";
+    for (text, line) in [("---\n---\n", 2), ("poll: {}\n...\nswas: {}", 3), ("---\n{}\n--- {}", 3)] {
+        assert_eq!(parse("c", text, &env).unwrap_err().to_string(), format!("c:{line}: {second}"), "{text:?}");
+    }
+    for text in ["poll: {}\n...\n", "%YAML 1.2\n---\npoll: {}\n", "---\npoll: {}\n...\n# end\n"] {
+        assert_eq!(parse("c", text, &env).unwrap(), Config::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_key_stands_once_and_a_merge_adds_only_what_is_not_there() {
+    let twice = "config.yaml:3: poll.timeout: the same key stands on line 2 already";
+    assert_eq!(bad("poll:\n  timeout: 1s\n  timeout: 1s"), twice);
+    assert_eq!(bad("poll:\n  timeout: 1s\n  \"timeout\": 1s"), twice);
+    assert_eq!(bad("'<<': {}"), "config.yaml:1: <<: unknown key", "in quotes it merges nothing");
+    let poll =
+        parse("c", "poll: {<<: {timeout: 1s, interval: 9s}, timeout: 2s, <<: {idle_after: 3s}}", &env).unwrap().poll;
+    let read = (poll.timeout, poll.interval, poll.idle_after);
+    assert_eq!(read, (Duration::from_secs(2), Duration::from_secs(9), Duration::from_secs(3)));
 }
 
 fn flags(values: &[&str]) -> Vec<String> {
@@ -469,5 +642,16 @@ proptest! {
             Ok(config) => prop_assert!(!redacted_yaml(&config).is_empty()),
             Err(problems) => prop_assert!(!problems.0.is_empty() && !problems.to_string().contains("value-of-")),
         }
+    }
+
+    /// By this program's reader and by another library's.
+    #[test]
+    fn any_name_is_written_so_that_it_is_read_again(name in "[^\\p{Cc}]{0,32}|[-+.0-9_eExobn:T ~=<]{1,12}") {
+        let mut config = example();
+        config.servers[0].name.clone_from(&name);
+        let yaml = redacted_yaml(&config);
+        prop_assert_eq!(&good(&yaml), &config);
+        let other: serde_json::Value = serde_yaml::from_str(&yaml).unwrap();
+        prop_assert_eq!(&other["swas"]["servers"][0]["name"], &name.replace('$', "$$"));
     }
 }

@@ -99,7 +99,7 @@ fn every_way_to_log_in_polls_and_tells_when_it_ends() {
     let key = || {
         let read = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
         let (access_key_id, access_key_secret) = (read("id", "testid\n"), read("secret", "testsecret\n"));
-        Credentials::Static { access_key_id, access_key_secret, security_token: None }
+        Credentials::AccessKey { access_key_id, access_key_secret }
     };
     let exporter = start(Settings::default(), with(key()));
     assert_eq!(all_up(&exporter).all(EXPIRY, &[]).count(), 0, "a lasting key does not end");
@@ -157,10 +157,7 @@ fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
     let folder = Folder::new();
     let part = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
     let (access_key_id, access_key_secret) = (part("id", "testid"), part("secret", "testsecret"));
-    let exporter = start(
-        Settings::default(),
-        with(Credentials::Static { access_key_id, access_key_secret, security_token: None }),
-    );
+    let exporter = start(Settings::default(), with(Credentials::AccessKey { access_key_id, access_key_secret }));
     all_up(&exporter);
     exporter.sim().settings_mut().access_keys.insert("newid".into(), "newsecret".into());
     folder.write("id", "newid");

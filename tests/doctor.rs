@@ -155,10 +155,9 @@ async fn a_wrong_key_and_a_dead_endpoint_are_told_apart_once_each_and_show_no_se
     let mut patient = patient(world()).await;
     let (mut wrong, mut dead) = (patient.config.accounts[0].clone(), patient.config.accounts[0].clone());
     wrong.name = "wrong".into();
-    wrong.credentials = Credentials::Static {
+    wrong.credentials = Credentials::AccessKey {
         access_key_id: SecretSource::Value(Secret::new("testid")),
         access_key_secret: SecretSource::Value(Secret::new("canary-secret")),
-        security_token: None,
     };
     dead.name = "dead".into();
     dead.endpoints.ehpc = Some("http://127.0.0.1:1".into());

@@ -208,10 +208,9 @@ fn a_wrong_key_is_told_with_its_reason_and_shown_nowhere() {
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         use aliyun_task_exporter::config::{Credentials, SecretSource};
         use aliyun_task_exporter::secret::Secret;
-        config.accounts[0].credentials = Credentials::Static {
+        config.accounts[0].credentials = Credentials::AccessKey {
             access_key_id: SecretSource::Value(Secret::new(key)),
             access_key_secret: SecretSource::Value(Secret::new(secret)),
-            security_token: None,
         };
     });
     let reason = [("target", "s00"), ("reason", "credentials")];

@@ -3,9 +3,83 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
+use super::assume_role::{self, AssumeRole};
+use super::credentials::{self, Credentials};
+use super::endpoint::{self, Endpoints};
+use super::names;
+use super::network::{self, Proxy};
+use super::quota::{self, Quotas};
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Account, Network, Signature, assume_role, credentials, endpoint, names, network, quota};
+
+/// An entry of `accounts`: one identity at Alibaba Cloud.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Account {
+    /// The name by which targets refer to it, and the `account` label.
+    pub name: String,
+    /// Accounts with the same quota group share their budgets. By default the account's name.
+    pub quota_group: String,
+    /// How to log in, before `assume_role`.
+    pub credentials: Credentials,
+    /// `assume_role`: the RAM role that those credentials are exchanged for.
+    pub assume_role: Option<AssumeRole>,
+    /// How requests are signed.
+    pub signature: Signature,
+    /// Which of the vendor's endpoints are used.
+    pub network: Network,
+    /// Endpoints that replace the vendor's.
+    pub endpoints: Endpoints,
+    /// Whether endpoints without TLS may lie beyond this machine.
+    pub insecure_http: bool,
+    /// What stands between here and the endpoints; `None` leaves it to the environment.
+    #[serde(serialize_with = "network::write_proxy")]
+    pub proxy: Option<Proxy>,
+    /// A PEM file of certificate authorities that are trusted beside the built-in ones.
+    pub ca_file: Option<PathBuf>,
+    /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::op::Product::default_quota`].
+    #[serde(serialize_with = "quota::write")]
+    pub quotas: Quotas,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            name: "default".into(),
+            quota_group: "default".into(),
+            credentials: Credentials::Default,
+            assume_role: None,
+            signature: Signature::V1,
+            network: Network::Public,
+            endpoints: Endpoints::default(),
+            insecure_http: false,
+            proxy: None,
+            ca_file: None,
+            quotas: Quotas::default(),
+        }
+    }
+}
+
+/// `accounts[].signature`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signature {
+    /// RPC signature V1, HMAC-SHA1.
+    V1,
+    /// ACS3-HMAC-SHA256.
+    V3,
+}
+
+/// `accounts[].network`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// Endpoints on the internet.
+    Public,
+    /// Endpoints inside a VPC.
+    Vpc,
+}
 
 pub(super) const KEYS: &[&str] = &[
     "name",

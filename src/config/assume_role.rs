@@ -2,9 +2,25 @@
 
 use std::time::Duration;
 
-use super::AssumeRole;
+use serde::Serialize;
+
 use super::reader::{Section, Value};
+use super::units::write_duration;
 use crate::secret::Secret;
+
+/// `accounts[].assume_role`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AssumeRole {
+    /// ARN of the role, such as `acs:ram::1234567890123456:role/exporter`.
+    pub arn: String,
+    /// What a role of somebody else's account may want to be told.
+    pub external_id: Option<Secret>,
+    /// Name of the session, as the cloud's audit log shows it.
+    pub session_name: String,
+    /// How long the credentials are to be valid.
+    #[serde(serialize_with = "write_duration")]
+    pub duration: Duration,
+}
 
 const KEYS: &[&str] = &["arn", "external_id", "session_name", "duration"];
 

@@ -3,13 +3,105 @@
 use std::path::PathBuf;
 
 use http::Uri;
+use serde::{Serialize, Serializer};
 
 use super::assume_role::{is_arn, role_arn, session_name};
 use super::problem::either;
 use super::reader::{Section, Value};
 use super::scalar::Choice;
-use super::{Credentials, Oidc, SecretSource};
 use crate::secret::Secret;
+
+/// `accounts[].credentials`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+pub enum Credentials {
+    /// `default`: the first of the vendor's places that has one.
+    Default,
+    /// `env`: the vendor's own environment variables.
+    #[serde(rename = "env")]
+    Environment,
+    /// `access_key`: written in the file, expanded from `${ENV}` or read from `file:`.
+    AccessKey {
+        /// AccessKeyId.
+        access_key_id: SecretSource,
+        /// AccessKeySecret.
+        access_key_secret: SecretSource,
+    },
+    /// `sts`: temporary credentials, from the same places.
+    Sts {
+        /// AccessKeyId.
+        access_key_id: SecretSource,
+        /// AccessKeySecret.
+        access_key_secret: SecretSource,
+        /// SecurityToken.
+        security_token: SecretSource,
+    },
+    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the vendor's credentials file.
+    Profile {
+        /// Its name; else that of the environment, else the file's own default.
+        #[serde(rename = "profile", skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// `ecs_ram_role`: the RAM role of the ECS instance, from its metadata server.
+    EcsRamRole {
+        /// Its name; else that of the environment, else the one that the metadata server names.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role_name: Option<String>,
+    },
+    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands them out.
+    Oidc(Oidc),
+    /// `credentials_uri`: an address that answers with temporary credentials.
+    #[serde(rename = "credentials_uri")]
+    Uri {
+        /// The address, which may hold a secret; else that of the environment.
+        #[serde(serialize_with = "write_host", skip_serializing_if = "Option::is_none")]
+        uri: Option<Secret>,
+    },
+}
+
+/// The keys of `provider: oidc`; what is not given comes from the environment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Oidc {
+    /// ARN of the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// Name of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_session_name: Option<String>,
+    /// ARN of the identity provider in RAM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc_provider_arn: Option<String>,
+    /// The file with the token, read anew for each request for credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc_token_file: Option<PathBuf>,
+}
+
+/// Where a part of the credentials comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretSource {
+    /// The value itself.
+    Value(Secret),
+    /// A file that holds it, read anew for each request, trailing white space cut.
+    File(PathBuf),
+}
+
+impl Serialize for SecretSource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(secret) => secret.serialize(serializer),
+            Self::File(path) => serializer.collect_str(&format_args!("file:{}", path.display())),
+        }
+    }
+}
+
+/// Serialises an address without its path and query, which may hold a secret.
+fn write_host<S: Serializer>(uri: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(uri) = uri else { return serializer.serialize_none() };
+    let uri: Uri = uri.expose().parse().unwrap_or_default();
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let scheme = uri.scheme_str().unwrap_or("http");
+    serializer.collect_str(&format_args!("{scheme}://{}{port}/...", uri.host().unwrap_or_default()))
+}
 
 pub(super) const KEYS: &[&str] = &[
     "provider",
@@ -25,88 +117,81 @@ pub(super) const KEYS: &[&str] = &[
     "uri",
 ];
 
-#[derive(Clone, Copy, PartialEq)]
-enum Provider {
-    Default,
-    Environment,
-    AccessKey,
-    Sts,
-    Profile,
-    EcsRamRole,
-    Oidc,
-    Uri,
+/// A value of `provider`.
+struct Provider {
+    word: &'static str,
+    /// The keys that belong to it.
+    keys: &'static [&'static str],
+    /// Reads them; `None` if a part that must be there is missing or wrong, and reported.
+    read: fn(&Section) -> Option<Credentials>,
 }
 
-const PROVIDERS: &[Choice<Provider>] = &[
-    ("default", Provider::Default),
-    ("env", Provider::Environment),
-    ("access_key", Provider::AccessKey),
-    ("sts", Provider::Sts),
-    ("profile", Provider::Profile),
-    ("ecs_ram_role", Provider::EcsRamRole),
-    ("oidc", Provider::Oidc),
-    ("credentials_uri", Provider::Uri),
+const PROVIDERS: &[Provider] = &[
+    Provider { word: "default", keys: &[], read: |_| Some(Credentials::Default) },
+    Provider { word: "env", keys: &[], read: |_| Some(Credentials::Environment) },
+    Provider { word: "access_key", keys: &["access_key_id", "access_key_secret"], read: access_key },
+    Provider { word: "sts", keys: &["access_key_id", "access_key_secret", "security_token"], read: sts },
+    Provider {
+        word: "profile",
+        keys: &["profile"],
+        read: |section| Some(Credentials::Profile { name: filled(section, "profile") }),
+    },
+    Provider {
+        word: "ecs_ram_role",
+        keys: &["role_name"],
+        read: |section| Some(Credentials::EcsRamRole { role_name: role_name(section) }),
+    },
+    Provider {
+        word: "oidc",
+        keys: &["role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file"],
+        read: |section| Some(Credentials::Oidc(oidc(section))),
+    },
+    Provider { word: "credentials_uri", keys: &["uri"], read: |section| Some(Credentials::Uri { uri: uri(section) }) },
 ];
 
-impl Provider {
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Default | Self::Environment => &[],
-            Self::AccessKey => &["access_key_id", "access_key_secret"],
-            Self::Sts => &["access_key_id", "access_key_secret", "security_token"],
-            Self::Profile => &["profile"],
-            Self::EcsRamRole => &["role_name"],
-            Self::Oidc => &["role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file"],
-            Self::Uri => &["uri"],
-        }
-    }
-}
-
 pub(super) fn read(section: &Section) -> Credentials {
-    let provider = match section.get("provider") {
-        None => Some(Provider::Default),
-        Some(_) => section.choice("provider", PROVIDERS),
-    };
-    // Which of the keys belong to a provider nobody knows cannot be said.
-    provider.and_then(|provider| of(provider, section)).unwrap_or(Credentials::Default)
-}
-
-fn of(provider: Provider, section: &Section) -> Option<Credentials> {
-    refuse_others(provider, section);
-    let text = |key: &str| section.get(key).and_then(|value| Some(value.filled()?.value));
-    Some(match provider {
-        Provider::Default => Credentials::Default,
-        Provider::Environment => Credentials::Environment,
-        Provider::AccessKey | Provider::Sts => return fixed(provider, section),
-        Provider::Profile => Credentials::Profile { name: text("profile") },
-        Provider::EcsRamRole => {
-            Credentials::EcsRamRole { role_name: section.get("role_name").and_then(|value| role_name(&value)) }
-        }
-        Provider::Oidc => Credentials::Oidc(oidc(section)),
-        Provider::Uri => Credentials::Uri { uri: section.get("uri").and_then(|value| uri(&value)) },
-    })
+    if section.get("provider").is_none() {
+        refuse_others("default", &[], section);
+        return Credentials::Default;
+    }
+    let choices: Vec<Choice<&Provider>> = PROVIDERS.iter().map(|provider| (provider.word, provider)).collect();
+    // Without a known provider, it cannot be said which keys belong to it.
+    let Some(provider) = section.choice("provider", &choices) else { return Credentials::Default };
+    refuse_others(provider.word, provider.keys, section);
+    (provider.read)(section).unwrap_or(Credentials::Default)
 }
 
 /// Keys of other providers would have no effect.
-fn refuse_others(provider: Provider, section: &Section) {
-    let name = |of: Provider| PROVIDERS.iter().find(|(_, known)| *known == of).map_or("", |(word, _)| *word);
-    for key in KEYS.iter().filter(|key| **key != "provider" && !provider.keys().contains(key)) {
+fn refuse_others(word: &str, keys: &[&str], section: &Section) {
+    for key in KEYS.iter().filter(|key| **key != "provider" && !keys.contains(key)) {
         if let Some(value) = section.get(key) {
-            let owners = PROVIDERS.iter().filter(|(_, known)| known.keys().contains(key));
-            let owners = either(owners.map(|(word, _)| *word));
-            value.problem(format!("is not used with provider: {}, only with {owners}", name(provider)));
+            let owners = PROVIDERS.iter().filter(|provider| provider.keys.contains(key));
+            let owners = either(owners.map(|provider| provider.word));
+            value.problem(format!("is not used with provider: {word}, only with {owners}"));
         }
     }
 }
 
-fn fixed(provider: Provider, section: &Section) -> Option<Credentials> {
+fn access_key(section: &Section) -> Option<Credentials> {
     let access_key_id = required(section, "access_key_id");
     let access_key_secret = required(section, "access_key_secret");
-    let security_token = match provider {
-        Provider::Sts => Some(required(section, "security_token")?),
-        _ => None,
-    };
-    Some(Credentials::Static { access_key_id: access_key_id?, access_key_secret: access_key_secret?, security_token })
+    Some(Credentials::AccessKey { access_key_id: access_key_id?, access_key_secret: access_key_secret? })
+}
+
+fn sts(section: &Section) -> Option<Credentials> {
+    let access_key_id = required(section, "access_key_id");
+    let access_key_secret = required(section, "access_key_secret");
+    let security_token = required(section, "security_token");
+    Some(Credentials::Sts {
+        access_key_id: access_key_id?,
+        access_key_secret: access_key_secret?,
+        security_token: security_token?,
+    })
+}
+
+/// A text that is not empty.
+fn filled(section: &Section, key: &str) -> Option<String> {
+    Some(section.get(key)?.filled()?.value)
 }
 
 fn oidc(section: &Section) -> Oidc {
@@ -140,7 +225,8 @@ fn token_file(value: &Value) -> Option<PathBuf> {
 }
 
 /// The name of a role is part of a URL's path.
-fn role_name(value: &Value) -> Option<String> {
+fn role_name(section: &Section) -> Option<String> {
+    let value = section.get("role_name")?;
     let text = value.filled()?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if text.value.len() > 64 || !text.value.chars().all(allowed) {
@@ -151,7 +237,8 @@ fn role_name(value: &Value) -> Option<String> {
 }
 
 /// Such an address may hold a secret, so no problem repeats it. Most are of this machine, without TLS.
-fn uri(value: &Value) -> Option<Secret> {
+fn uri(section: &Section) -> Option<Secret> {
+    let value = section.get("uri")?;
     let text = value.filled()?.value;
     let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     if !text.parse::<Uri>().is_ok_and(|uri| is_http(&uri)) {

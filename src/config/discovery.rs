@@ -6,11 +6,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use regex::Regex;
+use serde::{Serialize, Serializer};
 
 use super::account::Accounts;
 use super::names;
 use super::reader::{Section, Value};
-use super::units::hours;
+use super::units::{hours, write_duration};
 
 pub(super) const KEYS: &[&str] = &["account", "regions", "include", "exclude", "interval"];
 
@@ -21,15 +22,17 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(600);
 const ALL: &str = "all";
 
 /// An entry of `ehpc.discovery` or `swas.discovery`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Discovery {
     /// Name of an entry of `accounts`.
     pub account: String,
     /// Where it looks.
     pub regions: Regions,
     /// What it takes of that.
+    #[serde(flatten)]
     pub filter: Filter,
     /// Time between two readings of the lists.
+    #[serde(serialize_with = "write_duration")]
     pub interval: Duration,
 }
 
@@ -42,8 +45,17 @@ pub enum Regions {
     Named(Vec<String>),
 }
 
+impl Serialize for Regions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => [ALL].serialize(serializer),
+            Self::Named(regions) => regions.serialize(serializer),
+        }
+    }
+}
+
 /// `include` and `exclude` of a [`Discovery`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filter {
     /// Only what this matches; by default everything.
     pub include: Option<Pattern>,
@@ -81,16 +93,17 @@ impl Pattern {
         })?;
         Ok(Self { text: text.to_owned(), regex })
     }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

@@ -1,11 +1,77 @@
 //! The section `ehpc`.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::Serialize;
 
 use super::account::Accounts;
+use super::discovery::{self, Discovery};
+use super::names;
 use super::reader::{Section, Value};
 use super::target::{Ids, MAX_AGE, Place};
-use super::{Cluster, ClusterDiscovery, Commands, TaskWindow, discovery, names};
+use super::units::write_duration;
+
+/// An entry of `ehpc.clusters`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cluster {
+    /// Cluster id, such as `ehpc-hz-FYUr32aaaa`.
+    pub id: String,
+    /// Region id, such as `cn-hangzhou`.
+    pub region: String,
+    /// Name of an entry of `accounts`.
+    pub account: String,
+    /// The `cluster_name` label; empty if the user gave none.
+    pub name: String,
+    /// Which tasks are shown.
+    pub tasks: TaskWindow,
+    /// Which commands are followed.
+    pub commands: Commands,
+}
+
+/// `ehpc.clusters[].tasks`: which ended tasks are shown; open ones always are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskWindow {
+    /// At most so many of the newest.
+    pub max_tasks: usize,
+    /// None that ended longer ago.
+    #[serde(serialize_with = "write_duration")]
+    pub max_age: Duration,
+}
+
+impl Default for TaskWindow {
+    fn default() -> Self {
+        Self { max_tasks: 200, max_age: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// `ehpc.clusters[].commands`: which commands are followed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Commands {
+    /// These commands and no others, if any is named.
+    pub ids: Vec<String>,
+    /// Else the newest so many of ListCommands; 0 follows none.
+    pub discover: usize,
+    /// Also one series per node.
+    pub per_node: bool,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self { ids: Vec::new(), discover: 20, per_node: false }
+    }
+}
+
+/// `ehpc.discovery`, and what of the found clusters is followed: the defaults of the section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClusterDiscovery {
+    /// Where to look.
+    pub entries: Vec<Discovery>,
+    /// Which of their tasks are shown.
+    pub tasks: TaskWindow,
+    /// Which of their commands are followed.
+    pub commands: Commands,
+}
 
 pub(super) const KEYS: &[&str] = &["clusters", "discovery", "region", "account", "tasks", "commands"];
 pub(super) const CLUSTER_KEYS: &[&str] = &["id", "region", "account", "name", "tasks", "commands"];

@@ -3,9 +3,22 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use serde::Serialize;
 
-use super::Endpoints;
 use super::reader::{Section, Value};
+
+/// `accounts[].endpoints`: base URLs in place of the vendor's; `{region}` is replaced.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Endpoints {
+    /// For E-HPC.
+    pub ehpc: Option<String>,
+    /// For Simple Application Server.
+    pub swas: Option<String>,
+    /// For Security Token Service.
+    pub sts: Option<String>,
+    /// For the metadata server of ECS.
+    pub metadata: Option<String>,
+}
 
 pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts", "metadata"];
 

@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::ehpc::{Cluster, Commands, TaskWindow};
+use super::endpoint::Endpoints;
 use super::problem::{Problem, Problems};
-use super::{Cluster, Commands, Config, Endpoints, InvocationWindow, Server, TaskWindow, endpoint, names};
+use super::schema::Config;
+use super::swas::{InvocationWindow, Server};
+use super::{endpoint, names};
 
 const CLUSTER: &str = "--ehpc.cluster";
 const SERVER: &str = "--swas.server";

@@ -1,8 +1,36 @@
 //! The section `metrics`.
 
+use serde::Serialize;
+
 use super::reader::Section;
 use super::scalar::Choice;
-use super::{Metrics, StatusStyle};
+
+/// `metrics`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// How a status is written.
+    pub status_style: StatusStyle,
+    /// The most polled series of the whole exporter; what goes beyond is left out, but for the floor.
+    pub max_series: usize,
+    /// The same of one target.
+    pub max_series_per_target: usize,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { status_style: StatusStyle::Current, max_series: 200_000, max_series_per_target: 5_000 }
+    }
+}
+
+/// `metrics.status_style`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusStyle {
+    /// Only the current word, with value 1.
+    Current,
+    /// The current word with 1, the others with 0.
+    Full,
+}
 
 pub(super) const KEYS: &[&str] = &["status_style", "max_series", "max_series_per_target"];
 

@@ -1,11 +1,38 @@
 //! `accounts[].proxy`, `ca_file` and `insecure_http`: how the cloud is reached.
 
 use http::Uri;
+use serde::{Serialize, Serializer};
 
+use super::credentials::{self, SecretSource};
+use super::endpoint;
+use super::no_proxy::NoProxy;
 use super::reader::{Section, Value};
-use super::{NoProxy, Proxy, credentials, endpoint};
+
+/// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Proxy {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// User name for proxy authentication.
+    pub username: Option<String>,
+    /// Password for proxy authentication; a file is read when the configuration is applied.
+    pub password: Option<SecretSource>,
+    /// What is reached without it.
+    pub no_proxy: NoProxy,
+}
 
 pub(super) const PROXY_KEYS: &[&str] = &["url", "username", "password", "no_proxy"];
+
+/// Serialises a proxy; one that is left to the environment has the same keys, all null.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write_proxy<S: Serializer>(proxy: &Option<Proxy>, serializer: S) -> Result<S::Ok, S::Error> {
+    match proxy {
+        Some(proxy) => proxy.serialize(serializer),
+        None => serializer.collect_map(PROXY_KEYS.iter().map(|key| (key, ()))),
+    }
+}
 
 /// The proxy; `None` leaves it to the environment.
 pub(super) fn proxy(section: &Section) -> Option<Proxy> {

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Serialize, Serializer};
 
 use super::endpoint::is_loopback;
 
@@ -45,14 +46,16 @@ impl NoProxy {
         (Self { text: text.to_owned(), entries }, unknown)
     }
 
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Whether a host, as it stands in a URL, is reached without the proxy at this port. This machine always is.
     pub fn excepts(&self, host: &str, port: u16) -> bool {
         is_loopback(host) || self.entries.iter().any(|entry| entry.matches(&host.to_ascii_lowercase(), port))
+    }
+}
+
+/// As it was written, null if it is empty.
+impl Serialize for NoProxy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(&self.text).filter(|text| !text.is_empty()).serialize(serializer)
     }
 }
 

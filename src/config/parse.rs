@@ -2,7 +2,8 @@
 
 use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section, Value};
-use super::{Config, account, ehpc, metrics, poll, punctuation, state, swas, yaml};
+use super::schema::Config;
+use super::{account, ehpc, metrics, poll, punctuation, state, swas, yaml};
 
 pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state"];
 

@@ -3,9 +3,61 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Poll;
+use serde::Serialize;
+
 use super::reader::Section;
-use super::units::{format_duration, hours};
+use super::units::{format_duration, hours, write_duration, write_size};
+
+/// `poll`: how often and how patiently the cloud is asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Poll {
+    /// Time between two polls of a target.
+    #[serde(serialize_with = "write_duration")]
+    pub interval: Duration,
+    /// The same while the target has open work.
+    #[serde(serialize_with = "write_duration")]
+    pub active_interval: Duration,
+    /// The same once the target had no open work for `idle_after`.
+    #[serde(serialize_with = "write_duration")]
+    pub idle_interval: Duration,
+    /// How long a target must be without open work to be idle.
+    #[serde(serialize_with = "write_duration")]
+    pub idle_after: Duration,
+    /// Time between two readings of what is not read at each poll: archived tasks, whole lists whose order is known,
+    /// with `per_region` the servers of a region.
+    #[serde(serialize_with = "write_duration")]
+    pub history_interval: Duration,
+    /// At most so many pages of a list are read in one poll.
+    pub history_max_pages: u32,
+    /// Limit of one HTTP request; a poll without an answer for three times that ends.
+    #[serde(serialize_with = "write_duration")]
+    pub timeout: Duration,
+    /// Values older than this are withdrawn (at least three planned periods).
+    #[serde(serialize_with = "write_duration")]
+    pub stale_after: Duration,
+    /// At most so many requests are under way at once.
+    pub concurrency: usize,
+    /// A larger answer is refused.
+    #[serde(serialize_with = "write_size")]
+    pub max_response_bytes: u64,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(30),
+            active_interval: Duration::from_secs(10),
+            idle_interval: Duration::from_secs(120),
+            idle_after: Duration::from_secs(30 * 60),
+            history_interval: Duration::from_secs(30 * 60),
+            history_max_pages: 20,
+            timeout: Duration::from_secs(10),
+            stale_after: Duration::from_secs(10 * 60),
+            concurrency: 32,
+            max_response_bytes: 16 << 20,
+        }
+    }
+}
 
 pub(super) const KEYS: &[&str] = &[
     "interval",

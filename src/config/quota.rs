@@ -1,8 +1,15 @@
 //! `accounts[].quotas`: calls per minute, by `Product` or `Product.Operation`.
 
-use super::Quotas;
+use std::collections::BTreeMap;
+
+use serde::Serializer;
+
 use super::problem::hint;
 use super::reader::{Section, Value};
+
+/// `accounts[].quotas`: calls per minute, by `(product, operation)` as in `SWAS.DescribeInvocations`; an operation of
+/// `None` (`SWAS` alone) sets every operation of the product.
+pub type Quotas = BTreeMap<(String, Option<String>), u32>;
 
 /// The products and operations the exporter uses.
 pub const OPERATIONS: [(&str, &[&str]); 2] = [
@@ -25,6 +32,17 @@ pub const OPERATIONS: [(&str, &[&str]); 2] = [
 pub(super) fn read(account: &Section) -> Quotas {
     let Some(value) = account.get("quotas") else { return Quotas::new() };
     value.children().iter().filter_map(|(key, value)| quota(key, value)).collect()
+}
+
+/// Serialises quotas with the keys that a file has.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write<S: Serializer>(quotas: &Quotas, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(quotas.iter().map(|((product, operation), calls)| match operation {
+        Some(operation) => (format!("{product}.{operation}"), calls),
+        None => (product.clone(), calls),
+    }))
 }
 
 fn quota(key: &str, value: &Value) -> Option<((String, Option<String>), u32)> {

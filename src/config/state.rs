@@ -3,8 +3,28 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::State;
+use serde::Serialize;
+
 use super::reader::Section;
+use super::units::write_duration;
+
+/// `state`: what must survive a restart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct State {
+    /// The file that it is kept in; else in memory. The path may be relative to where the exporter is started.
+    pub path: Option<PathBuf>,
+    /// Whether to stand by while another process holds the file, in place of ending.
+    pub wait: bool,
+    /// How long what is known of a target that is gone is kept, in time that exporters run on this state.
+    #[serde(serialize_with = "write_duration")]
+    pub keep_gone: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { path: None, wait: false, keep_gone: Duration::from_secs(30 * 24 * 3600) }
+    }
+}
 
 pub(super) const KEYS: &[&str] = &["path", "wait", "keep_gone"];
 

@@ -1,10 +1,67 @@
 //! The section `swas`.
 
+use std::time::Duration;
+
+use serde::Serialize;
+
 use super::account::Accounts;
+use super::discovery::{self, Discovery};
+use super::names;
 use super::reader::Section;
 use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
-use super::{InvocationWindow, Server, ServerDiscovery, SwasStrategy, discovery, names};
+use super::units::write_duration;
+
+/// `swas.strategy`: how the invocations of servers are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SwasStrategy {
+    /// DescribeInvocations for each server.
+    PerServer,
+    /// DescribeCommandInvocations for all servers of an account in a region at once.
+    PerRegion,
+}
+
+/// An entry of `swas.servers`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Server {
+    /// Instance id: 32 hexadecimal digits.
+    pub id: String,
+    /// Region id.
+    pub region: String,
+    /// Name of an entry of `accounts`.
+    pub account: String,
+    /// The `instance_name` label; empty if the user gave none.
+    pub name: String,
+    /// Which command invocations are shown; running ones always are.
+    #[serde(flatten)]
+    pub window: InvocationWindow,
+}
+
+/// `swas.servers[].max_invocations` and `.max_age`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InvocationWindow {
+    /// Maximum number: all that are under way, and in the places left the newest that have ended.
+    pub max_invocations: usize,
+    /// None that was created longer ago. The cloud keeps results for two weeks.
+    #[serde(serialize_with = "write_duration")]
+    pub max_age: Duration,
+}
+
+impl Default for InvocationWindow {
+    fn default() -> Self {
+        Self { max_invocations: 50, max_age: Duration::from_secs(336 * 3600) }
+    }
+}
+
+/// `swas.discovery`, and what of the found servers is shown: the defaults of the section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerDiscovery {
+    /// Where to look.
+    pub entries: Vec<Discovery>,
+    /// Which of their command invocations are shown.
+    pub window: InvocationWindow,
+}
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];

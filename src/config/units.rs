@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serializer;
+
 const SIZES: [(&str, u64); 8] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -53,6 +55,22 @@ pub(super) fn format_duration(duration: Duration) -> String {
         }
     }
     if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// Serialises a duration as a configuration file has it.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_duration(*duration))
+}
+
+/// Serialises a number of bytes as a configuration file has it.
+///
+/// # Errors
+/// Those of the serializer.
+pub(super) fn write_size<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_size(*bytes))
 }
 
 #[cfg(test)]

@@ -245,8 +245,11 @@ impl Shared {
         let provided = match &self.source {
             Credentials::Default => self.chain.issue(context, now).await,
             Credentials::Environment => environment::issue(context),
-            Credentials::Static { access_key_id, access_key_secret, security_token } => {
-                fixed::issue(access_key_id, access_key_secret, security_token.as_ref()).await
+            Credentials::AccessKey { access_key_id, access_key_secret } => {
+                fixed::issue(access_key_id, access_key_secret, None).await
+            }
+            Credentials::Sts { access_key_id, access_key_secret, security_token } => {
+                fixed::issue(access_key_id, access_key_secret, Some(security_token)).await
             }
             Credentials::Profile { name } => profile(name.as_deref(), context, now).await,
             Credentials::EcsRamRole { role_name } => ecs_ram_role::issue(role_name.as_deref(), context).await,

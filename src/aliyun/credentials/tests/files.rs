@@ -124,7 +124,7 @@ async fn a_byte_order_mark_and_quotation_marks_are_no_part_of_what_a_file_holds(
     let part = |bench: &Bench, name: &str, text: &str| SecretSource::File(bench.file(name, text).into());
     let access_key_id = part(&bench, "id", &format!("{mark}\"testid\"\r\n"));
     let access_key_secret = part(&bench, "secret", &format!("{mark} testsecret\n\n"));
-    bench.account.credentials = Credentials::Static { access_key_id, access_key_secret, security_token: None };
+    bench.account.credentials = Credentials::AccessKey { access_key_id, access_key_secret };
     assert_eq!(*bench.credential().await, Credential::new("testid", Secret::new("testsecret"), None).unwrap());
     std::fs::write(bench.home.join("secret"), b"\xff\xfet\0").unwrap();
     let wanted = "reading the credentials: HOME/secret cannot be read: it is UTF-16: save it as UTF-8";
@@ -159,7 +159,7 @@ async fn a_file_without_end_is_not_read_for_ever() {
     let mut bench = Bench::new(Credentials::Default).await;
     let (access_key_id, access_key_secret) =
         (SecretSource::File("/dev/zero".into()), SecretSource::File("/dev/zero".into()));
-    bench.account.credentials = Credentials::Static { access_key_id, access_key_secret, security_token: None };
+    bench.account.credentials = Credentials::AccessKey { access_key_id, access_key_secret };
     let wanted = "reading the credentials: /dev/zero cannot be read: it is a device, not a regular file";
     assert_eq!(bench.problem().await, wanted);
     let bench = Bench::new(profile(None)).await.with("CONFIG_FILE", "/dev/zero");

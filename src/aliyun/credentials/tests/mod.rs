@@ -129,10 +129,9 @@ impl Drop for Bench {
 }
 
 fn key(secret: &str) -> Credentials {
-    Credentials::Static {
+    Credentials::AccessKey {
         access_key_id: SecretSource::Value(Secret::new("testid")),
         access_key_secret: SecretSource::Value(Secret::new(secret)),
-        security_token: None,
     }
 }
 

@@ -49,8 +49,7 @@ async fn a_file_that_vanishes_or_is_empty_does_not_take_the_key_away() {
     let secret = SecretSource::File(bench.home.join("secret"));
     let id = SecretSource::File(bench.home.join("id"));
     let mut bench = bench;
-    bench.account.credentials =
-        Credentials::Static { access_key_id: id, access_key_secret: secret, security_token: None };
+    bench.account.credentials = Credentials::AccessKey { access_key_id: id, access_key_secret: secret };
     assert_eq!(bench.problem().await, "reading the credentials: there is no file HOME/id");
     bench.file("id", "one\n");
     bench.file("secret", "\n");
