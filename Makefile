@@ -48,7 +48,7 @@ unit: ## cargo test: unit and integration tests
 	$(CARGO) test --locked
 
 soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
-	SEEDS=$(SEEDS) $(CARGO) test --locked --test chain each_end_of_a_day -- --nocapture
+	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
 
 endurance: $(VENV)/.stamp ## a compressed day with storms, kills and full disks, of MINUTES=25; whether anything grows or is miscounted
 	$(CARGO) build --locked --release --bins
