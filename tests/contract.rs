@@ -319,3 +319,19 @@ fn every_file_of_tests_is_a_part_of_the_program_that_runs_them() {
         assert!(is_declared, "{}/{root} does not name {name}: its tests are not run", folder.display());
     }
 }
+
+#[test]
+fn every_file_names_the_same_version_of_rust() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"')).unwrap();
+    for (path, wanted) in [
+        ("rust-toolchain.toml", format!("channel = \"{version}.")),
+        ("Dockerfile", format!("FROM rust:{version}-")),
+        (".github/workflows/audit.yml", format!("container: rust:{version}-")),
+        (".github/workflows/ci.yml", format!("container: rust:{version}-")),
+        ("README.md", format!("Rust {version} ")),
+        ("README.zh-CN.md", format!("Rust {version} ")),
+    ] {
+        assert!(read(path).contains(&wanted), "{path} does not say {wanted:?}");
+    }
+}
