@@ -22,6 +22,8 @@ PYDIRS := $(E2E) $(BENCH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# cargo and pytest use all cores by themselves.
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
