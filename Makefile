@@ -61,8 +61,9 @@ lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Do
 	for folder in $(PYDIRS); do $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
 
-unit: ## cargo test: unit and integration tests
-	$(CARGO) test --locked
+unit: ## cargo test: unit, integration and documentation tests
+	$(CARGO) test --locked --lib --bins --tests
+	$(CARGO) test --locked --doc --quiet
 
 soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
 	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
