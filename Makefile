@@ -1,7 +1,7 @@
 # Everything that is done with this project. `make` lists it.
 #
-# A fresh clone needs cargo, make, gcc and python3. `make test` installs what else it needs: as root on Debian by
-# itself, otherwise it says which commands to run.
+# A fresh clone needs cargo, make, gcc and python3; `make deps` installs the rest. No other target installs anything:
+# where something is missing, it says what, and which command installs it.
 
 CARGO   ?= cargo
 PYTHON  ?= python3
@@ -12,17 +12,23 @@ IMAGE   ?= aliyun-task-exporter
 
 BINARY := target/debug/aliyun-task-exporter
 VENV   := target/venv
-PYTEST := $(VENV)/bin/pytest --color=no
 E2E    := tests/e2e
+TOOLS  := $(E2E)/tools
+# Number of end-to-end tests that run at once: they wait as much as they compute.
+JOBS   ?= 4
+PYTEST := $(VENV)/bin/pytest --color=no
 BENCH  := benches/side_by_side
 PYDIRS := $(E2E) $(BENCH)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# cargo and pytest use all cores by themselves.
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo test fmt lint unit soak endurance doc docs docs-check promtool e2e bench bench-smoke bench-tools image tools build
+.PHONY: help demo deps check test ready fmt lint unit soak endurance doc docs docs-check promtool e2e bench bench-smoke \
+	bench-deps bench-tools image build
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,27 +36,39 @@ help: ## this list
 demo: build ## a simulated Alibaba Cloud and an exporter on it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
-test: tools fmt lint unit doc docs-check e2e ## set up what is missing and run every check
+deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv
+	@$(TOOLS) install
+	$(CARGO) fetch --locked
+	@$(TOOLS) venv $(VENV) $(PYTHON)
 
-fmt: $(VENV)/.stamp ## formatting of Rust and Python
-	@$(E2E)/tools component rustfmt
+check: ## the one-minute habit: formatting, clippy and the unit tests of the library; needs no `make deps`
+	@$(TOOLS) component rustfmt
+	@$(TOOLS) component clippy
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked --lib --quiet
+
+test: ready fmt lint unit doc docs-check e2e ## every check there is, after `make deps`
+
+fmt: ready ## formatting of Rust and Python
 	$(CARGO) fmt --check
 	$(VENV)/bin/ruff format --check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
 
-lint: $(VENV)/.stamp ## clippy for Rust, hadolint for the Dockerfile, ruff and mypy for Python
-	@$(E2E)/tools component clippy
+lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Dockerfile, ruff and mypy for Python
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
 	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(BENCH)']" $(PYDIRS)
 	for folder in $(PYDIRS); do $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
 
-unit: ## cargo test: unit and integration tests
-	$(CARGO) test --locked
+unit: ## cargo test: unit, integration and documentation tests
+	$(CARGO) test --locked --lib --bins --tests
+	$(CARGO) test --locked --doc --quiet
 
 soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
-	SEEDS=$(SEEDS) $(CARGO) test --locked --test chain each_end_of_a_day -- --nocapture
+	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
 
-endurance: $(VENV)/.stamp ## a compressed day with storms, kills and full disks, of MINUTES=25; whether anything grows or is miscounted
+endurance: ready ## a compressed day with storms, kills and full disks, of MINUTES=25; whether anything grows or is miscounted
 	$(CARGO) build --locked --release --bins
 	ALIYUN_TASK_EXPORTER=target/release/aliyun-task-exporter $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
 
@@ -64,11 +82,11 @@ docs: build ## write docs/metrics.md
 docs-check: build ## docs/metrics.md is what the program says
 	@$(BINARY) catalog | diff -u docs/metrics.md - || { echo 'docs/metrics.md is out of date: run make docs' >&2; exit 1; }
 
-promtool: build tools ## the lint of exposition and alerts alone; a part of e2e
+promtool: build ready ## the lint of exposition and alerts alone; a part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
-e2e: build tools ## the real program with a real Prometheus, the vendor's SDKs and strict parsers
-	$(PYTEST) $(E2E)
+e2e: build ready ## the real program with a real Prometheus, the vendor's SDKs and strict parsers
+	$(PYTEST) -n $(JOBS) --dist worksteal $(E2E)
 
 bench: bench-tools ## speed and memory beside other exporters, to docs/performance.md; about twenty minutes
 	$(VENV)/bin/python $(BENCH)/main.py $(ARGS)
@@ -77,21 +95,18 @@ bench-smoke: bench-tools ## the same on a small scale, to target/bench-smoke: wh
 	$(VENV)/bin/python $(BENCH)/main.py --sizes 1000 --growth 10 20 30 --rounds 1 --seconds 0.1 --sweep 100 --start 100 \
 		--patience 2 --out target/bench-smoke $(ARGS)
 
-bench-tools: $(VENV)/.stamp
-	@case "$(ARGS)" in *--skip*) ;; *) $(E2E)/tools peers ;; esac
+bench-deps: ## install the programs that `make bench` compares with
+	@$(TOOLS) install-peers
+
+bench-tools: ready
+	@case "$(ARGS)" in *--skip*) ;; *) $(TOOLS) peers ;; esac
 	$(CARGO) build --locked --release --bins --example bench
 
 image: ## build the container image with docker, podman or buildah
-	@$(E2E)/tools image $(IMAGE)
+	@$(TOOLS) image $(IMAGE)
 
-tools: $(VENV)/.stamp ## what the tests need: Prometheus with promtool, and Python packages in target/venv
-	@$(E2E)/tools packages
+ready:
+	@$(TOOLS) ready $(VENV)
 
 build:
 	$(CARGO) build --locked
-
-$(VENV)/.stamp: $(E2E)/requirements.txt
-	@$(E2E)/tools packages
-	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --no-deps -r $<
-	@touch $@

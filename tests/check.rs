@@ -1,13 +1,9 @@
 //! `check` as the real program: what a start would refuse is refused with 2, what it would warn of is printed with 0.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::process::Command;
 
+use crate::support::folder::Folder;
 use serde_json::Value;
-use support::folder::Folder;
 
 /// Exit code, standard output and standard error of `check` on a file, run in its folder with an empty environment.
 fn check(file: &str, arguments: &[&str]) -> (i32, String, String) {

@@ -1,7 +1,5 @@
 //! The configuration: bad files with their exact messages, good ones with their values, and no secret in either.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

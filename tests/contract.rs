@@ -1,19 +1,15 @@
 //! The catalog against everything that names metrics: documents, dashboards, alerts, the golden page.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support::{files, package, read};
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::catalog::{self, CATALOG, Family, Kind};
 use aliyun_task_exporter::config;
 use aliyun_task_exporter::exposition::Part;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
 use aliyun_task_exporter::target;
-use support::{files, package, read};
 
 /// Labels that Prometheus adds, and that of buckets.
 const GIVEN: [&str; 3] = ["job", "instance", "le"];
@@ -315,4 +311,36 @@ fn every_failure_of_others_is_held_by_a_test_or_has_a_reason() {
         assert!(reason || !tests.is_empty(), "{what}: neither a test nor a reason");
     }
     assert!(!has_test("tests/contract.rs", "has_test") && !has_test("tests/none.rs", "none"), "it finds only tests");
+}
+
+#[test]
+fn every_file_of_tests_is_a_part_of_the_program_that_runs_them() {
+    let tests = package("tests");
+    for file in files("tests", ".rs").iter().filter(|file| **file != tests.join("main.rs")) {
+        let is_folder = file.file_name().is_some_and(|name| name == "mod.rs");
+        let module = if is_folder { file.parent().unwrap() } else { file };
+        let folder = module.parent().unwrap();
+        let root = if folder == tests { "main.rs" } else { "mod.rs" };
+        let declared = std::fs::read_to_string(folder.join(root)).unwrap();
+        let name = module.file_stem().unwrap().to_string_lossy();
+        let declarations = [format!("mod {name};"), format!("pub mod {name};")];
+        let is_declared = declared.lines().any(|line| declarations.iter().any(|declaration| line == declaration));
+        assert!(is_declared, "{}/{root} does not name {name}: its tests are not run", folder.display());
+    }
+}
+
+#[test]
+fn every_file_names_the_same_version_of_rust() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"')).unwrap();
+    for (path, wanted) in [
+        ("rust-toolchain.toml", format!("channel = \"{version}.")),
+        ("Dockerfile", format!("FROM rust:{version}-")),
+        (".github/workflows/audit.yml", format!("container: rust:{version}-")),
+        (".github/workflows/ci.yml", format!("container: rust:{version}-")),
+        ("README.md", format!("Rust {version} ")),
+        ("README.zh-CN.md", format!("Rust {version} ")),
+    ] {
+        assert!(read(path).contains(&wanted), "{path} does not say {wanted:?}");
+    }
 }

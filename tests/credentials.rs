@@ -1,20 +1,16 @@
 //! Ways to log in, over TCP: what Prometheus sees of them, of their rotation and of their failures.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::exporter::Exporter;
+use crate::support::folder::Folder;
+use crate::support::page::Page;
+use crate::support::worlds;
 use aliyun_task_exporter::aliyun::credentials::Credential;
 use aliyun_task_exporter::config::{AssumeRole, Config, Credentials, Oidc, SecretSource};
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Role, Settings, Simulator};
 use jiff::{SignedDuration, Timestamp};
-use support::exporter::Exporter;
-use support::folder::Folder;
-use support::page::Page;
-use support::worlds;
 
 const ROLE: &str = "acs:ram::1234567890123456:role/exporter";
 const EXPIRY: &str = "aliyun_task_exporter_credentials_expiry_timestamp_seconds";

@@ -1,13 +1,11 @@
 //! `doctor` over TCP: each way in which a cloud can fail, what it is called, and what is advised.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::exporter::exchange;
+use crate::support::worlds;
 use aliyun_task_exporter::aliyun::op::{Operation, Product};
 use aliyun_task_exporter::config::{
     AssumeRole, Cluster, Config, Credentials, Discovery, Filter, Regions, SecretSource, SwasStrategy,
@@ -18,8 +16,6 @@ use aliyun_task_exporter::sim::{self, ServerSpec, Settings, Simulator};
 use aliyun_task_exporter::{demo, sim::World};
 use jiff::Timestamp;
 use serde_json::Value;
-use support::exporter::exchange;
-use support::worlds;
 use tokio::net::TcpListener;
 
 /// A cloud with a cluster, `c`, and a server, `s00`, and the configuration that polls both.
@@ -299,7 +295,7 @@ fn who_assumes_a_role_needs_that_and_the_role_the_rest() {
 
 #[test]
 fn the_policy_file_allows_every_operation_and_no_other() {
-    let file: Value = serde_json::from_str(&support::read("deploy/ram-policy.json")).unwrap();
+    let file: Value = serde_json::from_str(&crate::support::read("deploy/ram-policy.json")).unwrap();
     let allowed = file["Statement"][0]["Action"].as_array().unwrap();
     let mut allowed: Vec<&str> = allowed.iter().map(|action| action.as_str().unwrap()).collect();
     allowed.sort_unstable();

@@ -1,20 +1,16 @@
 //! The targets' part of `/metrics`: a golden page, and what must hold of every page.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::harness::{Harness, discovering};
+use crate::support::page::{Page, parse};
+use crate::support::{package, read, worlds};
 use aliyun_task_exporter::catalog::{CATALOG, Family, Kind, Source};
 use aliyun_task_exporter::config::{Regions, StatusStyle};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::sim::{
     CommandSpec, InvocationEnd, InvocationSpec, ListOrder, NodeEnd, NodeSpec, Settings, TaskEnd, TaskSpec, World,
 };
-use support::harness::{Harness, discovering};
-use support::page::{Page, parse};
-use support::{package, read, worlds};
 
 const GOLDEN: &str = "tests/golden/metrics.prom";
 

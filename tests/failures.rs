@@ -1,16 +1,12 @@
 //! One fault per test, over TCP: what Prometheus sees of it, and that what was known is kept.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::exporter::Exporter;
+use crate::support::page::Page;
+use crate::support::worlds;
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
-use support::exporter::Exporter;
-use support::page::Page;
-use support::worlds;
 
 /// A world with a cluster, `c`, of one running task, and a server, `s00`, of three ended invocations.
 fn exporter() -> Exporter {

@@ -1,19 +1,15 @@
 //! What is served over HTTP: health, readiness, the configuration, the status, and the manners of all of it.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use crate::support::exporter::Exporter;
+use crate::support::page::{Page, parse};
+use crate::support::worlds;
 use aliyun_task_exporter::config::{AssumeRole, Config, Credentials, Discovery, Filter, Pattern, Poll, Regions};
 use aliyun_task_exporter::sim::{ServerSpec, Settings, Simulator};
 use jiff::Timestamp;
-use support::exporter::Exporter;
-use support::page::{Page, parse};
-use support::worlds;
 
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/-/healthy", "/-/ready", "/config", "/api/v1/status", "/static/page.css", "/static/page.js"];

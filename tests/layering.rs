@@ -2,14 +2,10 @@
 //!
 //! A part is a top-level module. Its tests may know more; what stands behind `#[cfg(test)]` is not looked at.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use support::package;
+use crate::support::package;
 
 /// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> store ->
 /// exposition -> web, and everything rests on model, catalog, secret and wire_enum.
@@ -92,7 +88,7 @@ struct Source {
 
 fn sources() -> Vec<Source> {
     let root = package("");
-    let files = support::files("src", ".rs").into_iter();
+    let files = crate::support::files("src", ".rs").into_iter();
     files.map(|file| source(file.strip_prefix(&root).unwrap(), &std::fs::read_to_string(&file).unwrap())).collect()
 }
 

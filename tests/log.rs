@@ -1,44 +1,36 @@
 //! What the log says of trouble that lasts: once that it is there, once that it is over.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::exporter::Exporter;
+use crate::support::page::Page;
+use crate::support::worlds;
 use aliyun_task_exporter::cli::LogFormat;
-use aliyun_task_exporter::logging;
+use aliyun_task_exporter::logging::{self, Logging};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
-use support::exporter::Exporter;
-use support::page::Page;
-use support::worlds;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
 
-/// Everything that was logged by this test program.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+/// Everything that the exporters of one test have logged. It belongs to the thread that made it.
+struct Log {
+    text: Arc<Mutex<String>>,
+    _logging: (DefaultGuard, Logging),
+}
 
 impl Log {
-    /// The log of the program; the tests tell their lines by the names of their targets.
-    fn get() -> &'static Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
-        LOG.get_or_init(|| {
-            let log = Self::default();
-            let text = Arc::clone(&log.0);
-            let write = move |line: &str| text.lock().unwrap().push_str(line);
-            let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
-            tracing::subscriber::set_global_default(subscriber).unwrap();
-            // It lives as long as the tests.
-            std::mem::forget(logging);
-            log
-        })
+    fn new() -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&text);
+        let write = move |line: &str| written.lock().unwrap().push_str(line);
+        let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        Self { text, _logging: (tracing::subscriber::set_default(subscriber), logging) }
     }
 
     /// Lines that hold all of these.
     fn lines(&self, parts: &[&str]) -> Vec<String> {
-        let text = self.0.lock().unwrap();
+        let text = self.text.lock().unwrap();
         text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
     }
 }
@@ -62,7 +54,7 @@ fn start(cluster: &str, tasks: usize, max_pages: u32) -> Exporter {
 
 #[test]
 fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
-    let log = Log::get();
+    let log = Log::new();
     let exporter = start("lasting", 1, 20);
     exporter.wait("it is up", |page| polls(page, "ok") > 0.0);
     let strike = |reason: &str, status: u16, code: &str| {
@@ -85,7 +77,7 @@ fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
 
 #[test]
 fn a_list_that_stays_too_long_is_one_line_and_each_reading_is_counted() {
-    let log = Log::get();
+    let log = Log::new();
     let exporter = start("toolong", 120, 1);
     let truncated = [("kind", "ehpc_tasks")];
     exporter.wait("many readings were cut", |page| {
@@ -106,7 +98,7 @@ fn start_servers(names: &str, count: usize) -> Exporter {
 
 #[test]
 fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it() {
-    let log = Log::get();
+    let log = Log::new();
     let exporter = start_servers("throttled", 12);
     let swas_polls = |page: &Page, outcome: &str| {
         page.sum("aliyun_task_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])

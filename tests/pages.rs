@@ -1,8 +1,6 @@
 //! Whatever is recorded, goes stale, comes or goes: `/metrics` is to the byte what a plain rendering of all of it would be, in
 //! each format and encoding.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;

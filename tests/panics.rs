@@ -1,7 +1,5 @@
 //! What a panic says: where it was, and nothing that was formatted into it.
 
-#![allow(clippy::unwrap_used)]
-
 use std::process::{Command, Output};
 
 use aliyun_task_exporter::cli::Cli;
@@ -12,7 +10,7 @@ const SECRET: &str = "LTAI5tCanary/of=a+panic";
 
 /// Panics in a process of its own, whose log is set up as the program's is.
 fn panicked(format: &str) -> Output {
-    let test = "the_log_tells_where_a_panic_was_and_nothing_that_was_formatted_into_it";
+    let test = "panics::the_log_tells_where_a_panic_was_and_nothing_that_was_formatted_into_it";
     let mut program = Command::new(std::env::current_exe().unwrap());
     program.args(["--exact", test, "--nocapture"]).env("PANIC_IN", format).env("RUST_BACKTRACE", "1").output().unwrap()
 }

@@ -1,20 +1,16 @@
 //! The exporter ends and starts again on its state file, over TCP.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::exporter::Exporter;
+use crate::support::folder::Folder;
+use crate::support::page::Page;
+use crate::support::worlds::{self, command, invocation, task};
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Regions, SwasStrategy};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
-use support::exporter::Exporter;
-use support::folder::Folder;
-use support::page::Page;
-use support::worlds::{self, command, invocation, task};
 
 /// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the script.
 fn start(folder: &Folder) -> Exporter {

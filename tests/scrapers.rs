@@ -1,7 +1,5 @@
 //! However many scrape, and however they leave: all are sent the same bytes, and nothing of them stays behind.
 
-#![allow(clippy::unwrap_used)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ Start = Callable[..., Program]
 
 @pytest.fixture(scope="session", autouse=True)
 def _built() -> None:
-    assert BINARY.exists(), f"{BINARY} is missing: cargo build (or `make e2e`)"
+    assert BINARY.exists(), f"{BINARY} is missing: cargo build"
 
 
 @pytest.fixture

@@ -63,6 +63,6 @@ class Prometheus(Program):
 
 def _command(config: Path, storage: Path, address: str) -> list[str]:
     program = shutil.which("prometheus")
-    assert program, "there is no prometheus: apt-get install prometheus (or `make tools`)"
+    assert program, "there is no prometheus: make deps"
     flags = {"config.file": config, "storage.tsdb.path": storage, "web.listen-address": address, "log.level": "info"}
     return [program, *(f"--{name}={value}" for name, value in flags.items())]

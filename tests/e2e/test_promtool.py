@@ -12,7 +12,7 @@ from settled import settle
 def promtool(*arguments: str, text: str = "") -> str:
     """What it says; it has to be content."""
     program = shutil.which("promtool")
-    assert program, "there is no promtool: apt-get install prometheus (or `make tools`)"
+    assert program, "there is no promtool: make deps"
     done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True, timeout=300, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -117,15 +118,20 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
         assert word not in log, log
 
 
-def test_a_folder_of_another_user_is_told_by_check(simulate: Simulate, tmp_path: Path) -> None:
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may enter; those of pytest are for their owner."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_folder_of_another_user_is_told_by_check(simulate: Simulate, public: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can run a program as another user")
-    volume = tmp_path / "volume"
+    volume = public / "volume"
     volume.mkdir(mode=0o755)
-    path = Path(write(tmp_path, with_state(simulate, volume / "state.redb")))
-    # pytest keeps its folders for their owner.
-    for folder in [tmp_path, tmp_path.parent, tmp_path.parent.parent]:
-        folder.chmod(0o755)
+    path = Path(write(public, with_state(simulate, volume / "state.redb")))
     for arguments in [["check"], []]:
         command = [str(BINARY), *arguments, "--config.file", str(path)]
         done = subprocess.run(

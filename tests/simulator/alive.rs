@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use serde_json::Value;
 
-use crate::caller::{at, column, list, living, start};
+use super::caller::{at, column, list, living, start};
 
 /// Every thing of a kind in a truth, by owner and id.
 fn things<'a>(truth: &'a Value, owners: &str, kind: &str) -> BTreeMap<(&'a str, &'a str), &'a Value> {

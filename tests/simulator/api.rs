@@ -3,7 +3,7 @@
 use aliyun_task_exporter::sim::{ListOrder, Operation, Settings, Simulator};
 use serde_json::Value;
 
-use crate::caller::{Draft, ask, at, code, column, first_cluster, first_server, get, list, living, read, start};
+use super::caller::{Draft, ask, at, code, column, first_cluster, first_server, get, list, living, read, start};
 
 /// An operation, its parameters, and the status and code of the answer.
 type Refusal<'a> = (Operation, &'a [(&'a str, &'a str)], u16, &'a str);

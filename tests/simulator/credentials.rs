@@ -7,7 +7,7 @@ use http::Request;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::caller::{Draft, at, code, living, read, start};
+use super::caller::{Draft, at, code, living, read, start};
 
 const ROLE: &str = "acs:ram::1234567890123456:role/exporter";
 const PROVIDER: &str = "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001";

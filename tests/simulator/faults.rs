@@ -6,7 +6,7 @@ use aliyun_task_exporter::sim::{Delivery, Operation, Reply, Transfer};
 use http::Request;
 use serde_json::Value;
 
-use crate::caller::{Draft, at, first_cluster, living, read};
+use super::caller::{Draft, at, first_cluster, living, read};
 
 /// `ListTasks` under one fault.
 fn struck(fault: &str) -> Reply {

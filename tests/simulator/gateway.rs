@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aliyun_task_exporter::sim::{Operation, QuotaWindow, Quotas, Settings, Simulator};
 use http::Request;
 
-use crate::caller::{Acs3, Draft, ask, at, code, get, living, read, start};
+use super::caller::{Acs3, Draft, ask, at, code, get, living, read, start};
 
 fn draft() -> Draft {
     Draft::new(Operation::ListClusters, &[], at(0.0))

@@ -7,7 +7,7 @@ use aliyun_task_exporter::sim::{Settings, Simulator, World};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::caller::{ask, at, code, column, first_cluster, first_server, get, list, living, start};
+use super::caller::{ask, at, code, column, first_cluster, first_server, get, list, living, start};
 
 const FORTNIGHT: f64 = 14.0 * 86_400.0;
 

@@ -6,7 +6,7 @@ use aliyun_task_exporter::sim::{
 };
 use jiff::SignedDuration;
 
-use crate::caller::{ask, at, code, column, get, living, start};
+use super::caller::{ask, at, code, column, get, living, start};
 
 fn scripted() -> Simulator {
     let mut world = World::empty();

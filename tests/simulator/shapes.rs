@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aliyun_task_exporter::sim::{Operation, Quotas, Settings, Simulator};
 use serde_json::Value;
 
-use crate::caller::{Draft, ask, at, get, living, read, start};
+use super::caller::{Draft, ask, at, get, living, read, start};
 
 /// A sample, the operation it is of, and parameters that get an answer like it.
 type Case<'a> = (&'a str, Operation, &'a [(&'a str, &'a str)]);

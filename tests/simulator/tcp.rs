@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::caller::Draft;
+use super::caller::Draft;
 
 /// Sends a request, and reads until the simulator closes the connection.
 fn exchange(address: SocketAddr, target: &str, method: &str, body: &str) -> String {

@@ -1,4 +1,5 @@
-//! The exporter and its simulated cloud over TCP, each on a port of its own, in a thread of their own.
+//! The exporter and its simulated cloud over TCP, each on a port of its own, in threads of their own, which log to where
+//! the thread of the test does.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,6 +13,7 @@ use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing::dispatcher::{self, Dispatch};
 
 use super::page::{Page, parse};
 
@@ -84,8 +86,15 @@ impl Exporter {
         let (sender, addresses) = mpsc::channel();
         let (configs, config) = mpsc::channel::<Config>();
         let world = Arc::clone(&sim);
+        let log = dispatcher::get_default(Dispatch::clone);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _logging = dispatcher::set_default(&log);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                // It ends with the thread.
+                .on_thread_start(move || std::mem::forget(dispatcher::set_default(&log)))
+                .build()
+                .unwrap();
             runtime.block_on(async move {
                 let cloud = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -45,7 +45,6 @@ pub struct Polled {
     pub target: TargetId,
     pub failure: Option<Failure>,
     pub ended: Timestamp,
-    pub next: Timestamp,
     pub stale_after: Duration,
 }
 
@@ -541,7 +540,7 @@ impl Harness {
                     let end = PollEnd { failure: failure.clone(), lists, ended: at, took, next, stale_after };
                     self.is_restored.remove(&target);
                     self.store.poll_ended(&target, end);
-                    self.polled.push(Polled { target, failure, ended, next, stale_after });
+                    self.polled.push(Polled { target, failure, ended, stale_after });
                 }
             }
         }

@@ -1,6 +1,6 @@
-//! What several test binaries share: the pure chain, the exporter over TCP, worlds, and a reader of `/metrics`.
+//! What the tests share: the pure chain, the exporter over TCP, worlds, and a reader of `/metrics`.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(unreachable_pub)]
 
 pub mod exporter;
 pub mod folder;

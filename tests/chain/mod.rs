@@ -1,10 +1,5 @@
 //! The pure chain in virtual time: whatever the cloud does and whenever, what is shown is true, and little is asked.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "../support/mod.rs"]
-mod support;
-
 mod answers;
 mod bounds;
 mod budgets;
