@@ -55,7 +55,7 @@ fn steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What each scrape makes anew.
+/// What each scrape makes again.
 fn own(group: &mut BenchmarkGroup<'_, WallTime>, store: &Store) {
     let metrics = SelfMetrics::new().unwrap();
     let own = || process_metrics(&metrics.gather(SeriesUse::default()), Format::Text);

@@ -110,7 +110,7 @@ async fn poll(
 }
 
 /// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an exporter that serves
-/// and no longer polls would look well until its values are stale, and nobody would start it again.
+/// and no longer polls would look well until its values are stale, and no supervisor would start it again.
 async fn until_ended(
     mut parts: JoinSet<Result<(), Error>>,
     shutdown: impl Future<Output = ()>,

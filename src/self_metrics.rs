@@ -93,7 +93,7 @@ pub struct Request<'a> {
     pub account: &'a Arc<str>,
     /// In which region.
     pub region: &'a Arc<str>,
-    /// For whom.
+    /// The target it is for.
     pub target: &'a TargetId,
     /// What.
     pub operation: &'a Operation,
@@ -285,7 +285,7 @@ impl SelfMetrics {
         self.truncated.with_label_values(&[kind.label()]).inc();
     }
 
-    /// The cloud sent a word that nobody has heard of.
+    /// The cloud sent an unknown word.
     pub fn unknown_value(&self, operation: &Operation, field: &'static str, word: &str) {
         let (product, operation) = (operation.product().label(), operation.name());
         self.unknown.with_label_values(&[product, operation, field]).inc();

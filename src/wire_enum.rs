@@ -2,7 +2,7 @@
 
 /// Declares an enum of the words a field of the cloud's answers may hold.
 ///
-/// Words compare in any letter case; an alias after `|` folds into the word before it. A word nobody has heard of is
+/// Words compare in any letter case; an alias after `|` folds into the word before it. A word that is not in the list is
 /// data, not an error: it is kept in `Unknown` and shown as `unknown`.
 macro_rules! wire_enum {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
@@ -45,7 +45,7 @@ macro_rules! wire_enum {
                 }
             }
 
-            /// The word nobody has heard of, if this is one.
+            /// The unknown word, if this is one.
             pub fn unknown_word(&self) -> Option<&str> {
                 match self {
                     Self::Unknown(word) => Some(word),

@@ -112,7 +112,7 @@ fn the_document_of_metrics_is_the_catalog() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(package(path), catalog::markdown()).unwrap();
     }
-    assert!(read(path) == catalog::markdown(), "{path} is out of date: UPDATE_GOLDEN=1 writes it anew");
+    assert!(read(path) == catalog::markdown(), "{path} is out of date: UPDATE_GOLDEN=1 rewrites it");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn what_is_revoked_is_replaced_without_losing_a_poll() {
             assert_no_poll_lost(&exporter);
             assert_eq!(calls(&exporter, action, "ok"), revoked + 1);
         }
-        assert!(refused(&exporter) >= 3, "each time somebody had to find out");
+        assert!(refused(&exporter) >= 3, "each time an attempt had to find out");
     }
 }
 

@@ -288,7 +288,7 @@ fn who_assumes_a_role_needs_that_and_the_role_the_rest() {
         ("the role acs:ram::1234567890123456:role/exporter".into(), &"*".into())
     );
     let (source, statement) = said(1);
-    assert_eq!(source, "whoever assumes that role");
+    assert_eq!(source, "the identity that assumes that role");
     assert_eq!(statement["Action"], serde_json::json!(["sts:AssumeRole"]));
     assert_eq!(statement["Resource"], "acs:ram::1234567890123456:role/exporter");
 }

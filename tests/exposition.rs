@@ -102,7 +102,7 @@ fn the_page_is_the_golden_one() {
     let golden = read(GOLDEN);
     let (shown, wanted): (BTreeSet<&str>, BTreeSet<&str>) = (page.lines().collect(), golden.lines().collect());
     let (new, gone): (Vec<_>, Vec<_>) = (shown.difference(&wanted).collect(), wanted.difference(&shown).collect());
-    let hint = "UPDATE_GOLDEN=1 writes it anew";
+    let hint = "UPDATE_GOLDEN=1 rewrites it";
     assert!(new.is_empty() && gone.is_empty(), "{GOLDEN} ({hint})\nnew: {new:#?}\ngone: {gone:#?}");
     assert!(*page == *golden, "{GOLDEN}: the order has changed ({hint})");
 }

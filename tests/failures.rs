@@ -132,7 +132,7 @@ fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms
         worlds::add_cluster(&mut world, "c");
         world
     };
-    // Connections are made by the system; nobody reads them.
+    // Connections are made by the system and never read.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world(), Timestamp::now()), |config| {
         config.poll.timeout = Duration::from_millis(100);
@@ -240,7 +240,7 @@ fn one_wrong_target_among_ten_leaves_nine_right() {
 fn an_unreachable_cloud_leaves_the_exporter_alive() {
     let world = worlds::one_task();
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
-        // A port that nobody listens on.
+        // A port without a listener.
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         config.accounts[0].endpoints.ehpc = Some(format!("http://{free}"));
     });

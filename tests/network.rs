@@ -239,7 +239,7 @@ impl Program {
         exchange(self.address, "GET", "/api/v1/status", &[], "").text().to_owned()
     }
 
-    /// Everything that anybody can see of it.
+    /// All that it shows to the outside.
     fn all(&self) -> String {
         let pages = ["/", "/metrics", "/config", "/api/v1/status"];
         let pages: String =
@@ -300,7 +300,7 @@ fn why_no_connection_comes_about_is_told_apart() {
     let cloud = Cloud::start();
     let folder = Folder::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    // One that hangs up on whoever comes, as a firewall does that does not like a name.
+    // Closes each connection at once, as some firewalls do because of a name.
     let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let cut_off = rude.local_addr().unwrap();
     std::thread::spawn(move || rude.incoming().for_each(drop));

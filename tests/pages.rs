@@ -28,7 +28,7 @@ enum Step {
     Read(usize, u64, usize),
     /// What was read last is read again.
     ReadAgain(usize),
-    /// A poll has ended, well or not; values go stale after so many seconds.
+    /// A poll has ended, well or not; values go stale after this many seconds.
     Ended(usize, bool, u64),
     /// From now on these are the targets, by their bits, and statuses are written so.
     Targets(u16, StatusStyle),
@@ -36,7 +36,7 @@ enum Step {
     Pass(i64),
     /// The wall clock is set back or forward by this many seconds.
     Set(i64),
-    /// Somebody looks.
+    /// The page is asked for.
     Scrape,
 }
 
@@ -267,7 +267,7 @@ fn apply(step: Step, store: &Store, plain: &mut Plain) {
             plain.retarget(&targets);
             store.retarget(targets.into_iter().map(target).collect(), metrics(style));
             let read: Vec<_> = plain.known.iter().map(|known| (known.target, known.read.clone())).collect();
-            // The number of series hangs on the style.
+            // The number of series depends on the style.
             for (index, (read, at)) in read.into_iter().filter_map(|(index, read)| Some((index, read?))) {
                 let now = std::mem::replace(&mut plain.now, at);
                 plain.read(index, read);
@@ -321,7 +321,7 @@ fn so_does_a_large_one_that_is_handed_over_in_portions() {
     let mut plain = Plain { known: Vec::new(), style, now: begin() };
     apply(Step::Targets(u16::MAX, style), &store, &mut plain);
     for turn in 0..2 {
-        // Nobody looks meanwhile, so some of it is put on the page before anybody does.
+        // The page is not asked for meanwhile, so some of it is put on it before.
         for index in 0..TARGETS {
             apply(Step::Read(index, turn, 1_000), &store, &mut plain);
             apply(Step::Ended(index, true, 60), &store, &mut plain);

@@ -55,7 +55,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
         asked.is_some()
             && page.sum("aliyun_task_exporter_api_requests_total", &[("operation", "ListInstances")]) == 1.0
     );
-    // It ends while nobody looks, and then again by the other way of asking.
+    // It ends while no exporter runs, and then again by the other way of asking.
     let end = |id: &'static str| {
         move |sim: &mut Simulator| {
             sim.world_mut().add_invocation("s00", invocation(id, -10, -5, 3)).unwrap();
@@ -154,7 +154,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
     let path = folder.state();
     let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
     let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
-    exporter.wait("what ended while nobody watched is counted", all);
+    exporter.wait("what ended while no exporter ran is counted", all);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
     let path = folder.state();

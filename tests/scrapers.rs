@@ -135,7 +135,7 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
         drop(chain);
         assert!(old.upgrade().is_some());
         drop(scrapers);
-        assert!(old.upgrade().is_none(), "nobody holds it any more");
+        assert!(old.upgrade().is_none(), "it is not held any more");
     }
 }
 

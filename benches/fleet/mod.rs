@@ -44,7 +44,7 @@ pub fn metrics() -> Metrics {
     Metrics { max_series: usize::MAX, max_series_per_target: usize::MAX, ..Metrics::default() }
 }
 
-/// So many seconds after the fleet was read first.
+/// Seconds after the fleet was read first.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(START + seconds).unwrap()
 }
@@ -75,7 +75,7 @@ pub fn poll_again(store: &Store, view: &View, seconds: i64) {
 }
 
 impl Fleet {
-    /// So many targets, two of three of them servers and each third a cluster, with `things` runs, tasks or commands.
+    /// A number of targets, two of three of them servers and each third a cluster, with `things` runs, tasks or commands.
     pub fn new(targets: usize, things: usize) -> Self {
         let mut fleet = Self { targets: Vec::new(), readings: Vec::new(), random: SmallRng::seed_from_u64(7) };
         for index in 0..targets {
@@ -107,7 +107,7 @@ impl Fleet {
         }
     }
 
-    /// Polls a target, as it is, so many seconds after the beginning.
+    /// Polls a target, as it is, some seconds after the beginning.
     pub fn poll(&self, store: &Store, index: usize, seconds: i64) {
         let id = &self.targets[index].id;
         store.record(id, self.readings[index].clone(), moment(seconds));

@@ -34,7 +34,7 @@ http {{
 
 @dataclass(frozen=True)
 class Contender:
-    """A program that can be compared with the exporter, at up to so many series."""
+    """A program that can be compared with the exporter, at up to some number of series."""
 
     name: str
     command: Callable[[int, Path], list[str]]

@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--growth", type=int, nargs="+", default=[100, 1000, 10_000], help="targets")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured in turn")
     parser.add_argument("--seconds", type=float, default=1.0, help="time for one way of scraping in one round")
-    parser.add_argument("--scrapes", type=int, default=300, help="at most so many in that time")
+    parser.add_argument("--scrapes", type=int, default=300, help="maximum number in that time")
     parser.add_argument("--sweep", type=int, default=2000, help="targets of the sweep")
     parser.add_argument("--start", type=int, default=10_000, help="targets of the start")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds of watching it poll, and idle")

@@ -79,7 +79,7 @@ def idle(clusters: int, servers: int, seconds: float, folder: Path) -> Idle:
 
 
 def grown(targets: int, seconds: float, effort: Effort, folder: Path) -> Grown:
-    """The exporter with so many servers of three runs each."""
+    """The exporter with a number of servers of three invocations each."""
     size = Size(0, targets, invocations=3)
     with world.cloud(size, folder) as cloud:
         config = world.written(world.everything(cloud, **world.every(20)), folder)

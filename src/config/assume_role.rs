@@ -13,7 +13,7 @@ use crate::secret::Secret;
 pub struct AssumeRole {
     /// ARN of the role, such as `acs:ram::1234567890123456:role/exporter`.
     pub arn: String,
-    /// What a role of somebody else's account may want to be told.
+    /// What a role of another account may require.
     pub external_id: Option<Secret>,
     /// Name of the session, as the cloud's audit log shows it.
     pub session_name: String,

@@ -71,7 +71,7 @@ pub struct Oidc {
     /// ARN of the identity provider in RAM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc_provider_arn: Option<String>,
-    /// The file with the token, read anew for each request for credentials.
+    /// The file with the token, read again for each request for credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc_token_file: Option<PathBuf>,
 }
@@ -81,7 +81,7 @@ pub struct Oidc {
 pub enum SecretSource {
     /// The value itself.
     Value(Secret),
-    /// A file that holds it, read anew for each request, trailing white space cut.
+    /// A file that holds it, read again for each request, trailing white space cut.
     File(PathBuf),
 }
 

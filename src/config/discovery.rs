@@ -113,7 +113,7 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// The list under `discovery`; `account` is who asks where an entry names nobody.
+/// The list under `discovery`; `account` is the one of entries that name none.
 pub(super) fn read(section: &Section, account: Option<&str>, accounts: &Accounts) -> Vec<Discovery> {
     let mut places = Places::default();
     let entries = section.items("discovery").into_iter().filter_map(|item| {

@@ -32,7 +32,7 @@ pub struct Cluster {
 /// `ehpc.clusters[].tasks`: which ended tasks are shown; open ones always are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TaskWindow {
-    /// At most so many of the newest.
+    /// Maximum number; the newest are kept.
     pub max_tasks: usize,
     /// None that ended longer ago.
     #[serde(serialize_with = "write_duration")]
@@ -50,7 +50,7 @@ impl Default for TaskWindow {
 pub struct Commands {
     /// These commands and no others, if any is named.
     pub ids: Vec<String>,
-    /// Else the newest so many of ListCommands; 0 follows none.
+    /// Otherwise, how many of the newest commands of ListCommands are followed; 0 for none.
     pub discover: usize,
     /// Also one series per node.
     pub per_node: bool,

@@ -27,7 +27,7 @@ pub struct Poll {
     /// with `per_region` the servers of a region.
     #[serde(serialize_with = "write_duration")]
     pub history_interval: Duration,
-    /// At most so many pages of a list are read in one poll.
+    /// Maximum pages of a list that are read in one poll.
     pub history_max_pages: u32,
     /// Limit of one HTTP request; a poll without an answer for three times that ends.
     #[serde(serialize_with = "write_duration")]
@@ -35,7 +35,7 @@ pub struct Poll {
     /// Values older than this are withdrawn (at least three planned periods).
     #[serde(serialize_with = "write_duration")]
     pub stale_after: Duration,
-    /// At most so many requests are under way at once.
+    /// Maximum concurrent requests.
     pub concurrency: usize,
     /// A larger answer is refused.
     #[serde(serialize_with = "write_size")]

@@ -15,7 +15,7 @@ const SIZES: [(&str, u64); 8] = [
     ("B", 1),
 ];
 
-/// So many hours.
+/// A number of hours.
 pub(super) const fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
 }

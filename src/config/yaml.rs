@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 /// Deeper nesting is refused; the schema needs six levels.
 const MAX_DEPTH: usize = 32;
-/// Aliases may multiply the nodes of a file to so many, and no further.
+/// Maximum nodes of a file after aliases are expanded.
 const MAX_NODES: usize = 100_000;
 
 /// A value and the line on which it starts.

@@ -58,7 +58,7 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     Ok(Report { findings: places.into_values().flatten().collect(), policies: policies(config) })
 }
 
-/// The operations of one account in one region, one after the other: a later question may need an earlier answer. Whoever asks
+/// The operations of one account in one region, one after the other: a later question may need an earlier answer. The one that asks
 /// about something made up and hears that it is not there may ask.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     let (mut known, mut all) = (Known::default(), Vec::new());

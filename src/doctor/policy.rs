@@ -9,7 +9,7 @@ use crate::config::{Account, Config, SwasStrategy};
 use crate::poll::needed;
 use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Kind, Scope, Target, TargetId, polled, targets};
 
-/// What somebody must be allowed to do.
+/// A permission that an identity needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Policy {
     /// Who: the RAM user or role of the accounts, or a role that they assume.
@@ -63,7 +63,7 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
     let actions = document(actions, "*");
     let Some(role) = &account.assume_role else { return vec![("the user or role that asks".into(), actions)] };
     let assume = document(["sts:AssumeRole".to_owned()].into(), &role.arn);
-    vec![(format!("the role {}", role.arn), actions), ("whoever assumes that role".into(), assume)]
+    vec![(format!("the role {}", role.arn), actions), ("the identity that assumes that role".into(), assume)]
 }
 
 /// What a discovery target leads to: more places to look in, and what is found there.

@@ -24,7 +24,7 @@ pub(super) struct Trial {
     pub(super) product: Product,
     /// Its name.
     pub(super) operation: &'static str,
-    /// Whom it is tried on.
+    /// The target it is tried on.
     pub(super) target: Target,
 }
 

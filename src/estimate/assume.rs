@@ -12,7 +12,7 @@ use super::Scenario;
 /// What is assumed of the cloud's side. Lists are taken to be as long as their windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
-    /// Commands that are open at once in each cluster when it is busy, if so many are followed.
+    /// Commands open at once in a busy cluster, if that many are followed.
     pub open_commands: usize,
     /// Tasks, commands or runs that end in an hour in each target when it is busy.
     pub ended_per_hour: f64,
@@ -40,7 +40,7 @@ pub(super) fn window(target: &Target) -> usize {
     }
 }
 
-/// What the calls of a target hang on in a scenario.
+/// Inputs of a target's cost in a scenario.
 pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumptions: &Assumptions) -> Load {
     let window = window(target);
     let pages = u32::try_from(window.div_ceil(PAGE_SIZE as usize)).unwrap_or(u32::MAX);

@@ -12,7 +12,7 @@ pub const LARGEST_SKEW: SignedDuration = SignedDuration::from_mins(15);
 pub enum Lasts {
     /// A key without an end.
     Unlimited,
-    /// Temporary ones that something else renews: nobody has said when they end.
+    /// Temporary ones that something else renews: their end is not known.
     Untold,
     /// Temporary ones that end then.
     Until(Timestamp),

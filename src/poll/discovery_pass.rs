@@ -70,7 +70,7 @@ pub async fn survey(config: &Config, clients: &Clients, max_attempts: u32) -> Di
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
     while !surveying.open.is_empty() {
         let limit = config.poll.timeout * 3;
-        let pause = start_attempts(&mut surveying.scheduler, clients, limit, &mut attempts, &mut under_way);
+        let pause = start_attempts(|now| surveying.scheduler.next(now), clients, limit, &mut attempts, &mut under_way);
         tokio::select! {
             Some(done) = attempts.join_next_with_id() => surveying.done(done, &mut under_way),
             () = tokio::time::sleep(pause) => {}

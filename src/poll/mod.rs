@@ -3,12 +3,14 @@
 mod budget;
 mod clients;
 mod discovery_pass;
+mod disk;
+mod engine;
+mod journal;
 mod planned_load;
 mod queue;
 mod rate_limiter;
 mod report;
 mod runner;
-mod saved;
 mod scheduler;
 mod tracker;
 
@@ -19,6 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use discovery_pass::{Asked, DiscoveryPass, survey};
+pub use engine::{Batch, Engine, Retargeted};
+pub use journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
 pub use planned_load::{budgets, by_budget, per_minute};
 pub use queue::Cadence;
 pub use rate_limiter::{BudgetKey, RateLimiter, sustained, time_for};

@@ -1,6 +1,6 @@
 //! Who waits for one budget, and who is served next. Pure.
 //!
-//! Whoever is longest overdue for its own cadence comes first, so that when a budget is too small for the plan, everybody's
+//! The target that is longest overdue for its own cadence comes first: when a budget is too small for the plan, every target's
 //! period grows by the same factor. Running work is served first, but gets at most half of the budget while anything else is
 //! overdue, and never counts as more than [`MAX_WEIGHT`] idle targets: it cannot starve a fleet.
 
@@ -13,7 +13,7 @@ use super::{later, since};
 use crate::config::Poll;
 use crate::target::TargetId;
 
-/// A running target is at most so many times as urgent as an idle one.
+/// Maximum urgency of a running target, as a multiple of an idle one's.
 const MAX_WEIGHT: u32 = 8;
 
 /// How often a target is to be polled.

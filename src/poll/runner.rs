@@ -4,38 +4,39 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
 use super::clients::{Clients, clients, route_warnings};
+use super::disk::Disk;
+use super::engine::Engine;
 use super::report::Report;
-use super::saved::Saving;
-use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
+use super::scheduler::{Attempt, Event, Next};
 use super::since;
-use super::tracker::{Notice, operations};
+use super::tracker::operations;
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::state;
-use crate::store::{PollEnd, Store};
-use crate::target::{Target, TargetId, polled};
+use crate::store::Store;
+use crate::target::{Target, polled};
 
 /// It looks around at least this often, should the clock have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// How often the figures of the budgets are brought up to date.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
 
-/// Runs the scheduler.
+/// Runs the engine.
 #[derive(Debug)]
 pub struct Runner {
     config: Config,
     /// How many targets there are.
     targets: usize,
-    scheduler: Scheduler,
-    saving: Saving,
+    engine: Engine,
+    disk: Disk,
     /// Since when it polls, by a clock that cannot be set and stands still while the machine sleeps.
     began: Instant,
     clients: Clients,
@@ -52,7 +53,7 @@ impl Runner {
     /// # Errors
     /// If the state file is in use or cannot be used.
     pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
-        Ok(Self::with(Saving::open(&config.state)?, config, store, metrics))
+        Ok(Self::with(Disk::open(&config.state)?, config, store, metrics))
     }
 
     /// The same, as soon as no other process holds the state file; `None` if it is to stop before that.
@@ -65,16 +66,18 @@ impl Runner {
         metrics: Arc<SelfMetrics>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<Self>, state::Error> {
-        let saving = Saving::when_free(&config.state, stop).await?;
-        Ok(saving.map(|saving| Self::with(saving, config, store, metrics)))
+        let disk = Disk::when_free(&config.state, stop).await?;
+        Ok(disk.map(|disk| Self::with(disk, config, store, metrics)))
     }
 
-    fn with(saving: Saving, config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
+    fn with(mut disk: Disk, config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
+        let recalled = disk.recall();
+        let engine = Engine::new(config, Arc::clone(&store), recalled, rand::random(), Timestamp::now());
         Self {
             config: config.clone(),
             targets: 0,
-            scheduler: Scheduler::new(config.poll.clone(), rand::random(), Timestamp::now()),
-            saving,
+            engine,
+            disk,
             began: Instant::now(),
             clients: Clients::new(),
             store,
@@ -95,7 +98,7 @@ impl Runner {
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
         self.metrics.forget_accounts();
-        self.saving.reconfigured(&config.state);
+        self.engine.reconfigure(config);
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
         Ok(())
@@ -104,32 +107,19 @@ impl Runner {
     /// Makes the targets those of the configuration and of what discovery has found so far. How many are new,
     /// and how many gone.
     fn retarget(&mut self) -> (usize, usize) {
-        let now = Moment::now();
-        let saving = &mut self.saving;
-        let mut restored = Vec::new();
-        let restore = |id: &TargetId| {
-            let saved = saving.restore(id)?;
-            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
-            Some(saved.memory)
-        };
-        let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, now.wall);
+        let disk = &mut self.disk;
+        let mut retargeted = self.engine.retarget(|id| disk.restore(id), Moment::now());
+        let changed = (retargeted.added.len(), retargeted.gone.len());
+        self.disk.retarget(&self.engine, &mut retargeted);
+        let targets = retargeted.targets;
         let asked = polled(targets.clone());
         self.metrics.retarget(&asked);
-        asked.iter().for_each(|target| self.expect(target));
+        for target in &asked {
+            self.expect(target);
+        }
         self.report.retarget(targets.iter().chain(&asked));
         self.warn_of_endpoints(&asked);
         self.targets = targets.len();
-        let present = targets.iter().map(|target| target.id.clone()).collect();
-        self.store.retarget(targets, self.config.metrics.clone());
-        self.saving.restore_hints(&mut self.scheduler);
-        let changed = (added.len(), removed.len());
-        self.saving.retarget(present, &added, removed);
-        for (id, at, succeeded_at) in restored {
-            if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after, now);
-            }
-        }
-        self.store.planned(self.scheduler.planned_polls());
         self.budgets_at = None;
         changed
     }
@@ -160,7 +150,8 @@ impl Runner {
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let limit = self.longest_attempt;
-            let pause = start_attempts(&mut self.scheduler, &self.clients, limit, &mut attempts, &mut under_way);
+            let engine = &mut self.engine;
+            let pause = start_attempts(|now| engine.next(now), &self.clients, limit, &mut attempts, &mut under_way);
             if self.tell().await {
                 // There are new targets, which must not wait until others are due.
                 continue;
@@ -181,7 +172,7 @@ impl Runner {
                 _ = stop.changed() => {}
             }
         }
-        self.saving.close(&self.scheduler, self.began.elapsed());
+        self.disk.close(&mut self.engine, self.began.elapsed());
         self.metrics.stops();
         // The state file is free for another one from here on.
     }
@@ -191,7 +182,9 @@ impl Runner {
             Ok(done) => done,
             Err(error) => (error.id(), panicked()),
         };
-        let Some(attempt) = under_way.remove(&id) else { return };
+        let Some(attempt) = under_way.remove(&id) else {
+            return debug_assert!(false, "an attempt has ended that was never made");
+        };
         let failure = error_of(&attempted.outcome).map(Error::reason);
         self.report.request(&attempt, &attempted);
         let Attempt { account, region, target, operation, .. } = &attempt;
@@ -208,66 +201,60 @@ impl Runner {
             self.store.answered(account);
         }
         self.report.odd(&attempt, &attempted);
-        self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
+        self.engine.done(&attempt, attempted.outcome, Timestamp::now());
     }
 
-    /// Passes on what the scheduler has to say. Whether that has changed the targets.
+    /// Saves and shows what has happened, and tells the log and the counters. Whether that has changed the targets.
     async fn tell(&mut self) -> bool {
-        let events = self.scheduler.events();
         // All of it has happened just now.
         let boot = Moment::now().boot;
-        for event in &events {
-            if let Event::PollEnded { target, failure: None, ended, .. } = event {
-                self.saving.succeeded(target, *ended);
-            }
-        }
-        self.saving.commit(&self.scheduler, &events, boot).await;
-        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
-        let mut planned = None;
+        let mut batch = self.engine.take(boot);
+        self.disk.commit(&mut self.engine, &mut batch, boot).await;
+        let events = self.engine.publish(batch.events, boot);
+        let has_discovered = events.iter().any(Event::is_discovery);
+        let throttling = events.iter().any(|event| matches!(event, Event::Throttling(..)));
+        let planned = if throttling { Some(self.engine.planned()) } else { None };
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
-                Event::Reading(id, reading, wall) => self.store.record(&id, reading, Moment { wall, boot }),
-                Event::Overdue { target, failure, at } => {
-                    self.report.poll_overdue(&target, &failure);
-                    self.store.overdue(&target, failure, Moment { wall: at, boot });
-                }
+                Event::Overdue { target, failure, .. } => self.report.poll_overdue(&target, &failure),
                 Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
                 Event::Throttling(key, change, state) => {
-                    let planned = planned.get_or_insert_with(|| self.scheduler.planned());
-                    self.report.throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
+                    let planned = planned.as_ref().and_then(|planned| planned.get(&key));
+                    self.report.throttling(&key, change, &state, planned.copied().unwrap_or_default());
                 }
-                Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
-                    self.report.poll_ended(&target, failure.as_ref());
-                    let ended = Moment { wall: ended, boot };
-                    let end = PollEnd { failure, lists, ended, took, next, stale_after };
-                    self.store.poll_ended(&target, end);
-                }
+                Event::PollEnded { target, failure, .. } => self.report.poll_ended(&target, failure.as_ref()),
+                Event::Reading(..) => debug_assert!(false, "the engine shows readings itself"),
             }
         }
-        if discovered {
+        if has_discovered {
             self.discovered();
         }
-        self.metrics.saved(self.saving.trouble());
-        if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
-            self.budgets_at = Some(Instant::now());
-            // Also of accounts whose targets are asked more seldom than credentials last.
-            for (account, client) in &self.clients {
-                self.metrics.logged_in(account, client.keep_credentials());
-            }
-            self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
-            let planned = planned.unwrap_or_else(|| self.scheduler.planned());
-            let budgets = self.scheduler.budgets(Timestamp::now());
-            let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
+        self.metrics.saved(self.disk.trouble());
+        if throttling || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+            self.look_around(boot).await;
         }
-        discovered
+        has_discovered
+    }
+
+    /// What is done each [`BUDGETS_EVERY`], whatever is polled.
+    async fn look_around(&mut self, boot: SignedDuration) {
+        self.budgets_at = Some(Instant::now());
+        // Also of accounts whose targets are asked more seldom than credentials last.
+        for (account, client) in &self.clients {
+            self.metrics.logged_in(account, client.keep_credentials());
+        }
+        self.disk.tend(&mut self.engine, self.began.elapsed(), boot).await;
+        let planned = self.engine.planned();
+        let budgets = self.engine.budgets(Timestamp::now());
+        let of = |key| planned.get(key).copied().unwrap_or_default();
+        self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
     }
 }
 
 /// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.
 pub(super) fn start_attempts(
-    scheduler: &mut Scheduler,
+    mut next: impl FnMut(Timestamp) -> Next,
     clients: &Clients,
     limit: Duration,
     attempts: &mut JoinSet<Attempted>,
@@ -275,7 +262,7 @@ pub(super) fn start_attempts(
 ) -> Duration {
     loop {
         let now = Timestamp::now();
-        match scheduler.next(now) {
+        match next(now) {
             Next::Call(attempt) => {
                 let client = clients.get(&attempt.account).cloned();
                 let handle = attempts.spawn(make(client, (*attempt).clone(), limit));
@@ -356,7 +343,7 @@ mod tests {
         let (mut attempts, mut under_way, mut asked) = (JoinSet::new(), HashMap::<_, Attempt>::new(), 0);
         let start = Timestamp::now();
         for second in 0..60 {
-            while let Next::Call(attempt) = runner.scheduler.next(start + SignedDuration::from_secs(second)) {
+            while let Next::Call(attempt) = runner.engine.next(start + SignedDuration::from_secs(second)) {
                 let panics = *attempt.target.id == *"bad";
                 asked += usize::from(panics);
                 let handle = attempts.spawn(async move {
@@ -387,7 +374,7 @@ mod tests {
         };
         assert_eq!(counted(&runner), 0.0, "it is there from the start");
         for second in 0..300 {
-            while let Next::Call(attempt) = runner.scheduler.next(start + SignedDuration::from_secs(second)) {
+            while let Next::Call(attempt) = runner.engine.next(start + SignedDuration::from_secs(second)) {
                 asked += 1;
                 let mut attempted = nothing_ran();
                 attempted.outcome.as_mut().unwrap().unreadable = 3;
@@ -415,7 +402,7 @@ mod tests {
         let (mut attempts, mut under_way, mut places) = (JoinSet::new(), HashMap::<_, Attempt>::new(), BTreeSet::new());
         for second in 0..1300 {
             let now = Timestamp::now() + SignedDuration::from_secs(second);
-            while let Next::Call(attempt) = runner.scheduler.next(now) {
+            while let Next::Call(attempt) = runner.engine.next(now) {
                 places.insert(attempt.region.to_string());
                 let answered = attempted(match &attempt.operation {
                     Operation::SwasListRegions(_) => Answer::SwasListRegions(Page::new(regions.to_vec(), None)),
@@ -438,7 +425,7 @@ mod tests {
         let mut config = config(&["s"], silent.local_addr().unwrap().port());
         config.poll.timeout = Duration::from_secs(3600);
         let (mut runner, _) = runner(&config);
-        let Next::Call(attempt) = runner.scheduler.next(Timestamp::now()) else { panic!("nothing is due") };
+        let Next::Call(attempt) = runner.engine.next(Timestamp::now()) else { panic!("nothing is due") };
         let client = Client::new(&config.accounts[0], &config.poll).unwrap();
         let attempted = make(Some(client), *attempt, Duration::from_millis(20)).await;
         assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);

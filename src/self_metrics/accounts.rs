@@ -28,7 +28,7 @@ struct Account {
 struct Answers {
     /// There was an answer.
     any: bool,
-    /// To whom the last one was a refusal.
+    /// The identities that the last answer refused.
     refused: BTreeSet<TargetId>,
 }
 

@@ -158,7 +158,7 @@ impl Operation {
         }
     }
 
-    /// Whether nobody is asked who they are: an OIDC token speaks for itself, and so does being on the machine.
+    /// Whether no signature is asked for: an OIDC token speaks for itself, and so does being on the machine.
     pub(crate) fn is_unsigned(self) -> bool {
         self == Self::AssumeRoleWithOidc || self.product() == Product::Machine
     }

@@ -87,7 +87,7 @@ impl Window {
 impl Others {
     /// When it calls after `from`, until `to`.
     fn calls(self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-        // Its times are those of a clock that begins with the epoch, so they do not hang on who else calls when.
+        // Its times are those of a clock that begins with the epoch, so they do not depend on other calls.
         let (rounds, each) = if self.at_once { (1, self.per_minute) } else { (i64::from(self.per_minute), 1) };
         if self.per_minute == 0 {
             return Vec::new();

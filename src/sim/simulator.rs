@@ -158,7 +158,7 @@ impl Simulator {
         self.faults.strike(operation, &exchange.region, &exchange.envelope.parameters, at)
     }
 
-    /// The gateway checks who asks before faults strike, so that a retry that is not signed anew is found out even then.
+    /// The gateway checks who asks before faults strike, so that a retry with an old signature is found out even then.
     fn perform(&mut self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Outcome, Failure> {
         if effects.outage {
             return Ok(Outcome::Html(503));

@@ -1,4 +1,4 @@
-//! The truth about the world, in plain words: what whoever watches the API should have understood.
+//! The truth about the world, in plain words: what a client of the API should have understood.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -37,7 +37,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
 /// A body without its end, and how many series it shows.
 type Ready = (Arc<Chain>, SeriesUse);
 
-/// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds up nobody,
+/// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds nothing up,
 /// and goes on should it be cut off; the others wait for it.
 async fn chain(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
     let ready = || {

@@ -93,7 +93,7 @@ fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "max-age=300")], text)
 }
 
-/// The page loads nothing from elsewhere, and nobody may frame it.
+/// The page loads nothing from elsewhere, and no other page may frame it.
 async fn security_headers(request: axum::extract::Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \

@@ -1,4 +1,4 @@
-//! Clusters and servers that nobody has listed: found, followed, gone, back again; whatever fails meanwhile.
+//! Clusters and servers that the configuration does not list: found, followed, gone, back again; whatever fails meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -117,7 +117,7 @@ fn what_is_new_appears_and_what_is_gone_vanishes_and_comes_back_with_its_counts(
     assert!(!text.contains("\"s02\"") && !text.contains("\"d\""), "{text}");
     harness.made.clear();
     harness.run_until(299);
-    assert!(harness.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)), "nobody asks for them");
+    assert!(harness.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)), "they are not asked for");
 
     let world = harness.sim.world_mut();
     server(world, "s02", "new", "cn-hangzhou");
@@ -228,7 +228,7 @@ fn include_and_exclude_hold_for_ids_and_names_and_a_change_holds_at_once() {
     let mut config = harness.config.clone();
     config.server_discovery.entries[0].filter.exclude = pattern("s3");
     harness.apply(config);
-    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2", "s4"], "before anybody is asked again");
+    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2", "s4"], "before anything is asked again");
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
     let mut harness = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
     harness.run_until(50);
     assert_eq!((ids(&harness, Kind::SwasInvocations).len(), harness.of("ListInstances").len()), (230, 3));
-    assert_eq!(harness.scheduler.planned().iter().find(|(key, _)| key.operation == "ListInstances").unwrap().1, &3.0);
+    assert_eq!(harness.scheduler().planned().iter().find(|(key, _)| key.operation == "ListInstances").unwrap().1, &3.0);
     let mut world = many(400);
     (0..50).for_each(|number| world.remove(&format!("s{number:03}")));
     *harness.sim.world_mut() = world;

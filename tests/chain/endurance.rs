@@ -16,7 +16,7 @@ use crate::support::{seconds, start, worlds};
 
 /// Bytes of the state's entries of all targets together, and of the page.
 fn size(harness: &Harness, ids: &BTreeSet<TargetId>) -> (usize, usize) {
-    let entry = |id| state::encode(&harness.scheduler.memory(id).unwrap()).unwrap().len();
+    let entry = |id| state::encode(&harness.scheduler().memory(id).unwrap()).unwrap().len();
     (ids.iter().map(entry).sum(), harness.page(Format::Text).len())
 }
 

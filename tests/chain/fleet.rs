@@ -113,7 +113,7 @@ fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, Signe
     longest
 }
 
-/// Runs on for so many seconds and asserts each minute that no target's gauges are withdrawn.
+/// Runs on for some seconds and asserts each minute that no target's gauges are withdrawn.
 fn run_unwithdrawn(harness: &mut Harness, span: i64) {
     let end = harness.now + seconds(span);
     while harness.now < end {

@@ -12,7 +12,7 @@ use crate::support::harness::Harness;
 use crate::support::truth::{assert_shown, finished, truly_finished};
 use crate::support::worlds;
 
-/// Lets a world live so many seconds, stops it, and compares after one more poll of each target.
+/// Lets a world live for some seconds, stops it, and compares after one more poll of each target.
 fn assert_true(settings: Settings, seconds: i64) {
     let signature = if settings.seed.is_multiple_of(2) { Signature::V3 } else { Signature::V1 };
     let context = format!("seed {}, {:?}, {signature:?}", settings.seed, settings.order);
@@ -82,7 +82,7 @@ fn what_began_and_ended_between_two_ticks_is_counted_too() {
     harness.run_until(1900);
     let tasks = harness.tasks("c");
     assert_eq!((tasks.finished.values().sum::<u64>(), tasks.tasks[0].finished), (1, None));
-    assert!(tasks.durations.is_empty(), "nobody knows how long it took");
+    assert!(tasks.durations.is_empty(), "it is not known how long it took");
 }
 
 #[test]

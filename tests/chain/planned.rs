@@ -16,7 +16,7 @@ fn assert_kept(harness: &mut Harness, context: &str) {
     let mut planned: BTreeMap<BudgetKey, f64> = BTreeMap::new();
     for _ in 0..90 {
         harness
-            .scheduler
+            .scheduler()
             .planned()
             .into_iter()
             .for_each(|(key, calls)| *planned.entry(key).or_default() += calls * 40.0 / 60.0);
@@ -32,7 +32,7 @@ fn assert_kept(harness: &mut Harness, context: &str) {
     }
 }
 
-/// A cluster and two servers with so many ended things each.
+/// A cluster and two servers with some ended things each.
 fn world(ended: i64) -> World {
     let mut world = worlds::servers(2, 0);
     worlds::add_cluster(&mut world, "c");

@@ -2,10 +2,10 @@
 //! and lost writes.
 //! Whatever comes together, each end is counted once, and nothing that was seen open is forgotten.
 //!
-//! What vanishes unseen nobody can count: of what is open only that vanishes which was shown, of what has ended only that
+//! What vanishes unseen cannot be counted: of what is open only that vanishes which was shown, of what has ended only that
 //! which was counted.
 //!
-//! `SEEDS=1000` tells so many days instead of [`DAYS`], `SEED=17` one of them again.
+//! `SEEDS=1000` runs that many days instead of [`DAYS`]; `SEED=17` replays one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -29,7 +29,7 @@ use crate::support::truth::{
 use crate::support::worlds::{self, command, invocation, job, task};
 use crate::support::{seconds, start};
 
-/// So many days are told if `SEEDS` does not say otherwise.
+/// Number of days without `SEEDS`.
 const DAYS: u64 = 200;
 
 const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering];
@@ -105,7 +105,7 @@ const NULL_LISTS: [(&str, &str); 6] = [
 const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
 
 const HOUR: i64 = 3600;
-/// After so many seconds nothing begins, fails, vanishes or dies any more.
+/// Seconds after which nothing begins, fails, vanishes or dies any more.
 const DAY: i64 = 24 * HOUR;
 /// Nothing lives longer.
 const LONGEST: i64 = 4 * HOUR;

@@ -240,7 +240,7 @@ fn without_the_permission_to_list_servers_those_are_known_that_have_run_somethin
     harness.run_until(190);
     assert_eq!(harness.failure(&server("quiet")).unwrap().reason, Reason::Permission);
     assert!(["s00", "s01"].iter().all(|name| harness.failure(&server(name)).is_none()));
-    assert!(harness.view(&server("quiet")).reading.is_none(), "nobody knows whether there is such a server");
+    assert!(harness.view(&server("quiet")).reading.is_none(), "it is not known whether there is such a server");
     assert_eq!(calls(&harness, "ListInstances", 0, 190), 1, "it is not asked for again and again");
     harness.run_until(250);
     assert_eq!(harness.failure(&server("quiet")), None);

@@ -14,7 +14,7 @@ use crate::support::truth::{assert_shown, finished};
 use crate::support::worlds::{self, command, invocation, task};
 use crate::support::{seconds, start};
 
-/// A cluster, `c`, and a server, `s00`, each with things that were over before anybody looked.
+/// A cluster, `c`, and a server, `s00`, each with things that had ended before the first poll.
 fn world() -> World {
     let mut world = worlds::servers(1, 3);
     worlds::add_cluster(&mut world, "c");
@@ -89,8 +89,8 @@ fn what_began_and_ended_while_down_is_counted_once_and_old_things_never() {
         assert_eq!(counts(&harness), [2, 2, 2]);
     }
     let tasks = harness.tasks("c");
-    assert!(tasks.durations.is_empty(), "nobody knows how long they took");
-    assert!(tasks.tasks.iter().all(|seen| seen.finished.is_none()), "nobody saw them end");
+    assert!(tasks.durations.is_empty(), "it is not known how long they took");
+    assert!(tasks.tasks.iter().all(|seen| seen.finished.is_none()), "their end was not seen");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn what_vanished_while_down_is_lost_and_told_once() {
     harness.run_for(700);
     for target in kinds() {
         assert_eq!(harness.lost(&target), BTreeSet::from(["a".to_owned()]), "{target:?}");
-        assert!(!harness.scheduler.reading(&target).is_some_and(|reading| format!("{reading:?}").contains("\"a\"")));
+        assert!(!harness.scheduler().reading(&target).is_some_and(|reading| format!("{reading:?}").contains("\"a\"")));
     }
     assert_eq!(harness.notices.len(), 3, "{:?}", harness.notices);
     assert_eq!(counts(&harness), [0, 0, 0]);

@@ -164,7 +164,7 @@ def test_flags_and_environment_are_enough_to_start(start: Start) -> None:
 
 
 def failures(url: str, count: int) -> set[tuple[str, str]] | None:
-    """The kinds and reasons of the targets that fail, once there are so many."""
+    """The kinds and reasons of the targets that fail, once there is that number."""
     found = map(dict, family(samples(scrape(url)), "aliyun_task_exporter_target_failing"))
     pairs = {(labels["kind"], labels["reason"]) for labels in found}
     return pairs if len(pairs) == count else None

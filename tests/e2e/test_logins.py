@@ -153,7 +153,7 @@ TEMPORARY = {
     ),
 }
 
-# What the credentials hang on, and what is said while it is gone.
+# What the credentials depend on, and what is said while it is gone.
 VANISHING = {
     "a key's file": (FILES, "secret"),
     "a profile": (cli("AK", **KEY), ".aliyun/config.json"),

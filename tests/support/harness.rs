@@ -1,6 +1,7 @@
-//! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
+//! The exporter without sockets, threads and clocks: its engine on a simulated cloud and a pretended disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
@@ -15,15 +16,15 @@ use aliyun_task_exporter::model::{
     BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason, SwasInvocationsReading,
 };
 use aliyun_task_exporter::poll::{
-    Attempt, BudgetKey, Change, Event, Memory, MemoryRef, Next, Notice, Outcome, Scheduler, Throttling,
+    Attempt, BudgetKey, Chores, Done, Engine, Entry, Event, Next, Notice, Outcome, Recalled, Saved, SavedHint,
+    Scheduler, Throttling,
 };
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
 use aliyun_task_exporter::state;
-use aliyun_task_exporter::store::{PollEnd, Store, View};
+use aliyun_task_exporter::store::{Store, View};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::start;
 use super::truth::finished;
@@ -53,19 +54,22 @@ pub struct Polled {
 pub enum Kill {
     /// It was written nowhere.
     BeforeCommit,
-    /// It is in the state, and nobody has seen it.
+    /// It is in the state, and was not seen.
     AfterCommit,
     /// It is in the state, and was seen.
     AfterPublish,
 }
 
-/// The state file: what is committed of each target, as the exporter writes it.
+/// The engine's chores are done this often.
+const CHORES_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// A pretended state file, and what of it may be asserted.
 #[derive(Default)]
 struct Disk {
-    /// The entry, what its plan knew, encoded, and when it was written: by this machine's clock, and truly.
-    entries: BTreeMap<TargetId, (Vec<u8>, Vec<u8>, Timestamp, Timestamp)>,
-    /// When a poll of each target last succeeded, by this machine's clock.
-    succeeded: BTreeMap<TargetId, Timestamp>,
+    /// What is written of each target, and when that was: by this machine's clock when it was read, and truly.
+    entries: BTreeMap<TargetId, (Vec<u8>, Timestamp, Timestamp)>,
+    hints: Vec<SavedHint>,
+    running: Duration,
     /// When each target was committed first.
     first: BTreeMap<TargetId, Timestamp>,
     /// What the store was told last of each target.
@@ -75,34 +79,62 @@ struct Disk {
     writes: usize,
     /// Whose last commit failed.
     unsaved: BTreeSet<TargetId>,
-    /// So many commits are yet to fail: nothing of them reaches the disk.
+    /// Number of commits that are yet to fail: nothing of them reaches the disk.
     failing: u32,
     /// Where to die, and after how many more commits.
     kill: Option<(Kill, u32)>,
 }
 
-/// An entry of the state file, to be written.
-#[derive(Serialize)]
-struct SavedRef<'a> {
-    read_at: Option<Timestamp>,
-    succeeded_at: Option<Timestamp>,
-    memory: MemoryRef<'a>,
-}
+impl Disk {
+    /// Writes what the engine wants written of the targets that were read; whether that was possible.
+    fn commit(&mut self, entries: Vec<Entry>, read: &[(TargetId, Timestamp)], now: Timestamp) -> bool {
+        if entries.is_empty() {
+            return true;
+        }
+        if self.failing > 0 {
+            self.failing -= 1;
+            self.unsaved.extend(entries.into_iter().map(|(id, _)| id));
+            return false;
+        }
+        for (id, entry) in entries {
+            let at = read.iter().rev().find(|(read, _)| *read == id).expect("an entry of what was read").1;
+            self.unsaved.remove(&id);
+            self.first.entry(id.clone()).or_insert(at);
+            self.entries.insert(id, (entry, at, now));
+            self.writes += 1;
+        }
+        true
+    }
 
-/// The same, read.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    read_at: Option<Timestamp>,
-    succeeded_at: Option<Timestamp>,
-    memory: Memory,
+    fn restore(&self, id: &TargetId) -> Option<Saved> {
+        let (bytes, ..) = self.entries.get(id)?;
+        Some(state::decode(bytes, &id.id).expect("a readable entry"))
+    }
+
+    fn do_chores(&mut self, chores: Chores) -> Done {
+        let mut done = Done::default();
+        if let Some(hints) = chores.hints {
+            self.hints = hints;
+            done.hints = true;
+        }
+        if chores.saves_running {
+            self.running = chores.running;
+            done.running = true;
+        }
+        done
+    }
+
+    fn recall(&self) -> Recalled {
+        Recalled { is_durable: true, hints: self.hints.clone(), running: self.running }
+    }
 }
 
 /// The chain, with its own time.
 pub struct Harness {
     pub config: Config,
-    pub scheduler: Scheduler,
+    engine: Engine,
     pub sim: Simulator,
-    pub store: Store,
+    pub store: Arc<Store>,
     /// The true time, which is the cloud's.
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
@@ -122,16 +154,17 @@ pub struct Harness {
     pub throttlings: Vec<(BudgetKey, Throttling, BudgetState, Timestamp)>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
-    /// The newest readings that the store has not seen: rendering each would take most of a test's time.
-    unrecorded: BTreeMap<TargetId, (Reading, Moment)>,
     /// When each target was read last, so that its values are to be shown for `stale_after` from then; true time.
     reads: BTreeMap<TargetId, Timestamp>,
     nonces: u64,
-    /// This nonce instead of a fresh one, for so many attempts.
+    /// Number of attempts that get this nonce instead of a fresh one.
     pub stuck_nonces: u64,
     disk: Option<Disk>,
     /// Without a disk: what is known of targets that are gone.
-    parked: BTreeMap<TargetId, Memory>,
+    parked: BTreeMap<TargetId, Saved>,
+    /// When the present exporter started, and when it does its chores next.
+    started: Timestamp,
+    chores_at: Timestamp,
     /// What has not been polled since the restart.
     is_restored: BTreeSet<TargetId>,
     /// Killed, until it is restarted.
@@ -154,9 +187,10 @@ impl Harness {
     }
 
     pub fn new(sim: Simulator, config: Config) -> Self {
+        let store = Arc::new(Store::new(config.metrics.clone()));
         let mut harness = Self {
-            scheduler: Scheduler::new(config.poll.clone(), 7, start()),
-            store: Store::new(config.metrics.clone()),
+            engine: Engine::new(&config, Arc::clone(&store), Recalled::default(), 7, start()),
+            store,
             config: config.clone(),
             sim,
             now: start(),
@@ -171,12 +205,13 @@ impl Harness {
             throttlings: Vec::new(),
             most_in_flight: 0,
             in_flight: BTreeMap::new(),
-            unrecorded: BTreeMap::new(),
             reads: BTreeMap::new(),
             nonces: 0,
             stuck_nonces: 0,
             disk: None,
             parked: BTreeMap::new(),
+            started: start(),
+            chores_at: start(),
             is_restored: BTreeSet::new(),
             is_dead: false,
         };
@@ -184,50 +219,62 @@ impl Harness {
         harness
     }
 
-    /// Makes the targets those of `config`, as the runner does.
+    /// Makes the targets those of `config`.
     pub fn apply(&mut self, config: Config) {
+        self.engine.reconfigure(&config);
         self.config = config;
         self.retarget();
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found, as the runner does.
+    /// Makes the targets those of the configuration and of what discovery has found.
     fn retarget(&mut self) {
-        let config = self.config.clone();
-        let now = self.local();
-        let mut restored = Vec::new();
-        let (disk, parked) = (&self.disk, &mut self.parked);
+        let now = self.moment();
+        let disk = &self.disk;
+        let parked = &mut self.parked;
+        let mut read = Vec::new();
         let restore = |id: &TargetId| {
-            let Some(disk) = disk else { return parked.remove(id) };
-            let (bytes, ..) = disk.entries.get(id)?;
-            let saved: Saved = state::decode(bytes, &id.id).expect("a readable entry");
-            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
-            Some(saved.memory)
+            let saved = match disk {
+                Some(disk) => disk.restore(id)?,
+                None => parked.remove(id)?,
+            };
+            read.extend(saved.read_at.map(|at| (id.clone(), at)));
+            Some(saved)
         };
-        let Change { targets, removed, .. } = self.scheduler.apply(&config, restore, now);
-        self.store.retarget(targets, config.metrics.clone());
-        for (id, memory) in removed {
-            self.unrecorded.remove(&id);
+        let retargeted = self.engine.retarget(restore, now);
+        for (id, saved) in retargeted.gone {
             self.reads.remove(&id);
             if let Some(disk) = &mut self.disk {
-                let entry = state::encode(&Saved { read_at: None, succeeded_at: None, memory }).expect("an entry");
-                disk.entries.insert(id.clone(), (entry, Vec::new(), now, self.now));
+                let entry = state::encode(&saved).expect("an entry");
+                disk.entries.insert(id.clone(), (entry, now.wall, self.now));
                 disk.published.remove(&id);
             } else {
-                self.parked.insert(id, memory);
+                self.parked.insert(id, saved);
             }
         }
-        for (id, at, succeeded_at) in restored {
-            let reading = self.scheduler.reading(&id).expect("a reading");
-            self.store.restore(&id, reading, (at, succeeded_at), config.poll.stale_after, self.moment());
-            self.reads.insert(id, self.now - now.duration_since(at).max(SignedDuration::ZERO));
+        for (id, at) in read {
+            self.reads.insert(id, self.now - now.wall.duration_since(at).max(SignedDuration::ZERO));
         }
-        self.store.planned(self.scheduler.planned_polls());
     }
 
     /// From now on what is known survives a restart. To be called before the first poll.
     pub fn with_state(mut self) -> Self {
         self.disk = Some(Disk::default());
+        self.start(7);
         self
+    }
+
+    /// Starts an exporter on what the disk holds.
+    fn start(&mut self, seed: u64) {
+        let recalled = self.disk.as_ref().map(Disk::recall).unwrap_or_default();
+        self.store = Arc::new(Store::new(self.config.metrics.clone()));
+        self.engine = Engine::new(&self.config, Arc::clone(&self.store), recalled, seed, self.local());
+        self.started = self.now;
+        self.chores_at = self.now;
+        self.retarget();
+    }
+
+    pub fn scheduler(&self) -> &Scheduler {
+        self.engine.scheduler()
     }
 
     /// What is known survives no longer: the state file is gone.
@@ -240,7 +287,7 @@ impl Harness {
         self.disk.as_mut().expect("a state").kill = Some((kill, commits));
     }
 
-    /// From now on so many commits fail, as on a full disk. What is published then is not safe from a kill, and the log says so.
+    /// The next commits fail, as on a full disk. What is published then is not safe from a kill, and the log says so.
     pub fn lose_writes(&mut self, commits: u32) {
         self.disk.as_mut().expect("a state").failing = commits;
     }
@@ -270,78 +317,28 @@ impl Harness {
     /// committed. Asserts that nothing that was published is lost.
     pub fn restart(&mut self, down: i64) {
         self.in_flight.clear();
-        self.unrecorded.clear();
         self.reads.clear();
         self.now += SignedDuration::from_secs(down);
         let now = self.local();
-        let hints: Vec<_> = self.scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint)).collect();
-        self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
-        self.store = Store::new(self.config.metrics.clone());
         self.is_restored = self.polled.iter().map(|poll| poll.target.clone()).collect();
         self.is_dead = false;
-        self.apply(self.config.clone());
-        for (labels, hint) in hints {
-            self.scheduler.restore_hint(labels.each_ref().map(String::as_str), &hint);
-        }
+        self.start(self.nonces);
         let views = self.store.views(self.moment());
         let Some(disk) = &mut self.disk else { return };
         disk.kill = None;
         disk.failing = 0;
         disk.unsaved.clear();
-        // A new process does not know what is written already.
-        disk.entries.values_mut().for_each(|(_, known, ..)| known.clear());
         for (id, (reading, _)) in &disk.published {
             let view = views.iter().find(|view| view.target.id == *id);
             let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
-            let restored = self.scheduler.reading(id).map(|reading| finished(&reading)).unwrap_or_default();
+            let restored = self.engine.scheduler().reading(id).map(|reading| finished(&reading)).unwrap_or_default();
             let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
             assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
-            let (_, _, committed, truly) = &disk.entries[id];
+            let (_, committed, truly) = &disk.entries[id];
             let older = disk.told[id].duration_since(*truly);
             assert!(older < SignedDuration::from_secs(60), "{id:?} was told at {}, written at {truly}", disk.told[id]);
             // What was read later than now, by a clock that was ahead, is as old as nothing.
             assert_eq!(read_at, (*committed).min(now), "{id:?}");
-        }
-    }
-
-    /// Writes what is known of the targets that have been read, as `poll/saved.rs` does.
-    fn commit(&mut self, events: &[Event]) {
-        let Some(disk) = &mut self.disk else { return };
-        for event in events {
-            if let Event::PollEnded { target, failure: None, ended, .. } = event {
-                disk.succeeded.insert(target.clone(), *ended);
-            }
-        }
-        let read = |event: &Event| match event {
-            Event::Reading(id, _, at) => Some((id.clone(), *at)),
-            _ => None,
-        };
-        let read: Vec<(TargetId, Timestamp)> = events.iter().filter_map(read).collect();
-        if read.is_empty() {
-            return;
-        }
-        let fails = disk.failing > 0;
-        disk.failing -= u32::from(fails);
-        for (id, at) in &read {
-            if fails {
-                disk.unsaved.insert(id.clone());
-                continue;
-            }
-            let memory = self.scheduler.memory(id).expect("a target");
-            let known = state::encode(&memory).expect("a memory");
-            let rewrite = disk.entries.get(id).is_none_or(|(_, old, _, written)| {
-                let due =
-                    disk.unsaved.contains(id) || self.now.duration_since(*written) >= SignedDuration::from_secs(60);
-                due || *old != known
-            });
-            if rewrite {
-                let succeeded_at = disk.succeeded.get(id).copied();
-                let entry = state::encode(&SavedRef { read_at: Some(*at), succeeded_at, memory }).expect("an entry");
-                disk.entries.insert(id.clone(), (entry, known, *at, self.now));
-                disk.unsaved.remove(id);
-                disk.writes += 1;
-                disk.first.entry(id.clone()).or_insert(*at);
-            }
         }
     }
 
@@ -372,12 +369,12 @@ impl Harness {
         self.now + self.clock_off
     }
 
-    /// Lets time go by until so many seconds after the start.
+    /// Lets time go by until this many seconds after the start.
     pub fn run_until(&mut self, seconds: i64) {
         self.run_to(start() + SignedDuration::from_secs(seconds));
     }
 
-    /// Lets so many seconds go by.
+    /// Lets some seconds go by.
     pub fn run_for(&mut self, seconds: i64) {
         self.run_to(self.now + SignedDuration::from_secs(seconds));
     }
@@ -398,14 +395,11 @@ impl Harness {
             self.finish_attempts();
         }
         self.now = end;
-        for (id, (reading, at)) in std::mem::take(&mut self.unrecorded) {
-            self.store.record(&id, reading, at);
-        }
     }
 
     fn start_attempts(&mut self) -> Option<Timestamp> {
         loop {
-            match self.scheduler.next(self.local()) {
+            match self.engine.next(self.local()) {
                 Next::Call(attempt) => self.make(*attempt),
                 Next::WakeAt(time) => {
                     let wake = time - self.clock_off;
@@ -497,57 +491,84 @@ impl Harness {
             let (target, operation, key) = (attempt.target.clone(), attempt.operation.clone(), attempt.key.clone());
             self.made.push(Made { sent, target, operation, key, failure });
             let now = self.local();
-            self.scheduler.done(&attempt, outcome, now);
+            self.engine.done(&attempt, outcome, now);
         }
     }
 
+    /// Saves and shows what has happened. Whether that has changed the targets.
     fn tell(&mut self) -> bool {
-        let events = self.scheduler.events();
-        let dies = self.dies(&events);
+        let boot = self.moment().boot;
+        let batch = self.engine.take(boot);
+        let dies = self.dies(&batch.events);
         self.is_dead = dies.is_some();
         if dies == Some(Kill::BeforeCommit) {
             return false;
         }
-        self.commit(&events);
+        self.commit(batch.entries, &batch.events);
         if dies == Some(Kill::AfterCommit) {
-            // Counts of the process itself end with it, so nobody misses these; the tests want to know them.
-            let notices = events.into_iter().filter_map(|event| match event {
+            // Counts of the process itself end with it, so no test misses these; but they want to know them.
+            let notices = batch.events.into_iter().filter_map(|event| match event {
                 Event::Notice(id, notice) => Some((id, notice)),
                 _ => None,
             });
             self.notices.extend(notices);
             return false;
         }
-        let discovered = events.iter().any(|event| matches!(event, Event::Notice(_, Notice::Discovered)));
+        for event in &batch.events {
+            if let Event::Reading(id, reading, at) = event {
+                self.published_now(id, || reading.clone(), *at);
+                self.reads.insert(id.clone(), self.now);
+            }
+        }
+        let events = self.engine.publish(batch.events, boot);
+        let has_discovered = events.iter().any(Event::is_discovery);
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
-                Event::Reading(id, reading, at) => {
-                    self.published_now(&id, || reading.clone(), at);
-                    let at = Moment { wall: at, ..self.moment() };
-                    self.reads.insert(id.clone(), self.now);
-                    self.unrecorded.insert(id, (reading, at));
-                }
-                Event::Overdue { target, failure, at } => {
-                    let now = Moment { wall: at, ..self.moment() };
-                    self.store.overdue(&target, failure.clone(), now);
-                    self.overdue.push((target, failure, self.now));
-                }
-                Event::Waited(..) => {}
+                Event::Overdue { target, failure, .. } => self.overdue.push((target, failure, self.now)),
                 Event::Throttling(key, change, state) => self.throttlings.push((key, change, state, self.now)),
-                Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
-                    let at = Moment { wall: ended, ..self.moment() };
-                    let end = PollEnd { failure: failure.clone(), lists, ended: at, took, next, stale_after };
+                Event::PollEnded { target, failure, ended, stale_after, .. } => {
                     self.is_restored.remove(&target);
-                    self.store.poll_ended(&target, end);
                     self.polled.push(Polled { target, failure, ended, stale_after });
                 }
+                Event::Waited(..) => {}
+                Event::Reading(..) => panic!("the engine shows readings itself"),
             }
         }
-        if discovered {
+        if has_discovered {
             self.retarget();
         }
-        discovered
+        self.do_chores();
+        has_discovered
+    }
+
+    fn commit(&mut self, entries: Vec<Entry>, events: &[Event]) {
+        let Some(disk) = &mut self.disk else {
+            assert!(entries.is_empty(), "there is nowhere to write them");
+            return;
+        };
+        let read = events.iter().filter_map(|event| match event {
+            Event::Reading(id, _, at) => Some((id.clone(), *at)),
+            _ => None,
+        });
+        let read: Vec<(TargetId, Timestamp)> = read.collect();
+        let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
+        if !disk.commit(entries, &read, self.now) {
+            self.engine.not_written(ids.iter());
+        }
+    }
+
+    fn do_chores(&mut self) {
+        if self.now < self.chores_at {
+            return;
+        }
+        self.chores_at = self.now + CHORES_EVERY;
+        let ran = self.now.duration_since(self.started).try_into().expect("time goes on");
+        let chores = self.engine.chores(ran);
+        if let Some(disk) = &mut self.disk {
+            let done = disk.do_chores(chores);
+            self.engine.chores_done(done);
+        }
     }
 
     /// Notes what the store is told, unless it is not in the state.

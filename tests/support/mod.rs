@@ -18,7 +18,7 @@ pub fn start() -> Timestamp {
     "2024-05-06T07:00:30Z".parse().unwrap()
 }
 
-/// So many seconds.
+/// A number of seconds.
 pub fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }

@@ -21,7 +21,7 @@ pub fn task(id: &str, from: i64, to: i64) -> TaskSpec {
     TaskSpec { id: id.into(), born, duration, ..TaskSpec::default() }
 }
 
-/// A command that runs on so many nodes from one second to another; odd nodes exit with 1.
+/// A command that runs on some nodes from one second to another; odd nodes exit with 1.
 pub fn command(id: &str, nodes: usize, from: i64, to: i64) -> CommandSpec {
     let node = |number: usize| NodeSpec {
         instance_id: format!("i-{number:03}"),
@@ -62,7 +62,7 @@ pub fn one_task() -> World {
     world
 }
 
-/// So many servers, `s00` and on, in one region, each with so many ended invocations, `s00-r0` and on.
+/// Servers `s00` and on, in one region, each with ended invocations `s00-r0` and on.
 pub fn servers(count: usize, invocations: usize) -> World {
     let mut world = World::empty();
     for number in 0..count {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     url: String,
-    /// So many calls.
+    /// Number of calls.
     #[arg(long, default_value_t = 1000)]
     calls: usize,
     /// How many at once.

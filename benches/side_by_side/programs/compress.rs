@@ -15,7 +15,7 @@ const LEVEL: Compression = Compression::new(2);
 pub(crate) struct Arguments {
     /// The page.
     page: PathBuf,
-    /// So many times.
+    /// Number of times.
     #[arg(long, default_value_t = 5)]
     times: usize,
 }

@@ -21,16 +21,16 @@ pub(crate) struct Arguments {
     /// Accept-Encoding.
     #[arg(long, default_value = "gzip")]
     encoding: String,
-    /// At least so many scrapes on each connection.
+    /// Minimum scrapes on each connection.
     #[arg(long, default_value_t = 10)]
     least: usize,
-    /// At most so many.
+    /// Maximum scrapes.
     #[arg(long, default_value_t = 1000)]
     most: usize,
-    /// Between these, as many as fit into so many seconds.
+    /// Between these, as many as fit into this many seconds.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// So many scrapes of each connection at first are not counted.
+    /// Number of first scrapes of each connection that are not counted.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     warmup: u32,
     /// How many scrape at once.
@@ -108,7 +108,7 @@ async fn connect(url: &Uri) -> Result<Sender, Failure> {
     Ok(sender)
 }
 
-/// One scrape; a program that closes each connection is connected to anew, as Prometheus would.
+/// One scrape; a program that closes each connection is connected to again, as Prometheus would.
 async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure> {
     if sender.ready().await.is_err() {
         *sender = connect(&arguments.url).await?;

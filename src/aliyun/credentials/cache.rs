@@ -14,12 +14,12 @@ use crate::model::{Lasts, Login};
 const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 /// One that is makeshift is looked at again after so long.
 const FALLBACK: SignedDuration = SignedDuration::from_mins(5);
-/// After a failure, or an answer whose credential has not proved itself yet, nobody is asked for so long.
+/// After a failure, or an answer whose credential has not proved itself yet, no request is made for this time.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// After credentials that had ended before they came, by this machine's clock, the pause doubles up to this: what gives them has no
 /// newer ones yet, or the clock is wrong.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
-/// So many refused credentials are remembered.
+/// Maximum refused credentials that are remembered.
 const REFUSED: usize = 4;
 
 /// What to do about an attempt's credential.
@@ -77,7 +77,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// What to do about an attempt that is made now. One that neither ends nor is makeshift is read anew each time: that is
+    /// What to do about an attempt that is made now. One that neither ends nor is a fallback is read again each time: that is
     /// cheap.
     pub(super) fn advice(&self, now: Timestamp) -> Advice {
         if self.is_quiet(now) {
@@ -98,7 +98,8 @@ impl Cache {
     /// # Errors
     /// Why there is none.
     pub(super) fn answer(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
-        let failure = || self.failure.clone().unwrap_or_else(|| Error::Credentials("nobody has asked yet".into()));
+        let failure =
+            || self.failure.clone().unwrap_or_else(|| Error::Credentials("no request has been made yet".into()));
         let last_hope = || match (&self.held, &self.failure) {
             // It is as new as can be: let the cloud be the judge of it, and of this machine's clock.
             (Some(held), None) => Ok(held),
@@ -372,7 +373,7 @@ mod tests {
         let mut cache = Cache::default();
         cache.put(provided("a", None), at(0));
         cache.accepted(&credential("a"));
-        assert_eq!(cache.advice(at(1)), Advice::Ask, "it is read anew each time");
+        assert_eq!(cache.advice(at(1)), Advice::Ask, "it is read again each time");
         cache.put(provided("half", None), at(1));
         assert_eq!(cache.answer(at(1)), Ok(credential("half")));
         cache.rejected(&credential("half"));

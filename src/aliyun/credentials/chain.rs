@@ -25,7 +25,7 @@ const PLACES: [Place; 6] =
     [Place::Environment, Place::Oidc, Place::CliProfile, Place::CredentialsFile, Place::EcsRamRole, Place::Uri];
 
 /// The chain, and which place had one. From then on only that place is asked, so a hiccup there does not turn the exporter
-/// into somebody else.
+/// into another identity.
 #[derive(Debug, Default)]
 pub(super) struct Chain(Mutex<Option<Place>>);
 

@@ -72,7 +72,7 @@ impl fmt::Debug for ProviderContext {
     }
 }
 
-/// A file that credentials hang on, as it was when it was read.
+/// A file that credentials depend on, as it was when it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WatchedFile {
     path: PathBuf,

@@ -16,7 +16,7 @@ use crate::config::is_loopback;
 /// No answer with credentials is larger, in bytes.
 const LARGEST: usize = 64 << 10;
 
-/// What is asked without a proxy is near: where no connection is made at once, nobody is there.
+/// What is asked without a proxy is near: where no connection is made at once, nothing listens.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// Asks for credentials.
@@ -40,7 +40,7 @@ pub(super) struct Answer {
 /// Why there is no answer.
 pub(super) struct Unanswered {
     pub(super) message: String,
-    /// Nobody is there.
+    /// Nothing listens there.
     pub(super) unreachable: bool,
 }
 
@@ -137,7 +137,7 @@ fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
     Unanswered { message, unreachable }
 }
 
-/// A TLS that trusts nobody: the client with it is never given an https URL.
+/// A TLS that trusts no authority: the client with it is never given an https URL.
 fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -1,4 +1,4 @@
-//! Where the key comes from: one file per way to log in. What can change is read anew for each attempt, what is temporary is
+//! Where the key comes from: one file per way to log in. What can change is read again for each attempt, what is temporary is
 //! renewed before it ends, so a rotation needs no restart. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
 mod cache;
@@ -113,7 +113,7 @@ struct Shared {
     /// Of all that is asked for one credential.
     limit: Duration,
     cache: Mutex<Cache>,
-    /// Held while somebody asks, so that many attempts at once ask once.
+    /// Held while a request for credentials is under way, so that concurrent attempts share one.
     flight: Arc<Flight<()>>,
 }
 
@@ -192,7 +192,7 @@ impl Provider {
         login
     }
 
-    /// Asks, or waits for what somebody else is asking.
+    /// Asks, or waits for the answer to a request under way.
     async fn ask(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
         let asked = self.0.cache().asked();
         let _flight = self.0.flight.lock().await;
@@ -202,7 +202,7 @@ impl Provider {
         self.0.cache().answer(now)
     }
 
-    /// Asks while others go on with what there is, unless somebody does already.
+    /// Asks in the background, unless a request is under way already.
     fn renew(&self, now: Timestamp) {
         if let Ok(flight) = Arc::clone(&self.0.flight).try_lock_owned() {
             let shared = Arc::clone(&self.0);

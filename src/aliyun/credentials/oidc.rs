@@ -35,7 +35,7 @@ pub(super) async fn issue(
     exchange(&file, &provider_arn, &Role { arn, session_name, ..Role::default() }, context, now).await
 }
 
-/// Exchanges the token in a file, which is read anew each time.
+/// Exchanges the token in a file, which is read again each time.
 pub(super) async fn exchange(
     file: &Path,
     provider_arn: &str,

@@ -13,7 +13,7 @@ pub(super) struct ProvidedCredential {
     pub(super) credential: Credential,
     /// When it ends; `None` if that is not known, or never.
     pub(super) expires: Option<Timestamp>,
-    /// The files it hangs on.
+    /// The files it depends on.
     pub(super) watched: Vec<WatchedFile>,
     /// A better place may have one soon.
     pub(super) fallback: bool,
@@ -58,12 +58,12 @@ impl Failure {
 }
 
 impl ProvidedCredential {
-    /// A credential that hangs on nothing else.
+    /// A credential that depends on nothing else.
     pub(super) fn lasting(credential: Credential) -> Self {
         Self { credential, expires: None, watched: Vec::new(), fallback: false }
     }
 
-    /// The same credential, which hangs on these files too.
+    /// The same credential, which depends on these files too.
     pub(super) fn with_files(mut self, watched: impl IntoIterator<Item = WatchedFile>) -> Self {
         self.watched.extend(watched);
         self

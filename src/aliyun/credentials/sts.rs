@@ -178,7 +178,7 @@ fn advice(error: &Error) -> Option<&'static str> {
     let Error::Service { code, .. } = error else { return None };
     Some(match code.as_str() {
         "NoPermission" | "Forbidden.RAM" | "Forbidden" => {
-            "allow sts:AssumeRole to whom the key belongs, and let the role's trust policy name them (and the external id, \
+            "allow sts:AssumeRole to the key's owner, and let the role's trust policy name it (and the external id, \
              if it wants one)"
         }
         "EntityNotExist.Role" => "check the ARN of the role",

@@ -73,7 +73,7 @@ fn server_invocation(
     Ok(ServerInvocation { instance_id, invocation, result })
 }
 
-/// CreationTime; one without a zone may be in anybody's, unless the invocation started soon after.
+/// CreationTime; one without a zone may be in any zone, unless the invocation started soon after.
 fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> {
     let created = entry.time("CreationTime")?;
     let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;

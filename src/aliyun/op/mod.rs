@@ -97,7 +97,7 @@ impl Product {
 /// Names and values of a request's parameters.
 pub type Parameters<'a> = Vec<(&'static str, Cow<'a, str>)>;
 
-/// What an answer holds, and what in it nobody has heard of.
+/// What an answer holds, and what in it is unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded<T> {
     /// The answer.

@@ -81,7 +81,7 @@ impl Scheduler {
         let mut asked = polled(targets.clone());
         self.budget(config, &asked);
         let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
-        let gone: Vec<TargetId> = self.scheduled_targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        let gone: Vec<TargetId> = self.targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
         gone.iter().for_each(|id| self.set_aside(id, &mut start));
         asked.retain(|target| target.id.kind != Kind::Discovery);
         self.start_all(asked, &mut start);
@@ -91,9 +91,7 @@ impl Scheduler {
 
     /// Every target there is.
     fn members(&self) -> impl Iterator<Item = TargetId> {
-        self.scheduled_targets
-            .values()
-            .flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
+        self.targets.values().flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
     }
 
     /// Starts what looks for others: what it knows already may lead to more places to look in. What all of it has found.
@@ -107,7 +105,7 @@ impl Scheduler {
             }
             self.start_all(unasked.clone(), start);
             for target in unasked {
-                let found = self.scheduled_targets.get(&target.id).map(|scheduled| scheduled.tracker.found());
+                let found = self.targets.get(&target.id).map(|scheduled| scheduled.tracker.found());
                 findings.insert(target.id, found.unwrap_or_default());
             }
         }
@@ -142,8 +140,8 @@ impl Scheduler {
 
     /// Gives `target` back if it must be started, because it is new or not asked for as it was.
     fn unless_it_stays(&mut self, target: Target, start: &mut Start<'_>) -> Option<Target> {
-        match self.scheduled_targets.get_mut(&target.id) {
-            // Nothing that is asked hangs on a name.
+        match self.targets.get_mut(&target.id) {
+            // No call depends on a name.
             Some(scheduled) if start.same_settings && scheduled.target.is_asked_like(&target) => {
                 scheduled.target = target
             }
@@ -157,6 +155,7 @@ impl Scheduler {
 
     /// Stops asking for a target, and keeps what is known of it, or of each that it stands for.
     fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
+        // A new one has nothing to keep.
         let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) = self.remove(id) else { return };
         start.known.extend(tracker.into_memories(id.clone()));
         start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
@@ -187,11 +186,11 @@ impl Scheduler {
         let poll = None;
         let scheduled =
             ScheduledTarget { target, tracker, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
-        self.scheduled_targets.insert(id, scheduled);
+        self.targets.insert(id, scheduled);
     }
 
     pub(super) fn remove(&mut self, id: &TargetId) -> Option<ScheduledTarget> {
-        let scheduled = self.scheduled_targets.remove(id)?;
+        let scheduled = self.targets.remove(id)?;
         scheduled.target.members().iter().for_each(|member| {
             self.shared.remove(&member.id);
         });

@@ -15,7 +15,7 @@ use crate::target::TargetId;
 /// One HTTP request to make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// For whom.
+    /// The target it is for.
     pub target: TargetId,
     /// Which account asks.
     pub account: Arc<str>,
@@ -79,6 +79,13 @@ pub enum Event {
     Waited(BudgetKey, Duration),
     /// How the cloud throttles an operation has changed, and how its budget stands now.
     Throttling(BudgetKey, Throttling, BudgetState),
+}
+
+impl Event {
+    /// Whether a list of what there is has changed, so that the targets may have to.
+    pub fn is_discovery(&self) -> bool {
+        matches!(self, Self::Notice(_, Notice::Discovered))
+    }
 }
 
 /// How the cloud throttles an operation.

@@ -33,9 +33,9 @@ pub use event::{Attempt, Event, Next, Outcome, Throttling};
 use scheduled::{Phase, Polling, ScheduledTarget};
 use throttled::Throttled;
 
-/// A call that fails for a passing reason is attempted so many times in all.
+/// Maximum attempts of a call that fails for a passing reason.
 pub const MAX_ATTEMPTS: u32 = 4;
-/// A poll in which so many questions could not be answered ends: it is not the questions.
+/// A poll ends after this many failed calls about single things: the fault is then the service's.
 const MAX_FAILED_PARTS: u32 = 3;
 /// The first retry waits up to this long, each further one up to twice as long.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
@@ -45,9 +45,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Scheduler {
     settings: Poll,
-    /// A call that fails for a passing reason is attempted so many times in all.
+    /// Maximum attempts of a call that fails for a passing reason.
     max_attempts: u32,
-    scheduled_targets: HashMap<TargetId, ScheduledTarget>,
+    targets: HashMap<TargetId, ScheduledTarget>,
     /// The scheduled target of each server that is asked for with others.
     shared: HashMap<TargetId, TargetId>,
     timers: BTreeSet<(Timestamp, TargetId)>,
@@ -67,7 +67,7 @@ impl Scheduler {
         Self {
             settings,
             max_attempts: MAX_ATTEMPTS,
-            scheduled_targets: HashMap::new(),
+            targets: HashMap::new(),
             shared: HashMap::new(),
             timers: BTreeSet::new(),
             queues: BTreeMap::new(),
@@ -111,12 +111,13 @@ impl Scheduler {
     /// Reports what came of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let idle_need = || idle_need(&self.scheduled_targets, &self.settings, &attempt.key, now);
+        let idle_need = || idle_need(&self.targets, &self.settings, &attempt.key, now);
         let heard = heard(&outcome);
         let is_refused = matches!(heard, Heard::Refused { .. });
         self.rate_limiter.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
         self.note_answer(&attempt.key, is_refused, now);
-        let Some(scheduled) = self.scheduled_targets.get_mut(&attempt.target) else { return };
+        // It may have gone meanwhile, or be another one with the same id.
+        let Some(scheduled) = self.targets.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = scheduled.phase else { return };
         let Some(poll) = scheduled.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
         poll.spent += since(sent, now);
@@ -152,23 +153,23 @@ impl Scheduler {
     }
 
     fn scheduled_of(&self, id: &TargetId) -> Option<&ScheduledTarget> {
-        self.scheduled_targets.get(self.shared.get(id).unwrap_or(id))
+        self.targets.get(self.shared.get(id).unwrap_or(id))
     }
 
     /// When the present or the next poll of each target is, or was, due.
     pub fn planned_polls(&self) -> impl Iterator<Item = (&TargetId, Timestamp)> {
-        self.scheduled_targets.iter().map(|(id, scheduled)| (id, scheduled.due))
+        self.targets.iter().map(|(id, scheduled)| (id, scheduled.due))
     }
 
     /// What each discovery target has found last.
     pub fn findings(&self) -> Findings {
-        let searches = self.scheduled_targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
+        let searches = self.targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
         searches.map(|scheduled| (scheduled.target.id.clone(), scheduled.tracker.found())).collect()
     }
 
-    /// Whether every list of what there is was read whole at least once, be it before a restart.
+    /// Whether every list of what there is was read whole at least once, before a restart or after it.
     pub fn has_found_all(&self) -> bool {
-        self.scheduled_targets.values().all(|scheduled| scheduled.tracker.has_found_all())
+        self.targets.values().all(|scheduled| scheduled.tracker.has_found_all())
     }
 
     /// What of each budget is to be kept over a restart.
@@ -193,7 +194,7 @@ impl Scheduler {
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
         let mut planned: BTreeMap<BudgetKey, f64> = self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
-        for scheduled in self.scheduled_targets.values() {
+        for scheduled in self.targets.values() {
             let period = scheduled.period(&self.settings, self.last_now);
             let calls = tracker::per_poll(
                 scheduled.target.id.kind,
@@ -230,7 +231,9 @@ impl Scheduler {
 
     /// A target's timer has run out: its tick has come, its retry is due, or its details have waited long enough.
     fn fire(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "{id:?} has a timer, and is gone");
+        };
         match (&scheduled.phase, &scheduled.poll) {
             (Phase::Timer(_), None) => {
                 scheduled.tracker.begin(now);
@@ -239,20 +242,21 @@ impl Scheduler {
             }
             (Phase::Timer(_), Some(_)) => self.go_on(id, now),
             (Phase::Queued { .. }, _) => self.finish(id, None, now),
-            (Phase::InFlight { .. }, _) => {}
+            (Phase::InFlight { .. }, _) => debug_assert!(false, "{id:?} has a call under way, and a timer"),
         }
     }
 
     /// Puts what the tracker asks next into its queue, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(cadence) =
-            self.scheduled_targets.get(id).map(|scheduled| scheduled.cadence(&self.settings, self.last_now))
-        else {
-            return;
+        let period = self.period(id);
+        let limit = self.settings.timeout * 3;
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "{id:?} goes on, and is gone");
         };
-        let (period, limit) = (self.period(id), self.settings.timeout * 3);
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
-        let Some(poll) = &scheduled.poll else { return };
+        let cadence = scheduled.cadence(&self.settings, self.last_now);
+        let Some(poll) = &scheduled.poll else {
+            return debug_assert!(false, "{id:?} goes on without a poll");
+        };
         let next_tick = after(scheduled.due, period).max(now);
         // Where lists and details share a budget, lists alone could use it up for ever.
         let is_patient =
@@ -271,7 +275,9 @@ impl Scheduler {
             scheduled.tracker.about_to_wait(now);
             self.publish(id, now);
         }
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "publishing has removed {id:?}");
+        };
         let until = (scheduled.tracker.is_readable() && !is_patient).then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
         let shares = tracker::details_share_the_budget(scheduled.target.id.kind);
@@ -284,12 +290,21 @@ impl Scheduler {
     fn send(&mut self, id: &TargetId, now: Timestamp) -> Next {
         self.tickets += 1;
         let ticket = self.tickets;
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return Next::WakeAt(now) };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            debug_assert!(false, "{id:?} is in a queue, and is gone");
+            return Next::WakeAt(now);
+        };
         let phase = std::mem::replace(&mut scheduled.phase, Phase::InFlight { ticket, sent: now });
         let due = scheduled.due;
-        let (account, region) = (Arc::clone(&scheduled.target.account), Arc::clone(&scheduled.target.region));
+        let account = Arc::clone(&scheduled.target.account);
+        let region = Arc::clone(&scheduled.target.region);
         self.leave(id, due, &phase);
-        let Phase::Queued { operation, key, turn, since: queued, .. } = phase else { return Next::WakeAt(now) };
+        let Phase::Queued { operation, key, turn, since: queued, .. } = phase else {
+            debug_assert!(false, "{id:?} is in a queue, and in the phase {phase:?}");
+            // Never asked again it would be worse than asked twice.
+            self.finish(id, None, now);
+            return Next::WakeAt(now);
+        };
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.served(turn);
         }
@@ -304,8 +319,12 @@ impl Scheduler {
 
     fn failed(&mut self, attempt: &Attempt, error: &Error, now: Timestamp) {
         let pause = self.pause(&attempt.target, error);
-        let Some(scheduled) = self.scheduled_targets.get_mut(&attempt.target) else { return };
-        let Some(poll) = scheduled.poll.as_mut() else { return };
+        let Some(scheduled) = self.targets.get_mut(&attempt.target) else {
+            return debug_assert!(false, "{:?} has failed, and is gone", attempt.target);
+        };
+        let Some(poll) = scheduled.poll.as_mut() else {
+            return debug_assert!(false, "{:?} has failed without a poll", attempt.target);
+        };
         if let Some(pause) = pause {
             poll.attempts += 1;
             poll.spent += pause;
@@ -338,7 +357,7 @@ impl Scheduler {
 
     /// How long to wait before the same call is attempted again in this poll, if it is.
     fn pause(&mut self, id: &TargetId, error: &Error) -> Option<Duration> {
-        let poll = self.scheduled_targets.get(id)?.poll.as_ref()?;
+        let poll = self.targets.get(id)?.poll.as_ref()?;
         let attempts = poll.attempts + 1;
         let again = match error.retry() {
             Retry::Never => false,
@@ -354,8 +373,11 @@ impl Scheduler {
     /// Once a poll has read enough to be true, others may know at once; details follow.
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
         let period = self.period(id);
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "{id:?} publishes, and is gone");
+        };
         let has_news = scheduled.tracker.has_news();
+        // What was published before is told again only with something new.
         let Some(poll) = scheduled.poll.as_mut().filter(|poll| has_news || !poll.published) else { return };
         if scheduled.tracker.is_readable() {
             poll.published = true;
@@ -371,9 +393,13 @@ impl Scheduler {
     }
 
     fn finish(&mut self, id: &TargetId, failure: Option<Failure>, now: Timestamp) {
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "the poll of {id:?} ends, and it is gone");
+        };
         let phase = std::mem::replace(&mut scheduled.phase, Phase::Timer(now));
-        let Some(poll) = scheduled.poll.take() else { return };
+        let Some(poll) = scheduled.poll.take() else {
+            return debug_assert!(false, "a poll of {id:?} ends that has not begun");
+        };
         let failure = failure.or(poll.failure);
         let is_cut_off = failure.is_none() && scheduled.tracker.ask().is_some();
         scheduled.cut_short = is_cut_off && !poll.detailed;
@@ -396,14 +422,14 @@ impl Scheduler {
         // Refused before it has read anything: it keeps its place, or one refusal would cost it two turns.
         let keeps_its_turn = is_refused && !poll.published;
         let next = if keeps_its_turn { now } else { next };
-        if let Some(scheduled) = self.scheduled_targets.get_mut(id) {
+        if let Some(scheduled) = self.targets.get_mut(id) {
             scheduled.due = if keeps_its_turn { due } else { next };
             scheduled.phase = Phase::Timer(next);
             self.timers.insert((next, id.clone()));
         }
         let took = since(poll.started, now);
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
-        let rhythm = self.scheduled_targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
+        let rhythm = self.targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
         let ended =
             |(target, failure)| Event::PollEnded { target, failure, lists, ended: now, took, next, stale_after };
@@ -412,10 +438,7 @@ impl Scheduler {
 
     /// Time between two polls of a target as it stands.
     fn period(&self, id: &TargetId) -> Duration {
-        self.scheduled_targets
-            .get(id)
-            .map(|scheduled| scheduled.period(&self.settings, self.last_now))
-            .unwrap_or_default()
+        self.targets.get(id).map(|scheduled| scheduled.period(&self.settings, self.last_now)).unwrap_or_default()
     }
 
     fn wake_at(&mut self, now: Timestamp) -> Next {
@@ -440,17 +463,12 @@ impl Scheduler {
         self.throttled.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         self.queues.values_mut().for_each(|queue| queue.shift(step));
-        self.scheduled_targets.values_mut().for_each(|scheduled| scheduled.shift(step));
+        self.targets.values_mut().for_each(|scheduled| scheduled.shift(step));
     }
 }
 
 /// Calls per minute of a budget that the targets need when all of them are idle.
-fn idle_need(
-    scheduled_targets: &HashMap<TargetId, ScheduledTarget>,
-    settings: &Poll,
-    key: &BudgetKey,
-    now: Timestamp,
-) -> f64 {
+fn idle_need(targets: &HashMap<TargetId, ScheduledTarget>, settings: &Poll, key: &BudgetKey, now: Timestamp) -> f64 {
     let period = settings.idle_interval;
     let of_scheduled = |scheduled: &ScheduledTarget| {
         let load = scheduled.load(now);
@@ -458,7 +476,7 @@ fn idle_need(
         let own = planned_load::by_budget(&scheduled.target, calls).filter(|(budget, _)| budget == key);
         own.map(|(_, calls)| calls).sum::<f64>()
     };
-    scheduled_targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
+    targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
 }
 
 /// What an outcome says of the cloud's limits.

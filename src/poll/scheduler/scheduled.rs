@@ -54,7 +54,7 @@ pub(super) struct Polling {
     pub(super) detailed: bool,
 }
 
-/// How often something ends, of late: what has ended counts less and less over an hour.
+/// How often something ends: a rate that decays over an hour.
 #[derive(Debug)]
 pub(super) struct EndRate {
     since: Timestamp,
@@ -82,7 +82,7 @@ pub(super) enum Phase {
 }
 
 impl ScheduledTarget {
-    /// How often it is polled as it stands. One that cannot succeed until somebody changes something is asked as seldom as
+    /// How often it is polled now. One that cannot succeed before a person changes something is asked as seldom as
     /// an idle one.
     pub(super) fn cadence(&self, settings: &Poll, now: Timestamp) -> Cadence {
         let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
@@ -136,7 +136,7 @@ impl ScheduledTarget {
         }
     }
 
-    /// What its calls hang on, as things stand and as they have gone of late.
+    /// Inputs of the cost model: the current state and recent rates.
     pub(super) fn load(&self, now: Timestamp) -> Load {
         Load { ended_per_hour: self.ends.per_hour(now), ..self.tracker.load() }
     }

@@ -154,7 +154,7 @@ impl Scheduler {
         while let Some((time, id)) = self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now) {
             self.throttled.overdue.remove(&(time, id.clone()));
             if let Some(Phase::Queued { overdue_at, .. }) =
-                self.scheduled_targets.get_mut(&id).map(|scheduled| &mut scheduled.phase)
+                self.targets.get_mut(&id).map(|scheduled| &mut scheduled.phase)
             {
                 *overdue_at = None;
             }
@@ -164,8 +164,16 @@ impl Scheduler {
 
     /// Gives a target that waits for a throttled operation the time at which it is overdue, or tells that it is.
     pub(super) fn watch(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(scheduled) = self.scheduled_targets.get(id).filter(|scheduled| !scheduled.is_overdue) else { return };
-        let Phase::Queued { key, .. } = &scheduled.phase else { return };
+        let Some(scheduled) = self.targets.get(id) else {
+            return debug_assert!(false, "{id:?} is watched, and is gone");
+        };
+        if scheduled.is_overdue {
+            return;
+        }
+        let Phase::Queued { key, .. } = &scheduled.phase else {
+            return debug_assert!(false, "{id:?} is watched, and waits for nothing");
+        };
+        // Nothing is throttled.
         let Some(spell) = self.throttled.operations.get(key) else { return };
         let period = scheduled.period(&self.settings, self.last_now);
         let from = scheduled.due.max(spell.since).max(self.throttled.counts_from);
@@ -178,7 +186,7 @@ impl Scheduler {
             return self.tell_overdue(id, now);
         }
         if let Some(Phase::Queued { overdue_at: watched, .. }) =
-            self.scheduled_targets.get_mut(id).map(|scheduled| &mut scheduled.phase)
+            self.targets.get_mut(id).map(|scheduled| &mut scheduled.phase)
         {
             *watched = Some(overdue_at);
             self.throttled.overdue.insert((overdue_at, id.clone()));
@@ -199,9 +207,15 @@ impl Scheduler {
     }
 
     fn tell_overdue(&mut self, id: &TargetId, now: Timestamp) {
-        let Some(scheduled) = self.scheduled_targets.get_mut(id) else { return };
-        let Phase::Queued { operation, key, .. } = &scheduled.phase else { return };
-        let Some(state) = self.rate_limiter.state(key, now) else { return };
+        let Some(scheduled) = self.targets.get_mut(id) else {
+            return debug_assert!(false, "{id:?} is overdue, and is gone");
+        };
+        let Phase::Queued { operation, key, .. } = &scheduled.phase else {
+            return debug_assert!(false, "{id:?} is overdue, and waits for nothing");
+        };
+        let Some(state) = self.rate_limiter.state(key, now) else {
+            return debug_assert!(false, "{key:?} has no budget");
+        };
         let failure = failure(operation.name(), scheduled.due, &state);
         scheduled.is_overdue = true;
         let overdue = |(target, failure): (TargetId, Option<Failure>)| {

@@ -7,7 +7,7 @@ use crate::target::Kind;
 /// Calls by operation.
 pub type Calls = Vec<(&'static str, f64)>;
 
-/// What a target's calls hang on besides its cadence.
+/// Inputs of a target's cost besides its cadence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     /// Pages of its whole list; of a cluster's tasks, of the archived ones.

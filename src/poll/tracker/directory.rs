@@ -82,7 +82,10 @@ impl Directory {
         page: Page<DiscoveredResource>,
         is_ours: impl Fn(&DiscoveredResource) -> bool,
     ) -> Progress {
-        let Some(mut pager) = self.pager.take() else { return Progress::Read(Vec::new()) };
+        let Some(mut pager) = self.pager.take() else {
+            debug_assert!(false, "no page was asked for");
+            return Progress::Read(Vec::new());
+        };
         self.has_advanced = true;
         let shape = Shape::of(&page, |thing| &*thing.id);
         let before = self.known.fresh_count();

@@ -89,7 +89,9 @@ impl DiscoveryTracker {
     /// A page of clusters or servers. What is said to be in another region is left to those who look there: one answer may
     /// hold the things of all regions.
     pub(super) fn listed(&mut self, page: Page<DiscoveredResource>, now: Timestamp) {
-        let Step::Reading(read) = self.step else { return };
+        let Step::Reading(read) = self.step else {
+            return debug_assert!(false, "no page was asked for");
+        };
         let here = Arc::clone(&self.region);
         let is_ours = |found: &DiscoveredResource| found.region.as_ref().is_none_or(|region| *region == here);
         match self.memory.directory.read(page, is_ours) {

@@ -239,7 +239,9 @@ impl EhpcInvocationsTracker {
     }
 
     pub(super) fn status(&mut self, invocation: NodeStatuses) {
-        let Step::Status(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        let Step::Status(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else {
+            return debug_assert!(false, "no status was asked for");
+        };
         let Memory { commands, finished, .. } = &mut self.memory;
         if let Some((id, held)) = ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held))) {
             let counts = held.invocation.is_some() || held.begun;
@@ -254,8 +256,13 @@ impl EhpcInvocationsTracker {
     }
 
     pub(super) fn results(&mut self, page: Page<NodeResult>) {
-        let Step::Results(ids) = &mut self.step else { return };
-        let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else { return };
+        let Step::Results(ids) = &mut self.step else {
+            return debug_assert!(false, "no results were asked for");
+        };
+        let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else {
+            return debug_assert!(false, "the results of no command were asked for");
+        };
+        // There are more pages.
         let Some(changes) = held.read_results(page, self.began) else { return };
         self.notices.extend(changes.into_iter().map(Notice::List));
         ids.pop();

@@ -63,7 +63,7 @@ struct Held {
 }
 
 impl Memory {
-    /// The same after nobody has watched for a while: anything may have happened anywhere in the lists, and how long it
+    /// The same after a gap in watching: anything may have happened anywhere in the lists, and how long it
     /// took cannot be told.
     pub(super) fn after_a_gap(mut self) -> Self {
         self.history.whole_due = None;
@@ -237,7 +237,9 @@ impl EhpcTasksTracker {
     }
 
     fn chased(&mut self, mut ids: Vec<Arc<str>>, page: Page<Task>, now: Timestamp) {
-        let Some(id) = ids.pop() else { return };
+        let Some(id) = ids.pop() else {
+            return debug_assert!(false, "no task was asked for");
+        };
         match page.items.into_iter().find(|task| task.id == id) {
             Some(task) => self.see(task, false, now),
             None => self.missed(&id),

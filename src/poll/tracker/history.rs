@@ -237,7 +237,10 @@ impl History {
         now: Timestamp,
         keep: impl Fn(&str) -> bool,
     ) -> Progress {
-        let Some(mut reading) = self.reading.take() else { return Progress::Read(Vec::new()) };
+        let Some(mut reading) = self.reading.take() else {
+            debug_assert!(false, "no page was asked for");
+            return Progress::Read(Vec::new());
+        };
         self.total = shape.total;
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
@@ -469,7 +472,7 @@ mod tests {
         assert!(saved.len() < 400 * 6, "the ids of four pages, not of all that ever was: {} bytes", saved.len());
         let mut unordered = History::default();
         read(&mut unordered, &newest_first(1000), false, at(0));
-        assert!(!unordered.is_watched_since(Some(at(5000))), "without times nobody knows what is beyond");
+        assert!(!unordered.is_watched_since(Some(at(5000))), "without times it is not known what is beyond");
     }
 
     #[test]

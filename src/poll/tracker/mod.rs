@@ -82,7 +82,7 @@ impl Memory {
         if let Self::Discovery(memory) = self { Some(memory) } else { None }
     }
 
-    /// The same after nobody has watched for a while. (What is due of a [`history::History`] is not kept at all then.)
+    /// The same after a gap in watching. (What is due of a [`history::History`] is not kept at all then.)
     pub(super) fn after_a_gap(self) -> Self {
         match self {
             Self::EhpcTasks(memory) => Self::EhpcTasks(memory.after_a_gap()),
@@ -132,7 +132,7 @@ pub enum Notice {
     Truncated,
     /// Whether a list has shown all that it must has changed.
     List(ListChange),
-    /// What there is has changed: the targets are to be made anew.
+    /// What there is has changed: the targets must be computed again.
     Discovered,
 }
 
@@ -378,7 +378,7 @@ impl Tracker {
         }
     }
 
-    /// What its calls hang on, as things stand.
+    /// Inputs of the cost model as they are now.
     pub(super) fn load(&self) -> Load {
         each!(self, tracker => tracker.load())
     }

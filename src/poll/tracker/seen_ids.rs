@@ -129,7 +129,7 @@ impl SeenIds {
         self.gaps >= MAX_GAPS || shows_all
     }
 
-    /// The same where somebody else knows whether the reading was `whole`: these are but a part of what the list shows.
+    /// The same where the caller knows whether the reading was `whole`: these are but a part of what the list shows.
     pub(super) fn end(&mut self, whole: bool, keep: impl Fn(&str) -> bool) {
         if whole {
             self.forget(self.whole_before, keep);

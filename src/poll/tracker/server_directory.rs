@@ -75,7 +75,7 @@ impl ServerDirectory {
         self.servers.lacks(id)
     }
 
-    /// Why nobody knows which servers there are.
+    /// Why it is not known which servers there are.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }

@@ -1,7 +1,7 @@
 //! The command invocations of several Simple Application Servers of a region, asked for at once.
 //!
 //! DescribeCommandInvocations carries every server's invocations with their results; it is asked again by InvokeId for open invocations that
-//! the list no longer shows. Invocations of servers that nobody has configured are passed over.
+//! the list no longer shows. Invocations of servers that are not configured are passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -136,6 +136,7 @@ impl SwasRegionTracker {
         if self.server_directory.lacks(&server.instance_id) {
             return;
         }
+        // Of servers that are not polled.
         let Some(invocations) = self.servers.get_mut(&server.instance_id) else { return };
         let new = invocations.memory.history.note_part(&server.invocation.id);
         invocations.see_whole(server, new, now);
@@ -189,7 +190,9 @@ impl SwasRegionTracker {
         page: Page<CommandInvocation>,
         now: Timestamp,
     ) {
-        let Some(id) = ids.last().cloned() else { return };
+        let Some(id) = ids.last().cloned() else {
+            return debug_assert!(false, "no invocation was asked for");
+        };
         let shape = Shape::of(&page, entry);
         let before = named.len();
         let found = page.items.into_iter().filter(|invocation| invocation.id == id);
@@ -267,7 +270,7 @@ impl SwasRegionTracker {
         self.servers.iter_mut().map(|(id, invocations)| (id, std::mem::take(&mut invocations.notices)))
     }
 
-    /// What is wrong with one server alone: it is not there, or nobody knows whether it is. One that was seen to run
+    /// What is wrong with one server alone: it is not there, or that is not known. One that was seen to run
     /// something is there.
     pub(super) fn failure(&self, id: &str) -> Option<Failure> {
         if self.server_directory.lacks(id) {

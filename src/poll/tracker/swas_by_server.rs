@@ -131,7 +131,9 @@ impl SwasServerTracker {
     }
 
     pub(super) fn result(&mut self, result: InvocationResult, now: Timestamp) {
-        let Step::Details(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else { return };
+        let Step::Details(mut ids) = std::mem::replace(&mut self.step, Step::Idle) else {
+            return debug_assert!(false, "no result was asked for");
+        };
         if let Some(id) = ids.pop() {
             self.invocations.learn(&id, result, now);
         }

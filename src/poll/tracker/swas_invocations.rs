@@ -64,7 +64,7 @@ pub(super) struct Held {
     follow: Follow,
     /// Its end was counted, and is announced with its exit code once the result is read.
     unannounced: bool,
-    /// Since when its status is a word that nobody knows, while it is.
+    /// Since when its status is an unknown word, while it is.
     #[serde(default)]
     unknown_since: Option<Timestamp>,
 }
@@ -75,7 +75,7 @@ pub(super) type Urgency = (Turn, bool, bool, (Timestamp, Reverse<u64>));
 impl SwasInvocations {
     /// A server's invocations, listed by DescribeInvocations or, if it is `regional`, by DescribeCommandInvocations.
     ///
-    /// Nobody knows whether both show as much: where the one shows what the other never did, it must not count as new.
+    /// It is not known whether both show as much: where the one shows what the other never did, it must not count as new.
     pub(super) fn new(window: InvocationWindow, mut memory: Memory, regional: bool) -> Self {
         if memory.regional != regional {
             memory.regional = regional;
@@ -312,7 +312,7 @@ impl Held {
         held
     }
 
-    /// Whether it counts as open only because nobody knows its word.
+    /// Whether it counts as open only because its word is unknown.
     fn is_unknown(&self) -> bool {
         self.invocation.is_open() && self.invocation.status.unknown_word().is_some()
     }

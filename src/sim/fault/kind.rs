@@ -53,7 +53,7 @@ pub(super) enum Fault {
         #[serde(default = "bad_gateway")]
         status: u16,
     },
-    /// The connection is closed in the middle of the body: after so many bytes, or half of them.
+    /// The connection is closed in the middle of the body: after this many bytes, or half of them.
     Truncated {
         #[serde(default)]
         keep: Option<usize>,
@@ -69,7 +69,7 @@ pub(super) enum Fault {
     },
     /// Numbers come as strings, numbers in strings as numbers, empty strings as null.
     WrongTypes {},
-    /// Statuses are a word nobody knows.
+    /// Statuses are an unknown word.
     UnknownWords {
         #[serde(default = "unknown_word")]
         word: String,
@@ -93,7 +93,7 @@ pub(super) enum Fault {
     RepeatedPage {},
     /// Lists are handed out in another way than the documents say.
     Paging(Paging),
-    /// The service is down for everybody, whoever signs.
+    /// The service is down for every caller.
     Outage {},
     /// Something in front answers in the API's place: any status, in one of several forms.
     Gateway(Gateway),

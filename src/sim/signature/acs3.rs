@@ -93,7 +93,7 @@ impl Acs3 {
         read().ok_or_else(|| incomplete("Authorization must hold Credential, SignedHeaders and Signature"))
     }
 
-    /// The signed headers with their values. `host` and every `x-acs-` header must be among them, else anybody on the way
+    /// The signed headers with their values. `host` and every `x-acs-` header must be among them, else anyone on the way
     /// could change them.
     fn signed<'a>(&'a self, list: &'a str) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
         let names: Vec<&str> = list.split(';').collect();

@@ -7,9 +7,9 @@ use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, nothing, pil
 use super::time;
 use crate::web::status::{AccountProblem, AccountStatus, OperationStatus};
 
-/// So many accounts are shown at once.
+/// Maximum accounts shown at first.
 const FIRST: usize = 10;
-/// So many more on demand.
+/// Maximum further ones, shown on demand.
 const MORE: usize = 90;
 
 /// How bad a problem is.

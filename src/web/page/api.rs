@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use super::parts::{bounded, elsewhere, grouped};
 use crate::web::budget::{Budget, Throttling, calls};
 
-/// So many budgets are shown at once.
+/// Maximum budgets shown at first.
 const FIRST: usize = 20;
-/// So many more on demand.
+/// Maximum further ones, shown on demand.
 const MORE: usize = 40;
 
 /// The section at `now`, of an exporter that `started` then; what is throttled first, then the tightest budget.

@@ -9,11 +9,11 @@ use super::time::ago;
 use super::verdict::{Condition, called, condition};
 use crate::store::View;
 
-/// So many clusters are shown.
+/// Maximum clusters shown.
 const CLUSTERS: usize = 10;
-/// So many rows of a cluster are shown at once.
+/// Maximum rows of a cluster shown at first.
 const FIRST: usize = 20;
-/// So many more on demand.
+/// Maximum further ones, shown on demand.
 const MORE: usize = 40;
 
 /// A cluster with its rows, those that may still change first.

@@ -20,7 +20,7 @@ use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId
 use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
 
-/// So many seconds after the tests' beginning of time.
+/// A time, in seconds after the tests' start.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()
 }

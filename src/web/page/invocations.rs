@@ -12,9 +12,9 @@ use super::verdict::called;
 use crate::model::{InvocationResult, InvocationStatus, Reading, SeenSwasInvocation};
 use crate::store::View;
 
-/// So many invocations are shown at once.
+/// Maximum invocations shown at first.
 const FIRST: usize = 30;
-/// So many more on demand.
+/// Maximum further ones, shown on demand.
 const MORE: usize = 120;
 
 /// An invocation and its server.

@@ -37,7 +37,7 @@ pub(super) fn pill(tone: Tone, word: &str) -> Markup {
     html! { span.pill.(tone.class()) { (word) } }
 }
 
-/// A status word; one that nobody has heard of is shown as it was sent, and marked.
+/// A status word; an unknown one is shown as it was sent, and marked.
 pub(super) fn status(tone: Tone, word: &str) -> Markup {
     html! { @if tone != Tone::Unknown { (pill(tone, word)) } @else { span.pill.warn.unknown { (marked(word, false)) } } }
 }

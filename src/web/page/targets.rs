@@ -12,9 +12,9 @@ use crate::store::View;
 use crate::target::Kind;
 use crate::web::status::Discovered;
 
-/// So many targets are shown at once; as many as a screen or two hold.
+/// Maximum targets shown at first: a screen or two.
 const FIRST: usize = 50;
-/// So many more on demand.
+/// Maximum further ones, shown on demand.
 const MORE: usize = 150;
 /// A failure is remembered for so long after the recovery.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);

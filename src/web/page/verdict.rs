@@ -63,7 +63,7 @@ impl Verdict {
     }
 }
 
-/// So many targets, and so many accounts, are named.
+/// Maximum targets, and maximum accounts, that are named.
 const NAMED: usize = 3;
 
 /// The verdict on `sorted` targets and on `accounts`, the worst first.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
 use crate::web::budget::{Budget, Throttling};
 
-/// So many actions are named in a line.
+/// Maximum actions named in a line.
 const NAMED: usize = 4;
 
 /// An account.
@@ -31,7 +31,7 @@ pub(in crate::web) struct AccountStatus {
 /// What an account is logged in with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(in crate::web) struct CredentialsStatus {
-    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, but nobody says until when).
+    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, without a known end).
     pub(in crate::web) kind: &'static str,
     /// When they end, if that is known.
     pub(in crate::web) end: Option<Timestamp>,

@@ -64,7 +64,7 @@ async fn what_comes_after_something_broken_is_used_for_a_few_minutes_only() {
     assert_eq!(bench.calls().last().unwrap(), "MetadataCredentials ok");
     bench.file("token", "testtoken");
     let later = Timestamp::now() + SignedDuration::from_mins(5);
-    assert_eq!(provider.credential(later).await.unwrap(), fallback, "nobody waits");
+    assert_eq!(provider.credential(later).await.unwrap(), fallback, "no attempt waits");
     until(|| async { provider.credential(later).await.unwrap() != fallback }).await;
 }
 

@@ -54,7 +54,7 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
     Server { spec, invocations: Lineage::new(invocations, Some(RUN_RETENTION)) }
 }
 
-/// Births every so many seconds, as fast as the settings want things to happen.
+/// Seconds between births, by the settings' speed.
 fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
     let interval = micros(settings, seconds).max(1);
     Cadence { noise: noise.with(1), interval, phase: (noise.with(2).unit() * interval as f64) as i64 }

@@ -1,0 +1,327 @@
+//! The state file behind the engine: what it holds, and how it is written while answers go on coming in.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::engine::{Batch, Engine, Retargeted};
+use super::journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
+use crate::config;
+use crate::state::{Candidate, Error, State};
+use crate::target::TargetId;
+
+/// One who stands by tries this often whether the state is free.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+/// The name under which is saved what was learned of the budgets.
+const HINTS: &str = "budgets";
+/// The name under which the running time is saved, in seconds.
+const RUNNING: &str = "running";
+
+/// The state, in a file or gone with the process.
+#[derive(Debug)]
+pub(super) struct Disk {
+    state: State<Saved>,
+}
+
+impl Disk {
+    /// Opens the state's file, if there is to be one.
+    pub(super) fn open(settings: &config::State) -> Result<Self, Error> {
+        let state = settings.path.as_deref().map_or_else(|| Ok(State::in_memory()), State::open)?;
+        Ok(Self { state })
+    }
+
+    /// Stands by until the state's file is free; `None` if it is to stop before that.
+    pub(super) async fn when_free(
+        settings: &config::State,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<Self>, Error> {
+        let Some(path) = &settings.path else { return Self::open(settings).map(Some) };
+        let mut candidate = Candidate::new(path);
+        let mut is_told = false;
+        while !*stop.borrow() {
+            let trying = tokio::task::spawn_blocking(move || (candidate.take(), candidate));
+            let taken;
+            (taken, candidate) = trying.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            match taken {
+                Ok(Some(state)) => return Ok(Some(Self { state })),
+                Ok(None) => {}
+                Err(error) if error.is_of_configuration() => return Err(error),
+                Err(error) if !is_told => {
+                    warn!(%error, "standing by: the state cannot be had; it is tried again each second");
+                    is_told = true;
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TRY_EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an earlier exporter has saved beside its targets.
+    pub(super) fn recall(&mut self) -> Recalled {
+        let hints: Option<Vec<SavedHint>> = self.state.load(HINTS);
+        let running: Option<u64> = self.state.load(RUNNING);
+        Recalled {
+            is_durable: self.state.is_durable(),
+            hints: hints.unwrap_or_default(),
+            running: Duration::from_secs(running.unwrap_or_default()),
+        }
+    }
+
+    /// Why nothing is saved, if that is so; nothing either without a file.
+    pub(super) fn trouble(&self) -> Option<Result<(), String>> {
+        self.state.is_durable().then(|| self.state.trouble().map_or(Ok(()), |error| Err(error.to_string())))
+    }
+
+    /// What is known of a target.
+    pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
+        self.state.restore(id)
+    }
+
+    /// Keeps what is known of targets that are gone, and forgets when those that are back had gone.
+    pub(super) fn retarget(&mut self, engine: &Engine, retargeted: &mut Retargeted) {
+        self.state.park(std::mem::take(&mut retargeted.gone), engine.running());
+        self.state.returned(&retargeted.added);
+    }
+
+    /// Writes the entries of a batch. When it returns they are on the disk, or the engine knows that they are not.
+    pub(super) async fn commit(&mut self, engine: &mut Engine, batch: &mut Batch, boot: SignedDuration) {
+        let entries = std::mem::take(&mut batch.entries);
+        if !entries.is_empty() {
+            self.write(engine, entries).await;
+            self.make_whole(engine, boot).await;
+        }
+    }
+
+    /// Waits for the disk, while answers go on coming in.
+    async fn write(&mut self, engine: &mut Engine, entries: Vec<Entry>) -> bool {
+        let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
+        let is_written = self.with_state(move |state| state.commit(entries)).await;
+        if !is_written {
+            engine.not_written(ids.iter());
+        }
+        is_written
+    }
+
+    async fn with_state<T: Send + 'static>(&mut self, work: impl FnOnce(&mut State<Saved>) -> T + Send + 'static) -> T {
+        let mut state = std::mem::replace(&mut self.state, State::in_memory());
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&mut state);
+            (state, done)
+        });
+        let done;
+        (self.state, done) = working.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        done
+    }
+
+    /// Where the file had to be written again, what is known may be missing from it: all of it is written.
+    async fn make_whole(&mut self, engine: &mut Engine, boot: SignedDuration) {
+        if self.state.is_partial() {
+            let entries = engine.whole(boot);
+            if self.write(engine, entries).await {
+                self.state.made_whole();
+            }
+        }
+    }
+
+    /// What is done now and then, whatever is polled: looks after the file, and forgets what has been gone for too long. This
+    /// exporter has run for `ran`.
+    pub(super) async fn tend(&mut self, engine: &mut Engine, ran: Duration, boot: SignedDuration) {
+        let chores = engine.chores(ran);
+        let done = self.with_state(move |state| do_chores(state, &chores)).await;
+        engine.chores_done(done);
+        self.make_whole(engine, boot).await;
+    }
+
+    /// What is written last, before another exporter may have the file.
+    pub(super) fn close(&mut self, engine: &mut Engine, ran: Duration) {
+        let chores = engine.chores(ran);
+        if let Some(hints) = &chores.hints {
+            self.state.save(HINTS, hints);
+        }
+        if self.state.is_durable() {
+            self.state.save(RUNNING, &chores.running.as_secs());
+        }
+    }
+}
+
+fn do_chores(state: &mut State<Saved>, chores: &Chores) -> Done {
+    let hints = chores.hints.as_ref().is_some_and(|hints| state.save(HINTS, hints));
+    state.look();
+    let swept = chores.sweeps && state.sweep(&chores.present, chores.running);
+    if let Some(keep) = chores.purges {
+        state.purge(&chores.present, chores.running, keep);
+    }
+    let running = chores.saves_running && state.save(RUNNING, &chores.running.as_secs());
+    Done { hints, running, swept, purged: chores.purges.is_some() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::Disk;
+    use crate::aliyun::op::{Answer, Decoded};
+    use crate::clock::Moment;
+    use crate::config::{Config, Discovery, Filter, Regions};
+    use crate::model::Page;
+    use crate::poll::{Engine, Event, Next};
+    use crate::store::Store;
+    use crate::target::TargetId;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    /// A folder that goes with the test.
+    struct Folder(TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        /// An exporter that polls these servers, and what is in this region if it looks there.
+        fn start(&self, servers: &[&str], looks_in: Option<&str>) -> Session {
+            let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
+            let mut config = crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], 1).into());
+            config.state.path = Some(self.0.path().join("state.redb"));
+            config.server_discovery.entries = looks_in.iter().map(|region| looking(region)).collect();
+            let mut disk = Disk::open(&config.state).unwrap();
+            let store = Arc::new(Store::new(config.metrics.clone()));
+            let mut engine = Engine::new(&config, store, disk.recall(), 1, Timestamp::now());
+            let mut retargeted = engine.retarget(|id| disk.restore(id), Moment::now());
+            disk.retarget(&engine, &mut retargeted);
+            let present = retargeted.targets.into_iter().map(|target| target.id).collect();
+            Session { config, engine, disk, present }
+        }
+    }
+
+    fn looking(region: &str) -> Discovery {
+        let regions = Regions::Named(vec![region.to_owned()]);
+        let interval = Duration::from_secs(600);
+        Discovery { account: "demo".into(), regions, filter: Filter::default(), interval }
+    }
+
+    struct Session {
+        config: Config,
+        engine: Engine,
+        disk: Disk,
+        present: Vec<TargetId>,
+    }
+
+    impl Session {
+        /// Saves what is known of every server, and has run for so long in all.
+        async fn live(&mut self, ran: Duration) {
+            let reading = |id: &TargetId| {
+                let reading = self.engine.scheduler().reading(id).unwrap();
+                Event::Reading(id.clone(), reading, Timestamp::now())
+            };
+            let events: Vec<Event> = self.present.iter().map(reading).collect();
+            let entries = self.engine.entries(&events, SignedDuration::ZERO);
+            assert!(self.disk.write(&mut self.engine, entries).await);
+            self.tend(ran).await;
+        }
+
+        async fn tend(&mut self, ran: Duration) {
+            self.disk.tend(&mut self.engine, ran, SignedDuration::ZERO).await;
+        }
+
+        /// Reads the whole list of what there is: nothing.
+        fn find_nothing(&mut self) {
+            for second in 0..60 {
+                let now = Timestamp::now() + SignedDuration::from_secs(second);
+                while let Next::Call(attempt) = self.engine.next(now) {
+                    let value = match attempt.operation.name() {
+                        "ListInstances" => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
+                        _ => Answer::DescribeInvocations(Page::new(Vec::new(), Some(0))),
+                    };
+                    let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
+                    self.engine.done(&attempt, Ok(decoded), now);
+                }
+            }
+        }
+
+        fn knows(&mut self, server: &str) -> bool {
+            self.disk.restore(&TargetId::server(&Arc::from(server))).is_some()
+        }
+
+        /// It ends, after it has run for so long.
+        fn end(mut self, ran: Duration) {
+            self.disk.close(&mut self.engine, ran);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_configuration_takes_away_is_kept_for_its_time_of_running() {
+        let folder = Folder::new();
+        let mut first = folder.start(&["a", "b"], None);
+        assert_eq!(first.config.state.keep_gone, 30 * DAY);
+        first.live(40 * DAY).await;
+        first.end(40 * DAY);
+        // Starts that do nothing bring no end nearer.
+        for _ in 0..5 {
+            folder.start(&["a"], None).end(Duration::ZERO);
+        }
+        let mut second = folder.start(&["a"], None);
+        second.tend(Duration::ZERO).await;
+        second.tend(29 * DAY).await;
+        assert!(second.knows("b"));
+        second.end(29 * DAY);
+        let mut third = folder.start(&["a"], None);
+        third.tend(Duration::ZERO).await;
+        assert!(third.knows("b"), "29 days");
+        third.tend(DAY + Duration::from_secs(3600)).await;
+        assert!(!third.knows("b") && third.knows("a"));
+    }
+
+    #[tokio::test]
+    async fn what_comes_back_is_not_gone_any_more() {
+        let folder = Folder::new();
+        let mut first = folder.start(&["a", "b"], None);
+        first.live(DAY).await;
+        first.end(DAY);
+        let mut without = folder.start(&["a"], None);
+        without.tend(29 * DAY).await;
+        without.end(29 * DAY);
+        folder.start(&["a", "b"], None).end(DAY);
+        let mut again = folder.start(&["a"], None);
+        again.tend(Duration::ZERO).await;
+        again.tend(29 * DAY).await;
+        assert!(again.knows("b"), "its days count from when it went again");
+        again.tend(30 * DAY + Duration::from_secs(3600)).await;
+        assert!(!again.knows("b"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_gone_because_a_list_of_what_there_is_was_not_read() {
+        let folder = Folder::new();
+        let mut first = folder.start(&["a", "b"], None);
+        first.live(DAY).await;
+        first.end(DAY);
+        // They are to be found now, but the operation that would tell does not answer.
+        let mut blind = folder.start(&[], Some("r"));
+        for days in [0, 40, 400] {
+            blind.tend(days * DAY).await;
+        }
+        assert!(blind.knows("a") && blind.knows("b"));
+        blind.end(400 * DAY);
+        let mut seeing = folder.start(&["a"], Some("r"));
+        seeing.tend(Duration::ZERO).await;
+        seeing.find_nothing();
+        assert!(seeing.engine.scheduler().has_found_all());
+        seeing.tend(DAY).await;
+        seeing.tend(30 * DAY).await;
+        assert!(seeing.knows("b"), "29 days since it is certain");
+        seeing.tend(31 * DAY).await;
+        assert!(!seeing.knows("b") && seeing.knows("a"));
+    }
+}

@@ -1,0 +1,185 @@
+//! All of polling that needs no socket, thread or clock: the scheduler, what of it is saved, and what the store is told.
+//!
+//! Its driver brings a cloud and a disk:
+//!
+//! 1. [`Engine::next`] says which attempt to make; [`Engine::done`] takes what came of it.
+//! 2. [`Engine::take`] gives what has happened, with the entries that must be on the disk before
+//!    [`Engine::publish`] shows it.
+//! 3. [`Engine::chores`], now and then: what else is to be done to the disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::journal::{Chores, Done, Entry, Journal, Recalled, Saved};
+use super::rate_limiter::BudgetKey;
+use super::scheduler::{Attempt, Change, Event, Next, Outcome, Scheduler};
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::model::BudgetState;
+use crate::store::{PollEnd, Store};
+use crate::target::{Target, TargetId};
+
+/// Polling without sockets, threads and clocks.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    scheduler: Scheduler,
+    journal: Journal,
+    store: Arc<Store>,
+}
+
+/// What has happened since the last one.
+#[derive(Debug)]
+pub struct Batch {
+    /// To be written before the events are published.
+    pub entries: Vec<Entry>,
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+}
+
+/// What has become of the targets.
+#[derive(Debug)]
+pub struct Retargeted {
+    /// All there are now.
+    pub targets: Vec<Target>,
+    /// Those that are new.
+    pub added: Vec<TargetId>,
+    /// What is known of those that are gone, to be kept on the disk for a while.
+    pub gone: Vec<(TargetId, Saved)>,
+}
+
+impl Engine {
+    /// An engine without targets; `seed` spreads the first polls, `recalled` is what the disk holds.
+    pub fn new(config: &Config, store: Arc<Store>, recalled: Recalled, seed: u64, now: Timestamp) -> Self {
+        let journal = Journal::new(recalled, &config.state);
+        let scheduler = Scheduler::new(config.poll.clone(), seed, now);
+        Self { config: config.clone(), scheduler, journal, store }
+    }
+
+    /// The scheduler, to look at.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// How long exporters have run on this state, as of the last chores.
+    pub fn running(&self) -> Duration {
+        self.journal.running()
+    }
+
+    /// From now on `config` holds. To be followed by [`Engine::retarget`].
+    pub fn reconfigure(&mut self, config: &Config) {
+        self.config = config.clone();
+        self.journal.reconfigured(&config.state);
+    }
+
+    /// Makes the targets those of the configuration and of what discovery has found so far; `restore` reads what the disk
+    /// holds of one.
+    pub fn retarget(&mut self, mut restore: impl FnMut(&TargetId) -> Option<Saved>, now: Moment) -> Retargeted {
+        let mut restored = Vec::new();
+        let journal = &mut self.journal;
+        let recall = |id: &TargetId| {
+            let saved = restore(id)?;
+            journal.restored(id, &saved);
+            restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
+            Some(saved.memory)
+        };
+        let Change { targets, added, removed } = self.scheduler.apply(&self.config, recall, now.wall);
+        self.store.retarget(targets.clone(), self.config.metrics.clone());
+        for (labels, hint) in self.journal.hints() {
+            self.scheduler.restore_hint(labels.each_ref().map(String::as_str), hint);
+        }
+        let present = targets.iter().map(|target| target.id.clone()).collect();
+        let gone = self.journal.retarget(present, removed);
+        for (id, at, succeeded_at) in restored {
+            if let Some(reading) = self.scheduler.reading(&id) {
+                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after, now);
+            }
+        }
+        self.store.planned(self.scheduler.planned_polls());
+        Retargeted { targets, added, gone }
+    }
+
+    /// What to do next.
+    pub fn next(&mut self, now: Timestamp) -> Next {
+        self.scheduler.next(now)
+    }
+
+    /// What came of an attempt.
+    pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
+        self.scheduler.done(attempt, outcome, now);
+    }
+
+    /// What has happened since the last call, just before `boot`.
+    pub fn take(&mut self, boot: SignedDuration) -> Batch {
+        let events = self.scheduler.events();
+        let entries = self.entries(&events, boot);
+        Batch { entries, events }
+    }
+
+    pub(super) fn entries(&mut self, events: &[Event], boot: SignedDuration) -> Vec<Entry> {
+        self.journal.entries(&self.scheduler, events, boot)
+    }
+
+    /// The entries of these targets could not be written; they are given again.
+    pub fn not_written<'a>(&mut self, ids: impl Iterator<Item = &'a TargetId>) {
+        self.journal.not_written(ids);
+    }
+
+    /// All that is known, for a disk that has lost what was written before.
+    pub fn whole(&mut self, boot: SignedDuration) -> Vec<Entry> {
+        self.journal.whole(&self.scheduler, boot)
+    }
+
+    /// Shows what has happened. All but the readings comes back, for the log and the counters; where a list of what there is
+    /// has changed ([`Event::is_discovery`]), [`Engine::retarget`] must follow.
+    pub fn publish(&self, events: Vec<Event>, boot: SignedDuration) -> Vec<Event> {
+        events.into_iter().filter_map(|event| self.show(event, boot)).collect()
+    }
+
+    fn show(&self, event: Event, boot: SignedDuration) -> Option<Event> {
+        match &event {
+            Event::Reading(..) => {}
+            Event::Overdue { target, failure, at } => {
+                self.store.overdue(target, failure.clone(), Moment { wall: *at, boot });
+            }
+            Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
+                let end = PollEnd {
+                    failure: failure.clone(),
+                    lists: *lists,
+                    ended: Moment { wall: *ended, boot },
+                    took: *took,
+                    next: *next,
+                    stale_after: *stale_after,
+                };
+                self.store.poll_ended(target, end);
+            }
+            Event::Notice(..) | Event::Waited(..) | Event::Throttling(..) => {}
+        }
+        let Event::Reading(id, reading, wall) = event else { return Some(event) };
+        self.store.record(&id, reading, Moment { wall, boot });
+        None
+    }
+
+    /// What is to be done to the disk now and then. This exporter has run for `ran`.
+    pub fn chores(&mut self, ran: Duration) -> Chores {
+        self.journal.chores(&self.scheduler, ran)
+    }
+
+    /// What came of the last chores.
+    pub fn chores_done(&mut self, done: Done) {
+        self.journal.chores_done(done);
+    }
+
+    /// Calls per minute that each budget is planned to need.
+    pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
+        self.scheduler.planned()
+    }
+
+    /// How each budget stands.
+    pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
+        self.scheduler.budgets(now)
+    }
+}
