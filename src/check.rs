@@ -73,14 +73,16 @@ pub struct Costs<'a> {
     /// The estimate.
     pub estimate: &'a Estimate,
     /// What discovery has found, if the cloud was asked.
-    pub survey: Option<&'a DiscoveryPass>,
+    pub discovery_pass: Option<&'a DiscoveryPass>,
 }
 
 /// All of that for a program. It means what stands in "What it will cost" in `docs/configuration.md`.
 pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: bool) -> String {
     let estimate = costs.map(|costs| {
         let mut value = estimate::json(costs.estimate);
-        value["discovery"] = costs.survey.map_or(Value::Null, |survey| estimate::surveyed_json(survey, config));
+        value["discovery"] = costs
+            .discovery_pass
+            .map_or(Value::Null, |discovery_pass| estimate::discovered_json(discovery_pass, config));
         value
     });
     let targets: Vec<Value> = targets(config, &Findings::new()).iter().map(target).collect();

@@ -12,8 +12,8 @@ use tracing::{info, warn};
 
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
 use crate::config::{Config, Problem, Problems};
-use crate::estimate::{Assumptions, Estimate, estimate, surveyed, text, warnings};
-use crate::poll::{Clients, MAX_ATTEMPTS, clients, survey};
+use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
+use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
 use crate::sim::{self, Simulator};
 use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// `check --estimate` has found that budgets are too small, or that lists or series pass their limits.
     #[error("the plan cannot be kept")]
-    Plan,
+    DoesNotFit,
     /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
     #[error("discovery has not shown all there is (see the lines with !), so the estimate is not complete")]
     Discovery,
@@ -163,24 +163,28 @@ async fn check_estimate(
     remarks: &check::Remarks,
     format: ReportFormat,
 ) -> Result<(), Error> {
-    let survey = match live.filter(|_| config.discovers()) {
-        Some(clients) => Some(survey(config, clients, MAX_ATTEMPTS).await),
+    let discovery_pass = match live.filter(|_| config.discovers()) {
+        Some(clients) => Some(discovery_pass(config, clients, MAX_ATTEMPTS).await),
         None => None,
     };
-    let complete = survey.as_ref().is_none_or(|survey| survey.failures.is_empty() && survey.missing.is_empty());
-    let findings = survey.as_ref().map(|survey| survey.findings.clone()).unwrap_or_default();
+    let complete = discovery_pass
+        .as_ref()
+        .is_none_or(|discovery_pass| discovery_pass.failures.is_empty() && discovery_pass.missing.is_empty());
+    let findings = discovery_pass.as_ref().map(|discovery_pass| discovery_pass.findings.clone()).unwrap_or_default();
     let estimate = Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
     let outcome = match (complete, estimate.is_kept()) {
         (false, _) => Err(Error::Discovery),
-        (true, false) => Err(Error::Plan),
+        (true, false) => Err(Error::DoesNotFit),
         (true, true) => Ok(()),
     };
-    let printed = match (format, &survey) {
-        (ReportFormat::Json, survey) => {
-            let costs = check::Costs { estimate: &estimate, survey: survey.as_ref() };
+    let printed = match (format, &discovery_pass) {
+        (ReportFormat::Json, discovery_pass) => {
+            let costs = check::Costs { estimate: &estimate, discovery_pass: discovery_pass.as_ref() };
             check::json(config, remarks, Some(costs), outcome.is_ok())
         }
-        (ReportFormat::Table, Some(survey)) => surveyed(survey, config) + &text(&estimate) + &check::remarked(remarks),
+        (ReportFormat::Table, Some(discovery_pass)) => {
+            discovered(discovery_pass, config) + &text(&estimate) + &check::remarked(remarks)
+        }
         (ReportFormat::Table, None) if live.is_some() => {
             format!("{NOTHING_TO_DISCOVER}\n\n{}{}", text(&estimate), check::remarked(remarks))
         }

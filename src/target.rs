@@ -119,7 +119,7 @@ impl Target {
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiscoveryQuery {
     /// What kind of thing.
-    pub sought: DiscoveryKind,
+    pub kind: DiscoveryKind,
     /// Which of those it finds are taken.
     pub filter: Filter,
     /// Time between two readings.
@@ -153,7 +153,7 @@ impl DiscoveryKind {
 impl DiscoveryQuery {
     /// Whether it takes what it has found. Regions are all taken: a filter is for what is in them.
     pub fn takes(&self, found: &DiscoveredResource) -> bool {
-        match self.sought {
+        match self.kind {
             DiscoveryKind::Clusters | DiscoveryKind::Servers => self.filter.takes(&found.id, &found.name),
             DiscoveryKind::ClusterRegions | DiscoveryKind::ServerRegions => true,
         }
@@ -169,8 +169,7 @@ pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 /// New findings may bring new places to look in (regions); asked with those again, it comes to an end.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let searches = searches(config, findings);
-    let found =
-        |sought: DiscoveryKind| searches.iter().filter_map(move |target| finds(target, sought, findings)).flatten();
+    let found = |kind: DiscoveryKind| searches.iter().filter_map(move |target| finds(target, kind, findings)).flatten();
     let (clusters, servers): (Vec<_>, Vec<_>) =
         (found(DiscoveryKind::Clusters).collect(), found(DiscoveryKind::Servers).collect());
     let accounts = Accounts::of(config);
@@ -205,10 +204,10 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
     let mut searches = Vec::new();
     for (product, entries, regions, things) in products {
         for entry in entries {
-            let search = |sought| DiscoveryQuery { sought, filter: entry.filter.clone(), interval: entry.interval };
-            let target = |place: &str, region: &str, sought| {
+            let search = |kind| DiscoveryQuery { kind, filter: entry.filter.clone(), interval: entry.interval };
+            let target = |place: &str, region: &str, kind| {
                 let id = format!("{product}/{}/{place}", entry.account);
-                accounts.target((Kind::Discovery, &id), &entry.account, (region, ""), Scope::Discovery(search(sought)))
+                accounts.target((Kind::Discovery, &id), &entry.account, (region, ""), Scope::Discovery(search(kind)))
             };
             let named = match &entry.regions {
                 Regions::Named(named) => named.clone(),
@@ -232,8 +231,8 @@ fn finds<'a>(
     wanted: DiscoveryKind,
     findings: &'a Findings,
 ) -> Option<impl Iterator<Item = (&'a Target, &'a DiscoveredResource)>> {
-    let Scope::Discovery(DiscoveryQuery { sought, .. }) = &target.scope else { return None };
-    let found = findings.get(&target.id).filter(|_| *sought == wanted)?;
+    let Scope::Discovery(DiscoveryQuery { kind, .. }) = &target.scope else { return None };
+    let found = findings.get(&target.id).filter(|_| *kind == wanted)?;
     Some(found.iter().map(move |thing| (target, thing)))
 }
 

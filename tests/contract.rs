@@ -344,3 +344,55 @@ fn every_file_names_the_same_version_of_rust() {
         assert!(read(path).contains(&wanted), "{path} does not say {wanted:?}");
     }
 }
+
+/// Words that gave way to those of the field: no name is, or has, one of them again.
+const OLD_WORDS: [&str; 9] =
+    ["governor", "inventory", "ledger", "makeshift", "pace", "rig", "snapshot", "sought", "survey"];
+
+/// Names that gave way as a whole; their words are used in other senses.
+const OLD_NAMES: [&str; 12] = [
+    "Around",
+    "CommandsPlan",
+    "Listing",
+    "Plan",
+    "Roll",
+    "Run",
+    "RunsPlan",
+    "Runs",
+    "Said",
+    "SeenRun",
+    "Slot",
+    "TasksPlan",
+];
+
+/// The words of a name: `SeenRun` and `seen_run` both have two.
+fn words_of(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for character in name.chars() {
+        if character == '_' || (character.is_uppercase() && words.last().is_some_and(|word| !word.is_empty())) {
+            words.push(String::new());
+        }
+        words.last_mut().unwrap().extend(character.to_lowercase().filter(|character| *character != '_'));
+    }
+    words
+}
+
+#[test]
+fn no_name_is_an_old_word() {
+    assert_eq!(words_of("SeenRun_twice"), ["seen", "run", "twice"]);
+    let sources = ["src", "tests", "benches"].map(|folder| files(folder, ".rs")).into_iter().flatten();
+    for Text { path, text } in texts(sources).iter().filter(|text| text.path != "tests/contract.rs") {
+        for line in text.lines() {
+            let code = line.split("//").next().unwrap();
+            for name in code.split(|character: char| !character.is_alphanumeric() && character != '_') {
+                let old = words_of(name).into_iter().find(|word| OLD_WORDS.contains(&word.as_str()));
+                assert!(old.is_none() && !OLD_NAMES.contains(&name), "{path}: {name} in {line:?}");
+            }
+        }
+    }
+    for Text { path, text } in &all() {
+        for old in ["aliyun_exporter_", "AliyunTaskSwasRun"] {
+            assert!(!text.contains(old), "{path} names {old}");
+        }
+    }
+}

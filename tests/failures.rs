@@ -142,7 +142,7 @@ fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms
     let page = exporter.wait("polls end again and again", |page| outcome(page, "timeout") >= 6.0);
     assert!(failing(&page, "timeout"));
     assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "s00")]), Some(1.0));
-    assert!(outcome(&page, "ok") > outcome(&page, "timeout"), "the server is polled at its own pace");
+    assert!(outcome(&page, "ok") > outcome(&page, "timeout"), "the server is polled at its own cadence");
 }
 
 #[test]

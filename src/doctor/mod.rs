@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 
 use crate::aliyun::{Client, SetupError, error_of};
 use crate::config::Config;
-use crate::poll::{Asked, clients, log_request, survey};
+use crate::poll::{Asked, clients, discovery_pass, log_request};
 use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
 pub use policy::{Policy, policies};
-use probe::{Known, Trial};
+use probe::{SampleIds, Trial};
 pub use report::{Report, json, text};
 
 /// Tries all that `config` needs: accounts and regions at once, the operations of each in turn. What discovery finds is looked
@@ -31,10 +31,10 @@ pub use report::{Report, json, text};
 /// If an account's client cannot be made.
 pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     let clients = clients(config)?;
-    let survey = survey(config, &clients, 1).await;
-    let targets = targets(config, &survey.findings);
+    let discovery_pass = discovery_pass(config, &clients, 1).await;
+    let targets = targets(config, &discovery_pass.findings);
     let mut visits = JoinSet::new();
-    for trials in probe::trials(targets, &survey.asked) {
+    for trials in probe::trials(targets, &discovery_pass.asked) {
         if let Some(client) = trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned() {
             visits.spawn(visit(client, trials));
         }
@@ -43,9 +43,9 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Finding>> = BTreeMap::new();
     let missing = |asked: &Asked| {
         let place = TargetId { kind: Kind::Discovery, id: Arc::clone(&asked.target) };
-        survey.missing.get(&place).copied().filter(|_| asked.error.is_none())
+        discovery_pass.missing.get(&place).copied().filter(|_| asked.error.is_none())
     };
-    for asked in survey.asked.iter().cloned().chain(visited) {
+    for asked in discovery_pass.asked.iter().cloned().chain(visited) {
         let place = (Arc::clone(&asked.account), Arc::clone(&asked.region));
         let missing = missing(&asked);
         let finding = Finding::new(asked);
@@ -61,7 +61,7 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
 /// The operations of one account in one region, one after the other: a later question may need an earlier answer. The one that asks
 /// about something made up and hears that it is not there may ask.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
-    let (mut known, mut all) = (Known::default(), Vec::new());
+    let (mut known, mut all) = (SampleIds::default(), Vec::new());
     for Trial { product, operation, target } in trials {
         let question = known.question(product, operation, &target);
         let started = Instant::now();

@@ -70,8 +70,8 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
 fn found(config: &Config, search: &Target) -> Vec<Target> {
     let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
     let of = |kind, scope| Target { id: TargetId { kind, id: "".into() }, scope, ..search.clone() };
-    let place = |sought| of(Kind::Discovery, Scope::Discovery(DiscoveryQuery { sought, ..looks.clone() }));
-    match looks.sought {
+    let place = |kind| of(Kind::Discovery, Scope::Discovery(DiscoveryQuery { kind, ..looks.clone() }));
+    match looks.kind {
         DiscoveryKind::Clusters | DiscoveryKind::ClusterRegions => {
             let things = &config.cluster_discovery;
             let follows = !things.commands.ids.is_empty() || things.commands.discover > 0;

@@ -49,12 +49,12 @@ pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
 
 /// What earlier answers have shown that can be asked about.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct SampleIds {
     command: Option<Arc<str>>,
     invocation: Option<Arc<str>>,
 }
 
-impl Known {
+impl SampleIds {
     /// The question with which to try an operation on a target.
     pub(super) fn question(&self, product: Product, operation: &str, target: &Target) -> Operation {
         let id = || Arc::clone(&target.id.id);

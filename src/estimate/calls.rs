@@ -45,11 +45,11 @@ impl Scenario {
     fn period(self, target: &Target, poll: &Poll) -> Duration {
         match &target.scope {
             Scope::Discovery(search) => search.interval,
-            _ => self.pace().period(poll),
+            _ => self.cadence().period(poll),
         }
     }
 
-    fn pace(self) -> Cadence {
+    fn cadence(self) -> Cadence {
         match self {
             Self::Idle => Cadence::Idle,
             Self::Base => Cadence::Base,

@@ -5,12 +5,12 @@
 
 mod assume;
 mod calls;
+mod discovered;
 mod first;
 mod groups;
 mod json;
 mod lists;
 mod series;
-mod surveyed;
 mod text;
 mod verdict;
 
@@ -18,11 +18,11 @@ use std::time::Duration;
 
 pub use assume::Assumptions;
 pub use calls::{Budget, Scenario};
+pub use discovered::{discovered, discovered_json};
 pub use first::FirstPass;
 pub use json::json;
 pub use lists::LongLists;
 pub use series::{Series, warnings};
-pub use surveyed::{surveyed, surveyed_json};
 pub use text::text;
 
 use crate::config::Config;

@@ -64,7 +64,7 @@ impl Asked {
 /// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a passing reason is attempted
 /// `max_attempts` times in all. Nothing that is found is polled, and no state is read or written: an exporter with the same
 /// configuration may be running.
-pub async fn survey(config: &Config, clients: &Clients, max_attempts: u32) -> DiscoveryPass {
+pub async fn discovery_pass(config: &Config, clients: &Clients, max_attempts: u32) -> DiscoveryPass {
     let mut surveying = Surveying::begin(config, max_attempts);
     let mut attempts: JoinSet<Attempted> = JoinSet::new();
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
@@ -78,7 +78,7 @@ pub async fn survey(config: &Config, clients: &Clients, max_attempts: u32) -> Di
         surveying.note();
     }
     let findings = surveying.scheduler.findings();
-    DiscoveryPass { findings, ..surveying.survey }
+    DiscoveryPass { findings, ..surveying.discovery_pass }
 }
 
 struct Surveying<'a> {
@@ -86,7 +86,7 @@ struct Surveying<'a> {
     scheduler: Scheduler,
     /// Where no poll has ended yet.
     open: BTreeSet<TargetId>,
-    survey: DiscoveryPass,
+    discovery_pass: DiscoveryPass,
 }
 
 impl<'a> Surveying<'a> {
@@ -94,7 +94,7 @@ impl<'a> Surveying<'a> {
         let now = Timestamp::now();
         let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now).attempting(max_attempts);
         let open = scheduler.apply_searches(config, now).added.into_iter().collect();
-        Self { config, scheduler, open, survey: DiscoveryPass::default() }
+        Self { config, scheduler, open, discovery_pass: DiscoveryPass::default() }
     }
 
     fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
@@ -117,9 +117,9 @@ impl<'a> Surveying<'a> {
             clock_skew: attempted.clock_skew,
             took: attempted.took.unwrap_or_default(),
         };
-        match self.survey.asked.iter_mut().find(|known| known.is_like(&asked)) {
+        match self.discovery_pass.asked.iter_mut().find(|known| known.is_like(&asked)) {
             Some(known) => *known = asked,
-            None => self.survey.asked.push(asked),
+            None => self.discovery_pass.asked.push(asked),
         }
     }
 
@@ -129,9 +129,9 @@ impl<'a> Surveying<'a> {
             match event {
                 Event::PollEnded { target, failure, lists, .. } if self.open.remove(&target) => {
                     if lists.missing_once > 0 {
-                        self.survey.missing.insert(target.clone(), lists.missing_once);
+                        self.discovery_pass.missing.insert(target.clone(), lists.missing_once);
                     }
-                    self.survey.failures.extend(failure.map(|failure| (target, failure)));
+                    self.discovery_pass.failures.extend(failure.map(|failure| (target, failure)));
                 }
                 Event::Notice(_, Notice::Discovered) => {
                     let change = self.scheduler.apply_searches(self.config, Timestamp::now());

@@ -97,7 +97,7 @@ pub struct Done {
 #[derive(Debug)]
 pub(super) struct Journal {
     is_durable: bool,
-    known: HashMap<TargetId, Known>,
+    known: HashMap<TargetId, Recorded>,
     hints: Vec<SavedHint>,
     hints_saved: bool,
     keep_gone: Duration,
@@ -113,7 +113,7 @@ pub(super) struct Journal {
 
 /// What is known of a target that is polled.
 #[derive(Debug, Default)]
-struct Known {
+struct Recorded {
     read_at: Option<Timestamp>,
     succeeded_at: Option<Timestamp>,
     /// As what it stands in the file, and when since boot it was written.
@@ -151,7 +151,7 @@ impl Journal {
     /// A target starts with what was saved of it.
     pub(super) fn restored(&mut self, id: &TargetId, saved: &Saved) {
         let Saved { read_at, succeeded_at, .. } = *saved;
-        self.known.insert(id.clone(), Known { read_at, succeeded_at, written: None });
+        self.known.insert(id.clone(), Recorded { read_at, succeeded_at, written: None });
     }
 
     /// The targets are these now, and what was known of the others is to be kept for a while.
@@ -265,7 +265,7 @@ impl Journal {
     }
 }
 
-fn encoded(known: &Known, memory: MemoryRef<'_>) -> Option<Vec<u8>> {
+fn encoded(known: &Recorded, memory: MemoryRef<'_>) -> Option<Vec<u8>> {
     encode(&SavedRef { read_at: known.read_at, succeeded_at: known.succeeded_at, memory })
 }
 

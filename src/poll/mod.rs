@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
-pub use discovery_pass::{Asked, DiscoveryPass, survey};
+pub use discovery_pass::{Asked, DiscoveryPass, discovery_pass};
 pub use engine::{Batch, Engine, Retargeted};
 pub use journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
 pub use planned_load::{budgets, by_budget, per_minute};

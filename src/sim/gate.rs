@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::Envelope;
 use super::failure::Failure;
-use super::ledger::{Key, Ledger};
+use super::issued::{Issued, Key};
 use super::{Operation, Settings};
 
 /// How far a request's clock may be off.
@@ -52,7 +52,7 @@ impl Nonces {
 pub(crate) fn check(
     envelope: &Envelope,
     operation: Operation,
-    (settings, ledger): (&Settings, &Ledger),
+    (settings, issued): (&Settings, &Issued),
     nonces: &mut Nonces,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ pub(crate) fn check(
     }
     check_clock(envelope.timestamp()?, now)?;
     let unknown = || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
-    let key = ledger.key(settings, envelope.access_key_id()?, now).ok_or_else(unknown)?;
+    let key = issued.key(settings, envelope.access_key_id()?, now).ok_or_else(unknown)?;
     envelope.verify(&key.secret)?;
     check_token(envelope, &key)?;
     nonces.spend(envelope.nonce()?, now)

@@ -18,7 +18,7 @@ mod failure;
 mod fault;
 mod gate;
 mod gateway;
-mod ledger;
+mod issued;
 mod log;
 mod machine;
 mod odd;

@@ -9,7 +9,7 @@ use super::{Operation, QuotaWindow, Quotas, failure::Failure};
 
 /// The calls let through lately.
 #[derive(Debug, Default)]
-pub(crate) struct QuotaLedger {
+pub(crate) struct QuotaWindows {
     windows: HashMap<(Operation, String), Window>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Others {
     pub(crate) at_once: bool,
 }
 
-impl QuotaLedger {
+impl QuotaWindows {
     /// Lets a call through and remembers it, or says that the minute is used up.
     pub(crate) fn admit(
         &mut self,
@@ -139,10 +139,10 @@ mod tests {
 
     fn admitted(window: QuotaWindow, seconds: &[i64]) -> Vec<bool> {
         let quotas = Quotas { per_minute: 2, window, headers: true, ..Quotas::default() };
-        let mut ledger = QuotaLedger::default();
+        let mut quota_windows = QuotaWindows::default();
         let admit = |second: &i64| {
             let now = Timestamp::from_second(*second).unwrap();
-            ledger.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
+            quota_windows.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
         };
         seconds.iter().map(admit).collect()
     }
@@ -163,27 +163,27 @@ mod tests {
     #[test]
     fn regions_and_operations_have_their_own_quota_and_headers_tell_the_wait() {
         let quotas = Quotas { per_minute: 1, headers: true, ..Quotas::default() };
-        let mut ledger = QuotaLedger::default();
+        let mut quota_windows = QuotaWindows::default();
         let now = Timestamp::from_second(30).unwrap();
         for (operation, region) in [
             (Operation::ListTasks, "cn-hangzhou"),
             (Operation::ListTasks, "cn-shanghai"),
             (Operation::ListCommands, ""),
         ] {
-            assert!(ledger.admit(&quotas, &Strain::default(), (operation, region), now).is_ok());
+            assert!(quota_windows.admit(&quotas, &Strain::default(), (operation, region), now).is_ok());
         }
         let failure =
-            ledger.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-shanghai"), now).unwrap_err();
+            quota_windows.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-shanghai"), now).unwrap_err();
         assert_eq!(failure.headers, [("x-ratelimit-user-api", "Limit:1,Remain:0,TimeLeft:30000,Reset:60".to_owned())]);
     }
 
     /// Which of a call each second, for two minutes, are let through of 60 in a calendar minute that others use, too.
     fn beside(per_minute: u32, at_once: bool) -> Vec<bool> {
         let strain = Strain { limit: Some(60), others: vec![Others { per_minute, at_once }] };
-        let mut ledger = QuotaLedger::default();
+        let mut quota_windows = QuotaWindows::default();
         let admit = |second: i64| {
             let now = Timestamp::from_second(1_700_000_040 + second).unwrap();
-            ledger.admit(&Quotas::default(), &strain, (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
+            quota_windows.admit(&Quotas::default(), &strain, (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
         };
         (0..120).map(admit).collect()
     }
@@ -205,13 +205,13 @@ mod tests {
     fn another_program_is_counted_from_a_minute_before_the_first_call_and_never_twice() {
         let strain = Strain { limit: Some(100), others: vec![Others { per_minute: 40, at_once: false }] };
         let quotas = Quotas { window: QuotaWindow::Sliding, ..Quotas::default() };
-        let mut ledger = QuotaLedger::default();
+        let mut quota_windows = QuotaWindows::default();
         let key = (Operation::ListTasks, "cn-hangzhou");
         for second in [0, 1, 1, 30, 59] {
             let now = Timestamp::from_second(1_700_000_000 + second).unwrap();
-            ledger.admit(&quotas, &strain, key, now).unwrap();
+            quota_windows.admit(&quotas, &strain, key, now).unwrap();
             let own = [1, 2, 3, 4, 5][[0, 1, 1, 30, 59].iter().position(|other| *other == second).unwrap()];
-            let held = ledger.windows.values().map(|window| window.passed.len()).sum::<usize>();
+            let held = quota_windows.windows.values().map(|window| window.passed.len()).sum::<usize>();
             assert!((40 + own - 1..=40 + own + 1).contains(&held), "{held} at {second}");
         }
     }

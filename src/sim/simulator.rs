@@ -11,10 +11,10 @@ use super::face::{self, View};
 use super::failure::Failure;
 use super::fault::{Effects, Faults, Harm, Instead};
 use super::gate::{self, Nonces};
-use super::ledger::Ledger;
+use super::issued::Issued;
 use super::log::{self, Call, CallLog};
 use super::parameters::Parameters;
-use super::quota::QuotaLedger;
+use super::quota::QuotaWindows;
 use super::truth::{self, Moment};
 use super::world::noise::Noise;
 use super::world::{World, ids};
@@ -29,9 +29,9 @@ pub struct Simulator {
     pub(crate) frozen: Option<Timestamp>,
     pub(crate) faults: Faults,
     pub(crate) log: CallLog,
-    pub(crate) ledger: Ledger,
+    pub(crate) issued: Issued,
     nonces: Nonces,
-    quotas: QuotaLedger,
+    quotas: QuotaWindows,
     requests: u64,
 }
 
@@ -51,9 +51,9 @@ impl Simulator {
             frozen: None,
             faults: Faults::default(),
             log: CallLog::default(),
-            ledger: Ledger::default(),
+            issued: Issued::default(),
             nonces: Nonces::default(),
-            quotas: QuotaLedger::default(),
+            quotas: QuotaWindows::default(),
             requests: 0,
         }
     }
@@ -93,7 +93,7 @@ impl Simulator {
 
     /// Makes all credentials worthless that were handed out so far.
     pub fn revoke_credentials(&mut self) {
-        self.ledger.revoke();
+        self.issued.revoke();
     }
 
     /// The newest ten thousand calls of the API, oldest first.
@@ -147,7 +147,7 @@ impl Simulator {
             (Some(Instead::Failure(failure)), _) => Err(failure.clone()),
             (Some(Instead::Html(status)), _) => Ok(Outcome::Html(*status)),
             (Some(Instead::Gateway(gateway)), _) => Ok(Outcome::Gateway(gateway.clone())),
-            (None, false) => machine::answer(operation, request, &self.settings, &mut self.ledger, now),
+            (None, false) => machine::answer(operation, request, &self.settings, &mut self.issued, now),
         };
         self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
     }
@@ -163,7 +163,7 @@ impl Simulator {
         if effects.outage {
             return Ok(Outcome::Html(503));
         }
-        let known = (&self.settings, &self.ledger);
+        let known = (&self.settings, &self.issued);
         gate::check(&exchange.envelope, operation, known, &mut self.nonces, exchange.now)?;
         match &effects.instead {
             Some(Instead::Failure(failure)) => return Err(failure.clone()),
@@ -191,7 +191,7 @@ impl Simulator {
         let mut body = match operation.product() {
             Product::Sts => {
                 let parameters = &exchange.envelope.parameters;
-                sts::answer(operation, parameters, &self.settings, &mut self.ledger, exchange.now)?
+                sts::answer(operation, parameters, &self.settings, &mut self.issued, exchange.now)?
             }
             _ => self.look(exchange, operation, effects)?,
         };

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::ledger::Ledger;
+use super::issued::Issued;
 use super::parameters::{self, Parameters};
 use super::settings::Role;
 use super::{Operation, Settings};
@@ -14,7 +14,7 @@ pub(crate) fn answer(
     operation: Operation,
     parameters: &Parameters,
     settings: &Settings,
-    ledger: &mut Ledger,
+    issued: &mut Issued,
     now: Timestamp,
 ) -> Result<Value, Failure> {
     match operation {
@@ -24,12 +24,12 @@ pub(crate) fn answer(
             if role.external_id.is_some() && role.external_id.as_deref() != external_id {
                 return Err(not_trusted());
             }
-            assume(arn, role, parameters, settings, ledger, now)
+            assume(arn, role, parameters, settings, issued, now)
         }
         Operation::AssumeRoleWithOidc => {
             let (arn, role) = role(parameters, settings)?;
             check_token(role, parameters, settings, now)?;
-            let mut body = assume(arn, role, parameters, settings, ledger, now)?;
+            let mut body = assume(arn, role, parameters, settings, issued, now)?;
             body["OIDCTokenInfo"] = json!({
                 "Subject": "system:serviceaccount:default:exporter",
                 "Issuer": "https://oidc-ack-cn-hangzhou.oss-cn-hangzhou.aliyuncs.com/c0001",
@@ -77,7 +77,7 @@ fn assume(
     role: &Role,
     parameters: &Parameters,
     settings: &Settings,
-    ledger: &mut Ledger,
+    issued: &mut Issued,
     now: Timestamp,
 ) -> Result<Value, Failure> {
     let out_of_range = || {
@@ -93,7 +93,7 @@ fn assume(
     }
     let lifetime = role.session.unwrap_or(std::time::Duration::from_secs(seconds));
     let lifetime = SignedDuration::try_from(lifetime).map_err(|_| out_of_range())?;
-    let given = ledger.give(settings.seed, arn, now, lifetime);
+    let given = issued.give(settings.seed, arn, now, lifetime);
     let session = parameters::required(parameters, "RoleSessionName")?;
     Ok(json!({
         "AssumedRoleUser": {"AssumedRoleId": format!("344584339364951186:{session}"), "Arn": format!("{arn}/{session}")},

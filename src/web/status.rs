@@ -142,7 +142,7 @@ impl Discovered {
             return None;
         };
         let taken = reading.found.iter().filter(|found| search.takes(found)).count();
-        Some(Self { things: search.sought.things(), found: reading.found.len(), taken })
+        Some(Self { things: search.kind.things(), found: reading.found.len(), taken })
     }
 }
 

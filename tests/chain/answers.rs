@@ -240,7 +240,7 @@ fn a_blocked_operation_says_nothing_of_its_permission() {
     let (harness, failure) = struck(r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#, Reason::Blocked);
     assert!(failure.advice.contains("says nothing of RAM"), "{}", failure.advice);
     assert!(harness.made.iter().all(|made| made.failure == Some(Reason::Blocked)));
-    assert!(harness.made.len() >= 2, "it is asked at its usual pace: what is in the way may go");
+    assert!(harness.made.len() >= 2, "it is asked at its usual cadence: what is in the way may go");
 }
 
 #[test]

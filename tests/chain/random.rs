@@ -175,8 +175,9 @@ fn harness(random: &mut SmallRng) -> Harness {
     let sim = Simulator::with_world(Settings { latency, order, ..Settings::default() }, world(random), start());
     let mut config = config_for(&sim);
     // A day costs as many polls as a few hours would at the default cadence.
-    let pace = Duration::from_secs([90, 180, 300][random.random_range(0..3)]);
-    (config.poll.active_interval, config.poll.interval, config.poll.idle_interval) = (pace, pace * 2, pace * 4);
+    let cadence = Duration::from_secs([90, 180, 300][random.random_range(0..3)]);
+    (config.poll.active_interval, config.poll.interval, config.poll.idle_interval) =
+        (cadence, cadence * 2, cadence * 4);
     config.poll.idle_after = Duration::from_secs(random.random_range(600..7200));
     config.poll.history_interval = Duration::from_secs(random.random_range(900..7200));
     config.poll.stale_after = Duration::from_secs(1800);

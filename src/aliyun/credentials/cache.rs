@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_makeshift_one_is_looked_at_again_soon() {
+    fn a_fallback_is_looked_at_again_soon() {
         let mut cache = Cache::default();
         for (expires, start) in [(Some(6 * 3600), 0), (None, 1000)] {
             cache.put(

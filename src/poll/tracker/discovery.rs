@@ -23,7 +23,7 @@ pub struct Memory {
 /// The tracker of one discovery target.
 #[derive(Debug)]
 pub(in crate::poll) struct DiscoveryTracker {
-    sought: DiscoveryKind,
+    kind: DiscoveryKind,
     region: Arc<str>,
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
@@ -50,11 +50,11 @@ enum Step {
 }
 
 impl DiscoveryTracker {
-    pub(super) fn new(sought: DiscoveryKind, region: Arc<str>, memory: Memory) -> Self {
+    pub(super) fn new(kind: DiscoveryKind, region: Arc<str>, memory: Memory) -> Self {
         Self {
             told: memory.directory.found().cloned().collect(),
             told_at: Timestamp::UNIX_EPOCH,
-            sought,
+            kind,
             region,
             memory,
             notices: Vec::new(),
@@ -65,7 +65,7 @@ impl DiscoveryTracker {
 
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.told_at = now;
-        self.memory.directory.begin(match self.sought {
+        self.memory.directory.begin(match self.kind {
             DiscoveryKind::Clusters => ListClusters::PAGE_SIZE as u32,
             DiscoveryKind::Servers => ListInstances::PAGE_SIZE as u32,
             DiscoveryKind::ClusterRegions | DiscoveryKind::ServerRegions => u32::MAX,
@@ -78,7 +78,7 @@ impl DiscoveryTracker {
             return None;
         }
         let page = self.memory.directory.page()?;
-        Some(match self.sought {
+        Some(match self.kind {
             DiscoveryKind::Clusters => ListClusters { page }.into(),
             DiscoveryKind::Servers => ListInstances { page }.into(),
             DiscoveryKind::ClusterRegions => EhpcListRegions.into(),
@@ -188,8 +188,8 @@ mod tests {
     use crate::poll::tracker::{Harm, Notice, Verdict};
     use crate::target::DiscoveryKind;
 
-    fn tracker(sought: DiscoveryKind, memory: Memory) -> DiscoveryTracker {
-        DiscoveryTracker::new(sought, "here".into(), memory)
+    fn tracker(kind: DiscoveryKind, memory: Memory) -> DiscoveryTracker {
+        DiscoveryTracker::new(kind, "here".into(), memory)
     }
 
     fn found(id: &str, region: Option<&str>) -> DiscoveredResource {

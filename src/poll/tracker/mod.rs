@@ -204,9 +204,9 @@ impl Tracker {
                 });
                 Self::SwasRegion(Box::new(SwasRegionTracker::new(servers, limits)))
             }
-            Scope::Discovery(DiscoveryQuery { sought, .. }) => {
+            Scope::Discovery(DiscoveryQuery { kind, .. }) => {
                 let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();
-                Self::Discovery(DiscoveryTracker::new(*sought, Arc::clone(&target.region), memory))
+                Self::Discovery(DiscoveryTracker::new(*kind, Arc::clone(&target.region), memory))
             }
         }
     }
@@ -406,7 +406,7 @@ pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] 
         Scope::SwasRegion(_) | Scope::SwasRegionServer(_) => {
             &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")]
         }
-        Scope::Discovery(search) => match search.sought {
+        Scope::Discovery(search) => match search.kind {
             DiscoveryKind::Clusters => &[(Product::Ehpc, "ListClusters")],
             DiscoveryKind::Servers => &[(Product::Swas, "ListInstances")],
             DiscoveryKind::ClusterRegions => &[(Product::Ehpc, "ListRegions")],

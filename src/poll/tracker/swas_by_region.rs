@@ -160,12 +160,12 @@ impl SwasRegionTracker {
     }
 
     fn begin_to_follow(&mut self) {
-        let mut sought: BTreeMap<&Arc<str>, Urgency> = BTreeMap::new();
+        let mut wanted: BTreeMap<&Arc<str>, Urgency> = BTreeMap::new();
         for (urgency, id) in self.live().flat_map(|(_, invocations)| invocations.wanted(self.began)) {
-            let most = sought.entry(id).or_insert(urgency);
+            let most = wanted.entry(id).or_insert(urgency);
             *most = urgency.max(*most);
         }
-        let ids = turns(sought.into_iter().map(|(id, urgency)| (urgency, Arc::clone(id))));
+        let ids = turns(wanted.into_iter().map(|(id, urgency)| (urgency, Arc::clone(id))));
         self.followed = ids.len();
         self.follow(ids);
     }

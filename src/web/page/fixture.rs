@@ -48,7 +48,7 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
 /// Looks for servers whose names begin with `web`.
 fn search() -> DiscoveryQuery {
     let filter = Filter { include: Pattern::new("web.*").ok(), exclude: None };
-    DiscoveryQuery { sought: DiscoveryKind::Servers, filter, interval: Duration::from_secs(600) }
+    DiscoveryQuery { kind: DiscoveryKind::Servers, filter, interval: Duration::from_secs(600) }
 }
 
 /// A discovery target that has found servers with these names.

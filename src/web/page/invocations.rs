@@ -25,19 +25,19 @@ pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let (recent, others) = recent(views, FIRST + MORE);
     let invocations = bounded(&recent, FIRST, MORE);
     html! {
-        section #invocations aria-labelledby="runs-title" {
+        section #invocations aria-labelledby="invocations-title" {
             h2 #invocations-title {
-                "SWAS runs " span.count { (grouped(recent.len() + others)) }
+                "SWAS invocations " span.count { (grouped(recent.len() + others)) }
                 span.aside { "running first, then the newest of all servers" }
             }
-            @if invocations.first.is_empty() { p.empty { "No invocations." } } @else { (table("Recent runs", invocations.first, now)) }
+            @if invocations.first.is_empty() { p.empty { "No invocations." } } @else { (table("Recent invocations", invocations.first, now)) }
             @if !invocations.more.is_empty() {
                 details #invocations-more {
                     summary { "and " (grouped(invocations.more.len())) " more" }
-                    (table("More recent runs", invocations.more, now))
+                    (table("More recent invocations", invocations.more, now))
                 }
             }
-            (elsewhere(others, "run", "runs"))
+            (elsewhere(others, "invocation", "invocations"))
             (absent(views, "server", "servers"))
         }
     }

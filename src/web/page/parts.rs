@@ -123,8 +123,8 @@ mod tests {
         assert_eq!((parts.first, parts.more, parts.hidden), (&all[..3], &all[3..7], 3));
         let parts = bounded(&all, 20, 4);
         assert_eq!((parts.first.len(), parts.more.len(), parts.hidden), (10, 0, 0));
-        assert!(elsewhere(0, "run", "runs").into_string().is_empty());
-        assert!(elsewhere(1, "run", "runs").into_string().contains("1 more invocation not shown"));
+        assert!(elsewhere(0, "invocation", "invocations").into_string().is_empty());
+        assert!(elsewhere(1, "invocation", "invocations").into_string().contains("1 more invocation not shown"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) fn tiles(facts: &Facts, now: Timestamp) -> Markup {
     html! {
         ul.tiles {
             @for (address, title, counts) in
-                [("#tasks", "E-HPC tasks", tasks), ("#commands", "E-HPC commands", commands), ("#runs", "SWAS runs", invocations)]
+                [("#tasks", "E-HPC tasks", tasks), ("#commands", "E-HPC commands", commands), ("#invocations", "SWAS invocations", invocations)]
             {
                 @if let Some(counts) = counts { li { (tile(address, title, counts)) } }
             }

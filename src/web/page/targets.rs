@@ -24,7 +24,7 @@ pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::EhpcTasks => "E-HPC tasks",
         Kind::EhpcInvocations => "E-HPC commands",
-        Kind::SwasInvocations | Kind::SwasRegion => "SWAS runs",
+        Kind::SwasInvocations | Kind::SwasRegion => "SWAS invocations",
         Kind::Discovery => "Discovery",
     }
 }

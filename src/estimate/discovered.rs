@@ -24,11 +24,11 @@ struct Place<'a> {
 }
 
 /// What `check --estimate --live` says of discovery: what was found where, and what to do where that failed.
-pub fn surveyed(survey: &DiscoveryPass, config: &Config) -> String {
-    let mut page = found(survey, config);
-    let searches = searches(config, &survey.findings);
+pub fn discovered(discovery_pass: &DiscoveryPass, config: &Config) -> String {
+    let mut page = found(discovery_pass, config);
+    let searches = searches(config, &discovery_pass.findings);
     let (odd, well): (Vec<Place>, Vec<Place>) =
-        places(survey, &searches).partition(|place| place.failure.is_some() || place.missing.is_some());
+        places(discovery_pass, &searches).partition(|place| place.failure.is_some() || place.missing.is_some());
     for Place { id, things, found, taken, missing, failure } in odd {
         if let Some(failure) = failure {
             let _ = writeln!(page, "! {id} failed: {}\n    What to do: {}.", failure.message, failure.advice);
@@ -53,8 +53,8 @@ pub fn surveyed(survey: &DiscoveryPass, config: &Config) -> String {
 }
 
 /// The same for a program: an entry for each place.
-pub fn surveyed_json(survey: &DiscoveryPass, config: &Config) -> Value {
-    let searches = searches(config, &survey.findings);
+pub fn discovered_json(discovery_pass: &DiscoveryPass, config: &Config) -> Value {
+    let searches = searches(config, &discovery_pass.findings);
     let place = |place: Place| {
         json!({
             "place": place.id,
@@ -66,31 +66,31 @@ pub fn surveyed_json(survey: &DiscoveryPass, config: &Config) -> Value {
             "advice": place.failure.map(|failure| &failure.advice),
         })
     };
-    places(survey, &searches).map(place).collect()
+    places(discovery_pass, &searches).map(place).collect()
 }
 
-fn places<'a>(survey: &'a DiscoveryPass, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
+fn places<'a>(discovery_pass: &'a DiscoveryPass, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
     searches.iter().filter_map(|target| {
         let Scope::Discovery(search) = &target.scope else { return None };
-        let found = survey.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
+        let found = discovery_pass.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
         Some(Place {
             id: &target.id.id,
-            things: search.sought.things(),
+            things: search.kind.things(),
             found: found.len(),
             taken: found.iter().filter(|thing| search.takes(thing)).count(),
-            missing: survey.missing.get(&target.id).copied(),
-            failure: survey.failures.get(&target.id),
+            missing: discovery_pass.missing.get(&target.id).copied(),
+            failure: discovery_pass.failures.get(&target.id),
         })
     })
 }
 
-fn found(survey: &DiscoveryPass, config: &Config) -> String {
+fn found(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
-    let all = targets(config, &survey.findings);
+    let all = targets(config, &discovery_pass.findings);
     all.iter().for_each(|target| *kinds.entry(target.id.kind).or_default() += 1);
     let count = |kind: Kind| kinds.get(&kind).copied().unwrap_or_default();
     let (clusters, servers) = (count(Kind::EhpcTasks), count(Kind::SwasInvocations));
-    let (failed, places) = (survey.failures.len(), count(Kind::Discovery));
+    let (failed, places) = (discovery_pass.failures.len(), count(Kind::Discovery));
     let failed = if failed > 0 { format!(", but failed in {failed} of {places} places") } else { String::new() };
     format!(
         "Discovery has looked{failed}. With what is configured, that makes {clusters} clusters and {servers} servers:\n"

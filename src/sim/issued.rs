@@ -13,7 +13,7 @@ const KEPT: usize = 10_000;
 
 /// Temporary credentials and tokens of the metadata server.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Issued {
     given: BTreeMap<String, Given>,
     metadata_tokens: BTreeMap<String, Timestamp>,
     count: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Key {
     pub(crate) has_ended: bool,
 }
 
-impl Ledger {
+impl Issued {
     /// The key of an id: a lasting one of the settings, or one that was handed out.
     pub(crate) fn key(&self, settings: &Settings, id: &str, now: Timestamp) -> Option<Key> {
         if let Some(secret) = settings.access_keys.get(id) {
