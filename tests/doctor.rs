@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aliyun_task_exporter::aliyun::op::{Operation, Product};
+use aliyun_task_exporter::action::Action;
 use aliyun_task_exporter::config::{
     AssumeRole, Cluster, Config, Credentials, Discovery, Filter, Regions, SecretSource, SwasStrategy,
 };
@@ -64,7 +64,7 @@ impl Patient {
 }
 
 fn states(report: &Report) -> Vec<(&'static str, State)> {
-    report.findings.iter().map(|finding| (finding.operation, finding.state)).collect()
+    report.findings.iter().map(|finding| (finding.action.name(), finding.state)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +140,7 @@ async fn each_trouble_has_its_name_its_advice_and_an_exit_code() {
         patient.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}"#));
         let report = examine(&patient.config).await.unwrap();
         let [sick, others @ ..] = report.findings.as_slice() else { panic!("nothing was tried") };
-        assert_eq!((sick.operation, sick.state), ("ListTasks", state), "{fault}");
+        assert_eq!((sick.action, sick.state), (Action::ListTasks, state), "{fault}");
         assert!(others.iter().all(|finding| finding.state == State::Works), "{fault}: one trouble is one trouble");
         assert!(!report.is_well());
         let shown = text(&report);
@@ -212,7 +212,7 @@ async fn what_discovery_finds_is_tried_and_by_region_if_servers_are_asked_for_so
     (patient.config.clusters, patient.config.servers) = Default::default();
     let report = examine(&patient.config).await.unwrap();
     assert!(report.is_well(), "{}", text(&report));
-    let mut tried: Vec<_> = report.findings.iter().map(|finding| finding.operation).collect();
+    let mut tried: Vec<_> = report.findings.iter().map(|finding| finding.action.name()).collect();
     tried.sort_unstable();
     let mut asked = patient.asked();
     asked.sort_unstable();
@@ -259,12 +259,12 @@ async fn a_list_that_discovery_cannot_read_is_tried_once_and_told_with_its_reaso
         patient.config.clusters.clear();
         patient.fault(&format!(r#"{{"match": {{"region": "cn-hangzhou"}}, "fault": {fault}}}"#));
         let report = examine(&patient.config).await.unwrap();
-        let found = report.findings.iter().map(|finding| (&*finding.region, finding.operation, finding.state));
+        let found = report.findings.iter().map(|finding| (&*finding.region, finding.action, finding.state));
         let expected = [
-            ("cn-beijing", "ListInstances", State::Works),
-            ("cn-beijing", "DescribeInvocations", State::Works),
-            ("cn-beijing", "DescribeInvocationResult", State::Works),
-            ("cn-hangzhou", "ListInstances", state),
+            ("cn-beijing", Action::ListInstances, State::Works),
+            ("cn-beijing", Action::DescribeInvocations, State::Works),
+            ("cn-beijing", Action::DescribeInvocationResult, State::Works),
+            ("cn-hangzhou", Action::ListInstances, state),
         ];
         assert_eq!(found.collect::<Vec<_>>(), expected, "{fault}");
         assert_eq!(patient.asked().len(), 4, "{fault}");
@@ -303,9 +303,8 @@ fn the_policy_file_allows_every_operation_and_no_other() {
     let allowed = file["Statement"][0]["Action"].as_array().unwrap();
     let mut allowed: Vec<&str> = allowed.iter().map(|action| action.as_str().unwrap()).collect();
     allowed.sort_unstable();
-    let guarded = Operation::ALL.iter().filter(|operation| **operation != (Product::Swas, "ListRegions"));
-    let mut asked: Vec<String> =
-        guarded.map(|(product, operation)| format!("{}:{operation}", product.ram_prefix())).collect();
+    let guarded = Action::ALL.iter().filter(|action| **action != Action::SwasListRegions);
+    let mut asked: Vec<String> = guarded.map(|action| action.ram_action()).collect();
     asked.sort_unstable();
     assert_eq!(allowed, asked);
 }

@@ -1,7 +1,11 @@
-//! Every sample body, damaged at random, is read by every operation: nothing panics, and ids and names keep their bounds.
+//! A sample of each operation for the tests. Every sample body, damaged at random, is read by every operation: nothing
+//! panics, and ids and names keep their bounds.
+
+#![cfg(test)]
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -10,6 +14,7 @@ use super::{
     Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
     ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
 };
+use crate::action::Action;
 
 /// What is put into a body, besides pieces of itself.
 const PIECES: [&[u8]; 16] = [
@@ -35,32 +40,55 @@ const PIECES: [&[u8]; 16] = [
 const OWN: usize = 60;
 const OTHER: usize = 2;
 
-/// One of each, and what the names of its samples begin with.
-fn operations() -> Vec<(&'static str, Operation)> {
-    let (cluster_id, command_id) = (|| "ehpc-hz-FYUr320001".into(), || "c-hz01v8x80o30002".into());
-    let server = || "ace0706b2ac4454d984295a942130001".into();
-    vec![
-        ("ehpc_ListTasks", ListTasks::archived("ehpc-hz-FYUr320001", 1).into()),
-        ("ehpc_ListCommands", ListCommands { cluster_id: cluster_id(), page: 1 }.into()),
-        (
-            "ehpc_ListInvocationStatus",
-            ListInvocationStatus { cluster_id: cluster_id(), command_id: command_id() }.into(),
+/// An operation, and the least that answers it, without the outer braces.
+pub(in crate::aliyun) fn sample(action: Action) -> (Operation, &'static str) {
+    let cluster = "ehpc-hz-FYUr320001";
+    let cluster_id = || Arc::from(cluster);
+    let command_id = Arc::from("c-hz01v8x80o30002");
+    let instance_id = Arc::from("ace0706b2ac4454d984295a942130001");
+    match action {
+        Action::ListTasks => (
+            ListTasks::archived(cluster, 1).into(),
+            r#""Tasks": [{"TaskId": "t", "Status": "Processing", "TaskType": "AddComputes"}]"#,
         ),
-        (
-            "ehpc_ListInvocationResults",
-            ListInvocationResults { cluster_id: cluster_id(), command_id: command_id(), page: 1 }.into(),
+        Action::ListCommands => (
+            ListCommands { cluster_id: cluster_id(), page: 1 }.into(),
+            r#""Commands": {"Command": [{"CommandId": "k"}]}"#,
         ),
-        ("ehpc_ListClusters", ListClusters { page: 1 }.into()),
-        ("ehpc_ListRegions", EhpcListRegions.into()),
-        ("swas_DescribeInvocations", DescribeInvocations { instance_id: server(), page: 1 }.into()),
-        (
-            "swas_DescribeInvocationResult",
-            DescribeInvocationResult { instance_id: server(), invoke_id: "t-bj02prjje650000".into() }.into(),
+        Action::ListInvocationStatus => (
+            ListInvocationStatus { cluster_id: cluster_id(), command_id }.into(),
+            r#""InvokeStatus": "Running", "InvokeInstances": {"InvokeInstance":
+               [{"InstanceId": "i", "InstanceInvokeStatus": "Running"}]}"#,
         ),
-        ("swas_DescribeCommandInvocations", DescribeCommandInvocations { invoke_id: None, page: 1 }.into()),
-        ("swas_ListInstances", ListInstances { page: 1 }.into()),
-        ("swas_ListRegions", SwasListRegions.into()),
-    ]
+        Action::ListInvocationResults => (
+            ListInvocationResults { cluster_id: cluster_id(), command_id, page: 1 }.into(),
+            r#""InvocationResults": {"InvocationResult":
+               [{"InstanceId": "i", "InvokeRecordStatus": "Finished"}]}"#,
+        ),
+        Action::ListClusters => {
+            (ListClusters { page: 1 }.into(), r#""Clusters": {"ClusterInfoSimple": [{"Id": "c"}]}"#)
+        }
+        Action::EhpcListRegions => {
+            (EhpcListRegions.into(), r#""Regions": {"RegionInfo": [{"RegionId": "cn-hangzhou"}]}"#)
+        }
+        Action::DescribeInvocations => (
+            DescribeInvocations { instance_id, page: 1 }.into(),
+            r#""Invocations": [{"InvokeId": "r", "InvocationStatus": "Running",
+               "CommandType": "RunShellScript"}]"#,
+        ),
+        Action::DescribeInvocationResult => (
+            DescribeInvocationResult { instance_id, invoke_id: "t-bj02prjje650000".into() }.into(),
+            r#""InvocationResult": {"InvokeId": "t-bj02prjje650000",
+               "InstanceId": "ace0706b2ac4454d984295a942130001", "InvocationStatus": "Success"}"#,
+        ),
+        Action::DescribeCommandInvocations => (
+            DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
+            r#""CommandInvocations": [{"InvokeId": "r", "CommandType": "RunShellScript",
+               "InvocationStatus": "Running", "InvokeInstances": [{"InstanceId": "s"}]}]"#,
+        ),
+        Action::ListInstances => (ListInstances { page: 1 }.into(), r#""Instances": [{"InstanceId": "s"}]"#),
+        Action::SwasListRegions => (SwasListRegions.into(), r#""Regions": [{"RegionId": "cn-hangzhou"}]"#),
+    }
 }
 
 fn samples() -> Vec<(String, Vec<u8>)> {
@@ -154,9 +182,11 @@ fn read(operation: &Operation, body: &[u8]) -> bool {
 fn damaged_samples_never_panic_and_what_is_read_of_them_keeps_its_bounds() {
     let (samples, mut random) = (samples(), SmallRng::seed_from_u64(10));
     let (mut told, mut untold) = (0, 0);
-    for (prefix, operation) in operations() {
+    for action in Action::ALL {
+        let (operation, _) = sample(*action);
+        let prefix = format!("{}_{}", action.product().label().to_lowercase(), action.name());
         for (name, sample) in &samples {
-            let times = if name.starts_with(prefix) { OWN } else { OTHER };
+            let times = if name.starts_with(&prefix) { OWN } else { OTHER };
             for _ in 0..times {
                 let mut body = sample.clone();
                 damage(&mut body, &mut random);
