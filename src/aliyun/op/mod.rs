@@ -32,6 +32,7 @@ pub use list_invocation_status::ListInvocationStatus;
 pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 
+use self::extent::Extent;
 use super::Error;
 use super::json::Malformed;
 use crate::action::{Action, Product, operations};
@@ -120,6 +121,18 @@ macro_rules! declare {
                         Ok(Decoded { value: Answer::$name(value), unknown, unreadable, error })
                     })+
                 }
+            }
+        }
+
+        impl Answer {
+            /// Whether the operation's own list or object is there and not empty.
+            pub(super) fn holds_something(&self) -> bool {
+                match self { $(Self::$name(answer) => answer.holds_something(),)+ }
+            }
+
+            /// Notes that what the answer does not show may be there all the same.
+            pub(super) fn set_partial(&mut self) {
+                match self { $(Self::$name(answer) => answer.set_partial(),)+ }
             }
         }
 
