@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::action::Product;
 use crate::config::{
     Account, Cluster, Commands, Config, Credentials, Endpoints, InvocationWindow, Poll, SecretSource, Server,
     TaskWindow,
@@ -49,7 +50,7 @@ fn account(address: SocketAddr) -> Account {
             access_key_secret: SecretSource::Value(Secret::new("testsecret")),
         },
         // By default the simulator lets 1000 through.
-        quotas: [(("EHPC".into(), None), 900), (("SWAS".into(), None), 900)].into(),
+        quotas: Product::ALL.map(|product| (product.into(), 900)).into(),
         endpoints: Endpoints {
             ehpc: Some(url.clone()),
             swas: Some(url.clone()),

@@ -1,8 +1,10 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
 //!
 //! Data flows one way: [`config`] -> [`target`] -> [`poll`] -> [`aliyun`]; `poll` -> [`store`] -> [`exposition`] ->
-//! [`web`]. All rest on [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
+//! [`web`]. All rest on [`action`], [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached
+//! only by URL.
 
+pub mod action;
 pub mod aliyun;
 pub mod app;
 pub mod catalog;

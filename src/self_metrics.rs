@@ -13,8 +13,9 @@ use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 use serde::Serialize;
 
-use self::accounts::{Accounts, Asked};
-use crate::aliyun::op::{Operation, Product};
+use self::accounts::Accounts;
+use crate::action::Action;
+use crate::aliyun::op::Operation;
 use crate::catalog::{self, Family};
 use crate::model::{AccountState, BudgetState, GivenUp, Login, Reason, SeriesUse};
 use crate::target::{Kind, Target, TargetId};
@@ -191,9 +192,9 @@ impl SelfMetrics {
 
     /// 0 while the last answer to any target of the account was a refusal.
     fn permitted(&self, request: &Request<'_>, allowed: bool) {
-        let asked = (request.operation.product(), request.operation.name());
-        let is_granted = self.accounts_mut().answered(request.account, asked, request.target, allowed);
-        self.authorized.with_label_values(&permission(request.account, asked)).set(i64::from(is_granted));
+        let action = request.operation.action();
+        let is_granted = self.accounts_mut().answered(request.account, action, request.target, allowed);
+        self.authorized.with_label_values(&permission(request.account, action)).set(i64::from(is_granted));
     }
 
     fn accounts_mut(&self) -> MutexGuard<'_, Accounts> {
@@ -207,8 +208,8 @@ impl SelfMetrics {
 
     /// The targets are now these: what was said of others is forgotten.
     pub fn retarget(&self, targets: &[Target]) {
-        for (account, asked, is_granted) in self.accounts_mut().retarget(targets) {
-            let labels = permission(&account, asked);
+        for (account, action, is_granted) in self.accounts_mut().retarget(targets) {
+            let labels = permission(&account, action);
             match is_granted {
                 Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(is_granted)),
                 // It is there: it was set with the first answer.
@@ -225,9 +226,9 @@ impl SelfMetrics {
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
-    pub fn expect_requests(&self, target: &Target, product: Product, operation: &'static str) {
-        self.accounts_mut().expect(&target.account, (product, operation));
-        let product = product.label();
+    pub fn expect_requests(&self, target: &Target, action: Action) {
+        self.accounts_mut().expect(&target.account, action);
+        let (product, operation) = (action.product().label(), action.name());
         self.unreadable.with_label_values(&[product, operation]).inc_by(0);
         for outcome in ["ok", Reason::Throttled.label()] {
             self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
@@ -382,8 +383,8 @@ fn set_time(gauge: &GaugeVec, labels: &[&str], time: Option<Timestamp>) {
 }
 
 /// Labels of whether an account may ask for an operation.
-fn permission(account: &str, (product, operation): Asked) -> [&str; 3] {
-    [account, product.label(), operation]
+fn permission(account: &str, action: Action) -> [&str; 3] {
+    [account, action.product().label(), action.name()]
 }
 
 fn opts(family: &Family) -> Opts {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::config::{
     Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Endpoints, Filter,
     InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems, Proxy, Regions, SecretSource, Server,
@@ -221,7 +222,7 @@ fn every_key_is_taken_over() {
     };
     assert_eq!((one.proxy.as_ref(), two.proxy.as_ref()), (Some(&proxy), None));
     assert_eq!(one.ca_file.as_deref(), Some(Path::new("/etc/ssl/company.pem")));
-    let quotas = [(("EHPC".to_owned(), None), 6), (("SWAS".to_owned(), Some("ListRegions".to_owned())), 30)];
+    let quotas = [(Product::Ehpc.into(), 6), (Action::SwasListRegions.into(), 30)];
     assert_eq!(one.quotas, quotas.into_iter().collect());
     assert_eq!((two.name.as_str(), two.quota_group.as_str()), ("two", "two"));
 }

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::support::{files, package, read};
-use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::catalog::{self, CATALOG, Family, Kind};
-use aliyun_task_exporter::config;
 use aliyun_task_exporter::exposition::Part;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
-use aliyun_task_exporter::target;
+use aliyun_task_exporter::{sim, target};
 
 /// Labels that Prometheus adds, and that of buckets.
 const GIVEN: [&str; 3] = ["job", "instance", "le"];
@@ -155,8 +154,8 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
     words.insert("outcome", words["reason"].iter().copied().chain(["ok"]).collect());
     // Why series are left out.
     words.entry("reason").or_default().extend(Part::ALL.map(Part::label));
-    words.insert("operation", config::OPERATIONS.iter().flat_map(|(_, names)| *names).copied().collect());
-    words.insert("product", config::OPERATIONS.iter().map(|(product, _)| *product).collect());
+    words.insert("operation", Action::ALL.iter().map(|action| action.name()).collect());
+    words.insert("product", Product::ALL.map(Product::label).into());
     let mut wrong = Vec::new();
     for Text { path, text } in all() {
         for (name, rest) in names(&text) {
@@ -233,12 +232,35 @@ fn every_reason_is_explained_where_alerts_are() {
     }
 }
 
+/// What a request names, and what RAM calls it.
+type Named = (&'static str, &'static str, String);
+
 #[test]
-fn quotas_can_be_set_for_every_operation_that_is_asked() {
-    let known: BTreeMap<&str, &[&str]> = config::OPERATIONS.into_iter().collect();
-    for (product, name) in Operation::ALL {
-        assert!(known[product.label()].contains(name), "no quota can be set for {}.{name}", product.label());
+fn the_exporter_and_the_simulator_know_the_same_operations() {
+    let named = |product: &'static str, action, ram| -> Named { (product, action, ram) };
+    let client = Action::ALL.iter().copied();
+    let client: BTreeSet<Named> = client.map(|of| named(of.product().version(), of.name(), of.ram_action())).collect();
+    let sim = sim::Operation::ALL.iter().copied();
+    let sim = sim.filter(|of| [sim::Product::Ehpc, sim::Product::Swas].contains(&of.product()));
+    let sim: BTreeSet<Named> = sim.map(|of| named(of.product().version(), of.action(), of.ram_action())).collect();
+    assert_eq!(client, sim);
+    assert_eq!(client.len(), Action::ALL.len(), "each once");
+}
+
+#[test]
+fn the_document_of_quotas_names_every_operation() {
+    let document = read("docs/configuration.md");
+    let list = document.split("\n\n").find(|part| part.starts_with("The operations are ")).unwrap();
+    let words = list.split('`').skip(1).step_by(2);
+    let mut product = "";
+    let mut named = BTreeSet::new();
+    for word in words {
+        match word.strip_suffix('.') {
+            Some(label) => product = label,
+            None => drop(named.insert(format!("{product}.{word}"))),
+        }
     }
+    assert_eq!(named, Action::ALL.iter().map(Action::to_string).collect());
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::support::package;
+use aliyun_task_exporter::action::Action;
+use regex::Regex;
 
 /// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> store ->
-/// exposition -> web, and everything rests on model, catalog, secret and wire_enum.
+/// exposition -> web, and everything rests on action, model, catalog, secret and wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
@@ -17,21 +19,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state"],
     ),
     ("logging", &["cli"]),
-    ("demo", &["config", "secret"]),
+    ("demo", &["action", "config", "secret"]),
     ("check", &["config", "estimate", "poll", "state", "target"]),
-    ("doctor", &["aliyun", "config", "model", "poll", "target"]),
-    ("estimate", &["aliyun", "config", "exposition", "model", "poll", "target"]),
+    ("doctor", &["action", "aliyun", "config", "model", "poll", "target"]),
+    ("estimate", &["action", "aliyun", "config", "exposition", "model", "poll", "target"]),
     ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "store", "state", "web"]),
     ("web", &["catalog", "clock", "exposition", "model", "self_metrics", "store", "target"]),
-    ("poll", &["aliyun", "clock", "config", "model", "self_metrics", "store", "state", "target"]),
+    ("poll", &["action", "aliyun", "clock", "config", "model", "self_metrics", "store", "state", "target"]),
     ("store", &["clock", "config", "exposition", "model", "target"]),
     ("exposition", &["catalog", "config", "model", "target"]),
-    ("self_metrics", &["aliyun", "catalog", "clock", "model", "target"]),
+    ("self_metrics", &["action", "aliyun", "catalog", "clock", "model", "target"]),
     ("state", &["target"]),
     ("target", &["config", "model"]),
-    ("aliyun", &["config", "files", "model", "secret"]),
-    ("config", &["secret"]),
+    ("aliyun", &["action", "config", "files", "model", "secret"]),
+    ("config", &["action", "secret"]),
     ("model", &["wire_enum"]),
+    ("action", &[]),
     ("catalog", &[]),
     ("clock", &[]),
     ("files", &[]),
@@ -208,6 +211,32 @@ fn nothing_knows_whether_the_cloud_is_real() {
             assert!(!lower.contains("simulat"), "{}:{number}: {line}", source.path);
         }
     }
+}
+
+/// The operations that the string literals of a file name.
+fn operations_named(source: &Source) -> Vec<String> {
+    let literal = r##"(?s)r#".*?"#|r"[^"]*"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\[^']+)'|//[^\n]*"##;
+    let literal = Regex::new(literal).unwrap();
+    let names: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
+    let name = Regex::new(&format!(r"\b(?:{})\b", names.join("|"))).unwrap();
+    let code: Vec<&str> = source.lines.iter().map(|(_, line)| &**line).collect();
+    let code = code.join("\n");
+    let literals = literal.find_iter(&code).map(|found| found.as_str());
+    let literals = literals.filter(|literal| !literal.starts_with("//"));
+    let named = literals.flat_map(|literal| name.find_iter(literal));
+    named.map(|found| found.as_str().to_owned()).collect()
+}
+
+#[test]
+fn operations_are_named_by_the_two_tables_alone() {
+    for source in sources() {
+        let named = operations_named(&source);
+        assert!(named.is_empty(), "{} names {named:?} in text: use `Action`", source.path);
+    }
+    let text =
+        "f('\"', \"ListTasks\"); // \"ListRegions\"\ng(\"DescribeInvocations,\n x ListInstances y MyListTasks\");";
+    let found = operations_named(&source(Path::new("src/web/mod.rs"), text));
+    assert_eq!(found, ["ListTasks", "DescribeInvocations", "ListInstances"], "it finds them");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Error {
             }
             Self::Service { code, .. } if code == "ClusterNotFound" => {
                 "check the cluster id and its region; a cluster of the newer E-HPC generation (API 2024-07-30) has no \
-                 ListTasks and cannot be polled, only those of API 2018-04-12 can"
+                 list of tasks and cannot be polled, only those of API 2018-04-12 can"
             }
             Self::Service { code, .. } if code == "InvalidRegionId.NotFound" => {
                 "check the name of the region, in regions of the discovery or in region of the target"

@@ -5,7 +5,7 @@ mod regions;
 use std::collections::BTreeSet;
 
 use self::regions::{EHPC, STS, SWAS, Service};
-use super::op::Product;
+use crate::action::Product;
 use crate::config::{Account, Config, Endpoints, Network, is_loopback};
 
 /// The base URL at which `account` asks `product` in `region`.
@@ -99,7 +99,7 @@ fn is_local(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{EHPC, STS, SWAS, Service, endpoint, sts};
-    use crate::aliyun::op::Product;
+    use crate::action::Product;
     use crate::config::{Account, Config, Network, parse};
 
     #[test]

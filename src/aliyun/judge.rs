@@ -173,12 +173,10 @@ mod tests {
     use http::HeaderMap;
 
     use super::{Heard, judged};
+    use crate::action::Action;
     use crate::aliyun::Error;
-    use crate::aliyun::op::{
-        Answer, Decoded, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions,
-        ListClusters, ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
-        SwasListRegions,
-    };
+    use crate::aliyun::op::samples::sample;
+    use crate::aliyun::op::{Answer, Decoded, ListTasks, Operation};
     use crate::model::Reason;
 
     fn tasks() -> Operation {
@@ -336,47 +334,13 @@ mod tests {
         }
     }
 
-    /// Every operation, with an answer that shows something.
-    fn full() -> Vec<(Operation, &'static str)> {
-        let (cluster_id, command_id) = ("c".into(), "k".into());
-        vec![
-            (tasks(), r#""Tasks": [{"TaskId": "t", "Status": "Processing", "TaskType": "AddComputes"}]"#),
-            (
-                ListCommands { cluster_id: "c".into(), page: 1 }.into(),
-                r#""Commands": {"Command": [{"CommandId": "k"}]}"#,
-            ),
-            (
-                ListInvocationStatus { cluster_id, command_id }.into(),
-                r#""InvokeStatus": "Running", "InvokeInstances": {"InvokeInstance":
-                   [{"InstanceId": "i", "InstanceInvokeStatus": "Running"}]}"#,
-            ),
-            (
-                ListInvocationResults { cluster_id: "c".into(), command_id: "k".into(), page: 1 }.into(),
-                r#""InvocationResults": {"InvocationResult": [{"InstanceId": "i", "InvokeRecordStatus": "Finished"}]}"#,
-            ),
-            (ListClusters { page: 1 }.into(), r#""Clusters": {"ClusterInfoSimple": [{"Id": "c"}]}"#),
-            (
-                DescribeInvocations { instance_id: "s".into(), page: 1 }.into(),
-                r#""Invocations": [{"InvokeId": "r", "InvocationStatus": "Running", "CommandType": "RunShellScript"}]"#,
-            ),
-            (
-                DescribeInvocationResult { instance_id: "s".into(), invoke_id: "r".into() }.into(),
-                r#""InvocationResult": {"InvokeId": "r", "InstanceId": "s", "InvocationStatus": "Success"}"#,
-            ),
-            (
-                DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
-                r#""CommandInvocations": [{"InvokeId": "r", "CommandType": "RunShellScript", "InvocationStatus":
-                   "Running", "InvokeInstances": [{"InstanceId": "s"}]}]"#,
-            ),
-            (ListInstances { page: 1 }.into(), r#""Instances": [{"InstanceId": "s"}]"#),
-            (EhpcListRegions.into(), r#""Regions": {"RegionInfo": [{"RegionId": "cn-hangzhou"}]}"#),
-            (SwasListRegions.into(), r#""Regions": [{"RegionId": "cn-hangzhou"}]"#),
-        ]
+    /// Each operation, and the least that answers it.
+    fn full() -> impl Iterator<Item = (Operation, &'static str)> {
+        Action::ALL.iter().copied().map(sample)
     }
 
     #[test]
     fn an_unknown_code_beside_what_was_asked_for_is_an_unknown_word_for_every_operation() {
-        assert_eq!(full().len(), Operation::ALL.len());
         for (operation, body) in full() {
             let plain = judge(&operation, 200, &[], format!("{{{body}}}").as_bytes()).unwrap();
             let beside = format!(r#"{{"Code": "Odd\u0007{}", {body}}}"#, "x".repeat(100));

@@ -32,12 +32,13 @@ pub use content::Content;
 pub use error::{Came, Error};
 pub use http::SetupError;
 
+use crate::action::Product;
 use crate::config::{Account, Poll};
 use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
 use http::Transport;
 use judge::Heard;
-use op::{Answer, Decoded, Operation, Product};
+use op::{Answer, Decoded, Operation};
 use request::Signer;
 use trouble::{Asked, trouble};
 

@@ -6,8 +6,9 @@ use http::{HeaderValue, Request, Uri, header};
 use jiff::Timestamp;
 
 use super::credentials::Credential;
-use super::op::{Operation, Product};
+use super::op::Operation;
 use super::sign::{self, v1, v3};
+use crate::action::Product;
 use crate::config::Signature;
 
 /// A request of any of the cloud's RPC APIs, before it is signed.

@@ -38,7 +38,8 @@ pub struct Account {
     pub proxy: Option<Proxy>,
     /// A PEM file of certificate authorities that are trusted beside the built-in ones.
     pub ca_file: Option<PathBuf>,
-    /// Calls per minute by operation, as set by the user; the defaults are [`crate::aliyun::op::Product::default_quota`].
+    /// Calls per minute by operation, as set by the user; the defaults are
+    /// [`crate::action::Product::default_quota`].
     #[serde(serialize_with = "quota::write")]
     pub quotas: Quotas,
 }

@@ -43,7 +43,7 @@ pub use no_proxy::NoProxy;
 pub use parse::parse;
 pub use poll::Poll;
 pub use problem::{Problem, Problems};
-pub use quota::{OPERATIONS, Quotas};
+pub use quota::{QuotaScope, Quotas};
 pub use schema::{Config, redacted_yaml};
 pub use state::State;
 pub use swas::{InvocationWindow, Server, ServerDiscovery, SwasStrategy};

@@ -1,54 +1,66 @@
 //! `accounts[].quotas`: calls per minute, by `Product` or `Product.Operation`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 use super::problem::hint;
 use super::reader::{Section, Value};
+use crate::action::{Action, Product};
 
-/// `accounts[].quotas`: calls per minute, by `(product, operation)` as in `SWAS.DescribeInvocations`; an operation of
-/// `None` (`SWAS` alone) sets every operation of the product.
-pub type Quotas = BTreeMap<(String, Option<String>), u32>;
+/// `accounts[].quotas`: calls per minute.
+pub type Quotas = BTreeMap<QuotaScope, u32>;
 
-/// The products and operations the exporter uses.
-pub const OPERATIONS: [(&str, &[&str]); 2] = [
-    (
-        "EHPC",
-        &["ListTasks", "ListInvocationStatus", "ListInvocationResults", "ListCommands", "ListClusters", "ListRegions"],
-    ),
-    (
-        "SWAS",
-        &[
-            "DescribeInvocations",
-            "DescribeInvocationResult",
-            "DescribeCommandInvocations",
-            "ListInstances",
-            "ListRegions",
-        ],
-    ),
-];
+/// Which operations a quota is set for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QuotaScope {
+    /// Every operation of a product, each for itself: `SWAS`.
+    Product(Product),
+    /// One operation: `SWAS.DescribeInvocations`.
+    Action(Action),
+}
+
+impl From<Product> for QuotaScope {
+    fn from(product: Product) -> Self {
+        Self::Product(product)
+    }
+}
+
+impl From<Action> for QuotaScope {
+    fn from(action: Action) -> Self {
+        Self::Action(action)
+    }
+}
+
+/// As a file has it.
+impl fmt::Display for QuotaScope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Product(product) => formatter.write_str(product.label()),
+            Self::Action(action) => action.fmt(formatter),
+        }
+    }
+}
 
 pub(super) fn read(account: &Section) -> Quotas {
     let Some(value) = account.get("quotas") else { return Quotas::new() };
     value.children().iter().filter_map(|(key, value)| quota(key, value)).collect()
 }
 
-/// Serialises quotas with the keys that a file has.
+/// Serialises quotas with the keys that a file has, in their order.
 ///
 /// # Errors
 /// Those of the serializer.
 pub(super) fn write<S: Serializer>(quotas: &Quotas, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(quotas.iter().map(|((product, operation), calls)| match operation {
-        Some(operation) => (format!("{product}.{operation}"), calls),
-        None => (product.clone(), calls),
-    }))
+    let named: BTreeMap<String, u32> = quotas.iter().map(|(scope, calls)| (scope.to_string(), *calls)).collect();
+    named.serialize(serializer)
 }
 
-fn quota(key: &str, value: &Value) -> Option<((String, Option<String>), u32)> {
+fn quota(key: &str, value: &Value) -> Option<(QuotaScope, u32)> {
     let calls = value.integer(&(1..=1_000_000)).and_then(|calls| u32::try_from(calls).ok());
     match resolve(key) {
-        Ok(name) => calls.map(|calls| (name, calls)),
+        Ok(scope) => calls.map(|calls| (scope, calls)),
         Err(message) => {
             value.problem(message);
             None
@@ -56,17 +68,20 @@ fn quota(key: &str, value: &Value) -> Option<((String, Option<String>), u32)> {
     }
 }
 
-/// `SWAS.ListRegions` -> its parts, both known.
-fn resolve(key: &str) -> Result<(String, Option<String>), String> {
-    let (product, operation) = key.split_once('.').map_or((key, None), |(product, rest)| (product, Some(rest)));
-    let Some((_, operations)) = OPERATIONS.iter().find(|(name, _)| *name == product) else {
-        let hint = hint(product, OPERATIONS.map(|(name, _)| name));
-        return Err(format!("unknown product{}", if hint.is_empty() { ": EHPC or SWAS".to_owned() } else { hint }));
+/// Reads `SWAS` or `SWAS.ListRegions`.
+fn resolve(key: &str) -> Result<QuotaScope, String> {
+    let (label, name) = match key.split_once('.') {
+        Some((label, name)) => (label, Some(name)),
+        None => (key, None),
     };
-    match operation {
-        Some(name) if !operations.contains(&name) => {
-            Err(format!("unknown operation{}", hint(name, operations.iter().copied())))
-        }
-        _ => Ok((product.to_owned(), operation.map(str::to_owned))),
+    let Some(product) = Product::ALL.into_iter().find(|product| product.label() == label) else {
+        let hint = hint(label, Product::ALL.map(Product::label));
+        let hint = if hint.is_empty() { ": EHPC or SWAS".to_owned() } else { hint };
+        return Err(format!("unknown product{hint}"));
+    };
+    let Some(name) = name else { return Ok(product.into()) };
+    match product.actions().find(|action| action.name() == name) {
+        Some(action) => Ok(action.into()),
+        None => Err(format!("unknown operation{}", hint(name, product.actions().map(Action::name)))),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use crate::action::Action;
 use crate::aliyun::Error;
 use crate::model::Reason;
 use crate::poll::Asked;
@@ -79,10 +80,8 @@ pub struct Finding {
     pub account: String,
     /// Region in which it asked.
     pub region: String,
-    /// `product` label of the operation.
-    pub product: &'static str,
-    /// Its name.
-    pub operation: &'static str,
+    /// The operation.
+    pub action: Action,
     /// Cluster or server that it was tried on.
     pub target: String,
     /// What it has shown.
@@ -107,8 +106,7 @@ impl Finding {
             advice: error.map_or(Cow::Borrowed(""), Error::advice),
             account: asked.account.to_string(),
             region: asked.region.to_string(),
-            product: asked.product.label(),
-            operation: asked.operation,
+            action: asked.action,
             target: asked.target.to_string(),
             clock_skew: asked.clock_skew,
             took: asked.took,
@@ -119,7 +117,10 @@ impl Finding {
     pub(super) fn lacking(self, missing: u64) -> Self {
         Self {
             state: State::Incomplete,
-            message: format!("{}: the list counts {missing} more entries than its pages have shown", self.operation),
+            message: format!(
+                "{}: the list counts {missing} more entries than its pages have shown",
+                self.action.name()
+            ),
             advice: "try again in a minute; if it stays so, see AliyunTaskListIncomplete in docs/alerts.md".into(),
             ..self
         }

@@ -62,8 +62,8 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
 /// about something made up and hears that it is not there may ask.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     let (mut known, mut all) = (SampleIds::default(), Vec::new());
-    for Trial { product, operation, target } in trials {
-        let question = known.question(product, operation, &target);
+    for Trial { action, target } in trials {
+        let question = known.question(action, &target);
         let started = Instant::now();
         let attempted = client.attempt(&target.region, &question).await;
         log_request((&target).into(), &question, &attempted);
@@ -75,8 +75,7 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
         all.push(Asked {
             account: target.account,
             region: target.region,
-            product,
-            operation,
+            action,
             target: target.id.id,
             error: error.filter(|error| !(made_up && error.is_one_thing_gone())),
             clock_skew: attempted.clock_skew,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::aliyun::op::Product;
+use crate::action::Action;
 use crate::config::{Account, Config, SwasStrategy};
 use crate::poll::needed;
 use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Kind, Scope, Target, TargetId, polled, targets};
@@ -43,9 +43,8 @@ pub fn policies(config: &Config) -> Vec<Policy> {
     for target in polled(targets(config, &Findings::new())) {
         let all = found(config, &target).into_iter().chain([target.clone()]);
         let needed = all.flat_map(|target| needed(&target).collect::<Vec<_>>());
-        let guarded = needed.filter(|(product, operation)| is_guarded(*product, operation));
-        let named = guarded.map(|(product, operation)| format!("{}:{operation}", product.ram_prefix()));
-        actions.entry(target.account.to_string()).or_default().extend(named);
+        let guarded = needed.filter(|action| is_guarded(*action));
+        actions.entry(target.account.to_string()).or_default().extend(guarded.map(Action::ram_action));
     }
     let mut needs: BTreeMap<(String, Document), Vec<String>> = BTreeMap::new();
     for account in &config.accounts {
@@ -90,9 +89,9 @@ fn found(config: &Config, search: &Target) -> Vec<Target> {
     }
 }
 
-/// SWAS' ListRegions needs no permission.
-fn is_guarded(product: Product, operation: &str) -> bool {
-    (product, operation) != (Product::Swas, "ListRegions")
+/// Whether an operation needs a permission.
+fn is_guarded(action: Action) -> bool {
+    action != Action::SwasListRegions
 }
 
 fn document(action: BTreeSet<String>, resource: &str) -> Document {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Name;
+use crate::action::Action;
 use crate::aliyun::op::{
     Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
-    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, Product,
-    SwasListRegions,
+    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
 };
 use crate::poll::{Asked, needed};
 use crate::target::{Scope, Target, polled};
@@ -20,27 +20,25 @@ const NO_INVOCATION: &str = "t-none";
 /// An operation to try, on one of the targets that need it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Trial {
-    /// The product of the operation.
-    pub(super) product: Product,
-    /// Its name.
-    pub(super) operation: &'static str,
+    /// The operation.
+    pub(super) action: Action,
     /// The target it is tried on.
     pub(super) target: Target,
 }
 
 /// Each operation that `targets` need and that was not `asked` yet, once for each account and region: a list for each of those.
 pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
-    let is_known = |target: &Target, product, operation| {
-        let is_it = |asked: &Asked| (asked.product, asked.operation) == (product, operation);
-        asked.iter().any(|asked| asked.account == target.account && asked.region == target.region && is_it(asked))
+    let is_known = |target: &Target, action| {
+        let is_place = |asked: &Asked| asked.account == target.account && asked.region == target.region;
+        asked.iter().any(|asked| is_place(asked) && asked.action == action)
     };
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
     for target in polled(targets) {
         let place = places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
-        for (product, operation) in needed(&target) {
-            let is_tried = place.iter().any(|trial| (trial.product, trial.operation) == (product, operation));
-            if !is_tried && !is_known(&target, product, operation) {
-                place.push(Trial { product, operation, target: target.clone() });
+        for action in needed(&target) {
+            let is_tried = place.iter().any(|trial| trial.action == action);
+            if !is_tried && !is_known(&target, action) {
+                place.push(Trial { action, target: target.clone() });
             }
         }
     }
@@ -56,28 +54,27 @@ pub(super) struct SampleIds {
 
 impl SampleIds {
     /// The question with which to try an operation on a target.
-    pub(super) fn question(&self, product: Product, operation: &str, target: &Target) -> Operation {
+    pub(super) fn question(&self, action: Action, target: &Target) -> Operation {
         let id = || Arc::clone(&target.id.id);
-        match operation {
-            "ListTasks" => ListTasks::running(id(), 1).into(),
-            "ListCommands" => ListCommands { cluster_id: id(), page: 1 }.into(),
-            "ListInvocationStatus" => {
+        match action {
+            Action::ListTasks => ListTasks::running(id(), 1).into(),
+            Action::ListCommands => ListCommands { cluster_id: id(), page: 1 }.into(),
+            Action::ListInvocationStatus => {
                 ListInvocationStatus { cluster_id: id(), command_id: self.command(target) }.into()
             }
-            "ListInvocationResults" => {
+            Action::ListInvocationResults => {
                 ListInvocationResults { cluster_id: id(), command_id: self.command(target), page: 1 }.into()
             }
-            "DescribeInvocations" => DescribeInvocations { instance_id: id(), page: 1 }.into(),
-            "DescribeInvocationResult" => {
+            Action::DescribeInvocations => DescribeInvocations { instance_id: id(), page: 1 }.into(),
+            Action::DescribeInvocationResult => {
                 let invoke_id = self.invocation.clone().unwrap_or_else(|| NO_INVOCATION.into());
                 DescribeInvocationResult { instance_id: id(), invoke_id }.into()
             }
-            "DescribeCommandInvocations" => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
-            "ListInstances" => ListInstances { page: 1 }.into(),
-            "ListClusters" => ListClusters { page: 1 }.into(),
-            "ListRegions" if product == Product::Ehpc => EhpcListRegions.into(),
-            "ListRegions" => SwasListRegions.into(),
-            other => unreachable!("no question for {other}"),
+            Action::DescribeCommandInvocations => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
+            Action::ListInstances => ListInstances { page: 1 }.into(),
+            Action::ListClusters => ListClusters { page: 1 }.into(),
+            Action::EhpcListRegions => EhpcListRegions.into(),
+            Action::SwasListRegions => SwasListRegions.into(),
         }
     }
 

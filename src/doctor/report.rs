@@ -71,19 +71,15 @@ fn problems(findings: &[Finding], out: &mut String) {
         }
     }
     for ((account, region, result, advice), alike) in causes {
-        let operations: Vec<String> = alike.iter().map(|finding| name(finding)).collect();
+        let operations: Vec<String> = alike.iter().map(|finding| finding.action.to_string()).collect();
         let _ = writeln!(out, "\n{account}, {region}: {result}: {}", operations.join(", "));
         let _ = writeln!(out, "  {}\n  What to do: {advice}.", alike[0].message);
     }
 }
 
-fn name(finding: &Finding) -> String {
-    format!("{}.{}", finding.product, finding.operation)
-}
-
 fn row(finding: &Finding) -> [String; 5] {
     let result = format!("{} ({} ms)", finding.result(), finding.took.as_millis());
-    [finding.account.clone(), finding.region.clone(), name(finding), finding.target.clone(), result]
+    [finding.account.clone(), finding.region.clone(), finding.action.to_string(), finding.target.clone(), result]
 }
 
 fn line(cells: &[String], widths: &[usize], out: &mut String) {
@@ -106,8 +102,8 @@ fn finding(finding: &Finding) -> Value {
     json!({
         "account": finding.account,
         "region_id": finding.region,
-        "product": finding.product,
-        "operation": finding.operation,
+        "product": finding.action.product().label(),
+        "operation": finding.action.name(),
         "target": finding.target,
         "result": finding.state.label(),
         "message": finding.message,

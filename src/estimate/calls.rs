@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Assumptions;
 use super::assume::load;
 use crate::config::{Config, Poll};
-use crate::poll::{BudgetKey, Cadence, budgets as quotas, by_budget, per_minute, per_poll, refreshes, sustained};
+use crate::poll::{BudgetKey, Cadence, budgets as quotas, per_minute, per_poll, refreshes, sustained};
 use crate::target::{Scope, Target};
 
 /// What is going on in the cloud.
@@ -87,7 +87,7 @@ impl Budget {
 /// Every budget of `config`, in order.
 pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumptions) -> Vec<Budget> {
     let new = |(key, quota): (BudgetKey, u32)| {
-        let refreshes = refreshes(key.operation);
+        let refreshes = refreshes(key.action);
         (key.clone(), Budget { key, quota, targets: 0, refreshes, discovery: None, needs: [0.0; 3] })
     };
     let mut budgets: BTreeMap<BudgetKey, Budget> = quotas(config, targets).into_iter().map(new).collect();
@@ -95,8 +95,7 @@ pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumpt
         for scenario in Scenario::ALL {
             let period = scenario.period(target, &config.poll);
             let load = load(config, target, scenario, assumptions);
-            let calls = per_poll(target.id.kind, &load, period, config.poll.history_interval);
-            for (key, calls) in by_budget(target, calls) {
+            for (key, calls) in per_poll(target, &load, period, config.poll.history_interval) {
                 let Some(budget) = budgets.get_mut(&key) else { continue };
                 budget.targets += if scenario == Scenario::Base { target.members().len() } else { 0 };
                 if let Scope::Discovery(search) = &target.scope {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::assume::{load, window};
 use super::{Assumptions, Scenario};
 use crate::config::Config;
-use crate::poll::{BudgetKey, budgets, by_budget, first_pass, refreshes, spread, time_for};
+use crate::poll::{BudgetKey, budgets, first_pass, refreshes, spread, time_for};
 use crate::target::Target;
 
 /// The first reading of all there is.
@@ -59,8 +59,8 @@ pub(super) fn pass(config: &Config, targets: &[Target], assumptions: &Assumption
     let (mut values, mut complete) = (Pass::default(), Pass::default());
     for target in targets {
         let load = load(config, target, Scenario::Base, assumptions);
-        let calls: Vec<_> = by_budget(target, first_pass(target.id.kind, &load, window(target))).collect();
-        values.add(calls.iter().filter(|(key, _)| refreshes(key.operation)).cloned().collect());
+        let calls: Vec<_> = first_pass(target, &load, window(target)).collect();
+        values.add(calls.iter().filter(|(key, _)| refreshes(key.action)).cloned().collect());
         complete.add(calls);
     }
     let (took, slowest) = complete.takes(config, targets, assumptions.latency);

@@ -64,8 +64,8 @@ fn key(key: &BudgetKey) -> Value {
 
 fn long(long: &LongLists) -> Value {
     json!({
-        "product": long.product.label(),
-        "operation": long.operation,
+        "product": long.action.product().label(),
+        "operation": long.action.name(),
         "lists": long.lists,
         "pages": long.pages,
         "limit": long.limit,

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::assume::window;
-use crate::aliyun::op::{PAGE_SIZE, Product};
+use crate::action::Action;
+use crate::aliyun::op::PAGE_SIZE;
 use crate::config::Poll;
 use crate::target::{Scope, Target};
 
 /// An operation whose lists may be longer than may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongLists {
-    /// Its product.
-    pub product: Product,
-    /// Its name.
-    pub operation: &'static str,
+    /// The operation.
+    pub action: Action,
     /// How many of its lists may be too long.
     pub lists: usize,
     /// Pages of the longest.
@@ -30,21 +29,13 @@ pub struct LongLists {
 pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
     let mut long: BTreeMap<&str, LongLists> = BTreeMap::new();
     for target in polled {
-        let Some((product, operation, key)) = list(target) else { continue };
+        let Some((action, key)) = list(target) else { continue };
         let pages = window(target).div_ceil(PAGE_SIZE as usize);
         if pages <= poll.history_max_pages as usize {
             continue;
         }
-        let none = LongLists {
-            product,
-            operation,
-            lists: 0,
-            pages: 0,
-            longest: String::new(),
-            limit: poll.history_max_pages,
-            key,
-        };
-        let known = long.entry(operation).or_insert(none);
+        let none = LongLists { action, lists: 0, pages: 0, longest: String::new(), limit: poll.history_max_pages, key };
+        let known = long.entry(action.name()).or_insert(none);
         known.lists += 1;
         if pages > known.pages {
             known.pages = pages;
@@ -55,14 +46,14 @@ pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
 }
 
 /// The history of a target that must be read as far as its window goes, and the key of that window.
-fn list(target: &Target) -> Option<(Product, &'static str, &'static str)> {
+fn list(target: &Target) -> Option<(Action, &'static str)> {
     match &target.scope {
-        Scope::EhpcTasks(_) => Some((Product::Ehpc, "ListTasks", "ehpc.tasks.max_tasks")),
+        Scope::EhpcTasks(_) => Some((Action::ListTasks, "ehpc.tasks.max_tasks")),
         Scope::EhpcInvocations(commands) if commands.ids.is_empty() => {
-            Some((Product::Ehpc, "ListCommands", "ehpc.commands.discover"))
+            Some((Action::ListCommands, "ehpc.commands.discover"))
         }
-        Scope::SwasInvocations(_) => Some((Product::Swas, "DescribeInvocations", "swas.max_invocations")),
-        Scope::SwasRegion(_) => Some((Product::Swas, "DescribeCommandInvocations", "swas.max_invocations")),
+        Scope::SwasInvocations(_) => Some((Action::DescribeInvocations, "swas.max_invocations")),
+        Scope::SwasRegion(_) => Some((Action::DescribeCommandInvocations, "swas.max_invocations")),
         Scope::EhpcInvocations(_) | Scope::SwasRegionServer(_) | Scope::Discovery(_) => None,
     }
 }

@@ -122,6 +122,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Assumptions, Budget, Estimate, Scenario, Series, estimate, text, warnings};
+    use crate::action::Action;
     use crate::config::parse;
     use crate::model::DiscoveredResource;
     use crate::target::{Findings, Kind, TargetId};
@@ -135,20 +136,20 @@ mod tests {
         format!("swas: {{servers: [{}]}}\n", ids.join(", "))
     }
 
-    fn budget<'a>(estimate: &'a Estimate, operation: &str) -> &'a Budget {
-        estimate.budgets.iter().find(|budget| budget.key.operation == operation).unwrap()
+    fn budget(estimate: &Estimate, action: Action) -> &Budget {
+        estimate.budgets.iter().find(|budget| budget.key.action == action).unwrap()
     }
 
     /// Calls per minute: idle, base, busy; in hundredths.
-    fn needs(estimate: &Estimate, operation: &str) -> [u32; 3] {
-        budget(estimate, operation).needs.map(|need| (need * 100.0).round() as u32)
+    fn needs(estimate: &Estimate, action: Action) -> [u32; 3] {
+        budget(estimate, action).needs.map(|need| (need * 100.0).round() as u32)
     }
 
     #[test]
     fn a_hundred_servers_at_six_calls_a_minute() {
         let small = of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 6}}]"));
-        assert_eq!(needs(&small, "DescribeInvocations"), [5_000, 20_000, 60_000], "100 x 0.5, 2 and 6");
-        assert_eq!(needs(&small, "DescribeInvocationResult"), [0, 0, 1000], "100 x 6 in an hour");
+        assert_eq!(needs(&small, Action::DescribeInvocations), [5_000, 20_000, 60_000], "100 x 0.5, 2 and 6");
+        assert_eq!(needs(&small, Action::DescribeInvocationResult), [0, 0, 1000], "100 x 6 in an hour");
         assert_eq!(small.longest_refresh().as_secs(), 1016, "100 in turn, 6 in 61 seconds");
         assert_eq!(small.first_pass.values.as_secs(), 16 * 61, "the last is among the 17th six");
         assert_eq!(small.first_pass.complete.as_secs(), 833 * 61, "5000 results");
@@ -173,9 +174,13 @@ mod tests {
     fn two_clusters_at_the_defaults() {
         let two = of("ehpc: {clusters: [{id: a, region: r}, {id: b, region: r}]}");
         // Two polls a minute and four pages of history in half an hour; when busy, six polls and a task that ended.
-        assert_eq!(needs(&two, "ListTasks"), [127, 427, 1247]);
-        assert_eq!(needs(&two, "ListInvocationStatus"), [0, 0, 6020], "five commands six times a minute, and ends");
-        assert_eq!(needs(&two, "ListInvocationResults"), [0, 0, 20]);
+        assert_eq!(needs(&two, Action::ListTasks), [127, 427, 1247]);
+        assert_eq!(
+            needs(&two, Action::ListInvocationStatus),
+            [0, 0, 6020],
+            "five commands six times a minute, and ends"
+        );
+        assert_eq!(needs(&two, Action::ListInvocationResults), [0, 0, 20]);
         assert_eq!(two.first_pass.calls, 2.0 * (5.0 + 1.0 + 20.0 + 20.0));
         assert_eq!((two.first_pass.values.as_millis(), two.is_kept()), (4500, true), "21 calls after the third spread");
     }
@@ -185,7 +190,7 @@ mod tests {
         let shared = of("accounts:\n  - {name: a, quota_group: g, quotas: {SWAS: 10}}\n  \
                          - {name: b, quota_group: g, quotas: {SWAS: 6}}\n\
                          swas: {servers: [{id: s0, region: r, account: a}, {id: s1, region: r, account: b}]}");
-        let lists = budget(&shared, "DescribeInvocations");
+        let lists = budget(&shared, Action::DescribeInvocations);
         assert_eq!((&*lists.key.group, lists.quota, lists.targets), ("g", 6, 2));
         assert_eq!((lists.need(Scenario::Base), shared.budgets.len()), (4.0, 2));
     }
@@ -194,24 +199,24 @@ mod tests {
     fn a_region_costs_as_much_as_one_server_and_has_the_series_of_all() {
         let region = of(&servers(100).replace("{servers", "{strategy: per_region, servers"));
         // 5000 runs in 100 pages are more than 20: a poll, and 19 pages more each half hour.
-        assert_eq!(needs(&region, "DescribeCommandInvocations")[..2], [113, 263]);
-        assert_eq!(needs(&region, "ListInstances"), [7, 7, 7], "two pages each half hour");
+        assert_eq!(needs(&region, Action::DescribeCommandInvocations)[..2], [113, 263]);
+        assert_eq!(needs(&region, Action::ListInstances), [7, 7, 7], "two pages each half hour");
         assert_eq!(region.budgets.len(), 2, "and no results");
         assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
         let Series { least, floor, most, .. } = region.series;
         assert_eq!((least, floor, most), (100 * 22, 100 * (22 + 50 * 6), 100 * (22 + 50 * 6 + 50 * 7)));
-        let lists = budget(&region, "DescribeCommandInvocations");
+        let lists = budget(&region, Action::DescribeCommandInvocations);
         assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
 
     #[test]
     fn named_commands_need_no_list_and_many_discovered_ones_a_long_one() {
         let named = of("ehpc: {clusters: [{id: a, region: r, commands: {ids: [x, y, z]}}]}");
-        assert_eq!(needs(&named, "ListCommands"), [0, 0, 0]);
-        assert_eq!(needs(&named, "ListInvocationStatus"), [0, 0, 1810], "three six times a minute, and ends");
+        assert_eq!(needs(&named, Action::ListCommands), [0, 0, 0]);
+        assert_eq!(needs(&named, Action::ListInvocationStatus), [0, 0, 1810], "three six times a minute, and ends");
         let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
-        assert_eq!(needs(&found, "ListCommands"), [150, 600, 1800], "three pages: no times teach their order");
-        assert_eq!(needs(&found, "ListInvocationStatus")[2], 3010, "five are open");
+        assert_eq!(needs(&found, Action::ListCommands), [150, 600, 1800], "three pages: no times teach their order");
+        assert_eq!(needs(&found, Action::ListInvocationStatus)[2], 3010, "five are open");
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
         let yaml = "swas: {discovery: [{regions: [r, q], interval: 5m}]}\npoll: {stale_after: 2m}";
         let blind = of(yaml);
         assert_eq!((blind.targets, blind.searches, blind.unknown), (0, 2, true));
-        assert_eq!(needs(&blind, "ListInstances"), [20, 20, 20], "each five minutes");
+        assert_eq!(needs(&blind, Action::ListInstances), [20, 20, 20], "each five minutes");
         assert!(blind.is_kept(), "discovery may be slower than stale_after");
         let text = text(&blind);
         assert!(

@@ -62,12 +62,11 @@ fn budgets(estimate: &Estimate, page: &mut String) {
 }
 
 fn rows(estimate: &Estimate) -> Vec<Row> {
-    let alike =
-        groups::by(&estimate.budgets, |budget| (budget.key.operation, budget.targets, figures(budget, estimate)));
+    let alike = groups::by(&estimate.budgets, |budget| (budget.key.action, budget.targets, figures(budget, estimate)));
     if alike.len() <= MAX_LINES {
         return alike.iter().map(|(_, alike)| row(alike, estimate)).collect();
     }
-    let operations = groups::by(&estimate.budgets, |budget| budget.key.operation);
+    let operations = groups::by(&estimate.budgets, |budget| budget.key.action);
     operations.iter().flat_map(|(_, budgets)| tightest_first(budgets, estimate)).collect()
 }
 
@@ -93,13 +92,12 @@ fn at_most(budgets: &[&Budget], estimate: &Estimate) -> Option<Row> {
         let mark = if budgets.iter().any(|budget| budget.is_over(scenario)) { "! " } else { "" };
         if need == 0.0 { "0".to_owned() } else { format!("{mark}<= {}", number(need)) }
     };
-    let [_, _, product, operation] = least.key.labels();
     let targets = budgets.iter().map(|budget| budget.targets).max().unwrap_or_default();
     let refresh = budgets.iter().filter_map(|budget| refreshed(budget, estimate)).max();
     Some([
         groups::groups(budgets),
         groups::regions(budgets),
-        format!("{product}.{operation}"),
+        least.key.action.to_string(),
         format!("<= {targets}"),
         format!(">= {}", least.quota),
         largest(Scenario::Idle),
@@ -112,9 +110,8 @@ fn at_most(budgets: &[&Budget], estimate: &Estimate) -> Option<Row> {
 /// The line of budgets that are alike.
 fn row(alike: &[&Budget], estimate: &Estimate) -> Row {
     let Some(budget) = alike.first() else { return Row::default() };
-    let [_, _, product, operation] = budget.key.labels();
     let [quota, idle, base, busy, refresh] = figures(budget, estimate);
-    let name = format!("{product}.{operation}");
+    let name = budget.key.action.to_string();
     let targets = budget.targets.to_string();
     [groups::groups(alike), groups::regions(alike), name, targets, quota, idle, base, busy, refresh]
 }
@@ -143,7 +140,7 @@ fn first_pass(estimate: &Estimate, page: &mut String) {
         "\nFirst pass: every target shows values after {values}, with all results after {complete}; {calls} calls"
     );
     let _ = match &first.slowest {
-        Some(key) => writeln!(page, ", held up by {}.{}.", key.product.label(), key.operation),
+        Some(key) => writeln!(page, ", held up by {}.", key.action),
         None => writeln!(page, "."),
     };
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::lists::LongLists;
 use super::{Budget, Estimate, Scenario, Series, groups};
+use crate::action::Action;
 
 /// Maximum number of budgets that the verdict names; the table has the rest.
 const MAX_NAMED: usize = 2;
@@ -32,7 +33,7 @@ pub(super) fn problems(estimate: &Estimate) -> Vec<String> {
 fn too_small(estimate: &Estimate) -> Option<String> {
     let mut over: Vec<&Budget> = estimate.overdrawn().collect();
     over.sort_by(|a, b| b.share(Scenario::Base).total_cmp(&a.share(Scenario::Base)));
-    let alike = groups::by(over, |budget| (budget.key.operation, budget.quota, number(budget.need(Scenario::Base))));
+    let alike = groups::by(over, |budget| (budget.key.action, budget.quota, number(budget.need(Scenario::Base))));
     let named: Vec<String> = alike.iter().take(MAX_NAMED).map(|(_, alike)| shortage(alike)).collect();
     let more: usize = alike.iter().skip(MAX_NAMED).map(|(_, alike)| alike.len()).sum();
     let more = match more {
@@ -55,8 +56,7 @@ fn too_slow(estimate: &Estimate) -> Option<String> {
 }
 
 fn too_long(long: &LongLists) -> String {
-    let LongLists { product, operation, lists, pages, longest, limit, .. } = long;
-    let name = format!("{}.{operation}", product.label());
+    let LongLists { action: name, lists, pages, longest, limit, .. } = long;
     let what = match lists {
         1 => format!("the list of {name} of {longest} has {pages} pages"),
         lists => format!("{lists} lists of {name} have up to {pages} pages (that of {longest})"),
@@ -105,7 +105,7 @@ fn fits(estimate: &Estimate) -> String {
 fn shortage(alike: &[&Budget]) -> String {
     let Some(budget) = alike.first() else { return String::new() };
     let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
-    let name = name(budget);
+    let name = budget.key.action;
     let places = groups::places(alike);
     match alike.len() {
         1 => format!("{name} in {places} needs {need} calls a minute and may make {quota}"),
@@ -118,7 +118,7 @@ pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
     let mut lines = Vec::new();
     if estimate.overdrawn().next().is_some() {
         let quotas: Vec<String> =
-            groups::by(estimate.overdrawn(), |budget| budget.key.operation).iter().map(quota).collect();
+            groups::by(estimate.overdrawn(), |budget| budget.key.action).iter().map(quota).collect();
         let quotas = format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
         lines.push(match estimate.enough_interval {
             Some(interval) => format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval)),
@@ -158,9 +158,9 @@ fn keys(estimate: &Estimate, interval: Duration) -> String {
 }
 
 /// The quota that suffices for all budgets of an operation, and whose it is where that is not plain.
-fn quota((_, of_operation): &(&'static str, Vec<&Budget>)) -> String {
+fn quota((_, of_operation): &(Action, Vec<&Budget>)) -> String {
     let need = of_operation.iter().map(|budget| budget.need(Scenario::Base).ceil()).fold(0.0, f64::max);
-    of_operation.first().map_or_else(String::new, |budget| format!("{} to {need}", name(budget)))
+    of_operation.first().map_or_else(String::new, |budget| format!("{} to {need}", budget.key.action))
 }
 
 /// What does not break the plan, but may surprise.
@@ -168,7 +168,7 @@ pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
     let overdrawn = estimate.overdrawn().next().is_some();
     let refresh = overdrawn.then(|| refresh(estimate));
     let only_busy = |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
-    let busy = groups::by(estimate.budgets.iter().filter(only_busy), |budget| budget.key.operation);
+    let busy = groups::by(estimate.budgets.iter().filter(only_busy), |budget| budget.key.action);
     let busy = busy.iter().filter_map(|(_, of_operation)| when_busy(of_operation, estimate));
     undiscovered(estimate).into_iter().chain(refresh).chain(busy).chain(too_many_series(estimate)).collect()
 }
@@ -194,7 +194,7 @@ fn refresh(estimate: &Estimate) -> String {
 fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
     let tightest = |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
     let budget = of_operation.iter().max_by(tightest)?;
-    let name = name(budget);
+    let name = budget.key.action;
     let places = groups::places(of_operation);
     if !budget.refreshes {
         return Some(format!("When everything is busy, {name} in {places} falls behind: results come late."));
@@ -209,11 +209,6 @@ fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
              then refreshed every {every} instead of {planned}."
         )
     })
-}
-
-fn name(budget: &Budget) -> String {
-    let [_, _, product, operation] = budget.key.labels();
-    format!("{product}.{operation}")
 }
 
 fn too_many_series(estimate: &Estimate) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::tracker::operations;
-use crate::aliyun::op::Product;
+use crate::action::Product;
 use crate::aliyun::{Client, SetupError, endpoint};
 use crate::config::{Account, Config};
 use crate::target::{Findings, Target, polled, targets};
@@ -44,6 +44,6 @@ pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
 
 /// Each product, account and region that is asked.
 fn places(asked: &[Target]) -> BTreeSet<(Product, &str, &str)> {
-    let of = |target| operations(target).iter().map(|(product, _)| (*product, &*target.account, &*target.region));
+    let of = |target| operations(target).iter().map(|action| (action.product(), &*target.account, &*target.region));
     asked.iter().flat_map(of).collect()
 }

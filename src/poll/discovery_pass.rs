@@ -12,7 +12,7 @@ use super::report::log_request;
 use super::runner::{panicked, start_attempts};
 use super::scheduler::{Attempt, Event, Scheduler};
 use super::tracker::Notice;
-use crate::aliyun::op::Product;
+use crate::action::Action;
 use crate::aliyun::{Attempted, Error, error_of};
 use crate::config::Config;
 use crate::model::Failure;
@@ -38,10 +38,8 @@ pub struct Asked {
     pub account: Arc<str>,
     /// In which region.
     pub region: Arc<str>,
-    /// The product of the operation.
-    pub product: Product,
-    /// Its name.
-    pub operation: &'static str,
+    /// The operation.
+    pub action: Action,
     /// Id of the target that it was asked for.
     pub target: Arc<str>,
     /// Why it was not answered.
@@ -55,8 +53,7 @@ pub struct Asked {
 impl Asked {
     /// Whether both are about one operation in one region of one account.
     pub fn is_like(&self, other: &Self) -> bool {
-        let key =
-            |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.product, asked.operation);
+        let key = |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.action);
         key(self) == key(other)
     }
 }
@@ -110,8 +107,7 @@ impl<'a> Surveying<'a> {
         let asked = Asked {
             account: Arc::clone(&attempt.account),
             region: Arc::clone(&attempt.region),
-            product: attempt.operation.product(),
-            operation: attempt.operation.name(),
+            action: attempt.operation.action(),
             target: Arc::clone(&attempt.target.id),
             error: error_of(&attempted.outcome).cloned(),
             clock_skew: attempted.clock_skew,

@@ -23,15 +23,14 @@ pub use clients::{Clients, clients, route_notes, route_warnings};
 pub use discovery_pass::{Asked, DiscoveryPass, discovery_pass};
 pub use engine::{Batch, Engine, Retargeted};
 pub use journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
-pub use planned_load::{budgets, by_budget, per_minute};
+pub use planned_load::{budgets, first_pass, per_minute, per_poll};
 pub use queue::Cadence;
 pub use rate_limiter::{BudgetKey, RateLimiter, sustained, time_for};
 pub use report::log_request;
 pub use runner::Runner;
 pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
-pub use tracker::{
-    Calls, ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, first_pass, needed, per_poll, refreshes,
-};
+pub use tracker::cost::refreshes;
+pub use tracker::{ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, needed};
 
 /// `time` moved by `step`, held inside what a timestamp can be.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {

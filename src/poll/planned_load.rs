@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rate_limiter::{self, BudgetKey};
-use super::tracker;
-use crate::aliyun::op::Product;
+use super::tracker::{Load, cost, operations};
+use crate::action::Action;
 use crate::config::Config;
 use crate::target::Target;
 
@@ -17,20 +17,35 @@ pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
         let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account) else {
             continue;
         };
-        for (product, operation) in tracker::operations(target) {
-            let quota = rate_limiter::quota(&account.quotas, *product, operation);
-            let least = budgets.entry(budget_key(target, *product, operation)).or_insert(quota);
+        for action in operations(target) {
+            let quota = rate_limiter::quota(&account.quotas, *action);
+            let least = budgets.entry(budget_key(target, *action)).or_insert(quota);
             *least = quota.min(*least);
         }
     }
     budgets
 }
 
-/// The budget of each of these calls of a target.
-pub fn by_budget(target: &Target, calls: tracker::Calls) -> impl Iterator<Item = (BudgetKey, f64)> {
-    calls.into_iter().filter_map(|(operation, calls)| {
-        let (product, name) = tracker::operations(target).iter().find(|(_, name)| *name == operation)?;
-        Some((budget_key(target, *product, name), calls))
+/// Calls of one poll of a target on average, by budget, where a poll comes each `period` and whole
+/// lists are read each `history_interval`.
+pub fn per_poll(
+    target: &Target,
+    load: &Load,
+    period: Duration,
+    history_interval: Duration,
+) -> impl Iterator<Item = (BudgetKey, f64)> {
+    operations(target).iter().map(move |action| {
+        let calls = cost::per_poll(*action, target.id.kind, load, period, history_interval);
+        (budget_key(target, *action), calls)
+    })
+}
+
+/// Calls of the first reading of all there is of a target, by budget, where `followed` things have
+/// ended before.
+pub fn first_pass(target: &Target, load: &Load, followed: usize) -> impl Iterator<Item = (BudgetKey, f64)> {
+    operations(target).iter().map(move |action| {
+        let calls = cost::first_pass(*action, target.id.kind, load, followed);
+        (budget_key(target, *action), calls)
     })
 }
 
@@ -39,6 +54,6 @@ pub fn per_minute(period: Duration) -> f64 {
     60.0 / period.as_secs_f64()
 }
 
-pub(super) fn budget_key(target: &Target, product: Product, operation: &'static str) -> BudgetKey {
-    BudgetKey { group: Arc::clone(&target.quota_group), region: Arc::clone(&target.region), product, operation }
+pub(super) fn budget_key(target: &Target, action: Action) -> BudgetKey {
+    BudgetKey { group: Arc::clone(&target.quota_group), region: Arc::clone(&target.region), action }
 }

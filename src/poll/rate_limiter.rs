@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::budget::{Budget, Heard, Hint, WINDOW};
-use crate::aliyun::op::Product;
+use crate::action::Action;
 use crate::config::Quotas;
 use crate::model::BudgetState;
 
@@ -21,16 +21,14 @@ pub struct BudgetKey {
     pub group: Arc<str>,
     /// Region id.
     pub region: Arc<str>,
-    /// Product.
-    pub product: Product,
     /// Operation.
-    pub operation: &'static str,
+    pub action: Action,
 }
 
 impl BudgetKey {
     /// Its label values: quota group, region, product, operation.
     pub fn labels(&self) -> [&str; 4] {
-        [&self.group, &self.region, self.product.label(), self.operation]
+        [&self.group, &self.region, self.action.product().label(), self.action.name()]
     }
 }
 
@@ -132,9 +130,10 @@ pub fn time_for(calls: f64, per_minute: u32) -> Duration {
 }
 
 /// Calls per minute that the user allows for an operation, else the product's default.
-pub(super) fn quota(quotas: &Quotas, product: Product, operation: &str) -> u32 {
-    let set = |operation: Option<&str>| quotas.get(&(product.label().to_owned(), operation.map(str::to_owned)));
-    set(Some(operation)).or_else(|| set(None)).copied().unwrap_or_else(|| product.default_quota())
+pub(super) fn quota(quotas: &Quotas, action: Action) -> u32 {
+    let product = action.product();
+    let set = quotas.get(&action.into()).or_else(|| quotas.get(&product.into()));
+    set.copied().unwrap_or_else(|| product.default_quota())
 }
 
 #[cfg(test)]
@@ -142,10 +141,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{BudgetKey, RateLimiter};
-    use crate::aliyun::op::Product;
+    use crate::action::Action;
 
     fn key() -> BudgetKey {
-        BudgetKey { group: "g".into(), region: "r".into(), product: Product::Swas, operation: "ListInstances" }
+        BudgetKey { group: "g".into(), region: "r".into(), action: Action::ListInstances }
     }
 
     fn at(seconds: i64) -> Timestamp {

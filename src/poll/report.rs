@@ -322,8 +322,8 @@ mod tests {
     use tracing::level_filters::LevelFilter;
 
     use super::Report;
+    use crate::action::Action;
     use crate::aliyun::THROTTLED_ADVICE;
-    use crate::aliyun::op::Product;
     use crate::cli::LogFormat;
     use crate::config::InvocationWindow;
     use crate::logging;
@@ -425,12 +425,7 @@ mod tests {
     #[test]
     fn an_operation_that_is_throttled_is_told_and_none_of_ten_thousand_targets_that_need_it() {
         let at = |time: &str| format!("2026-11-26T{time}Z").parse::<Timestamp>().unwrap();
-        let key = BudgetKey {
-            group: "prod".into(),
-            region: "cn-hangzhou".into(),
-            product: Product::Swas,
-            operation: "DescribeInvocations",
-        };
+        let key = BudgetKey { group: "prod".into(), region: "cn-hangzhou".into(), action: Action::DescribeInvocations };
         let code = || "Throttling.User".into();
         let resting = Some(Resting { since: at("21:35:02"), until: at("21:36:00"), code: code() });
         let lowered = Lowered { since: at("21:35:02"), code: code(), refused_at: 110, retry_at: at("21:40:02") };

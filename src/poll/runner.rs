@@ -125,8 +125,8 @@ impl Runner {
     }
 
     fn expect(&self, target: &Target) {
-        for (product, operation) in operations(target) {
-            self.metrics.expect_requests(target, *product, operation);
+        for action in operations(target) {
+            self.metrics.expect_requests(target, *action);
         }
     }
 

@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::aliyun::op::Product;
+use crate::action::Action;
 use crate::model::{AccountState, Login, Permission};
 use crate::target::{Target, TargetId};
-
-/// An operation of a product.
-pub(super) type Asked = (Product, &'static str);
 
 /// All accounts, by name.
 #[derive(Debug, Default)]
@@ -20,7 +17,7 @@ pub(super) struct Accounts(BTreeMap<Arc<str>, Account>);
 struct Account {
     login: Login,
     clock_skew: Option<SignedDuration>,
-    answers: BTreeMap<Asked, Answers>,
+    answers: BTreeMap<Action, Answers>,
 }
 
 /// What the cloud has answered to an operation.
@@ -54,13 +51,13 @@ impl Accounts {
     }
 
     /// An account's targets need an operation.
-    pub(super) fn expect(&mut self, name: &Arc<str>, asked: Asked) {
-        self.account(name).answers.entry(asked).or_default();
+    pub(super) fn expect(&mut self, name: &Arc<str>, action: Action) {
+        self.account(name).answers.entry(action).or_default();
     }
 
     /// The cloud has answered a target, or has refused to. Whether it refuses none of them now.
-    pub(super) fn answered(&mut self, name: &Arc<str>, asked: Asked, target: &TargetId, allowed: bool) -> bool {
-        let answers = self.account(name).answers.entry(asked).or_default();
+    pub(super) fn answered(&mut self, name: &Arc<str>, action: Action, target: &TargetId, allowed: bool) -> bool {
+        let answers = self.account(name).answers.entry(action).or_default();
         answers.any = true;
         if allowed {
             answers.refused.remove(target);
@@ -72,15 +69,15 @@ impl Accounts {
 
     /// The targets are now these: what was said of others is forgotten. Tells for each operation that was answered whether it
     /// is granted; `None` where its account is gone.
-    pub(super) fn retarget(&mut self, targets: &[Target]) -> Vec<(Arc<str>, Asked, Option<bool>)> {
+    pub(super) fn retarget(&mut self, targets: &[Target]) -> Vec<(Arc<str>, Action, Option<bool>)> {
         let ids: BTreeSet<&TargetId> = targets.iter().map(|target| &target.id).collect();
         let names: BTreeSet<&str> = targets.iter().map(|target| &*target.account).collect();
         let mut changed = Vec::new();
         for (name, account) in &mut self.0 {
-            for (asked, answers) in account.answers.iter_mut().filter(|(_, answers)| answers.any) {
+            for (action, answers) in account.answers.iter_mut().filter(|(_, answers)| answers.any) {
                 answers.refused.retain(|id| ids.contains(id));
                 let is_granted = answers.is_granted().filter(|_| names.contains(&**name));
-                changed.push((Arc::clone(name), *asked, is_granted));
+                changed.push((Arc::clone(name), *action, is_granted));
             }
         }
         self.0.retain(|name, _| names.contains(&**name));
@@ -102,10 +99,10 @@ impl Accounts {
 
 impl Account {
     fn state(&self) -> AccountState {
-        let permission = |(&(product, operation), answers): (&Asked, &Answers)| Permission {
-            product: product.label(),
-            operation,
-            action: format!("{}:{operation}", product.ram_prefix()),
+        let permission = |(action, answers): (&Action, &Answers)| Permission {
+            product: action.product().label(),
+            operation: action.name(),
+            action: action.ram_action(),
             is_granted: answers.is_granted(),
             refused: answers.refused.len(),
         };
@@ -121,13 +118,13 @@ impl Account {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Accounts, Asked};
-    use crate::aliyun::op::Product;
+    use super::Accounts;
+    use crate::action::Action;
     use crate::config::InvocationWindow;
     use crate::model::{Lasts, Login};
     use crate::target::{Kind, Scope, Target, TargetId};
 
-    const ASKED: Asked = (Product::Swas, "DescribeInvocations");
+    const ASKED: Action = Action::DescribeInvocations;
 
     fn target(id: &str, account: &Arc<str>) -> Target {
         Target {

@@ -6,16 +6,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Simulator, parameters};
+use super::{Operation, Product, Simulator, parameters};
 
 /// What `GET /` says.
-const INDEX: &str = "\
+fn index() -> String {
+    let [ehpc, swas, sts] = [Product::Ehpc, Product::Swas, Product::Sts].map(actions);
+    let example = Operation::ListTasks.action();
+    format!(
+        "\
 A pretend Alibaba Cloud: E-HPC 2018-04-12, SWAS-OPEN 2020-06-01 and STS 2015-04-01.
 
 The API: RPC style, signatures V1 and V3, on this address whatever the region
-  E-HPC, GET          ListTasks ListInvocationStatus ListInvocationResults ListCommands ListClusters ListRegions
-  SWAS, GET or POST   DescribeInvocations DescribeInvocationResult DescribeCommandInvocations ListInstances ListRegions
-  STS, GET or POST    AssumeRole AssumeRoleWithOIDC GetCallerIdentity
+  E-HPC, GET          {ehpc}
+  SWAS, GET or POST   {swas}
+  STS, GET or POST    {sts}
 
 To log in with
   the access key      testid, testsecret
@@ -29,15 +33,23 @@ Behind the scenes
   GET     /_sim/calls         the log of calls and their totals
   DELETE  /_sim/calls         forget them
   GET     /_sim/faults        the faults there are
-  POST    /_sim/faults        add some: [{\"match\": {\"action\": \"ListTasks\"}, \"fault\": {\"kind\": \"reset\"}, \"times\": 1}]
-                              a limit: {\"kind\": \"quota\", \"per_minute\": 30}; who else calls:
-                              {\"kind\": \"other_calls\", \"per_minute\": 500, \"at_once\": false}
+  POST    /_sim/faults        add some: [{{\"match\": {{\"action\": \"{example}\"}}, \"fault\": {{\"kind\": \"reset\"}}, \"times\": 1}}]
+                              a limit: {{\"kind\": \"quota\", \"per_minute\": 30}}; who else calls:
+                              {{\"kind\": \"other_calls\", \"per_minute\": 500, \"at_once\": false}}
   DELETE  /_sim/faults        take them away
   GET     /_sim/credentials   the temporary credentials handed out so far, without their secrets
   DELETE  /_sim/credentials   make them worthless, as if revoked
   GET     /_sim/time          the world's clock
-  POST    /_sim/time          {\"frozen\": true} stops the world, false lets it go on
-";
+  POST    /_sim/time          {{\"frozen\": true}} stops the world, false lets it go on
+"
+    )
+}
+
+/// The operations of a product, in words.
+fn actions(product: Product) -> String {
+    let of_product = Operation::ALL.iter().filter(|operation| operation.product() == product);
+    of_product.map(|operation| operation.action()).collect::<Vec<_>>().join(" ")
+}
 
 /// The body of `POST /_sim/time`.
 #[derive(Deserialize)]
@@ -62,7 +74,7 @@ pub(crate) fn handle<B: AsRef<[u8]>>(
 ) -> Response<Vec<u8>> {
     let method = request.method().as_str();
     match (request.uri().path(), method) {
-        ("/", _) => respond(StatusCode::OK, "text/plain; charset=utf-8", INDEX.to_owned()),
+        ("/", _) => respond(StatusCode::OK, "text/plain; charset=utf-8", index()),
         ("/_sim/world", "GET") => world(simulator, request, now),
         ("/_sim/calls", "GET") => json_response(StatusCode::OK, &simulator.log.to_json()),
         ("/_sim/calls", "DELETE") => {

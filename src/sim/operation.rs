@@ -15,47 +15,6 @@ pub enum Product {
     Machine,
 }
 
-/// An operation of one of the products.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
-    /// `EHPC.ListTasks`
-    ListTasks,
-    /// `EHPC.ListInvocationStatus`
-    ListInvocationStatus,
-    /// `EHPC.ListInvocationResults`
-    ListInvocationResults,
-    /// `EHPC.ListCommands`
-    ListCommands,
-    /// `EHPC.ListClusters`
-    ListClusters,
-    /// `EHPC.ListRegions`
-    EhpcListRegions,
-    /// `SWAS-OPEN.DescribeInvocations`
-    DescribeInvocations,
-    /// `SWAS-OPEN.DescribeInvocationResult`
-    DescribeInvocationResult,
-    /// `SWAS-OPEN.DescribeCommandInvocations`
-    DescribeCommandInvocations,
-    /// `SWAS-OPEN.ListInstances`
-    ListInstances,
-    /// `SWAS-OPEN.ListRegions`
-    SwasListRegions,
-    /// `Sts.AssumeRole`
-    AssumeRole,
-    /// `Sts.AssumeRoleWithOIDC`
-    AssumeRoleWithOidc,
-    /// `Sts.GetCallerIdentity`
-    GetCallerIdentity,
-    /// `PUT /latest/api/token`
-    MetadataToken,
-    /// `GET /latest/meta-data/ram/security-credentials/`
-    MetadataRole,
-    /// `GET /latest/meta-data/ram/security-credentials/<role>`
-    MetadataCredentials,
-    /// `GET /credentials`
-    CredentialsUri,
-}
-
 impl Product {
     /// Every product.
     pub const ALL: [Self; 4] = [Self::Ehpc, Self::Swas, Self::Sts, Self::Machine];
@@ -114,76 +73,66 @@ impl FromStr for Product {
     }
 }
 
-impl Operation {
-    /// Every operation, E-HPC's first.
-    pub const ALL: [Self; 18] = [
-        Self::ListTasks,
-        Self::ListInvocationStatus,
-        Self::ListInvocationResults,
-        Self::ListCommands,
-        Self::ListClusters,
-        Self::EhpcListRegions,
-        Self::DescribeInvocations,
-        Self::DescribeInvocationResult,
-        Self::DescribeCommandInvocations,
-        Self::ListInstances,
-        Self::SwasListRegions,
-        Self::AssumeRole,
-        Self::AssumeRoleWithOidc,
-        Self::GetCallerIdentity,
-        Self::MetadataToken,
-        Self::MetadataRole,
-        Self::MetadataCredentials,
-        Self::CredentialsUri,
-    ];
+/// Declares [`Operation`] from the table of operations.
+macro_rules! operations {
+    ($($(#[$doc:meta])* $product:ident.$action:ident($name:ident)),+ $(,)?) => {
+        /// An operation of one of the products.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Operation {
+            $(
+                #[doc = concat!("`", stringify!($product), ".", stringify!($action), "`.")]
+                $(#[$doc])*
+                $name,
+            )+
+        }
 
-    /// The product the operation belongs to.
-    pub fn product(self) -> Product {
-        match self {
-            Self::ListTasks
-            | Self::ListInvocationStatus
-            | Self::ListInvocationResults
-            | Self::ListCommands
-            | Self::ListClusters
-            | Self::EhpcListRegions => Product::Ehpc,
-            Self::DescribeInvocations
-            | Self::DescribeInvocationResult
-            | Self::DescribeCommandInvocations
-            | Self::ListInstances
-            | Self::SwasListRegions => Product::Swas,
-            Self::AssumeRole | Self::AssumeRoleWithOidc | Self::GetCallerIdentity => Product::Sts,
-            Self::MetadataToken | Self::MetadataRole | Self::MetadataCredentials | Self::CredentialsUri => {
-                Product::Machine
+        impl Operation {
+            /// Every operation, E-HPC's first.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The product the operation belongs to.
+            pub fn product(self) -> Product {
+                match self { $(Self::$name => Product::$product,)+ }
+            }
+
+            /// The word sent as `Action`.
+            pub fn action(self) -> &'static str {
+                match self { $(Self::$name => stringify!($action),)+ }
             }
         }
-    }
+    };
+}
 
+// Product, name at the cloud, and variant of each.
+operations! {
+    Ehpc.ListTasks(ListTasks),
+    Ehpc.ListInvocationStatus(ListInvocationStatus),
+    Ehpc.ListInvocationResults(ListInvocationResults),
+    Ehpc.ListCommands(ListCommands),
+    Ehpc.ListClusters(ListClusters),
+    Ehpc.ListRegions(EhpcListRegions),
+    Swas.DescribeInvocations(DescribeInvocations),
+    Swas.DescribeInvocationResult(DescribeInvocationResult),
+    Swas.DescribeCommandInvocations(DescribeCommandInvocations),
+    Swas.ListInstances(ListInstances),
+    Swas.ListRegions(SwasListRegions),
+    Sts.AssumeRole(AssumeRole),
+    Sts.AssumeRoleWithOIDC(AssumeRoleWithOidc),
+    Sts.GetCallerIdentity(GetCallerIdentity),
+    /// `PUT /latest/api/token`
+    Machine.MetadataToken(MetadataToken),
+    /// `GET /latest/meta-data/ram/security-credentials/`
+    Machine.MetadataRole(MetadataRole),
+    /// `GET /latest/meta-data/ram/security-credentials/<role>`
+    Machine.MetadataCredentials(MetadataCredentials),
+    /// `GET /credentials`
+    Machine.CredentialsUri(CredentialsUri),
+}
+
+impl Operation {
     /// Whether no signature is asked for: an OIDC token speaks for itself, and so does being on the machine.
     pub(crate) fn is_unsigned(self) -> bool {
         self == Self::AssumeRoleWithOidc || self.product() == Product::Machine
-    }
-
-    /// The word sent as `Action`.
-    pub fn action(self) -> &'static str {
-        match self {
-            Self::ListTasks => "ListTasks",
-            Self::ListInvocationStatus => "ListInvocationStatus",
-            Self::ListInvocationResults => "ListInvocationResults",
-            Self::ListCommands => "ListCommands",
-            Self::ListClusters => "ListClusters",
-            Self::EhpcListRegions | Self::SwasListRegions => "ListRegions",
-            Self::DescribeInvocations => "DescribeInvocations",
-            Self::DescribeInvocationResult => "DescribeInvocationResult",
-            Self::DescribeCommandInvocations => "DescribeCommandInvocations",
-            Self::ListInstances => "ListInstances",
-            Self::AssumeRole => "AssumeRole",
-            Self::AssumeRoleWithOidc => "AssumeRoleWithOIDC",
-            Self::GetCallerIdentity => "GetCallerIdentity",
-            Self::MetadataToken => "MetadataToken",
-            Self::MetadataRole => "MetadataRole",
-            Self::MetadataCredentials => "MetadataCredentials",
-            Self::CredentialsUri => "CredentialsUri",
-        }
     }
 
     /// The RAM action that allows the operation.
@@ -193,7 +142,8 @@ impl Operation {
 
     /// Version and action together name the operation: `ListRegions` exists in both products.
     pub(crate) fn route(version: &str, action: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.product().version() == version && operation.action() == action)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|operation| operation.product().version() == version && operation.action() == action)
     }
 
     /// E-HPC is GET only in the vendor's metadata; for SWAS nothing is said, and the SDKs send POST.
@@ -214,9 +164,8 @@ impl FromStr for Operation {
     fn from_str(name: &str) -> Result<Self, String> {
         let (product, action) = name.split_once('.').ok_or_else(|| format!("{name:?} is not PRODUCT.Operation"))?;
         let product: Product = product.parse()?;
-        Self::ALL
-            .into_iter()
-            .find(|operation| operation.product() == product && operation.action() == action)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|operation| operation.product() == product && operation.action() == action)
             .ok_or_else(|| format!("{} has no operation {action:?} here", product.code()))
     }
 }

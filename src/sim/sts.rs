@@ -38,7 +38,8 @@ pub(crate) fn answer(
             });
             Ok(body)
         }
-        _ => Ok(caller(parameters)),
+        Operation::GetCallerIdentity => Ok(caller(parameters)),
+        _ => Err(Failure::no_such_api()),
     }
 }
 

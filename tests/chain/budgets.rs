@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::poll::BudgetKey;
 use aliyun_task_exporter::sim::{Operation, QuotaWindow, Quotas, Settings, Simulator};
@@ -20,7 +21,8 @@ fn limited(servers: usize, invocations: usize, operation: Operation, quota: u32)
     let settings = Settings { quotas: Quotas { window: QuotaWindow::Sliding, ..quotas }, ..Settings::default() };
     let sim = Simulator::with_world(settings, worlds::servers(servers, invocations), start());
     let mut config = config_for(&sim);
-    config.accounts[0].quotas = [(("SWAS".into(), Some(operation.action().into())), quota)].into();
+    let action = Action::ALL.iter().find(|action| action.name() == operation.action()).unwrap();
+    config.accounts[0].quotas = [((*action).into(), quota)].into();
     Harness::new(sim, config)
 }
 
@@ -176,7 +178,7 @@ fn a_target_that_waits_for_its_turn_shows_how_late_it_is_even_before_its_first_p
 fn no_operation_exceeds_its_budget_whatever_is_listed_followed_and_retried() {
     let mut harness = Harness::living(Settings { clusters: 2, servers: 3, ..Settings::default() });
     let mut config = harness.config.clone();
-    config.accounts[0].quotas = [(("EHPC".into(), None), 6), (("SWAS".into(), None), 6)].into();
+    config.accounts[0].quotas = [(Product::Ehpc.into(), 6), (Product::Swas.into(), 6)].into();
     harness.apply(config);
     harness.fault(
         r#"{"fault": {"kind": "error", "status": 500, "code": "InternalError"}, "schedule": {"from": 300, "to": 900}}"#,
@@ -184,7 +186,7 @@ fn no_operation_exceeds_its_budget_whatever_is_listed_followed_and_retried() {
     harness.run_until(1800);
     let mut sent: BTreeMap<BudgetKey, Vec<Timestamp>> = BTreeMap::new();
     harness.made.iter().for_each(|made| sent.entry(made.key.clone()).or_default().push(made.sent));
-    let operations: BTreeSet<&str> = sent.keys().map(|key| key.operation).collect();
+    let operations: BTreeSet<Action> = sent.keys().map(|key| key.action).collect();
     assert_eq!(operations.len(), 6, "every operation is asked");
     for (key, times) in &mut sent {
         times.sort_unstable();

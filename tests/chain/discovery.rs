@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::config::{Cluster, Commands, Config, Pattern, Regions, Server, TaskWindow};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{Reading, Reason};
@@ -298,7 +299,10 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
     let mut harness = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
     harness.run_until(50);
     assert_eq!((ids(&harness, Kind::SwasInvocations).len(), harness.of("ListInstances").len()), (230, 3));
-    assert_eq!(harness.scheduler().planned().iter().find(|(key, _)| key.operation == "ListInstances").unwrap().1, &3.0);
+    assert_eq!(
+        harness.scheduler().planned().iter().find(|(key, _)| key.action == Action::ListInstances).unwrap().1,
+        &3.0
+    );
     let mut world = many(400);
     (0..50).for_each(|number| world.remove(&format!("s{number:03}")));
     *harness.sim.world_mut() = world;
@@ -327,7 +331,7 @@ fn a_thousand_servers_found_at_once_are_spread() {
     let mut world = World::empty();
     (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
     let mut harness = found(world, hangzhou(), |config| {
-        config.accounts[0].quotas = [(("SWAS".to_owned(), None), 60_000)].into();
+        config.accounts[0].quotas = [(Product::Swas.into(), 60_000)].into();
     });
     harness.sim.settings_mut().quotas.per_minute = 1_000_000;
     harness.run_until(29);
@@ -344,7 +348,7 @@ fn a_long_list_is_read_whole_however_small_its_budget() {
     let mut world = World::empty();
     (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
     let mut harness = found(world, hangzhou(), |config| {
-        config.accounts[0].quotas = [(("SWAS".to_owned(), Some("ListInstances".to_owned())), 6)].into();
+        config.accounts[0].quotas = [(Action::ListInstances.into(), 6)].into();
     });
     harness.run_until(59);
     assert_eq!(

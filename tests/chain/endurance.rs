@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aliyun_task_exporter::action::Product;
 use aliyun_task_exporter::config::SwasStrategy;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::sim::{ListOrder, Settings};
@@ -72,7 +73,7 @@ fn region(settings: Settings) -> Harness {
     harness.config.poll.interval = Duration::from_secs(2);
     harness.config.poll.active_interval = Duration::from_secs(2);
     // The simulator's own limit is 1000.
-    harness.config.accounts[0].quotas.insert(("SWAS".into(), None), 900);
+    harness.config.accounts[0].quotas.insert(Product::Swas.into(), 900);
     harness.apply(harness.config.clone());
     harness
 }

@@ -45,7 +45,7 @@ fn the_default_budgets_stay_below_the_published_limits() {
     let sim = Simulator::new(Settings::default(), start());
     let estimate = estimate(&config_for(&sim), &Findings::new(), Assumptions::default());
     let most = |product: &str| {
-        let budgets = estimate.budgets.iter().filter(|budget| budget.key.product.label() == product);
+        let budgets = estimate.budgets.iter().filter(|budget| budget.key.action.product().label() == product);
         budgets.map(|budget| budget.quota).max().unwrap()
     };
     // Calls per minute and operation. Of E-HPC nothing is published: the gateway's default is 100 calls per second.

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aliyun_task_exporter::action::Product;
 use aliyun_task_exporter::aliyun::op::Operation;
+use aliyun_task_exporter::config::Config;
 use aliyun_task_exporter::model::Reason;
 use aliyun_task_exporter::poll::{Load, first_pass, per_poll};
 use aliyun_task_exporter::sim::{QuotaWindow, Quotas, Settings, Simulator};
-use aliyun_task_exporter::target::{Findings, Kind, targets};
+use aliyun_task_exporter::target::{Findings, targets};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::harness::{Harness, Made, config_for};
@@ -38,18 +40,20 @@ fn page(operation: &Operation) -> u32 {
 }
 
 /// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended invocations each.
-fn arithmetic(period: i64, history: Duration, span: i64) -> (f64, f64) {
-    let calls = |calls: Vec<(&'static str, f64)>| calls.iter().map(|(_, calls)| calls).sum::<f64>();
+fn arithmetic(config: &Config, period: i64, span: i64) -> (f64, f64) {
+    let server = &targets(config, &Findings::new())[0];
     let polls = span as f64 / period as f64;
-    let each = per_poll(Kind::SwasInvocations, &Load::QUIET, Duration::from_secs(period as u64), history);
-    (100.0 * calls(first_pass(Kind::SwasInvocations, &Load::QUIET, 50)), 100.0 * polls * calls(each))
+    let period = Duration::from_secs(period as u64);
+    let first: f64 = first_pass(server, &Load::QUIET, 50).map(|(_, calls)| calls).sum();
+    let each = per_poll(server, &Load::QUIET, period, config.poll.history_interval);
+    (100.0 * first, 100.0 * polls * each.map(|(_, calls)| calls).sum::<f64>())
 }
 
 #[test]
 fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_once_even_over_a_restart() {
     let sim = Simulator::with_world(Settings::default(), worlds::servers(100, 50), start());
     let mut config = config_for(&sim);
-    config.accounts[0].quotas = [(("SWAS".into(), None), 600)].into();
+    config.accounts[0].quotas = [(Product::Swas.into(), 600)].into();
     let mut harness = Harness::new(sim, config).with_state();
     let poll = harness.config.poll.clone();
     let (idle_after, idle_interval) = (poll.idle_after.as_secs() as i64, poll.idle_interval.as_secs() as i64);
@@ -67,8 +71,8 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
         assert!(made.abs_diff(wanted) <= 1, "{server} was asked {made} times in an hour, not {wanted}");
     }
     assert_eq!(harness.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
-    let (pass, quick) = arithmetic(poll.interval.as_secs() as i64, poll.history_interval, idle_after);
-    let (_, idle) = arithmetic(idle_interval, poll.history_interval, HOUR + idle_interval);
+    let (pass, quick) = arithmetic(&harness.config, poll.interval.as_secs() as i64, idle_after);
+    let (_, idle) = arithmetic(&harness.config, idle_interval, HOUR + idle_interval);
     let (made, least) = ((first + harness.made.len()) as f64, pass + quick + idle);
     assert!((made / least - 1.0).abs() <= 0.05, "{made} calls, the plan's arithmetic says {least}");
 
@@ -93,7 +97,7 @@ fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> H
     world.add_invocation("s00", worlds::invocation("long", -10, 1_000_000, 0)).unwrap();
     let sim = Simulator::with_world(settings, world, start());
     let mut config = config_for(&sim);
-    config.accounts[0].quotas = budget.map(|budget| (("SWAS".into(), None), budget)).into_iter().collect();
+    config.accounts[0].quotas = budget.map(|budget| (Product::Swas.into(), budget)).into_iter().collect();
     Harness::new(sim, config)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aliyun_task_exporter::action::Action;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::poll::{ListChange, Notice};
 use aliyun_task_exporter::sim::{ListOrder, ServerSpec, Settings, Simulator, World};
@@ -63,7 +64,7 @@ fn found(servers: usize, regions: &[&str], quota: u32) -> Harness {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let named = regions.iter().map(|region| (*region).into()).collect();
     let mut config = discovering(&sim, aliyun_task_exporter::config::Regions::Named(named));
-    config.accounts[0].quotas = [(("SWAS".to_owned(), Some("ListInstances".to_owned())), quota)].into();
+    config.accounts[0].quotas = [(Action::ListInstances.into(), quota)].into();
     Harness::new(sim, config)
 }
 
@@ -177,7 +178,7 @@ fn the_results_of_a_command_on_more_nodes_than_a_poll_can_read_are_read_on_until
     world.add_command("c", worlds::command("cmd", 3000, -100, -50)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = crate::support::harness::config_for(&sim);
-    config.accounts[0].quotas = [(("EHPC".to_owned(), Some("ListInvocationResults".to_owned())), 20)].into();
+    config.accounts[0].quotas = [(Action::ListInvocationResults.into(), 20)].into();
     let mut harness = Harness::new(sim, config);
     let known =
         |harness: &Harness| harness.commands("c").commands.first().and_then(|seen| seen.results.as_ref().map(Vec::len));

@@ -28,7 +28,7 @@ fn assert_kept(harness: &mut Harness, context: &str) {
         let made = made.get(&key).copied().unwrap_or_default();
         // A single whole reading more or less is no matter of the plan.
         let most = (made * 0.1).max(3.0);
-        assert!((planned - made).abs() <= most, "{context}: {}: {planned} planned, {made} made", key.operation);
+        assert!((planned - made).abs() <= most, "{context}: {}: {planned} planned, {made} made", key.action);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aliyun_task_exporter::action::Product;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, TaskStatus};
 use aliyun_task_exporter::sim::{ListOrder, Settings, World};
@@ -360,7 +361,7 @@ fn a_living_world_that_many_exporters_watch_one_after_another_is_shown_as_it_is(
 #[test]
 fn a_budget_that_suffices_for_lists_alone_still_lets_what_is_missing_be_asked_for() {
     let mut harness = harness(|world| add(world, "a", 5, 300));
-    harness.config.accounts[0].quotas = [(("EHPC".into(), None), 1)].into();
+    harness.config.accounts[0].quotas = [(Product::Ehpc.into(), 1)].into();
     harness.apply(harness.config.clone());
     harness.run_until(200);
     assert!(harness.tasks("c").tasks.iter().any(|seen| seen.task.status.is_open()));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aliyun_task_exporter::action::Action;
 use aliyun_task_exporter::config::SwasStrategy;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::Reason;
@@ -133,7 +134,7 @@ fn a_budget_that_is_merely_small_never_makes_a_target_throttled() {
             Quotas { operations: BTreeMap::from([(Operation::DescribeInvocations, quota)]), ..Quotas::default() };
         let sim = Simulator::with_world(Settings { quotas, ..Settings::default() }, worlds::servers(40, 1), start());
         let mut config = config_for(&sim);
-        config.accounts[0].quotas = [(("SWAS".into(), Some("DescribeInvocations".into())), quota)].into();
+        config.accounts[0].quotas = [(Action::DescribeInvocations.into(), quota)].into();
         let mut harness = Harness::new(sim, config);
         harness.run_until(2 * 3600);
         assert!(!overdue(&harness, 61).is_empty(), "polls come late");
@@ -150,7 +151,7 @@ fn what_waits_for_a_small_budget_anyway_is_not_laid_to_a_short_rest() {
     // The turn of each of 300 servers comes once in more than half an hour.
     let sim = Simulator::with_world(Settings::default(), worlds::servers(300, 0), start());
     let mut config = config_for(&sim);
-    config.accounts[0].quotas = [(("SWAS".into(), Some("DescribeInvocations".into())), 10)].into();
+    config.accounts[0].quotas = [(Action::DescribeInvocations.into(), 10)].into();
     let mut harness = Harness::new(sim, config);
     harness.run_until(2 * 3600);
     refuse(&mut harness, "DescribeInvocations", 70);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use aliyun_task_exporter::action::Product;
 use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::sim::{self, Simulator};
 use aliyun_task_exporter::{app, demo};
@@ -107,7 +108,7 @@ impl Exporter {
         });
         let (address, cloud) = addresses.recv().unwrap();
         let mut config = Config { poll: quick(), ..demo::config(&truth, cloud) };
-        config.accounts[0].quotas = [(("EHPC".into(), None), 60_000), (("SWAS".into(), None), 60_000)].into();
+        config.accounts[0].quotas = [(Product::Ehpc.into(), 60_000), (Product::Swas.into(), 60_000)].into();
         change(&mut config);
         configs.send(config).unwrap();
         Self { address, cloud, sim, stop, thread: Some(thread) }

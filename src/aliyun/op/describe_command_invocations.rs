@@ -99,6 +99,17 @@ fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
 mod tests {
     use serde_json::{Value, json};
 
+    impl DescribeCommandInvocations {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self { invoke_id: None, page: 1 },
+                r#""CommandInvocations": [{"InvokeId": "r", "CommandType": "RunShellScript",
+               "InvocationStatus": "Running", "InvokeInstances": [{"InstanceId": "s"}]}]"#,
+            )
+        }
+    }
+
     use super::DescribeCommandInvocations;
     use crate::aliyun::op::Decoded;
     use crate::model::{CommandInvocation, ErrorCode, InvocationStatus, Page};

@@ -47,7 +47,19 @@ impl DescribeInvocationResult {
 
 #[cfg(test)]
 mod tests {
+    use crate::aliyun::op::samples::{INVOCATION, SERVER};
     use serde_json::Value;
+
+    impl DescribeInvocationResult {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self { instance_id: SERVER.into(), invoke_id: INVOCATION.into() },
+                r#""InvocationResult": {"InvokeId": "t-bj02prjje650000",
+               "InstanceId": "ace0706b2ac4454d984295a942130001", "InvocationStatus": "Success"}"#,
+            )
+        }
+    }
 
     use super::{DescribeInvocationResult, Undecoded};
     use crate::model::{ErrorCode, InvocationResult};

@@ -51,7 +51,19 @@ fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Invocation> 
 #[cfg(test)]
 mod tests {
     use super::DescribeInvocations;
+    use crate::aliyun::op::samples::SERVER;
     use crate::model::{CommandType, InvocationStatus, InvokeStatus};
+
+    impl DescribeInvocations {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self { instance_id: SERVER.into(), page: 1 },
+                r#""Invocations": [{"InvokeId": "r", "InvocationStatus": "Running",
+               "CommandType": "RunShellScript"}]"#,
+            )
+        }
+    }
 
     #[test]
     fn the_samples_decode_to_what_they_say() {

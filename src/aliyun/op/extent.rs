@@ -1,36 +1,40 @@
 //! How much an answer holds, whichever operation it is of.
 
-use super::Answer;
+use crate::model::{InvocationResult, NodeStatuses, Page};
 
-impl Answer {
+/// What an operation answers.
+pub(super) trait Extent {
     /// Whether the operation's own list or object is there and not empty.
-    pub(in crate::aliyun) fn holds_something(&self) -> bool {
-        match self {
-            Self::ListTasks(page) => page.entries > 0,
-            Self::ListCommands(page) | Self::EhpcListRegions(page) | Self::SwasListRegions(page) => page.entries > 0,
-            Self::ListInvocationResults(page) => page.entries > 0,
-            Self::ListClusters(page) | Self::ListInstances(page) => page.entries > 0,
-            Self::DescribeInvocations(page) => page.entries > 0,
-            Self::DescribeCommandInvocations(page) => page.entries > 0,
-            Self::ListInvocationStatus(invocation) => !invocation.nodes.is_empty(),
-            Self::DescribeInvocationResult(result) => !result.status.word().is_empty() || result.record.is_some(),
-        }
-    }
+    fn holds_something(&self) -> bool;
 
     /// Notes that what the answer does not show may be there all the same.
-    pub(in crate::aliyun) fn set_partial(&mut self) {
-        let is_partial = match self {
-            Self::ListTasks(page) => &mut page.is_partial,
-            Self::ListCommands(page) | Self::EhpcListRegions(page) | Self::SwasListRegions(page) => {
-                &mut page.is_partial
-            }
-            Self::ListInvocationResults(page) => &mut page.is_partial,
-            Self::ListClusters(page) | Self::ListInstances(page) => &mut page.is_partial,
-            Self::DescribeInvocations(page) => &mut page.is_partial,
-            Self::DescribeCommandInvocations(page) => &mut page.is_partial,
-            // They speak of one thing, which is there.
-            Self::ListInvocationStatus(_) | Self::DescribeInvocationResult(_) => return,
-        };
-        *is_partial = true;
+    fn set_partial(&mut self);
+}
+
+impl<T> Extent for Page<T> {
+    fn holds_something(&self) -> bool {
+        self.entries > 0
     }
+
+    fn set_partial(&mut self) {
+        self.is_partial = true;
+    }
+}
+
+// The others speak of one thing, which is there: no part of it is missing.
+
+impl Extent for NodeStatuses {
+    fn holds_something(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
+    fn set_partial(&mut self) {}
+}
+
+impl Extent for InvocationResult {
+    fn holds_something(&self) -> bool {
+        !self.status.word().is_empty() || self.record.is_some()
+    }
+
+    fn set_partial(&mut self) {}
 }

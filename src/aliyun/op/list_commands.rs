@@ -34,6 +34,14 @@ impl ListCommands {
 #[cfg(test)]
 mod tests {
     use super::ListCommands;
+    use crate::aliyun::op::samples::CLUSTER;
+
+    impl ListCommands {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (Self { cluster_id: CLUSTER.into(), page: 1 }, r#""Commands": {"Command": [{"CommandId": "k"}]}"#)
+        }
+    }
 
     #[test]
     fn the_sample_decodes_to_what_it_says() {

@@ -30,6 +30,13 @@ impl ListInstances {
 mod tests {
     use super::ListInstances;
 
+    impl ListInstances {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (Self { page: 1 }, r#""Instances": [{"InstanceId": "s"}]"#)
+        }
+    }
+
     #[test]
     fn the_sample_decodes_to_what_it_says() {
         let body = include_bytes!("../../../tests/fixtures/api/swas_ListInstances.json");

@@ -49,6 +49,18 @@ fn result(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<NodeResult> {
 #[cfg(test)]
 mod tests {
     use super::ListInvocationResults;
+    use crate::aliyun::op::samples::{CLUSTER, COMMAND};
+
+    impl ListInvocationResults {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self { cluster_id: CLUSTER.into(), command_id: COMMAND.into(), page: 1 },
+                r#""InvocationResults": {"InvocationResult":
+               [{"InstanceId": "i", "InvokeRecordStatus": "Finished"}]}"#,
+            )
+        }
+    }
 
     #[test]
     fn the_sample_decodes_to_what_it_says() {

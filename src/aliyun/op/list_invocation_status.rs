@@ -47,8 +47,20 @@ fn node(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<(Arc<str>, InvokeS
 #[cfg(test)]
 mod tests {
     use super::{ListInvocationStatus, Undecoded};
+    use crate::aliyun::op::samples::{CLUSTER, COMMAND};
     use crate::model::InvokeStatus::{self, Failed, Finished, Running, Stopped};
     use crate::model::NodeStatuses;
+
+    impl ListInvocationStatus {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self { cluster_id: CLUSTER.into(), command_id: COMMAND.into() },
+                r#""InvokeStatus": "Running", "InvokeInstances": {"InvokeInstance":
+               [{"InstanceId": "i", "InstanceInvokeStatus": "Running"}]}"#,
+            )
+        }
+    }
 
     fn decode(body: &str) -> super::Decoded<NodeStatuses> {
         let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into() };

@@ -50,7 +50,21 @@ fn decode(body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
 mod tests {
     use serde_json::Value;
 
-    use super::decode;
+    use super::{EhpcListRegions, SwasListRegions, decode};
+
+    impl SwasListRegions {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (Self, r#""Regions": [{"RegionId": "cn-hangzhou"}]"#)
+        }
+    }
+
+    impl EhpcListRegions {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (Self, r#""Regions": {"RegionInfo": [{"RegionId": "cn-hangzhou"}]}"#)
+        }
+    }
 
     #[test]
     fn both_samples_decode_to_what_they_say() {

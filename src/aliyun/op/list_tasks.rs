@@ -91,7 +91,18 @@ fn task(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Task> {
 #[cfg(test)]
 mod tests {
     use super::ListTasks;
+    use crate::aliyun::op::samples::CLUSTER;
     use crate::model::{Page, Task, TaskStatus, TaskType};
+
+    impl ListTasks {
+        /// One of it, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
+            (
+                Self::archived(CLUSTER, 1),
+                r#""Tasks": [{"TaskId": "t", "Status": "Processing", "TaskType": "AddComputes"}]"#,
+            )
+        }
+    }
 
     fn decode(body: &str) -> super::Decoded<Page<Task>> {
         ListTasks::running("ehpc-hz-FYUr320001", 1).decode(body.as_bytes()).unwrap()

@@ -1,6 +1,6 @@
 //! The operations that are asked of the cloud: one file each, with its parameters, its wire structs and its decoding.
 //!
-//! To add one: a file here, a line in `operations!`, and what CONTRIBUTING.md lists.
+//! To add one: a file here, a row in `operations!` (`src/action.rs`), and what CONTRIBUTING.md lists.
 
 mod describe_command_invocations;
 mod describe_invocation_result;
@@ -14,9 +14,8 @@ mod list_invocation_results;
 mod list_invocation_status;
 mod list_regions;
 mod list_tasks;
-#[cfg(test)]
-mod mutated;
 mod name;
+pub(super) mod samples;
 mod wire;
 
 use std::borrow::Cow;
@@ -33,66 +32,16 @@ pub use list_invocation_status::ListInvocationStatus;
 pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 
+use self::extent::Extent;
 use super::Error;
 use super::json::Malformed;
+use crate::action::{Action, Product, operations};
 use crate::model::{
     CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
 };
 
 /// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md, "Limits").
 pub const PAGE_SIZE: u32 = 50;
-
-/// A product of Alibaba Cloud.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Product {
-    /// E-HPC, API version 2018-04-12.
-    Ehpc,
-    /// Simple Application Server, API version 2020-06-01.
-    Swas,
-}
-
-impl Product {
-    /// The `product` label, and the name in `quotas`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Ehpc => "EHPC",
-            Self::Swas => "SWAS",
-        }
-    }
-
-    /// What its RAM actions begin with.
-    pub fn ram_prefix(self) -> &'static str {
-        match self {
-            Self::Ehpc => "ehpc",
-            Self::Swas => "swas-open",
-        }
-    }
-
-    /// `Version` of a request.
-    pub fn version(self) -> &'static str {
-        match self {
-            Self::Ehpc => "2018-04-12",
-            Self::Swas => "2020-06-01",
-        }
-    }
-
-    /// HTTP method: E-HPC's metadata allow only GET, the vendor's SDKs ask SWAS by POST.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Ehpc => "GET",
-            Self::Swas => "POST",
-        }
-    }
-
-    /// Default budget of an operation in calls per minute: 60 % of the published 1000 for SWAS; for E-HPC, which publishes
-    /// none, a guess far below the gateway's default.
-    pub fn default_quota(self) -> u32 {
-        match self {
-            Self::Ehpc => 300,
-            Self::Swas => 600,
-        }
-    }
-}
 
 /// Names and values of a request's parameters.
 pub type Parameters<'a> = Vec<(&'static str, Cow<'a, str>)>;
@@ -135,9 +84,8 @@ impl From<Malformed> for Undecoded {
     }
 }
 
-/// Declares [`Operation`] and [`Answer`] from one list, in which each operation stands once: as the cloud names it, and its
-/// type here.
-macro_rules! operations {
+/// Declares [`Operation`] and [`Answer`] from the table of operations.
+macro_rules! declare {
     ($($product:ident.$action:ident($name:ident) -> $answer:ty),+ $(,)?) => {
         /// An operation with its parameters.
         #[derive(Clone, Debug, PartialEq)]
@@ -152,17 +100,9 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Product and name of every operation.
-            pub const ALL: &'static [(Product, &'static str)] = &[$((Product::$product, stringify!($action))),+];
-
-            /// The product it belongs to.
-            pub fn product(&self) -> Product {
-                match self { $(Self::$name(_) => Product::$product,)+ }
-            }
-
-            /// Its name, `Action` of a request.
-            pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($action),)+ }
+            /// Which operation it is.
+            pub fn action(&self) -> Action {
+                match self { $(Self::$name(_) => Action::$name,)+ }
             }
 
             /// Its own parameters.
@@ -184,6 +124,18 @@ macro_rules! operations {
             }
         }
 
+        impl Answer {
+            /// Whether the operation's own list or object is there and not empty.
+            pub(super) fn holds_something(&self) -> bool {
+                match self { $(Self::$name(answer) => answer.holds_something(),)+ }
+            }
+
+            /// Notes that what the answer does not show may be there all the same.
+            pub(super) fn set_partial(&mut self) {
+                match self { $(Self::$name(answer) => answer.set_partial(),)+ }
+            }
+        }
+
         $(impl From<$name> for Operation {
             fn from(operation: $name) -> Self {
                 Self::$name(operation)
@@ -192,16 +144,16 @@ macro_rules! operations {
     };
 }
 
-operations! {
-    Ehpc.ListTasks(ListTasks) -> Page<Task>,
-    Ehpc.ListCommands(ListCommands) -> Page<Arc<str>>,
-    Ehpc.ListInvocationStatus(ListInvocationStatus) -> NodeStatuses,
-    Ehpc.ListInvocationResults(ListInvocationResults) -> Page<NodeResult>,
-    Ehpc.ListClusters(ListClusters) -> Page<DiscoveredResource>,
-    Ehpc.ListRegions(EhpcListRegions) -> Page<Arc<str>>,
-    Swas.DescribeInvocations(DescribeInvocations) -> Page<Invocation>,
-    Swas.DescribeInvocationResult(DescribeInvocationResult) -> InvocationResult,
-    Swas.DescribeCommandInvocations(DescribeCommandInvocations) -> Page<CommandInvocation>,
-    Swas.ListInstances(ListInstances) -> Page<DiscoveredResource>,
-    Swas.ListRegions(SwasListRegions) -> Page<Arc<str>>,
+operations!(declare);
+
+impl Operation {
+    /// The product it belongs to.
+    pub fn product(&self) -> Product {
+        self.action().product()
+    }
+
+    /// Its name, `Action` of a request.
+    pub fn name(&self) -> &'static str {
+        self.action().name()
+    }
 }

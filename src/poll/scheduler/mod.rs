@@ -196,13 +196,9 @@ impl Scheduler {
         let mut planned: BTreeMap<BudgetKey, f64> = self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
         for scheduled in self.targets.values() {
             let period = scheduled.period(&self.settings, self.last_now);
-            let calls = tracker::per_poll(
-                scheduled.target.id.kind,
-                &scheduled.load(self.last_now),
-                period,
-                self.settings.history_interval,
-            );
-            for (key, calls) in planned_load::by_budget(&scheduled.target, calls) {
+            let load = scheduled.load(self.last_now);
+            let history_interval = self.settings.history_interval;
+            for (key, calls) in planned_load::per_poll(&scheduled.target, &load, period, history_interval) {
                 *planned.entry(key).or_default() += calls * planned_load::per_minute(period);
             }
         }
@@ -270,7 +266,7 @@ impl Scheduler {
             let failure = failure(&operation, &Error::Timeout(limit));
             return self.finish(id, Some(failure), now);
         }
-        let key = budget_key(&scheduled.target, operation.product(), operation.name());
+        let key = budget_key(&scheduled.target, operation.action());
         if self.rate_limiter.ready_at(&key, now).is_none_or(|time| time > now) {
             scheduled.tracker.about_to_wait(now);
             self.publish(id, now);
@@ -472,9 +468,8 @@ fn idle_need(targets: &HashMap<TargetId, ScheduledTarget>, settings: &Poll, key:
     let period = settings.idle_interval;
     let of_scheduled = |scheduled: &ScheduledTarget| {
         let load = scheduled.load(now);
-        let calls = tracker::per_poll(scheduled.target.id.kind, &load, period, settings.history_interval);
-        let own = planned_load::by_budget(&scheduled.target, calls).filter(|(budget, _)| budget == key);
-        own.map(|(_, calls)| calls).sum::<f64>()
+        let calls = planned_load::per_poll(&scheduled.target, &load, period, settings.history_interval);
+        calls.filter(|(budget, _)| budget == key).map(|(_, calls)| calls).sum::<f64>()
     };
     targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
 }

@@ -3,7 +3,7 @@
 //! A tracker is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in turn until `ask` has
 //! nothing more. What outlives a poll is in its memory; the rest is where the present poll stands.
 
-mod cost;
+pub(super) mod cost;
 mod directory;
 mod discovery;
 mod ehpc_invocations;
@@ -25,13 +25,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::aliyun::Error;
-use crate::aliyun::op::{Answer, Operation, Product};
+use crate::aliyun::op::{Answer, Operation};
 use crate::config::Poll;
 use crate::model::{DiscoveredResource, Failure, GivenUp, ListState, Reading};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 
-pub use cost::{Calls, Load, first_pass, per_poll, refreshes};
+pub use cost::Load;
 use discovery::DiscoveryTracker;
 use ehpc_invocations::EhpcInvocationsTracker;
 use ehpc_tasks::EhpcTasksTracker;
@@ -385,32 +386,28 @@ impl Tracker {
 }
 
 /// The operations that a target needs as it is configured.
-pub fn needed(target: &Target) -> impl Iterator<Item = (Product, &'static str)> {
+pub fn needed(target: &Target) -> impl Iterator<Item = Action> {
     let named = matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
     let all = operations(target).iter().copied();
-    all.filter(move |(_, operation)| !(named && *operation == "ListCommands"))
+    all.filter(move |action| !(named && *action == Action::ListCommands))
 }
 
 /// The operations that a target needs.
-pub(super) fn operations(target: &Target) -> &'static [(Product, &'static str)] {
+pub(super) fn operations(target: &Target) -> &'static [Action] {
     match &target.scope {
-        Scope::EhpcTasks(_) => &[(Product::Ehpc, "ListTasks")],
-        Scope::EhpcInvocations(_) => &[
-            (Product::Ehpc, "ListCommands"),
-            (Product::Ehpc, "ListInvocationStatus"),
-            (Product::Ehpc, "ListInvocationResults"),
-        ],
-        Scope::SwasInvocations(_) => {
-            &[(Product::Swas, "DescribeInvocations"), (Product::Swas, "DescribeInvocationResult")]
+        Scope::EhpcTasks(_) => &[Action::ListTasks],
+        Scope::EhpcInvocations(_) => {
+            &[Action::ListCommands, Action::ListInvocationStatus, Action::ListInvocationResults]
         }
+        Scope::SwasInvocations(_) => &[Action::DescribeInvocations, Action::DescribeInvocationResult],
         Scope::SwasRegion(_) | Scope::SwasRegionServer(_) => {
-            &[(Product::Swas, "DescribeCommandInvocations"), (Product::Swas, "ListInstances")]
+            &[Action::DescribeCommandInvocations, Action::ListInstances]
         }
         Scope::Discovery(search) => match search.kind {
-            DiscoveryKind::Clusters => &[(Product::Ehpc, "ListClusters")],
-            DiscoveryKind::Servers => &[(Product::Swas, "ListInstances")],
-            DiscoveryKind::ClusterRegions => &[(Product::Ehpc, "ListRegions")],
-            DiscoveryKind::ServerRegions => &[(Product::Swas, "ListRegions")],
+            DiscoveryKind::Clusters => &[Action::ListClusters],
+            DiscoveryKind::Servers => &[Action::ListInstances],
+            DiscoveryKind::ClusterRegions => &[Action::EhpcListRegions],
+            DiscoveryKind::ServerRegions => &[Action::SwasListRegions],
         },
     }
 }

@@ -15,6 +15,7 @@ use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::server_directory::ServerDirectory;
 use super::swas_invocations::{SwasInvocations, Urgency};
 use super::{Harm, Limits, Load, Notice, Verdict, Window};
+use crate::action::Action;
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
 use crate::model::{CommandInvocation, DiscoveredResource, Failure, ListState, Page, Reason, ServerInvocation};
 use crate::poll::later;
@@ -276,7 +277,7 @@ impl SwasRegionTracker {
         if self.server_directory.lacks(id) {
             return Some(Failure {
                 reason: Reason::NotFound,
-                message: "ListInstances: the region has no server of this id".into(),
+                message: format!("{}: the region has no server of this id", Action::ListInstances.name()),
                 advice: "check the id, its region and account; remove it from the configuration if the server is gone"
                     .into(),
             });

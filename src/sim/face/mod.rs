@@ -43,7 +43,13 @@ pub(crate) fn answer(operation: Operation, view: &View<'_>) -> Result<Value, Fai
         Operation::ListInstances => instances::list_instances(view),
         Operation::SwasListRegions => Ok(instances::list_regions(view)),
         // These hand out credentials, which a look at the world cannot.
-        _ => Err(Failure::no_such_api()),
+        Operation::AssumeRole
+        | Operation::AssumeRoleWithOidc
+        | Operation::GetCallerIdentity
+        | Operation::MetadataToken
+        | Operation::MetadataRole
+        | Operation::MetadataCredentials
+        | Operation::CredentialsUri => Err(Failure::no_such_api()),
     }
 }
 

@@ -1,7 +1,11 @@
-//! Every sample body, damaged at random, is read by every operation: nothing panics, and ids and names keep their bounds.
+//! A sample of each operation for the tests. Every sample body, damaged at random, is read by every operation: nothing
+//! panics, and ids and names keep their bounds.
+
+#![cfg(test)]
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -9,6 +13,10 @@ use rand::{RngExt, SeedableRng};
 use super::{
     Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
     ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
+};
+use crate::action::{Action, operations};
+use crate::model::{
+    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
 };
 
 /// What is put into a body, besides pieces of itself.
@@ -35,33 +43,114 @@ const PIECES: [&[u8]; 16] = [
 const OWN: usize = 60;
 const OTHER: usize = 2;
 
-/// One of each, and what the names of its samples begin with.
-fn operations() -> Vec<(&'static str, Operation)> {
-    let (cluster_id, command_id) = (|| "ehpc-hz-FYUr320001".into(), || "c-hz01v8x80o30002".into());
-    let server = || "ace0706b2ac4454d984295a942130001".into();
-    vec![
-        ("ehpc_ListTasks", ListTasks::archived("ehpc-hz-FYUr320001", 1).into()),
-        ("ehpc_ListCommands", ListCommands { cluster_id: cluster_id(), page: 1 }.into()),
-        (
-            "ehpc_ListInvocationStatus",
-            ListInvocationStatus { cluster_id: cluster_id(), command_id: command_id() }.into(),
-        ),
-        (
-            "ehpc_ListInvocationResults",
-            ListInvocationResults { cluster_id: cluster_id(), command_id: command_id(), page: 1 }.into(),
-        ),
-        ("ehpc_ListClusters", ListClusters { page: 1 }.into()),
-        ("ehpc_ListRegions", EhpcListRegions.into()),
-        ("swas_DescribeInvocations", DescribeInvocations { instance_id: server(), page: 1 }.into()),
-        (
-            "swas_DescribeInvocationResult",
-            DescribeInvocationResult { instance_id: server(), invoke_id: "t-bj02prjje650000".into() }.into(),
-        ),
-        ("swas_DescribeCommandInvocations", DescribeCommandInvocations { invoke_id: None, page: 1 }.into()),
-        ("swas_ListInstances", ListInstances { page: 1 }.into()),
-        ("swas_ListRegions", SwasListRegions.into()),
-    ]
+/// Ids that the samples in `tests/fixtures/api` are about.
+pub(super) const CLUSTER: &str = "ehpc-hz-FYUr320001";
+pub(super) const COMMAND: &str = "c-hz01v8x80o30002";
+pub(super) const SERVER: &str = "ace0706b2ac4454d984295a942130001";
+pub(super) const INVOCATION: &str = "t-bj02prjje650000";
+
+/// The texts of an answer that others have chosen.
+trait Texts {
+    fn ids(&self) -> Vec<&str>;
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
+
+impl<T: Texts> Texts for Page<T> {
+    fn ids(&self) -> Vec<&str> {
+        self.items.iter().flat_map(T::ids).collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.items.iter().flat_map(T::names).collect()
+    }
+}
+
+impl Texts for Task {
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.id]
+    }
+}
+
+impl Texts for Arc<str> {
+    fn ids(&self) -> Vec<&str> {
+        vec![self]
+    }
+}
+
+impl Texts for NodeStatuses {
+    fn ids(&self) -> Vec<&str> {
+        self.nodes.keys().map(|id| &**id).collect()
+    }
+}
+
+impl Texts for NodeResult {
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.instance_id]
+    }
+}
+
+impl Texts for DiscoveredResource {
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.id]
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec![&self.name]
+    }
+}
+
+impl Texts for Invocation {
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.id]
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec![&self.command_name]
+    }
+}
+
+impl Texts for InvocationResult {
+    fn ids(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Texts for CommandInvocation {
+    fn ids(&self) -> Vec<&str> {
+        let servers = self.servers.iter().map(|server| &*server.instance_id);
+        servers.chain([&*self.id]).collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.servers.iter().map(|server| &*server.invocation.command_name).collect()
+    }
+}
+
+macro_rules! declare {
+    ($($product:ident.$action:ident($name:ident) -> $answer:ty),+ $(,)?) => {
+        /// An operation, and the least that answers it, without the outer braces.
+        pub(in crate::aliyun) fn sample(action: Action) -> (Operation, &'static str) {
+            match action {
+                $(Action::$name => {
+                    let (operation, body) = $name::sample();
+                    (operation.into(), body)
+                })+
+            }
+        }
+
+        /// Ids and names of an answer.
+        fn ids_and_names(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
+            match answer {
+                $(Answer::$name(answer) => (answer.ids(), answer.names()),)+
+            }
+        }
+    };
+}
+
+operations!(declare);
 
 fn samples() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/api");
@@ -103,38 +192,6 @@ fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
     }
 }
 
-/// Ids and names of an answer.
-fn ids_and_names(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
-    let ids: Vec<&str> = match answer {
-        Answer::ListTasks(page) => page.items.iter().map(|task| &*task.id).collect(),
-        Answer::ListCommands(page) | Answer::EhpcListRegions(page) | Answer::SwasListRegions(page) => {
-            page.items.iter().map(|id| &**id).collect()
-        }
-        Answer::ListInvocationStatus(invocation) => invocation.nodes.keys().map(|id| &**id).collect(),
-        Answer::ListInvocationResults(page) => page.items.iter().map(|node| &*node.instance_id).collect(),
-        Answer::ListClusters(page) | Answer::ListInstances(page) => page.items.iter().map(|thing| &*thing.id).collect(),
-        Answer::DescribeInvocations(page) => page.items.iter().map(|invocation| &*invocation.id).collect(),
-        Answer::DescribeInvocationResult(_) => Vec::new(),
-        Answer::DescribeCommandInvocations(page) => {
-            let servers =
-                page.items.iter().flat_map(|invocation| &invocation.servers).map(|server| &*server.instance_id);
-            servers.chain(page.items.iter().map(|invocation| &*invocation.id)).collect()
-        }
-    };
-    let names = match answer {
-        Answer::ListClusters(page) | Answer::ListInstances(page) => {
-            page.items.iter().map(|thing| &*thing.name).collect()
-        }
-        Answer::DescribeInvocations(page) => page.items.iter().map(|invocation| &*invocation.command_name).collect(),
-        Answer::DescribeCommandInvocations(page) => {
-            let servers = page.items.iter().flat_map(|invocation| &invocation.servers);
-            servers.map(|server| &*server.invocation.command_name).collect()
-        }
-        _ => Vec::new(),
-    };
-    (ids, names)
-}
-
 /// Reads a body; whether that could be done.
 fn read(operation: &Operation, body: &[u8]) -> bool {
     let Ok(decoded) = operation.decode(body) else { return false };
@@ -154,9 +211,11 @@ fn read(operation: &Operation, body: &[u8]) -> bool {
 fn damaged_samples_never_panic_and_what_is_read_of_them_keeps_its_bounds() {
     let (samples, mut random) = (samples(), SmallRng::seed_from_u64(10));
     let (mut told, mut untold) = (0, 0);
-    for (prefix, operation) in operations() {
+    for action in Action::ALL {
+        let (operation, _) = sample(*action);
+        let prefix = format!("{}_{}", action.product().label().to_lowercase(), action.name());
         for (name, sample) in &samples {
-            let times = if name.starts_with(prefix) { OWN } else { OTHER };
+            let times = if name.starts_with(&prefix) { OWN } else { OTHER };
             for _ in 0..times {
                 let mut body = sample.clone();
                 damage(&mut body, &mut random);
