@@ -87,10 +87,10 @@ pub(crate) fn handle<B: AsRef<[u8]>>(
             simulator.clear_faults();
             json_response(StatusCode::OK, &simulator.faults.to_json())
         }
-        ("/_sim/credentials", "GET") => json_response(StatusCode::OK, &simulator.quota_windows.to_json()),
+        ("/_sim/credentials", "GET") => json_response(StatusCode::OK, &simulator.issued.to_json()),
         ("/_sim/credentials", "DELETE") => {
             simulator.revoke_credentials();
-            json_response(StatusCode::OK, &simulator.quota_windows.to_json())
+            json_response(StatusCode::OK, &simulator.issued.to_json())
         }
         ("/_sim/time", "GET") => time(simulator, now),
         ("/_sim/time", "POST") => set_time(simulator, request, now),

@@ -26,7 +26,7 @@ pub(in crate::poll) struct SwasServerTracker {
     /// When the present poll has begun.
     began: Timestamp,
     /// Number of open invocations off the list, and of late results, that the last poll asked for.
-    wanted: usize,
+    overdue: usize,
 }
 
 /// Where a poll stands. Ids are asked for last first.
@@ -42,7 +42,7 @@ enum Step {
 impl SwasServerTracker {
     pub(super) fn new(instance_id: Arc<str>, window: InvocationWindow, limits: Limits, memory: Memory) -> Self {
         let invocations = SwasInvocations::new(window, memory, false);
-        Self { instance_id, limits, invocations, step: Step::Idle, began: Timestamp::UNIX_EPOCH, wanted: 0 }
+        Self { instance_id, limits, invocations, step: Step::Idle, began: Timestamp::UNIX_EPOCH, overdue: 0 }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -104,7 +104,7 @@ impl SwasServerTracker {
             pages: history.pages(&self.limits),
             ordered: history.is_ordered(),
             newest_first: history.is_newest_first(),
-            open: self.wanted,
+            open: self.overdue,
             ..Load::QUIET
         }
     }
@@ -141,7 +141,7 @@ impl SwasServerTracker {
     }
 
     fn begin_details(&mut self) {
-        self.wanted = self.invocations.wanted(self.began).count().min(MAX_ASKS);
+        self.overdue = self.invocations.overdue(self.began).count().min(MAX_ASKS);
         let ids = self.invocations.details(self.began);
         self.next_detail(ids);
     }

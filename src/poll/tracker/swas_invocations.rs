@@ -129,7 +129,7 @@ impl SwasInvocations {
 
     /// What else than results, as soon as they are there, is to be asked for one by one now: open invocations that the list has not
     /// shown, and results that are late.
-    pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
         let is_due = move |held: &Held| match held.invocation.is_open() {
             true => held.follow.is_due(now),
             false => held.follow.was_asked() && held.follow.is_result_due(now),
@@ -142,12 +142,12 @@ impl SwasInvocations {
     pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
         let fresh = |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
         let fresh = self.memory.invocations.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
-        self.wanted(now).chain(fresh)
+        self.overdue(now).chain(fresh)
     }
 
     /// What to ask for one by one now, most urgent last.
     pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
-        let mut ids = turns(self.wanted(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
+        let mut ids = turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
         let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
         ids.extend(self.memory.invocations.iter().filter(|(_, held)| fresh(held)).map(|(id, _)| Arc::clone(id)));
         ids.sort_unstable_by_key(|id| self.urgency(id));
