@@ -90,6 +90,19 @@ pub enum Scope {
     Discovery(DiscoveryQuery),
 }
 
+impl Scope {
+    /// The kind of its target.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::EhpcTasks(_) => Kind::EhpcTasks,
+            Self::EhpcInvocations(_) => Kind::EhpcInvocations,
+            Self::SwasInvocations(_) | Self::SwasRegionServer(_) => Kind::SwasInvocations,
+            Self::SwasRegion(_) => Kind::SwasRegion,
+            Self::Discovery(_) => Kind::Discovery,
+        }
+    }
+}
+
 impl Target {
     /// The targets that it stands for: the servers of a region, else itself.
     pub fn members(&self) -> &[Self] {
@@ -207,7 +220,7 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
             let search = |kind| DiscoveryQuery { kind, filter: entry.filter.clone(), interval: entry.interval };
             let target = |place: &str, region: &str, kind| {
                 let id = format!("{product}/{}/{place}", entry.account);
-                accounts.target((Kind::Discovery, &id), &entry.account, (region, ""), Scope::Discovery(search(kind)))
+                accounts.target(&id, &entry.account, (region, ""), Scope::Discovery(search(kind)))
             };
             let named = match &entry.regions {
                 Regions::Named(named) => named.clone(),
@@ -287,14 +300,10 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
         regions.entry((Arc::clone(&server.account), Arc::clone(&server.region))).or_default().push(server);
     }
     polled.extend(regions.into_iter().filter_map(|((account, region), servers)| {
-        Some(Target {
-            id: TargetId { kind: Kind::SwasRegion, id: format!("{account}/{region}").into() },
-            quota_group: Arc::clone(&servers.first()?.quota_group),
-            account,
-            region,
-            name: "".into(),
-            scope: Scope::SwasRegion(servers),
-        })
+        let quota_group = Arc::clone(&servers.first()?.quota_group);
+        let scope = Scope::SwasRegion(servers);
+        let id = TargetId { kind: scope.kind(), id: format!("{account}/{region}").into() };
+        Some(Target { id, account, quota_group, region, name: "".into(), scope })
     }));
     polled
 }
@@ -311,9 +320,9 @@ impl<'a> Accounts<'a> {
         Self { groups, strategy: config.swas_strategy }
     }
 
-    fn target(&self, (kind, id): (Kind, &str), account: &str, (region, name): (&str, &str), scope: Scope) -> Target {
+    fn target(&self, id: &str, account: &str, (region, name): (&str, &str), scope: Scope) -> Target {
         Target {
-            id: TargetId { kind, id: id.into() },
+            id: TargetId { kind: scope.kind(), id: id.into() },
             account: account.into(),
             quota_group: self.groups.get(account).copied().unwrap_or(account).into(),
             region: region.into(),
@@ -324,10 +333,10 @@ impl<'a> Accounts<'a> {
 
     fn cluster(&self, cluster: &Cluster, all: &mut Vec<Target>) {
         let place = (&*cluster.region, &*cluster.name);
-        let of = |kind, scope| self.target((kind, &cluster.id), &cluster.account, place, scope);
-        all.push(of(Kind::EhpcTasks, Scope::EhpcTasks(cluster.tasks.clone())));
+        let of = |scope| self.target(&cluster.id, &cluster.account, place, scope);
+        all.push(of(Scope::EhpcTasks(cluster.tasks.clone())));
         if !cluster.commands.ids.is_empty() || cluster.commands.discover > 0 {
-            all.push(of(Kind::EhpcInvocations, Scope::EhpcInvocations(cluster.commands.clone())));
+            all.push(of(Scope::EhpcInvocations(cluster.commands.clone())));
         }
     }
 
@@ -338,7 +347,7 @@ impl<'a> Accounts<'a> {
             SwasStrategy::PerRegion => Scope::SwasRegionServer(window),
         };
         let place = (&*server.region, &*server.name);
-        self.target((Kind::SwasInvocations, &server.id), &server.account, place, scope)
+        self.target(&server.id, &server.account, place, scope)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::action::Action;
 use crate::config::{Account, Config, SwasStrategy};
 use crate::poll::needed;
-use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Kind, Scope, Target, TargetId, polled, targets};
+use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Scope, Target, TargetId, polled, targets};
 
 /// A permission that an identity needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,14 +68,17 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
 /// What a discovery target leads to: more places to look in, and what is found there.
 fn found(config: &Config, search: &Target) -> Vec<Target> {
     let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
-    let of = |kind, scope| Target { id: TargetId { kind, id: "".into() }, scope, ..search.clone() };
-    let place = |kind| of(Kind::Discovery, Scope::Discovery(DiscoveryQuery { kind, ..looks.clone() }));
+    let of = |scope: Scope| {
+        let id = TargetId { kind: scope.kind(), id: "".into() };
+        Target { id, scope, ..search.clone() }
+    };
+    let place = |kind| of(Scope::Discovery(DiscoveryQuery { kind, ..looks.clone() }));
     match looks.kind {
         DiscoveryKind::Clusters | DiscoveryKind::ClusterRegions => {
             let things = &config.cluster_discovery;
             let follows = !things.commands.ids.is_empty() || things.commands.discover > 0;
-            let commands = follows.then(|| of(Kind::EhpcInvocations, Scope::EhpcInvocations(things.commands.clone())));
-            let tasks = of(Kind::EhpcTasks, Scope::EhpcTasks(things.tasks.clone()));
+            let commands = follows.then(|| of(Scope::EhpcInvocations(things.commands.clone())));
+            let tasks = of(Scope::EhpcTasks(things.tasks.clone()));
             [place(DiscoveryKind::Clusters), tasks].into_iter().chain(commands).collect()
         }
         DiscoveryKind::Servers | DiscoveryKind::ServerRegions => {
@@ -84,7 +87,7 @@ fn found(config: &Config, search: &Target) -> Vec<Target> {
                 SwasStrategy::PerServer => Scope::SwasInvocations(window),
                 SwasStrategy::PerRegion => Scope::SwasRegionServer(window),
             };
-            vec![place(DiscoveryKind::Servers), of(Kind::SwasInvocations, scope)]
+            vec![place(DiscoveryKind::Servers), of(scope)]
         }
     }
 }

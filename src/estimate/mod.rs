@@ -257,6 +257,20 @@ mod tests {
         assert!(text.contains("Series: at least 54, at most 700 of the 700 that metrics.max_series allows; of these are never left out"), "{text}");
     }
 
+    #[test]
+    fn where_lines_are_few_the_two_products_lists_of_regions_have_one_each() {
+        let accounts: Vec<String> =
+            (0..12).map(|number| format!("{{name: a{number}, quotas: {{EHPC: {}}}}}", 100 + number)).collect();
+        let places: Vec<String> = (0..12).map(|number| format!("{{regions: [all], account: a{number}}}")).collect();
+        let places = places.join(", ");
+        let yaml = format!(
+            "accounts: [{}]\nehpc: {{discovery: [{places}]}}\nswas: {{discovery: [{places}]}}",
+            accounts.join(", ")
+        );
+        let text = text(&of(&yaml));
+        assert!(text.contains(" SWAS.ListRegions ") && text.contains(" EHPC.ListRegions "), "{text}");
+    }
+
     /// Five accounts with clusters and servers in four regions each; `uneven` puts more into some places.
     fn fleet(clusters: usize, servers: usize, uneven: bool, more: &str) -> Estimate {
         let regions = ["cn-beijing", "cn-hangzhou", "cn-shanghai", "cn-shenzhen"];

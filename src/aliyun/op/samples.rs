@@ -10,10 +10,8 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{
-    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
-    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
-};
+// Every operation, as `sample` needs them all.
+use super::*;
 use crate::action::{Action, operations};
 use crate::model::{
     CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
