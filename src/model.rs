@@ -502,6 +502,37 @@ pub struct SeriesUse {
     pub targets_above: usize,
 }
 
+/// An operation in a region, as the metrics about requests and budgets name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApiLabels {
+    /// The account's name; of a budget, the quota group that shares it.
+    pub account: Arc<str>,
+    /// Region id.
+    pub region: Arc<str>,
+    /// Product.
+    pub product: &'static str,
+    /// Operation.
+    pub operation: &'static str,
+}
+
+impl ApiLabels {
+    /// The label values, in the order of the catalog.
+    pub fn values(&self) -> [&str; 4] {
+        [&self.account, &self.region, self.product, self.operation]
+    }
+}
+
+/// A budget that targets need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedBudget {
+    /// What it is for.
+    pub labels: ApiLabels,
+    /// How it stands.
+    pub state: BudgetState,
+    /// Calls per minute that the targets need now.
+    pub per_minute: f64,
+}
+
 /// How a budget of calls per minute stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetState {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::accounts::{Accounts, Asked};
 use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, BudgetState, GivenUp, Login, Reason, SeriesUse};
+use crate::model::{AccountState, ApiLabels, GivenUp, Login, PlannedBudget, Reason, SeriesUse};
 use crate::target::{Kind, Target, TargetId};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -51,7 +51,6 @@ pub struct SelfMetrics {
     state_saved: IntGaugeVec,
     role: Mutex<Role>,
     accounts: Mutex<Accounts>,
-    budgets: Mutex<BTreeMap<[String; 4], BudgetState>>,
     words: Mutex<BTreeSet<UnknownWord>>,
 }
 
@@ -99,9 +98,6 @@ pub struct Request<'a> {
     pub operation: &'a Operation,
 }
 
-/// Quota group, region, product and operation of a budget.
-pub type BudgetLabels<'a> = [&'a str; 4];
-
 /// Upper bounds of the request durations, in seconds.
 const DURATION_BOUNDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -141,7 +137,6 @@ impl SelfMetrics {
             state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
             role: Mutex::default(),
             accounts: Mutex::default(),
-            budgets: Mutex::default(),
             words: Mutex::default(),
             registry,
         };
@@ -234,40 +229,32 @@ impl SelfMetrics {
         }
     }
 
-    /// Every budget, how it stands, and how many calls per minute are planned.
-    pub fn budgets<'a>(&self, budgets: impl Iterator<Item = (BudgetLabels<'a>, &'a BudgetState, f64)>) {
-        let mut known = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = std::mem::take(&mut *known);
-        for (labels, state, planned) in budgets {
+    /// Every budget, and those that there were before and are `gone`.
+    pub fn budgets(&self, budgets: &[PlannedBudget], gone: &[ApiLabels]) {
+        for PlannedBudget { labels, state, per_minute } in budgets {
+            let labels = labels.values();
             self.quota.with_label_values(&labels).set(i64::from(state.configured));
             self.budget.with_label_values(&labels).set(i64::from(state.in_force));
-            self.planned.with_label_values(&labels).set(planned);
+            self.planned.with_label_values(&labels).set(*per_minute);
             self.quota_wait.with_label_values(&labels);
             set_time(&self.resting, &labels, state.resting.as_ref().map(|resting| resting.since));
             set_time(&self.lowered, &labels, state.lowered.as_ref().map(|lowered| lowered.since));
             set_time(&self.next_try, &labels, state.next_try());
-            let labels = labels.map(str::to_owned);
-            gone.remove(&labels);
-            known.insert(labels, state.clone());
         }
-        for labels in gone.keys() {
-            let labels = labels.each_ref().map(String::as_str);
+        for labels in gone {
+            let labels = labels.values();
             // Whether it was there does not matter.
-            drop((self.quota.remove_label_values(&labels), self.budget.remove_label_values(&labels)));
+            drop(self.quota.remove_label_values(&labels));
+            drop(self.budget.remove_label_values(&labels));
             for gauge in [&self.planned, &self.resting, &self.lowered, &self.next_try] {
                 drop(gauge.remove_label_values(&labels));
             }
         }
     }
 
-    /// How each budget stands, by its labels.
-    pub fn budget_states(&self) -> BTreeMap<[String; 4], BudgetState> {
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// A call has waited for its budget.
-    pub fn waited(&self, budget: BudgetLabels<'_>, wait: Duration) {
-        self.quota_wait.with_label_values(&budget).inc_by(wait.as_secs_f64());
+    pub fn waited(&self, budget: &ApiLabels, wait: Duration) {
+        self.quota_wait.with_label_values(&budget.values()).inc_by(wait.as_secs_f64());
     }
 
     /// Something open was lost.
@@ -406,3 +393,49 @@ registered!(float_counters: CounterVec, opts);
 registered!(gauges: GaugeVec, opts);
 registered!(int_gauges: IntGaugeVec, opts);
 registered!(durations: HistogramVec, |family| HistogramOpts::from(opts(family)).buckets(DURATION_BOUNDS.to_vec()));
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::SelfMetrics;
+    use crate::model::{ApiLabels, BudgetState, Lowered, PlannedBudget, Resting, SeriesUse};
+
+    fn budget(region: &str, state: &BudgetState) -> PlannedBudget {
+        let (product, operation) = ("SWAS", "DescribeInvocations");
+        let labels = ApiLabels { account: "g".into(), region: region.into(), product, operation };
+        PlannedBudget { labels, state: state.clone(), per_minute: 1.0 }
+    }
+
+    #[test]
+    fn a_budget_that_is_gone_takes_its_gauges_with_it() {
+        let metrics = SelfMetrics::new().unwrap();
+        let series = |name: &str| {
+            let families = metrics.gather(SeriesUse::default());
+            families.iter().find(|family| family.name() == name).map_or(0, |family| family.get_metric().len())
+        };
+        let names = [
+            "quota_calls_per_minute",
+            "budget_calls_per_minute",
+            "planned_calls_per_minute",
+            "resting_since_timestamp_seconds",
+            "lowered_since_timestamp_seconds",
+            "next_try_timestamp_seconds",
+        ];
+        let counts = || names.map(|name| series(&format!("aliyun_task_exporter_api_{name}")));
+        let calm = BudgetState { configured: 900, in_force: 900, resting: None, lowered: None };
+        let at = Timestamp::UNIX_EPOCH;
+        let resting = Some(Resting { since: at, until: at, code: "429".into() });
+        let lowered = Some(Lowered { since: at, code: "429".into(), refused_at: 110, retry_at: at });
+        let throttled = BudgetState { configured: 900, in_force: 66, resting, lowered };
+        let [hangzhou, beijing] = ["cn-hangzhou", "cn-beijing"];
+        metrics.budgets(&[budget(hangzhou, &throttled), budget(beijing, &calm)], &[]);
+        assert_eq!(counts(), [2, 2, 2, 1, 1, 1]);
+        metrics.budgets(&[budget(hangzhou, &calm), budget(beijing, &calm)], &[]);
+        assert_eq!(counts(), [2, 2, 2, 0, 0, 0]);
+        metrics.budgets(&[budget(beijing, &throttled)], &[budget(hangzhou, &calm).labels]);
+        assert_eq!(counts(), [1, 1, 1, 1, 1, 1]);
+        metrics.budgets(&[], &[budget(beijing, &calm).labels]);
+        assert_eq!(counts(), [0; 6]);
+    }
+}

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::budget::{Budget, Heard, Hint, WINDOW};
 use crate::aliyun::op::Product;
 use crate::config::Quotas;
-use crate::model::BudgetState;
+use crate::model::{ApiLabels, BudgetState};
 
 /// What a budget is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,16 @@ impl BudgetKey {
     /// Its label values: quota group, region, product, operation.
     pub fn labels(&self) -> [&str; 4] {
         [&self.group, &self.region, self.product.label(), self.operation]
+    }
+
+    /// The same, as others know it.
+    pub(super) fn api_labels(&self) -> ApiLabels {
+        ApiLabels {
+            account: Arc::clone(&self.group),
+            region: Arc::clone(&self.region),
+            product: self.product.label(),
+            operation: self.operation,
+        }
     }
 }
 

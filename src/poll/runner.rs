@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{info, warn};
 
 use super::clients::{Clients, clients, route_warnings};
+use super::rate_limiter::BudgetKey;
 use super::report::Report;
 use super::saved::Saving;
 use super::scheduler::{Attempt, Change, Event, Next, Scheduler};
@@ -18,6 +19,7 @@ use super::tracker::{Notice, operations};
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::model::{ApiLabels, BudgetState, PlannedBudget};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::state;
 use crate::store::{PollEnd, Store};
@@ -137,6 +139,12 @@ impl Runner {
     fn expect(&self, target: &Target) {
         for (product, operation) in operations(target) {
             self.metrics.expect_requests(target, *product, operation);
+            self.store.budgets.expect(ApiLabels {
+                account: Arc::clone(&target.account),
+                region: Arc::clone(&target.region),
+                product: product.label(),
+                operation,
+            });
         }
     }
 
@@ -197,6 +205,13 @@ impl Runner {
         let Attempt { account, region, target, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
             self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+            let labels = ApiLabels {
+                account: Arc::clone(account),
+                region: Arc::clone(region),
+                product: operation.product().label(),
+                operation: operation.name(),
+            };
+            self.store.budgets.requested(labels, failure);
         }
         if let Some(client) = self.clients.get(account) {
             self.metrics.logged_in(account, client.keep_credentials());
@@ -232,7 +247,10 @@ impl Runner {
                     self.report.poll_overdue(&target, &failure);
                     self.store.overdue(&target, failure, Moment { wall: at, boot });
                 }
-                Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Waited(key, wait) => {
+                    self.metrics.waited(&key.api_labels(), wait);
+                    self.store.budgets.waited(key.api_labels(), wait);
+                }
                 Event::Throttling(key, change, state) => {
                     let planned = planned.get_or_insert_with(|| self.scheduler.planned());
                     self.report.throttling(&key, change, &state, planned.get(&key).copied().unwrap_or_default());
@@ -257,9 +275,15 @@ impl Runner {
             }
             self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
             let planned = planned.unwrap_or_else(|| self.scheduler.planned());
-            let budgets = self.scheduler.budgets(Timestamp::now());
-            let of = |key| planned.get(key).copied().unwrap_or_default();
-            self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
+            let planned_budget = |(key, state): (BudgetKey, BudgetState)| PlannedBudget {
+                labels: key.api_labels(),
+                state,
+                per_minute: planned.get(&key).copied().unwrap_or_default(),
+            };
+            let budgets = self.scheduler.budgets(Timestamp::now()).into_iter();
+            let budgets: Vec<PlannedBudget> = budgets.map(planned_budget).collect();
+            let gone = self.store.budgets.replace(&budgets);
+            self.metrics.budgets(&budgets, &gone);
         }
         discovered
     }

@@ -1,5 +1,6 @@
 //! What is known now: written by polling, read by `/metrics` and the status page. Staleness lives here and nowhere else.
 
+mod budgets;
 mod entry;
 mod exposed;
 mod series_shares;
@@ -17,12 +18,15 @@ use crate::exposition::{ALL, Limits, PerPart, TargetState};
 use crate::model::{Failure, ListState, Reading, SeriesUse};
 use crate::target::{Target, TargetId};
 
+pub use budgets::{BudgetStatus, Budgets, Outcomes};
 use entry::Entry;
 pub use exposed::Exposed;
 
-/// Every target with its last good reading and its last failure, and what `/metrics` shows of them.
+/// Every target with its last good reading and its last failure, what `/metrics` shows of them, and every budget.
 #[derive(Debug)]
 pub struct Store {
+    /// What may be asked of the cloud, and what was asked.
+    pub budgets: Budgets,
     inner: RwLock<Inner>,
     /// Absent while it is put together.
     exposed: ArcSwapOption<Exposed>,
@@ -99,7 +103,12 @@ impl Store {
             waiting: 0,
             gone: Vec::new(),
         };
-        Self { inner: RwLock::new(inner), exposed: ArcSwapOption::empty(), turn: Mutex::default() }
+        Self {
+            budgets: Budgets::default(),
+            inner: RwLock::new(inner),
+            exposed: ArcSwapOption::empty(),
+            turn: Mutex::default(),
+        }
     }
 
     /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.

@@ -14,7 +14,7 @@ pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
 use super::Site;
-use super::budget::{Budget, budgets};
+use super::budget::Budget;
 use crate::clock::Moment;
 use crate::exposition::dropped;
 use crate::model::{EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading};
@@ -177,7 +177,8 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (views, series) = (site.store.views(now), site.store.series(now));
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
-    let budgets = budgets(&site.metrics.gather(series), &groups, &site.metrics.budget_states());
+    let budgets = site.store.budgets.statuses(&groups).into_iter();
+    let budgets: Vec<Budget> = budgets.map(|(labels, status)| Budget::new(labels, status)).collect();
     let mut states = site.metrics.accounts();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
         let state = states.remove(*name).unwrap_or_default();
