@@ -68,6 +68,7 @@ pub async fn serve(
     }
     runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
     metrics.leads(runner.is_some());
+    store.exporter.leads(runner.is_some());
     metrics.reloaded(true, started.wall);
     let site = Arc::new(Site::new(Arc::clone(&store), Arc::clone(&metrics), redacted_yaml(&config), started));
 
@@ -100,11 +101,12 @@ async fn poll(
     }
     let path = config.state.path.as_deref().unwrap_or(Path::new("")).display();
     info!(%path, "standing by: another process holds the state file");
-    let taken = Runner::when_free(&config, store, Arc::clone(&metrics), &mut stopped).await?;
+    let taken = Runner::when_free(&config, Arc::clone(&store), Arc::clone(&metrics), &mut stopped).await?;
     let Some(mut runner) = taken else { return Ok(()) };
     info!(%path, "taking over: the state file is free");
     runner.apply(&config)?;
     metrics.leads(true);
+    store.exporter.leads(true);
     runner.run(changes, stopped).await;
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
+pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Operation, Permission, PermissionChange};
 
 use crate::wire_enum::wire_enum;
 

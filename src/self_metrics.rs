@@ -1,23 +1,19 @@
 //! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never global.
 
-mod accounts;
 #[cfg(target_os = "linux")]
 mod process;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use serde::Serialize;
 
-use self::accounts::{Accounts, Asked};
 use crate::aliyun::op::{Operation, Product};
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, ApiLabels, GivenUp, Login, PlannedBudget, Reason, SeriesUse};
-use crate::target::{Kind, Target, TargetId};
+use crate::model::{ApiLabels, GivenUp, Login, PermissionChange, PlannedBudget, Reason, SeriesUse};
+use crate::target::{Kind, Target};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
 #[derive(Debug)]
@@ -49,40 +45,6 @@ pub struct SelfMetrics {
     reload_time: GaugeVec,
     leader: IntGaugeVec,
     state_saved: IntGaugeVec,
-    role: Mutex<Role>,
-    accounts: Mutex<Accounts>,
-    words: Mutex<BTreeSet<UnknownWord>>,
-}
-
-/// Maximum number of unknown words that are remembered.
-pub const MAX_WORDS: usize = 100;
-
-/// A word in the cloud's answers that this version does not know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct UnknownWord {
-    /// Whose answer it was in.
-    pub product: &'static str,
-    /// In the answer to what.
-    pub operation: &'static str,
-    /// In which field.
-    pub field: &'static str,
-    /// The word, as it was sent; empty if it is missing.
-    pub word: String,
-}
-
-/// What this instance does, and what of that does not work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
-    /// Whether it polls; else it stands by.
-    pub leads: bool,
-    /// Why what is known cannot be saved, if that is so.
-    pub unsaved: Option<String>,
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self { leads: true, unsaved: None }
-    }
 }
 
 /// An attempt, for counting.
@@ -92,8 +54,6 @@ pub struct Request<'a> {
     pub account: &'a Arc<str>,
     /// In which region.
     pub region: &'a Arc<str>,
-    /// For whom.
-    pub target: &'a TargetId,
     /// What.
     pub operation: &'a Operation,
 }
@@ -135,9 +95,6 @@ impl SelfMetrics {
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
             leader: int_gauges(&registry, &catalog::LEADER)?,
             state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
-            role: Mutex::default(),
-            accounts: Mutex::default(),
-            words: Mutex::default(),
             registry,
         };
         let build = int_gauges(&metrics.registry, &catalog::BUILD_INFO)?;
@@ -177,51 +134,28 @@ impl SelfMetrics {
         let outcome = failure.map_or("ok", Reason::label);
         self.requests.with_label_values(&[request.account, request.region, product, name, outcome]).inc();
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
-        match failure {
-            None => self.permitted(request, true),
-            Some(Reason::Permission) => self.permitted(request, false),
-            Some(_) => {}
-        }
     }
 
-    /// 0 while the last answer to any target of the account was a refusal.
-    fn permitted(&self, request: &Request<'_>, allowed: bool) {
-        let asked = (request.operation.product(), request.operation.name());
-        let is_granted = self.accounts_mut().answered(request.account, asked, request.target, allowed);
-        self.authorized.with_label_values(&permission(request.account, asked)).set(i64::from(is_granted));
-    }
-
-    fn accounts_mut(&self) -> MutexGuard<'_, Accounts> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of each account.
-    pub fn accounts(&self) -> BTreeMap<Arc<str>, AccountState> {
-        self.accounts_mut().states()
-    }
-
-    /// The targets are now these: what was said of others is forgotten.
-    pub fn retarget(&self, targets: &[Target]) {
-        for (account, asked, is_granted) in self.accounts_mut().retarget(targets) {
-            let labels = permission(&account, asked);
+    /// Sets whether an account may ask for an operation, for each change.
+    pub fn permissions(&self, changes: &[PermissionChange]) {
+        for PermissionChange { account, operation: (product, operation), is_granted } in changes {
+            let labels = [&**account, *product, *operation];
             match is_granted {
-                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(is_granted)),
+                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(*is_granted)),
                 // It is there: it was set with the first answer.
                 None => drop(self.authorized.remove_label_values(&labels)),
             }
         }
     }
 
-    /// The accounts may no longer be the same: what was said of them is forgotten.
-    pub fn forget_accounts(&self) {
-        self.accounts_mut().forget();
+    /// Takes away what is said of logins and clocks.
+    pub fn forget_logins(&self) {
         self.clock_skew.reset();
         self.credentials_expiry.reset();
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
     pub fn expect_requests(&self, target: &Target, product: Product, operation: &'static str) {
-        self.accounts_mut().expect(&target.account, (product, operation));
         let product = product.label();
         self.unreadable.with_label_values(&[product, operation]).inc_by(0);
         for outcome in ["ok", Reason::Throttled.label()] {
@@ -273,18 +207,9 @@ impl SelfMetrics {
     }
 
     /// The cloud sent a word that nobody has heard of.
-    pub fn unknown_value(&self, operation: &Operation, field: &'static str, word: &str) {
+    pub fn unknown_value(&self, operation: &Operation, field: &'static str) {
         let (product, operation) = (operation.product().label(), operation.name());
         self.unknown.with_label_values(&[product, operation, field]).inc();
-        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() < MAX_WORDS {
-            words.insert(UnknownWord { product, operation, field, word: word.to_owned() });
-        }
-    }
-
-    /// The unknown words so far, at most [`MAX_WORDS`] of them.
-    pub fn unknown_words(&self) -> Vec<UnknownWord> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Entries of an answer that could not be read.
@@ -294,20 +219,17 @@ impl SelfMetrics {
 
     /// How far the cloud's clock is ahead of this machine's.
     pub fn clock_skew(&self, account: &Arc<str>, skew: SignedDuration) {
-        self.accounts_mut().clock_skew(account, skew);
         self.clock_skew.with_label_values(&[account]).set(skew.as_secs_f64());
     }
 
     /// How an account is logged in.
-    pub fn logged_in(&self, account: &Arc<str>, login: Login) {
+    pub fn logged_in(&self, account: &Arc<str>, login: &Login) {
         set_time(&self.credentials_expiry, &[account], login.ends());
-        self.accounts_mut().logged_in(account, login);
     }
 
     /// Whether this instance polls; else it stands by.
     pub fn leads(&self, leads: bool) {
         self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
-        self.role_mut().leads = leads;
         if !leads {
             self.saved(None);
         }
@@ -318,23 +240,13 @@ impl SelfMetrics {
         self.leader.with_label_values::<&str>(&[]).set(0);
     }
 
-    /// Whether what is known could be saved, or why not; `None` without a file.
-    pub fn saved(&self, saved: Option<Result<(), String>>) {
-        match &saved {
-            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved.is_ok())),
+    /// Whether what is known could be saved; `None` without a file.
+    pub fn saved(&self, saved: Option<bool>) {
+        match saved {
+            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved)),
             // Whether it was there does not matter.
             None => drop(self.state_saved.remove_label_values::<&str>(&[])),
         }
-        self.role_mut().unsaved = saved.and_then(Result::err);
-    }
-
-    fn role_mut(&self) -> MutexGuard<'_, Role> {
-        self.role.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What this instance does.
-    pub fn role(&self) -> Role {
-        self.role_mut().clone()
     }
 
     /// The configuration was loaded, or could not be.
@@ -366,11 +278,6 @@ fn set_time(gauge: &GaugeVec, labels: &[&str], time: Option<Timestamp>) {
         // Whether it was there does not matter.
         None => drop(gauge.remove_label_values(labels)),
     }
-}
-
-/// Labels of whether an account may ask for an operation.
-fn permission(account: &str, (product, operation): Asked) -> [&str; 3] {
-    [account, product.label(), operation]
 }
 
 fn opts(family: &Family) -> Opts {

@@ -1,5 +1,7 @@
 //! What is known of an account: how it is logged in, what it may ask, and how far its clock is from the cloud's.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// A clock further off than this is worth a word, though the cloud still answers.
@@ -37,6 +39,20 @@ impl Login {
             Some(Lasts::Unlimited | Lasts::Untold) | None => None,
         }
     }
+}
+
+/// Product and name of an operation.
+pub type Operation = (&'static str, &'static str);
+
+/// How an operation stands for an account after an answer, or a change of the targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermissionChange {
+    /// The account's name.
+    pub account: Arc<str>,
+    /// The operation.
+    pub operation: Operation,
+    /// Whether the account may ask for it; `None` if the account is gone.
+    pub is_granted: Option<bool>,
 }
 
 /// Whether an account may ask for an operation.

@@ -19,10 +19,10 @@ use super::tracker::{Notice, operations};
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::model::{ApiLabels, BudgetState, PlannedBudget};
+use crate::model::{ApiLabels, BudgetState, Login, PermissionChange, PlannedBudget, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::state;
-use crate::store::{PollEnd, Store};
+use crate::store::{PollEnd, Store, UnknownWord};
 use crate::target::{Target, TargetId, polled};
 
 /// It looks around at least this often, should the clock have been set.
@@ -96,7 +96,8 @@ impl Runner {
         self.report.forget_endpoints();
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
-        self.metrics.forget_accounts();
+        self.store.accounts.forget_logins();
+        self.metrics.forget_logins();
         self.saving.reconfigured(&config.state);
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
@@ -116,7 +117,7 @@ impl Runner {
         };
         let Change { targets, added, removed } = self.scheduler.apply(&self.config, restore, now.wall);
         let asked = polled(targets.clone());
-        self.metrics.retarget(&asked);
+        self.metrics.permissions(&self.store.accounts.retarget(&asked));
         asked.iter().for_each(|target| self.expect(target));
         self.report.retarget(targets.iter().chain(&asked));
         self.warn_of_endpoints(&asked);
@@ -139,6 +140,8 @@ impl Runner {
     fn expect(&self, target: &Target) {
         for (product, operation) in operations(target) {
             self.metrics.expect_requests(target, *product, operation);
+            let action = || format!("{}:{operation}", product.ram_prefix());
+            self.store.accounts.expect(&target.account, (product.label(), operation), action);
             self.store.budgets.expect(ApiLabels {
                 account: Arc::clone(&target.account),
                 region: Arc::clone(&target.region),
@@ -202,9 +205,10 @@ impl Runner {
         let Some(attempt) = under_way.remove(&id) else { return };
         let failure = error_of(&attempted.outcome).map(Error::reason);
         self.report.request(&attempt, &attempted);
-        let Attempt { account, region, target, operation, .. } = &attempt;
+        let Attempt { account, region, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
-            self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+            self.metrics.attempted(&Request { account, region, operation }, failure, took);
+            self.permitted(&attempt, failure);
             let labels = ApiLabels {
                 account: Arc::clone(account),
                 region: Arc::clone(region),
@@ -214,16 +218,43 @@ impl Runner {
             self.store.budgets.requested(labels, failure);
         }
         if let Some(client) = self.clients.get(account) {
-            self.metrics.logged_in(account, client.keep_credentials());
+            self.logged_in(account, client.keep_credentials());
         }
         if let Some(skew) = attempted.clock_skew {
+            self.store.accounts.clock_skew(account, skew);
             self.metrics.clock_skew(account, skew);
         }
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
         self.report.odd(&attempt, &attempted);
+        for (field, word) in attempted.outcome.iter().flat_map(|decoded| &decoded.unknown) {
+            let product = operation.product().label();
+            let operation = operation.name();
+            self.store.exporter.unknown_word(UnknownWord { product, operation, field, word: word.clone() });
+        }
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
+    }
+
+    /// Whether an account may ask for an operation, as far as an answer tells.
+    fn permitted(&self, attempt: &Attempt, failure: Option<Reason>) {
+        let is_allowed = match failure {
+            None => true,
+            Some(Reason::Permission) => false,
+            Some(_) => return,
+        };
+        let Attempt { account, target, operation, .. } = attempt;
+        let operation = (operation.product().label(), operation.name());
+        let is_granted = self.store.accounts.permitted(account, operation, target, is_allowed);
+        if is_granted.is_some() {
+            let account = Arc::clone(account);
+            self.metrics.permissions(&[PermissionChange { account, operation, is_granted }]);
+        }
+    }
+
+    fn logged_in(&self, account: &Arc<str>, login: Login) {
+        self.metrics.logged_in(account, &login);
+        self.store.accounts.logged_in(account, login);
     }
 
     /// Passes on what the scheduler has to say. Whether that has changed the targets.
@@ -266,12 +297,14 @@ impl Runner {
         if discovered {
             self.discovered();
         }
-        self.metrics.saved(self.saving.trouble());
+        let saved = self.saving.trouble();
+        self.metrics.saved(saved.as_ref().map(Result::is_ok));
+        self.store.exporter.unsaved(saved.and_then(Result::err));
         if planned.is_some() || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.budgets_at = Some(Instant::now());
             // Also of accounts whose targets are asked more seldom than credentials last.
             for (account, client) in &self.clients {
-                self.metrics.logged_in(account, client.keep_credentials());
+                self.logged_in(account, client.keep_credentials());
             }
             self.saving.tend(&self.scheduler, self.began.elapsed(), boot).await;
             let planned = planned.unwrap_or_else(|| self.scheduler.planned());

@@ -1,7 +1,9 @@
 //! What is known now: written by polling, read by `/metrics` and the status page. Staleness lives here and nowhere else.
 
+mod accounts;
 mod budgets;
 mod entry;
+mod exporter;
 mod exposed;
 mod series_shares;
 
@@ -18,15 +20,22 @@ use crate::exposition::{ALL, Limits, PerPart, TargetState};
 use crate::model::{Failure, ListState, Reading, SeriesUse};
 use crate::target::{Target, TargetId};
 
+pub use accounts::Accounts;
 pub use budgets::{BudgetStatus, Budgets, Outcomes};
 use entry::Entry;
+pub use exporter::{Exporter, MAX_WORDS, Role, UnknownWord};
 pub use exposed::Exposed;
 
-/// Every target with its last good reading and its last failure, what `/metrics` shows of them, and every budget.
+/// Every target with its last good reading and its last failure, what `/metrics` shows of them, every account and every
+/// budget.
 #[derive(Debug)]
 pub struct Store {
     /// What may be asked of the cloud, and what was asked.
     pub budgets: Budgets,
+    /// How each account is.
+    pub accounts: Accounts,
+    /// How this instance is.
+    pub exporter: Exporter,
     inner: RwLock<Inner>,
     /// Absent while it is put together.
     exposed: ArcSwapOption<Exposed>,
@@ -105,6 +114,8 @@ impl Store {
         };
         Self {
             budgets: Budgets::default(),
+            accounts: Accounts::default(),
+            exporter: Exporter::default(),
             inner: RwLock::new(inner),
             exposed: ArcSwapOption::empty(),
             turn: Mutex::default(),

@@ -19,8 +19,7 @@ use crate::clock::Moment;
 use crate::exposition::dropped;
 use crate::model::{EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading};
 
-use crate::self_metrics::{Role, UnknownWord};
-use crate::store::View;
+use crate::store::{Role, UnknownWord, View};
 use crate::target::Scope;
 
 /// What there is to tell. The page draws a bounded part of it, the API all of it.
@@ -179,7 +178,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
     let budgets = site.store.budgets.statuses(&groups).into_iter();
     let budgets: Vec<Budget> = budgets.map(|(labels, status)| Budget::new(labels, status)).collect();
-    let mut states = site.metrics.accounts();
+    let mut states = site.store.accounts.states();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
         let state = states.remove(*name).unwrap_or_default();
         AccountStatus::new(name, group, state, now.wall).throttled(&budgets, now.wall)
@@ -187,8 +186,8 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let accounts = groups.iter().map(account).collect();
     let revision = env!("BUILD_REVISION");
     let started = site.started.by_clock_of(now);
-    let unknown_words = site.metrics.unknown_words();
-    let role = site.metrics.role();
+    let unknown_words = site.store.exporter.unknown_words();
+    let role = site.store.exporter.role();
     Facts {
         version: env!("CARGO_PKG_VERSION"),
         revision,

@@ -14,8 +14,7 @@ use crate::model::{
     InvocationStatus, Lasts, Login, Permission, Reading, Reason, SeenEhpcTask, SeenSwasInvocation, SeriesUse,
     SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
-use crate::self_metrics::Role;
-use crate::store::View;
+use crate::store::{Role, View};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
