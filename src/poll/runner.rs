@@ -123,7 +123,7 @@ impl Runner {
         self.warn_of_endpoints(&asked);
         self.targets = targets.len();
         let present = targets.iter().map(|target| target.id.clone()).collect();
-        self.store.retarget(targets, self.config.metrics.clone());
+        self.store.retarget(targets);
         self.saving.restore_hints(&mut self.scheduler);
         let changed = (added.len(), removed.len());
         self.saving.retarget(present, &added, removed);
@@ -392,7 +392,7 @@ mod tests {
     }
 
     fn runner(config: &Config) -> (Runner, Arc<Store>) {
-        let store = Arc::new(Store::new(config.metrics.clone()));
+        let store = Arc::new(Store::default());
         let mut runner = Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
         runner.apply(config).unwrap();
         (runner, store)

@@ -1,6 +1,7 @@
 //! The exporter without sockets, threads and clocks: scheduler, request, simulator, decode and store in one chain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::aliyun::credentials::Credential;
@@ -10,7 +11,7 @@ use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
-use aliyun_task_exporter::exposition::{Encoding, Format};
+use aliyun_task_exporter::exposition::{Encoding, Exposition, Format};
 use aliyun_task_exporter::model::{
     BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason, SwasInvocationsReading,
 };
@@ -103,7 +104,8 @@ pub struct Harness {
     pub config: Config,
     pub scheduler: Scheduler,
     pub sim: Simulator,
-    pub store: Store,
+    pub store: Arc<Store>,
+    pub exposition: Exposition,
     /// The true time, which is the cloud's.
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
@@ -155,9 +157,11 @@ impl Harness {
     }
 
     pub fn new(sim: Simulator, config: Config) -> Self {
+        let store = Arc::new(Store::default());
         let mut harness = Self {
             scheduler: Scheduler::new(config.poll.clone(), 7, start()),
-            store: Store::new(config.metrics.clone()),
+            exposition: Exposition::new(Arc::clone(&store), config.metrics.clone()),
+            store,
             config: config.clone(),
             sim,
             now: start(),
@@ -205,7 +209,8 @@ impl Harness {
             Some(saved.memory)
         };
         let Change { targets, removed, .. } = self.scheduler.apply(&config, restore, now);
-        self.store.retarget(targets, config.metrics.clone());
+        self.store.retarget(targets);
+        self.exposition.configure(config.metrics.clone());
         for (id, memory) in removed {
             self.unrecorded.remove(&id);
             self.reads.remove(&id);
@@ -277,7 +282,8 @@ impl Harness {
         let now = self.local();
         let hints: Vec<_> = self.scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint)).collect();
         self.scheduler = Scheduler::new(self.config.poll.clone(), self.nonces, now);
-        self.store = Store::new(self.config.metrics.clone());
+        self.store = Arc::new(Store::default());
+        self.exposition = Exposition::new(Arc::clone(&self.store), self.config.metrics.clone());
         self.is_restored = self.polled.iter().map(|poll| poll.target.clone()).collect();
         self.is_dead = false;
         self.apply(self.config.clone());
@@ -565,8 +571,8 @@ impl Harness {
 
     /// The targets' part of `/metrics`.
     pub fn page(&self, format: Format) -> String {
-        let chain = self.store.expose(self.moment()).page.chain(format, Encoding::Identity);
-        chain.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
+        let (body, _) = self.exposition.body(format, Encoding::Identity, self.moment());
+        body.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
     }
 
     pub fn view(&self, id: &TargetId) -> View {
