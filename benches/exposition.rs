@@ -7,10 +7,9 @@ mod fleet;
 use aliyun_task_exporter::exposition::{Encoding, Format, process_metrics};
 use aliyun_task_exporter::model::SeriesUse;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::store::Store;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use fleet::{Fleet, THINGS, moment};
+use fleet::{Exporter, Fleet, THINGS, moment};
 
 /// About a hundred thousand series, unless `TARGETS` says otherwise.
 const TARGETS: usize = 1_100;
@@ -20,20 +19,20 @@ fn steps(criterion: &mut Criterion) {
     group.sample_size(20);
     let targets = std::env::var("TARGETS").map_or(TARGETS, |targets| targets.parse().unwrap());
     let mut fleet = Fleet::new(targets, THINGS);
-    let store = fleet.store();
+    let exporter = fleet.exporter();
     let mut seconds = 0;
 
     group.bench_function("a target's reading, changed", |bencher| {
         bencher.iter(|| {
             seconds += 1;
             fleet.change(1, seconds);
-            fleet.poll(&store, 1, seconds);
+            fleet.poll(&exporter, 1, seconds);
         });
     });
     for (name, encoding) in [("put together", Encoding::Identity), ("and deflated", Encoding::Gzip)] {
         group.bench_function(format!("all of it {name}"), |bencher| {
-            let cold = || fleet.store();
-            bencher.iter_batched(cold, |store| chain(&store, encoding), BatchSize::PerIteration);
+            let cold = || fleet.exporter();
+            bencher.iter_batched(cold, |exporter| body(&exporter, encoding), BatchSize::PerIteration);
         });
         let mut seconds = 1_000_000;
         group.bench_function(format!("1 % of it {name}"), |bencher| {
@@ -42,30 +41,30 @@ fn steps(criterion: &mut Criterion) {
                     seconds += 1;
                     for index in fleet.some(1) {
                         fleet.change(index, seconds);
-                        fleet.poll(&store, index, seconds);
+                        fleet.poll(&exporter, index, seconds);
                     }
                 },
-                |()| chain(&store, encoding),
+                |()| body(&exporter, encoding),
                 BatchSize::PerIteration,
             );
         });
-        group.bench_function(format!("nothing of it {name}"), |bencher| bencher.iter(|| chain(&store, encoding)));
+        group.bench_function(format!("nothing of it {name}"), |bencher| bencher.iter(|| body(&exporter, encoding)));
     }
-    own(&mut group, &store);
+    own(&mut group, &exporter);
     group.finish();
 }
 
 /// What each scrape makes again.
-fn own(group: &mut BenchmarkGroup<'_, WallTime>, store: &Store) {
+fn own(group: &mut BenchmarkGroup<'_, WallTime>, exporter: &Exporter) {
     let metrics = SelfMetrics::new().unwrap();
     let own = || process_metrics(&metrics.gather(SeriesUse::default()), Format::Text);
-    let chain = store.expose(moment(1)).page.chain(Format::Text, Encoding::Gzip);
+    let (body, _) = exporter.exposition.body(Format::Text, Encoding::Gzip, moment(1));
     group.bench_function("the end put together", |bencher| bencher.iter(own));
-    group.bench_function("the end and deflated", |bencher| bencher.iter(|| chain.end(own())));
+    group.bench_function("the end and deflated", |bencher| bencher.iter(|| body.end(own())));
 }
 
-fn chain(store: &Store, encoding: Encoding) -> u64 {
-    store.expose(moment(1)).page.chain(Format::Text, encoding).bytes()
+fn body(exporter: &Exporter, encoding: Encoding) -> u64 {
+    exporter.exposition.body(Format::Text, encoding, moment(1)).0.bytes()
 }
 
 criterion_group!(benches, steps);

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::store::Store;
 use aliyun_task_exporter::web::{self, Site};
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +20,7 @@ use axum::http::header;
 use axum::routing;
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress};
-use fleet::{Fleet, THINGS};
+use fleet::{Exporter, Fleet, THINGS};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -54,9 +53,9 @@ fn again(arguments: &[&str]) {
 
 fn measure(targets: usize) {
     let mut fleet = Fleet::new(targets, THINGS);
-    let (rendered, store) = timed(|| Arc::new(fleet.store()));
+    let (rendered, polled) = timed(|| fleet.exporter());
     println!("\n## {targets} targets\n");
-    let exporter = exporter(Arc::clone(&store));
+    let exporter = exporter(&polled);
     let (cold, plain) = timed(|| get(exporter, ""));
     let (cold_gzip, packed) = timed(|| get(exporter, GZIP));
     let plain_om = get(exporter, OPENMETRICS);
@@ -88,26 +87,26 @@ fn measure(targets: usize) {
         row(&format!("warm, {name}"), &mut mine, &mut theirs);
         base_lines.push(median(&mut theirs));
     }
-    changed(&mut fleet, &store, exporter, &base_lines, whole);
+    changed(&mut fleet, &polled, exporter, &base_lines, whole);
     many(exporter);
 }
 
-fn changed(fleet: &mut Fleet, store: &Store, exporter: SocketAddr, fixed: &[Duration], whole: Duration) {
+fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[Duration], whole: Duration) {
     for (name, headers, fixed) in [("text", "", fixed[0]), ("gzip", GZIP, fixed[2])] {
-        let (mut times, mut polled) = (Vec::new(), Vec::new());
+        let (mut times, mut all_times) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS as i64 {
             for index in fleet.some(1) {
                 fleet.change(index, 60 * round);
-                fleet.poll(store, index, 60 * round);
+                fleet.poll(polled, index, 60 * round);
             }
             times.push(timed(|| scrape(exporter, "/metrics", headers)).0);
         }
         for round in ROUNDS as i64..2 * ROUNDS as i64 {
             fleet.some(1).into_iter().for_each(|index| fleet.change(index, 60 * round));
-            (0..fleet.targets.len()).for_each(|index| fleet.poll(store, index, 60 * round));
-            polled.push(timed(|| scrape(exporter, "/metrics", headers)).0);
+            (0..fleet.targets.len()).for_each(|index| fleet.poll(polled, index, 60 * round));
+            all_times.push(timed(|| scrape(exporter, "/metrics", headers)).0);
         }
-        for (what, times) in [("1 % changed", &mut times), ("all polled, 1 % changed", &mut polled)] {
+        for (what, times) in [("1 % changed", &mut times), ("all polled, 1 % changed", &mut all_times)] {
             let time = median(times);
             let ratio = time.as_secs_f64() / fixed.as_secs_f64();
             let share = 100.0 * time.as_secs_f64() / whole.as_secs_f64();
@@ -136,9 +135,9 @@ fn many(exporter: SocketAddr) {
 /// What the whole process holds, once all bodies were asked for, and then all targets were polled and some have changed.
 fn memory(targets: usize) {
     let fleet = Fleet::new(targets, THINGS);
-    let store = Arc::new(Store::new(fleet::metrics()));
-    fleet.give(&store);
-    let exporter = exporter(Arc::clone(&store));
+    let polled = Exporter::new();
+    fleet.give(&polled);
+    let exporter = exporter(&polled);
     let mut text = 0;
     for turn in 0..3 {
         for headers in ["", OPENMETRICS, GZIP] {
@@ -152,7 +151,8 @@ fn memory(targets: usize) {
             resident / text as f64,
             resident / allowed
         );
-        store.views(fleet::moment(0)).iter().for_each(|view| fleet::poll_again(&store, view, 60 * (turn + 1)));
+        let views = polled.store.views(fleet::moment(0));
+        views.iter().for_each(|view| fleet::poll_again(&polled, view, 60 * (turn + 1)));
     }
 }
 
@@ -186,10 +186,11 @@ fn compress_whole(text: &[u8]) -> (Duration, usize) {
     (median(&mut times), bytes)
 }
 
-/// The exporter's own routes over a store.
-fn exporter(store: Arc<Store>) -> SocketAddr {
+/// The routes of an exporter.
+fn exporter(Exporter { store, exposition }: &Exporter) -> SocketAddr {
     let metrics = Arc::new(SelfMetrics::new().unwrap());
-    serve(web::router(Arc::new(Site::new(store, metrics, String::new(), Moment::now()))))
+    let site = Site::new(Arc::clone(store), Arc::clone(exposition), metrics, String::new(), Moment::now());
+    serve(web::router(Arc::new(site)))
 }
 
 /// Bodies that never change.

@@ -1,5 +1,6 @@
 //! Wires the parts: the only file that knows them all.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -14,6 +15,7 @@ use tracing::info;
 use crate::aliyun;
 use crate::clock::Moment;
 use crate::config::{Config, redacted_yaml};
+use crate::exposition::Exposition;
 use crate::poll::{Runner, clients};
 use crate::self_metrics::SelfMetrics;
 use crate::state;
@@ -55,7 +57,8 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
-    let store = Arc::new(Store::new(config.metrics.clone()));
+    let store = Arc::new(Store::default());
+    let exposition = Arc::new(Exposition::new(Arc::clone(&store), config.metrics.clone()));
     // What would be refused later is refused before anything is served.
     clients(&config)?;
     let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
@@ -68,21 +71,40 @@ pub async fn serve(
     }
     runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
     metrics.leads(runner.is_some());
+    store.exporter.leads(runner.is_some());
     metrics.reloaded(true, started.wall);
-    let site = Arc::new(Site::new(Arc::clone(&store), Arc::clone(&metrics), redacted_yaml(&config), started));
+    let site =
+        Site::new(Arc::clone(&store), Arc::clone(&exposition), Arc::clone(&metrics), redacted_yaml(&config), started);
+    let site = Arc::new(site);
 
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
     let polling = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+    let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();
     // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a shared pool of threads.
-    parts.spawn_blocking(move || polling.block_on(poll(runner, config, store, metrics, until_stopped)));
+    parts.spawn_blocking(move || {
+        polling.block_on(async {
+            tokio::select! {
+                ended = poll(runner, config, store, metrics, until_stopped) => ended,
+                never = render(&exposition, &rendered) => match never {},
+            }
+        })
+    });
     let router = web::router(site);
     parts.spawn(async move {
         web::serve(listeners, router, stopped).await;
         Ok(())
     });
     until_ended(parts, shutdown, &stop).await
+}
+
+/// Renders what polling changes, on its thread and between its steps: a scrape finds most of its work done.
+async fn render(exposition: &Exposition, store: &Store) -> Infallible {
+    loop {
+        store.changed().await;
+        exposition.update(Moment::now());
+    }
 }
 
 /// Polls until it is stopped, at once or as soon as the state file is free.
@@ -100,11 +122,12 @@ async fn poll(
     }
     let path = config.state.path.as_deref().unwrap_or(Path::new("")).display();
     info!(%path, "standing by: another process holds the state file");
-    let taken = Runner::when_free(&config, store, Arc::clone(&metrics), &mut stopped).await?;
+    let taken = Runner::when_free(&config, Arc::clone(&store), Arc::clone(&metrics), &mut stopped).await?;
     let Some(mut runner) = taken else { return Ok(()) };
     info!(%path, "taking over: the state file is free");
     runner.apply(&config)?;
     metrics.leads(true);
+    store.exporter.leads(true);
     runner.run(changes, stopped).await;
     Ok(())
 }

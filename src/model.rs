@@ -12,8 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
+pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission, PermissionChange};
 
+use crate::action::Action;
 use crate::wire_enum::wire_enum;
 
 wire_enum! {
@@ -500,6 +501,47 @@ pub struct SeriesUse {
     pub floor: usize,
     /// Targets of which these alone are more than `metrics.max_series_per_target` allows.
     pub targets_above: usize,
+}
+
+/// An operation in a region, as the metrics about requests and budgets name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApiLabels {
+    /// The account's name; of a budget, the quota group that shares it.
+    pub account: Arc<str>,
+    /// Region id.
+    pub region: Arc<str>,
+    /// Product.
+    pub product: &'static str,
+    /// Operation.
+    pub operation: &'static str,
+}
+
+impl ApiLabels {
+    /// An operation in a region.
+    pub fn of(account: &Arc<str>, region: &Arc<str>, action: Action) -> Self {
+        Self {
+            account: Arc::clone(account),
+            region: Arc::clone(region),
+            product: action.product().label(),
+            operation: action.name(),
+        }
+    }
+
+    /// The label values, in the order of the catalog.
+    pub fn values(&self) -> [&str; 4] {
+        [&self.account, &self.region, self.product, self.operation]
+    }
+}
+
+/// A budget that targets need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedBudget {
+    /// What it is for.
+    pub labels: ApiLabels,
+    /// How it stands.
+    pub state: BudgetState,
+    /// Calls per minute that the targets need now.
+    pub per_minute: f64,
 }
 
 /// How a budget of calls per minute stands.

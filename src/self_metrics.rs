@@ -1,24 +1,20 @@
 //! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never global.
 
-mod accounts;
 #[cfg(target_os = "linux")]
 mod process;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use serde::Serialize;
 
-use self::accounts::Accounts;
 use crate::action::Action;
 use crate::aliyun::op::Operation;
 use crate::catalog::{self, Family};
-use crate::model::{AccountState, BudgetState, GivenUp, Login, Reason, SeriesUse};
-use crate::target::{Kind, Target, TargetId};
+use crate::model::{ApiLabels, GivenUp, Login, PermissionChange, PlannedBudget, Reason, SeriesUse};
+use crate::target::{Kind, Target};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
 #[derive(Debug)]
@@ -50,41 +46,6 @@ pub struct SelfMetrics {
     reload_time: GaugeVec,
     leader: IntGaugeVec,
     state_saved: IntGaugeVec,
-    role: Mutex<Role>,
-    accounts: Mutex<Accounts>,
-    budgets: Mutex<BTreeMap<[String; 4], BudgetState>>,
-    words: Mutex<BTreeSet<UnknownWord>>,
-}
-
-/// Maximum number of unknown words that are remembered.
-pub const MAX_WORDS: usize = 100;
-
-/// A word in the cloud's answers that this version does not know.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct UnknownWord {
-    /// Whose answer it was in.
-    pub product: &'static str,
-    /// In the answer to what.
-    pub operation: &'static str,
-    /// In which field.
-    pub field: &'static str,
-    /// The word, as it was sent; empty if it is missing.
-    pub word: String,
-}
-
-/// What this instance does, and what of that does not work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role {
-    /// Whether it polls; else it stands by.
-    pub leads: bool,
-    /// Why what is known cannot be saved, if that is so.
-    pub unsaved: Option<String>,
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self { leads: true, unsaved: None }
-    }
 }
 
 /// An attempt, for counting.
@@ -94,14 +55,9 @@ pub struct Request<'a> {
     pub account: &'a Arc<str>,
     /// In which region.
     pub region: &'a Arc<str>,
-    /// The target it is for.
-    pub target: &'a TargetId,
     /// What.
     pub operation: &'a Operation,
 }
-
-/// Quota group, region, product and operation of a budget.
-pub type BudgetLabels<'a> = [&'a str; 4];
 
 /// Upper bounds of the request durations, in seconds.
 const DURATION_BOUNDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -140,10 +96,6 @@ impl SelfMetrics {
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
             leader: int_gauges(&registry, &catalog::LEADER)?,
             state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
-            role: Mutex::default(),
-            accounts: Mutex::default(),
-            budgets: Mutex::default(),
-            words: Mutex::default(),
             registry,
         };
         let build = int_gauges(&metrics.registry, &catalog::BUILD_INFO)?;
@@ -183,92 +135,62 @@ impl SelfMetrics {
         let outcome = failure.map_or("ok", Reason::label);
         self.requests.with_label_values(&[request.account, request.region, product, name, outcome]).inc();
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
-        match failure {
-            None => self.permitted(request, true),
-            Some(Reason::Permission) => self.permitted(request, false),
-            Some(_) => {}
-        }
     }
 
-    /// 0 while the last answer to any target of the account was a refusal.
-    fn permitted(&self, request: &Request<'_>, allowed: bool) {
-        let action = request.operation.action();
-        let is_granted = self.accounts_mut().answered(request.account, action, request.target, allowed);
-        self.authorized.with_label_values(&permission(request.account, action)).set(i64::from(is_granted));
-    }
-
-    fn accounts_mut(&self) -> MutexGuard<'_, Accounts> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of each account.
-    pub fn accounts(&self) -> BTreeMap<Arc<str>, AccountState> {
-        self.accounts_mut().states()
-    }
-
-    /// The targets are now these: what was said of others is forgotten.
-    pub fn retarget(&self, targets: &[Target]) {
-        for (account, action, is_granted) in self.accounts_mut().retarget(targets) {
-            let labels = permission(&account, action);
+    /// Sets whether an account may ask for an operation, for each change.
+    pub fn permissions(&self, changes: &[PermissionChange]) {
+        for PermissionChange { account, action, is_granted } in changes {
+            let labels = [&**account, action.product().label(), action.name()];
             match is_granted {
-                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(is_granted)),
+                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(*is_granted)),
                 // It is there: it was set with the first answer.
                 None => drop(self.authorized.remove_label_values(&labels)),
             }
         }
     }
 
-    /// The accounts may no longer be the same: what was said of them is forgotten.
-    pub fn forget_accounts(&self) {
-        self.accounts_mut().forget();
+    /// Takes away what is said of logins and clocks.
+    pub fn forget_logins(&self) {
         self.clock_skew.reset();
         self.credentials_expiry.reset();
     }
 
     /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
     pub fn expect_requests(&self, target: &Target, action: Action) {
-        self.accounts_mut().expect(&target.account, action);
-        let (product, operation) = (action.product().label(), action.name());
+        let product = action.product().label();
+        let operation = action.name();
         self.unreadable.with_label_values(&[product, operation]).inc_by(0);
         for outcome in ["ok", Reason::Throttled.label()] {
             self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
         }
     }
 
-    /// Every budget, how it stands, and how many calls per minute are planned.
-    pub fn budgets<'a>(&self, budgets: impl Iterator<Item = (BudgetLabels<'a>, &'a BudgetState, f64)>) {
-        let mut known = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = std::mem::take(&mut *known);
-        for (labels, state, planned) in budgets {
+    /// Every budget, and those that there were before and are `gone`.
+    pub fn budgets(&self, budgets: &[PlannedBudget], gone: &[ApiLabels]) {
+        for PlannedBudget { labels, state, per_minute } in budgets {
+            let labels = labels.values();
             self.quota.with_label_values(&labels).set(i64::from(state.configured));
             self.budget.with_label_values(&labels).set(i64::from(state.in_force));
-            self.planned.with_label_values(&labels).set(planned);
+            self.planned.with_label_values(&labels).set(*per_minute);
             self.quota_wait.with_label_values(&labels);
             set_time(&self.resting, &labels, state.resting.as_ref().map(|resting| resting.since));
             set_time(&self.lowered, &labels, state.lowered.as_ref().map(|lowered| lowered.since));
             set_time(&self.next_try, &labels, state.next_try());
-            let labels = labels.map(str::to_owned);
-            gone.remove(&labels);
-            known.insert(labels, state.clone());
         }
-        for labels in gone.keys() {
-            let labels = labels.each_ref().map(String::as_str);
+        for labels in gone {
+            let labels = labels.values();
             // Whether it was there does not matter.
-            drop((self.quota.remove_label_values(&labels), self.budget.remove_label_values(&labels)));
+            drop(self.quota.remove_label_values(&labels));
+            drop(self.budget.remove_label_values(&labels));
             for gauge in [&self.planned, &self.resting, &self.lowered, &self.next_try] {
                 drop(gauge.remove_label_values(&labels));
             }
         }
     }
 
-    /// How each budget stands, by its labels.
-    pub fn budget_states(&self) -> BTreeMap<[String; 4], BudgetState> {
-        self.budgets.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// A call has waited for its budget.
-    pub fn waited(&self, budget: BudgetLabels<'_>, wait: Duration) {
-        self.quota_wait.with_label_values(&budget).inc_by(wait.as_secs_f64());
+    pub fn waited(&self, budget: &ApiLabels, wait: Duration) {
+        self.quota_wait.with_label_values(&budget.values()).inc_by(wait.as_secs_f64());
     }
 
     /// Something open was lost.
@@ -287,18 +209,9 @@ impl SelfMetrics {
     }
 
     /// The cloud sent an unknown word.
-    pub fn unknown_value(&self, operation: &Operation, field: &'static str, word: &str) {
+    pub fn unknown_value(&self, operation: &Operation, field: &'static str) {
         let (product, operation) = (operation.product().label(), operation.name());
         self.unknown.with_label_values(&[product, operation, field]).inc();
-        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() < MAX_WORDS {
-            words.insert(UnknownWord { product, operation, field, word: word.to_owned() });
-        }
-    }
-
-    /// The unknown words so far, at most [`MAX_WORDS`] of them.
-    pub fn unknown_words(&self) -> Vec<UnknownWord> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Entries of an answer that could not be read.
@@ -308,20 +221,17 @@ impl SelfMetrics {
 
     /// How far the cloud's clock is ahead of this machine's.
     pub fn clock_skew(&self, account: &Arc<str>, skew: SignedDuration) {
-        self.accounts_mut().clock_skew(account, skew);
         self.clock_skew.with_label_values(&[account]).set(skew.as_secs_f64());
     }
 
     /// How an account is logged in.
-    pub fn logged_in(&self, account: &Arc<str>, login: Login) {
+    pub fn logged_in(&self, account: &Arc<str>, login: &Login) {
         set_time(&self.credentials_expiry, &[account], login.ends());
-        self.accounts_mut().logged_in(account, login);
     }
 
     /// Whether this instance polls; else it stands by.
     pub fn leads(&self, leads: bool) {
         self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
-        self.role_mut().leads = leads;
         if !leads {
             self.saved(None);
         }
@@ -332,23 +242,13 @@ impl SelfMetrics {
         self.leader.with_label_values::<&str>(&[]).set(0);
     }
 
-    /// Whether what is known could be saved, or why not; `None` without a file.
-    pub fn saved(&self, saved: Option<Result<(), String>>) {
-        match &saved {
-            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved.is_ok())),
+    /// Whether what is known could be saved; `None` without a file.
+    pub fn saved(&self, saved: Option<bool>) {
+        match saved {
+            Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved)),
             // Whether it was there does not matter.
             None => drop(self.state_saved.remove_label_values::<&str>(&[])),
         }
-        self.role_mut().unsaved = saved.and_then(Result::err);
-    }
-
-    fn role_mut(&self) -> MutexGuard<'_, Role> {
-        self.role.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What this instance does.
-    pub fn role(&self) -> Role {
-        self.role_mut().clone()
     }
 
     /// The configuration was loaded, or could not be.
@@ -382,11 +282,6 @@ fn set_time(gauge: &GaugeVec, labels: &[&str], time: Option<Timestamp>) {
     }
 }
 
-/// Labels of whether an account may ask for an operation.
-fn permission(account: &str, action: Action) -> [&str; 3] {
-    [account, action.product().label(), action.name()]
-}
-
 fn opts(family: &Family) -> Opts {
     Opts::new(family.name, family.help)
 }
@@ -407,3 +302,49 @@ registered!(float_counters: CounterVec, opts);
 registered!(gauges: GaugeVec, opts);
 registered!(int_gauges: IntGaugeVec, opts);
 registered!(durations: HistogramVec, |family| HistogramOpts::from(opts(family)).buckets(DURATION_BOUNDS.to_vec()));
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::SelfMetrics;
+    use crate::model::{ApiLabels, BudgetState, Lowered, PlannedBudget, Resting, SeriesUse};
+
+    fn budget(region: &str, state: &BudgetState) -> PlannedBudget {
+        let (product, operation) = ("SWAS", "DescribeInvocations");
+        let labels = ApiLabels { account: "g".into(), region: region.into(), product, operation };
+        PlannedBudget { labels, state: state.clone(), per_minute: 1.0 }
+    }
+
+    #[test]
+    fn a_budget_that_is_gone_takes_its_gauges_with_it() {
+        let metrics = SelfMetrics::new().unwrap();
+        let series = |name: &str| {
+            let families = metrics.gather(SeriesUse::default());
+            families.iter().find(|family| family.name() == name).map_or(0, |family| family.get_metric().len())
+        };
+        let names = [
+            "quota_calls_per_minute",
+            "budget_calls_per_minute",
+            "planned_calls_per_minute",
+            "resting_since_timestamp_seconds",
+            "lowered_since_timestamp_seconds",
+            "next_try_timestamp_seconds",
+        ];
+        let counts = || names.map(|name| series(&format!("aliyun_task_exporter_api_{name}")));
+        let calm = BudgetState { configured: 900, in_force: 900, resting: None, lowered: None };
+        let at = Timestamp::UNIX_EPOCH;
+        let resting = Some(Resting { since: at, until: at, code: "429".into() });
+        let lowered = Some(Lowered { since: at, code: "429".into(), refused_at: 110, retry_at: at });
+        let throttled = BudgetState { configured: 900, in_force: 66, resting, lowered };
+        let [hangzhou, beijing] = ["cn-hangzhou", "cn-beijing"];
+        metrics.budgets(&[budget(hangzhou, &throttled), budget(beijing, &calm)], &[]);
+        assert_eq!(counts(), [2, 2, 2, 1, 1, 1]);
+        metrics.budgets(&[budget(hangzhou, &calm), budget(beijing, &calm)], &[]);
+        assert_eq!(counts(), [2, 2, 2, 0, 0, 0]);
+        metrics.budgets(&[budget(beijing, &throttled)], &[budget(hangzhou, &calm).labels]);
+        assert_eq!(counts(), [1, 1, 1, 1, 1, 1]);
+        metrics.budgets(&[], &[budget(beijing, &calm).labels]);
+        assert_eq!(counts(), [0; 6]);
+    }
+}

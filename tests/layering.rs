@@ -9,8 +9,8 @@ use crate::support::package;
 use aliyun_task_exporter::action::Action;
 use regex::Regex;
 
-/// Each part, and the parts it may know. Arrows go down: config -> target -> poll -> aliyun, poll -> store ->
-/// exposition -> web, and everything rests on action, model, catalog, secret and wire_enum.
+/// Each part, and the parts that it may import: web -> exposition -> store -> target -> config, poll -> store, poll -> aliyun ->
+/// config; everything rests on action, model, catalog, secret and wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
@@ -22,18 +22,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("demo", &["action", "config", "secret"]),
     ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["action", "aliyun", "config", "model", "poll", "target"]),
-    ("estimate", &["action", "aliyun", "config", "exposition", "model", "poll", "target"]),
-    ("app", &["aliyun", "clock", "config", "poll", "self_metrics", "store", "state", "web"]),
-    ("web", &["catalog", "clock", "exposition", "model", "self_metrics", "store", "target"]),
+    ("estimate", &["action", "aliyun", "config", "exposition", "model", "poll", "store", "target"]),
+    ("app", &["aliyun", "clock", "config", "exposition", "poll", "self_metrics", "store", "state", "web"]),
+    ("web", &["action", "clock", "exposition", "model", "self_metrics", "store", "target"]),
     ("poll", &["action", "aliyun", "clock", "config", "model", "self_metrics", "store", "state", "target"]),
-    ("store", &["clock", "config", "exposition", "model", "target"]),
-    ("exposition", &["catalog", "config", "model", "target"]),
+    ("store", &["action", "clock", "model", "target"]),
+    ("exposition", &["catalog", "clock", "config", "model", "store", "target"]),
     ("self_metrics", &["action", "aliyun", "catalog", "clock", "model", "target"]),
     ("state", &["target"]),
     ("target", &["config", "model"]),
     ("aliyun", &["action", "config", "files", "model", "secret"]),
     ("config", &["action", "secret"]),
-    ("model", &["wire_enum"]),
+    ("model", &["action", "wire_enum"]),
     ("action", &[]),
     ("catalog", &[]),
     ("clock", &[]),
@@ -52,7 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ipnet", &["config"]),
     ("reqwest", &["aliyun"]),
     ("rustls", &["aliyun"]),
-    ("prometheus", &["app", "exposition", "self_metrics", "web"]),
+    ("prometheus", &["app", "exposition", "self_metrics"]),
     ("axum", &["sim", "web"]),
     ("flate2", &["exposition", "sim"]),
     ("hyper", &["sim", "web"]),

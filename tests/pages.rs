@@ -10,10 +10,10 @@ use aliyun_task_exporter::catalog::{CATALOG, Family, Kind as Type, Source};
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{InvocationWindow, Metrics, StatusStyle, TaskWindow};
 use aliyun_task_exporter::exposition::{
-    Chain, Encoding, Format, Fragment, Limits, TargetState, own_fragment, reading_fragment,
+    Encoding, Exposition, Format, Limits, PageBody, SampleLines, TargetSeries, reading_lines, target_lines,
 };
 use aliyun_task_exporter::model::*;
-use aliyun_task_exporter::store::{PollEnd, Store};
+use aliyun_task_exporter::store::{PollEnd, Store, TargetState};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -36,6 +36,8 @@ enum Step {
     Pass(i64),
     /// The wall clock is set back or forward by this many seconds.
     Set(i64),
+    /// What has changed is rendered, for a page that is not asked for yet.
+    Update,
     /// The page is asked for.
     Scrape,
 }
@@ -51,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         2 => (0..100i64).prop_map(Step::Pass),
         1 => (-5000..5000i64).prop_map(Step::Set),
+        2 => Just(Step::Update),
         2 => Just(Step::Scrape),
     ]
 }
@@ -119,6 +122,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
 struct Known {
     target: usize,
     state: TargetState,
+    series: TargetSeries,
     read: Option<(Reading, Moment)>,
     /// It was on the page; else it will find its place there by its id.
     placed: bool,
@@ -140,8 +144,13 @@ impl Plain {
         self.known.retain(|known| targets.contains(&known.target));
         for target in targets {
             if self.known(*target).is_none() {
-                let known = Known { target: *target, state: TargetState::default(), read: None, placed: false };
-                self.known.push(known);
+                self.known.push(Known {
+                    target: *target,
+                    state: TargetState::default(),
+                    series: TargetSeries::default(),
+                    read: None,
+                    placed: false,
+                });
             }
         }
     }
@@ -149,8 +158,8 @@ impl Plain {
     fn read(&mut self, index: usize, read: Reading) {
         let (now, style) = (self.now, self.style);
         let Some(known) = self.known(index) else { return };
-        let fragment = reading_fragment(&target(index), &read, style, Limits::NONE).fragment;
-        (known.state.last_read, known.state.series) = (Some(now.wall), fragment.series());
+        known.state.last_read = Some(now.wall);
+        known.series.shown = reading_lines(&target(index), &read, style, Limits::NONE).lines.series();
         known.read = Some((read, now));
     }
 
@@ -159,11 +168,11 @@ impl Plain {
         let by_id = |known: &Known| target(known.target).id;
         self.known.sort_by_key(|known| (!known.placed, (!known.placed).then(|| by_id(known))));
         self.known.iter_mut().for_each(|known| known.placed = true);
-        let fragments: Vec<(Fragment, bool)> = self.known.iter().flat_map(|known| self.fragments(known)).collect();
+        let all: Vec<(SampleLines, bool)> = self.known.iter().flat_map(|known| self.lines(known)).collect();
         let mut text = String::new();
         for family in CATALOG.iter().filter(|family| family.source != Source::Process) {
-            let shown = fragments.iter().filter(|(_, stale)| !stale || family.kind != Type::Gauge);
-            let lines: String = shown.map(|(fragment, _)| fragment.lines_of(family)).collect();
+            let shown = all.iter().filter(|(_, stale)| !stale || family.kind != Type::Gauge);
+            let lines: String = shown.map(|(lines, _)| lines.lines_of(family)).collect();
             if !lines.is_empty() {
                 text += &header(family, format);
                 text += &lines;
@@ -172,18 +181,18 @@ impl Plain {
         text
     }
 
-    /// The fragments of a target, each with whether it is stale.
-    fn fragments(&self, known: &Known) -> Vec<(Fragment, bool)> {
+    /// The lines about a target and those of its reading, each with whether they are stale.
+    fn lines(&self, known: &Known) -> Vec<(SampleLines, bool)> {
         let target = target(known.target);
-        let mut fragments = vec![(own_fragment(&target, &known.state), false)];
+        let mut lines = vec![(target_lines(&target, &known.state, &known.series), false)];
         if let Some((read, at)) = &known.read {
             let stale = known
                 .state
                 .stale_after
                 .is_some_and(|age| at.boot + SignedDuration::try_from(age).unwrap() <= self.now.boot);
-            fragments.push((reading_fragment(&target, read, self.style, Limits::NONE).fragment, stale));
+            lines.push((reading_lines(&target, read, self.style, Limits::NONE).lines, stale));
         }
-        fragments
+        lines
     }
 }
 
@@ -199,11 +208,11 @@ fn header(family: &Family, format: Format) -> String {
     }
 }
 
-/// The whole body that a chain makes with an end.
-fn body(chain: &Chain, end: &str) -> Vec<u8> {
-    let body: Vec<u8> = chain.frames().iter().flat_map(|frame| frame.to_vec()).collect();
-    assert_eq!(body.len() as u64, chain.bytes());
-    [body, chain.end(end.to_owned()).to_vec()].concat()
+/// A whole body, with an end.
+fn whole(body: &PageBody, end: &str) -> Vec<u8> {
+    let bytes: Vec<u8> = body.frames().iter().flat_map(|frame| frame.to_vec()).collect();
+    assert_eq!(bytes.len() as u64, body.bytes());
+    [bytes, body.end(end.to_owned()).to_vec()].concat()
 }
 
 /// The text of a body of exactly one gzip member.
@@ -218,22 +227,21 @@ fn gunzip(body: &[u8]) -> String {
     text
 }
 
-fn check(store: &Store, plain: &mut Plain) {
-    let exposed = store.expose(plain.now);
+fn check(exposition: &Exposition, plain: &mut Plain) {
+    let page = exposition.page(plain.now);
     for format in [Format::Text, Format::OpenMetrics] {
         let end = "the end\n";
         let wanted = plain.text(format) + end;
-        let page = &exposed.page;
-        assert_eq!(String::from_utf8(body(&page.chain(format, Encoding::Identity), end)).unwrap(), wanted);
-        assert!(gunzip(&body(&page.chain(format, Encoding::Gzip), end)) == wanted);
-        assert!(gunzip(&body(&page.deflated(format), end)) == wanted, "in pieces, as large pages are");
+        assert_eq!(String::from_utf8(whole(&page.body(format, Encoding::Identity), end)).unwrap(), wanted);
+        assert!(gunzip(&whole(&page.body(format, Encoding::Gzip), end)) == wanted);
+        assert!(gunzip(&whole(&page.body_in_chunks(format), end)) == wanted, "in chunks, as large pages are");
     }
-    assert_eq!(exposed.series, store.series(plain.now));
-    assert!(store.exposed(plain.now).is_some(), "it is kept");
-    assert!(Arc::ptr_eq(&store.expose(plain.now), &exposed));
+    assert_eq!(page.series, exposition.series(plain.now).0);
+    assert!(exposition.ready_page(plain.now).is_some(), "it is kept");
+    assert!(Arc::ptr_eq(&exposition.page(plain.now), &page));
 }
 
-fn apply(step: Step, store: &Store, plain: &mut Plain) {
+fn apply(step: Step, store: &Store, exposition: &Exposition, plain: &mut Plain) {
     match step {
         Step::Read(index, seed, things) => {
             plain.read(index, reading(index, seed, things));
@@ -265,7 +273,8 @@ fn apply(step: Step, store: &Store, plain: &mut Plain) {
             plain.style = style;
             let targets: Vec<usize> = (0..TARGETS).filter(|index| bits & (1 << index) != 0).collect();
             plain.retarget(&targets);
-            store.retarget(targets.into_iter().map(target).collect(), metrics(style));
+            store.retarget(targets.into_iter().map(target).collect());
+            exposition.configure(metrics(style));
             let read: Vec<_> = plain.known.iter().map(|known| (known.target, known.read.clone())).collect();
             // The number of series depends on the style.
             for (index, (read, at)) in read.into_iter().filter_map(|(index, read)| Some((index, read?))) {
@@ -276,8 +285,14 @@ fn apply(step: Step, store: &Store, plain: &mut Plain) {
         }
         Step::Pass(seconds) => pass(plain, seconds),
         Step::Set(seconds) => plain.now.wall += SignedDuration::from_secs(seconds),
-        Step::Scrape => check(store, plain),
+        Step::Update => exposition.update(plain.now),
+        Step::Scrape => check(exposition, plain),
     }
+}
+
+fn empty(style: StatusStyle) -> (Arc<Store>, Exposition) {
+    let store = Arc::new(Store::default());
+    (Arc::clone(&store), Exposition::new(store, metrics(style)))
 }
 
 fn begin() -> Moment {
@@ -306,29 +321,33 @@ proptest! {
     #[test]
     fn a_page_is_to_the_byte_what_a_plain_rendering_would_be(steps in prop::collection::vec(step(), 1..60)) {
         let style = StatusStyle::Current;
-        let store = Store::new(metrics(style));
+        let (store, exposition) = empty(style);
         let mut plain = Plain { known: Vec::new(), style, now: begin() };
-        apply(Step::Targets(0b1111_0111_1011, style), &store, &mut plain);
-        steps.into_iter().for_each(|step| apply(step, &store, &mut plain));
-        check(&store, &mut plain);
+        apply(Step::Targets(0b1111_0111_1011, style), &store, &exposition, &mut plain);
+        steps.into_iter().for_each(|step| apply(step, &store, &exposition, &mut plain));
+        check(&exposition, &mut plain);
     }
 }
 
 #[test]
-fn so_does_a_large_one_that_is_handed_over_in_portions() {
+fn so_is_a_large_one_that_is_put_together_in_portions() {
     let style = StatusStyle::Current;
-    let store = Store::new(metrics(style));
+    let (store, exposition) = empty(style);
     let mut plain = Plain { known: Vec::new(), style, now: begin() };
-    apply(Step::Targets(u16::MAX, style), &store, &mut plain);
-    for turn in 0..2 {
-        // The page is not asked for meanwhile, so some of it is put on it before.
+    apply(Step::Targets(u16::MAX, style), &store, &exposition, &mut plain);
+    for turn in 0..4 {
+        // The page is not asked for meanwhile, so some of it is put there before it is.
         for index in 0..TARGETS {
-            apply(Step::Read(index, turn, 1_000), &store, &mut plain);
-            apply(Step::Ended(index, true, 60), &store, &mut plain);
+            apply(Step::Read(index, turn, 1_000), &store, &exposition, &mut plain);
+            apply(Step::Ended(index, true, 60), &store, &exposition, &mut plain);
+            if turn % 2 == 1 {
+                apply(Step::Update, &store, &exposition, &mut plain);
+            }
         }
-        check(&store, &mut plain);
+        check(&exposition, &mut plain);
         pass(&mut plain, 60);
-        check(&store, &mut plain);
-        assert!(plain.text(Format::Text).contains("finished_total") && store.series(plain.now).shown == 0);
+        check(&exposition, &mut plain);
+        assert!(plain.text(Format::Text).contains("finished_total"));
+        assert_eq!(exposition.series(plain.now).0.shown, 0);
     }
 }

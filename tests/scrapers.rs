@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{InvocationWindow, Metrics};
-use aliyun_task_exporter::exposition::{Chain, Encoding, Format};
+use aliyun_task_exporter::exposition::{Encoding, Exposition, Format, PageBody};
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
 use aliyun_task_exporter::store::{PollEnd, Store};
@@ -72,13 +72,15 @@ fn read(store: &Store, index: usize, code: i64) {
     );
 }
 
-fn site() -> (Arc<Store>, Router) {
+fn site() -> (Arc<Store>, Arc<Exposition>, Router) {
     let metrics = Metrics { max_series: usize::MAX, ..Metrics::default() };
-    let store = Arc::new(Store::new(metrics.clone()));
-    store.retarget((0..TARGETS).map(target).collect(), metrics);
+    let store = Arc::new(Store::default());
+    let exposition = Arc::new(Exposition::new(Arc::clone(&store), metrics));
+    store.retarget((0..TARGETS).map(target).collect());
     (0..TARGETS).for_each(|index| read(&store, index, 0));
     let own = Arc::new(SelfMetrics::new().unwrap());
-    (Arc::clone(&store), web::router(Arc::new(Site::new(store, own, String::new(), Moment::now()))))
+    let site = Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
+    (store, exposition, web::router(Arc::new(site)))
 }
 
 fn request(format: Format, encoding: Encoding) -> Request<Body> {
@@ -97,42 +99,42 @@ async fn frame(response: &mut Response) -> Bytes {
     response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap()
 }
 
-fn shown(store: &Store, format: Format, encoding: Encoding) -> Arc<Chain> {
-    store.exposed(Moment::now()).unwrap().page.ready(format, encoding).unwrap()
+fn shown(exposition: &Exposition, format: Format, encoding: Encoding) -> Arc<PageBody> {
+    exposition.ready_body(format, encoding, Moment::now()).unwrap().0
 }
 
 #[tokio::test]
 async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it() {
     for (format, encoding) in [(Format::Text, Encoding::Identity), (Format::OpenMetrics, Encoding::Gzip)] {
-        let (store, router) = site();
+        let (store, exposition, router) = site();
         let mut scrapers = Vec::new();
         for _ in 0..SCRAPERS {
             let mut scraper = scrape(&router, format, encoding).await;
             let begun = frame(&mut scraper).await;
             scrapers.push((scraper, begun));
         }
-        let chain = shown(&store, format, encoding);
-        assert!(chain.frames().len() > 2 && chain.bytes() > 100_000, "a page of many frames");
-        let begun = chain.frames()[0].as_ptr();
+        let body = shown(&exposition, format, encoding);
+        assert!(body.frames().len() > 2 && body.bytes() > 100_000, "a page of many frames");
+        let begun = body.frames()[0].as_ptr();
         assert!(scrapers.iter().all(|(_, frame)| frame.as_ptr() == begun), "the same bytes, not copies of them");
         // One is the page's, one is ours.
-        assert_eq!(Arc::strong_count(&chain), SCRAPERS + 2);
+        assert_eq!(Arc::strong_count(&body), SCRAPERS + 2);
 
         scrapers.truncate(SCRAPERS / 2);
-        assert_eq!(Arc::strong_count(&chain), SCRAPERS / 2 + 2, "the others have hung up");
+        assert_eq!(Arc::strong_count(&body), SCRAPERS / 2 + 2, "the others have hung up");
 
         read(&store, 7, 1);
         scrape(&router, format, encoding).await;
-        assert_eq!(Arc::strong_count(&chain), SCRAPERS / 2 + 1, "the page is another one now");
+        assert_eq!(Arc::strong_count(&body), SCRAPERS / 2 + 1, "the page is another one now");
         let (scraper, begun) = scrapers.pop().unwrap();
         let rest = scraper.into_body().collect().await.unwrap().to_bytes();
         assert!(
-            [begun, rest].concat().starts_with(&chain.frames().concat()),
+            [begun, rest].concat().starts_with(&body.frames().concat()),
             "who began with the old one gets the old one"
         );
 
-        let old = Arc::downgrade(&chain);
-        drop(chain);
+        let old = Arc::downgrade(&body);
+        drop(body);
         assert!(old.upgrade().is_some());
         drop(scrapers);
         assert!(old.upgrade().is_none(), "it is not held any more");
@@ -142,7 +144,7 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
 #[test]
 fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
     let (format, encoding) = (Format::Text, Encoding::Gzip);
-    let (store, router) = site();
+    let (store, exposition, router) = site();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cut_off = runtime.block_on(async {
         let mut cut_off = 0;
@@ -160,5 +162,5 @@ fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
     assert!(cut_off > 0);
     // What was begun on other threads has come to its end then.
     drop(runtime);
-    assert_eq!(Arc::strong_count(&shown(&store, format, encoding)), 2, "the page's, and ours");
+    assert_eq!(Arc::strong_count(&shown(&exposition, format, encoding)), 2, "the page's, and ours");
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Commands, InvocationWindow, Metrics, TaskWindow};
+use aliyun_task_exporter::exposition::Exposition;
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::store::{PollEnd, Store, View};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
@@ -39,6 +40,29 @@ pub struct Fleet {
     random: SmallRng,
 }
 
+/// What is known of a fleet, and `/metrics` of that.
+pub struct Exporter {
+    pub store: Arc<Store>,
+    pub exposition: Arc<Exposition>,
+}
+
+impl Exporter {
+    /// It knows nothing yet.
+    pub fn new() -> Self {
+        let store = Arc::new(Store::default());
+        Self { exposition: Arc::new(Exposition::new(Arc::clone(&store), metrics())), store }
+    }
+
+    /// A good poll that read this. It is rendered at once, as on the thread that polls.
+    fn polled(&self, id: &TargetId, reading: Option<Reading>, seconds: i64) {
+        if let Some(reading) = reading {
+            self.store.record(id, reading, moment(seconds));
+        }
+        self.store.poll_ended(id, end(seconds));
+        self.exposition.update(moment(seconds));
+    }
+}
+
 /// Settings under which nothing is left out.
 pub fn metrics() -> Metrics {
     Metrics { max_series: usize::MAX, max_series_per_target: usize::MAX, ..Metrics::default() }
@@ -67,11 +91,9 @@ fn end(seconds: i64) -> PollEnd {
 }
 
 /// Polls a target of which only the store knows; nothing has changed.
-pub fn poll_again(store: &Store, view: &View, seconds: i64) {
-    if let Some(reading) = &view.reading {
-        store.record(&view.target.id, (**reading).clone(), moment(seconds));
-    }
-    store.poll_ended(&view.target.id, end(seconds));
+pub fn poll_again(exporter: &Exporter, view: &View, seconds: i64) {
+    let reading = view.reading.as_ref().map(|reading| (**reading).clone());
+    exporter.polled(&view.target.id, reading, seconds);
 }
 
 impl Fleet {
@@ -90,28 +112,25 @@ impl Fleet {
         fleet
     }
 
-    /// A store that has read all of it once.
-    pub fn store(&self) -> Store {
-        let store = Store::new(metrics());
-        store.retarget(self.targets.clone(), metrics());
-        (0..self.targets.len()).for_each(|index| self.poll(&store, index, 0));
-        store
+    /// An exporter that has read all of it once.
+    pub fn exporter(&self) -> Exporter {
+        let exporter = Exporter::new();
+        exporter.store.retarget(self.targets.clone());
+        (0..self.targets.len()).for_each(|index| self.poll(&exporter, index, 0));
+        exporter
     }
 
-    /// Gives all that was read to a store, and keeps nothing.
-    pub fn give(self, store: &Store) {
-        store.retarget(self.targets.clone(), metrics());
+    /// Gives all that was read to an exporter, and keeps nothing.
+    pub fn give(self, exporter: &Exporter) {
+        exporter.store.retarget(self.targets.clone());
         for (target, reading) in self.targets.iter().zip(self.readings) {
-            store.record(&target.id, reading, moment(0));
-            store.poll_ended(&target.id, end(0));
+            exporter.polled(&target.id, Some(reading), 0);
         }
     }
 
     /// Polls a target, as it is, some seconds after the beginning.
-    pub fn poll(&self, store: &Store, index: usize, seconds: i64) {
-        let id = &self.targets[index].id;
-        store.record(id, self.readings[index].clone(), moment(seconds));
-        store.poll_ended(id, end(seconds));
+    pub fn poll(&self, exporter: &Exporter, index: usize, seconds: i64) {
+        exporter.polled(&self.targets[index].id, Some(self.readings[index].clone()), seconds);
     }
 
     /// Targets picked by chance, a percentage of all.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::Assumptions;
 use super::assume::window;
 use crate::config::{Config, Metrics};
-use crate::exposition::{Demand, Limits, PerPart, TargetState, own_fragment, reading_fragment};
+use crate::exposition::{Demand, Limits, PerPart, TargetSeries, reading_lines, target_lines};
 use crate::model::{
     CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram, Invocation,
     InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, ListState, NodeResult, NodeStatuses,
@@ -18,6 +18,7 @@ use crate::model::{
     TaskType,
 };
 use crate::poll::MAX_NAMES;
+use crate::store::TargetState;
 use crate::target::{Findings, Kind, Scope, Target, targets};
 
 /// Series to expect.
@@ -65,7 +66,7 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
         sum.most += cost.floor + whole(granted, cost.item);
         sum.cut += usize::from(granted != full.parts);
         sum.above += usize::from(cost.least > metrics.max_series_per_target);
-        sum.own += own_fragment(target, &full_state()).series();
+        sum.own += target_lines(target, &full_state(), &TargetSeries::default()).series();
     }
     sum
 }
@@ -98,7 +99,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
 }
 
 fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
-    let demand = |reading: Reading| reading_fragment(target, &reading, metrics.status_style, Limits::NONE).demand;
+    let demand = |reading: Reading| reading_lines(target, &reading, metrics.status_style, Limits::NONE).demand;
     let (empty, one) = match target.id.kind {
         Kind::EhpcTasks => (Reading::EhpcTasks(EhpcTasksReading::default()), tasks(1)),
         Kind::EhpcInvocations => {
@@ -124,8 +125,6 @@ fn full_state() -> TargetState {
         next_poll: time,
         took: duration,
         stale_after: duration,
-        series: 0,
-        dropped: PerPart::default(),
     }
 }
 

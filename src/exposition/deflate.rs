@@ -1,6 +1,6 @@
-//! Pieces of text -> pieces of one gzip member.
+//! Chunks of text -> chunks of one gzip member.
 //!
-//! A piece is deflated on its own and ends on a byte (sync flush), so that pieces in a row are one deflate stream (RFC 1951,
+//! A chunk is deflated on its own and ends on a byte (sync flush), so that chunks in a row are one deflate stream (RFC 1951,
 //! 3.2.4), whose checksum is combined from theirs. Members in a row would be valid too (RFC 1952, 2.2), but curl reads
 //! only the first.
 
@@ -15,7 +15,7 @@ const LEVEL: Compression = Compression::new(2);
 /// What a member begins with (RFC 1952, 2.3): deflate, no flags, no time, unknown system.
 pub(super) const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// A deflated piece, and the checksum of what it was.
+/// A deflated chunk, and the checksum of what it was.
 #[derive(Clone, Debug)]
 pub(super) struct Deflated {
     /// Its part of the stream.
@@ -24,7 +24,7 @@ pub(super) struct Deflated {
     pub(super) checksum: Summand,
 }
 
-/// Deflates pieces one after the other; its tables are large, so it is made once for many.
+/// Deflates chunks one after the other; its tables are large, so it is made once for many.
 pub(super) struct Deflater {
     compress: Compress,
     output: Box<[u8]>,
@@ -35,8 +35,8 @@ impl Deflater {
         Self { compress: Compress::new(LEVEL, false), output: vec![0; 16 * 1024].into() }
     }
 
-    /// Deflates a piece that another one follows, and that comes right behind `before`, so it may refer to that.
-    pub(super) fn piece(&mut self, before: &[u8], text: &[u8]) -> Deflated {
+    /// Deflates a chunk that another one follows, and that comes right behind `before`, so it may refer to that.
+    pub(super) fn chunk(&mut self, before: &[u8], text: &[u8]) -> Deflated {
         self.compress.reset();
         if !before.is_empty() {
             // It fails only in the middle of a stream; then nothing is referred to.
@@ -45,13 +45,13 @@ impl Deflater {
         self.deflate(std::iter::once(text), FlushCompress::Sync)
     }
 
-    /// Deflates texts in a row at once; another piece follows.
+    /// Deflates texts in a row at once; another chunk follows.
     pub(super) fn whole<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>) -> Deflated {
         self.compress.reset();
         self.deflate(texts, FlushCompress::Sync)
     }
 
-    /// Deflates the last piece.
+    /// Deflates the last chunk.
     pub(super) fn last(&mut self, text: &[u8]) -> Deflated {
         self.compress.reset();
         self.deflate(std::iter::once(text), FlushCompress::Finish)
@@ -91,22 +91,22 @@ mod tests {
     use crate::exposition::checksum::Checksum;
 
     #[test]
-    fn pieces_in_a_row_are_one_member_whatever_their_size() {
+    fn chunks_in_a_row_are_one_member_whatever_their_size() {
         let noise: Vec<u8> =
             (0..200_000u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
-        let pieces: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
+        let chunks: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
         let (mut deflater, mut checksum, mut member) = (Deflater::new(), Checksum::default(), HEAD.to_vec());
-        for (place, piece) in pieces.iter().enumerate() {
-            let last = place == pieces.len() - 1;
+        for (place, chunk) in chunks.iter().enumerate() {
+            let last = place == chunks.len() - 1;
             let before: &[u8] = if place == 2 { &noise[noise.len() - 500..] } else { b"" };
-            let deflated = if last { deflater.last(piece) } else { deflater.piece(before, piece) };
+            let deflated = if last { deflater.last(chunk) } else { deflater.chunk(before, chunk) };
             checksum = checksum.and(&deflated.checksum);
             member.extend_from_slice(&deflated.bytes);
         }
         member.extend_from_slice(&checksum.trailer());
         let (mut decoder, mut text) = (flate2::bufread::GzDecoder::new(&*member), Vec::new());
         decoder.read_to_end(&mut text).unwrap();
-        assert!(text == pieces.concat());
+        assert!(text == chunks.concat());
         assert!(decoder.into_inner().is_empty(), "nothing follows the member");
     }
 }

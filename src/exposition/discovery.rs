@@ -1,6 +1,6 @@
 //! What discovery has found -> sample lines.
 
-use super::fragment::Lines;
+use super::lines::Lines;
 use crate::catalog::DISCOVERED;
 use crate::model::DiscoveryReading;
 use crate::target::{Scope, Target};

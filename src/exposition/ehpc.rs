@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::fragment::Lines;
 use super::limits::Part;
+use super::lines::Lines;
 use super::{kept_first, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;

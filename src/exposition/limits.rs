@@ -1,7 +1,7 @@
 //! Which series of a reading may be left out, in which order, and how many of each may be shown.
 
 use crate::config::Metrics;
-use crate::target::{Kind, Target};
+use crate::target::Kind;
 
 /// What may be left out of a reading, in the order in which it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,11 +80,6 @@ impl Limits {
         }
         granted
     }
-}
-
-/// The reasons for which series of a target may be left out, with how many are.
-pub fn dropped(target: &Target, dropped: PerPart) -> impl Iterator<Item = (&'static str, usize)> {
-    Part::of(target.id.kind).iter().map(move |part| (part.label(), dropped[*part as usize]))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Pieces -> the page: the targets' part of `/metrics`, in each format and encoding.
+//! Chunks -> the page: the targets' part of `/metrics`, in each format and encoding.
 
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
@@ -7,31 +7,31 @@ use std::thread;
 use bytes::Bytes;
 
 use super::checksum::Checksum;
+use super::chunk::{Chunk, Row, replace};
 use super::deflate::{Deflater, HEAD};
-use super::fragment::{Fragment, escape};
+use super::lines::{SampleLines, escape};
 use super::negotiate::{Encoding, Format};
-use super::piece::{Piece, Row, replace};
 use crate::catalog::{CATALOG, Family, Kind, Source};
 
 /// What `/metrics` shows of the targets: family by family, each with its lines in the order of the targets' places. A page
 /// never changes; the next one shares with it all that is the same.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub(super) struct Page {
     headers: Arc<[Headers; 2]>,
-    families: Vec<Vec<Arc<Piece>>>,
-    chains: [OnceLock<Arc<Chain>>; 4],
+    families: Vec<Vec<Arc<Chunk>>>,
+    bodies: [OnceLock<Arc<PageBody>>; 4],
 }
 
 /// HELP, TYPE and UNIT of each family in one format.
-type Headers = Vec<Piece>;
+type Headers = Vec<Chunk>;
 
 /// What is new of a target.
 #[derive(Debug)]
-pub enum Change {
-    /// The exporter's own view of it.
-    Own(Fragment),
+pub(super) enum Change {
+    /// The exporter's own lines about it.
+    Target(SampleLines),
     /// Its reading.
-    Reading(Fragment),
+    Reading(SampleLines),
     /// Its reading is stale: gauges are withdrawn, what was counted stays.
     Withdrawn,
     /// It is no target any more.
@@ -40,9 +40,9 @@ pub enum Change {
 
 impl Change {
     /// How much text it holds.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Own(fragment) | Self::Reading(fragment) => fragment.text().len(),
+            Self::Target(lines) | Self::Reading(lines) => lines.text().len(),
             Self::Withdrawn | Self::Gone => 0,
         }
     }
@@ -52,8 +52,8 @@ impl Default for Page {
     /// A page without targets.
     fn default() -> Self {
         let headers = [Format::Text, Format::OpenMetrics]
-            .map(|format| CATALOG.iter().map(|family| Piece::of(header(family, format))).collect());
-        Self { headers: Arc::new(headers), families: vec![Vec::new(); CATALOG.len()], chains: Default::default() }
+            .map(|format| CATALOG.iter().map(|family| Chunk::of(header(family, format))).collect());
+        Self { headers: Arc::new(headers), families: vec![Vec::new(); CATALOG.len()], bodies: Default::default() }
     }
 }
 
@@ -61,53 +61,53 @@ impl Page {
     /// The same page after `changes`, each with the place of its target, in the order of the places; of two that concern the
     /// same target and family, the later one counts. Family by family the old lines are let go, so that not all is held
     /// twice.
-    pub fn after(self, changes: &[(u32, Change)]) -> Self {
-        let Self { headers, families, chains } = self;
-        drop(chains);
-        let families = CATALOG.iter().zip(families).map(|(family, pieces)| {
+    pub(super) fn after(self, changes: &[(u32, Change)]) -> Self {
+        let Self { headers, families, bodies } = self;
+        drop(bodies);
+        let families = CATALOG.iter().zip(families).map(|(family, chunks)| {
             let changed = changed(family, changes);
-            if changed.is_empty() { pieces } else { replace(pieces, &changed) }
+            if changed.is_empty() { chunks } else { replace(chunks, &changed) }
         });
-        Self { headers, families: families.collect(), chains: Default::default() }
+        Self { headers, families: families.collect(), bodies: Default::default() }
     }
 
     /// How much text its lines are.
-    pub fn bytes(&self) -> usize {
-        self.families.iter().flatten().map(|piece| piece.text().len()).sum()
+    pub(super) fn bytes(&self) -> usize {
+        self.families.iter().flatten().map(|chunk| chunk.text().len()).sum()
     }
 
     /// The body, if it is put together already.
-    pub fn ready(&self, format: Format, encoding: Encoding) -> Option<Arc<Chain>> {
-        self.chains[place(format, encoding)].get().cloned()
+    pub(super) fn ready_body(&self, format: Format, encoding: Encoding) -> Option<Arc<PageBody>> {
+        self.bodies[place(format, encoding)].get().cloned()
     }
 
     /// The body; put together, and deflated where it is new, when it is first asked for.
-    pub fn chain(&self, format: Format, encoding: Encoding) -> Arc<Chain> {
-        let chain = self.chains[place(format, encoding)].get_or_init(|| {
+    pub(super) fn body(&self, format: Format, encoding: Encoding) -> Arc<PageBody> {
+        let body = self.bodies[place(format, encoding)].get_or_init(|| {
             Arc::new(match encoding {
-                Encoding::Identity => Chain::plain(self.pieces(format)),
-                Encoding::Gzip if self.bytes() < WHOLE => Chain::whole(self.pieces(format)),
-                Encoding::Gzip => self.deflated(format),
+                Encoding::Identity => PageBody::plain(self.chunks(format)),
+                Encoding::Gzip if self.bytes() < WHOLE => PageBody::whole(self.chunks(format)),
+                Encoding::Gzip => self.body_in_chunks(format),
             })
         });
-        Arc::clone(chain)
+        Arc::clone(body)
     }
 
-    /// The body deflated piece by piece, of which those that were deflated before are kept.
-    pub fn deflated(&self, format: Format) -> Chain {
-        let pieces: Vec<&Piece> = self.pieces(format).collect();
-        deflate_new(&pieces);
-        Chain::gzip(pieces.into_iter())
+    /// The body deflated chunk by chunk, of which those that were deflated before are kept.
+    pub(super) fn body_in_chunks(&self, format: Format) -> PageBody {
+        let chunks: Vec<&Chunk> = self.chunks(format).collect();
+        deflate_new(&chunks);
+        PageBody::gzip(chunks.into_iter())
     }
 
     /// Headers and lines of the families that have any, in the order of the catalog.
-    fn pieces(&self, format: Format) -> impl Iterator<Item = &Piece> {
+    fn chunks(&self, format: Format) -> impl Iterator<Item = &Chunk> {
         let families = self.headers[format as usize].iter().zip(&self.families).filter(|(_, lines)| !lines.is_empty());
-        families.flat_map(|(header, lines)| std::iter::once(header).chain(lines.iter().map(|piece| &**piece)))
+        families.flat_map(|(header, lines)| std::iter::once(header).chain(lines.iter().map(|chunk| &**chunk)))
     }
 }
 
-/// The place of a body among [`Page::chains`].
+/// The place of a body among [`Page::bodies`].
 fn place(format: Format, encoding: Encoding) -> usize {
     2 * format as usize + encoding as usize
 }
@@ -117,9 +117,7 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     let mut changed: Vec<Row<'a>> = Vec::new();
     for (target, change) in changes {
         let lines = match (change, family.source) {
-            (Change::Own(fragment), Source::Target) | (Change::Reading(fragment), Source::Cloud) => {
-                fragment.lines_of(family)
-            }
+            (Change::Target(lines), Source::Target) | (Change::Reading(lines), Source::Cloud) => lines.lines_of(family),
             (Change::Withdrawn, Source::Cloud) if family.kind == Kind::Gauge => "",
             (Change::Gone, Source::Target | Source::Cloud) => "",
             _ => continue,
@@ -131,17 +129,17 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
 }
 
 /// A page with less text is deflated at once: in a few milliseconds, however little has changed. Ids come back in the next
-/// family, and here that is near enough to be referred to, so in pieces the body would be up to twice as large.
+/// family, and here that is near enough to be referred to, so in chunks the body would be up to twice as large.
 const WHOLE: usize = 3 * 1024 * 1024;
 
-/// Fewer pieces than these, about a millisecond's work, are not worth a thread.
+/// Fewer chunks than these, about a millisecond's work, are not worth a thread.
 const SHARE: usize = 32;
 /// Each thread has tables of a third of a megabyte.
 const MOST_THREADS: usize = 4;
 
-/// Deflates those of the pieces that are new, on several cores at once if they are many.
-fn deflate_new(pieces: &[&Piece]) {
-    let new: Vec<&Piece> = pieces.iter().copied().filter(|piece| !piece.is_deflated()).collect();
+/// Deflates those of the chunks that are new, on several cores at once if they are many.
+fn deflate_new(chunks: &[&Chunk]) {
+    let new: Vec<&Chunk> = chunks.iter().copied().filter(|chunk| !chunk.is_deflated()).collect();
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let share = new.len().div_ceil(threads).max(SHARE);
     let (mine, others) = new.split_at(share.min(new.len()));
@@ -154,47 +152,47 @@ fn deflate_new(pieces: &[&Piece]) {
     });
 }
 
-fn deflate(pieces: &[&Piece]) {
+fn deflate(chunks: &[&Chunk]) {
     let mut deflater = Deflater::new();
-    pieces.iter().for_each(|piece| {
-        piece.deflated(&mut deflater);
+    chunks.iter().for_each(|chunk| {
+        chunk.deflated(&mut deflater);
     });
 }
 
-/// Deflated pieces are so small that sending each on its own would cost more than the copy.
+/// Deflated chunks are so small that sending each on its own would cost more than the copy.
 const FRAME: usize = 64 * 1024;
 
-/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the pieces, not a
+/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the chunks, not a
 /// copy of it.
 #[derive(Debug)]
-pub struct Chain {
+pub struct PageBody {
     frames: Vec<Bytes>,
     bytes: u64,
     /// Of the text, if it is deflated.
     checksum: Option<Checksum>,
 }
 
-impl Chain {
+impl PageBody {
     fn new(frames: Vec<Bytes>, checksum: Option<Checksum>) -> Self {
         let bytes = frames.iter().map(|frame| frame.len() as u64).sum();
         Self { frames, bytes, checksum }
     }
 
-    fn plain<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
-        Self::new(pieces.map(|piece| piece.text().clone()).collect(), None)
+    fn plain<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
+        Self::new(chunks.map(|chunk| chunk.text().clone()).collect(), None)
     }
 
-    fn whole<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
-        let deflated = Deflater::new().whole(pieces.map(|piece| &**piece.text()));
+    fn whole<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
+        let deflated = Deflater::new().whole(chunks.map(|chunk| &**chunk.text()));
         Self::new(vec![Bytes::from_static(&HEAD), deflated.bytes], Some(Checksum::default().and(&deflated.checksum)))
     }
 
-    fn gzip<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Self {
+    fn gzip<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
         let (mut deflater, mut checksum) = (Deflater::new(), Checksum::default());
         let (mut frames, mut frame) = (Vec::new(), Vec::with_capacity(FRAME));
         frame.extend_from_slice(&HEAD);
-        for piece in pieces {
-            let deflated = piece.deflated(&mut deflater);
+        for chunk in chunks {
+            let deflated = chunk.deflated(&mut deflater);
             checksum = checksum.and(&deflated.checksum);
             if frame.len() + deflated.bytes.len() > FRAME {
                 frames.push(frame.into_boxed_slice().into());

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
-use super::fragment::escape;
+use super::lines::escape;
 use super::negotiate::Format;
 use super::page::describe;
 use crate::catalog::Kind;

@@ -1,6 +1,6 @@
 //! Simple Application Server readings -> sample lines.
 
-use super::fragment::Lines;
+use super::lines::Lines;
 use super::{ehpc, kept_first, words};
 use crate::catalog::*;
 use crate::model::{InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading};

@@ -1,6 +1,10 @@
 //! What is known of an account: how it is logged in, what it may ask, and how far its clock is from the cloud's.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
+
+use crate::action::Action;
 
 /// A clock further off than this is worth a word, though the cloud still answers.
 pub const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -37,6 +41,17 @@ impl Login {
             Some(Lasts::Unlimited | Lasts::Untold) | None => None,
         }
     }
+}
+
+/// How an operation stands for an account after an answer, or a change of the targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermissionChange {
+    /// The account's name.
+    pub account: Arc<str>,
+    /// The operation.
+    pub action: Action,
+    /// Whether the account may ask for it; `None` if the account is gone.
+    pub is_granted: Option<bool>,
 }
 
 /// Whether an account may ask for an operation.

@@ -87,7 +87,7 @@ impl Engine {
             Some(saved.memory)
         };
         let Change { targets, added, removed } = self.scheduler.apply(&self.config, recall, now.wall);
-        self.store.retarget(targets.clone(), self.config.metrics.clone());
+        self.store.retarget(targets.clone());
         for (labels, hint) in self.journal.hints() {
             self.scheduler.restore_hint(labels.each_ref().map(String::as_str), hint);
         }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::budget::{Budget, Heard, Hint, WINDOW};
 use crate::action::Action;
 use crate::config::Quotas;
-use crate::model::BudgetState;
+use crate::model::{ApiLabels, BudgetState};
 
 /// What a budget is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,11 @@ impl BudgetKey {
     /// Its label values: quota group, region, product, operation.
     pub fn labels(&self) -> [&str; 4] {
         [&self.group, &self.region, self.action.product().label(), self.action.name()]
+    }
+
+    /// The same, as others know it.
+    pub(super) fn api_labels(&self) -> ApiLabels {
+        ApiLabels::of(&self.group, &self.region, self.action)
     }
 }
 

@@ -139,7 +139,7 @@ impl Report {
     }
 
     fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
-        self.metrics.unknown_value(&attempt.operation, field, word);
+        self.metrics.unknown_value(&attempt.operation, field);
         let operation = attempt.operation.name();
         if self.words.len() < MAX_TOLD_WORDS && self.words.insert((operation, field, word.to_owned())) {
             let message = "a word that this version does not know; it is shown as unknown";

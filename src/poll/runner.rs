@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::clients::{Clients, clients, route_warnings};
 use super::disk::Disk;
 use super::engine::Engine;
+use super::rate_limiter::BudgetKey;
 use super::report::Report;
 use super::scheduler::{Attempt, Event, Next};
 use super::since;
@@ -19,9 +20,10 @@ use super::tracker::operations;
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::model::{ApiLabels, BudgetState, Login, PermissionChange, PlannedBudget, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
 use crate::state;
-use crate::store::Store;
+use crate::store::{Store, UnknownWord};
 use crate::target::{Target, polled};
 
 /// It looks around at least this often, should the clock have been set.
@@ -97,7 +99,8 @@ impl Runner {
         self.report.forget_endpoints();
         self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
-        self.metrics.forget_accounts();
+        self.store.accounts.forget_logins();
+        self.metrics.forget_logins();
         self.engine.reconfigure(config);
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
@@ -113,7 +116,7 @@ impl Runner {
         self.disk.retarget(&self.engine, &mut retargeted);
         let targets = retargeted.targets;
         let asked = polled(targets.clone());
-        self.metrics.retarget(&asked);
+        self.metrics.permissions(&self.store.accounts.retarget(&asked));
         for target in &asked {
             self.expect(target);
         }
@@ -127,6 +130,8 @@ impl Runner {
     fn expect(&self, target: &Target) {
         for action in operations(target) {
             self.metrics.expect_requests(target, *action);
+            self.store.accounts.expect(&target.account, *action);
+            self.store.budgets.expect(ApiLabels::of(&target.account, &target.region, *action));
         }
     }
 
@@ -187,21 +192,51 @@ impl Runner {
         };
         let failure = error_of(&attempted.outcome).map(Error::reason);
         self.report.request(&attempt, &attempted);
-        let Attempt { account, region, target, operation, .. } = &attempt;
+        let Attempt { account, region, operation, .. } = &attempt;
         if let Some(took) = attempted.took {
-            self.metrics.attempted(&Request { account, region, target, operation }, failure, took);
+            self.metrics.attempted(&Request { account, region, operation }, failure, took);
+            self.permitted(&attempt, failure);
+            let labels = ApiLabels::of(account, region, operation.action());
+            self.store.budgets.requested(labels, failure);
         }
         if let Some(client) = self.clients.get(account) {
-            self.metrics.logged_in(account, client.keep_credentials());
+            self.logged_in(account, client.keep_credentials());
         }
         if let Some(skew) = attempted.clock_skew {
+            self.store.accounts.clock_skew(account, skew);
             self.metrics.clock_skew(account, skew);
         }
         if attempted.outcome.as_ref().err().is_none_or(Error::is_answer) {
             self.store.answered(account);
         }
         self.report.odd(&attempt, &attempted);
+        for (field, word) in attempted.outcome.iter().flat_map(|decoded| &decoded.unknown) {
+            let product = operation.action().product().label();
+            let operation = operation.action().name();
+            self.store.exporter.unknown_word(UnknownWord { product, operation, field, word: word.clone() });
+        }
         self.engine.done(&attempt, attempted.outcome, Timestamp::now());
+    }
+
+    /// Whether an account may ask for an operation, as far as an answer tells.
+    fn permitted(&self, attempt: &Attempt, failure: Option<Reason>) {
+        let is_allowed = match failure {
+            None => true,
+            Some(Reason::Permission) => false,
+            Some(_) => return,
+        };
+        let Attempt { account, target, operation, .. } = attempt;
+        let action = operation.action();
+        let is_granted = self.store.accounts.permitted(account, action, target, is_allowed);
+        if is_granted.is_some() {
+            let account = Arc::clone(account);
+            self.metrics.permissions(&[PermissionChange { account, action, is_granted }]);
+        }
+    }
+
+    fn logged_in(&self, account: &Arc<str>, login: Login) {
+        self.metrics.logged_in(account, &login);
+        self.store.accounts.logged_in(account, login);
     }
 
     /// Saves and shows what has happened, and tells the log and the counters. Whether that has changed the targets.
@@ -218,7 +253,10 @@ impl Runner {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
                 Event::Overdue { target, failure, .. } => self.report.poll_overdue(&target, &failure),
-                Event::Waited(key, wait) => self.metrics.waited(key.labels(), wait),
+                Event::Waited(key, wait) => {
+                    self.metrics.waited(&key.api_labels(), wait);
+                    self.store.budgets.waited(key.api_labels(), wait);
+                }
                 Event::Throttling(key, change, state) => {
                     let planned = planned.as_ref().and_then(|planned| planned.get(&key));
                     self.report.throttling(&key, change, &state, planned.copied().unwrap_or_default());
@@ -230,7 +268,9 @@ impl Runner {
         if has_discovered {
             self.discovered();
         }
-        self.metrics.saved(self.disk.trouble());
+        let saved = self.disk.trouble();
+        self.metrics.saved(saved.as_ref().map(Result::is_ok));
+        self.store.exporter.unsaved(saved.and_then(Result::err));
         if throttling || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
             self.look_around(boot).await;
         }
@@ -242,13 +282,19 @@ impl Runner {
         self.budgets_at = Some(Instant::now());
         // Also of accounts whose targets are asked more seldom than credentials last.
         for (account, client) in &self.clients {
-            self.metrics.logged_in(account, client.keep_credentials());
+            self.logged_in(account, client.keep_credentials());
         }
         self.disk.tend(&mut self.engine, self.began.elapsed(), boot).await;
         let planned = self.engine.planned();
-        let budgets = self.engine.budgets(Timestamp::now());
-        let of = |key| planned.get(key).copied().unwrap_or_default();
-        self.metrics.budgets(budgets.iter().map(|(key, state)| (key.labels(), state, of(key))));
+        let planned_budget = |(key, state): (BudgetKey, BudgetState)| PlannedBudget {
+            labels: key.api_labels(),
+            state,
+            per_minute: planned.get(&key).copied().unwrap_or_default(),
+        };
+        let budgets = self.engine.budgets(Timestamp::now()).into_iter();
+        let budgets: Vec<PlannedBudget> = budgets.map(planned_budget).collect();
+        let gone = self.store.budgets.replace(&budgets);
+        self.metrics.budgets(&budgets, &gone);
     }
 }
 
@@ -322,7 +368,7 @@ mod tests {
     }
 
     fn runner(config: &Config) -> (Runner, Arc<Store>) {
-        let store = Arc::new(Store::new(config.metrics.clone()));
+        let store = Arc::new(Store::default());
         let mut runner = Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
         runner.apply(config).unwrap();
         (runner, store)

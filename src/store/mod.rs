@@ -1,52 +1,55 @@
-//! What is known now: written by polling, read by `/metrics` and the status page. Staleness lives here and nowhere else.
+//! What is known now, typed: targets, accounts, budgets, this instance. Written by polling, read by [`crate::exposition`] and
+//! the status page. Staleness lives here and nowhere else.
 
-mod entry;
-mod exposed;
-mod series_shares;
+mod accounts;
+mod budgets;
+mod exporter;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 use crate::clock::Moment;
-use crate::config::{Metrics, StatusStyle};
-use crate::exposition::{ALL, Limits, PerPart, TargetState};
-use crate::model::{Failure, ListState, Reading, SeriesUse};
+use crate::model::{Failure, ListState, Reading};
 use crate::target::{Target, TargetId};
 
-use entry::Entry;
-pub use exposed::Exposed;
+pub use accounts::Accounts;
+pub use budgets::{BudgetStatus, Budgets, Outcomes};
+pub use exporter::{Exporter, MAX_WORDS, Role, UnknownWord};
+use target::Entry;
+pub use target::TargetState;
 
-/// Every target with its last good reading and its last failure, and what `/metrics` shows of them.
-#[derive(Debug)]
+/// Every target with its last good reading and its last failure, every account and every budget.
+#[derive(Debug, Default)]
 pub struct Store {
-    inner: RwLock<Inner>,
-    /// Absent while it is put together.
-    exposed: ArcSwapOption<Exposed>,
-    /// Held by the one who puts together what is exposed next.
-    turn: Mutex<()>,
+    /// What may be asked of the cloud, and what was asked.
+    pub budgets: Budgets,
+    /// How each account is.
+    pub accounts: Accounts,
+    /// How this instance is.
+    pub exporter: Exporter,
+    targets: RwLock<Targets>,
+    /// Told of each change of a target.
+    changed: Notify,
 }
 
-#[derive(Debug)]
-struct Inner {
-    metrics: Metrics,
+#[derive(Debug, Default)]
+struct Targets {
     entries: BTreeMap<TargetId, Entry>,
-    /// Changes with every change of what is on the page.
+    /// Grows with every change.
     generation: u64,
-    /// How many series of each part a target may show.
-    shares: PerPart,
+    /// Targets by the generation in which they changed last.
+    log: BTreeMap<u64, TargetId>,
+    /// Generation in which there were other targets for the last time.
+    retargeted: u64,
     /// Accounts that the cloud has not answered yet.
     unanswered: BTreeSet<Arc<str>>,
     answered: BTreeSet<Arc<str>>,
-    /// How many places on the page were given; none is given twice.
-    places: u32,
-    /// Bytes of text that are not on the page yet.
-    waiting: usize,
-    /// Places of targets that are gone and may still be on the page.
-    gone: Vec<u32>,
 }
 
 /// How a poll has ended.
@@ -70,8 +73,8 @@ pub struct PollEnd {
 #[derive(Clone, Debug)]
 pub struct View {
     /// What it is.
-    pub target: Target,
-    /// The exporter's own view of it.
+    pub target: Arc<Target>,
+    /// How its polls go.
     pub state: TargetState,
     /// Why its last poll failed.
     pub failure: Option<Failure>,
@@ -85,47 +88,74 @@ pub struct View {
     pub reading: Option<Arc<Reading>>,
 }
 
-impl Store {
-    /// A store without targets.
-    pub fn new(metrics: Metrics) -> Self {
-        let inner = Inner {
-            metrics,
-            entries: BTreeMap::new(),
-            generation: 0,
-            shares: ALL,
-            unanswered: BTreeSet::new(),
-            answered: BTreeSet::new(),
-            places: 0,
-            waiting: 0,
-            gone: Vec::new(),
-        };
-        Self { inner: RwLock::new(inner), exposed: ArcSwapOption::empty(), turn: Mutex::default() }
-    }
+/// What has changed since a generation, the oldest changes first.
+#[derive(Debug)]
+pub struct Changes {
+    /// All changes up to this generation are in here.
+    pub generation: u64,
+    /// Targets of which something has changed, each as it stands now.
+    pub targets: Vec<TargetChange>,
+    /// All targets that there are, if that has changed.
+    pub present: Option<BTreeSet<TargetId>>,
+}
 
-    /// Makes `targets` the targets; the series of all others go. A target that stays keeps its values.
-    pub fn retarget(&self, targets: Vec<Target>, metrics: Metrics) {
+/// A target of which something has changed, as it stands now.
+#[derive(Clone, Debug)]
+pub struct TargetChange {
+    /// What it is.
+    pub target: Arc<Target>,
+    /// Generation in which it became a target.
+    pub added: u64,
+    /// How its polls go.
+    pub state: TargetState,
+    /// Its last good reading.
+    pub reading: Option<Arc<Reading>>,
+    /// Generation in which the reading last changed, or the target's settings.
+    pub reading_changed: u64,
+    /// When the reading is, or was, to be withdrawn, since boot.
+    pub stale_at: Option<SignedDuration>,
+}
+
+impl Store {
+    /// Makes `targets` the targets. One that stays keeps its values.
+    pub fn retarget(&self, targets: Vec<Target>) {
         let mut inner = self.write();
-        let restyled = inner.metrics != metrics;
-        inner.metrics = metrics;
-        let (style, limits) = inner.rendering();
+        inner.generation += 1;
+        let generation = inner.generation;
+        inner.retargeted = generation;
         let accounts = targets.iter().map(|target| &target.account);
         inner.unanswered = accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
         let mut old = std::mem::take(&mut inner.entries);
+        let mut changed = Vec::new();
         for target in targets {
-            let entry = match old.remove(&target.id) {
-                Some(entry) if entry.target == target && !restyled => entry,
-                Some(entry) => entry.retarget(target, style, limits),
-                None => Entry::new(target),
+            let id = target.id.clone();
+            let entry = match old.remove(&id) {
+                Some(entry) if *entry.target == target => entry,
+                Some(mut entry) => {
+                    entry.retarget(target, generation);
+                    changed.push(id.clone());
+                    entry
+                }
+                None => {
+                    changed.push(id.clone());
+                    Entry::new(target, generation)
+                }
             };
-            inner.entries.insert(entry.target.id.clone(), entry);
+            inner.entries.insert(id, entry);
         }
-        inner.gone.extend(old.values().filter_map(Entry::place));
-        inner.generation += 1;
+        for entry in old.values() {
+            inner.log.remove(&entry.changed);
+        }
+        for id in &changed {
+            inner.log_change(id);
+        }
+        drop(inner);
+        self.changed.notify_one();
     }
 
     /// Records what was read of a target; if that is nothing new, only its age changes.
     pub fn record(&self, id: &TargetId, reading: Reading, at: Moment) {
-        self.change(id, at, |entry, style, limits| entry.record(reading, at, style, limits));
+        self.change(id, |entry, generation| entry.record(reading, at, generation));
     }
 
     /// Shows at `now` what was known of a target before a restart: when it was read, and when a poll last succeeded. Its age is
@@ -138,47 +168,44 @@ impl Store {
         stale_after: Duration,
         now: Moment,
     ) {
-        self.change(id, now, |entry, style, limits| {
-            (entry.state.last_success, entry.state.stale_after) = (last_success, Some(stale_after));
-            entry.record(reading, now.remembered(at), style, limits);
+        self.change(id, |entry, generation| {
+            entry.state.last_success = last_success;
+            entry.state.stale_after = Some(stale_after);
+            entry.record(reading, now.remembered(at), generation);
         });
     }
 
     /// Records when polls are planned: a target that waits for its first turn shows how late that is.
     pub fn planned<'a>(&self, polls: impl Iterator<Item = (&'a TargetId, Timestamp)>) {
-        let mut inner = self.write();
         for (id, next) in polls {
-            if let Some(entry) = inner.entries.get_mut(id) {
-                entry.planned(next);
-            }
+            self.change(id, |entry, _| entry.state.next_poll = Some(next));
         }
-        inner.generation += 1;
     }
 
     /// Records how a poll has ended.
     pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
-        self.change(id, end.ended, |entry, _, _| entry.poll_ended(end));
+        self.change(id, |entry, _| entry.poll_ended(end));
     }
 
     /// Records that the next poll of a target is overdue, and why; until a poll ends it counts as failing.
     pub fn overdue(&self, id: &TargetId, failure: Failure, at: Moment) {
-        self.change(id, at, |entry, _, _| entry.overdue(failure, at));
+        self.change(id, |entry, _| entry.overdue(failure, at));
     }
 
-    /// Changes an entry. If the page is not looked at for long, what has changed is put on the page all the same, so that it is not held
-    /// twice.
-    fn change(&self, id: &TargetId, now: Moment, change: impl FnOnce(&mut Entry, StatusStyle, Limits)) {
+    /// Changes a target, if it is one, in a new generation.
+    fn change(&self, id: &TargetId, change: impl FnOnce(&mut Entry, u64)) {
         let mut inner = self.write();
-        let (style, limits) = inner.rendering();
-        let Inner { entries, generation, waiting, .. } = &mut *inner;
-        let Some(entry) = entries.get_mut(id) else { return };
-        let before = entry.waiting();
-        change(entry, style, limits);
-        *waiting = (*waiting + entry.waiting()).saturating_sub(before);
-        *generation += 1;
-        let waiting = *waiting;
+        let generation = inner.generation + 1;
+        let Some(entry) = inner.entries.get_mut(id) else { return };
+        change(entry, generation);
+        inner.log_change(id);
         drop(inner);
-        self.relieve(waiting, now);
+        self.changed.notify_one();
+    }
+
+    /// Waits until a target changes, or returns at once if one has changed since this last returned. For one caller.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// The cloud has answered an account, if only with an error.
@@ -196,18 +223,34 @@ impl Store {
         self.read().unanswered.iter().cloned().collect()
     }
 
-    /// Changes with every change of what is on the page.
+    /// Grows with every change of a target.
     pub fn generation(&self) -> u64 {
         self.read().generation
     }
 
-    /// Polled series that are shown at `now`, and what bounds them.
-    pub fn series(&self, now: Moment) -> SeriesUse {
+    /// What has changed after `generation`, at most `limit` targets of it.
+    pub fn changes_since(&self, generation: u64, limit: usize) -> Changes {
         let inner = self.read();
-        let mut series = SeriesUse { limit: inner.metrics.max_series, ..SeriesUse::default() };
-        inner.entries.values().for_each(|entry| add(&mut series, entry, now.boot, &inner.metrics));
-        // What is newer than the page gets its share when it is put there.
-        SeriesUse { shown: series.shown.min(series.limit.max(series.floor)), ..series }
+        let present = (inner.retargeted > generation).then(|| inner.entries.keys().cloned().collect());
+        let after = (Bound::Excluded(generation), Bound::Unbounded);
+        let mut reached = inner.generation;
+        let mut targets = Vec::new();
+        for (changed, id) in inner.log.range(after) {
+            if targets.len() == limit {
+                break;
+            }
+            reached = *changed;
+            targets.extend(inner.entries.get(id).map(Entry::change));
+        }
+        if targets.len() < limit {
+            reached = inner.generation;
+        }
+        Changes { generation: reached, targets, present }
+    }
+
+    /// A target as it stands now.
+    pub fn target(&self, id: &TargetId) -> Option<TargetChange> {
+        self.read().entries.get(id).map(Entry::change)
     }
 
     /// Every target as a person wants to see it at `now`.
@@ -215,116 +258,111 @@ impl Store {
         self.read().entries.values().map(|entry| entry.view(now)).collect()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Targets> {
+        self.targets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.inner.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    /// How readings are written, and within which limits.
-    fn rendering(&self) -> (StatusStyle, Limits) {
-        let Metrics { status_style, max_series_per_target, .. } = self.metrics;
-        (status_style, Limits { target: max_series_per_target, shares: self.shares })
+    fn write(&self) -> RwLockWriteGuard<'_, Targets> {
+        self.targets.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Adds the series that an entry shows at `now`, since boot.
-fn add(series: &mut SeriesUse, entry: &Entry, now: SignedDuration, metrics: &Metrics) {
-    let Some((shown, floor)) = entry.series(now) else { return };
-    series.shown += shown;
-    series.floor += floor;
-    series.targets_above += usize::from(floor > metrics.max_series_per_target);
+impl Targets {
+    /// Begins a generation in which a target has changed.
+    fn log_change(&mut self, id: &TargetId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        self.generation += 1;
+        self.log.remove(&entry.changed);
+        entry.changed = self.generation;
+        self.log.insert(self.generation, id.clone());
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{PollEnd, Store};
+    use super::{Changes, Store};
     use crate::clock::Moment;
-    use crate::config::{InvocationWindow, Metrics};
-    use crate::exposition::{Encoding, Format};
-    use crate::model::{Failure, ListState, Reading, Reason, SwasInvocationsReading};
+    use crate::config::InvocationWindow;
+    use crate::model::{Reading, SwasInvocationsReading};
     use crate::target::{Kind, Scope, Target, TargetId};
 
-    pub(super) fn target(id: &str) -> Target {
+    fn target(id: &str, name: &str) -> Target {
         Target {
             id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
             account: "a".into(),
             quota_group: "a".into(),
             region: "r".into(),
-            name: "n".into(),
+            name: name.into(),
             scope: Scope::SwasInvocations(InvocationWindow::default()),
         }
     }
 
-    pub(super) fn at(seconds: i64) -> Moment {
-        Moment {
-            wall: Timestamp::from_second(1_700_000_000 + seconds).unwrap(),
-            boot: SignedDuration::from_secs(5000 + seconds),
-        }
+    fn read(store: &Store, id: &str, finished: u64) {
+        let finished = [(crate::model::InvocationStatus::Success, finished)].into();
+        let reading = SwasInvocationsReading { finished, ..SwasInvocationsReading::default() };
+        let at = Moment { wall: Timestamp::UNIX_EPOCH, boot: SignedDuration::ZERO };
+        store.record(&target(id, "").id, Reading::SwasInvocations(reading), at);
     }
 
-    pub(super) fn end(failed: bool, seconds: i64) -> PollEnd {
-        let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
-        PollEnd {
-            lists: ListState::default(),
-            failure: failed.then_some(failure),
-            ended: at(seconds),
-            took: Duration::from_secs(1),
-            next: at(seconds + 30).wall,
-            stale_after: Duration::from_secs(600),
-        }
-    }
-
-    pub(super) fn shown(store: &Store, seconds: i64) -> String {
-        let page = store.expose(at(seconds)).page.chain(Format::Text, Encoding::Identity);
-        page.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect()
+    fn ids(changes: &Changes) -> Vec<&str> {
+        changes.targets.iter().map(|change| &*change.target.id.id).collect()
     }
 
     #[test]
-    fn values_are_kept_while_polls_fail_then_withdrawn_and_the_failure_is_told_all_the_while() {
-        let store = Store::new(Metrics::default());
-        store.retarget(vec![target("s")], Metrics::default());
-        let id = target("s").id;
-        assert!(!shown(&store, 0).contains("target_up{"), "nothing is known before the first poll has ended");
-        store.record(&id, Reading::SwasInvocations(SwasInvocationsReading::default()), at(0));
-        store.poll_ended(&id, end(false, 0));
-        store.poll_ended(&id, end(true, 300));
-        let kept = shown(&store, 599);
-        assert!(kept.contains("aliyun_swas_invocations{"));
-        assert!(kept.contains("target_up{account=\"a\",kind=\"swas_invocations\",target=\"s\"} 0"));
-        assert!(
-            kept.contains("reason=\"timeout\"} 1")
-                && kept.contains(
-                    "last_success_timestamp_seconds{account=\"a\",kind=\"swas_invocations\",target=\"s\"} 1700000000\n"
-                )
-        );
-        assert!(store.exposed(at(599)).is_some() && store.exposed(at(600)).is_none(), "it is true until 600");
-        let withdrawn = shown(&store, 600);
-        assert!(!withdrawn.contains("aliyun_swas_invocations{") && withdrawn.contains("target_failing"));
-        assert!(withdrawn.contains("aliyun_swas_invocations_finished_total{"), "a count does not go stale");
-        assert!(store.views(at(600))[0].reading.is_none());
+    fn each_change_is_handed_out_once_to_one_who_asks_from_where_the_last_answer_ended() {
+        let store = Store::default();
+        store.retarget(["a", "b", "c"].map(|id| target(id, "n")).to_vec());
+        let all = store.changes_since(0, 10);
+        assert_eq!((ids(&all), all.present.as_ref().map(|ids| ids.len())), (vec!["a", "b", "c"], Some(3)));
+        assert_eq!(all.generation, store.generation());
+        read(&store, "c", 1);
+        read(&store, "a", 1);
+        read(&store, "c", 2);
+        let new = store.changes_since(all.generation, 10);
+        assert_eq!(ids(&new), ["a", "c"]);
+        assert!(new.present.is_none());
+        assert!(store.changes_since(new.generation, 10).targets.is_empty());
     }
 
     #[test]
-    fn a_target_that_goes_takes_its_series_with_it_and_one_that_stays_keeps_its_values() {
-        let store = Store::new(Metrics::default());
-        store.retarget(vec![target("a"), target("b")], Metrics::default());
-        for id in ["a", "b"] {
-            store.record(&target(id).id, Reading::SwasInvocations(SwasInvocationsReading::default()), at(0));
+    fn what_is_asked_for_in_parts_is_handed_out_whole_though_targets_change_meanwhile() {
+        let store = Store::default();
+        store.retarget(["a", "b", "c"].map(|id| target(id, "n")).to_vec());
+        let first = store.changes_since(0, 2);
+        assert_eq!(ids(&first), ["a", "b"]);
+        read(&store, "a", 1);
+        let second = store.changes_since(first.generation, 2);
+        assert_eq!((ids(&second), second.generation), (vec!["c", "a"], store.generation()));
+    }
+
+    #[test]
+    fn a_reading_that_says_the_same_is_the_same_and_one_under_other_settings_is_not() {
+        let store = Store::default();
+        store.retarget(vec![target("a", "n")]);
+        let changed = || store.target(&target("a", "").id).unwrap().reading_changed;
+        read(&store, "a", 1);
+        let first = changed();
+        read(&store, "a", 1);
+        assert_eq!(changed(), first);
+        read(&store, "a", 2);
+        let second = changed();
+        assert!(second > first);
+        store.retarget(vec![target("a", "n")]);
+        assert_eq!(changed(), second);
+        store.retarget(vec![target("a", "other")]);
+        assert!(changed() > second);
+    }
+
+    #[test]
+    fn of_targets_that_come_and_go_nothing_stays_behind() {
+        let store = Store::default();
+        for round in 0..100 {
+            store.retarget(vec![target(&round.to_string(), "n")]);
+            read(&store, &round.to_string(), round);
         }
-        let generation = store.generation();
-        store.retarget(vec![target("b")], Metrics::default());
-        assert!(store.generation() > generation);
-        let page = shown(&store, 1);
-        assert!(!page.contains("target=\"a\"") && !page.contains("instance_id=\"a\""));
-        assert!(page.contains("aliyun_swas_server_info{account=\"a\",region_id=\"r\",instance_id=\"b\""));
+        assert_eq!(ids(&store.changes_since(0, 1000)), ["99"]);
+        assert_eq!(store.read().log.len(), 1);
     }
 }

@@ -1,15 +1,13 @@
-//! What the exporter asks of the cloud, read back from its own metrics, and how the cloud throttles that.
+//! What the exporter asks of the cloud, and how the cloud throttles that.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use prometheus::proto::{Metric, MetricFamily};
 use serde::Serialize;
 
-use crate::catalog::{API_PLANNED, API_QUOTA_WAIT, API_REQUESTS, Family};
-use crate::model::BudgetState;
+use crate::model::{ApiLabels, BudgetState};
+use crate::store::{BudgetStatus, Outcomes};
 
 /// The budget of one operation in one region of one cloud account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -31,7 +29,7 @@ pub(super) struct Budget {
     /// Seconds that calls have waited for their turn since the start.
     pub(super) waited_seconds: f64,
     /// Requests since the start, by outcome.
-    pub(super) requests: BTreeMap<String, u64>,
+    pub(super) requests: Outcomes,
     /// The cloud has refused a call, and has answered none since.
     pub(super) resting: Option<RestingStatus>,
     /// Fewer calls are made than `quotas` allows, because the cloud has refused more.
@@ -143,94 +141,61 @@ pub(super) fn calls(per_minute: f64) -> String {
     if rounded == 0.0 && per_minute > 0.0 { "< 0.1".to_owned() } else { rounded.to_string() }
 }
 
-/// Every budget of the gathered `families`, which stands as `states` say; `groups` tells the quota group of an account, since requests are counted by
-/// account and budgets by group.
-pub(super) fn budgets(
-    families: &[MetricFamily],
-    groups: &BTreeMap<&Arc<str>, &Arc<str>>,
-    states: &BTreeMap<Key, BudgetState>,
-) -> Vec<Budget> {
-    let mut budgets = BTreeMap::new();
-    for (key, state) in states {
-        stands(budget(&mut budgets, key.clone()), state);
+impl Budget {
+    /// What there is to say of a budget.
+    pub(super) fn new(labels: ApiLabels, status: BudgetStatus) -> Self {
+        let BudgetStatus { state, planned_per_minute, waited, requests } = status;
+        let figure = |figure: fn(&BudgetState) -> u32| state.as_ref().map_or(0.0, |state| f64::from(figure(state)));
+        let resting = state.as_ref().and_then(|state| state.resting.as_ref());
+        let lowered = state.as_ref().and_then(|state| state.lowered.as_ref());
+        Self {
+            group: labels.account.to_string(),
+            region: labels.region.to_string(),
+            product: labels.product.to_owned(),
+            operation: labels.operation.to_owned(),
+            quota_per_minute: figure(|state| state.configured),
+            budget_per_minute: figure(|state| state.in_force),
+            planned_per_minute,
+            waited_seconds: waited.as_secs_f64(),
+            requests,
+            resting: resting.map(|resting| RestingStatus {
+                since: resting.since,
+                until: resting.until,
+                code: Arc::clone(&resting.code),
+            }),
+            lowered: lowered.map(|lowered| LoweredStatus {
+                since: lowered.since,
+                code: Arc::clone(&lowered.code),
+                refused_at_per_minute: lowered.refused_at,
+                retry_at: lowered.retry_at,
+            }),
+        }
     }
-    for metric in metrics(families, &API_PLANNED) {
-        budget(&mut budgets, key(metric, label(metric, "account"))).planned_per_minute = metric.get_gauge().get_value();
-    }
-    for metric in metrics(families, &API_QUOTA_WAIT) {
-        budget(&mut budgets, key(metric, label(metric, "account"))).waited_seconds = metric.get_counter().get_value();
-    }
-    for metric in metrics(families, &API_REQUESTS) {
-        let account = label(metric, "account");
-        let group = groups.get(&Arc::from(account)).map_or(account, |group| group.as_ref());
-        let requests = &mut budget(&mut budgets, key(metric, group)).requests;
-        *requests.entry(label(metric, "outcome").to_owned()).or_default() += metric.get_counter().get_value() as u64;
-    }
-    budgets.into_values().collect()
-}
-
-/// Quota group, region, product and operation.
-type Key = [String; 4];
-
-fn key(metric: &Metric, group: &str) -> Key {
-    let [region, product, operation] = ["region_id", "product", "operation"].map(|name| label(metric, name).to_owned());
-    [group.to_owned(), region, product, operation]
-}
-
-fn budget(budgets: &mut BTreeMap<Key, Budget>, key: Key) -> &mut Budget {
-    let [group, region, product, operation] = key.clone();
-    budgets.entry(key).or_insert_with(|| Budget { group, region, product, operation, ..Budget::default() })
-}
-
-fn stands(budget: &mut Budget, state: &BudgetState) {
-    budget.quota_per_minute = f64::from(state.configured);
-    budget.budget_per_minute = f64::from(state.in_force);
-    budget.resting = state.resting.as_ref().map(|resting| RestingStatus {
-        since: resting.since,
-        until: resting.until,
-        code: Arc::clone(&resting.code),
-    });
-    budget.lowered = state.lowered.as_ref().map(|lowered| LoweredStatus {
-        since: lowered.since,
-        code: Arc::clone(&lowered.code),
-        refused_at_per_minute: lowered.refused_at,
-        retry_at: lowered.retry_at,
-    });
-}
-
-fn metrics<'a>(families: &'a [MetricFamily], wanted: &Family) -> impl Iterator<Item = &'a Metric> {
-    let name = wanted.name;
-    families.iter().filter(move |family| family.name() == name).flat_map(MetricFamily::get_metric)
-}
-
-fn label<'a>(metric: &'a Metric, name: &str) -> &'a str {
-    metric.get_label().iter().find(|label| label.name() == name).map_or("", |label| label.value())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use std::time::Duration;
 
     use jiff::Timestamp;
 
-    use super::{Budget, Throttling, budgets};
-    use crate::model::{BudgetState, Lowered, Resting, SeriesUse};
-    use crate::self_metrics::SelfMetrics;
-
-    const LABELS: [&str; 4] = ["g", "cn-hangzhou", "SWAS", "DescribeInvocations"];
+    use super::{Budget, Throttling};
+    use crate::model::{ApiLabels, BudgetState, Lowered, Resting};
+    use crate::store::BudgetStatus;
 
     fn at(time: &str) -> Timestamp {
         format!("2026-11-26T{time}Z").parse().unwrap()
     }
 
+    fn labels() -> ApiLabels {
+        let (product, operation) = ("SWAS", "DescribeInvocations");
+        ApiLabels { account: "g".into(), region: "cn-hangzhou".into(), product, operation }
+    }
+
     /// The budget that the page makes of one that stands like this.
-    fn shown(state: &BudgetState, planned: f64) -> Budget {
-        let metrics = SelfMetrics::new().unwrap();
-        metrics.budgets([(LABELS, state, planned)].into_iter());
-        let found = budgets(&metrics.gather(SeriesUse::default()), &BTreeMap::new(), &metrics.budget_states());
-        assert_eq!(found.len(), 1);
-        found[0].clone()
+    fn shown(state: &BudgetState, planned_per_minute: f64) -> Budget {
+        let state = Some(state.clone());
+        Budget::new(labels(), BudgetStatus { state, planned_per_minute, ..BudgetStatus::default() })
     }
 
     fn calm() -> BudgetState {
@@ -249,13 +214,18 @@ mod tests {
 
     #[test]
     fn the_plan_stands_beside_the_quota() {
-        let metrics = SelfMetrics::new().unwrap();
-        metrics.budgets([(LABELS, &BudgetState { configured: 600, ..lowered() }, 150.0)].into_iter());
-        metrics.waited(LABELS, std::time::Duration::from_millis(2500));
-        let found = budgets(&metrics.gather(SeriesUse::default()), &BTreeMap::new(), &metrics.budget_states());
-        assert_eq!((found.len(), found[0].waited_seconds), (1, 2.5));
-        assert_eq!((found[0].group.as_str(), found[0].region.as_str()), ("g", "cn-hangzhou"));
-        assert_eq!((found[0].share(), found[0].budget_per_minute, found[0].asked()), (0.25, 66.0, (0, 0)));
+        let status = BudgetStatus {
+            state: Some(BudgetState { configured: 600, ..lowered() }),
+            planned_per_minute: 150.0,
+            waited: Duration::from_millis(2500),
+            requests: [("ok", 7), ("throttled", 2)].into(),
+        };
+        let budget = Budget::new(labels(), status);
+        assert_eq!((budget.group.as_str(), budget.region.as_str()), ("g", "cn-hangzhou"));
+        assert_eq!((budget.share(), budget.budget_per_minute, budget.waited_seconds), (0.25, 66.0, 2.5));
+        assert_eq!(budget.asked(), (9, 2));
+        let gone = Budget::new(labels(), BudgetStatus::default());
+        assert_eq!((gone.quota_per_minute, gone.budget_per_minute, gone.share()), (0.0, 0.0, 0.0));
     }
 
     #[test]
@@ -288,50 +258,6 @@ mod tests {
         assert_eq!(budget.throttling(at("21:41:00")), Throttling::Harmless);
         let words = "refused since 2026-11-26 21:38 UTC (429); tried again with the next call; < 0.1 needed";
         assert_eq!(budget.throttled(tomorrow).as_deref(), Some(words));
-    }
-
-    #[test]
-    fn a_budget_that_is_gone_takes_its_gauges_with_it() {
-        let metrics = SelfMetrics::new().unwrap();
-        let series = |name: &str| {
-            let families = metrics.gather(SeriesUse::default());
-            families.iter().find(|family| family.name() == name).map_or(0, |family| family.get_metric().len())
-        };
-        let names = [
-            "quota_calls_per_minute",
-            "budget_calls_per_minute",
-            "planned_calls_per_minute",
-            "resting_since_timestamp_seconds",
-            "lowered_since_timestamp_seconds",
-            "next_try_timestamp_seconds",
-        ];
-        let counts = || names.map(|name| series(&format!("aliyun_task_exporter_api_{name}")));
-        let other = ["g", "cn-beijing", "SWAS", "DescribeInvocations"];
-        let state = BudgetState { resting: resting(), ..lowered() };
-        metrics.budgets([(LABELS, &state, 1.0), (other, &calm(), 1.0)].into_iter());
-        assert_eq!(counts(), [2, 2, 2, 1, 1, 1]);
-        metrics.budgets([(LABELS, &calm(), 1.0), (other, &calm(), 1.0)].into_iter());
-        assert_eq!(counts(), [2, 2, 2, 0, 0, 0]);
-        metrics.budgets([(other, &state, 1.0)].into_iter());
-        assert_eq!(counts(), [1, 1, 1, 1, 1, 1]);
-        metrics.budgets([].into_iter());
-        assert_eq!((counts(), metrics.budget_states().len()), ([0; 6], 0));
-    }
-
-    #[test]
-    fn requests_of_an_account_count_for_its_quota_group() {
-        let registry = prometheus::Registry::new();
-        let family = &crate::catalog::API_REQUESTS;
-        let opts = prometheus::Opts::new(family.name, family.help);
-        let requests = prometheus::IntCounterVec::new(opts, family.labels).unwrap();
-        registry.register(Box::new(requests.clone())).unwrap();
-        for (account, outcome, count) in [("a", "ok", 3), ("b", "ok", 4), ("b", "throttled", 2)] {
-            requests.with_label_values(&[account, "r", "EHPC", "ListTasks", outcome]).inc_by(count);
-        }
-        let (a, b, group) = (Arc::from("a"), Arc::from("b"), Arc::from("g"));
-        let found = budgets(&registry.gather(), &[(&a, &group), (&b, &group)].into(), &BTreeMap::new());
-        assert_eq!((found.len(), found[0].asked()), (1, (9, 2)));
-        assert_eq!(found[0].requests["throttled"], 2);
     }
 
     #[test]

@@ -14,19 +14,18 @@ use http_body::{Frame, SizeHint};
 
 use super::Site;
 use crate::clock::Moment;
-use crate::exposition::{Chain, Encoding, Format, process_metrics};
+use crate::exposition::{Encoding, Format, PageBody, process_metrics};
 use crate::model::SeriesUse;
-use crate::store::Exposed;
 
 /// Sends what is ready; never asks the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let (format, encoding) = (Format::wanted(&headers), Encoding::wanted(&headers));
-    let Ok((chain, series)) = chain(&site, format, encoding).await else {
+    let Ok((page, series)) = page(&site, format, encoding).await else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be put together; see the log\n")
             .into_response();
     };
     let own = process_metrics(&site.metrics.gather(series), format);
-    let body = Body::new(Scrape::new(Arc::clone(&chain), chain.end(own)));
+    let body = Body::new(Scrape::new(Arc::clone(&page), page.end(own)));
     let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
     match encoding {
         Encoding::Identity => (common, body).into_response(),
@@ -35,36 +34,32 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
 }
 
 /// A body without its end, and how many series it shows.
-type Ready = (Arc<Chain>, SeriesUse);
+type Ready = (Arc<PageBody>, SeriesUse);
 
 /// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds nothing up,
 /// and goes on should it be cut off; the others wait for it.
-async fn chain(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
-    let ready = || {
-        let exposed = site.store.exposed(Moment::now())?;
-        Some((exposed.page.ready(format, encoding)?, exposed.series))
-    };
+async fn page(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
+    let ready = || site.exposition.ready_body(format, encoding, Moment::now());
     if let Some(ready) = ready() {
         return Ok(ready);
     }
-    let turn = Arc::clone(&site.turn).lock_owned().await;
+    let lock = Arc::clone(&site.render_lock).lock_owned().await;
     if let Some(ready) = ready() {
         return Ok(ready);
     }
-    let store = Arc::clone(&site.store);
+    let exposition = Arc::clone(&site.exposition);
     let make = move || {
-        let _turn = turn;
-        let exposed: Arc<Exposed> = store.expose(Moment::now());
-        (exposed.page.chain(format, encoding), exposed.series)
+        let _lock = lock;
+        exposition.body(format, encoding, Moment::now())
     };
     tokio::task::spawn_blocking(make).await
 }
 
-/// A body on its way: the frames of a chain, which it shares with all others, and an end of its own.
+/// A body on its way: the frames of the page, which it shares with all others, and an end of its own.
 #[derive(Debug)]
 struct Scrape {
-    chain: Arc<Chain>,
-    /// The chain's next frame.
+    page: Arc<PageBody>,
+    /// The page's next frame.
     next: usize,
     end: Option<Bytes>,
     /// Bytes that are still to be sent.
@@ -72,9 +67,9 @@ struct Scrape {
 }
 
 impl Scrape {
-    fn new(chain: Arc<Chain>, end: Bytes) -> Self {
-        let left = chain.bytes() + end.len() as u64;
-        Self { chain, next: 0, end: Some(end), left }
+    fn new(page: Arc<PageBody>, end: Bytes) -> Self {
+        let left = page.bytes() + end.len() as u64;
+        Self { page, next: 0, end: Some(end), left }
     }
 }
 
@@ -83,7 +78,7 @@ impl http_body::Body for Scrape {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = self.chain.frames().get(self.next).cloned().or_else(|| self.end.take());
+        let frame = self.page.frames().get(self.next).cloned().or_else(|| self.end.take());
         self.next += 1;
         self.left -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
         Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))

@@ -15,14 +15,16 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::clock::Moment;
+use crate::exposition::Exposition;
 use crate::self_metrics::SelfMetrics;
 use crate::store::Store;
 
 pub use server::serve;
+use status::Facts;
 
 /// An exporter that has not heard from the cloud for so long is ready all the same, to say so.
 const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
@@ -32,6 +34,8 @@ const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
 pub struct Site {
     /// What is known of the targets.
     pub store: Arc<Store>,
+    /// `/metrics` of that.
+    pub exposition: Arc<Exposition>,
     /// What the exporter counts of its own work.
     pub metrics: Arc<SelfMetrics>,
     /// The configuration in force, without its secrets.
@@ -39,13 +43,20 @@ pub struct Site {
     /// When the exporter was started.
     pub started: Moment,
     /// Held by the scrape that puts the page together.
-    turn: Arc<Mutex<()>>,
+    render_lock: Arc<Mutex<()>>,
 }
 
 impl Site {
-    /// A site over `store` and `metrics`.
-    pub fn new(store: Arc<Store>, metrics: Arc<SelfMetrics>, config: String, started: Moment) -> Self {
-        Self { store, metrics, config: ArcSwap::from_pointee(config), started, turn: Arc::default() }
+    /// A site over `store`, `exposition` and `metrics`.
+    pub fn new(
+        store: Arc<Store>,
+        exposition: Arc<Exposition>,
+        metrics: Arc<SelfMetrics>,
+        config: String,
+        started: Moment,
+    ) -> Self {
+        let config = ArcSwap::from_pointee(config);
+        Self { store, exposition, metrics, config, started, render_lock: Arc::default() }
     }
 }
 
@@ -67,13 +78,28 @@ pub fn router(site: Arc<Site>) -> Router {
 /// What was true once must not come back from a cache as if it were true now.
 const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-async fn index(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let now = Moment::now();
-    (NEVER_KEPT, Html(page::page(&status::facts(&site, now), now.wall)))
+async fn index(State(site): State<Arc<Site>>) -> Response {
+    told(site, |facts, now| Html(page::page(&facts, now)).into_response()).await
 }
 
-async fn api_status(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    (NEVER_KEPT, axum::Json(status::status(status::facts(&site, Moment::now()))))
+async fn api_status(State(site): State<Arc<Site>>) -> Response {
+    told(site, |facts, _| axum::Json(status::status(facts)).into_response()).await
+}
+
+/// What `tell` makes of all that there is to tell, on a thread where that holds up nothing else: of many targets it is much,
+/// and what is new of them may have to be rendered first.
+async fn told(site: Arc<Site>, tell: fn(Facts, Timestamp) -> Response) -> Response {
+    let tell = move || {
+        let now = Moment::now();
+        tell(status::facts(&site, now), now.wall)
+    };
+    match tokio::task::spawn_blocking(tell).await {
+        Ok(response) => (NEVER_KEPT, response).into_response(),
+        Err(_) => {
+            let failed = "the status could not be put together; see the log\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, failed).into_response()
+        }
+    }
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {

@@ -38,7 +38,7 @@ const DOCUMENTS: &str = "https://github.com/aliyun-task-exporter/aliyun-task-exp
 pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let accounts = accounts::worst_first(&facts.accounts);
-    let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, &facts.views));
+    let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, facts.target_series.values()));
     let verdict = role::judged(&facts.role, verdict);
     let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
     let [tasks, commands, invocations] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
@@ -54,7 +54,7 @@ pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
                     (said(&verdict, facts, now))
                     @if facts.role.leads {
                         (summary::tiles(facts, now))
-                        (targets::section(&sorted, now))
+                        (targets::section(facts, &sorted, now))
                     }
                     @if !accounts.is_empty() { (accounts::section(&accounts, now)) }
                     @if !tasks.is_empty() { (tasks::section(&tasks, now)) }

@@ -14,14 +14,13 @@ pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
 use super::Site;
-use super::budget::{Budget, budgets};
+use super::budget::Budget;
 use crate::clock::Moment;
-use crate::exposition::dropped;
+use crate::exposition::TargetSeries;
 use crate::model::{EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading};
 
-use crate::self_metrics::{Role, UnknownWord};
-use crate::store::View;
-use crate::target::Scope;
+use crate::store::{Role, UnknownWord, View};
+use crate::target::{Scope, TargetId};
 
 /// What there is to tell. The page draws a bounded part of it, the API all of it.
 #[derive(Debug)]
@@ -36,6 +35,8 @@ pub(super) struct Facts {
     pub(super) role: Role,
     /// Polled series on `/metrics`, and what bounds them.
     pub(super) series: SeriesUse,
+    /// The same of each target.
+    pub(super) target_series: BTreeMap<TargetId, TargetSeries>,
     /// Its targets.
     pub(super) views: Vec<View>,
     /// The accounts of the targets, by name.
@@ -172,13 +173,22 @@ pub(super) struct LastFailure {
     pub(super) at: Timestamp,
 }
 
+impl Facts {
+    /// Series of a target.
+    pub(super) fn series_of(&self, id: &TargetId) -> TargetSeries {
+        self.target_series.get(id).copied().unwrap_or_default()
+    }
+}
+
 /// All that there is to tell at `now`.
 pub(super) fn facts(site: &Site, now: Moment) -> Facts {
-    let (views, series) = (site.store.views(now), site.store.series(now));
+    let (series, target_series) = site.exposition.series(now);
+    let views = site.store.views(now);
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
-    let budgets = budgets(&site.metrics.gather(series), &groups, &site.metrics.budget_states());
-    let mut states = site.metrics.accounts();
+    let budgets = site.store.budgets.statuses(&groups).into_iter();
+    let budgets: Vec<Budget> = budgets.map(|(labels, status)| Budget::new(labels, status)).collect();
+    let mut states = site.store.accounts.states();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
         let state = states.remove(*name).unwrap_or_default();
         AccountStatus::new(name, group, state, now.wall).throttled(&budgets, now.wall)
@@ -186,14 +196,15 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let accounts = groups.iter().map(account).collect();
     let revision = env!("BUILD_REVISION");
     let started = site.started.by_clock_of(now);
-    let unknown_words = site.metrics.unknown_words();
-    let role = site.metrics.role();
+    let unknown_words = site.store.exporter.unknown_words();
+    let role = site.store.exporter.role();
     Facts {
         version: env!("CARGO_PKG_VERSION"),
         revision,
         started,
         role,
         series,
+        target_series,
         views,
         accounts,
         budgets,
@@ -202,7 +213,13 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
 }
 
 /// All of it, as the API says it.
-pub(super) fn status(facts: Facts) -> Status {
+pub(super) fn status(mut facts: Facts) -> Status {
+    let views = std::mem::take(&mut facts.views).into_iter();
+    let targets = views.map(|view| {
+        let series = facts.series_of(&view.target.id);
+        target(view, series)
+    });
+    let targets = targets.collect();
     Status {
         version: facts.version,
         revision: facts.revision,
@@ -212,14 +229,14 @@ pub(super) fn status(facts: Facts) -> Status {
         series: (facts.series.shown, facts.series.limit),
         series_floor: facts.series.floor,
         targets_above_series_limit: facts.series.targets_above,
-        targets: facts.views.into_iter().map(target).collect(),
+        targets,
         accounts: facts.accounts,
         api: facts.budgets,
         unknown_words: facts.unknown_words,
     }
 }
 
-fn target(view: View) -> TargetStatus {
+fn target(view: View, series: TargetSeries) -> TargetStatus {
     let discovered = Discovered::of(&view);
     let mut status = TargetStatus {
         kind: view.target.id.kind.label(),
@@ -235,9 +252,9 @@ fn target(view: View) -> TargetStatus {
         stale_after_seconds: view.state.stale_after.map(|age| age.as_secs_f64()),
         read_at: view.read_at,
         stale: view.read_at.is_some() && view.reading.is_none(),
-        series: view.state.series,
-        series_dropped: view.state.dropped.iter().sum(),
-        series_dropped_by: dropped(&view.target, view.state.dropped).collect(),
+        series: series.shown,
+        series_dropped: series.dropped.iter().sum(),
+        series_dropped_by: series.dropped_by(view.target.id.kind).collect(),
         missing_entries: view.state.lists.missing,
         discovered,
         tasks: Vec::new(),
@@ -272,11 +289,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Facts, Role, status};
-    use crate::exposition::TargetState;
     use crate::model::{
         Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse, SwasInvocationsReading,
     };
-    use crate::store::View;
+    use crate::store::{TargetState, View};
     use crate::target::{Kind, Scope, Target, TargetId};
 
     fn view() -> View {
@@ -294,14 +310,14 @@ mod tests {
         };
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
         View {
-            target: Target {
+            target: std::sync::Arc::new(Target {
                 id: TargetId { kind: Kind::SwasInvocations, id: "s".into() },
                 account: "a".into(),
                 quota_group: "a".into(),
                 region: "r".into(),
                 name: "n".into(),
                 scope: Scope::SwasInvocations(crate::config::InvocationWindow::default()),
-            },
+            }),
             state: TargetState::default(),
             failure: None,
             failing_since: None,
@@ -320,6 +336,7 @@ mod tests {
             started,
             role: Role::default(),
             series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() },
+            target_series: std::collections::BTreeMap::new(),
             views,
             accounts: Vec::new(),
             budgets: Vec::new(),

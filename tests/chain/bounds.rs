@@ -1,12 +1,13 @@
 //! The limits of series bind all that may be left out, in one order, and say what they have left out and why they cannot do more.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::catalog::{CATALOG, Source};
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{InvocationWindow, Metrics};
-use aliyun_task_exporter::exposition::Format;
+use aliyun_task_exporter::exposition::{Exposition, Format};
 use aliyun_task_exporter::model::{
     CommandType, Invocation, InvocationStatus, ListState, Reading, SeenSwasInvocation, SwasInvocationsReading,
 };
@@ -122,7 +123,7 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
                 ["per_node", "ended", "open"].map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])),
             )
         };
-        let use_of = harness.store.series(harness.moment());
+        let use_of = harness.exposition.series(harness.moment()).0;
         let mut above = 0;
         for thing in THINGS {
             let kind = thing.0;
@@ -158,7 +159,7 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
     let whole = limited(&mut harness, 100_000, 100_000);
     let (all, floor_lines) = (polled(&whole), floor(&whole));
     let least = polled(&limited(&mut harness, 100_000, 1));
-    assert_eq!(harness.store.series(harness.moment()).floor, least);
+    assert_eq!(harness.exposition.series(harness.moment()).0.floor, least);
     for limit in (least - 40..=all + 5).rev().chain(least - 40..=all + 5) {
         let page = limited(&mut harness, 100_000, limit);
         let shown = polled(&page);
@@ -166,7 +167,7 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
         assert_eq!(shown == all, limit >= all, "{limit}: what fits is shown");
         assert_eq!(floor(&page), floor_lines, "{limit}");
         assert_eq!(shown + page.sum(DROPPED, &[]) as usize, all, "{limit}: what is not shown is told");
-        let use_of = harness.store.series(harness.moment());
+        let use_of = harness.exposition.series(harness.moment()).0;
         assert_eq!((use_of.shown, use_of.limit, use_of.floor), (shown, limit, least));
         let dropped = |reason| page.sum(DROPPED, &[("reason", reason)]);
         // Whosever they are.
@@ -244,8 +245,9 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
         name: "".into(),
         scope: Scope::SwasInvocations(InvocationWindow::default()),
     };
-    let store = Store::new(metrics.clone());
-    store.retarget((0..SERVERS).map(target).collect(), metrics);
+    let store = Arc::new(Store::default());
+    let exposition = Exposition::new(Arc::clone(&store), metrics);
+    store.retarget((0..SERVERS).map(target).collect());
     let at = |second| Moment { wall: start() + seconds(second), boot: seconds(second) };
     let mut most = 0;
     for number in 0..SERVERS {
@@ -259,13 +261,14 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
             stale_after: Duration::from_secs(600),
         };
         store.poll_ended(&target(number).id, end);
+        exposition.update(at(0));
         if number % 2_000 == 1_999 {
-            let exposed = store.expose(at(1));
-            assert!(exposed.series.shown <= 350_000, "{:?}", exposed.series);
-            most = most.max(exposed.page.bytes());
+            let page = exposition.page(at(1));
+            assert!(page.series.shown <= 350_000, "{:?}", page.series);
+            most = most.max(page.text_bytes());
         }
     }
-    let series = store.expose(at(1)).series;
+    let series = exposition.page(at(1)).series;
     // Each has its floor and its open invocation, which is three series here, and the same share of what is left.
     assert!(series.floor < 300_000 && series.shown >= series.floor + 3 * SERVERS, "{series:?}");
     assert!(most < 150_000_000, "{most} bytes of text");

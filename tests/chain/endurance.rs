@@ -53,7 +53,7 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
 /// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a time, and from then to the end.
 fn largest(harness: &mut Harness, warm: i64, middle: i64, end: i64) -> [usize; 2] {
     let ids: BTreeSet<TargetId> =
-        harness.store.views(harness.moment()).into_iter().map(|view| view.target.id).collect();
+        harness.store.views(harness.moment()).into_iter().map(|view| view.target.id.clone()).collect();
     harness.run_until(warm);
     let mut largest = [0; 2];
     for second in (warm..end).step_by(30) {

@@ -1,12 +1,13 @@
 //! Whatever entries the cloud sends, and however often: no answer puts two samples of one name and label set on the page.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aliyun_task_exporter::aliyun::Error;
 use aliyun_task_exporter::aliyun::op::Operation;
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Regions, StatusStyle, SwasStrategy};
-use aliyun_task_exporter::exposition::{Encoding, Format};
+use aliyun_task_exporter::exposition::{Encoding, Exposition, Format};
 use aliyun_task_exporter::poll::{Event, Memory, Next, Scheduler};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::store::{PollEnd, Store};
@@ -105,12 +106,14 @@ fn config(strategy: SwasStrategy) -> Config {
 
 /// Polls a cloud that answers with nothing but such entries, one set after the other, and parses the page now and then.
 fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
-    let (mut scheduler, store) = (Scheduler::new(config.poll.clone(), 1, start()), Store::new(config.metrics.clone()));
+    let mut scheduler = Scheduler::new(config.poll.clone(), 1, start());
+    let store = Arc::new(Store::default());
+    let exposition = Exposition::new(Arc::clone(&store), config.metrics.clone());
     let mut parked: BTreeMap<TargetId, Memory> = BTreeMap::new();
     let mut retarget = |scheduler: &mut Scheduler, now: Timestamp| {
         let change = scheduler.apply(config, |id| parked.remove(id), now);
         parked.extend(change.removed);
-        store.retarget(change.targets, config.metrics.clone());
+        store.retarget(change.targets);
     };
     retarget(&mut scheduler, start());
     let (mut asked, mut pages) = (0, Vec::new());
@@ -138,8 +141,8 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
         }
         if second % 10 == 9 {
             retarget(&mut scheduler, now);
-            let chain = store.expose(Moment { wall: now, boot }).page.chain(Format::Text, Encoding::Identity);
-            let text: String = chain.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
+            let (body, _) = exposition.body(Format::Text, Encoding::Identity, Moment { wall: now, boot });
+            let text: String = body.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
             // No series stands twice on a page that can be parsed.
             pages.push(parse(&text));
         }

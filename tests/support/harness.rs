@@ -11,7 +11,7 @@ use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
-use aliyun_task_exporter::exposition::{Encoding, Format};
+use aliyun_task_exporter::exposition::{Encoding, Exposition, Format};
 use aliyun_task_exporter::model::{
     BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason, SwasInvocationsReading,
 };
@@ -135,6 +135,7 @@ pub struct Harness {
     engine: Engine,
     pub sim: Simulator,
     pub store: Arc<Store>,
+    pub exposition: Exposition,
     /// The true time, which is the cloud's.
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
@@ -187,9 +188,10 @@ impl Harness {
     }
 
     pub fn new(sim: Simulator, config: Config) -> Self {
-        let store = Arc::new(Store::new(config.metrics.clone()));
+        let store = Arc::new(Store::default());
         let mut harness = Self {
             engine: Engine::new(&config, Arc::clone(&store), Recalled::default(), 7, start()),
+            exposition: Exposition::new(Arc::clone(&store), config.metrics.clone()),
             store,
             config: config.clone(),
             sim,
@@ -241,6 +243,7 @@ impl Harness {
             Some(saved)
         };
         let retargeted = self.engine.retarget(restore, now);
+        self.exposition.configure(self.config.metrics.clone());
         for (id, saved) in retargeted.gone {
             self.reads.remove(&id);
             if let Some(disk) = &mut self.disk {
@@ -266,7 +269,8 @@ impl Harness {
     /// Starts an exporter on what the disk holds.
     fn start(&mut self, seed: u64) {
         let recalled = self.disk.as_ref().map(Disk::recall).unwrap_or_default();
-        self.store = Arc::new(Store::new(self.config.metrics.clone()));
+        self.store = Arc::new(Store::default());
+        self.exposition = Exposition::new(Arc::clone(&self.store), self.config.metrics.clone());
         self.engine = Engine::new(&self.config, Arc::clone(&self.store), recalled, seed, self.local());
         self.started = self.now;
         self.chores_at = self.now;
@@ -585,8 +589,8 @@ impl Harness {
 
     /// The targets' part of `/metrics`.
     pub fn page(&self, format: Format) -> String {
-        let chain = self.store.expose(self.moment()).page.chain(format, Encoding::Identity);
-        chain.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
+        let (body, _) = self.exposition.body(format, Encoding::Identity, self.moment());
+        body.frames().iter().map(|frame| std::str::from_utf8(frame).expect("text")).collect()
     }
 
     pub fn view(&self, id: &TargetId) -> View {

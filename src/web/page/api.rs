@@ -74,7 +74,7 @@ fn actual(asked: u64, up: SignedDuration) -> String {
 
 /// How many requests were not answered with `ok`, and why.
 fn outcomes(budget: &Budget, failed: u64) -> Markup {
-    let reasons = budget.requests.iter().filter(|(outcome, count)| *outcome != "ok" && **count > 0);
+    let reasons = budget.requests.iter().filter(|(outcome, count)| **outcome != "ok" && **count > 0);
     html! {
         @if failed == 0 { "0" } @else { strong { (failed) } }
         @for (outcome, count) in reasons { span.sub { (count) " " (outcome.replace('_', " ")) } }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_tightest_budget_stands_first_and_one_that_is_too_small_is_told() {
-        let asked = Budget { requests: [("ok".to_owned(), 90)].into(), waited_seconds: 61.5, ..budget("Tight", 12.0) };
+        let asked = Budget { requests: [("ok", 90)].into(), waited_seconds: 61.5, ..budget("Tight", 12.0) };
         let html = section(&[budget("Easy", 1.0), asked], at(0), at(180)).into_string();
         assert!(html.contains("30 a minute") && html.contains("waited 61 s in all"), "{html}");
         assert!(html.find("Tight") < html.find("Easy"), "{html}");

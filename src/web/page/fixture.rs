@@ -2,20 +2,19 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Commands, Filter, InvocationWindow, Pattern, TaskWindow};
-use crate::exposition::TargetState;
 use crate::model::{
     AccountState, CommandType, DiscoveredResource, DiscoveryReading, EhpcTasksReading, Failure, Invocation,
     InvocationStatus, Lasts, Login, Permission, Reading, Reason, SeenEhpcTask, SeenSwasInvocation, SeriesUse,
     SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
-use crate::self_metrics::Role;
-use crate::store::View;
+use crate::store::{Role, TargetState, View};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 use crate::web::budget::{Budget, LoweredStatus};
 use crate::web::status::{AccountStatus, Facts};
@@ -33,14 +32,14 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
         Kind::SwasInvocations | Kind::SwasRegion => Scope::SwasInvocations(InvocationWindow::default()),
         Kind::Discovery => Scope::Discovery(search()),
     };
-    let target = Target {
+    let target = Arc::new(Target {
         id: TargetId { kind, id: id.into() },
         account: "a".into(),
         quota_group: "a".into(),
         region: "cn-hangzhou".into(),
         name: format!("name-of-{id}").into(),
         scope,
-    };
+    });
     let state = TargetState::default();
     View { target, state, failure: None, failing_since: None, last_failure: None, read_at: None, reading: None }
 }
@@ -125,7 +124,18 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
     let accounts = vec![account("a", None)];
     let (budgets, unknown_words) = (Vec::new(), Vec::new());
     let role = Role::default();
-    Facts { version: "1.2.3", revision: "abc", started: at(-90), role, series, views, accounts, budgets, unknown_words }
+    Facts {
+        version: "1.2.3",
+        revision: "abc",
+        started: at(-90),
+        role,
+        series,
+        target_series: BTreeMap::new(),
+        views,
+        accounts,
+        budgets,
+        unknown_words,
+    }
 }
 
 fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {

@@ -2,7 +2,7 @@
 
 use super::parts::Tone;
 use super::verdict::Verdict;
-use crate::self_metrics::Role;
+use crate::store::Role;
 
 /// The verdict on an instance in this role, which, if it polls, is `verdict` and what cannot be saved.
 pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
@@ -24,7 +24,7 @@ pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::judged;
-    use crate::self_metrics::Role;
+    use crate::store::Role;
     use crate::web::page::parts::Tone;
     use crate::web::page::verdict::Verdict;
 

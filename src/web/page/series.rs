@@ -1,13 +1,12 @@
 //! What the limits of series do to `/metrics`, where they are too small.
 
 use super::parts::{counted_word, grouped};
-use crate::exposition::Part;
+use crate::exposition::TargetSeries;
 use crate::model::SeriesUse;
-use crate::store::View;
 
 /// What is wrong, in sentences without their ends.
-pub(super) fn said(series: &SeriesUse, views: &[View]) -> Vec<String> {
-    [above(series), targets_above(series), open(views)].into_iter().flatten().collect()
+pub(super) fn said<'a>(series: &SeriesUse, targets: impl Iterator<Item = &'a TargetSeries>) -> Vec<String> {
+    [above(series), targets_above(series), open(targets)].into_iter().flatten().collect()
 }
 
 /// Why there are more series than are allowed.
@@ -32,8 +31,8 @@ fn targets_above(series: &SeriesUse) -> Option<String> {
     })
 }
 
-fn open(views: &[View]) -> Option<String> {
-    let count = views.iter().filter(|view| view.state.dropped[Part::Open as usize] > 0).count();
+fn open<'a>(targets: impl Iterator<Item = &'a TargetSeries>) -> Option<String> {
+    let count = targets.filter(|series| series.lacks_open()).count();
     (count > 0).then(|| {
         let targets = counted_word(count, "target", "targets");
         format!(
@@ -47,20 +46,15 @@ fn open(views: &[View]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::said;
+    use crate::exposition::TargetSeries;
     use crate::model::SeriesUse;
-    use crate::store::View;
-    use crate::web::page::fixture::server;
 
     #[test]
     fn limits_that_are_too_small_are_told_with_the_reason_and_others_are_not() {
-        let dropped = |dropped| {
-            let mut view: View = server("s", &[]);
-            view.state.dropped = dropped;
-            view
-        };
+        let dropped = |dropped| TargetSeries { shown: 0, dropped };
         let series = |shown, targets_above| SeriesUse { shown, limit: 1000, floor: 900, targets_above };
-        assert_eq!(said(&series(1000, 0), &[dropped([9, 9, 0])]), Vec::<String>::new());
-        let told = said(&series(1001, 1), &[dropped([0, 0, 1]), dropped([0, 9, 9]), dropped([0; 3])]);
+        assert_eq!(said(&series(1000, 0), [dropped([9, 9, 0])].iter()), Vec::<String>::new());
+        let told = said(&series(1001, 1), [dropped([0, 0, 1]), dropped([0, 9, 9]), dropped([0; 3])].iter());
         assert!(
             told[0].starts_with("/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters")
         );

@@ -6,11 +6,10 @@ use maud::{Markup, html};
 use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, nothing, pill, sentence};
 use super::time::{self, ago, planned};
 use super::verdict::{Condition, condition};
-use crate::exposition::dropped;
 use crate::model::Failure;
 use crate::store::View;
 use crate::target::Kind;
-use crate::web::status::Discovered;
+use crate::web::status::{Discovered, Facts};
 
 /// Maximum targets shown at first: a screen or two.
 const FIRST: usize = 50;
@@ -29,17 +28,17 @@ pub(super) fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The section; `sorted` has the worst first.
-pub(super) fn section(sorted: &[&View], now: Timestamp) -> Markup {
+/// The section; `sorted` has the targets of `facts`, the worst first.
+pub(super) fn section(facts: &Facts, sorted: &[&View], now: Timestamp) -> Markup {
     let parts = bounded(sorted, FIRST, MORE);
     html! {
         section #targets aria-labelledby="targets-title" {
             h2 #targets-title { "Targets " span.count { (grouped(sorted.len())) } }
-            @if !parts.first.is_empty() { (table("Targets, the worst first", parts.first, now)) }
+            @if !parts.first.is_empty() { (table("Targets, the worst first", facts, parts.first, now)) }
             @if !parts.more.is_empty() {
                 details #targets-more {
                     summary { (grouped(parts.more.len())) " more targets" }
-                    (table("More targets", parts.more, now))
+                    (table("More targets", facts, parts.more, now))
                 }
             }
             (elsewhere(parts.hidden, "target", "targets"))
@@ -47,7 +46,7 @@ pub(super) fn section(sorted: &[&View], now: Timestamp) -> Markup {
     }
 }
 
-fn table(caption: &str, views: &[&View], now: Timestamp) -> Markup {
+fn table(caption: &str, facts: &Facts, views: &[&View], now: Timestamp) -> Markup {
     html! {
         table.targets {
             caption.sr { (caption) }
@@ -61,13 +60,14 @@ fn table(caption: &str, views: &[&View], now: Timestamp) -> Markup {
                     th.number scope="col" { "Series" }
                 }
             }
-            tbody { @for view in views { (row(view, now)) (why(view, now)) (recovered(view, now)) } }
+            tbody { @for view in views { (row(facts, view, now)) (why(view, now)) (recovered(view, now)) } }
         }
     }
 }
 
-fn row(view: &View, now: Timestamp) -> Markup {
+fn row(facts: &Facts, view: &View, now: Timestamp) -> Markup {
     let (target, state) = (&view.target, &view.state);
+    let series = facts.series_of(&target.id);
     let explained = view.failure.is_some() || past(view, now).is_some();
     html! {
         tr.explained[explained] {
@@ -86,9 +86,9 @@ fn row(view: &View, now: Timestamp) -> Markup {
             td data-label="Data" { (data(view, now)) }
             td data-label="Next poll" { @if let Some(at) = state.next_poll { (planned(at, now)) } @else { (nothing()) } }
             td.number data-label="Series" {
-                (grouped(state.series))
-                @for (reason, series) in dropped(target, state.dropped).filter(|(_, series)| *series > 0) {
-                    span.sub.loud { (grouped(series)) " left out, " (reason.replace('_', " ")) }
+                (grouped(series.shown))
+                @for (reason, count) in series.dropped_by(target.id.kind).filter(|(_, count)| *count > 0) {
+                    span.sub.loud { (grouped(count)) " left out, " (reason.replace('_', " ")) }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::parts::{bounded, elsewhere};
-use crate::self_metrics::UnknownWord;
+use crate::store::UnknownWord;
 
 /// Maximum number of words that are shown.
 const FIRST: usize = 20;

@@ -1,7 +1,7 @@
 //! How the page's room is shared among the targets.
 
+use super::limits::{ALL, Demand, Limits, Part, PerPart};
 use crate::config::Metrics;
-use crate::exposition::{ALL, Demand, Limits, Part, PerPart};
 
 /// Where something has to be left out, this part of the page stays free, so that not all is shared again whenever a target
 /// has a series more.
@@ -69,7 +69,7 @@ mod tests {
 
     use super::{level, shares, used};
     use crate::config::Metrics;
-    use crate::exposition::{ALL, Demand, Limits, PerPart};
+    use crate::exposition::limits::{ALL, Demand, Limits, PerPart};
 
     fn metrics(max_series: usize) -> Metrics {
         Metrics { max_series, max_series_per_target: 1000, ..Metrics::default() }

@@ -11,14 +11,14 @@ use crate::model::Histogram;
 
 /// Finished sample lines of one target, family by family in the order of the catalog.
 #[derive(Debug, Default, PartialEq)]
-pub struct Fragment {
+pub struct SampleLines {
     text: Box<str>,
     /// Position of the family, and where its lines begin and end.
     spans: Box<[(usize, u32, u32)]>,
     series: usize,
 }
 
-impl Fragment {
+impl SampleLines {
     /// Its lines of a family; empty if it has none.
     pub fn lines_of(&self, family: &Family) -> &str {
         let span = self.spans.binary_search_by_key(&family.position, |(position, ..)| *position);
@@ -39,12 +39,12 @@ impl Fragment {
     }
 }
 
-/// Builds a [`Fragment`].
+/// Builds a [`SampleLines`].
 #[derive(Debug)]
 pub struct Lines {
     /// Lines in the order in which they were added.
     text: String,
-    /// Whose they are, as in a [`Fragment`].
+    /// Whose they are, as in a [`SampleLines`].
     spans: Vec<(usize, u32, u32)>,
     series: usize,
     /// Lines are counted and not written.
@@ -97,7 +97,7 @@ pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 impl Lines {
     /// An empty builder that leaves out things to stay within `limits`.
     pub fn new(limits: Limits, style: StatusStyle) -> Self {
-        // As much as the own lines of a target take.
+        // As much as the exporter's own lines about a target take.
         let (text, spans) = (String::with_capacity(1024), Vec::with_capacity(16));
         let (wanted, shown) = (PerPart::default(), PerPart::default());
         Self { text, spans, series: 0, counting: false, limits, wanted, shown, style }
@@ -161,8 +161,8 @@ impl Lines {
         (Demand { floor, parts: self.wanted }, dropped)
     }
 
-    /// The fragment of all that was added.
-    pub fn finish(self) -> Fragment {
+    /// The lines of all that was added.
+    pub fn finish(self) -> SampleLines {
         let Self { text: added, spans: mut parts, series, .. } = self;
         parts.sort_by_key(|(position, ..)| *position);
         let (mut text, mut spans) = (String::with_capacity(added.len()), Vec::<(usize, u32, u32)>::new());
@@ -174,7 +174,7 @@ impl Lines {
                 _ => spans.push((position, at, text.len() as u32)),
             }
         }
-        Fragment { text: text.into(), spans: spans.into(), series }
+        SampleLines { text: text.into(), spans: spans.into(), series }
     }
 
     fn line(&mut self, family: &'static Family, suffix: &str, labels: Labels<'_>, value: impl Value) {
@@ -290,10 +290,10 @@ mod tests {
             }
             let (demand, dropped) = lines.demand();
             assert_eq!((demand.floor, demand.parts), (1, [6, 2, 5]));
-            let fragment = lines.finish();
+            let lines = lines.finish();
             assert_eq!(
-                (fragment.series(), fragment.text().lines().count()),
-                (14 - dropped.iter().sum::<usize>(), fragment.series())
+                (lines.series(), lines.text().lines().count()),
+                (14 - dropped.iter().sum::<usize>(), lines.series())
             );
             (shown.join(" "), dropped)
         };

@@ -1,6 +1,6 @@
-//! A family's lines, cut into pieces: what is kept, deflated and replaced as one.
+//! A family's lines, cut into chunks: what is kept, deflated and replaced as one.
 //!
-//! Targets keep their order, so a change of one of them concerns one piece of each family that it changes. A piece is where
+//! Targets keep their order, so a change of one of them concerns one chunk of each family that it changes. A chunk is where
 //! lines live: nothing else holds them.
 
 use std::sync::{Arc, OnceLock};
@@ -9,23 +9,23 @@ use bytes::Bytes;
 
 use super::deflate::{Deflated, Deflater};
 
-/// Pieces hold about so many bytes, and at most twice as many unless one target alone fills more. Smaller ones deflate
-/// badly; larger ones make a small change cost more.
+/// Usual bytes of a chunk; at most twice as many, unless one target alone fills more. Smaller ones deflate badly; larger ones
+/// make a small change cost more.
 const SIZE: usize = 8 * 1024;
 
-/// So much of the piece before may be referred to: enough for names and labels to be known when a piece begins, little enough
+/// Bytes of the chunk before that may be referred to: enough for names and labels to be known when a chunk begins, little enough
 /// that it rarely changes.
 const PRIMER: usize = 256;
 
 /// Lines of one family, of targets in a row.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct Chunk {
     text: Bytes,
     /// The place of the last target in it.
     last: u32,
     /// Each target's place, and where its lines end.
     targets: Arc<[(u32, u32)]>,
-    /// The end of the piece before it in the family, as that one holds it.
+    /// The end of the chunk before it in the family, as that one holds it.
     before: Bytes,
     deflated: OnceLock<Deflated>,
 }
@@ -33,8 +33,8 @@ pub(super) struct Piece {
 /// A target's place, and its lines in one family; empty if it has none.
 pub(super) type Row<'a> = (u32, &'a [u8]);
 
-impl Piece {
-    /// A piece that no target has lines in.
+impl Chunk {
+    /// A chunk that no target has lines in.
     pub(super) fn of(text: String) -> Self {
         Self::new(text.into_bytes().into(), Arc::default(), Bytes::new())
     }
@@ -60,7 +60,7 @@ impl Piece {
 
     /// Its part of a gzip member; deflated when it is first asked for.
     pub(super) fn deflated(&self, deflater: &mut Deflater) -> &Deflated {
-        self.deflated.get_or_init(|| deflater.piece(&self.before, &self.text))
+        self.deflated.get_or_init(|| deflater.chunk(&self.before, &self.text))
     }
 
     /// Whether it was asked for before.
@@ -89,23 +89,23 @@ impl Piece {
     }
 }
 
-/// A family's pieces, with `changed` in place of what they had of the same targets. Both are in the order of the targets.
-/// What is replaced is let go piece by piece, so that not all is held twice.
-pub(super) fn replace(pieces: Vec<Arc<Piece>>, changed: &[Row<'_>]) -> Vec<Arc<Piece>> {
-    let end = pieces.len();
-    let mut replaced: Vec<Arc<Piece>> = Vec::with_capacity(end + 1);
+/// A family's chunks, with `changed` in place of what they had of the same targets. Both are in the order of the targets.
+/// What is replaced is let go chunk by chunk, so that not all is held twice.
+pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<Chunk>> {
+    let end = chunks.len();
+    let mut replaced: Vec<Arc<Chunk>> = Vec::with_capacity(end + 1);
     let (mut rest, mut is_new) = (changed, false);
-    for (index, piece) in pieces.into_iter().enumerate() {
+    for (index, chunk) in chunks.into_iter().enumerate() {
         let is_last = index == end - 1;
-        let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= piece.last) };
+        let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= chunk.last) };
         let (mine, others) = rest.split_at(count);
         rest = others;
-        if mine.iter().all(|row| piece.has(row)) {
-            replaced.push(if is_new { behind(replaced.last(), &piece) } else { piece });
+        if mine.iter().all(|row| chunk.has(row)) {
+            replaced.push(if is_new { behind(replaced.last(), &chunk) } else { chunk });
             is_new = false;
         } else {
-            let rows = merge(&piece, mine);
-            // A piece that has become small joins the one before, if both fit into one.
+            let rows = merge(&chunk, mine);
+            // A chunk that has become small joins the one before, if both fit into one.
             let before = replaced.pop_if(|before| before.text.len() + bytes(&rows) < SIZE);
             let before = before.iter().flat_map(|before| before.rows());
             let rows: Vec<Row<'_>> = before.chain(rows.iter().copied()).collect();
@@ -117,26 +117,26 @@ pub(super) fn replace(pieces: Vec<Arc<Piece>>, changed: &[Row<'_>]) -> Vec<Arc<P
     replaced
 }
 
-/// The same lines behind a new piece, of which it holds the end instead of the old one's; if that is another one, they are to
-/// be deflated anew.
-fn behind(before: Option<&Arc<Piece>>, piece: &Piece) -> Arc<Piece> {
-    let mut moved = Piece::new(piece.text.clone(), Arc::clone(&piece.targets), end(before));
-    if moved.before == piece.before {
-        moved.deflated = piece.deflated.clone();
+/// The same lines behind a new chunk, of which it holds the end instead of the old one's; if that is another one, they are to
+/// be deflated again.
+fn behind(before: Option<&Arc<Chunk>>, chunk: &Chunk) -> Arc<Chunk> {
+    let mut moved = Chunk::new(chunk.text.clone(), Arc::clone(&chunk.targets), end(before));
+    if moved.before == chunk.before {
+        moved.deflated = chunk.deflated.clone();
     }
     Arc::new(moved)
 }
 
-/// What the piece behind `before` may refer to.
-fn end(before: Option<&Arc<Piece>>) -> Bytes {
+/// What the chunk behind `before` may refer to.
+fn end(before: Option<&Arc<Chunk>>) -> Bytes {
     before.map_or_else(Bytes::new, |before| before.text.slice(before.text.len().saturating_sub(PRIMER)..))
 }
 
-/// The lines of a piece and those that replace some of them.
-fn merge<'a>(piece: &'a Piece, changed: &[Row<'a>]) -> Vec<Row<'a>> {
-    let mut merged = Vec::with_capacity(piece.targets.len() + changed.len());
+/// The lines of a chunk and those that replace some of them.
+fn merge<'a>(chunk: &'a Chunk, changed: &[Row<'a>]) -> Vec<Row<'a>> {
+    let mut merged = Vec::with_capacity(chunk.targets.len() + changed.len());
     let mut changed = changed.iter().copied().peekable();
-    for old in piece.rows() {
+    for old in chunk.rows() {
         while let Some(new) = changed.next_if(|new| new.0 < old.0) {
             merged.push(new);
         }
@@ -146,8 +146,8 @@ fn merge<'a>(piece: &'a Piece, changed: &[Row<'a>]) -> Vec<Row<'a>> {
     merged
 }
 
-/// Cuts rows into pieces of about the same size; targets without lines are left out.
-fn cut(rows: &[Row<'_>], pieces: &mut Vec<Arc<Piece>>) {
+/// Cuts rows into chunks of about the same size; targets without lines are left out.
+fn cut(rows: &[Row<'_>], chunks: &mut Vec<Arc<Chunk>>) {
     let rows: Vec<Row<'_>> = rows.iter().filter(|(_, lines)| !lines.is_empty()).copied().collect();
     let total = bytes(&rows);
     let enough = total.div_ceil((total / SIZE).max(1));
@@ -159,8 +159,8 @@ fn cut(rows: &[Row<'_>], pieces: &mut Vec<Arc<Piece>>) {
         is_full
     });
     for rows in full {
-        let piece = Piece::of_rows(rows, end(pieces.last()));
-        pieces.push(Arc::new(piece));
+        let chunk = Chunk::of_rows(rows, end(chunks.last()));
+        chunks.push(Arc::new(chunk));
     }
 }
 
@@ -173,11 +173,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use super::{PRIMER, Piece, Row, SIZE, replace};
+    use super::{Chunk, PRIMER, Row, SIZE, replace};
     use crate::exposition::deflate::Deflater;
 
-    fn text(pieces: &[Arc<Piece>]) -> Vec<u8> {
-        pieces.iter().flat_map(|piece| piece.text().to_vec()).collect()
+    fn text(chunks: &[Arc<Chunk>]) -> Vec<u8> {
+        chunks.iter().flat_map(|chunk| chunk.text().to_vec()).collect()
     }
 
     fn of(lines: &BTreeMap<u32, Vec<u8>>) -> Vec<Row<'_>> {
@@ -185,41 +185,41 @@ mod tests {
     }
 
     #[test]
-    fn a_change_touches_the_piece_that_it_is_in_and_no_other() {
+    fn a_change_touches_the_chunk_that_it_is_in_and_no_other() {
         let lines: BTreeMap<u32, Vec<u8>> = (0..200).map(|target| (target * 2, vec![b'a'; 1000])).collect();
-        let pieces = replace(Vec::new(), &of(&lines));
-        assert!(pieces.len() > 5 && pieces.iter().all(|piece| (1..2 * SIZE).contains(&piece.text().len())));
+        let chunks = replace(Vec::new(), &of(&lines));
+        assert!(chunks.len() > 5 && chunks.iter().all(|chunk| (1..2 * SIZE).contains(&chunk.text().len())));
         let mut deflater = Deflater::new();
-        pieces.iter().for_each(|piece| drop(piece.deflated(&mut deflater).clone()));
+        chunks.iter().for_each(|chunk| drop(chunk.deflated(&mut deflater).clone()));
         let kept = |rows: &[Row<'_>]| {
-            let after = replace(pieces.clone(), rows);
-            for (before, piece) in after.iter().zip(&after[1..]) {
-                assert!(before.text().slice_ref(&piece.before).len() == PRIMER, "it holds no text but the page's");
+            let after = replace(chunks.clone(), rows);
+            for (before, chunk) in after.iter().zip(&after[1..]) {
+                assert!(before.text().slice_ref(&chunk.before).len() == PRIMER, "it holds no text but the page's");
             }
-            after.iter().filter(|piece| piece.deflated.get().is_some()).count()
+            after.iter().filter(|chunk| chunk.deflated.get().is_some()).count()
         };
-        assert_eq!(kept(&[(200, &lines[&200]), (201, b"")]), pieces.len(), "nothing is new");
-        assert_eq!(kept(&[(200, b"new")]), pieces.len() - 1);
-        let last = pieces[3].last;
-        assert_eq!(kept(&[(last, b"new")]), pieces.len() - 2, "the next one referred to it");
-        assert_eq!(kept(&[(201, b"new")]), pieces.len() - 1, "between two others");
-        assert_eq!(kept(&[(999, b"new")]), pieces.len() - 1, "behind all others");
+        assert_eq!(kept(&[(200, &lines[&200]), (201, b"")]), chunks.len(), "nothing is new");
+        assert_eq!(kept(&[(200, b"new")]), chunks.len() - 1);
+        let last = chunks[3].last;
+        assert_eq!(kept(&[(last, b"new")]), chunks.len() - 2, "the next one referred to it");
+        assert_eq!(kept(&[(201, b"new")]), chunks.len() - 1, "between two others");
+        assert_eq!(kept(&[(999, b"new")]), chunks.len() - 1, "behind all others");
     }
 
     #[test]
     fn what_grows_is_split_and_what_shrinks_is_joined() {
         let mut lines: BTreeMap<u32, Vec<u8>> = (0..100).map(|target| (target, vec![b'a'; 1000])).collect();
-        let mut pieces = replace(Vec::new(), &of(&lines));
+        let mut chunks = replace(Vec::new(), &of(&lines));
         for size in [5000, 10, 0, 3000] {
             for target in 0..100 {
                 lines.insert(target, vec![b'b'; size]);
-                pieces = replace(pieces, &[(target, &lines[&target])]);
-                assert!(text(&pieces) == of(&lines).iter().flat_map(|(_, lines)| lines.to_vec()).collect::<Vec<_>>());
+                chunks = replace(chunks, &[(target, &lines[&target])]);
+                assert!(text(&chunks) == of(&lines).iter().flat_map(|(_, lines)| lines.to_vec()).collect::<Vec<_>>());
             }
-            let sizes: Vec<usize> = pieces.iter().map(|piece| piece.text().len()).collect();
+            let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.text().len()).collect();
             let whole = size * 100;
             assert!(sizes.iter().all(|size| (1..3 * SIZE).contains(size)), "{sizes:?}");
-            assert!(pieces.len() <= whole / (SIZE / 2) + usize::from(whole > 0), "{sizes:?}");
+            assert!(chunks.len() <= whole / (SIZE / 2) + usize::from(whole > 0), "{sizes:?}");
         }
     }
 }

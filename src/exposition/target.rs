@@ -1,43 +1,15 @@
 //! The exporter's own view of a target -> sample lines.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
-use super::fragment::{Fragment, Lines};
-use super::limits::{Limits, PerPart, dropped};
+use super::TargetSeries;
+use super::limits::Limits;
+use super::lines::{Lines, SampleLines};
 use crate::catalog::*;
 use crate::config::StatusStyle;
-use crate::model::{ListState, Reason};
+use crate::store::TargetState;
 use crate::target::{Kind, Target};
 
-/// What the exporter itself knows of a target.
-#[derive(Clone, Debug, Default)]
-pub struct TargetState {
-    /// Whether the last poll succeeded; none has ended yet if absent.
-    pub up: Option<bool>,
-    /// Why it failed.
-    pub failing: Option<Reason>,
-    /// Whether its lists have shown all that they must.
-    pub lists: ListState,
-    /// When the last successful poll ended.
-    pub last_success: Option<Timestamp>,
-    /// When the shown values were read.
-    pub last_read: Option<Timestamp>,
-    /// When the next poll is planned.
-    pub next_poll: Option<Timestamp>,
-    /// How long the last poll took.
-    pub took: Option<Duration>,
-    /// Age at which values are withdrawn.
-    pub stale_after: Option<Duration>,
-    /// Series of the last good reading.
-    pub series: usize,
-    /// How many of each part are left out.
-    pub dropped: PerPart,
-}
-
 /// Renders the exporter's own lines about a target.
-pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
+pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries) -> SampleLines {
     let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
     let labels = [("account", &*target.account), ("kind", target.id.kind.label()), ("target", &*target.id.id)];
     let [account, kind, id] = labels;
@@ -54,9 +26,9 @@ pub fn own_fragment(target: &Target, state: &TargetState) -> Fragment {
     lines.optional(&TARGET_NEXT_POLL, &labels, state.next_poll);
     lines.optional(&TARGET_POLL_DURATION, &labels, state.took.map(|took| took.as_secs_f64()));
     lines.optional(&TARGET_STALE_AFTER, &labels, state.stale_after.map(|age| age.as_secs_f64()));
-    lines.sample(&TARGET_SERIES, &labels, state.series as u64);
-    for (reason, series) in dropped(target, state.dropped) {
-        lines.sample(&TARGET_SERIES_DROPPED, &[account, kind, id, ("reason", reason)], series as u64);
+    lines.sample(&TARGET_SERIES, &labels, series.shown as u64);
+    for (reason, count) in series.dropped_by(target.id.kind) {
+        lines.sample(&TARGET_SERIES_DROPPED, &[account, kind, id, ("reason", reason)], count as u64);
     }
     lines.finish()
 }

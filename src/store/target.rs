@@ -1,0 +1,150 @@
+//! A target with its last good reading and its last failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{PollEnd, TargetChange, View};
+use crate::clock::Moment;
+use crate::model::{Failure, ListState, Reading, Reason};
+use crate::target::Target;
+
+/// How the polls of a target go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetState {
+    /// Whether the last poll succeeded; none has ended yet if absent.
+    pub up: Option<bool>,
+    /// Why it failed.
+    pub failing: Option<Reason>,
+    /// Whether its lists have shown all that they must.
+    pub lists: ListState,
+    /// When the last successful poll ended.
+    pub last_success: Option<Timestamp>,
+    /// When the shown values were read.
+    pub last_read: Option<Timestamp>,
+    /// When the next poll is planned.
+    pub next_poll: Option<Timestamp>,
+    /// How long the last poll took.
+    pub took: Option<Duration>,
+    /// Age at which values are withdrawn.
+    pub stale_after: Option<Duration>,
+}
+
+/// What is known of a target.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) target: Arc<Target>,
+    pub(super) state: TargetState,
+    read: Option<Read>,
+    failure: Option<Failure>,
+    failing_since: Option<Moment>,
+    last_failure: Option<(Failure, Moment)>,
+    /// Generation in which it became a target.
+    pub(super) added: u64,
+    /// Generation in which something of it changed last.
+    pub(super) changed: u64,
+}
+
+/// The last good reading.
+#[derive(Debug)]
+struct Read {
+    reading: Arc<Reading>,
+    at: Moment,
+    /// Generation in which the reading changed last, or the target's settings.
+    changed: u64,
+}
+
+impl Entry {
+    pub(super) fn new(target: Target, generation: u64) -> Self {
+        Self {
+            target: Arc::new(target),
+            state: TargetState::default(),
+            read: None,
+            failure: None,
+            failing_since: None,
+            last_failure: None,
+            added: generation,
+            changed: generation,
+        }
+    }
+
+    /// The same target under other settings.
+    pub(super) fn retarget(&mut self, target: Target, generation: u64) {
+        self.target = Arc::new(target);
+        if let Some(read) = &mut self.read {
+            read.changed = generation;
+        }
+    }
+
+    /// A reading; if it is nothing new, only its age changes.
+    pub(super) fn record(&mut self, reading: Reading, at: Moment, generation: u64) {
+        self.state.last_read = Some(at.wall);
+        match &mut self.read {
+            Some(read) if *read.reading == reading => read.at = at,
+            _ => self.read = Some(Read { reading: Arc::new(reading), at, changed: generation }),
+        }
+    }
+
+    pub(super) fn poll_ended(&mut self, end: PollEnd) {
+        self.state.up = Some(end.failure.is_none());
+        self.state.failing = end.failure.as_ref().map(|failure| failure.reason);
+        self.state.lists = end.lists;
+        self.state.took = Some(end.took);
+        self.state.next_poll = Some(end.next);
+        self.state.stale_after = Some(end.stale_after);
+        match &end.failure {
+            None => {
+                self.state.last_success = Some(end.ended.wall);
+                self.failing_since = None;
+            }
+            Some(failure) => {
+                self.failing_since.get_or_insert(end.ended);
+                self.last_failure = Some((failure.clone(), end.ended));
+            }
+        }
+        self.failure = end.failure;
+    }
+
+    /// The next poll is overdue: what the last one said is no longer so.
+    pub(super) fn overdue(&mut self, failure: Failure, at: Moment) {
+        self.state.up = Some(false);
+        self.state.failing = Some(failure.reason);
+        self.failing_since.get_or_insert(at);
+        self.last_failure = Some((failure.clone(), at));
+        self.failure = Some(failure);
+    }
+
+    /// When the last good reading is, or was, to be withdrawn, since boot; absent if there is none.
+    fn stale_at(&self) -> Option<SignedDuration> {
+        let read = self.read.as_ref()?;
+        let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
+        Some(age.map_or(SignedDuration::MAX, |age| read.at.boot.saturating_add(age)))
+    }
+
+    /// As it stands now.
+    pub(super) fn change(&self) -> TargetChange {
+        TargetChange {
+            target: Arc::clone(&self.target),
+            added: self.added,
+            state: self.state.clone(),
+            reading: self.read.as_ref().map(|read| Arc::clone(&read.reading)),
+            reading_changed: self.read.as_ref().map_or(0, |read| read.changed),
+            stale_at: self.stale_at(),
+        }
+    }
+
+    pub(super) fn view(&self, now: Moment) -> View {
+        let fresh = self.read.as_ref().filter(|_| self.stale_at().is_some_and(|at| now.boot < at));
+        let told = |moment: Moment| moment.by_clock_of(now);
+        View {
+            target: Arc::clone(&self.target),
+            state: self.state.clone(),
+            failure: self.failure.clone(),
+            failing_since: self.failing_since.map(told),
+            last_failure: self.last_failure.clone().map(|(failure, at)| (failure, told(at))),
+            read_at: self.read.as_ref().map(|read| told(read.at)),
+            reading: fresh.map(|read| Arc::clone(&read.reading)),
+        }
+    }
+}
