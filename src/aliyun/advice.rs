@@ -22,7 +22,7 @@ impl Error {
         match self {
             Self::Untrusted(_) => {
                 "if an authority of your own has signed the certificate (of a proxy that looks into TLS, of an endpoint of \
-                 your own), name its PEM file in accounts[].ca_file; if it is error_body to have expired or not to be valid yet, \
+                 your own), name its PEM file in accounts[].ca_file; if it is said to have expired or not to be valid yet, \
                  check the clock of this machine"
             }
             Self::AuthorityAsServer(_) => {

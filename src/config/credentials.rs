@@ -271,7 +271,7 @@ pub(super) fn source(value: &Value) -> Option<SecretSource> {
         if path.is_absolute() {
             return Some(SecretSource::File(path));
         }
-        value.problem("the path after file: must be absolute, such as file:/invocation/secrets/access_key_secret");
+        value.problem("the path after file: must be absolute, such as file:/run/secrets/access_key_secret");
         return None;
     }
     if text.chars().any(char::is_whitespace) {

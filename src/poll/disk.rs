@@ -196,7 +196,7 @@ mod tests {
             config.state.path = Some(self.0.path().join("state.redb"));
             config.server_discovery.entries = looks_in.iter().map(|region| looking(region)).collect();
             let mut disk = Disk::open(&config.state).unwrap();
-            let store = Arc::new(Store::new(config.metrics.clone()));
+            let store = Arc::new(Store::default());
             let mut engine = Engine::new(&config, store, disk.recall(), 1, Timestamp::now());
             let mut retargeted = engine.retarget(|id| disk.restore(id), Moment::now());
             disk.retarget(&engine, &mut retargeted);
