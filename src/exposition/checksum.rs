@@ -1,16 +1,10 @@
 //! The checksum of texts in a row, from those of each: CRC-32 as gzip has it (RFC 1952, 8).
 //!
-//! What a text's length does to the checksum before it is worked out once and kept with the text. `flate2` works it out each
-//! time, which for texts of a few KiB is nearly all that combining takes.
+//! What a text's length does to the checksum before it is computed once and kept with the text: for texts of a few KiB it is
+//! nearly all that combining takes.
 
 use flate2::Crc;
-
-/// The divisor, lowest power in the highest bit, as all polynomials here.
-const POLYNOMIAL: u32 = 0xedb8_8320;
-/// The polynomial 1.
-const ONE: u32 = 1 << 31;
-/// `x^(8 * 2^n)`: what `2^n` bytes do.
-const POWERS: [u32; 32] = powers();
+use zlib_rs::crc32::{crc32_combine_gen, crc32_combine_op};
 
 /// Of all texts so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,22 +19,23 @@ pub(super) struct Summand {
     crc: u32,
     /// Modulo 2^32.
     bytes: u32,
-    /// What a checksum is multiplied with when this text follows.
+    /// What this text's length does to the checksum of those before it.
     shift: u32,
 }
 
 impl Summand {
     pub(super) fn of(crc: &Crc) -> Self {
-        let set = (0..32).filter(|bit| crc.amount() >> bit & 1 == 1);
-        let shift = set.fold(ONE, |shift, bit| times(shift, POWERS[bit]));
-        Self { crc: crc.sum(), bytes: crc.amount(), shift }
+        Self { crc: crc.sum(), bytes: crc.amount(), shift: crc32_combine_gen(crc.amount().into()) }
     }
 }
 
 impl Checksum {
     /// With one more text behind the others.
     pub(super) fn and(self, next: &Summand) -> Self {
-        Self { crc: times(self.crc, next.shift) ^ next.crc, bytes: self.bytes.wrapping_add(next.bytes) }
+        Self {
+            crc: crc32_combine_op(self.crc, next.crc, next.shift),
+            bytes: self.bytes.wrapping_add(next.bytes),
+        }
     }
 
     /// What a member ends with (RFC 1952, 2.3.1): checksum, and length modulo 2^32.
@@ -50,28 +45,6 @@ impl Checksum {
         trailer[4..].copy_from_slice(&self.bytes.to_le_bytes());
         trailer
     }
-}
-
-/// The product of two polynomials, modulo the divisor. No branch hangs on a bit: half of them would be guessed wrong.
-const fn times(left: u32, mut right: u32) -> u32 {
-    let (mut product, mut bit) = (0, 32);
-    while bit > 0 {
-        bit -= 1;
-        product ^= right & 0u32.wrapping_sub(left >> bit & 1);
-        right = right >> 1 ^ POLYNOMIAL & 0u32.wrapping_sub(right & 1);
-    }
-    product
-}
-
-const fn powers() -> [u32; 32] {
-    // A byte is eight bits: x^8.
-    let mut powers = [ONE >> 8; 32];
-    let mut power = 1;
-    while power < 32 {
-        powers[power] = times(powers[power - 1], powers[power - 1]);
-        power += 1;
-    }
-    powers
 }
 
 #[cfg(test)]
