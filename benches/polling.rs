@@ -55,7 +55,8 @@ fn operations(simulator: &Simulator) -> Vec<Operation> {
     let world = simulator.truth(now());
     let text = |value: &serde_json::Value| Arc::<str>::from(value.as_str().unwrap());
     let cluster = &world["clusters"][0];
-    let (cluster_id, command_id) = (text(&cluster["id"]), text(&cluster["commands"][0]["id"]));
+    let cluster_id = text(&cluster["id"]);
+    let command_id = text(&cluster["commands"][0]["id"]);
     let instance_id: Arc<str> = ServerSpec::default().id.into();
     vec![
         ListTasks::archived(Arc::clone(&cluster_id), 1).into(),

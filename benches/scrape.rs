@@ -79,7 +79,8 @@ fn measure(targets: usize) {
     for (name, headers, path) in
         [("text", "", "/text"), ("openmetrics", OPENMETRICS, "/openmetrics"), ("gzip", GZIP, "/gzip")]
     {
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        let mut mine = Vec::new();
+        let mut theirs = Vec::new();
         for _ in 0..ROUNDS {
             mine.push(timed(|| scrape(exporter, "/metrics", headers)).0);
             theirs.push(timed(|| scrape(fixed, path, "")).0);
@@ -93,7 +94,8 @@ fn measure(targets: usize) {
 
 fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[Duration], whole: Duration) {
     for (name, headers, fixed) in [("text", "", fixed[0]), ("gzip", GZIP, fixed[2])] {
-        let (mut times, mut all_times) = (Vec::new(), Vec::new());
+        let mut times = Vec::new();
+        let mut all_times = Vec::new();
         for round in 0..ROUNDS as i64 {
             for index in fleet.some(1) {
                 fleet.change(index, 60 * round);
@@ -102,8 +104,12 @@ fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[
             times.push(timed(|| scrape(exporter, "/metrics", headers)).0);
         }
         for round in ROUNDS as i64..2 * ROUNDS as i64 {
-            fleet.some(1).into_iter().for_each(|index| fleet.change(index, 60 * round));
-            (0..fleet.targets.len()).for_each(|index| fleet.poll(polled, index, 60 * round));
+            for index in fleet.some(1) {
+                fleet.change(index, 60 * round);
+            }
+            for index in 0..fleet.targets.len() {
+                fleet.poll(polled, index, 60 * round);
+            }
             all_times.push(timed(|| scrape(exporter, "/metrics", headers)).0);
         }
         for (what, times) in [("1 % changed", &mut times), ("all polled, 1 % changed", &mut all_times)] {
@@ -152,12 +158,15 @@ fn memory(targets: usize) {
             resident / allowed
         );
         let views = polled.store.views(fleet::moment(0));
-        views.iter().for_each(|view| fleet::poll_again(&polled, view, 60 * (turn + 1)));
+        for view in &views {
+            fleet::poll_again(&polled, view, 60 * (turn + 1));
+        }
     }
 }
 
 fn row(name: &str, mine: &mut [Duration], fixed: &mut [Duration]) {
-    let (mine, fixed) = (median(mine), median(fixed));
+    let mine = median(mine);
+    let fixed = median(fixed);
     let over = (mine.as_secs_f64() - 1.2 * fixed.as_secs_f64()) * 1e3;
     let ratio = mine.as_secs_f64() / fixed.as_secs_f64();
     println!("| {name} | {mine:.2?} | {fixed:.2?} | {ratio:.2} | {over:+.2} ms |");

@@ -190,7 +190,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_formatted_into_a_panic_is_not_told() {
-        let (stop, secret) = (watch::channel(false).0, std::hint::black_box("hunter2"));
+        let stop = watch::channel(false).0;
+        let secret = std::hint::black_box("hunter2");
         let mut parts = JoinSet::new();
         parts.spawn(async move { panic!("no {secret}") });
         let told = until_ended(parts, future::pending(), &stop).await.unwrap_err().to_string();

@@ -352,7 +352,8 @@ mod tests {
     #[test]
     fn the_default_world_is_the_simulators() {
         let Some(Command::Simulate(simulate)) = Cli::parse_from(["x", "simulate"]).command else { panic!() };
-        let (ours, theirs) = (simulate.world.settings(), crate::sim::Settings::default());
+        let ours = simulate.world.settings();
+        let theirs = crate::sim::Settings::default();
         assert_eq!(
             (ours.seed, ours.clusters, ours.tasks, ours.task_history, ours.commands, ours.nodes),
             (theirs.seed, theirs.clusters, theirs.tasks, theirs.task_history, theirs.commands, theirs.nodes),

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn the_clock_since_boot_goes_forward() {
-        let (earlier, later) = (Moment::now(), Moment::now());
+        let earlier = Moment::now();
+        let later = Moment::now();
         assert!(earlier.boot > SignedDuration::ZERO && later.since(earlier) >= SignedDuration::ZERO);
     }
 

@@ -124,7 +124,9 @@ fn announce_configuration(targets: &Targets, config: &Config) {
     let clusters = clusters.len();
     let servers = servers.len();
     info!(file, accounts, clusters, servers, discovery = config.discovers(), "configuration read");
-    warnings(config).iter().for_each(|warning| warn!(warning, "configuration warning"));
+    for warning in warnings(config).iter() {
+        warn!(warning, "configuration warning");
+    }
 }
 
 /// What a start would refuse is refused, what it would warn of is printed.
@@ -221,7 +223,8 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     let truth = simulator.truth(now);
     let sim_listener = listen(&arguments.sim_listen).await?;
     let listener = listen(&arguments.listen).await?;
-    let (address, sim_address) = (listener.local_addr()?, sim_listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let sim_address = sim_listener.local_addr()?;
     announce_demo(address, sim_address)?;
     info!(address = %sim_address, "the simulated cloud listens");
 

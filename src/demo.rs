@@ -34,7 +34,9 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
 pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
     let budget = (per_minute - per_minute.div_ceil(10)).max(1);
     for account in &mut config.accounts {
-        account.quotas.values_mut().for_each(|quota| *quota = budget);
+        for quota in account.quotas.values_mut() {
+            *quota = budget;
+        }
     }
     config
 }

@@ -812,7 +812,9 @@ impl Histogram {
 
     /// Adds the observations of `other`.
     pub fn add(&mut self, other: &Self) {
-        self.buckets.iter_mut().zip(other.buckets).for_each(|(mine, theirs)| *mine += theirs);
+        for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
+            *mine += theirs;
+        }
         self.count += other.count;
         self.sum += other.sum;
     }

@@ -131,7 +131,8 @@ impl SelfMetrics {
 
     /// An attempt has ended.
     pub fn attempted(&self, request: &Request<'_>, failure: Option<Reason>, took: Duration) {
-        let (product, name) = (request.operation.product().label(), request.operation.name());
+        let product = request.operation.product().label();
+        let name = request.operation.name();
         let outcome = failure.map_or("ok", Reason::label);
         self.requests.with_label_values(&[request.account, request.region, product, name, outcome]).inc();
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
@@ -210,7 +211,8 @@ impl SelfMetrics {
 
     /// The cloud sent an unknown word.
     pub fn unknown_value(&self, operation: &Operation, field: &'static str) {
-        let (product, operation) = (operation.product().label(), operation.name());
+        let product = operation.product().label();
+        let operation = operation.name();
         self.unknown.with_label_values(&[product, operation, field]).inc();
     }
 
@@ -311,7 +313,8 @@ mod tests {
     use crate::model::{ApiLabels, BudgetState, Lowered, PlannedBudget, Resting, SeriesUse};
 
     fn budget(region: &str, state: &BudgetState) -> PlannedBudget {
-        let (product, operation) = ("SWAS", "DescribeInvocations");
+        let product = "SWAS";
+        let operation = "DescribeInvocations";
         let labels = ApiLabels { account: "g".into(), region: region.into(), product, operation };
         PlannedBudget { labels, state: state.clone(), per_minute: 1.0 }
     }

@@ -188,9 +188,13 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let accounts = Accounts::of(config);
     let mut all = Vec::new();
     let names = names(&clusters);
-    config.clusters.iter().for_each(|cluster| accounts.cluster(&named_cluster(cluster, &names), &mut all));
+    for cluster in &config.clusters {
+        accounts.cluster(&named_cluster(cluster, &names), &mut all);
+    }
     let names = self::names(&servers);
-    config.servers.iter().for_each(|server| all.push(accounts.server(&named_server(server, &names))));
+    for server in &config.servers {
+        all.push(accounts.server(&named_server(server, &names)));
+    }
     let mut known: HashSet<Arc<str>> = all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
     all.extend(searches.iter().cloned());
     // A cluster and a server never have the same id: their forms differ.

@@ -94,7 +94,8 @@ fn every_way_to_log_in_polls_and_tells_when_it_ends() {
     let folder = Folder::new();
     let key = || {
         let read = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
-        let (access_key_id, access_key_secret) = (read("id", "testid\n"), read("secret", "testsecret\n"));
+        let access_key_id = read("id", "testid\n");
+        let access_key_secret = read("secret", "testsecret\n");
         Credentials::AccessKey { access_key_id, access_key_secret }
     };
     let exporter = start(Settings::default(), with(key()));
@@ -152,7 +153,8 @@ fn what_ends_is_renewed_before_it_does() {
 fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
     let folder = Folder::new();
     let part = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
-    let (access_key_id, access_key_secret) = (part("id", "testid"), part("secret", "testsecret"));
+    let access_key_id = part("id", "testid");
+    let access_key_secret = part("secret", "testsecret");
     let exporter = start(Settings::default(), with(Credentials::AccessKey { access_key_id, access_key_secret }));
     all_up(&exporter);
     exporter.sim().settings_mut().access_keys.insert("newid".into(), "newsecret".into());

@@ -161,7 +161,8 @@ async fn each_trouble_has_its_name_its_advice_and_an_exit_code() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_key_and_a_dead_endpoint_are_told_apart_once_each_and_show_no_secret() {
     let mut patient = patient(world()).await;
-    let (mut wrong, mut dead) = (patient.config.accounts[0].clone(), patient.config.accounts[0].clone());
+    let mut wrong = patient.config.accounts[0].clone();
+    let mut dead = patient.config.accounts[0].clone();
     wrong.name = "wrong".into();
     wrong.credentials = Credentials::AccessKey {
         access_key_id: SecretSource::Value(Secret::new("testid")),
@@ -200,7 +201,8 @@ fn the_policy_is_the_least_for_the_configuration() {
     assert_eq!(actions(&config), followed);
     config.clusters[0].commands.ids = vec!["k".into()];
     assert_eq!(actions(&config), followed[1..], "nothing is listed when commands are named");
-    (config.clusters[0].commands.ids, config.clusters[0].commands.discover) = (Vec::new(), 0);
+    config.clusters[0].commands.ids = Vec::new();
+    config.clusters[0].commands.discover = 0;
     assert_eq!(actions(&config), ["ehpc:ListTasks"]);
 }
 
@@ -298,7 +300,7 @@ fn who_assumes_a_role_needs_that_and_the_role_the_rest() {
         ("the role acs:ram::1234567890123456:role/exporter".into(), &"*".into())
     );
     let (source, statement) = said(1);
-    assert_eq!(source, "the identity that assumes that role");
+    assert_eq!(source, "the user or role that assumes that role");
     assert_eq!(statement["Action"], serde_json::json!(["sts:AssumeRole"]));
     assert_eq!(statement["Resource"], "acs:ram::1234567890123456:role/exporter");
 }

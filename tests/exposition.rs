@@ -251,7 +251,8 @@ fn full_style_writes_every_word_of_a_status_and_one_of_them_is_true() {
 fn cut(max_series_per_target: usize, max_series: usize) -> (Harness, Page) {
     let mut harness = Harness::scripted(worlds::servers(3, 50));
     let mut config = harness.config.clone();
-    (config.metrics.max_series_per_target, config.metrics.max_series) = (max_series_per_target, max_series);
+    config.metrics.max_series_per_target = max_series_per_target;
+    config.metrics.max_series = max_series;
     harness.apply(config);
     harness.run_until(100);
     let page = parse(&harness.page(Format::Text));

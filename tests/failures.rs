@@ -199,7 +199,8 @@ fn in_an_outage_everything_fails_everything_is_kept_and_everything_comes_back() 
 
 #[test]
 fn a_wrong_key_is_told_with_its_reason_and_shown_nowhere() {
-    let (key, secret) = ("LTAIwrongwrong", "sosecretsosecret");
+    let key = "LTAIwrongwrong";
+    let secret = "sosecretsosecret";
     let world = worlds::servers(1, 3);
     let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
         use aliyun_task_exporter::config::{Credentials, SecretSource};

@@ -152,7 +152,8 @@ fn the_status_tells_how_the_accounts_are_as_the_metrics_do() {
 fn the_status_tells_what_is_wrong_with_the_credentials() {
     let exporter = Exporter::start(still(), |config| {
         let role = "acs:ram::1234567890123456:role/exporter";
-        let (arn, session_name) = (role.into(), "test".into());
+        let arn = role.into();
+        let session_name = "test".into();
         let duration = Duration::from_secs(3600);
         config.accounts[0].assume_role = Some(AssumeRole { arn, external_id: None, session_name, duration });
     });
@@ -184,7 +185,8 @@ fn a_scraper_gets_the_format_and_the_encoding_it_asks_for() {
     let packed = exporter.request("GET", "/metrics", &[("Accept-Encoding", "gzip"), ("Accept", prometheus)]);
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
     assert_eq!(packed.header("content-length"), Some(&*packed.body.len().to_string()));
-    let (mut unpacked, mut member) = (String::new(), flate2::bufread::GzDecoder::new(&*packed.body));
+    let mut unpacked = String::new();
+    let mut member = flate2::bufread::GzDecoder::new(&*packed.body);
     member.read_to_string(&mut unpacked).unwrap();
     assert!(member.into_inner().is_empty(), "curl reads one member only");
     assert!(packed.body.len() * 4 < unpacked.len() && parse(&unpacked).eof);
@@ -200,7 +202,8 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
     let exporter = Exporter::start(still(), |_| {});
     // Everything has been read when nothing is asked for any more but lists.
     exporter.wait("results are read", |page| {
-        let (clusters, servers) = ("aliyun_ehpc_cluster_info", "aliyun_swas_server_info");
+        let clusters = "aliyun_ehpc_cluster_info";
+        let servers = "aliyun_swas_server_info";
         let targets = 2.0 * page.sum(clusters, &[]) + page.sum(servers, &[]);
         let ended = page
             .all("aliyun_swas_invocation_status", &[])
@@ -363,7 +366,8 @@ fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
     });
     let mut shown: BTreeMap<(String, bool), f64> = BTreeMap::new();
     for sample in exporter.metrics().all("aliyun_task_exporter_api_requests_total", &[]) {
-        let (key, count) = ((sample.labels["operation"].clone(), sample.labels["outcome"] == "ok"), &sample.value);
+        let key = (sample.labels["operation"].clone(), sample.labels["outcome"] == "ok");
+        let count = &sample.value;
         *shown.entry(key).or_default() += count.parse::<f64>().unwrap();
     }
     shown.retain(|_, count| *count > 0.0);
@@ -375,10 +379,13 @@ fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
 /// Nothing is listed, and everything in Hangzhou is looked for.
 fn discovering(config: &mut Config) {
     let regions = Regions::Named(vec!["cn-hangzhou".into()]);
-    let (account, filter) = ("demo".into(), Filter { include: None, exclude: Pattern::new("web-5").ok() });
+    let account = "demo".into();
+    let filter = Filter { include: None, exclude: Pattern::new("web-5").ok() };
     let entry = Discovery { account, regions, filter, interval: std::time::Duration::from_millis(200) };
-    (config.clusters, config.servers) = (Vec::new(), Vec::new());
-    (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
+    config.clusters = Vec::new();
+    config.servers = Vec::new();
+    config.cluster_discovery.entries = vec![entry.clone()];
+    config.server_discovery.entries = vec![entry];
 }
 
 #[test]

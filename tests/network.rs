@@ -65,7 +65,8 @@ impl Cloud {
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
         let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let (address, accepted) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
         self.runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -84,7 +85,8 @@ impl Cloud {
 
     /// TLS with a certificate of an authority for `localhost` and the far-away name.
     fn tls(&self, authority: &CertifiedIssuer<'static, KeyPair>) -> Front {
-        let (cloud, acceptor) = (self.address, acceptor(authority));
+        let cloud = self.address;
+        let acceptor = acceptor(authority);
         self.front(move |stream| {
             let acceptor = acceptor.clone();
             async move { relay(acceptor.accept(stream).await?, cloud).await }
@@ -197,7 +199,8 @@ impl Program {
             .unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (sender, addresses) = mpsc::channel();
-        let (lines, all) = (BufReader::new(child.stderr.take().unwrap()).lines(), Arc::clone(&log));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let all = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, rest)) = line.split_once("address=") {
@@ -269,7 +272,8 @@ fn polling_uses_its_connections_again() {
         let program = Program::start(&folder.write("config.yaml", &cloud.config(&account)), &[]);
         program.wait_up();
         program.wait("many calls", |_| cloud.calls() > 400);
-        let (calls, connections) = (cloud.calls(), front.accepted());
+        let calls = cloud.calls();
+        let connections = front.accepted();
         // A few more than are under way at once: a connection that is begun may find another one free again.
         assert!(connections * 20 < calls, "{connections} connections for {calls} calls, three at once");
     }

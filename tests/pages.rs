@@ -156,7 +156,8 @@ impl Plain {
     }
 
     fn read(&mut self, index: usize, read: Reading) {
-        let (now, style) = (self.now, self.style);
+        let now = self.now;
+        let style = self.style;
         let Some(known) = self.known(index) else { return };
         known.state.last_read = Some(now.wall);
         known.series.shown = reading_lines(&target(index), &read, style, Limits::NONE).lines.series();
@@ -167,7 +168,9 @@ impl Plain {
     fn text(&mut self, format: Format) -> String {
         let by_id = |known: &Known| target(known.target).id;
         self.known.sort_by_key(|known| (!known.placed, (!known.placed).then(|| by_id(known))));
-        self.known.iter_mut().for_each(|known| known.placed = true);
+        for known in &mut self.known {
+            known.placed = true;
+        }
         let all: Vec<(SampleLines, bool)> = self.known.iter().flat_map(|known| self.lines(known)).collect();
         let mut text = String::new();
         for family in CATALOG.iter().filter(|family| family.source != Source::Process) {
@@ -197,7 +200,8 @@ impl Plain {
 }
 
 fn header(family: &Family, format: Format) -> String {
-    let (name, help) = (family.name, family.help);
+    let name = family.name;
+    let help = family.help;
     match format {
         Format::Text => format!("# HELP {name} {help}\n# TYPE {name} {}\n", family.kind.word()),
         Format::OpenMetrics => {
@@ -308,8 +312,11 @@ fn pass(plain: &mut Plain, seconds: i64) {
 fn ended(plain: &mut Plain, index: usize, end: &PollEnd) {
     let Some(known) = plain.known(index) else { return };
     let state = &mut known.state;
-    (state.up, state.failing) = (Some(end.failure.is_none()), end.failure.as_ref().map(|failure| failure.reason));
-    (state.took, state.next_poll, state.stale_after) = (Some(end.took), Some(end.next), Some(end.stale_after));
+    state.up = Some(end.failure.is_none());
+    state.failing = end.failure.as_ref().map(|failure| failure.reason);
+    state.took = Some(end.took);
+    state.next_poll = Some(end.next);
+    state.stale_after = Some(end.stale_after);
     if end.failure.is_none() {
         state.last_success = Some(end.ended.wall);
     }
@@ -324,7 +331,9 @@ proptest! {
         let (store, exposition) = empty(style);
         let mut plain = Plain { known: Vec::new(), style, now: begin() };
         apply(Step::Targets(0b1111_0111_1011, style), &store, &exposition, &mut plain);
-        steps.into_iter().for_each(|step| apply(step, &store, &exposition, &mut plain));
+        for step in steps {
+            apply(step, &store, &exposition, &mut plain);
+        }
         check(&exposition, &mut plain);
     }
 }

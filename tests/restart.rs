@@ -39,7 +39,8 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     world.add_invocation("s00", invocation("open", -10, 10_000, 3)).unwrap();
     let sim = Simulator::with_world(Settings::default(), world, Timestamp::now());
     let by_region = |config: &mut Config| {
-        (config.state.path, config.swas_strategy) = (Some(folder.state()), SwasStrategy::PerRegion);
+        config.state.path = Some(folder.state());
+        config.swas_strategy = SwasStrategy::PerRegion;
     };
     let all = |page: &Page| {
         page.sum("aliyun_task_exporter_target_up", &[]) == 3.0
@@ -306,10 +307,13 @@ fn without_a_file_everything_begins_anew() {
 fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
     let folder = Folder::new();
     let discovering = |config: &mut Config| {
-        let (account, filter) = ("demo".into(), Filter::default());
+        let account = "demo".into();
+        let filter = Filter::default();
         let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
-        (config.clusters, config.servers) = (Vec::new(), Vec::new());
-        (config.cluster_discovery.entries, config.server_discovery.entries) = (vec![entry.clone()], vec![entry]);
+        config.clusters = Vec::new();
+        config.servers = Vec::new();
+        config.cluster_discovery.entries = vec![entry.clone()];
+        config.server_discovery.entries = vec![entry];
         config.state.path = Some(folder.state());
     };
     let mut world = worlds::servers(3, 1);

@@ -56,7 +56,8 @@ fn read(store: &Store, index: usize, code: i64) {
     let seen = |number| SeenSwasInvocation { invocation: invocation(number), result: Some(result.clone()) };
     let reading =
         SwasInvocationsReading { invocations: (0..20).map(seen).collect(), ..SwasInvocationsReading::default() };
-    let (id, now) = (target(index).id, Moment::now());
+    let id = target(index).id;
+    let now = Moment::now();
     store.record(&id, Reading::SwasInvocations(reading), now);
     let stale_after = Duration::from_secs(86_400);
     store.poll_ended(
@@ -77,7 +78,9 @@ fn site() -> (Arc<Store>, Arc<Exposition>, Router) {
     let store = Arc::new(Store::default());
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), metrics));
     store.retarget((0..TARGETS).map(target).collect());
-    (0..TARGETS).for_each(|index| read(&store, index, 0));
+    for index in 0..TARGETS {
+        read(&store, index, 0);
+    }
     let own = Arc::new(SelfMetrics::new().unwrap());
     let site = Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
     (store, exposition, web::router(Arc::new(site)))
@@ -143,7 +146,8 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
 
 #[test]
 fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
-    let (format, encoding) = (Format::Text, Encoding::Gzip);
+    let format = Format::Text;
+    let encoding = Encoding::Gzip;
     let (store, exposition, router) = site();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cut_off = runtime.block_on(async {

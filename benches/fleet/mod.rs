@@ -116,7 +116,9 @@ impl Fleet {
     pub fn exporter(&self) -> Exporter {
         let exporter = Exporter::new();
         exporter.store.retarget(self.targets.clone());
-        (0..self.targets.len()).for_each(|index| self.poll(&exporter, index, 0));
+        for index in 0..self.targets.len() {
+            self.poll(&exporter, index, 0);
+        }
         exporter
     }
 
@@ -276,10 +278,12 @@ fn job(created: Timestamp, finished: Timestamp) -> Job {
 fn end_a_run(reading: &mut SwasInvocationsReading, seconds: i64) {
     let seen = &mut reading.invocations[0];
     if seen.result.take().is_some() {
-        (seen.invocation.status, seen.invocation.record) = (InvocationStatus::Running, Some(InvokeStatus::Running));
+        seen.invocation.status = InvocationStatus::Running;
+        seen.invocation.record = Some(InvokeStatus::Running);
         return;
     }
-    (seen.invocation.status, seen.invocation.record) = (InvocationStatus::Success, Some(InvokeStatus::Finished));
+    seen.invocation.status = InvocationStatus::Success;
+    seen.invocation.record = Some(InvokeStatus::Finished);
     let ended = result(at(seconds));
     if let (Some(created), Some(finished)) = (seen.invocation.created, ended.finished) {
         reading.jobs.insert(Arc::clone(&seen.invocation.command_name), job(created, finished));

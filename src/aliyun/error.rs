@@ -111,12 +111,15 @@ impl Error {
     pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
         let named = |came: Came| {
-            let (content_type, request_id) = (brief(&came.content_type), brief(&came.request_id));
+            let content_type = brief(&came.content_type);
+            let request_id = brief(&came.request_id);
             Came { content_type, request_id, ..came }
         };
         match self {
             Self::Service { status, code, message, request_id, pause, clock_skew } => {
-                let (code, message, request_id) = (brief(&code), brief(&message), brief(&request_id));
+                let code = brief(&code);
+                let message = brief(&message);
+                let request_id = brief(&request_id);
                 Self::Service { status, code, message, request_id, pause, clock_skew }
             }
             Self::Decode { came, content } => Self::Decode { came: named(came), content },

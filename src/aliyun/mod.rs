@@ -153,7 +153,9 @@ impl Client {
     /// An answer, cleaned of what must not be told.
     async fn heard(&self, mut decoded: Decoded<Answer>, credential: &Arc<Credential>) -> Decoded<Answer> {
         let clean = |text: &str| credential.scrub(text);
-        decoded.unknown.iter_mut().for_each(|(_, word)| *word = clean(word));
+        for (_, word) in &mut decoded.unknown {
+            *word = clean(word);
+        }
         match decoded.error.take() {
             Some(error) => decoded.error = Some(self.judged(error.cleaned(clean), credential).await),
             None => self.provider.accepted(credential),
@@ -183,7 +185,8 @@ impl Client {
         let request = reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
         let mut response = self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
         let received = Timestamp::now();
-        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
             Unread::Broken(error) => trouble(&asked, error),

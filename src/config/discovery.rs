@@ -180,7 +180,9 @@ fn regions(own: &Section, account: Option<&str>, places: &mut Places) -> Option<
     let named: Vec<Option<String>> = items.iter().map(names::region).collect();
     if let Some(account) = account {
         let known = items.iter().zip(&named).filter_map(|(item, region)| Some((item, region.as_ref()?)));
-        known.for_each(|(item, region)| places.add(account, region, item));
+        for (item, region) in known {
+            places.add(account, region, item);
+        }
     }
     let named: Vec<String> = named.into_iter().collect::<Option<_>>()?;
     match named.iter().any(|region| region == ALL) {

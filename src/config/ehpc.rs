@@ -82,7 +82,8 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Cluster>, Clu
     let place = Place::defaults(section, accounts);
     let tasks = tasks(section, TaskWindow::default());
     let commands = commands(section, &Commands::default());
-    let (found_tasks, found_commands) = (tasks.clone(), commands.clone());
+    let found_tasks = tasks.clone();
+    let found_commands = commands.clone();
     let mut ids = Ids::new("cluster");
     let clusters = section.items("clusters").into_iter().filter_map(|item| {
         let own = item.section(CLUSTER_KEYS);

@@ -53,7 +53,9 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
     match endpoint::url(url, account.insecure_http) {
         Ok(url) => {
             let Endpoints { ehpc, swas, sts, .. } = &mut account.endpoints;
-            [ehpc, swas, sts].into_iter().for_each(|endpoint| *endpoint = Some(url.clone()));
+            for endpoint in [ehpc, swas, sts] {
+                *endpoint = Some(url.clone());
+            }
             Ok(config)
         }
         Err(message) => Err(Problems(vec![problem(ENDPOINT, message.to_owned())])),

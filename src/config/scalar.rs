@@ -132,7 +132,8 @@ impl<'a> Value<'a> {
             return None;
         };
         if !range.contains(&duration) {
-            let (from, to) = (format_duration(*range.start()), format_duration(*range.end()));
+            let from = format_duration(*range.start());
+            let to = format_duration(*range.end());
             self.problem(format!("{} is out of range: from {from} to {to}", text.shown()));
             return None;
         }
@@ -146,7 +147,8 @@ impl<'a> Value<'a> {
             return None;
         };
         if !range.contains(&bytes) {
-            let (from, to) = (format_size(*range.start()), format_size(*range.end()));
+            let from = format_size(*range.start());
+            let to = format_size(*range.end());
             self.problem(format!("{} is out of range: from {from} to {to}", text.shown()));
             return None;
         }

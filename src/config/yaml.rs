@@ -178,7 +178,8 @@ impl<'a> Loader<'a> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Vec<Entry>> {
-        let (mut entries, mut merged) = (Vec::new(), Vec::new());
+        let mut entries = Vec::new();
+        let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {

@@ -61,7 +61,8 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
 /// The operations of one account in one region, one after the other: a later question may need an earlier answer. The one that asks
 /// about something made up and hears that it is not there may ask.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
-    let (mut known, mut all) = (SampleIds::default(), Vec::new());
+    let mut known = SampleIds::default();
+    let mut all = Vec::new();
     for Trial { action, target } in trials {
         let question = known.question(action, &target);
         let started = Instant::now();

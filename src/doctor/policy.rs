@@ -62,7 +62,7 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
     let actions = document(actions, "*");
     let Some(role) = &account.assume_role else { return vec![("the user or role that asks".into(), actions)] };
     let assume = document(["sts:AssumeRole".to_owned()].into(), &role.arn);
-    vec![(format!("the role {}", role.arn), actions), ("the identity that assumes that role".into(), assume)]
+    vec![(format!("the role {}", role.arn), actions), ("the user or role that assumes that role".into(), assume)]
 }
 
 /// What a discovery target leads to: more places to look in, and what is found there.

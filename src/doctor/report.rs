@@ -37,7 +37,9 @@ pub fn text(report: &Report) -> String {
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let mut out = String::new();
     line(&header, &widths, &mut out);
-    rows.iter().for_each(|row| line(row, &widths, &mut out));
+    for row in &rows {
+        line(row, &widths, &mut out);
+    }
     problems(&report.findings, &mut out);
     if let Some(skew) = report.skew().filter(|skew| skew.abs() > NOTABLE_SKEW) {
         let side = if skew.is_positive() { "behind" } else { "ahead of" };

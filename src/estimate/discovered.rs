@@ -87,10 +87,14 @@ fn places<'a>(discovery_pass: &'a DiscoveryPass, searches: &'a [Target]) -> impl
 fn found(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     let all = targets(config, &discovery_pass.findings);
-    all.iter().for_each(|target| *kinds.entry(target.id.kind).or_default() += 1);
+    for target in &all {
+        *kinds.entry(target.id.kind).or_default() += 1;
+    }
     let count = |kind: Kind| kinds.get(&kind).copied().unwrap_or_default();
-    let (clusters, servers) = (count(Kind::EhpcTasks), count(Kind::SwasInvocations));
-    let (failed, places) = (discovery_pass.failures.len(), count(Kind::Discovery));
+    let clusters = count(Kind::EhpcTasks);
+    let servers = count(Kind::SwasInvocations);
+    let failed = discovery_pass.failures.len();
+    let places = count(Kind::Discovery);
     let failed = if failed > 0 { format!(", but failed in {failed} of {places} places") } else { String::new() };
     format!(
         "Discovery has looked{failed}. With what is configured, that makes {clusters} clusters and {servers} servers:\n"

@@ -34,8 +34,11 @@ struct Pass {
 impl Pass {
     fn add(&mut self, calls: Vec<(BudgetKey, f64)>) {
         let sum: f64 = calls.iter().map(|(_, calls)| calls).sum();
-        (self.calls, self.longest) = (self.calls + sum, self.longest.max(sum));
-        calls.into_iter().for_each(|(key, calls)| *self.by_budget.entry(key).or_default() += calls);
+        self.calls += sum;
+        self.longest = self.longest.max(sum);
+        for (key, calls) in calls {
+            *self.by_budget.entry(key).or_default() += calls;
+        }
     }
 
     /// How long it takes: budgets, the spread of first polls with the longest target, and calls under way at once each
@@ -56,7 +59,8 @@ impl Pass {
 
 /// The first pass of `config`.
 pub(super) fn pass(config: &Config, targets: &[Target], assumptions: &Assumptions) -> FirstPass {
-    let (mut values, mut complete) = (Pass::default(), Pass::default());
+    let mut values = Pass::default();
+    let mut complete = Pass::default();
     for target in targets {
         let load = load(config, target, Scenario::Base, assumptions);
         let calls: Vec<_> = first_pass(target, &load, window(target)).collect();

@@ -88,7 +88,8 @@ pub fn warnings(config: &Config) -> Vec<String> {
         ));
     }
     if series.above > 0 {
-        let (count, limit) = (series.above, metrics.max_series_per_target);
+        let count = series.above;
+        let limit = metrics.max_series_per_target;
         let targets = if count == 1 { "target" } else { "targets" };
         lines.push(format!(
             "metrics.max_series_per_target, {limit}, cannot be kept by {count} {targets}: more series than that are never left \
@@ -115,7 +116,8 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
 }
 
 fn full_state() -> TargetState {
-    let (time, duration) = (Some(Timestamp::UNIX_EPOCH), Some(Duration::ZERO));
+    let time = Some(Timestamp::UNIX_EPOCH);
+    let duration = Some(Duration::ZERO);
     TargetState {
         up: Some(false),
         failing: Some(Reason::Timeout),
@@ -133,8 +135,10 @@ fn discovery() -> Reading {
 }
 
 fn tasks(count: usize) -> Reading {
-    let (time, one) = (Timestamp::UNIX_EPOCH, Some(1));
-    let (task_type, status) = (TaskType::AddComputes, TaskStatus::Failed);
+    let time = Timestamp::UNIX_EPOCH;
+    let one = Some(1);
+    let task_type = TaskType::AddComputes;
+    let status = TaskStatus::Failed;
     let task =
         Task { id: "t".into(), task_type, status, current_step: one, steps: one, errors: Some(1), nodes: Some(1) };
     let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
@@ -163,7 +167,8 @@ fn commands(count: usize, nodes: usize) -> Reading {
 }
 
 fn invocations(count: usize) -> Reading {
-    let (time, status) = (Some(Timestamp::UNIX_EPOCH), InvocationStatus::Failed);
+    let time = Some(Timestamp::UNIX_EPOCH);
+    let status = InvocationStatus::Failed;
     let invocation = Invocation {
         id: "r".into(),
         command_name: "n".into(),

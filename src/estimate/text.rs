@@ -31,7 +31,9 @@ const HEAD: [&str; 9] = ["QUOTA GROUP", "REGION", "OPERATION", "TARGETS", "BUDGE
 
 fn budgets(estimate: &Estimate, page: &mut String) {
     let poll = &estimate.poll;
-    let (idle, base, active) = (time(poll.idle), time(poll.interval), time(poll.active));
+    let idle = time(poll.idle);
+    let base = time(poll.interval);
+    let active = time(poll.active);
     let rows = rows(estimate);
     let head = HEAD.map(str::to_owned);
     let width = |column: usize| {
@@ -134,7 +136,9 @@ pub(super) fn refreshed(budget: &Budget, estimate: &Estimate) -> Option<Duration
 
 fn first_pass(estimate: &Estimate, page: &mut String) {
     let first = &estimate.first_pass;
-    let (values, complete, calls) = (time(first.values), time(first.complete), number(first.calls));
+    let values = time(first.values);
+    let complete = time(first.complete);
+    let calls = number(first.calls);
     let _ = write!(
         page,
         "\nFirst pass: every target shows values after {values}, with all results after {complete}; {calls} calls"

@@ -104,7 +104,8 @@ fn fits(estimate: &Estimate) -> String {
 /// What is missing of budgets that are alike.
 fn shortage(alike: &[&Budget]) -> String {
     let Some(budget) = alike.first() else { return String::new() };
-    let (need, quota) = (number(budget.need(Scenario::Base)), budget.quota);
+    let need = number(budget.need(Scenario::Base));
+    let quota = budget.quota;
     let name = budget.key.action;
     let places = groups::places(alike);
     match alike.len() {
@@ -182,7 +183,8 @@ fn undiscovered(estimate: &Estimate) -> Option<String> {
 
 /// What becomes of a plan that cannot be kept.
 fn refresh(estimate: &Estimate) -> String {
-    let (refresh, stale) = (estimate.longest_refresh(), estimate.poll.stale_after);
+    let refresh = estimate.longest_refresh();
+    let stale = estimate.poll.stale_after;
     let mut line = format!("As it is, a target is refreshed every {} only", time(refresh));
     if refresh > stale {
         line += &format!(", and its values are kept for three times that, though poll.stale_after is {}", time(stale));
@@ -201,7 +203,8 @@ fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
     }
     let need = number(budget.need(Scenario::Busy).ceil());
     let quota = budget.quota;
-    let (every, planned) = (time(budget.stretched(Scenario::Busy, estimate.poll.active)), time(estimate.poll.active));
+    let every = time(budget.stretched(Scenario::Busy, estimate.poll.active));
+    let planned = time(estimate.poll.active);
     let up_to = if of_operation.len() == 1 { "" } else { "up to " };
     (every != planned).then(|| {
         format!(

@@ -32,10 +32,7 @@ impl Summand {
 impl Checksum {
     /// With one more text behind the others.
     pub(super) fn and(self, next: &Summand) -> Self {
-        Self {
-            crc: crc32_combine_op(self.crc, next.crc, next.shift),
-            bytes: self.bytes.wrapping_add(next.bytes),
-        }
+        Self { crc: crc32_combine_op(self.crc, next.crc, next.shift), bytes: self.bytes.wrapping_add(next.bytes) }
     }
 
     /// What a member ends with (RFC 1952, 2.3.1): checksum, and length modulo 2^32.

@@ -94,7 +94,8 @@ impl Chunk {
 pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<Chunk>> {
     let end = chunks.len();
     let mut replaced: Vec<Arc<Chunk>> = Vec::with_capacity(end + 1);
-    let (mut rest, mut is_new) = (changed, false);
+    let mut rest = changed;
+    let mut is_new = false;
     for (index, chunk) in chunks.into_iter().enumerate() {
         let is_last = index == end - 1;
         let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= chunk.last) };
@@ -190,7 +191,9 @@ mod tests {
         let chunks = replace(Vec::new(), &of(&lines));
         assert!(chunks.len() > 5 && chunks.iter().all(|chunk| (1..2 * SIZE).contains(&chunk.text().len())));
         let mut deflater = Deflater::new();
-        chunks.iter().for_each(|chunk| drop(chunk.deflated(&mut deflater).clone()));
+        for chunk in &chunks {
+            drop(chunk.deflated(&mut deflater).clone());
+        }
         let kept = |rows: &[Row<'_>]| {
             let after = replace(chunks.clone(), rows);
             for (before, chunk) in after.iter().zip(&after[1..]) {

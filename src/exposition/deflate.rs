@@ -58,7 +58,8 @@ impl Deflater {
     }
 
     fn deflate<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, end: FlushCompress) -> Deflated {
-        let (mut crc, mut deflated) = (Crc::new(), Vec::new());
+        let mut crc = Crc::new();
+        let mut deflated = Vec::new();
         let mut texts = texts.peekable();
         while let Some(text) = texts.next() {
             crc.update(text);
@@ -71,7 +72,8 @@ impl Deflater {
     fn write(&mut self, text: &[u8], flush: FlushCompress, deflated: &mut Vec<u8>) {
         let begun = self.compress.total_in();
         loop {
-            let (read, written) = ((self.compress.total_in() - begun) as usize, self.compress.total_out());
+            let read = (self.compress.total_in() - begun) as usize;
+            let written = self.compress.total_out();
             // It fails only if it is used wrongly, and then has written nothing.
             let _ = self.compress.compress(&text[read..], &mut self.output, flush);
             let written = (self.compress.total_out() - written) as usize;
@@ -95,7 +97,9 @@ mod tests {
         let noise: Vec<u8> =
             (0..200_000u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
         let chunks: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
-        let (mut deflater, mut checksum, mut member) = (Deflater::new(), Checksum::default(), HEAD.to_vec());
+        let mut deflater = Deflater::new();
+        let mut checksum = Checksum::default();
+        let mut member = HEAD.to_vec();
         for (place, chunk) in chunks.iter().enumerate() {
             let last = place == chunks.len() - 1;
             let before: &[u8] = if place == 2 { &noise[noise.len() - 500..] } else { b"" };
@@ -104,7 +108,8 @@ mod tests {
             member.extend_from_slice(&deflated.bytes);
         }
         member.extend_from_slice(&checksum.trailer());
-        let (mut decoder, mut text) = (flate2::bufread::GzDecoder::new(&*member), Vec::new());
+        let mut decoder = flate2::bufread::GzDecoder::new(&*member);
+        let mut text = Vec::new();
         decoder.read_to_end(&mut text).unwrap();
         assert!(text == chunks.concat());
         assert!(decoder.into_inner().is_empty(), "nothing follows the member");

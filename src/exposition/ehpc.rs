@@ -139,7 +139,8 @@ fn invoke_words(style: StatusStyle, status: &InvokeStatus) -> impl Iterator<Item
 }
 
 fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
-    let (id, command) = (("cluster_id", cluster), ("command_id", &*seen.id));
+    let id = ("cluster_id", cluster);
+    let command = ("command_id", &*seen.id);
     for (node, status) in &seen.invocation.nodes {
         let instance = ("instance_id", &**node);
         for (word, value) in invoke_words(lines.style, status) {

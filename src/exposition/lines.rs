@@ -98,8 +98,10 @@ impl Lines {
     /// An empty builder that leaves out things to stay within `limits`.
     pub fn new(limits: Limits, style: StatusStyle) -> Self {
         // As much as the exporter's own lines about a target take.
-        let (text, spans) = (String::with_capacity(1024), Vec::with_capacity(16));
-        let (wanted, shown) = (PerPart::default(), PerPart::default());
+        let text = String::with_capacity(1024);
+        let spans = Vec::with_capacity(16);
+        let wanted = PerPart::default();
+        let shown = PerPart::default();
         Self { text, spans, series: 0, counting: false, limits, wanted, shown, style }
     }
 
@@ -130,7 +132,8 @@ impl Lines {
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept longer. Whether it was added. To be
     /// called after the floor was written, and for what is kept longer first. What is left out was counted, but never written.
     pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
-        let (place, size) = (part as usize, self.count(&write));
+        let place = part as usize;
+        let size = self.count(&write);
         let is_closed = (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
         // Of what may be left out one by one, all that is older goes, too.
         let is_closed = is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
@@ -165,7 +168,8 @@ impl Lines {
     pub fn finish(self) -> SampleLines {
         let Self { text: added, spans: mut parts, series, .. } = self;
         parts.sort_by_key(|(position, ..)| *position);
-        let (mut text, mut spans) = (String::with_capacity(added.len()), Vec::<(usize, u32, u32)>::new());
+        let mut text = String::with_capacity(added.len());
+        let mut spans = Vec::<(usize, u32, u32)>::new();
         for (position, start, end) in parts {
             let at = text.len() as u32;
             text.push_str(&added[start as usize..end as usize]);
@@ -184,7 +188,8 @@ impl Lines {
         if self.counting {
             return;
         }
-        let (start, line) = (self.text.len() as u32, &mut self.text);
+        let start = self.text.len() as u32;
+        let line = &mut self.text;
         line.push_str(family.name);
         line.push_str(suffix);
         let mut open = '{';

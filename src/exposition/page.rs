@@ -188,8 +188,10 @@ impl PageBody {
     }
 
     fn gzip<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
-        let (mut deflater, mut checksum) = (Deflater::new(), Checksum::default());
-        let (mut frames, mut frame) = (Vec::new(), Vec::with_capacity(FRAME));
+        let mut deflater = Deflater::new();
+        let mut checksum = Checksum::default();
+        let mut frames = Vec::new();
+        let mut frame = Vec::with_capacity(FRAME);
         frame.extend_from_slice(&HEAD);
         for chunk in chunks {
             let deflated = chunk.deflated(&mut deflater);

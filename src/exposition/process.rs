@@ -13,7 +13,9 @@ use crate::catalog::Kind;
 /// Writes gathered families; OpenMetrics ends with its `# EOF`. Sample lines are the same in both.
 pub fn process_metrics(families: &[MetricFamily], format: Format) -> String {
     let mut page = String::new();
-    families.iter().for_each(|family| write_family(family, format, &mut page));
+    for family in families {
+        write_family(family, format, &mut page);
+    }
     if format == Format::OpenMetrics {
         page.push_str("# EOF\n");
     }

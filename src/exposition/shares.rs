@@ -36,7 +36,8 @@ fn used(wanted: &[PerPart], shares: PerPart) -> usize {
 }
 
 fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
-    let (mut shares, mut left) = (PerPart::default(), series_shares);
+    let mut shares = PerPart::default();
+    let mut left = series_shares;
     for part in (0..Part::ALL.len()).rev() {
         let mut wanted: Vec<usize> = wanted.iter().map(|parts| parts[part]).collect();
         let all: usize = wanted.iter().sum();
@@ -44,7 +45,8 @@ fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
             shares[part] = level(&mut wanted, left.saturating_sub(spare));
             return shares;
         }
-        (shares[part], left) = (usize::MAX, left - all);
+        shares[part] = usize::MAX;
+        left -= all;
     }
     shares
 }
@@ -52,13 +54,15 @@ fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
 /// The largest share with which all fit into `series_shares`: who wants less leaves the rest to the others.
 fn level(wanted: &mut [usize], series_shares: usize) -> usize {
     wanted.sort_unstable();
-    let (mut left, mut others) = (series_shares, wanted.len());
+    let mut left = series_shares;
+    let mut others = wanted.len();
     for wanted in wanted {
         let share = left / others;
         if *wanted > share {
             return share;
         }
-        (left, others) = (left - *wanted, others - 1);
+        left -= *wanted;
+        others -= 1;
     }
     usize::MAX
 }

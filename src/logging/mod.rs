@@ -116,7 +116,9 @@ impl<W: Fn(&str)> Writer<W> {
     }
 
     fn write_all(&self, lines: &[Line]) {
-        lines.iter().for_each(|line| self.write(line));
+        for line in lines {
+            self.write(line);
+        }
     }
 
     fn write(&self, line: &Line) {

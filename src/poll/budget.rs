@@ -426,7 +426,9 @@ impl Budget {
         self.minute.start = later(self.minute.start, step);
         let minutes = self.clean.iter_mut().map(|minute| &mut minute.start);
         let times = self.sent.iter_mut().chain(&mut self.passed).chain(minutes);
-        times.for_each(|time| *time = later(*time, step));
+        for time in times {
+            *time = later(*time, step);
+        }
         if let Some(time) = &mut self.taken_back {
             *time = later(*time, step);
         }
@@ -498,7 +500,9 @@ impl Lesson {
     fn shift(&mut self, step: SignedDuration) {
         let limits = self.limits.iter_mut().flat_map(|limit| [&mut limit.learned, &mut limit.probe_at]);
         let times = limits.chain([&mut self.since]).chain(&mut self.probing);
-        times.for_each(|time| *time = later(*time, step));
+        for time in times {
+            *time = later(*time, step);
+        }
     }
 }
 

@@ -149,7 +149,8 @@ mod tests {
 
     /// Serves one target every ten seconds, `rounds` times; each waits again one period after it was served.
     fn serve(targets: &[(&str, Cadence)], rounds: i64) -> Vec<(String, i64)> {
-        let (settings, start) = (Poll::default(), Timestamp::from_second(1_700_000_000).unwrap());
+        let settings = Poll::default();
+        let start = Timestamp::from_second(1_700_000_000).unwrap();
         let mut queue = Queue::default();
         let mut resting: Vec<(Timestamp, &str, Cadence)> =
             targets.iter().map(|(name, cadence)| (start, *name, *cadence)).collect();
@@ -159,7 +160,9 @@ mod tests {
             let (due, rest) = resting.into_iter().partition(|(due, ..)| *due <= now);
             resting = rest;
             let due: Vec<(Timestamp, &str, Cadence)> = due;
-            due.into_iter().for_each(|(due, name, cadence)| queue.insert(Turn::Poll(cadence), due, id(name)));
+            for (due, name, cadence) in due {
+                queue.insert(Turn::Poll(cadence), due, id(name));
+            }
             let Some((due, next)) = queue.first(&settings, now).cloned() else { continue };
             let (name, cadence) = *targets.iter().find(|(name, _)| *next.id == **name).unwrap();
             queue.remove(Turn::Poll(cadence), due, &next);
@@ -207,7 +210,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_one_by_one_gets_at_most_half_while_others_wait_and_all_of_it_else() {
-        let (settings, now) = (Poll::default(), Timestamp::from_second(1_700_000_000).unwrap());
+        let settings = Poll::default();
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
         let mut queue = Queue::default();
         let mut served = String::new();
         queue.insert(Turn::OneByOne, now, id("storm"));

@@ -73,7 +73,9 @@ impl RateLimiter {
 
     /// How each budget stands.
     pub fn states(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
-        self.budgets.values_mut().for_each(|budget| budget.advance(now));
+        for budget in self.budgets.values_mut() {
+            budget.advance(now);
+        }
         self.budgets.iter().map(|(key, budget)| (key.clone(), budget.state())).collect()
     }
 
@@ -119,7 +121,9 @@ impl RateLimiter {
 
     /// Moves every time by `step`, after the clock of this machine was set back.
     pub fn shift(&mut self, step: SignedDuration) {
-        self.budgets.values_mut().for_each(|budget| budget.shift(step));
+        for budget in self.budgets.values_mut() {
+            budget.shift(step);
+        }
     }
 }
 

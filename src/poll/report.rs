@@ -133,7 +133,9 @@ impl Report {
     /// What in an answer could not be understood.
     pub(super) fn odd(&mut self, attempt: &Attempt, attempted: &Attempted) {
         if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
-            unknown.iter().for_each(|(field, word)| self.unknown(attempt, field, word));
+            for (field, word) in unknown {
+                self.unknown(attempt, field, word);
+            }
             self.unreadable(attempt, *unreadable);
         }
     }
@@ -402,7 +404,9 @@ mod tests {
                 let reason = if number == 5000 { Reason::Permission } else { Reason::Timeout };
                 report.poll_ended(&server.id, Some(&failure(reason)));
             }
-            servers.iter().for_each(|server| report.poll_ended(&server.id, None));
+            for server in servers {
+                report.poll_ended(&server.id, None);
+            }
         });
         assert_eq!(lines.len(), 24, "{lines:#?}");
         let summary = |message: &str| {

@@ -138,7 +138,9 @@ impl Runner {
     /// Says what is odd about where `asked` is asked, also in regions that only discovery has named; each thing once.
     fn warn_of_endpoints(&mut self, asked: &[Target]) {
         let warnings = route_warnings(&self.config, &self.clients, asked);
-        warnings.into_iter().for_each(|warning| self.report.endpoint(warning));
+        for warning in warnings {
+            self.report.endpoint(warning);
+        }
     }
 
     /// Discovery has found something else than before.
@@ -439,7 +441,8 @@ mod tests {
     async fn a_region_that_only_discovery_names_is_warned_about_once() {
         let mut config = config(&[], 1);
         config.accounts[0].endpoints = Endpoints::default();
-        let (filter, interval) = (Filter::default(), Duration::from_secs(600));
+        let filter = Filter::default();
+        let interval = Duration::from_secs(600);
         let entry = Discovery { account: "demo".into(), regions: Regions::All, filter, interval };
         config.server_discovery.entries = vec![entry];
         let (mut runner, _) = runner(&config);

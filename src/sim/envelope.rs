@@ -21,7 +21,8 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Reads a request; nothing is checked yet.
     pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Self {
-        let (method, parameters) = (request.method().clone(), parameters::read(request));
+        let method = request.method().clone();
+        let parameters = parameters::read(request);
         Self { method, parameters, acs3: Acs3::read(request) }
     }
 

@@ -76,7 +76,9 @@ impl Gateway {
             (PROXY_AUTHENTICATE, challenge),
             (RETRY_AFTER, self.retry_after(now)),
         ];
-        headers.into_iter().for_each(|(name, value)| set(&mut response, name, value));
+        for (name, value) in headers {
+            set(&mut response, name, value);
+        }
         response
     }
 

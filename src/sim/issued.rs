@@ -44,11 +44,13 @@ impl Issued {
     /// The key of an id: a lasting one of the settings, or one that was handed out.
     pub(crate) fn key(&self, settings: &Settings, id: &str, now: Timestamp) -> Option<Key> {
         if let Some(secret) = settings.access_keys.get(id) {
-            let (secret, token) = (secret.clone(), settings.security_token.clone());
+            let secret = secret.clone();
+            let token = settings.security_token.clone();
             return Some(Key { secret, token, has_ended: false });
         }
         let given = self.given.get(id)?;
-        let (secret, token) = (given.secret.clone(), Some(given.token.clone()));
+        let secret = given.secret.clone();
+        let token = Some(given.token.clone());
         Some(Key { secret, token, has_ended: given.revoked || now >= given.until })
     }
 
@@ -84,7 +86,9 @@ impl Issued {
 
     /// Makes everything that was handed out worthless.
     pub(crate) fn revoke(&mut self) {
-        self.given.values_mut().for_each(|given| given.revoked = true);
+        for given in self.given.values_mut() {
+            given.revoked = true;
+        }
     }
 
     /// A token of the metadata server.

@@ -64,7 +64,9 @@ impl Odd {
         }
         for (list, id) in LISTS {
             if let Some(entries) = body.get_mut(list).and_then(entries).filter(|entries| !entries.is_empty()) {
-                entries.iter_mut().for_each(|entry| self.distort(entry));
+                for entry in entries.iter_mut() {
+                    self.distort(entry);
+                }
                 let more = self.beside(&entries[0], id);
                 entries.extend(more);
             }

@@ -177,7 +177,8 @@ fn a_database_of_another_program_is_refused_and_left_as_it_is() {
     drop(database);
     assert!(refused(&folder).to_string().contains("is a database of another program"));
     let mut old = std::fs::read(folder.file()).unwrap();
-    (old[64], old[192]) = (2, 2);
+    old[64] = 2;
+    old[192] = 2;
     std::fs::write(folder.file(), old).unwrap();
     assert!(refused(&folder).to_string().contains("is a database of another program"));
 }
@@ -265,7 +266,8 @@ fn an_older_version_is_read_and_a_newer_one_left_untouched() {
     assert!(matches!(&error, Error::Newer { what, .. } if what.contains("version 2")), "{error}");
     let format = |format: u8| {
         let mut bytes = whole.clone();
-        (bytes[64], bytes[192]) = (format, format);
+        bytes[64] = format;
+        bytes[192] = format;
         std::fs::write(folder.file(), bytes).unwrap();
     };
     format(4);
@@ -471,7 +473,9 @@ fn the_file_shrinks_when_targets_are_forgotten() {
     };
     round(&mut state, 0);
     let first = size();
-    (1..4).for_each(|number| round(&mut state, number));
+    for number in 1..4 {
+        round(&mut state, number);
+    }
     let grown = size();
     assert!(grown > 3 * first, "{first} then {grown}");
     state.purge(&ids(&[]), Duration::from_secs(100), Duration::from_secs(98));
@@ -584,7 +588,8 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
         }
         let left = file.keys().unwrap().len();
         assert!([51, 201].contains(&left), "all or none is forgotten: {left}");
-        (whole, shrunk) = (whole + usize::from(left == 201), shrunk + usize::from(left == 51));
+        whole += usize::from(left == 201);
+        shrunk += usize::from(left == 51);
     }
     assert!(whole > 0 && shrunk > 10, "{whole} {shrunk}");
 }

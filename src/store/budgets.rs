@@ -145,7 +145,9 @@ mod tests {
         for (account, failure) in [("a", None), ("b", None), ("b", Some(Reason::Dns)), ("other", None)] {
             budgets.requested(labels(account, "r"), failure);
         }
-        let (a, b, group) = (Arc::from("a"), Arc::from("b"), Arc::from("g"));
+        let a = Arc::from("a");
+        let b = Arc::from("b");
+        let group = Arc::from("g");
         let statuses = budgets.statuses(&[(&a, &group), (&b, &group)].into());
         assert_eq!(statuses[&labels("g", "r")].requests, [("dns", 1), ("ok", 2), ("throttled", 0)].into());
         assert_eq!(statuses[&labels("other", "r")].requests, [("ok", 1)].into(), "it has no target any more");

@@ -188,7 +188,8 @@ mod tests {
     }
 
     fn labels() -> ApiLabels {
-        let (product, operation) = ("SWAS", "DescribeInvocations");
+        let product = "SWAS";
+        let operation = "DescribeInvocations";
         ApiLabels { account: "g".into(), region: "cn-hangzhou".into(), product, operation }
     }
 

@@ -19,7 +19,8 @@ use crate::model::SeriesUse;
 
 /// Sends what is ready; never asks the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let (format, encoding) = (Format::wanted(&headers), Encoding::wanted(&headers));
+    let format = Format::wanted(&headers);
+    let encoding = Encoding::wanted(&headers);
     let Ok((page, series)) = page(&site, format, encoding).await else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be put together; see the log\n")
             .into_response();

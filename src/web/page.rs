@@ -244,7 +244,8 @@ mod tests {
         let servers = |count: usize| {
             (0..count).map(|id| server(&format!("{id:05}"), &[("backup", "Running"), ("backup", "Success")])).collect()
         };
-        let (few, many) = (page(&facts(servers(300)), at(9)), page(&facts(servers(10_000)), at(9)));
+        let few = page(&facts(servers(300)), at(9));
+        let many = page(&facts(servers(10_000)), at(9));
         assert!(many.len() < few.len() + 1000 && many.len() < 500_000, "{} and {} bytes", few.len(), many.len());
         assert!(many.contains("9\u{202f}800 more targets not shown here"));
         assert!(many.contains("19\u{202f}850 more invocations not shown here"));

@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn the_api_tells_unknown_words_and_the_last_failure() {
-        let (started, views) = (Timestamp::UNIX_EPOCH, vec![view(), View { reading: None, ..view() }]);
+        let started = Timestamp::UNIX_EPOCH;
+        let views = vec![view(), View { reading: None, ..view() }];
         let facts = Facts {
             version: "1",
             revision: "r",

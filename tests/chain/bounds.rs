@@ -27,7 +27,8 @@ fn world() -> World {
     worlds::add_cluster(&mut world, "c");
     for number in 0..8 {
         // The higher, the newer; odd ones are open.
-        let (from, to) = (20 + 5 * number, if number % 2 == 1 { 100_000 } else { 60 + number });
+        let from = 20 + 5 * number;
+        let to = if number % 2 == 1 { 100_000 } else { 60 + number };
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 3, from, to)).unwrap();
         world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, number)).unwrap();
@@ -45,7 +46,8 @@ fn harness() -> Harness {
 
 fn limited(harness: &mut Harness, max_series_per_target: usize, max_series: usize) -> Page {
     let mut config = harness.config.clone();
-    (config.metrics.max_series_per_target, config.metrics.max_series) = (max_series_per_target, max_series);
+    config.metrics.max_series_per_target = max_series_per_target;
+    config.metrics.max_series = max_series;
     harness.apply(config);
     parse(&harness.page(Format::Text))
 }
@@ -92,7 +94,8 @@ fn assert_order(harness: &Harness, page: &Page, (kind, family, label): (&str, &s
         assert!(all.take(count).all(|number| shown.contains(number)), "{kind}: {shown:?} of {order:?}");
         count
     };
-    let (open, ended) = (kept(true), kept(false));
+    let open = kept(true);
+    let ended = kept(false);
     assert!(ended == 0 || open == 4, "{kind}: an open one is left out for an ended one: {shown:?}");
     (open, ended)
 }
@@ -109,7 +112,8 @@ fn floor(page: &Page) -> Vec<String> {
 fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_open_ones() {
     let mut harness = harness();
     let whole = limited(&mut harness, 100_000, 100_000);
-    let (all, floor_lines) = (polled(&whole), floor(&whole));
+    let all = polled(&whole);
+    let floor_lines = floor(&whole);
     assert_eq!(whole.sum(DROPPED, &[]), 0.0);
     let mut stages = BTreeSet::new();
     for limit in 1..=200 {
@@ -157,7 +161,8 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
 fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() {
     let mut harness = harness();
     let whole = limited(&mut harness, 100_000, 100_000);
-    let (all, floor_lines) = (polled(&whole), floor(&whole));
+    let all = polled(&whole);
+    let floor_lines = floor(&whole);
     let least = polled(&limited(&mut harness, 100_000, 1));
     assert_eq!(harness.exposition.series(harness.moment()).0.floor, least);
     for limit in (least - 40..=all + 5).rev().chain(least - 40..=all + 5) {
@@ -189,7 +194,8 @@ fn targets_share_the_page_evenly_whoever_was_read_first() {
             page.all("aliyun_swas_invocation_info", &[("instance_id", &*server)]).count()
         };
         let counts: Vec<usize> = (0..8).map(of).collect();
-        let (fewest, most) = (*counts.iter().min().unwrap(), *counts.iter().max().unwrap());
+        let fewest = *counts.iter().min().unwrap();
+        let most = *counts.iter().max().unwrap();
         assert!(most - fewest <= 1 && fewest >= least, "{limit}: {counts:?}");
         assert!(polled(&page) <= limit && polled(&page) > limit * 7 / 10, "{} of {limit}", polled(&page));
     }
@@ -202,7 +208,8 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     world.add_command("c", worlds::command("k0", 100_000, 5, 100_000)).unwrap();
     let mut harness = Harness::scripted(world);
     harness.config.clusters[0].commands.per_node = true;
-    (harness.config.metrics.max_series, harness.config.metrics.max_series_per_target) = (20_000, 1_000);
+    harness.config.metrics.max_series = 20_000;
+    harness.config.metrics.max_series_per_target = 1_000;
     harness.apply(harness.config.clone());
     harness.run_until(31);
     let text = harness.page(Format::Text);

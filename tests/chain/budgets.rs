@@ -115,7 +115,8 @@ fn a_slow_target_never_stacks_and_no_more_calls_are_under_way_than_allowed() {
     let settings = Settings { latency: Duration::from_secs(3), clusters: 3, servers: 8, ..Settings::default() };
     let sim = Simulator::new(settings, start());
     let mut config = config_for(&sim);
-    (config.poll.interval, config.poll.active_interval) = (Duration::from_secs(2), Duration::from_secs(1));
+    config.poll.interval = Duration::from_secs(2);
+    config.poll.active_interval = Duration::from_secs(1);
     config.poll.concurrency = 5;
     // That no target has two calls at once is asserted by the rig itself.
     let mut harness = Harness::new(sim, config);
@@ -185,7 +186,9 @@ fn no_operation_exceeds_its_budget_whatever_is_listed_followed_and_retried() {
     );
     harness.run_until(1800);
     let mut sent: BTreeMap<BudgetKey, Vec<Timestamp>> = BTreeMap::new();
-    harness.made.iter().for_each(|made| sent.entry(made.key.clone()).or_default().push(made.sent));
+    for made in &harness.made {
+        sent.entry(made.key.clone()).or_default().push(made.sent);
+    }
     let operations: BTreeSet<Action> = sent.keys().map(|key| key.action).collect();
     assert_eq!(operations.len(), 6, "every operation is asked");
     for (key, times) in &mut sent {

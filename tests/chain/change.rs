@@ -21,7 +21,8 @@ fn what_is_known_of_a_target_that_changes_is_kept() {
     harness.run_until(200);
     harness.sim.freeze(harness.now);
     harness.run_for(31);
-    let (cluster, server) = (harness.config.clusters[0].id.clone(), harness.config.servers[0].id.clone());
+    let cluster = harness.config.clusters[0].id.clone();
+    let server = harness.config.servers[0].id.clone();
     let before = (harness.tasks(&cluster), harness.invocations(&server), harness.commands(&cluster));
     harness.made.clear();
     let mut config = harness.config.clone();
@@ -47,7 +48,8 @@ fn a_target_that_goes_takes_its_series_with_it_even_with_a_call_under_way() {
     let mut harness = Harness::living(settings);
     harness.run_until(61);
     let mut config = harness.config.clone();
-    let (cluster, server) = (config.clusters.remove(0).id, config.servers.remove(0).id);
+    let cluster = config.clusters.remove(0).id;
+    let server = config.servers.remove(0).id;
     assert!(page(&harness).samples.iter().any(|sample| sample.to_string().contains(&cluster)));
     harness.apply(config);
     for _ in 0..2 {
@@ -80,10 +82,12 @@ fn a_changed_style_or_window_is_seen_at_once_and_loses_nothing() {
 fn a_changed_cadence_holds_for_targets_that_are_polled_already() {
     let mut harness = Harness::scripted(worlds::servers(1, 1));
     let mut config = harness.config.clone();
-    (config.poll.interval, config.poll.idle_interval) = (Duration::from_secs(3600), Duration::from_secs(3600));
+    config.poll.interval = Duration::from_secs(3600);
+    config.poll.idle_interval = Duration::from_secs(3600);
     harness.apply(config.clone());
     harness.run_until(100);
-    (config.poll.interval, config.poll.history_max_pages) = (Duration::from_secs(20), 1);
+    config.poll.interval = Duration::from_secs(20);
+    config.poll.history_max_pages = 1;
     harness.made.clear();
     harness.apply(config);
     let invocations = worlds::servers(1, 120);

@@ -81,7 +81,8 @@ fn all_of_a_living_world_is_found_and_shown_as_it_is() {
         harness.run_for(31);
         assert_shown(&harness, &format!("{order:?}"));
         assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
-        let (clusters, servers) = (ids(&harness, Kind::EhpcTasks).len(), ids(&harness, Kind::SwasInvocations).len());
+        let clusters = ids(&harness, Kind::EhpcTasks).len();
+        let servers = ids(&harness, Kind::SwasInvocations).len();
         assert_eq!((clusters, ids(&harness, Kind::EhpcInvocations).len(), servers), (8, 8, 9));
         assert_eq!(ids(&harness, Kind::Discovery).len(), 2 * (1 + 4), "all regions of both products");
         let found = page(&harness).sum("aliyun_task_exporter_discovered", &[]);
@@ -249,7 +250,9 @@ fn what_is_configured_wins_and_has_the_clouds_name_if_it_has_no_other() {
         config.servers = vec![server("s1", ""), server("s2", "mine")];
         let tasks = TaskWindow { max_tasks: 3, ..TaskWindow::default() };
         let commands = Commands { discover: 0, ..Commands::default() };
-        let (id, region, account) = ("c".into(), "cn-hangzhou".into(), "demo".into());
+        let id = "c".into();
+        let region = "cn-hangzhou".into();
+        let account = "demo".into();
         config.clusters = vec![Cluster { id, region, account, name: String::new(), tasks, commands }];
     });
     assert_eq!(page(&harness).value("aliyun_swas_server_info", &[("instance_name", "")]), Some(1.0));
@@ -293,7 +296,9 @@ fn each_region_has_its_own_and_one_that_fails_harms_no_other() {
 fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() {
     let many = |count: usize| {
         let mut world = World::empty();
-        (0..count).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
+        for number in 0..count {
+            server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou");
+        }
         world
     };
     let mut harness = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
@@ -304,7 +309,9 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
         &3.0
     );
     let mut world = many(400);
-    (0..50).for_each(|number| world.remove(&format!("s{number:03}")));
+    for number in 0..50 {
+        world.remove(&format!("s{number:03}"));
+    }
     *harness.sim.world_mut() = world;
     harness.run_until(110);
     assert_eq!(ids(&harness, Kind::SwasInvocations).len(), 350);
@@ -318,7 +325,9 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
 #[test]
 fn a_list_that_repeats_itself_comes_to_an_end() {
     let mut world = World::empty();
-    (0..150).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
+    for number in 0..150 {
+        server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou");
+    }
     let mut harness = found(world, hangzhou(), |_| {});
     harness.fault(r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "repeated_page"}}"#);
     harness.run_until(50);
@@ -329,7 +338,9 @@ fn a_list_that_repeats_itself_comes_to_an_end() {
 #[test]
 fn a_thousand_servers_found_at_once_are_spread() {
     let mut world = World::empty();
-    (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
+    for number in 0..1000 {
+        server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou");
+    }
     let mut harness = found(world, hangzhou(), |config| {
         config.accounts[0].quotas = [(Product::Swas.into(), 60_000)].into();
     });
@@ -346,7 +357,9 @@ fn a_thousand_servers_found_at_once_are_spread() {
 #[test]
 fn a_long_list_is_read_whole_however_small_its_budget() {
     let mut world = World::empty();
-    (0..1000).for_each(|number| server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou"));
+    for number in 0..1000 {
+        server(&mut world, &format!("s{number:03}"), "", "cn-hangzhou");
+    }
     let mut harness = found(world, hangzhou(), |config| {
         config.accounts[0].quotas = [(Action::ListInstances.into(), 6)].into();
     });

@@ -97,7 +97,8 @@ fn a_kill_within_a_transaction_leaves_the_one_before_whole() {
     let history = History::live(30);
     let mut random = SmallRng::seed_from_u64(1);
     for number in 1..history.files.len() {
-        let (before, after) = (&history.files[number - 1], &history.files[number]);
+        let before = &history.files[number - 1];
+        let after = &history.files[number];
         // Any of the new pages may be on the disk, but the first, which names the commit, is written last.
         let torn = mixed(before, after, |page| page > 0 && random.random_bool(0.5));
         assert_eq!(history.read(&torn), Some(number - 1));
@@ -110,13 +111,16 @@ fn a_file_with_lost_cut_off_or_garbled_pages_holds_a_whole_commit_or_is_set_asid
     let mut random = SmallRng::seed_from_u64(2);
     let mut aside = 0;
     for number in 1..history.files.len() {
-        let (before, after) = (&history.files[number - 1], &history.files[number]);
+        let before = &history.files[number - 1];
+        let after = &history.files[number];
         // A disk that lies: the first page is new, others are not.
         let mut files = vec![mixed(after, before, |page| page > 0 && random.random_bool(0.3))];
         files.push(after[..random.random_range(MAGIC..after.len())].to_vec());
         let mut garbled = after.clone();
         let from = random.random_range(MAGIC..garbled.len() - PAGE);
-        garbled[from..from + PAGE].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        for byte in garbled[from..from + PAGE].iter_mut() {
+            *byte ^= 0x5a;
+        }
         files.push(garbled);
         aside += files.iter().filter(|file| history.read(file).is_none()).count();
     }

@@ -28,7 +28,8 @@ fn ending(id: &str, words: CommandWords, ends: &[(NodeEnd, i32)]) -> CommandSpec
 
 /// What the page says of a command: family, without its prefix, and value.
 fn of_command(harness: &Harness, id: &str) -> BTreeMap<String, String> {
-    let (prefix, label) = ("aliyun_ehpc_invocation_", format!("command_id=\"{id}\""));
+    let prefix = "aliyun_ehpc_invocation_";
+    let label = format!("command_id=\"{id}\"");
     let page = harness.page(Format::Text);
     let lines = page.lines().filter_map(|line| line.strip_prefix(prefix)).filter(|line| line.contains(&label));
     let pair = |line: &str| {
@@ -90,7 +91,9 @@ fn a_command_that_failed_on_some_nodes_is_counted_with_cloud_assistants_word_and
 #[test]
 fn each_word_of_the_whole_that_cloud_assistant_has_ends_a_command_or_does_not() {
     let mut world = cluster();
-    let (fine, bad, stopped) = ((NodeEnd::Success, 0), (NodeEnd::Failed, 1), (NodeEnd::Stopped, 143));
+    let fine = (NodeEnd::Success, 0);
+    let bad = (NodeEnd::Failed, 1);
+    let stopped = (NodeEnd::Stopped, 143);
     for (name, ends) in
         [("fine", [fine, fine]), ("bad", [bad, stopped]), ("part", [fine, bad]), ("no", [stopped, stopped])]
     {
@@ -111,7 +114,9 @@ fn each_word_of_the_whole_that_cloud_assistant_has_ends_a_command_or_does_not() 
 fn a_command_without_a_word_ends_when_its_nodes_have_and_not_before_any_is_listed() {
     let mut world = cluster();
     let mut late = ending("k", CommandWords::Missing, &[(NodeEnd::Finished, 0), (NodeEnd::Failed, 9)]);
-    late.nodes.iter_mut().for_each(|node| node.starts = seconds(40));
+    for node in &mut late.nodes {
+        node.starts = seconds(40);
+    }
     world.add_command("c", late).unwrap();
     let mut harness = Harness::scripted(world);
     for second in [45, 70] {

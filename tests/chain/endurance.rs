@@ -138,7 +138,8 @@ fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_a
     let drips = r#"{"kind": "drip", "bytes": 1, "pause_ms": 1000}"#;
     harness
         .fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
-    let (hanging, other) = (id(Kind::EhpcTasks, "c"), id(Kind::SwasInvocations, "s00"));
+    let hanging = id(Kind::EhpcTasks, "c");
+    let other = id(Kind::SwasInvocations, "s00");
     harness.run_until(DAYS - 1);
     assert_eq!(harness.failure(&hanging).unwrap().reason.label(), "timeout");
     let ends = |target: &TargetId| {

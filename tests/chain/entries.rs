@@ -19,7 +19,9 @@ fn odd(kind: &str) -> String {
 fn living(strategy: SwasStrategy, kind: &str) -> Harness {
     let mut harness = Harness::living(Settings::default());
     harness.config.swas_strategy = strategy;
-    harness.config.clusters.iter_mut().for_each(|cluster| cluster.commands.per_node = true);
+    for cluster in &mut harness.config.clusters {
+        cluster.commands.per_node = true;
+    }
     harness.apply(harness.config.clone());
     harness.fault(&odd(kind));
     harness

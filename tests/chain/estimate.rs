@@ -32,10 +32,13 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     harness.made.clear();
     harness.run_until(first + 3600);
     let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();
-    harness.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
+    for attempt in &harness.made {
+        *made.entry(attempt.key.clone()).or_default() += 1.0;
+    }
     assert_eq!(estimate.budgets.len(), 6);
     for budget in &estimate.budgets {
-        let (planned, made) = (budget.need(Scenario::Base) * 60.0, made.get(&budget.key).copied().unwrap_or_default());
+        let planned = budget.need(Scenario::Base) * 60.0;
+        let made = made.get(&budget.key).copied().unwrap_or_default();
         assert!((planned - made).abs() <= made * 0.1, "{:?}: {planned} planned, {made} made", budget.key);
     }
 }

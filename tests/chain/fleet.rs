@@ -23,7 +23,9 @@ const HOUR: i64 = 3600;
 /// How often each server was asked for its list.
 fn lists(harness: &Harness) -> BTreeMap<String, usize> {
     let mut lists = BTreeMap::new();
-    harness.of(LIST).iter().for_each(|made| *lists.entry(made.target.id.to_string()).or_default() += 1);
+    for made in harness.of(LIST).iter() {
+        *lists.entry(made.target.id.to_string()).or_default() += 1;
+    }
     lists
 }
 
@@ -56,7 +58,8 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     config.accounts[0].quotas = [(Product::Swas.into(), 600)].into();
     let mut harness = Harness::new(sim, config).with_state();
     let poll = harness.config.poll.clone();
-    let (idle_after, idle_interval) = (poll.idle_after.as_secs() as i64, poll.idle_interval.as_secs() as i64);
+    let idle_after = poll.idle_after.as_secs() as i64;
+    let idle_interval = poll.idle_interval.as_secs() as i64;
     // An idle target's last quick poll may have been just before.
     let settled = idle_after + idle_interval;
     harness.run_until(settled);
@@ -73,7 +76,8 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     assert_eq!(harness.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
     let (pass, quick) = arithmetic(&harness.config, poll.interval.as_secs() as i64, idle_after);
     let (_, idle) = arithmetic(&harness.config, idle_interval, HOUR + idle_interval);
-    let (made, least) = ((first + harness.made.len()) as f64, pass + quick + idle);
+    let made = (first + harness.made.len()) as f64;
+    let least = pass + quick + idle;
     assert!((made / least - 1.0).abs() <= 0.05, "{made} calls, the plan's arithmetic says {least}");
 
     harness.made.clear();
@@ -112,8 +116,12 @@ fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, Signe
         let period = longest.entry(server.to_owned()).or_default();
         *period = (*period).max(at.duration_since(before));
     };
-    reads.for_each(|made| note(&made.target.id, made.sent));
-    targets(&harness.config, &Findings::new()).iter().for_each(|target| note(&target.id.id, harness.now));
+    for made in reads {
+        note(&made.target.id, made.sent);
+    }
+    for target in targets(&harness.config, &Findings::new()).iter() {
+        note(&target.id.id, harness.now);
+    }
     longest
 }
 
@@ -189,7 +197,8 @@ fn an_unknown_limit_of_six_is_learned_probed_after_doubling_times_and_nobody_sta
 fn half_of_a_limit_of_six_is_left_to_another_program() {
     for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
         let mut harness = six_per_minute(window, 20, None);
-        let (mut asked, mut refused) = (0_u32, Vec::new());
+        let mut asked = 0_u32;
+        let mut refused = Vec::new();
         for second in (0..48 * HOUR).step_by(20) {
             harness.run_until(second);
             asked += 1;

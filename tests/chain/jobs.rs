@@ -75,7 +75,9 @@ fn the_interval_outlives_restarts_a_change_of_the_strategy_and_the_list_itself()
     for strategy in STRATEGIES {
         let mut harness = scripted(hourly(8), strategy);
         harness.run_until(60);
-        (0..8).for_each(|number| harness.sim.world_mut().remove(&format!("backup-{number}")));
+        for number in 0..8 {
+            harness.sim.world_mut().remove(&format!("backup-{number}"));
+        }
         harness.restart(100);
         assert_eq!(value(&harness, "interval_seconds", "backup"), Some(3600.0), "before the first poll");
         harness.run_for(3 * HOUR);

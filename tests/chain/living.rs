@@ -19,8 +19,12 @@ fn assert_true(settings: Settings, seconds: i64) {
     let mut harness = Harness::living(settings);
     harness.config.accounts[0].signature = signature;
     // A wider window than the world has things.
-    harness.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
-    harness.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
+    for cluster in &mut harness.config.clusters {
+        cluster.commands.discover = 100;
+    }
+    for server in &mut harness.config.servers {
+        server.window.max_invocations = 1000;
+    }
     harness.apply(harness.config.clone());
     harness.run_until(seconds);
     harness.sim.freeze(harness.now);
@@ -44,8 +48,12 @@ fn everything_of_a_living_world_is_shown_as_it_is_whatever_the_order_of_lists() 
 #[test]
 fn everything_is_shown_as_it_is_when_every_list_has_many_pages() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
-        let (clusters, servers) = (1, 1);
-        let (tasks, task_history, commands, invocations) = (70, 90, 70, 170);
+        let clusters = 1;
+        let servers = 1;
+        let tasks = 70;
+        let task_history = 90;
+        let commands = 70;
+        let invocations = 170;
         let size = Settings { clusters, tasks, task_history, commands, servers, invocations, ..Settings::default() };
         assert_true(Settings { order, ..size }, 150);
     }

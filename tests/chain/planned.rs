@@ -23,7 +23,9 @@ fn assert_kept(harness: &mut Harness, context: &str) {
         harness.run_for(40);
     }
     let mut made: BTreeMap<BudgetKey, f64> = BTreeMap::new();
-    harness.made.iter().for_each(|attempt| *made.entry(attempt.key.clone()).or_default() += 1.0);
+    for attempt in &harness.made {
+        *made.entry(attempt.key.clone()).or_default() += 1.0;
+    }
     for (key, planned) in planned {
         let made = made.get(&key).copied().unwrap_or_default();
         // A single whole reading more or less is no matter of the plan.
@@ -37,7 +39,8 @@ fn world(ended: i64) -> World {
     let mut world = worlds::servers(2, 0);
     worlds::add_cluster(&mut world, "c");
     for number in 0..ended {
-        let (name, from) = (format!("old{number}"), -100_000 - 60 * number);
+        let name = format!("old{number}");
+        let from = -100_000 - 60 * number;
         world.add_task("c", task(&name, from, from + 50)).unwrap();
         world.add_command("c", command(&name, 2, from, from + 50)).unwrap();
         for server in ["s00", "s01"] {
@@ -76,7 +79,9 @@ fn idle_and_base_targets_cost_what_is_planned_however_long_their_lists_are() {
 fn busy_targets_cost_what_is_planned() {
     for ended in [3, 330] {
         let mut world = world(ended);
-        (0..5).for_each(|number| add_open(&mut world, &format!("open{number}"), -50 - number, 1_000_000));
+        for number in 0..5 {
+            add_open(&mut world, &format!("open{number}"), -50 - number, 1_000_000);
+        }
         let mut harness = Harness::scripted(world);
         harness.config.clusters[0].commands.discover = 20;
         harness.apply(harness.config.clone());
@@ -90,7 +95,9 @@ fn what_has_ended_lately_is_taken_for_what_will_end() {
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
         for ended in [3, 330] {
             let mut world = world(ended);
-            (0..200).for_each(|number| add_open(&mut world, &format!("n{number}"), 90 * number, 90 * number + 200));
+            for number in 0..200 {
+                add_open(&mut world, &format!("n{number}"), 90 * number, 90 * number + 200);
+            }
             let mut harness = Harness::scripted(world);
             harness.sim.settings_mut().order = order;
             harness.config.clusters[0].commands.discover = 20;

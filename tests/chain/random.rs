@@ -127,7 +127,8 @@ fn life(random: &mut SmallRng) -> i64 {
 
 /// When something lives, and how it ends: over before the start, or begun on this day.
 fn lives(random: &mut SmallRng) -> impl Iterator<Item = (i64, i64, i64)> + use<> {
-    let (past, present) = (random.random_range(0..70), random.random_range(20..60));
+    let past = random.random_range(0..70);
+    let present = random.random_range(20..60);
     let mut random = SmallRng::seed_from_u64(random.random());
     (0..past + present).map(move |number| {
         let length = life(&mut random);
@@ -184,7 +185,9 @@ fn harness(random: &mut SmallRng) -> Harness {
     // Windows smaller than the lists: what they drop must stay known. A discovered command is counted inside its window only.
     config.clusters[0].tasks.max_tasks = random.random_range(10..60);
     config.clusters[0].commands.discover = 130;
-    config.servers.iter_mut().for_each(|server| server.window.max_invocations = random.random_range(10..60));
+    for server in &mut config.servers {
+        server.window.max_invocations = random.random_range(10..60);
+    }
     config.servers[0].window.max_age = Duration::from_secs(7200);
     Harness::new(sim, config).with_state()
 }
@@ -296,7 +299,8 @@ impl Story {
         let truth = self.harness.sim.truth(self.harness.now);
         let Some((reading, _)) = self.harness.published(target) else { return };
         // What was published is saved: an end that is shown stays counted whatever dies.
-        let (open, shown) = (open(reading), shown(reading));
+        let open = open(reading);
+        let shown = shown(reading);
         let wants_open = self.random.random_bool(0.5);
         let found = things(&truth, target).find(|(id, status)| match wants_open {
             true => is_open(status) && open.contains(*id),
@@ -342,7 +346,8 @@ impl Story {
             assert_eq!(self.opened[&target].difference(&over).next(), None, "{target:?}: it was open");
             let ends = wanted.values().sum::<u64>();
             assert!(ends > 10, "the world stands still");
-            (told.ends, told.lost) = (told.ends + ends, told.lost + lost.len() as u64);
+            told.ends += ends;
+            told.lost += lost.len() as u64;
         }
         told
     }
@@ -438,7 +443,9 @@ fn tell(seed: u64) -> Told {
     harness.run_until(QUIET);
     let read = |id: &TargetId| harness.first_commit(id).unwrap_or_else(|| panic!("{id:?} was not read"));
     let before = targets().map(|id| (id.clone(), ended(&harness.sim.truth(read(&id)), &id))).into();
-    let (vanished, departed, opened) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let vanished = BTreeMap::new();
+    let departed = BTreeMap::new();
+    let opened = BTreeMap::new();
     let troubles = Troubles::of(seed);
     let mut story = Story { harness, random, troubles, vanished, departed, opened, restarts: 0 };
     while story.harness.now < start() + seconds(DAY) {
@@ -464,8 +471,10 @@ fn each_end_of_a_day_is_counted_once_or_lost_whatever_fails_vanishes_and_dies() 
         tell(seed);
         return;
     }
-    let (days, next) = (number("SEEDS").unwrap_or(DAYS), AtomicU64::new(1));
-    let (told, failed) = (Mutex::new(Told::default()), Mutex::new(Vec::new()));
+    let days = number("SEEDS").unwrap_or(DAYS);
+    let next = AtomicU64::new(1);
+    let told = Mutex::new(Told::default());
+    let failed = Mutex::new(Vec::new());
     let work = || {
         while let seed @ 1.. = next.fetch_add(1, Ordering::Relaxed)
             && seed <= days
@@ -500,7 +509,9 @@ impl Told {
 fn a_living_world_is_followed_through_any_kills() {
     for seed in 301..=303 {
         let order = ORDERS[seed as usize % 3];
-        let (clusters, servers, commands) = (1, 2, 8);
+        let clusters = 1;
+        let servers = 2;
+        let commands = 8;
         let settings = Settings { seed, order, clusters, servers, commands, ..Settings::default() };
         let mut harness = Harness::living(settings).with_state();
         harness.config.clusters[0].commands.discover = 40;

@@ -94,7 +94,9 @@ fn everything_of_a_living_world_is_shown_as_it_is_whatever_the_order_of_lists() 
         for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
             let size = Settings { clusters: 0, servers: 3, invocations: 60, ..Settings::default() };
             let mut harness = harness(Simulator::new(Settings { seed, order, ..size }, start()));
-            harness.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
+            for server in &mut harness.config.servers {
+                server.window.max_invocations = 1000;
+            }
             harness.apply(harness.config.clone());
             harness.run_until(90 + 7 * seed as i64);
             harness.sim.freeze(harness.now);
@@ -199,7 +201,9 @@ fn one_command_on_several_servers_is_a_run_on_each() {
 #[test]
 fn a_command_on_more_servers_than_a_page_holds_is_read_whole() {
     let mut world = worlds::servers(60, 1);
-    (0..60).for_each(|n| world.add_invocation(&format!("s{n:02}"), invocation("all", 10, 70, 0)).unwrap());
+    for n in 0..60 {
+        world.add_invocation(&format!("s{n:02}"), invocation("all", 10, 70, 0)).unwrap();
+    }
     let mut harness = scripted(world);
     harness.run_until(100);
     assert!((0..60).all(|n| count(&harness, &format!("s{n:02}")) == 1));
@@ -307,7 +311,8 @@ fn the_families_are_those_of_single_servers_but_for_the_records() {
     world.add_invocation("s00", invocation("open", 5, 10_000, 0)).unwrap();
     let mut single = Harness::new(Simulator::with_world(Settings::default(), world, start()), config);
     single.run_until(40);
-    let (together, single) = (lines(&together), lines(&single));
+    let together = lines(&together);
+    let single = lines(&single);
     let only: Vec<&String> = single.difference(&together).collect();
     assert!(only.iter().all(|line| line.starts_with("aliyun_swas_invocation_records{")), "{only:?}");
     assert_eq!(only.len(), 5);
@@ -405,7 +410,8 @@ fn a_change_of_the_strategy_keeps_what_is_known() {
 fn servers_come_and_go_and_the_others_keep_what_is_known_of_them() {
     let mut harness = scripted(busy());
     harness.run_until(300);
-    let (all, before) = (harness.config.clone(), count(&harness, "s00"));
+    let all = harness.config.clone();
+    let before = count(&harness, "s00");
     assert!(before > 5);
     let mut config = all.clone();
     config.servers.retain(|server| server.id == "s00");

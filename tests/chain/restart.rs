@@ -100,8 +100,8 @@ fn what_was_open_is_found_however_far_down_the_list_it_has_gone() {
         let mut harness = harness(|world| {
             add(world, "a", 5, 100);
             for number in 0..130 {
-                let (task, invocation) =
-                    (task(&format!("n{number}"), 90, 95), invocation(&format!("n{number}"), 90, 95, 0));
+                let task = task(&format!("n{number}"), 90, 95);
+                let invocation = invocation(&format!("n{number}"), 90, 95, 0);
                 world.add_task("c", task).unwrap();
                 world.add_invocation("s00", invocation).unwrap();
             }
@@ -196,7 +196,8 @@ fn a_restored_reading_has_its_age_and_is_never_shown_as_younger() {
     for target in kinds() {
         let labels = [("kind", target.kind.label()), ("target", &*target.id)];
         let name = "aliyun_task_exporter_target_last_success_timestamp_seconds";
-        let (before, after) = (page_before.value(name, &labels).unwrap(), page(&harness).value(name, &labels).unwrap());
+        let before = page_before.value(name, &labels).unwrap();
+        let after = page(&harness).value(name, &labels).unwrap();
         assert!(after <= before && after > before - 60.0, "{target:?}: {before} then {after}");
         assert_eq!(page(&harness).value("aliyun_task_exporter_target_up", &labels), None, "no poll has ended yet");
     }
@@ -262,7 +263,8 @@ fn a_target_that_is_removed_and_put_back_goes_on_from_where_it_was() {
         });
         harness.run_until(100);
         assert_eq!(counts(&harness), [1, 1, 1]);
-        let (with, mut without) = (harness.config.clone(), harness.config.clone());
+        let with = harness.config.clone();
+        let mut without = harness.config.clone();
         without.clusters.clear();
         without.servers.clear();
         harness.apply(without);
@@ -344,8 +346,12 @@ fn a_living_world_that_many_exporters_watch_one_after_another_is_shown_as_it_is(
     for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering] {
         let settings = Settings { order, clusters: 1, servers: 1, ..Settings::default() };
         let mut harness = Harness::living(settings).with_state();
-        harness.config.clusters.iter_mut().for_each(|cluster| cluster.commands.discover = 100);
-        harness.config.servers.iter_mut().for_each(|server| server.window.max_invocations = 1000);
+        for cluster in &mut harness.config.clusters {
+            cluster.commands.discover = 100;
+        }
+        for server in &mut harness.config.servers {
+            server.window.max_invocations = 1000;
+        }
         harness.apply(harness.config.clone());
         for pause in 1..12 {
             harness.run_for(37);

@@ -46,7 +46,9 @@ fn entry(id_field: &str, (id, name, word, odd, number): Parts) -> String {
     if let Some(odd) = ODD.get(odd) {
         return (*odd).to_owned();
     }
-    let (id, name, word) = (IDS[id], NAMES[name], WORDS[word]);
+    let id = IDS[id];
+    let name = NAMES[name];
+    let word = WORDS[word];
     let words = ["Status", "TaskType", "CommandType", "ErrorCode", "InvokeStatus", "InvocationStatus"];
     let more = ["InstanceInvokeStatus", "InvokeRecordStatus"];
     let words: String = words.iter().chain(&more).map(|field| format!(r#""{field}": {word}, "#)).collect();
@@ -96,11 +98,16 @@ fn config(strategy: SwasStrategy) -> Config {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let found = discovering(&sim, Regions::All);
     let mut config = config_for(&sim);
-    (config.cluster_discovery, config.server_discovery) = (found.cluster_discovery, found.server_discovery);
-    config.cluster_discovery.entries.iter_mut().for_each(|entry| entry.filter = Default::default());
+    config.cluster_discovery = found.cluster_discovery;
+    config.server_discovery = found.server_discovery;
+    for entry in &mut config.cluster_discovery.entries {
+        entry.filter = Default::default();
+    }
     config.swas_strategy = strategy;
     config.metrics.status_style = StatusStyle::Full;
-    config.clusters.iter_mut().for_each(|cluster| cluster.commands.per_node = true);
+    for cluster in &mut config.clusters {
+        cluster.commands.per_node = true;
+    }
     config
 }
 
@@ -116,7 +123,8 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
         store.retarget(change.targets);
     };
     retarget(&mut scheduler, start());
-    let (mut asked, mut pages) = (0, Vec::new());
+    let mut asked = 0;
+    let mut pages = Vec::new();
     for second in 0..100 {
         let boot = SignedDuration::from_secs(second);
         let now = start() + boot;

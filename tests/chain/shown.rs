@@ -64,7 +64,8 @@ fn runs_that_overlap_are_each_followed_to_their_end() {
     worlds::add_cluster(&mut world, "c");
     for number in 0..12 {
         // The newest ends first, so all but the newest are still open when a newer one has ended.
-        let (from, to) = (10 + number, 400 - 20 * number);
+        let from = 10 + number;
+        let to = 400 - 20 * number;
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 2, from, to)).unwrap();
         world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, 0)).unwrap();
@@ -120,7 +121,8 @@ fn names_are_there_though_nothing_could_ever_be_read() {
     let mut world = worlds::servers(1, 1);
     worlds::add_cluster(&mut world, "c");
     let mut harness = Harness::scripted(world);
-    (harness.config.clusters[0].name, harness.config.servers[0].name) = ("prod".into(), "web".into());
+    harness.config.clusters[0].name = "prod".into();
+    harness.config.servers[0].name = "web".into();
     harness.apply(harness.config.clone());
     harness.fault(r#"{"fault": {"kind": "throttle"}}"#);
     harness.run_until(3600);

@@ -23,7 +23,8 @@ fn seeded(seed: u64) -> Simulator {
 fn five_seconds_show_life_whatever_the_seed() {
     for seed in 0..50 {
         let simulator = seeded(seed);
-        let (before, after) = (simulator.truth(at(0.0)), simulator.truth(at(5.0)));
+        let before = simulator.truth(at(0.0));
+        let after = simulator.truth(at(5.0));
         let changed = |owners, kind, changed: &dyn Fn(&Value, &Value) -> bool| {
             let old = things(&before, owners, kind);
             things(&after, owners, kind)

@@ -184,8 +184,10 @@ fn list_instances_is_per_region_and_filters_by_id() {
 #[test]
 fn what_is_not_there_or_not_allowed_is_refused() {
     let mut simulator = living();
-    let (cluster, server) = (first_cluster(&simulator, at(0.0)), first_server(&simulator, at(0.0)));
-    let (cluster, server) = (("ClusterId", cluster.as_str()), ("InstanceId", server.as_str()));
+    let cluster = first_cluster(&simulator, at(0.0));
+    let server = first_server(&simulator, at(0.0));
+    let cluster = ("ClusterId", cluster.as_str());
+    let server = ("InstanceId", server.as_str());
     let shanghai = ("RegionId", "cn-shanghai");
     let cases: [Refusal; 14] = [
         (Operation::ListTasks, &[], 400, "MissingClusterId"),

@@ -65,7 +65,8 @@ fn results_are_kept_for_two_weeks_after_the_end() {
 #[test]
 fn results_are_there_when_the_list_shows_their_run_or_command_no_more() {
     let mut simulator = living();
-    let (server, cluster) = (first_server(&simulator, at(0.0)), first_cluster(&simulator, at(0.0)));
+    let server = first_server(&simulator, at(0.0));
+    let cluster = first_cluster(&simulator, at(0.0));
     let place = [("RegionId", "cn-hangzhou"), ("InstanceId", &*server)];
     let invocations = get(&mut simulator, Operation::DescribeInvocations, &place, at(0.0));
     let invocation = column(&invocations["Invocations"], "InvokeId")[0].to_owned();

@@ -82,8 +82,8 @@ fn things_of_a_living_world_may_vanish_too() {
 #[test]
 fn a_job_runs_at_its_interval_until_it_runs_no_more() {
     let mut simulator = scripted();
-    let (first, every) =
-        (InvocationSpec { end: InvocationEnd::Timeout, ..InvocationSpec::default() }, SignedDuration::from_secs(60));
+    let first = InvocationSpec { end: InvocationEnd::Timeout, ..InvocationSpec::default() };
+    let every = SignedDuration::from_secs(60);
     simulator.world_mut().add_job("server", &JobSpec { first, every, invocations: 3 }).unwrap();
     let times = |second: f64| {
         let invocations = simulator.truth(at(second))["servers"][0]["invocations"].clone();
@@ -97,7 +97,9 @@ fn a_job_runs_at_its_interval_until_it_runs_no_more() {
     };
     let wanted =
         |times: &[(&str, bool)]| times.iter().map(|(time, over)| ((*time).to_owned(), *over)).collect::<Vec<_>>();
-    let (a, b, c) = ("2024-05-06T07:00:30Z", "2024-05-06T07:01:30Z", "2024-05-06T07:02:30Z");
+    let a = "2024-05-06T07:00:30Z";
+    let b = "2024-05-06T07:01:30Z";
+    let c = "2024-05-06T07:02:30Z";
     assert_eq!(times(65.0), wanted(&[(b, false), (a, true)]));
     let all = wanted(&[(c, true), (b, true), (a, true)]);
     assert_eq!((times(130.0), times(9000.0)), (all.clone(), all));

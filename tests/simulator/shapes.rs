@@ -51,9 +51,12 @@ fn every_answer_has_the_shape_of_its_sample() {
     let mut simulator = living();
     let truth = simulator.truth(at(0.0));
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let (cluster, server) = (&truth["clusters"][0], &truth["servers"][0]);
-    let (cluster_id, server_id) = (text(&cluster["id"]), text(&server["id"]));
-    let (command_id, invocation_id) = (text(&cluster["commands"][0]["id"]), text(&server["invocations"][0]["id"]));
+    let cluster = &truth["clusters"][0];
+    let server = &truth["servers"][0];
+    let cluster_id = text(&cluster["id"]);
+    let server_id = text(&server["id"]);
+    let command_id = text(&cluster["commands"][0]["id"]);
+    let invocation_id = text(&server["invocations"][0]["id"]);
     let region = ("RegionId", "cn-hangzhou");
     let in_cluster = [("ClusterId", cluster_id.as_str()), ("CommandId", &command_id), ("Archived", "true")];
     let on_server = [region, ("InstanceId", server_id.as_str()), ("InvokeId", &invocation_id)];

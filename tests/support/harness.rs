@@ -426,7 +426,8 @@ impl Harness {
             }
             None => format!("nonce-{}", self.nonces),
         };
-        let (operation, region) = (&attempt.operation, &attempt.region);
+        let operation = &attempt.operation;
+        let region = &attempt.region;
         let signature = self.config.accounts[0].signature;
         let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
         let request = request::build(operation, region, "http://sim", signer).expect("a request");
@@ -472,8 +473,10 @@ impl Harness {
             _ => {
                 let sent = self.local();
                 let received = sent + SignedDuration::try_from(delivery.delay).expect("a delay");
-                let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                let (body, is_proxied) = (body.clone().into(), false);
+                let status = response.status().as_u16();
+                let headers = response.headers().clone();
+                let body = body.clone().into();
+                let is_proxied = false;
                 let answer = RawAnswer { status, headers, body, sent, received, is_proxied };
                 let (outcome, clock_skew) = decode(operation, &answer);
                 self.clock_skew = clock_skew.or(self.clock_skew);
@@ -492,7 +495,9 @@ impl Harness {
         while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (attempt, outcome, sent) = entry.remove();
             let failure = error_of(&outcome).map(Error::reason);
-            let (target, operation, key) = (attempt.target.clone(), attempt.operation.clone(), attempt.key.clone());
+            let target = attempt.target.clone();
+            let operation = attempt.operation.clone();
+            let key = attempt.key.clone();
             self.made.push(Made { sent, target, operation, key, failure });
             let now = self.local();
             self.engine.done(&attempt, outcome, now);
@@ -677,7 +682,8 @@ pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
     let filter = Filter::default();
     let entry = Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
     let mut config = config_for(sim);
-    (config.clusters, config.servers) = (Vec::new(), Vec::new());
+    config.clusters = Vec::new();
+    config.servers = Vec::new();
     config.cluster_discovery.entries = vec![entry.clone()];
     config.server_discovery.entries = vec![entry];
     config

@@ -54,7 +54,9 @@ impl Page {
             return;
         }
         let mut words = comment.splitn(3, ' ');
-        let (what, name, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+        let what = words.next().unwrap();
+        let name = words.next().unwrap();
+        let rest = words.next().unwrap_or_default();
         let table = match what {
             "TYPE" => &mut self.types,
             "HELP" => &mut self.helps,

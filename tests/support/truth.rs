@@ -48,7 +48,9 @@ pub fn ended(truth: &Value, target: &TargetId) -> Ends {
 /// How many things of each last word there are.
 pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
-    ends.into_iter().for_each(|(_, word)| *counts.entry(word.clone()).or_default() += 1);
+    for (_, word) in ends {
+        *counts.entry(word.clone()).or_default() += 1;
+    }
     counts
 }
 
@@ -57,7 +59,9 @@ pub fn truly_finished(harness: &Harness, target: &TargetId) -> BTreeMap<String, 
     let polls: Vec<Timestamp> =
         harness.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
     let mut all = Ends::new();
-    polls.iter().for_each(|time| all.extend(ended(&harness.sim.truth(*time), target)));
+    for time in &polls {
+        all.extend(ended(&harness.sim.truth(*time), target));
+    }
     by_word(all.difference(&ended(&harness.sim.truth(polls[0]), target)))
 }
 
@@ -67,10 +71,14 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
     let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
     match reading {
         Reading::EhpcTasks(tasks) => {
-            tasks.finished.iter().for_each(|((_, status), count)| add(status.word(), *count));
+            for ((_, status), count) in &tasks.finished {
+                add(status.word(), *count);
+            }
         }
         Reading::EhpcInvocations(commands) => {
-            commands.finished.iter().for_each(|(status, count)| add(status.word(), *count));
+            for (status, count) in &commands.finished {
+                add(status.word(), *count);
+            }
         }
         Reading::SwasInvocations(invocations) => {
             invocations.finished.iter().for_each(|(status, count)| add(status.word(), *count))
@@ -123,7 +131,9 @@ pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
     match reading {
         Reading::EhpcInvocations(reading) => {
             for seen in &reading.commands {
-                true_things.get(&*seen.id).into_iter().for_each(|truth| assert_command(truth, Some(&seen), "a result"));
+                if let Some(truth) = true_things.get(&*seen.id) {
+                    assert_command(truth, Some(&seen), "a result");
+                }
             }
         }
         Reading::SwasInvocations(reading) => {
@@ -143,9 +153,12 @@ pub fn assert_shown(harness: &Harness, context: &str) {
     let truth = harness.sim.truth(harness.now);
     for cluster in list(&truth["clusters"]) {
         let id = text(&cluster["id"]);
-        let (tasks, commands) = (harness.tasks(id), harness.commands(id));
+        let tasks = harness.tasks(id);
+        let commands = harness.commands(id);
         let tasks: BTreeMap<&str, &SeenEhpcTask> = tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
-        list(&cluster["tasks"]).iter().for_each(|task| assert_task(task, tasks.get(text(&task["id"])), context));
+        for task in list(&cluster["tasks"]).iter() {
+            assert_task(task, tasks.get(text(&task["id"])), context);
+        }
         let commands: BTreeMap<&str, &SeenEhpcInvocation> =
             commands.commands.iter().map(|seen| (&*seen.id, seen)).collect();
         for command in list(&cluster["commands"]) {
@@ -227,7 +240,8 @@ pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
 fn assert_task(truth: &Value, seen: Option<&&SeenEhpcTask>, context: &str) {
     let task = &seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown")).task;
     let shown = (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);
-    let (steps, errors) = (truth["total_steps"].as_i64(), truth["errors"].as_u64());
+    let steps = truth["total_steps"].as_i64();
+    let errors = truth["errors"].as_u64();
     let wanted = (text(&truth["type"]), text(&truth["status"]), truth["current_step"].as_i64(), steps, errors);
     assert_eq!(shown, wanted, "{context}: {truth}");
     let makes_nodes = ["CreateCluster", "AddComputes"].contains(&task.task_type.label());
@@ -264,8 +278,10 @@ fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool,
         record,
         invocation.created,
     );
-    let (name, kind) = (text(&truth["command_name"]), text(&truth["command_type"]));
-    let (status, record) = (text(&truth["status"]), truth["record_status"].as_str());
+    let name = text(&truth["command_name"]);
+    let kind = text(&truth["command_type"]);
+    let status = text(&truth["status"]);
+    let record = truth["record_status"].as_str();
     let created = time(&truth["created_time"]).filter(|_| !regional || time(&truth["start_time"]).is_some());
     let wanted = (name, kind, status, record.filter(|_| !regional), created);
     assert_eq!(shown, wanted, "{context}: {truth}");

@@ -17,7 +17,8 @@ pub fn add_server(world: &mut World, id: &str) {
 
 /// A task of the default kind that runs from one second to another.
 pub fn task(id: &str, from: i64, to: i64) -> TaskSpec {
-    let (born, duration) = (SignedDuration::from_secs(from), SignedDuration::from_secs(to - from));
+    let born = SignedDuration::from_secs(from);
+    let duration = SignedDuration::from_secs(to - from);
     TaskSpec { id: id.into(), born, duration, ..TaskSpec::default() }
 }
 

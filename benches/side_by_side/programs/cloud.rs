@@ -53,8 +53,10 @@ fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
 
 /// What the simulator answers about a server with `invocations` open invocations of scripts of a kilobyte.
 fn page(invocations: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-    let (mut world, server) = (World::empty(), ServerSpec::default());
-    let (id, region) = (server.id.clone(), server.region.clone());
+    let mut world = World::empty();
+    let server = ServerSpec::default();
+    let id = server.id.clone();
+    let region = server.region.clone();
     world.add_server(server);
     for _ in 0..invocations {
         world.add_invocation(&id, open_invocation()).map_err(|error| error.to_string())?;

@@ -29,7 +29,8 @@ struct Printed {
 
 pub(crate) fn run(arguments: &Arguments) -> super::Outcome {
     let page = std::fs::read(&arguments.page)?;
-    let (mut seconds, mut bytes) = (Vec::new(), 0);
+    let mut seconds = Vec::new();
+    let mut bytes = 0;
     for _ in 0..arguments.times {
         let started = Instant::now();
         let mut encoder = GzEncoder::new(Vec::new(), LEVEL);

@@ -126,7 +126,8 @@ async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure
     }
     let named =
         |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let (content_type, content_encoding) = (named(header::CONTENT_TYPE), named(header::CONTENT_ENCODING));
+    let content_type = named(header::CONTENT_TYPE);
+    let content_encoding = named(header::CONTENT_ENCODING);
     let mut bytes = 0;
     while let Some(frame) = response.frame().await {
         bytes += frame?.data_ref().map_or(0, Bytes::len);

@@ -465,7 +465,9 @@ mod tests {
     #[test]
     fn the_memory_of_the_refused_is_bounded() {
         let mut cache = Cache::default();
-        (0..9).for_each(|number| cache.rejected(&credential(&number.to_string())));
+        for number in 0..9 {
+            cache.rejected(&credential(&number.to_string()));
+        }
         assert_eq!(cache.refused.len(), super::REFUSED);
     }
 }

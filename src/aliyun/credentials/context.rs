@@ -34,7 +34,8 @@ pub(super) struct ProviderContext {
 impl ProviderContext {
     pub(super) fn new(account: &Account, http: Http, environment: Environment) -> Self {
         let endpoints = &account.endpoints;
-        let (sts, metadata) = (endpoints.sts.clone(), endpoints.metadata.clone());
+        let sts = endpoints.sts.clone();
+        let metadata = endpoints.metadata.clone();
         Self { environment, http, sts, metadata, network: account.network, told: Mutex::default() }
     }
 

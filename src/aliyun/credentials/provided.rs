@@ -121,7 +121,8 @@ const LONGEST_WORD: usize = 24;
 /// Where it is damaged.
 pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
+        let line = error.line();
+        let column = error.column();
         format!("{what} is not the documented JSON (line {line} column {column}, {} bytes)", text.len())
     })
 }

@@ -25,7 +25,9 @@ fn look(text: &str, depth: Depth, at: usize, best: &mut Best) {
     let Scan { level, inner, .. } = scan;
     best.offer(level, at);
     if at < DEEPEST {
-        inner.into_iter().for_each(|inner| look(inner.get(), depth, at + 1, best));
+        for inner in inner {
+            look(inner.get(), depth, at + 1, best);
+        }
     }
 }
 

@@ -129,7 +129,8 @@ impl Best {
         let Some(code) = codes.into_iter().find(|code| !is_fine(code)) else { return };
         if self.error_body.is_none() || depth < self.depth {
             let Level { message, request_id, .. } = level;
-            (self.depth, self.error_body) = (depth, Some(ErrorBody { code, message, request_id }));
+            self.depth = depth;
+            self.error_body = Some(ErrorBody { code, message, request_id });
         }
     }
 

@@ -68,7 +68,8 @@ fn server_invocation(
     let result = result(server, &command.status);
     oddities.note("InvokeInstances.InvocationStatus", result.status.unknown_word());
     oddities.note("ErrorCode", result.error.as_ref().and_then(ErrorCode::unknown_word));
-    let (status, created) = (result.status.clone(), created(entry, result.started));
+    let status = result.status.clone();
+    let created = created(entry, result.started);
     let invocation = Invocation { status, created, ..command.clone() };
     Ok(ServerInvocation { instance_id, invocation, result })
 }

@@ -207,8 +207,10 @@ fn read(operation: &Operation, body: &[u8]) -> bool {
 
 #[test]
 fn damaged_samples_never_panic_and_what_is_read_of_them_keeps_its_bounds() {
-    let (samples, mut random) = (samples(), SmallRng::seed_from_u64(10));
-    let (mut told, mut untold) = (0, 0);
+    let samples = samples();
+    let mut random = SmallRng::seed_from_u64(10);
+    let mut told = 0;
+    let mut untold = 0;
     for action in Action::ALL {
         let (operation, _) = sample(*action);
         let prefix = format!("{}_{}", action.product().label().to_lowercase(), action.name());

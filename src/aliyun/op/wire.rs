@@ -33,7 +33,9 @@ pub(super) fn page<T>(
     if found.is_none() && !answer.has(list) && !ENVELOPE.iter().any(|field| answer.has(field)) {
         return Err(Undecoded::Missing(list));
     }
-    let (mut oddities, mut entries, mut items) = (Oddities::default(), 0, Vec::new());
+    let mut oddities = Oddities::default();
+    let mut entries = 0;
+    let mut items = Vec::new();
     let total = answer.count("TotalCount");
     let is_partial = found.is_none() && total != Some(0);
     for entry in found.into_iter().flatten() {

@@ -82,7 +82,9 @@ impl Scheduler {
         self.budget(config, &asked);
         let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
         let gone: Vec<TargetId> = self.targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        gone.iter().for_each(|id| self.set_aside(id, &mut start));
+        for id in &gone {
+            self.set_aside(id, &mut start);
+        }
         asked.retain(|target| target.id.kind != Kind::Discovery);
         self.start_all(asked, &mut start);
         let added = targets.iter().map(|target| target.id.clone()).filter(|id| !before.contains(id)).collect();
@@ -165,7 +167,9 @@ impl Scheduler {
         let budgets = planned_load::budgets(config, wanted);
         self.rate_limiter.retain(|key| budgets.contains_key(key));
         self.throttled.retain(|key| budgets.contains_key(key));
-        budgets.into_iter().for_each(|(key, quota)| self.rate_limiter.set(key, quota));
+        for (key, quota) in budgets {
+            self.rate_limiter.set(key, quota);
+        }
     }
 
     fn insert(

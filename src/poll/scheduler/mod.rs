@@ -124,7 +124,8 @@ impl Scheduler {
         poll.detailed |= scheduled.tracker.is_readable();
         match outcome {
             Ok(decoded) => {
-                (poll.attempts, poll.spent) = (0, Duration::ZERO);
+                poll.attempts = 0;
+                poll.spent = Duration::ZERO;
                 // What came beside it is shown all the same, and asking again would bring no more.
                 if let Some(error) = &decoded.error {
                     poll.failure = Some(failure(&attempt.operation, error));
@@ -405,7 +406,8 @@ impl Scheduler {
             scheduled.last_open = now;
         }
         let is_refused = scheduled.failing == Some(Reason::Throttled);
-        let (due, told) = (scheduled.due, scheduled.told(now));
+        let due = scheduled.due;
+        let told = scheduled.told(now);
         let lists = scheduled.tracker.list_state();
         let members = scheduled.members_ended(failure);
         self.leave(id, due, &phase);
@@ -458,8 +460,12 @@ impl Scheduler {
         self.rate_limiter.shift(step);
         self.throttled.shift(step);
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
-        self.queues.values_mut().for_each(|queue| queue.shift(step));
-        self.targets.values_mut().for_each(|scheduled| scheduled.shift(step));
+        for queue in self.queues.values_mut() {
+            queue.shift(step);
+        }
+        for scheduled in self.targets.values_mut() {
+            scheduled.shift(step);
+        }
     }
 }
 

@@ -146,11 +146,15 @@ impl ScheduledTarget {
         self.tracker.shift(step);
         let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
         let of_poll = self.poll.iter_mut().flat_map(|poll| [Some(&mut poll.started), poll.rests_until.as_mut()]);
-        times.into_iter().chain(of_poll.flatten()).for_each(|t| *t = later(*t, step));
+        for t in times.into_iter().chain(of_poll.flatten()) {
+            *t = later(*t, step);
+        }
         match &mut self.phase {
             Phase::Timer(time) | Phase::InFlight { sent: time, .. } => *time = later(*time, step),
             Phase::Queued { since, until, overdue_at, .. } => {
-                until.iter_mut().chain(overdue_at).chain([since]).for_each(|time| *time = later(*time, step));
+                for time in until.iter_mut().chain(overdue_at).chain([since]) {
+                    *time = later(*time, step);
+                }
             }
         }
     }
@@ -167,7 +171,8 @@ impl EndRate {
     }
 
     pub(super) fn note(&mut self, ends: usize, now: Timestamp) {
-        (self.faded, self.at) = (self.left(now) + ends as f64, now);
+        self.faded = self.left(now) + ends as f64;
+        self.at = now;
     }
 
     /// Ends in an hour.

@@ -90,7 +90,9 @@ impl Throttled {
             std::mem::take(&mut self.overdue).into_iter().map(|(time, id)| (later(time, step), id)).collect();
         let spells = self.operations.values_mut().flat_map(|spell| [&mut spell.since, &mut spell.last]);
         let times = spells.chain(&mut self.check_at).chain([&mut self.counts_from]);
-        times.for_each(|time| *time = later(*time, step));
+        for time in times {
+            *time = later(*time, step);
+        }
         self.needs = None;
     }
 }
@@ -141,14 +143,18 @@ impl Scheduler {
         self.throttled.check_at.get_or_insert(after(now, CHECK_INTERVAL));
         self.events.push(Event::Throttling(key.clone(), Throttling::Began, state));
         let waiting: Vec<TargetId> = self.queues.get(key).into_iter().flat_map(|queue| queue.ids()).cloned().collect();
-        waiting.iter().for_each(|id| self.watch(id, now));
+        for id in &waiting {
+            self.watch(id, now);
+        }
     }
 
     /// Tells what is over, and who is overdue.
     pub(super) fn check_throttled(&mut self, now: Timestamp) {
         if self.throttled.check_at.is_some_and(|time| time <= now) {
             let keys: Vec<BudgetKey> = self.throttled.operations.keys().cloned().collect();
-            keys.iter().for_each(|key| self.look_at(key, false, now));
+            for key in &keys {
+                self.look_at(key, false, now);
+            }
             self.throttled.check_at = (!self.throttled.operations.is_empty()).then(|| after(now, CHECK_INTERVAL));
         }
         while let Some((time, id)) = self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now) {

@@ -195,7 +195,9 @@ impl EhpcInvocationsTracker {
         held.retain(|(_, held)| !held.given_up || held.has_ended());
         let seen = |(id, held): (&Arc<str>, &Held)| {
             let is_outstanding = held.wants_results();
-            let (invocation, results, end_seen) = (held.invocation.clone()?, held.results.clone(), held.end_seen);
+            let invocation = held.invocation.clone()?;
+            let results = held.results.clone();
+            let end_seen = held.end_seen;
             Some(SeenEhpcInvocation { id: Arc::clone(id), invocation, results, is_outstanding, end_seen })
         };
         EhpcInvocationsReading {
@@ -479,7 +481,8 @@ mod tests {
 
     /// The same, this many seconds later.
     fn poll_at(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)], second: i64) -> Vec<String> {
-        let (mut asked, now) = (Vec::new(), at(second));
+        let mut asked = Vec::new();
+        let now = at(second);
         tracker.begin(now);
         while let Some(operation) = tracker.ask() {
             match operation {
@@ -616,7 +619,8 @@ mod tests {
         let nodes_of = |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
         tracker.status(NodeStatuses { status: InvokeStatus::PartialFailed, nodes: nodes_of(InvokeStatus::Failed) });
         let running = |mut node: NodeResult| {
-            (node.status, node.exit_code) = (InvokeStatus::Running, None);
+            node.status = InvokeStatus::Running;
+            node.exit_code = None;
             node
         };
         let all = nodes(1, 3);

@@ -74,7 +74,9 @@ impl Memory {
     /// This machine's clock was set back by `step`.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
-        self.tasks.values_mut().for_each(|held| held.follow.shift(step));
+        for held in self.tasks.values_mut() {
+            held.follow.shift(step);
+        }
     }
 }
 
@@ -135,7 +137,9 @@ impl EhpcTasksTracker {
     pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Chase(mut ids) if harm == Harm::Gone => {
-                ids.pop().iter().for_each(|id| self.missed(id));
+                if let Some(id) = &ids.pop() {
+                    self.missed(id);
+                }
                 self.chase(ids);
                 return Verdict::GoOn;
             }
@@ -263,7 +267,8 @@ impl EhpcTasksTracker {
             held.update(task, now);
             if was_open && !held.seen.task.status.is_open() {
                 held.seen.finished = Some(now);
-                let (task, took) = (held.seen.task.clone(), held.begun.then(|| since(held.seen.first_seen, now)));
+                let task = held.seen.task.clone();
+                let took = held.begun.then(|| since(held.seen.first_seen, now));
                 self.count(&task, took);
             }
         } else if new {
@@ -287,7 +292,8 @@ impl EhpcTasksTracker {
         if let Some(took) = took {
             self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
         }
-        let (id, status) = (Arc::clone(&task.id), task.status.word().to_owned());
+        let id = Arc::clone(&task.id);
+        let status = task.status.word().to_owned();
         self.notices.push(Notice::Ended { id, status, exit_code: None });
     }
 
@@ -356,7 +362,8 @@ mod tests {
     }
 
     fn task(id: &str, status: TaskStatus, step: i64) -> Task {
-        let (current_step, steps) = (Some(step), Some(9));
+        let current_step = Some(step);
+        let steps = Some(9);
         Task { id: id.into(), task_type: TaskType::AddComputes, status, current_step, steps, errors: None, nodes: None }
     }
 
@@ -486,7 +493,9 @@ mod tests {
         assert_eq!(tracker.reading().tasks.len(), 4, "four open ones already fill the window of three");
         assert!(tracker.reading().tasks.iter().all(|seen| seen.task.status.is_open()));
         poll(&mut tracker, &tasks[4..], at(1));
-        tasks.iter_mut().for_each(|task| task.status = TaskStatus::Success);
+        for task in &mut tasks {
+            task.status = TaskStatus::Success;
+        }
         poll(&mut tracker, &tasks, at(2));
         poll(&mut tracker, &tasks, at(3));
         assert_eq!(tracker.reading().tasks.len(), 3);

@@ -112,7 +112,8 @@ impl Follow {
         let pause = self.pause(LONGEST_OF_RESULTS);
         self.looked_for += self.asked_at.map_or(Duration::ZERO, |asked| since(asked, now).min(pause));
         self.misses = self.misses.saturating_add(1);
-        (self.asked_at, self.failed) = (Some(now), false);
+        self.asked_at = Some(now);
+        self.failed = false;
     }
 
     /// Whether something open has been looked for long enough.
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_something_open_is_lost_after_ten_minutes() {
-        let (mut follow, mut asked) = (Follow::default(), Vec::new());
+        let mut follow = Follow::default();
+        let mut asked = Vec::new();
         for second in (0..7200).step_by(10).take_while(|second| *second < 1000) {
             if !follow.is_lost() && follow.is_due(at(second)) {
                 follow.missed(at(second));
@@ -164,9 +166,13 @@ mod tests {
     #[test]
     fn rare_questions_are_no_long_search() {
         let mut rare = Follow::default();
-        [0, 900, 1800].into_iter().for_each(|second| rare.missed(at(second)));
+        for second in [0, 900, 1800] {
+            rare.missed(at(second));
+        }
         assert!(!rare.is_lost(), "three questions in half an hour, with pauses of thirty seconds");
-        [2700, 3600, 4500].into_iter().for_each(|second| rare.missed(at(second)));
+        for second in [2700, 3600, 4500] {
+            rare.missed(at(second));
+        }
         assert!(!rare.is_lost());
         rare.missed(at(5400));
         assert!(rare.is_lost());
@@ -179,14 +185,18 @@ mod tests {
         follow.failed();
         assert!(follow.is_due(at(1)) && follow.was_asked());
         assert!(follow.turn() < Follow::found(at(9)).turn() && Follow::found(at(9)).turn() < Follow::default().turn());
-        (0..100).for_each(|_| follow.failed());
+        for _ in 0..100 {
+            follow.failed();
+        }
         assert!(!follow.is_lost());
     }
 
     #[test]
     fn a_late_result_is_asked_for_at_least_each_hour_and_something_open_each_ten_minutes() {
         let mut follow = Follow::default();
-        (0..30).for_each(|number| follow.missed(at(number * 3600)));
+        for number in 0..30 {
+            follow.missed(at(number * 3600));
+        }
         let last = 29 * 3600;
         assert!(!follow.is_due(at(last + 599)) && follow.is_due(at(last + 600)));
         assert!(!follow.is_result_due(at(last + 3599)) && follow.is_result_due(at(last + 3600)));
@@ -195,11 +205,15 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_moves_what_is_due_and_loses_nothing() {
         let mut back = Follow::default();
-        [0, 10, 30].into_iter().for_each(|second| back.missed(at(second)));
+        for second in [0, 10, 30] {
+            back.missed(at(second));
+        }
         back.shift(SignedDuration::from_secs(-4200));
         assert!(!back.is_due(at(69 - 4200)) && back.is_due(at(70 - 4200)));
         let mut forward = Follow::default();
-        [0, 10, 30, 4000].into_iter().for_each(|second| forward.missed(at(second)));
+        for second in [0, 10, 30, 4000] {
+            forward.missed(at(second));
+        }
         assert!(!forward.is_lost(), "an hour that was none");
     }
 
@@ -210,7 +224,9 @@ mod tests {
             let ids = all.iter().enumerate().map(|(number, follow)| (follow.turn(), number.to_string().into()));
             let asked = turns(ids);
             assert_eq!(asked.len(), MAX_ASKS);
-            asked.iter().for_each(|id| all[id.parse::<usize>().unwrap()] = Follow::found(at(poll)));
+            for id in &asked {
+                all[id.parse::<usize>().unwrap()] = Follow::found(at(poll));
+            }
         }
         assert!(all.iter().all(Follow::was_asked));
     }

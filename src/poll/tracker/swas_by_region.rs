@@ -68,7 +68,9 @@ impl SwasRegionTracker {
 
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.began = now;
-        self.servers.values_mut().for_each(|invocations| invocations.memory.history.begin_part());
+        for invocations in self.servers.values_mut() {
+            invocations.memory.history.begin_part();
+        }
         self.history.begin(&self.limits, now);
         self.step = Step::List;
     }
@@ -231,7 +233,9 @@ impl SwasRegionTracker {
                     Harm::Gone => invocations.missed(id, began),
                     Harm::One | Harm::All => invocations.failed(id),
                 };
-                ids.pop().iter().for_each(|id| self.each_that_misses(id, note));
+                if let Some(id) = &ids.pop() {
+                    self.each_that_misses(id, note);
+                }
                 self.follow(ids);
                 if harm == Harm::Gone { Verdict::GoOn } else { Verdict::GoOnFailed }
             }
@@ -288,7 +292,9 @@ impl SwasRegionTracker {
 
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
-        self.servers.values_mut().for_each(|invocations| invocations.memory.shift(step));
+        for invocations in self.servers.values_mut() {
+            invocations.memory.shift(step);
+        }
         self.server_directory.shift(step);
     }
 
@@ -436,7 +442,9 @@ mod tests {
         let mut list: Vec<_> =
             (0..110).map(|n| invocation(&format!("n{n:03}"), &[("foreign", Success)], 1000 - n)).collect();
         let open = |n: i64| invocation(&format!("open{n}"), &[("a", Running)], 941);
-        (0..3).for_each(|n| list.insert(60 + n as usize, open(n)));
+        for n in 0..3 {
+            list.insert(60 + n as usize, open(n));
+        }
         assert_eq!(poll(&mut tracker, &list, &[], 2000), ["page 1", "page 2", "page 3"]);
         assert_eq!(poll(&mut tracker, &list, &[], 2010), ["page 1", "page 2"], "three in one call");
         list.retain(|invocation| !["open0", "open1"].contains(&&*invocation.id));

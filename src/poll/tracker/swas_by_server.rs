@@ -63,12 +63,16 @@ impl SwasServerTracker {
     pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Details(mut ids) if harm == Harm::Gone => {
-                ids.pop().iter().for_each(|id| self.invocations.missed(id, self.began));
+                if let Some(id) = &ids.pop() {
+                    self.invocations.missed(id, self.began);
+                }
                 self.next_detail(ids);
                 return Verdict::GoOn;
             }
             Step::Details(mut ids) if harm == Harm::One => {
-                ids.pop().iter().for_each(|id| self.invocations.failed(id));
+                if let Some(id) = &ids.pop() {
+                    self.invocations.failed(id);
+                }
                 self.next_detail(ids);
                 return Verdict::GoOnFailed;
             }
@@ -357,7 +361,8 @@ mod tests {
         let mut tracker = tracker();
         poll(&mut tracker, &[invocation("a", Running, 0), invocation("b", Running, 0)], &[], 5);
         let old = 3 * 86_400;
-        let (a, b) = (invocation("a", unknown(), 0), invocation("b", unknown(), 0));
+        let a = invocation("a", unknown(), 0);
+        let b = invocation("b", unknown(), 0);
         poll(&mut tracker, &[a, b.clone()], &[], old);
         assert_eq!(tracker.notices(), [], "it has run for longer than the window, but was unknown only now");
         poll(&mut tracker, &[invocation("a", Success, 0), b.clone()], &[], old + 60);
@@ -371,7 +376,8 @@ mod tests {
     fn a_run_that_a_list_names_twice_is_shown_and_counted_once_and_its_end_is_believed() {
         let mut tracker = tracker();
         poll(&mut tracker, &[], &[], 0);
-        let (running, over) = (invocation("a", Running, 1), invocation("a", Success, 1));
+        let running = invocation("a", Running, 1);
+        let over = invocation("a", Success, 1);
         poll(&mut tracker, &[running.clone(), running.clone()], &[], 5);
         poll(&mut tracker, &[over.clone(), running, over.clone(), over], &[], 10);
         let reading = tracker.reading();

@@ -181,7 +181,8 @@ impl SwasInvocations {
         new: bool,
         now: Timestamp,
     ) {
-        let (id, ended) = (Arc::clone(&invocation.id), !invocation.is_open());
+        let id = Arc::clone(&invocation.id);
+        let ended = !invocation.is_open();
         self.see(invocation, new, now);
         let Some(held) = self.memory.invocations.get_mut(&id) else { return };
         if ended && !held.invocation.is_open() && held.result.is_none() {
@@ -274,7 +275,9 @@ impl SwasInvocations {
             (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
         };
         let leaving: Vec<Arc<str>> = self.memory.invocations.iter().filter_map(unannounced).collect();
-        leaving.iter().for_each(|id| self.give_up(id));
+        for id in &leaving {
+            self.give_up(id);
+        }
         self.memory.invocations.retain(|id, held| {
             let old = held.ages_from().is_some_and(|from| since(from, now) > max_age);
             if old && held.is_unknown() {

@@ -268,7 +268,9 @@ mod tests {
                 .collect();
             let told = |invocations: &[Invocation]| {
                 let mut jobs = Jobs::default();
-                invocations.iter().for_each(|invocation| see(&mut jobs, invocation, None));
+                for invocation in invocations {
+                    see(&mut jobs, invocation, None);
+                }
                 backup(&jobs)
             };
             let mut shuffled = [invocations.clone(), invocations.clone()].concat();
@@ -280,7 +282,8 @@ mod tests {
     #[test]
     fn the_last_run_is_the_newest_that_has_ended_and_its_code_is_absent_until_it_is_known() {
         let mut jobs = Jobs::default();
-        let (old, new) = (invocation("old", Success, 0), invocation("new", Timeout, 100));
+        let old = invocation("old", Success, 0);
+        let new = invocation("new", Timeout, 100);
         see(&mut jobs, &old, Some(&result(Success, Some(0), Some(9))));
         see(&mut jobs, &invocation("new", Running, 100), None);
         let last = |status, exit_code, finished: Option<i64>| {
@@ -312,7 +315,8 @@ mod tests {
     fn a_run_whose_age_is_only_guessed_gives_way_once_its_result_tells_it() {
         let mut jobs = Jobs::default();
         let dateless = Invocation { created: None, ..invocation("dateless", Failed, 0) };
-        let (dated, told) = (invocation("dated", Success, 50), result(Failed, Some(1), Some(9)));
+        let dated = invocation("dated", Success, 50);
+        let told = result(Failed, Some(1), Some(9));
         let guess = Sighting { invocation: &dateless, result: None, at: at(100) };
         let other = Sighting { invocation: &dated, result: None, at: at(50) };
         jobs.see([other, guess].into_iter());

@@ -111,7 +111,10 @@ impl Acs3 {
 
     fn canonical_request(&self, headers: &BTreeMap<&str, &str>, signed_headers: &str) -> String {
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        let (method, path, query, hash) = (&self.method, &self.path, pairs(&self.query, ""), &self.hashed_body);
+        let method = &self.method;
+        let path = &self.path;
+        let query = pairs(&self.query, "");
+        let hash = &self.hashed_body;
         format!("{method}\n{path}\n{query}\n{lines}\n{signed_headers}\n{hash}")
     }
 }

@@ -109,7 +109,8 @@ fn clock(skew_seconds: Option<f64>) -> Markup {
 /// How many may be asked, and on demand which.
 fn operations(account: &AccountStatus) -> Markup {
     let count = |wanted: Option<bool>| account.operations.iter().filter(|of| of.authorized == wanted).count();
-    let (refused, unknown) = (count(Some(false)), count(None));
+    let refused = count(Some(false));
+    let unknown = count(None);
     html! {
         details #{ "operations-" (account.name) } {
             summary {

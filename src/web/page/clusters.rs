@@ -67,7 +67,8 @@ pub(super) fn section<T>(
 }
 
 fn part<T>(words: Words, cluster: &Cluster<'_, T>, now: Timestamp, table: &impl Fn(&str, &[&T]) -> Markup) -> Markup {
-    let (target, rows) = (&cluster.view.target, bounded(&cluster.rows, FIRST, MORE));
+    let target = &cluster.view.target;
+    let rows = bounded(&cluster.rows, FIRST, MORE);
     let id = format!("{}-{}", words.id, target.id.id);
     let caption = format!("{} of {}", words.title, called(cluster.view));
     html! {

@@ -122,7 +122,8 @@ pub(super) fn withdrawn(view: View) -> View {
 pub(super) fn facts(views: Vec<View>) -> Facts {
     let series = SeriesUse { shown: 5, limit: 200_000, floor: 4, targets_above: 0 };
     let accounts = vec![account("a", None)];
-    let (budgets, unknown_words) = (Vec::new(), Vec::new());
+    let budgets = Vec::new();
+    let unknown_words = Vec::new();
     let role = Role::default();
     Facts {
         version: "1.2.3",
@@ -139,7 +140,8 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
 }
 
 fn permission(operation: &'static str, is_granted: Option<bool>) -> Permission {
-    let (action, refused) = (format!("ehpc:{operation}"), usize::from(is_granted == Some(false)));
+    let action = format!("ehpc:{operation}");
+    let refused = usize::from(is_granted == Some(false));
     Permission { product: "EHPC", operation, action, is_granted, refused }
 }
 

@@ -84,7 +84,8 @@ fn table(caption: &str, rows: &[Invocation<'_>], now: Timestamp) -> Markup {
 }
 
 fn row((view, seen): Invocation<'_>, now: Timestamp) -> Markup {
-    let (invocation, result) = (&seen.invocation, seen.result.as_ref());
+    let invocation = &seen.invocation;
+    let result = seen.result.as_ref();
     html! {
         tr {
             th scope="row" { span.main { (invocation.command_name) } span.sub { code { (invocation.id) } } }
@@ -135,7 +136,8 @@ fn exit(seen: &SeenSwasInvocation) -> Markup {
 
 /// How long an invocation has lasted. The cloud tells the start with the result only: an open invocation counts from its creation.
 fn lasted(seen: &SeenSwasInvocation, result: Option<&InvocationResult>, now: Timestamp) -> Markup {
-    let (started, finished) = (result.and_then(|result| result.started), result.and_then(|result| result.finished));
+    let started = result.and_then(|result| result.started);
+    let finished = result.and_then(|result| result.finished);
     html! {
         @match (started.or(seen.invocation.created), finished) {
             _ if seen.invocation.status == InvocationStatus::Pending => (nothing()),

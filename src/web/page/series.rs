@@ -12,7 +12,8 @@ pub(super) fn said<'a>(series: &SeriesUse, targets: impl Iterator<Item = &'a Tar
 /// Why there are more series than are allowed.
 pub(super) fn above(series: &SeriesUse) -> Option<String> {
     (series.shown > series.limit).then(|| {
-        let (shown, limit) = (grouped(series.shown), grouped(series.limit));
+        let shown = grouped(series.shown);
+        let limit = grouped(series.limit);
         format!(
             "/metrics has {shown} series though metrics.max_series is {limit}: counters, counts by status and last invocations of \
              commands alone exceed it, and are never left out"
@@ -23,7 +24,8 @@ pub(super) fn above(series: &SeriesUse) -> Option<String> {
 fn targets_above(series: &SeriesUse) -> Option<String> {
     let count = series.targets_above;
     (count > 0).then(|| {
-        let (targets, have) = (counted_word(count, "target", "targets"), counted_word(count, "has", "have"));
+        let targets = counted_word(count, "target", "targets");
+        let have = counted_word(count, "has", "have");
         format!(
             "{} {targets} {have} more series than metrics.max_series_per_target allows, of those that are never left out",
             grouped(count)

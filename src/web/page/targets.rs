@@ -66,7 +66,8 @@ fn table(caption: &str, facts: &Facts, views: &[&View], now: Timestamp) -> Marku
 }
 
 fn row(facts: &Facts, view: &View, now: Timestamp) -> Markup {
-    let (target, state) = (&view.target, &view.state);
+    let target = &view.target;
+    let state = &view.state;
     let series = facts.series_of(&target.id);
     let explained = view.failure.is_some() || past(view, now).is_some();
     html! {

@@ -118,7 +118,8 @@ mod tests {
     use crate::model::{Task, TaskStatus, TaskType};
 
     fn drawn(current_step: Option<i64>, steps: Option<i64>) -> String {
-        let (task_type, status) = (TaskType::AddComputes, TaskStatus::Processing);
+        let task_type = TaskType::AddComputes;
+        let status = TaskStatus::Processing;
         let task = Task { id: "t".into(), task_type, status, current_step, steps, errors: None, nodes: None };
         progress(&task).into_string()
     }

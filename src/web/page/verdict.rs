@@ -69,9 +69,11 @@ const NAMED: usize = 3;
 /// The verdict on `sorted` targets and on `accounts`, the worst first.
 pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict {
     let count = |wanted: Condition| sorted.iter().filter(|view| condition(view) == wanted).count();
-    let (all, without) = (sorted.len(), count(Condition::FailsWithout));
+    let all = sorted.len();
+    let without = count(Condition::FailsWithout);
     let failing = without + count(Condition::Fails);
-    let (withdrawn, waiting) = (count(Condition::Withdrawn), count(Condition::Waiting));
+    let withdrawn = count(Condition::Withdrawn);
+    let waiting = count(Condition::Waiting);
     let mut said = Vec::new();
     if failing > 0 {
         let verb = counted_word(failing, "fails", "fail");
@@ -111,7 +113,8 @@ fn troubled(accounts: &[&AccountStatus]) -> Vec<(Tone, String)> {
     };
     let more = troubled.len().saturating_sub(NAMED);
     let rest = (more > 0).then(|| {
-        let (accounts, are) = (counted_word(more, "account", "accounts"), counted_word(more, "is", "are"));
+        let accounts = counted_word(more, "account", "accounts");
+        let are = counted_word(more, "is", "are");
         (Tone::Warn, format!("{} more {accounts} {are} not in order", grouped(more)))
     });
     troubled.iter().take(NAMED).map(line).chain(rest).collect()

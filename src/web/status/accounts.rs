@@ -150,7 +150,8 @@ fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
         ),
         (Some(_), None) => return None,
     };
-    let (message, advice) = (message.to_owned(), advice.to_owned());
+    let message = message.to_owned();
+    let advice = advice.to_owned();
     Some(AccountProblem { kind, grave, message, cause: login.trouble.clone(), advice })
 }
 

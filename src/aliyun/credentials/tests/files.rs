@@ -44,7 +44,8 @@ async fn profiles_that_cannot_be_used_say_why() {
     let problem = |name: &'static str| {
         let mut named = bench.account.clone();
         named.credentials = profile(Some(name));
-        let (variables, home) = (bench.variables.clone(), bench.home.display().to_string());
+        let variables = bench.variables.clone();
+        let home = bench.home.display().to_string();
         let environment = Arc::new(move |name: &str| variables.get(name).cloned());
         let transport = Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() };
         let provider = Provider::with_environment(&named, transport, Duration::from_secs(2), environment).unwrap();
@@ -157,8 +158,8 @@ async fn a_part_of_a_key_that_holds_what_none_has_is_told_before_the_cloud_is_as
 #[tokio::test]
 async fn a_file_without_end_is_not_read_for_ever() {
     let mut bench = Bench::new(Credentials::Default).await;
-    let (access_key_id, access_key_secret) =
-        (SecretSource::File("/dev/zero".into()), SecretSource::File("/dev/zero".into()));
+    let access_key_id = SecretSource::File("/dev/zero".into());
+    let access_key_secret = SecretSource::File("/dev/zero".into());
     bench.account.credentials = Credentials::AccessKey { access_key_id, access_key_secret };
     let wanted = "reading the credentials: /dev/zero cannot be read: it is a device, not a regular file";
     assert_eq!(bench.problem().await, wanted);

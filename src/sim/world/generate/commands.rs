@@ -62,7 +62,8 @@ impl CommandStream {
 
     /// One node of a command, whose noise this is.
     fn node(&self, index: usize, mood: Mood, command: Noise) -> NodeSpec {
-        let (noise, count) = (command.with(index as u64), self.nodes.len());
+        let noise = command.with(index as u64);
+        let count = self.nodes.len();
         // The command spreads over the first sixth of its time, and ends node by node over the last four fifths. Each
         // node has its own share of both, so that there is never long nothing to see.
         let place = |turn: usize, noise: Noise| (turn as f64 + 0.3 * noise.unit()) / count as f64;
