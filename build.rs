@@ -4,8 +4,8 @@ use std::process::Command;
 
 fn main() {
     // Moves with every commit; a source archive has none.
-    let head =
-        output("git", &["rev-parse", "--git-path", "logs/HEAD"]).filter(|path| std::path::Path::new(path).exists());
+    let head = output("git", &["rev-parse", "--git-path", "logs/HEAD"])
+        .filter(|path| std::path::Path::new(path).exists());
     println!("cargo:rerun-if-changed={}", head.as_deref().unwrap_or("build.rs"));
     println!("cargo:rerun-if-env-changed=REVISION");
     let given = std::env::var("REVISION").ok().filter(|revision| !revision.is_empty());
@@ -18,6 +18,10 @@ fn main() {
 }
 
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

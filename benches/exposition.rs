@@ -29,10 +29,15 @@ fn steps(criterion: &mut Criterion) {
             fleet.poll(&exporter, 1, seconds);
         });
     });
-    for (name, encoding) in [("put together", Encoding::Identity), ("and deflated", Encoding::Gzip)] {
+    for (name, encoding) in [("put together", Encoding::Identity), ("and deflated", Encoding::Gzip)]
+    {
         group.bench_function(format!("all of it {name}"), |bencher| {
             let cold = || fleet.exporter();
-            bencher.iter_batched(cold, |exporter| body(&exporter, encoding), BatchSize::PerIteration);
+            bencher.iter_batched(
+                cold,
+                |exporter| body(&exporter, encoding),
+                BatchSize::PerIteration,
+            );
         });
         let mut seconds = 1_000_000;
         group.bench_function(format!("1 % of it {name}"), |bencher| {
@@ -48,7 +53,9 @@ fn steps(criterion: &mut Criterion) {
                 BatchSize::PerIteration,
             );
         });
-        group.bench_function(format!("nothing of it {name}"), |bencher| bencher.iter(|| body(&exporter, encoding)));
+        group.bench_function(format!("nothing of it {name}"), |bencher| {
+            bencher.iter(|| body(&exporter, encoding))
+        });
     }
     own(&mut group, &exporter);
     group.finish();

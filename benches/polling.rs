@@ -1,5 +1,6 @@
-//! What a call costs besides the network: its request is built and signed, its answer read. Bodies are the simulator's,
-//! with 50 entries, scripts of 16 kB and outputs of 24 kB (the cloud's own limits), of which nothing is kept.
+//! What a call costs besides the network: its request is built and signed, its answer read. Bodies
+//! are the simulator's, with 50 entries, scripts of 16 kB and outputs of 24 kB (the cloud's own
+//! limits), of which nothing is kept.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -9,8 +10,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use aliyun_task_exporter::aliyun::op::{
-    DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, ListCommands, ListInstances,
-    ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
+    DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, ListCommands,
+    ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation,
 };
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::config::Signature;
@@ -61,7 +62,11 @@ fn operations(simulator: &Simulator) -> Vec<Operation> {
     vec![
         ListTasks::archived(Arc::clone(&cluster_id), 1).into(),
         ListCommands { cluster_id: Arc::clone(&cluster_id), page: 1 }.into(),
-        ListInvocationStatus { cluster_id: Arc::clone(&cluster_id), command_id: Arc::clone(&command_id) }.into(),
+        ListInvocationStatus {
+            cluster_id: Arc::clone(&cluster_id),
+            command_id: Arc::clone(&command_id),
+        }
+        .into(),
         ListInvocationResults { cluster_id, command_id, page: 1 }.into(),
         DescribeInvocations { instance_id: Arc::clone(&instance_id), page: 1 }.into(),
         DescribeInvocationResult { instance_id, invoke_id: "t-hz02p9545t0000".into() }.into(),
@@ -71,14 +76,21 @@ fn operations(simulator: &Simulator) -> Vec<Operation> {
 }
 
 fn build(criterion: &mut Criterion) {
-    let operation = Operation::from(DescribeInvocations { instance_id: ServerSpec::default().id.into(), page: 1 });
+    let operation = Operation::from(DescribeInvocations {
+        instance_id: ServerSpec::default().id.into(),
+        page: 1,
+    });
     let credential = support::credential();
     criterion.bench_function("build and sign a request", |bencher| {
         bencher.iter(|| {
             let endpoint = "https://swas.cn-hangzhou.aliyuncs.com";
             {
-                let signer =
-                    Signer { signature: Signature::V1, credential: &credential, nonce: "0123456789abcdef", now: now() };
+                let signer = Signer {
+                    signature: Signature::V1,
+                    credential: &credential,
+                    nonce: "0123456789abcdef",
+                    now: now(),
+                };
                 request::build(black_box(&operation), REGION, endpoint, signer).unwrap()
             }
         });

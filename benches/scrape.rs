@@ -1,6 +1,7 @@
 //! What a scrape costs over loopback, against a static body of the same bytes from the same stack.
 //!
-//! `cargo bench --bench scrape` prints a table; each world is measured in a process of its own. `-- TARGETS` measures one world.
+//! `cargo bench --bench scrape` prints a table; each world is measured in a process of its own. `--
+//! TARGETS` measures one world.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, unreachable_pub)]
 
@@ -59,8 +60,10 @@ fn measure(targets: usize) {
     let (cold, plain) = timed(|| get(exporter, ""));
     let (cold_gzip, packed) = timed(|| get(exporter, GZIP));
     let plain_om = get(exporter, OPENMETRICS);
-    let series =
-        plain.split(|byte| *byte == b'\n').filter(|line| line.first().is_some_and(|byte| *byte != b'#')).count();
+    let series = plain
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.first().is_some_and(|byte| *byte != b'#'))
+        .count();
     let text = plain.len() as f64 / 1e6;
     println!(
         "{series} series, {text:.1} MB; rendered in {rendered:?}; first scrape {cold:?}, first with gzip {cold_gzip:?}"
@@ -74,11 +77,15 @@ fn measure(targets: usize) {
     );
 
     let fixed = fixed(&[("/text", &plain), ("/openmetrics", &plain_om), ("/gzip", &packed)]);
-    println!("\n| scrape | median | static | ratio | over 1.2 x static |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "\n| scrape | median | static | ratio | over 1.2 x static |\n| --- | --- | --- | --- | --- |"
+    );
     let mut base_lines = Vec::new();
-    for (name, headers, path) in
-        [("text", "", "/text"), ("openmetrics", OPENMETRICS, "/openmetrics"), ("gzip", GZIP, "/gzip")]
-    {
+    for (name, headers, path) in [
+        ("text", "", "/text"),
+        ("openmetrics", OPENMETRICS, "/openmetrics"),
+        ("gzip", GZIP, "/gzip"),
+    ] {
         let mut mine = Vec::new();
         let mut theirs = Vec::new();
         for _ in 0..ROUNDS {
@@ -92,7 +99,13 @@ fn measure(targets: usize) {
     many(exporter);
 }
 
-fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[Duration], whole: Duration) {
+fn changed(
+    fleet: &mut Fleet,
+    polled: &Exporter,
+    exporter: SocketAddr,
+    fixed: &[Duration],
+    whole: Duration,
+) {
     for (name, headers, fixed) in [("text", "", fixed[0]), ("gzip", GZIP, fixed[2])] {
         let mut times = Vec::new();
         let mut all_times = Vec::new();
@@ -112,7 +125,9 @@ fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[
             }
             all_times.push(timed(|| scrape(exporter, "/metrics", headers)).0);
         }
-        for (what, times) in [("1 % changed", &mut times), ("all polled, 1 % changed", &mut all_times)] {
+        for (what, times) in
+            [("1 % changed", &mut times), ("all polled, 1 % changed", &mut all_times)]
+        {
             let time = median(times);
             let ratio = time.as_secs_f64() / fixed.as_secs_f64();
             let share = 100.0 * time.as_secs_f64() / whole.as_secs_f64();
@@ -123,9 +138,11 @@ fn changed(fleet: &mut Fleet, polled: &Exporter, exporter: SocketAddr, fixed: &[
     }
 }
 
-/// Processor time of a scrape, alone and among fifty; all of it in this process, the reader's part too.
+/// Processor time of a scrape, alone and among fifty; all of it in this process, the reader's part
+/// too.
 fn many(exporter: SocketAddr) {
-    let scrapes = |count: usize| -> usize { (0..count).map(|_| scrape(exporter, "/metrics", GZIP)).sum() };
+    let scrapes =
+        |count: usize| -> usize { (0..count).map(|_| scrape(exporter, "/metrics", GZIP)).sum() };
     let alone = cpu(|| assert!(scrapes(SCRAPERS * ROUNDS) > 0));
     let together = cpu(|| {
         std::thread::scope(|scope| {
@@ -135,10 +152,15 @@ fn many(exporter: SocketAddr) {
         });
     });
     let each = |sum: Duration| sum / (SCRAPERS * ROUNDS) as u32;
-    println!("\nCPU of a scrape, gzip: {:?} alone, {:?} among {SCRAPERS}", each(alone), each(together));
+    println!(
+        "\nCPU of a scrape, gzip: {:?} alone, {:?} among {SCRAPERS}",
+        each(alone),
+        each(together)
+    );
 }
 
-/// What the whole process holds, once all bodies were asked for, and then all targets were polled and some have changed.
+/// What the whole process holds, once all bodies were asked for, and then all targets were polled
+/// and some have changed.
 fn memory(targets: usize) {
     let fleet = Fleet::new(targets, THINGS);
     let polled = Exporter::new();
@@ -189,7 +211,8 @@ fn compress_whole(text: &[u8]) -> (Duration, usize) {
     let mut bytes = 0;
     for _ in 0..5 {
         let mut compress = Compress::new(Compression::new(2), false);
-        times.push(timed(|| compress.compress(text, &mut packed, FlushCompress::Finish).unwrap()).0);
+        times
+            .push(timed(|| compress.compress(text, &mut packed, FlushCompress::Finish).unwrap()).0);
         bytes = compress.total_out() as usize;
     }
     (median(&mut times), bytes)
@@ -198,7 +221,8 @@ fn compress_whole(text: &[u8]) -> (Duration, usize) {
 /// The routes of an exporter.
 fn exporter(Exporter { store, exposition }: &Exporter) -> SocketAddr {
     let metrics = Arc::new(SelfMetrics::new().unwrap());
-    let site = Site::new(Arc::clone(store), Arc::clone(exposition), metrics, String::new(), Moment::now());
+    let site =
+        Site::new(Arc::clone(store), Arc::clone(exposition), metrics, String::new(), Moment::now());
     serve(web::router(Arc::new(site)))
 }
 
@@ -209,7 +233,9 @@ fn fixed(bodies: &[(&'static str, &[u8])]) -> SocketAddr {
         let body = Bytes::copy_from_slice(body);
         router = router.route(
             path,
-            routing::get(move || async move { ([(header::CONTENT_TYPE, "text/plain")], Body::from(body)) }),
+            routing::get(move || async move {
+                ([(header::CONTENT_TYPE, "text/plain")], Body::from(body))
+            }),
         );
     }
     serve(router)
@@ -233,7 +259,9 @@ fn serve(router: Router) -> SocketAddr {
 fn scrape(address: SocketAddr, path: &str, headers: &str) -> usize {
     let mut stream = ask(address, path, headers);
     let mut buffer = vec![0; 256 * 1024];
-    std::iter::from_fn(|| Some(stream.read(&mut buffer).unwrap())).take_while(|read| *read > 0).sum()
+    std::iter::from_fn(|| Some(stream.read(&mut buffer).unwrap()))
+        .take_while(|read| *read > 0)
+        .sum()
 }
 
 /// Asks `/metrics` and keeps the body.
@@ -246,7 +274,8 @@ fn get(address: SocketAddr, headers: &str) -> Vec<u8> {
 
 fn ask(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
+        .unwrap();
     stream
 }
 
@@ -260,8 +289,13 @@ fn resident() -> usize {
 fn cpu(work: impl FnOnce()) -> Duration {
     let spent = || {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        let fields: Vec<i64> =
-            stat.rsplit(')').next().unwrap().split(' ').filter_map(|field| field.parse().ok()).collect();
+        let fields: Vec<i64> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split(' ')
+            .filter_map(|field| field.parse().ok())
+            .collect();
         // After the state: ppid, ..., utime is the 11th number and stime the 12th.
         Duration::from_millis(10 * (fields[10] + fields[11]) as u64)
     };

@@ -41,12 +41,15 @@ pub enum Error {
     #[error("looking at a listener: {0}")]
     Listener(#[source] io::Error),
     /// Polling or serving has ended by itself.
-    #[error("a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}")]
+    #[error(
+        "a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}"
+    )]
     Ended(String),
 }
 
-/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests under way finish. With
-/// `state.wait`, it serves only itself while another process holds the state file.
+/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests
+/// under way finish. With `state.wait`, it serves only itself while another process holds the state
+/// file.
 ///
 /// # Errors
 /// If the parts cannot be made, or if one of them ends before `shutdown`.
@@ -73,16 +76,23 @@ pub async fn serve(
     metrics.leads(runner.is_some());
     store.exporter.leads(runner.is_some());
     metrics.reloaded(true, started.wall);
-    let site =
-        Site::new(Arc::clone(&store), Arc::clone(&exposition), Arc::clone(&metrics), redacted_yaml(&config), started);
+    let site = Site::new(
+        Arc::clone(&store),
+        Arc::clone(&exposition),
+        Arc::clone(&metrics),
+        redacted_yaml(&config),
+        started,
+    );
     let site = Arc::new(site);
 
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
-    let polling = runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+    let polling =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
     let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();
-    // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a shared pool of threads.
+    // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a
+    // shared pool of threads.
     parts.spawn_blocking(move || {
         polling.block_on(async {
             tokio::select! {
@@ -99,7 +109,8 @@ pub async fn serve(
     until_ended(parts, shutdown, &stop).await
 }
 
-/// Renders what polling changes, on its thread and between its steps: a scrape finds most of its work done.
+/// Renders what polling changes, on its thread and between its steps: a scrape finds most of its
+/// work done.
 async fn render(exposition: &Exposition, store: &Store) -> Infallible {
     loop {
         store.changed().await;
@@ -122,7 +133,8 @@ async fn poll(
     }
     let path = config.state.path.as_deref().unwrap_or(Path::new("")).display();
     info!(%path, "standing by: another process holds the state file");
-    let taken = Runner::when_free(&config, Arc::clone(&store), Arc::clone(&metrics), &mut stopped).await?;
+    let taken =
+        Runner::when_free(&config, Arc::clone(&store), Arc::clone(&metrics), &mut stopped).await?;
     let Some(mut runner) = taken else { return Ok(()) };
     info!(%path, "taking over: the state file is free");
     runner.apply(&config)?;
@@ -132,8 +144,9 @@ async fn poll(
     Ok(())
 }
 
-/// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an exporter that serves
-/// and no longer polls would look well until its values are stale, and no supervisor would start it again.
+/// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an
+/// exporter that serves and no longer polls would look well until its values are stale, and no
+/// supervisor would start it again.
 async fn until_ended(
     mut parts: JoinSet<Result<(), Error>>,
     shutdown: impl Future<Output = ()>,
@@ -158,7 +171,9 @@ async fn until_ended(
 /// Why a part has ended. Of a panic's message only what stands in the source, as in the log.
 fn why(error: JoinError) -> String {
     match error.try_into_panic() {
-        Ok(payload) => payload.downcast_ref::<&'static str>().map_or("it panicked", |reason| reason).to_owned(),
+        Ok(payload) => {
+            payload.downcast_ref::<&'static str>().map_or("it panicked", |reason| reason).to_owned()
+        }
         Err(error) => error.to_string(),
     }
 }
@@ -184,7 +199,10 @@ mod tests {
         parts.spawn(async { panic!("no such state") });
         parts.spawn(until_told(stopped));
         let ended = until_ended(parts, future::pending(), &stop).await;
-        assert!(matches!(&ended, Err(Error::Ended(why)) if why.contains("no such state")), "{ended:?}");
+        assert!(
+            matches!(&ended, Err(Error::Ended(why)) if why.contains("no such state")),
+            "{ended:?}"
+        );
         assert!(*stop.borrow());
     }
 

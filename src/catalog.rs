@@ -260,7 +260,9 @@ pub fn markdown() -> String {
         (Source::Target, "The exporter's view of each target"),
         (Source::Process, "The exporter itself"),
     ] {
-        page.push_str(&format!("\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"));
+        page.push_str(&format!(
+            "\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+        ));
         for family in CATALOG.iter().filter(|family| family.source == source) {
             page.push_str(&row(family));
         }
@@ -270,7 +272,13 @@ pub fn markdown() -> String {
 
 fn row(family: &Family) -> String {
     let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-    format!("| `{}` | {} | {} | {} |\n", family.name, family.kind.word(), labels.join(", "), family.help)
+    format!(
+        "| `{}` | {} | {} | {} |\n",
+        family.name,
+        family.kind.word(),
+        labels.join(", "),
+        family.help
+    )
 }
 
 const INTRODUCTION: &str = "# Metrics
@@ -294,7 +302,12 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), CATALOG.len());
         for family in CATALOG {
-            assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
+            assert_eq!(
+                family.name.ends_with("_total"),
+                family.kind == Kind::Counter,
+                "{}",
+                family.name
+            );
             assert_eq!(
                 family.name.contains("timestamp"),
                 family.name.ends_with("_timestamp_seconds"),
@@ -309,7 +322,9 @@ mod tests {
     fn every_polled_family_says_where_its_age_is_or_that_it_is_never_withdrawn() {
         for family in CATALOG.iter().filter(|family| family.source == Source::Cloud) {
             let wanted = match family.kind {
-                Kind::Gauge => "Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.",
+                Kind::Gauge => {
+                    "Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds."
+                }
                 Kind::Counter | Kind::Histogram => "never withdrawn.",
             };
             assert!(family.help.ends_with(wanted), "{}: {}", family.name, family.help);

@@ -1,5 +1,5 @@
-//! What `check` says of a configuration: what a start would refuse, what it would warn of, what is worth knowing, and on request
-//! what polling it will cost.
+//! What `check` says of a configuration: what a start would refuse, what it would warn of, what is
+//! worth knowing, and on request what polling it will cost.
 
 use std::fmt::Write;
 
@@ -32,8 +32,8 @@ impl Remarks {
     }
 }
 
-/// Looks at a configuration whose `clients` could be made. What is odd about its series is left to the estimate, where there is
-/// one.
+/// Looks at a configuration whose `clients` could be made. What is odd about its series is left to
+/// the estimate, where there is one.
 pub fn remarks(config: &Config, clients: &Clients, is_estimated: bool) -> Remarks {
     let asked = polled(targets(config, &Findings::new()));
     let mut warnings: Vec<String> = route_warnings(config, clients, &asked).into_iter().collect();
@@ -48,14 +48,21 @@ pub fn text(config: &Config, remarks: &Remarks) -> String {
     let list = targets(config, &Findings::new());
     let things = if list.len() == 1 { "target" } else { "targets" };
     let mut page = format!("The configuration is valid. It polls {} {things}:\n\n", list.len());
-    let _ = writeln!(page, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT");
+    let _ =
+        writeln!(page, "{:<17} {:<15} {:<36} {:<12} NAME", "KIND", "REGION", "TARGET", "ACCOUNT");
     for target in list {
         let kind = target.id.kind.label();
         let name = &target.name;
-        let _ = writeln!(page, "{kind:<17} {:<15} {:<36} {:<12} {name}", target.region, target.id.id, target.account);
+        let _ = writeln!(
+            page,
+            "{kind:<17} {:<15} {:<36} {:<12} {name}",
+            target.region, target.id.id, target.account
+        );
     }
     if config.discovers() {
-        page.push_str("\nand what discovery finds; check --estimate --live asks the cloud what that is.\n");
+        page.push_str(
+            "\nand what discovery finds; check --estimate --live asks the cloud what that is.\n",
+        );
     }
     page + &remarked(remarks)
 }
@@ -76,13 +83,14 @@ pub struct Costs<'a> {
     pub discovery_pass: Option<&'a DiscoveryPass>,
 }
 
-/// All of that for a program. It means what stands in "What it will cost" in `docs/configuration.md`.
+/// All of that for a program. It means what stands in "What it will cost" in
+/// `docs/configuration.md`.
 pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: bool) -> String {
     let estimate = costs.map(|costs| {
         let mut value = estimate::json(costs.estimate);
-        value["discovery"] = costs
-            .discovery_pass
-            .map_or(Value::Null, |discovery_pass| estimate::discovered_json(discovery_pass, config));
+        value["discovery"] = costs.discovery_pass.map_or(Value::Null, |discovery_pass| {
+            estimate::discovered_json(discovery_pass, config)
+        });
         value
     });
     let targets: Vec<Value> = targets(config, &Findings::new()).iter().map(target).collect();

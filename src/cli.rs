@@ -9,9 +9,15 @@ use crate::config::{Config, MAX_FILE, Problem, Problems, parse, with_endpoint, w
 use crate::files;
 use crate::sim::{Quotas, Settings};
 
-/// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
+/// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
+/// command runs.
 #[derive(Debug, Parser)]
-#[command(name = "aliyun-task-exporter", version, max_term_width = 110, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "aliyun-task-exporter",
+    version,
+    max_term_width = 110,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
     /// What to do; without a command, poll and serve.
     #[command(subcommand)]
@@ -31,11 +37,14 @@ pub enum Command {
     Serve(Serve),
     /// Read the configuration and print what would be polled; exit with 2 if there is a problem.
     Check(Check),
-    /// Try each operation that the configuration needs, once per account and region, and say what to do about what fails.
+    /// Try each operation that the configuration needs, once per account and region, and say what
+    /// to do about what fails.
     Doctor(Doctor),
-    /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an account.
+    /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an
+    /// account.
     Demo(Demo),
-    /// Run the simulated Alibaba Cloud alone: E-HPC, SWAS, STS, and an ECS metadata server to log in at; GET / says how.
+    /// Run the simulated Alibaba Cloud alone: E-HPC, SWAS, STS, and an ECS metadata server to log
+    /// in at; GET / says how.
     Simulate(Simulate),
     /// Print docs/metrics.md: every metric family with its type, labels and meaning.
     Catalog,
@@ -47,7 +56,8 @@ pub struct Serve {
     /// What to poll.
     #[command(flatten)]
     pub targets: Targets,
-    /// Address to listen on, HOST:PORT or :PORT for every address of this machine; may be given several times.
+    /// Address to listen on, HOST:PORT or :PORT for every address of this machine; may be given
+    /// several times.
     #[arg(
         long = "web.listen-address",
         env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",
@@ -64,7 +74,8 @@ pub struct Check {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
-    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit with 1 if that cannot be kept.
+    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit
+    /// with 1 if that cannot be kept.
     #[arg(long)]
     pub estimate: bool,
     /// With --estimate: first ask the cloud what discovery would find; exit with 1 if that fails.
@@ -101,7 +112,8 @@ pub struct Targets {
     /// The configuration file.
     #[arg(long = "config.file", env = "ALIYUN_TASK_EXPORTER_CONFIG_FILE", value_name = "PATH")]
     pub config_file: Option<String>,
-    /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be given several times.
+    /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be given several
+    /// times.
     #[arg(
         long = "ehpc.cluster",
         env = "ALIYUN_TASK_EXPORTER_EHPC_CLUSTER",
@@ -117,9 +129,13 @@ pub struct Targets {
         value_name = "REGION/ID"
     )]
     pub servers: Vec<String>,
-    /// URL that the first account asks in place of the vendor's endpoints of E-HPC, SWAS and STS, such as that of `simulate`;
-    /// {region} is replaced.
-    #[arg(long = "account.endpoint", env = "ALIYUN_TASK_EXPORTER_ACCOUNT_ENDPOINT", value_name = "URL")]
+    /// URL that the first account asks in place of the vendor's endpoints of E-HPC, SWAS and STS,
+    /// such as that of `simulate`; {region} is replaced.
+    #[arg(
+        long = "account.endpoint",
+        env = "ALIYUN_TASK_EXPORTER_ACCOUNT_ENDPOINT",
+        value_name = "URL"
+    )]
     pub endpoint: Option<String>,
 }
 
@@ -234,8 +250,8 @@ pub struct WorldSize {
     /// How long every answer takes.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Calls per minute that every operation lets through in each region; more are throttled. The exporter of `demo` asks
-    /// for nine tenths of it.
+    /// Calls per minute that every operation lets through in each region; more are throttled. The
+    /// exporter of `demo` asks for nine tenths of it.
     #[arg(long, default_value_t = 1000)]
     pub quota: u32,
     /// How many times faster things happen; more than 0.
@@ -245,7 +261,11 @@ pub struct WorldSize {
 
 fn time_scale(text: &str) -> Result<f64, String> {
     let scale: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if scale > 0.0 && scale.is_finite() { Ok(scale) } else { Err("must be more than 0: at 0 time stands still".into()) }
+    if scale > 0.0 && scale.is_finite() {
+        Ok(scale)
+    } else {
+        Err("must be more than 0: at 0 time stands still".into())
+    }
 }
 
 impl WorldSize {
@@ -285,10 +305,12 @@ impl Targets {
     /// Every problem in the file, or that it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
         let file = self.file().map(|path| {
-            let text = files::text_or_stream(path.as_ref(), MAX_FILE).map_err(|error| unreadable(path, &error))?;
+            let text = files::text_or_stream(path.as_ref(), MAX_FILE)
+                .map_err(|error| unreadable(path, &error))?;
             parse(path, &text, env)
         });
-        let config = with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))?;
+        let config =
+            with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))?;
         match self.endpoint.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => with_endpoint(config, url),
             None => Ok(config),
@@ -319,7 +341,13 @@ mod tests {
 
     #[test]
     fn without_a_command_it_serves_and_targets_may_be_repeated() {
-        let cli = Cli::parse_from(["x", "--ehpc.cluster", "cn-hangzhou/a", "--ehpc.cluster", "cn-hangzhou/b"]);
+        let cli = Cli::parse_from([
+            "x",
+            "--ehpc.cluster",
+            "cn-hangzhou/a",
+            "--ehpc.cluster",
+            "cn-hangzhou/b",
+        ]);
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.targets.clusters, ["cn-hangzhou/a", "cn-hangzhou/b"]);
         assert_eq!(cli.serve.listen, [":10977"]);
@@ -343,7 +371,10 @@ mod tests {
     fn a_world_in_which_time_stands_still_is_refused() {
         for command in ["demo", "simulate"] {
             for scale in ["0", "-1", "nan", "inf", "fast"] {
-                assert!(Cli::try_parse_from(["x", command, &format!("--time-scale={scale}")]).is_err(), "{scale}");
+                assert!(
+                    Cli::try_parse_from(["x", command, &format!("--time-scale={scale}")]).is_err(),
+                    "{scale}"
+                );
             }
             assert!(Cli::try_parse_from(["x", command, "--time-scale=0.5"]).is_ok());
         }
@@ -351,12 +382,21 @@ mod tests {
 
     #[test]
     fn the_default_world_is_the_simulators() {
-        let Some(Command::Simulate(simulate)) = Cli::parse_from(["x", "simulate"]).command else { panic!() };
+        let Some(Command::Simulate(simulate)) = Cli::parse_from(["x", "simulate"]).command else {
+            panic!()
+        };
         let ours = simulate.world.settings();
         let theirs = crate::sim::Settings::default();
         assert_eq!(
             (ours.seed, ours.clusters, ours.tasks, ours.task_history, ours.commands, ours.nodes),
-            (theirs.seed, theirs.clusters, theirs.tasks, theirs.task_history, theirs.commands, theirs.nodes),
+            (
+                theirs.seed,
+                theirs.clusters,
+                theirs.tasks,
+                theirs.task_history,
+                theirs.commands,
+                theirs.nodes
+            ),
         );
         assert_eq!((ours.servers, ours.invocations), (theirs.servers, theirs.invocations));
         assert_eq!(ours.quotas.per_minute, theirs.quotas.per_minute);

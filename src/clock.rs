@@ -1,7 +1,8 @@
 //! The time by both clocks of this machine, and the CPU time of this process.
 //!
-//! The wall clock may be set at any moment, so it cannot tell how old something is. The clock of the time since the machine was
-//! booted only goes forward, while the machine sleeps, too, and means nothing elsewhere or after a boot.
+//! The wall clock may be set at any moment, so it cannot tell how old something is. The clock of
+//! the time since the machine was booted only goes forward, while the machine sleeps, too, and
+//! means nothing elsewhere or after a boot.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ const SINCE_BOOT: ClockId = ClockId::Boottime;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
-/// Two readings of both clocks that disagree by less were taken without the wall clock being set in between.
+/// Two readings of both clocks that disagree by less were taken without the wall clock being set in
+/// between.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// CPU time of this process so far, user and system, all threads.
@@ -41,8 +43,8 @@ impl Moment {
         Self { wall: Timestamp::now(), boot: SignedDuration::new(time.tv_sec, nanoseconds) }
     }
 
-    /// A moment of which only the time by the wall clock is known, judged at `self`: it is as old as the wall clock says, and
-    /// not younger than now.
+    /// A moment of which only the time by the wall clock is known, judged at `self`: it is as old
+    /// as the wall clock says, and not younger than now.
     pub fn remembered(self, wall: Timestamp) -> Self {
         let age = self.wall.duration_since(wall).max(SignedDuration::ZERO);
         Self { wall, boot: self.boot.saturating_sub(age) }
@@ -53,7 +55,8 @@ impl Moment {
         self.boot.saturating_sub(earlier.boot)
     }
 
-    /// The time of this moment by the wall clock as it is set at `now`: what a person may compare with `now`.
+    /// The time of this moment by the wall clock as it is set at `now`: what a person may compare
+    /// with `now`.
     pub fn by_clock_of(self, now: Self) -> Timestamp {
         let limit = if now.boot < self.boot { Timestamp::MAX } else { Timestamp::MIN };
         let time = now.wall.checked_sub(now.since(self)).unwrap_or(limit);
@@ -68,14 +71,19 @@ mod tests {
     use super::Moment;
 
     fn moment(wall: i64, boot: i64) -> Moment {
-        Moment { wall: Timestamp::from_second(wall).unwrap(), boot: SignedDuration::from_secs(boot) }
+        Moment {
+            wall: Timestamp::from_second(wall).unwrap(),
+            boot: SignedDuration::from_secs(boot),
+        }
     }
 
     #[test]
     fn the_clock_since_boot_goes_forward() {
         let earlier = Moment::now();
         let later = Moment::now();
-        assert!(earlier.boot > SignedDuration::ZERO && later.since(earlier) >= SignedDuration::ZERO);
+        assert!(
+            earlier.boot > SignedDuration::ZERO && later.since(earlier) >= SignedDuration::ZERO
+        );
     }
 
     #[test]
@@ -84,15 +92,21 @@ mod tests {
         assert_eq!(read.by_clock_of(moment(1060, 110)), read.wall);
         assert_eq!(read.by_clock_of(moment(400, 110)), moment(340, 0).wall, "set back since");
         assert_eq!(read.by_clock_of(moment(9060, 110)), moment(9000, 0).wall, "set forward since");
-        let unset =
-            Moment { wall: read.wall + SignedDuration::from_millis(60_300), boot: SignedDuration::from_secs(110) };
+        let unset = Moment {
+            wall: read.wall + SignedDuration::from_millis(60_300),
+            boot: SignedDuration::from_secs(110),
+        };
         assert_eq!(read.by_clock_of(unset), read.wall, "it was only adjusted");
     }
 
     #[test]
     fn what_is_remembered_is_as_old_as_the_wall_clock_says_and_never_younger_than_now() {
         let now = moment(1000, 50);
-        assert_eq!(now.remembered(moment(900, 0).wall), moment(900, -50), "it was before this machine was booted");
+        assert_eq!(
+            now.remembered(moment(900, 0).wall),
+            moment(900, -50),
+            "it was before this machine was booted"
+        );
         assert_eq!(now.remembered(moment(5000, 0).wall), moment(5000, 50));
     }
 }

@@ -31,11 +31,14 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
-    /// `check --estimate` has found that budgets are too small, or that lists or series pass their limits.
+    /// `check --estimate` has found that budgets are too small, or that lists or series pass their
+    /// limits.
     #[error("the plan cannot be kept")]
     DoesNotFit,
     /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
-    #[error("discovery has not shown all there is (see the lines with !), so the estimate is not complete")]
+    #[error(
+        "discovery has not shown all there is (see the lines with !), so the estimate is not complete"
+    )]
     Discovery,
     /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
@@ -88,7 +91,10 @@ impl Error {
 ///
 /// # Errors
 /// Whatever stopped it.
-pub async fn run(cli: Cli, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+pub async fn run(
+    cli: Cli,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
         Command::Check(arguments) => check(&arguments).await,
@@ -158,7 +164,8 @@ fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
     Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
 }
 
-/// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery would find.
+/// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery
+/// would find.
 async fn check_estimate(
     config: &Config,
     live: Option<&Clients>,
@@ -169,11 +176,15 @@ async fn check_estimate(
         Some(clients) => Some(discovery_pass(config, clients, MAX_ATTEMPTS).await),
         None => None,
     };
-    let complete = discovery_pass
+    let complete = discovery_pass.as_ref().is_none_or(|discovery_pass| {
+        discovery_pass.failures.is_empty() && discovery_pass.missing.is_empty()
+    });
+    let findings = discovery_pass
         .as_ref()
-        .is_none_or(|discovery_pass| discovery_pass.failures.is_empty() && discovery_pass.missing.is_empty());
-    let findings = discovery_pass.as_ref().map(|discovery_pass| discovery_pass.findings.clone()).unwrap_or_default();
-    let estimate = Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
+        .map(|discovery_pass| discovery_pass.findings.clone())
+        .unwrap_or_default();
+    let estimate =
+        Estimate { incomplete: !complete, ..estimate(config, &findings, Assumptions::default()) };
     let outcome = match (complete, estimate.is_kept()) {
         (false, _) => Err(Error::Discovery),
         (true, false) => Err(Error::DoesNotFit),
@@ -181,7 +192,8 @@ async fn check_estimate(
     };
     let printed = match (format, &discovery_pass) {
         (ReportFormat::Json, discovery_pass) => {
-            let costs = check::Costs { estimate: &estimate, discovery_pass: discovery_pass.as_ref() };
+            let costs =
+                check::Costs { estimate: &estimate, discovery_pass: discovery_pass.as_ref() };
             check::json(config, remarks, Some(costs), outcome.is_ok())
         }
         (ReportFormat::Table, Some(discovery_pass)) => {
@@ -213,7 +225,10 @@ async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
     if report.is_well() { Ok(()) } else { Err(Error::Unwell) }
 }
 
-async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+async fn run_demo(
+    arguments: &Demo,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     if !arguments.world.has_targets() {
         return Err(Error::EmptyDemo);
     }
@@ -229,12 +244,18 @@ async fn run_demo(arguments: &Demo, shutdown: impl Future<Output = ()> + Send + 
     info!(address = %sim_address, "the simulated cloud listens");
 
     let (stop, stopped) = watch::channel(false);
-    let until = |mut stopped: watch::Receiver<bool>| async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    let until = |mut stopped: watch::Receiver<bool>| async move {
+        drop(stopped.wait_for(|stopped| *stopped).await)
+    };
     tokio::spawn(async move {
         shutdown.await;
         stop.send_replace(true);
     });
-    let cloud = tokio::spawn(sim::serve(sim_listener, Arc::new(Mutex::new(simulator)), until(stopped.clone())));
+    let cloud = tokio::spawn(sim::serve(
+        sim_listener,
+        Arc::new(Mutex::new(simulator)),
+        until(stopped.clone()),
+    ));
     let config = demo::with_quota(demo::config(&truth, sim_address), arguments.world.quota);
     app::serve(config, vec![listener], until(stopped)).await?;
     cloud.await.map_err(io::Error::other)??;
@@ -256,8 +277,14 @@ async fn simulate(arguments: &Simulate, shutdown: impl Future<Output = ()>) -> R
     let listener = listen(&arguments.listen).await?;
     let mut out = io::stdout();
     let address = listener.local_addr()?;
-    writeln!(out, "A simulated Alibaba Cloud listens on http://{address}/ (key testid, testsecret)")?;
-    writeln!(out, "It is STS and an ECS metadata server too; its front page lists roles, tokens and addresses.")?;
+    writeln!(
+        out,
+        "A simulated Alibaba Cloud listens on http://{address}/ (key testid, testsecret)"
+    )?;
+    writeln!(
+        out,
+        "It is STS and an ECS metadata server too; its front page lists roles, tokens and addresses."
+    )?;
     out.flush()?;
     Ok(sim::serve(listener, Arc::new(Mutex::new(simulator)), shutdown).await?)
 }

@@ -1,4 +1,5 @@
-//! The demo: a simulated cloud, and a configuration that polls all of it. The exporter reaches it by URL, like any cloud.
+//! The demo: a simulated cloud, and a configuration that polls all of it. The exporter reaches it
+//! by URL, like any cloud.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,12 +8,13 @@ use serde_json::Value;
 
 use crate::action::Product;
 use crate::config::{
-    Account, Cluster, Commands, Config, Credentials, Endpoints, InvocationWindow, Poll, SecretSource, Server,
-    TaskWindow,
+    Account, Cluster, Commands, Config, Credentials, Endpoints, InvocationWindow, Poll,
+    SecretSource, Server, TaskWindow,
 };
 use crate::secret::Secret;
 
-/// The configuration that polls everything in `world` (the simulator's truth) at `address`, often enough to watch.
+/// The configuration that polls everything in `world` (the simulator's truth) at `address`, often
+/// enough to watch.
 pub fn config(world: &Value, address: SocketAddr) -> Config {
     Config {
         poll: Poll {
@@ -30,7 +32,8 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
     }
 }
 
-/// The same, with budgets that fit a cloud that lets `per_minute` calls of each operation through. It leaves a tenth.
+/// The same, with budgets that fit a cloud that lets `per_minute` calls of each operation through.
+/// It leaves a tenth.
 pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
     let budget = (per_minute - per_minute.div_ceil(10)).max(1);
     for account in &mut config.accounts {
@@ -97,7 +100,8 @@ mod tests {
     use super::{config, with_quota};
 
     fn budgets(per_minute: u32) -> Vec<u32> {
-        let config = with_quota(config(&serde_json::json!({}), ([127, 0, 0, 1], 1).into()), per_minute);
+        let config =
+            with_quota(config(&serde_json::json!({}), ([127, 0, 0, 1], 1).into()), per_minute);
         config.accounts[0].quotas.values().copied().collect()
     }
 

@@ -30,7 +30,8 @@ pub(crate) fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The text of a regular file of at most `max_bytes`, without a byte order mark. It may hold secrets, so it is zeroed on drop.
+/// The text of a regular file of at most `max_bytes`, without a byte order mark. It may hold
+/// secrets, so it is zeroed on drop.
 ///
 /// # Errors
 /// Those of [`bytes()`], or that it is not UTF-8.
@@ -55,7 +56,8 @@ enum Kind {
     Stream(&'static str),
 }
 
-/// Looked at before it is opened: opening a pipe waits for its other end, and opening a device may do something.
+/// Looked at before it is opened: opening a pipe waits for its other end, and opening a device may
+/// do something.
 fn kind(path: &Path) -> io::Result<Kind> {
     let kind = fs::metadata(path)?.file_type();
     match () {
@@ -70,7 +72,8 @@ fn kind(path: &Path) -> io::Result<Kind> {
 
 fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    // A buffer that grows leaves parts of the text behind. One byte more shows the end without growing.
+    // A buffer that grows leaves parts of the text behind. One byte more shows the end without
+    // growing.
     let size = file.metadata()?.len().min(max_bytes);
     let mut bytes = Vec::with_capacity(size as usize + 1);
     file.by_ref().take(max_bytes + 1).read_to_end(&mut bytes)?;
@@ -80,12 +83,14 @@ fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads on a thread of its own, which is left behind where the other end of a pipe is never opened or closed.
+/// Reads on a thread of its own, which is left behind where the other end of a pipe is never opened
+/// or closed.
 fn read_stream(path: &Path, max_bytes: u64, what: &str) -> io::Result<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     let path = path.to_owned();
     thread::spawn(move || sender.send(read(&path, max_bytes)));
-    let endless = || io::Error::other(format!("it is a {what}, and its end has not come within 10 seconds"));
+    let endless =
+        || io::Error::other(format!("it is a {what}, and its end has not come within 10 seconds"));
     receiver.recv_timeout(STREAM_TIMEOUT).map_err(|_| endless())?
 }
 
@@ -94,7 +99,8 @@ fn decode(bytes: Vec<u8>) -> io::Result<Zeroizing<String>> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(io::Error::other("it is UTF-16: save it as UTF-8"));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| io::Error::other("it is not UTF-8: save it as UTF-8"))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| io::Error::other("it is not UTF-8: save it as UTF-8"))?;
     Ok(Zeroizing::new(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).to_owned()))
 }
 
@@ -148,7 +154,10 @@ mod tests {
         assert_eq!(bytes(&path, 1 << 20).unwrap().len(), 1 << 20);
         let path = folder.write(&[b'a'; (1 << 20) + 1]);
         assert_eq!(bytes(&path, 1 << 20).unwrap_err().to_string(), "it is larger than 1 MiB");
-        assert_eq!(text(Path::new("/dev/zero"), 9).unwrap_err().to_string(), "it is a device, not a regular file");
+        assert_eq!(
+            text(Path::new("/dev/zero"), 9).unwrap_err().to_string(),
+            "it is a device, not a regular file"
+        );
         assert_eq!(text_or_stream(Path::new("/dev/null"), 9).unwrap().as_str(), "");
         let told = |path: &Path| text_or_stream(path, 1 << 20).unwrap_err().to_string();
         assert_eq!(told(Path::new("/dev/zero")), "it is larger than 1 MiB");
@@ -167,7 +176,9 @@ mod tests {
         assert_eq!(text(&pipe, 9).unwrap_err().to_string(), "it is a pipe, not a regular file");
         let writer = {
             let pipe = pipe.clone();
-            std::thread::spawn(move || std::fs::OpenOptions::new().write(true).open(pipe).unwrap().write_all(b"a: 1"))
+            std::thread::spawn(move || {
+                std::fs::OpenOptions::new().write(true).open(pipe).unwrap().write_all(b"a: 1")
+            })
         };
         assert_eq!(text_or_stream(&pipe, 9).unwrap().as_str(), "a: 1");
         writer.join().unwrap().unwrap();

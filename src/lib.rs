@@ -1,10 +1,12 @@
-//! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server command runs.
+//! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
+//! command runs.
 //!
-//! Who imports whom: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`] -> `store`, and `poll` ->
-//! [`aliyun`] -> `config`. No arrow points back. All rest on [`action`], [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and
-//! [`sim`] is reached only by URL.
+//! Who imports whom: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`]
+//! -> `store`, and `poll` -> [`aliyun`] -> `config`. No arrow points back. All rest on [`action`],
+//! [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
 //!
-//! What data does: `config` says what to ask, and an answer goes `aliyun` -> `poll` -> `store` -> `exposition` -> `web`.
+//! What data does: `config` says what to ask, and an answer goes `aliyun` -> `poll` -> `store` ->
+//! `exposition` -> `web`.
 
 pub mod action;
 pub mod aliyun;

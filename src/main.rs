@@ -11,14 +11,16 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-/// How many arenas glibc's allocator may have: it reads this when a process starts, and offers no safe call for it.
+/// How many arenas glibc's allocator may have: it reads this when a process starts, and offers no
+/// safe call for it.
 const ARENAS: &str = "MALLOC_ARENA_MAX";
 
 fn main() -> ExitCode {
     limit_arenas();
     let cli = Cli::parse();
     let _logging = logging::start(&cli.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let outcome = runtime.map_err(commands::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(async {
             let shutdown = shutdown()?;
@@ -37,8 +39,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Begins again with one arena, in the same process. By default glibc gives each thread its own, and what one thread allocates
-/// and another frees leaves holes there: resident memory creeps up for hours while no more of it is in use.
+/// Begins again with one arena, in the same process. By default glibc gives each thread its own,
+/// and what one thread allocates and another frees leaves holes there: resident memory creeps up
+/// for hours while no more of it is in use.
 fn limit_arenas() {
     if !cfg!(target_env = "gnu") || env::var_os(ARENAS).is_some() {
         return;

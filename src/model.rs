@@ -1,4 +1,5 @@
-//! What the exporter knows: tasks, command invocations, results, and why something could not be known. Plain types, no I/O.
+//! What the exporter knows: tasks, command invocations, results, and why something could not be
+//! known. Plain types, no I/O.
 //!
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
@@ -12,7 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use account::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission, PermissionChange};
+pub use account::{
+    AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission, PermissionChange,
+};
 
 use crate::action::Action;
 use crate::wire_enum::wire_enum;
@@ -168,12 +171,23 @@ impl TaskStatus {
 impl InvokeStatus {
     /// Whether the record may still change.
     pub fn is_open(&self) -> bool {
-        matches!(self, Self::Running | Self::Pending | Self::Scheduled | Self::Stopping | Self::Unknown(_))
+        matches!(
+            self,
+            Self::Running | Self::Pending | Self::Scheduled | Self::Stopping | Self::Unknown(_)
+        )
     }
 
     /// Whether it is a way to fail; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
+        matches!(
+            self,
+            Self::Failed
+                | Self::PartialFailed
+                | Self::Invalid
+                | Self::Aborted
+                | Self::Error
+                | Self::Timeout
+        )
     }
 
     /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
@@ -191,7 +205,15 @@ impl InvocationStatus {
 
     /// Whether it is a way to fail; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed | Self::PartialFailed | Self::Invalid | Self::Aborted | Self::Error | Self::Timeout)
+        matches!(
+            self,
+            Self::Failed
+                | Self::PartialFailed
+                | Self::Invalid
+                | Self::Aborted
+                | Self::Error
+                | Self::Timeout
+        )
     }
 
     /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
@@ -201,13 +223,15 @@ impl InvocationStatus {
     }
 }
 
-/// Whether an exit code counts. The cloud sends a 0 that means nothing for what never exited, so 0 counts only beside words
-/// of what did; any other code counts once it cannot change, unless it is that of a command which was stopped.
+/// Whether an exit code counts. The cloud sends a 0 that means nothing for what never exited, so 0
+/// counts only beside words of what did; any other code counts once it cannot change, unless it is
+/// that of a command which was stopped.
 fn counts(code: i64, may_be_zero: bool, may_be_other: bool) -> bool {
     if code == 0 { may_be_zero } else { may_be_other }
 }
 
-/// Exit codes of a shell script by which it has Cloud Assistant stop or restart its instance: no failure.
+/// Exit codes of a shell script by which it has Cloud Assistant stop or restart its instance: no
+/// failure.
 pub const POWER_EXIT_CODES: [i64; 2] = [193, 194];
 
 /// One page of a list, as every list of the cloud has it.
@@ -221,8 +245,8 @@ pub struct Page<T> {
     pub total: Option<u64>,
     /// `PageSize` as the answer repeats it, if it does.
     pub page_size: Option<u64>,
-    /// Whether the page may leave out what is there: the list itself is missing, or an error came with it. What such a page
-    /// does not show is not gone.
+    /// Whether the page may leave out what is there: the list itself is missing, or an error came
+    /// with it. What such a page does not show is not gone.
     pub is_partial: bool,
 }
 
@@ -236,11 +260,13 @@ impl<T> Page<T> {
 /// Whether a target's lists have shown all that they must.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListState {
-    /// Entries that must be known and were not shown in two readings in a row; 0 if the lists are whole.
+    /// Entries that must be known and were not shown in two readings in a row; 0 if the lists are
+    /// whole.
     pub missing: u64,
     /// The same of the last reading alone.
     pub missing_once: u64,
-    /// Entries by which a `TotalCount` exceeds what its list has shown in 8 whole readings in a row: it is taken for wrong.
+    /// Entries by which a `TotalCount` exceeds what its list has shown in 8 whole readings in a
+    /// row: it is taken for wrong.
     pub total_excess: u64,
 }
 
@@ -284,8 +310,9 @@ pub struct NodeStatuses {
 }
 
 impl NodeStatuses {
-    /// Whether any part may still change. An unknown node word does not hold open what the record says has ended; under an
-    /// unknown overall word the nodes decide, and it is open while none is listed yet.
+    /// Whether any part may still change. An unknown node word does not hold open what the record
+    /// says has ended; under an unknown overall word the nodes decide, and it is open while
+    /// none is listed yet.
     pub fn is_open(&self) -> bool {
         match self.status.unknown_word() {
             Some(_) => self.nodes.is_empty() || self.nodes.values().any(InvokeStatus::is_open),
@@ -331,7 +358,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Whether the invocation may still change. An unknown word ends when the record's status is terminal.
+    /// Whether the invocation may still change. An unknown word ends when the record's status is
+    /// terminal.
     pub fn is_open(&self) -> bool {
         match self.status {
             InvocationStatus::Unknown(_) => self.record.as_ref().is_none_or(InvokeStatus::is_open),
@@ -558,7 +586,8 @@ pub struct BudgetState {
 }
 
 impl BudgetState {
-    /// When one call is tried of an operation that rests, or more calls of one whose budget is lowered.
+    /// When one call is tried of an operation that rests, or more calls of one whose budget is
+    /// lowered.
     pub fn next_try(&self) -> Option<Timestamp> {
         let resting = self.resting.as_ref().map(|resting| resting.until);
         resting.or(self.lowered.as_ref().map(|lowered| lowered.retry_at))
@@ -595,7 +624,8 @@ pub struct Lowered {
     pub retry_at: Timestamp,
 }
 
-/// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's commands.
+/// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's
+/// commands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// The reason, for the label.
@@ -659,7 +689,8 @@ pub struct SeenEhpcInvocation {
     pub id: Arc<str>,
     /// Its nodes' statuses.
     pub invocation: NodeStatuses,
-    /// Its nodes' results; present once all pages were read after the end. Those of some nodes may still be late.
+    /// Its nodes' results; present once all pages were read after the end. Those of some nodes may
+    /// still be late.
     pub results: Option<Vec<NodeResult>>,
     /// Whether results are still asked for.
     pub is_outstanding: bool,
@@ -689,15 +720,17 @@ impl SeenEhpcInvocation {
         let results = self.results.iter().flatten();
         let nodes: BTreeSet<&Arc<str>> =
             self.invocation.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
-        (!self.invocation.is_open()).then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
+        (!self.invocation.is_open())
+            .then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
     }
 
     /// Nodes on which it failed: by the exit code, or where that says nothing by the status.
     pub fn failed_nodes(&self) -> u64 {
         let results: BTreeMap<&str, &NodeResult> =
             self.results.iter().flatten().map(|node| (&*node.instance_id, node)).collect();
-        let by_status =
-            |(id, status): &(&Arc<str>, &InvokeStatus)| !results.contains_key(&***id) && status.is_failure();
+        let by_status = |(id, status): &(&Arc<str>, &InvokeStatus)| {
+            !results.contains_key(&***id) && status.is_failure()
+        };
         let unread = self.invocation.nodes.iter().filter(by_status).count();
         (unread + results.values().filter(|node| node.has_failed()).count()) as u64
     }
@@ -712,7 +745,8 @@ impl NodeResult {
     }
 }
 
-/// Why the result of something that was seen to end is no longer asked for: a closed set, so it can be a label.
+/// Why the result of something that was seen to end is no longer asked for: a closed set, so it can
+/// be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenUp {
     /// It was asked for, and never there while its invocation or command was in the window.
@@ -797,7 +831,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Upper bounds in seconds: a task takes from seconds (stop a node) to hours (create a large cluster).
+    /// Upper bounds in seconds: a task takes from seconds (stop a node) to hours (create a large
+    /// cluster).
     pub const BOUNDS: [f64; 9] = [30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0];
 
     /// Counts one observation.

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret: an access key secret, a security token. `Debug`, `Display` and `Serialize` show `<secret>`. Its bytes
-/// are zeroed when it is dropped.
+/// A secret: an access key secret, a security token. `Debug`, `Display` and `Serialize` show
+/// `<secret>`. Its bytes are zeroed when it is dropped.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);

@@ -1,4 +1,5 @@
-//! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never global.
+//! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never
+//! global.
 
 #[cfg(target_os = "linux")]
 mod process;
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus::proto::MetricFamily;
-use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 
 use crate::action::Action;
 use crate::aliyun::op::Operation;
@@ -99,14 +102,21 @@ impl SelfMetrics {
             registry,
         };
         let build = int_gauges(&metrics.registry, &catalog::BUILD_INFO)?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), env!("BUILD_REVISION"), env!("BUILD_RUSTC")]).set(1);
+        build
+            .with_label_values(&[
+                env!("CARGO_PKG_VERSION"),
+                env!("BUILD_REVISION"),
+                env!("BUILD_RUSTC"),
+            ])
+            .set(1);
         metrics.start_at_zero();
         #[cfg(target_os = "linux")]
         metrics.registry.register(Box::new(process::Process::new()))?;
         Ok(metrics)
     }
 
-    /// Counters whose labels are known in advance exist from the start, so that `increase()` sees their first event.
+    /// Counters whose labels are known in advance exist from the start, so that `increase()` sees
+    /// their first event.
     fn start_at_zero(&self) {
         for kind in [Kind::EhpcInvocations, Kind::SwasInvocations] {
             for cause in GivenUp::ALL {
@@ -134,7 +144,9 @@ impl SelfMetrics {
         let product = request.operation.product().label();
         let name = request.operation.name();
         let outcome = failure.map_or("ok", Reason::label);
-        self.requests.with_label_values(&[request.account, request.region, product, name, outcome]).inc();
+        self.requests
+            .with_label_values(&[request.account, request.region, product, name, outcome])
+            .inc();
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
     }
 
@@ -143,7 +155,9 @@ impl SelfMetrics {
         for PermissionChange { account, action, is_granted } in changes {
             let labels = [&**account, action.product().label(), action.name()];
             match is_granted {
-                Some(is_granted) => self.authorized.with_label_values(&labels).set(i64::from(*is_granted)),
+                Some(is_granted) => {
+                    self.authorized.with_label_values(&labels).set(i64::from(*is_granted))
+                }
                 // It is there: it was set with the first answer.
                 None => drop(self.authorized.remove_label_values(&labels)),
             }
@@ -156,13 +170,16 @@ impl SelfMetrics {
         self.credentials_expiry.reset();
     }
 
-    /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees the first event.
+    /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees
+    /// the first event.
     pub fn expect_requests(&self, target: &Target, action: Action) {
         let product = action.product().label();
         let operation = action.name();
         self.unreadable.with_label_values(&[product, operation]).inc_by(0);
         for outcome in ["ok", Reason::Throttled.label()] {
-            self.requests.with_label_values(&[&*target.account, &target.region, product, operation, outcome]).inc_by(0);
+            self.requests
+                .with_label_values(&[&*target.account, &target.region, product, operation, outcome])
+                .inc_by(0);
         }
     }
 
@@ -218,7 +235,9 @@ impl SelfMetrics {
 
     /// Entries of an answer that could not be read.
     pub fn unreadable(&self, operation: &Operation, entries: u64) {
-        self.unreadable.with_label_values(&[operation.product().label(), operation.name()]).inc_by(entries);
+        self.unreadable
+            .with_label_values(&[operation.product().label(), operation.name()])
+            .inc_by(entries);
     }
 
     /// How far the cloud's clock is ahead of this machine's.
@@ -257,7 +276,9 @@ impl SelfMetrics {
     pub fn reloaded(&self, success: bool, now: Timestamp) {
         self.reload_successful.with_label_values::<&str>(&[]).set(i64::from(success));
         if success {
-            self.reload_time.with_label_values::<&str>(&[]).set(now.as_millisecond() as f64 / 1000.0);
+            self.reload_time
+                .with_label_values::<&str>(&[])
+                .set(now.as_millisecond() as f64 / 1000.0);
         }
     }
 
@@ -324,7 +345,10 @@ mod tests {
         let metrics = SelfMetrics::new().unwrap();
         let series = |name: &str| {
             let families = metrics.gather(SeriesUse::default());
-            families.iter().find(|family| family.name() == name).map_or(0, |family| family.get_metric().len())
+            families
+                .iter()
+                .find(|family| family.name() == name)
+                .map_or(0, |family| family.get_metric().len())
         };
         let names = [
             "quota_calls_per_minute",
@@ -338,7 +362,8 @@ mod tests {
         let calm = BudgetState { configured: 900, in_force: 900, resting: None, lowered: None };
         let at = Timestamp::UNIX_EPOCH;
         let resting = Some(Resting { since: at, until: at, code: "429".into() });
-        let lowered = Some(Lowered { since: at, code: "429".into(), refused_at: 110, retry_at: at });
+        let lowered =
+            Some(Lowered { since: at, code: "429".into(), refused_at: 110, retry_at: at });
         let throttled = BudgetState { configured: 900, in_force: 66, resting, lowered };
         let [hangzhou, beijing] = ["cn-hangzhou", "cn-beijing"];
         metrics.budgets(&[budget(hangzhou, &throttled), budget(beijing, &calm)], &[]);

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Cluster, Commands, Config, Filter, InvocationWindow, Regions, Server, SwasStrategy, TaskWindow};
+use crate::config::{
+    Cluster, Commands, Config, Filter, InvocationWindow, Regions, Server, SwasStrategy, TaskWindow,
+};
 use crate::model::DiscoveredResource;
 
-/// Where a product is asked for its regions. ListRegions answers the same everywhere, and this region has every product.
+/// Where a product is asked for its regions. ListRegions answers the same everywhere, and this
+/// region has every product.
 const REGION_OF_REGIONS: &str = "cn-hangzhou";
 
 /// What kind of thing a target is: the `kind` label.
@@ -19,7 +22,8 @@ pub enum Kind {
     EhpcInvocations,
     /// The command invocations of a Simple Application Server.
     SwasInvocations,
-    /// The same of all servers of a region that are asked for at once. It has no values of its own; its servers have.
+    /// The same of all servers of a region that are asked for at once. It has no values of its own;
+    /// its servers have.
     SwasRegion,
     /// Which clusters, servers or regions there are.
     Discovery,
@@ -27,7 +31,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind that has values.
-    pub const ALL: [Self; 4] = [Self::EhpcTasks, Self::EhpcInvocations, Self::SwasInvocations, Self::Discovery];
+    pub const ALL: [Self; 4] =
+        [Self::EhpcTasks, Self::EhpcInvocations, Self::SwasInvocations, Self::Discovery];
 
     /// The kind as a label value.
     pub fn label(self) -> &'static str {
@@ -45,7 +50,8 @@ impl Kind {
 pub struct TargetId {
     /// Its kind.
     pub kind: Kind,
-    /// Cluster id, instance id, or where is looked, as in `swas/default/cn-hangzhou`: the `target` label.
+    /// Cluster id, instance id, or where is looked, as in `swas/default/cn-hangzhou`: the `target`
+    /// label.
     pub id: Arc<str>,
 }
 
@@ -120,7 +126,8 @@ impl Target {
         };
         let same_scope = match (&self.scope, &other.scope) {
             (Scope::SwasRegion(mine), Scope::SwasRegion(theirs)) => {
-                mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(mine, its)| mine.is_asked_like(its))
+                mine.len() == theirs.len()
+                    && mine.iter().zip(theirs).all(|(mine, its)| mine.is_asked_like(its))
             }
             (mine, theirs) => mine == theirs,
         };
@@ -167,7 +174,9 @@ impl DiscoveryQuery {
     /// Whether it takes what it has found. Regions are all taken: a filter is for what is in them.
     pub fn takes(&self, found: &DiscoveredResource) -> bool {
         match self.kind {
-            DiscoveryKind::Clusters | DiscoveryKind::Servers => self.filter.takes(&found.id, &found.name),
+            DiscoveryKind::Clusters | DiscoveryKind::Servers => {
+                self.filter.takes(&found.id, &found.name)
+            }
             DiscoveryKind::ClusterRegions | DiscoveryKind::ServerRegions => true,
         }
     }
@@ -176,13 +185,17 @@ impl DiscoveryQuery {
 /// What each discovery target has found last.
 pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 
-/// Every target of a configuration where discovery has found this: what is configured, in its order, then where to look,
-/// then what was found and stands nowhere before. What is configured without a name has the cloud's.
+/// Every target of a configuration where discovery has found this: what is configured, in its
+/// order, then where to look, then what was found and stands nowhere before. What is configured
+/// without a name has the cloud's.
 ///
-/// New findings may bring new places to look in (regions); asked with those again, it comes to an end.
+/// New findings may bring new places to look in (regions); asked with those again, it comes to an
+/// end.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let searches = searches(config, findings);
-    let found = |kind: DiscoveryKind| searches.iter().filter_map(move |target| finds(target, kind, findings)).flatten();
+    let found = |kind: DiscoveryKind| {
+        searches.iter().filter_map(move |target| finds(target, kind, findings)).flatten()
+    };
     let (clusters, servers): (Vec<_>, Vec<_>) =
         (found(DiscoveryKind::Clusters).collect(), found(DiscoveryKind::Servers).collect());
     let accounts = Accounts::of(config);
@@ -195,7 +208,8 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     for server in &config.servers {
         all.push(accounts.server(&named_server(server, &names)));
     }
-    let mut known: HashSet<Arc<str>> = all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
+    let mut known: HashSet<Arc<str>> =
+        all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
     all.extend(searches.iter().cloned());
     // A cluster and a server never have the same id: their forms differ.
     for (search, thing) in clusters.iter().filter(|(search, thing)| takes(search, thing)) {
@@ -215,13 +229,27 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
 pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
     let accounts = Accounts::of(config);
     let products = [
-        ("ehpc", &config.cluster_discovery.entries, DiscoveryKind::ClusterRegions, DiscoveryKind::Clusters),
-        ("swas", &config.server_discovery.entries, DiscoveryKind::ServerRegions, DiscoveryKind::Servers),
+        (
+            "ehpc",
+            &config.cluster_discovery.entries,
+            DiscoveryKind::ClusterRegions,
+            DiscoveryKind::Clusters,
+        ),
+        (
+            "swas",
+            &config.server_discovery.entries,
+            DiscoveryKind::ServerRegions,
+            DiscoveryKind::Servers,
+        ),
     ];
     let mut searches = Vec::new();
     for (product, entries, regions, things) in products {
         for entry in entries {
-            let search = |kind| DiscoveryQuery { kind, filter: entry.filter.clone(), interval: entry.interval };
+            let search = |kind| DiscoveryQuery {
+                kind,
+                filter: entry.filter.clone(),
+                interval: entry.interval,
+            };
             let target = |place: &str, region: &str, kind| {
                 let id = format!("{product}/{}/{place}", entry.account);
                 accounts.target(&id, &entry.account, (region, ""), Scope::Discovery(search(kind)))
@@ -233,7 +261,10 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
                     let found = findings.get(&all.id).into_iter().flatten();
                     searches.push(all);
                     // Its place is taken.
-                    found.map(|region| region.id.to_string()).filter(|region| region != "all").collect()
+                    found
+                        .map(|region| region.id.to_string())
+                        .filter(|region| region != "all")
+                        .collect()
                 }
             };
             searches.extend(named.iter().map(|region| target(region, region, things)));
@@ -271,7 +302,11 @@ fn named_server(server: &Server, names: &HashMap<&str, &str>) -> Server {
 }
 
 fn name(id: &str, own: &str, names: &HashMap<&str, &str>) -> String {
-    if own.is_empty() { names.get(id).copied().unwrap_or_default().to_owned() } else { own.to_owned() }
+    if own.is_empty() {
+        names.get(id).copied().unwrap_or_default().to_owned()
+    } else {
+        own.to_owned()
+    }
 }
 
 fn found_cluster(config: &Config, search: &Target, found: &DiscoveredResource) -> Cluster {
@@ -295,13 +330,17 @@ fn found_server(config: &Config, search: &Target, found: &DiscoveredResource) ->
     }
 }
 
-/// What is polled on its own of these: each target, but for servers that are asked for by account and region.
+/// What is polled on its own of these: each target, but for servers that are asked for by account
+/// and region.
 pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     let (together, mut polled): (Vec<Target>, Vec<Target>) =
         targets.into_iter().partition(|target| matches!(target.scope, Scope::SwasRegionServer(_)));
     let mut regions: BTreeMap<(Arc<str>, Arc<str>), Vec<Target>> = BTreeMap::new();
     for server in together {
-        regions.entry((Arc::clone(&server.account), Arc::clone(&server.region))).or_default().push(server);
+        regions
+            .entry((Arc::clone(&server.account), Arc::clone(&server.region)))
+            .or_default()
+            .push(server);
     }
     polled.extend(regions.into_iter().filter_map(|((account, region), servers)| {
         let quota_group = Arc::clone(&servers.first()?.quota_group);
@@ -320,11 +359,18 @@ struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     fn of(config: &'a Config) -> Self {
-        let groups = config.accounts.iter().map(|account| (&*account.name, &*account.quota_group)).collect();
+        let groups =
+            config.accounts.iter().map(|account| (&*account.name, &*account.quota_group)).collect();
         Self { groups, strategy: config.swas_strategy }
     }
 
-    fn target(&self, id: &str, account: &str, (region, name): (&str, &str), scope: Scope) -> Target {
+    fn target(
+        &self,
+        id: &str,
+        account: &str,
+        (region, name): (&str, &str),
+        scope: Scope,
+    ) -> Target {
         Target {
             id: TargetId { kind: scope.kind(), id: id.into() },
             account: account.into(),
@@ -368,15 +414,19 @@ mod tests {
     }
 
     fn found(findings: &mut Findings, place: &str, things: &[(&str, &str)]) {
-        let found =
-            |(id, name): &(&str, &str)| DiscoveredResource { id: (*id).into(), name: (*name).into(), region: None };
+        let found = |(id, name): &(&str, &str)| DiscoveredResource {
+            id: (*id).into(),
+            name: (*name).into(),
+            region: None,
+        };
         let id = TargetId { kind: Kind::Discovery, id: place.into() };
         findings.insert(id, things.iter().map(found).collect());
     }
 
     /// Kind, id, region and name of each target.
     fn said(targets: &[Target]) -> Vec<String> {
-        let line = |t: &Target| format!("{} {} {} {}", t.id.kind.label(), t.id.id, t.region, t.name);
+        let line =
+            |t: &Target| format!("{} {} {} {}", t.id.kind.label(), t.id.id, t.region, t.name);
         targets.iter().map(|target| line(target).trim_end().to_owned()).collect()
     }
 
@@ -391,11 +441,18 @@ mod tests {
         found(&mut findings, "swas/default/r1", &[("s1", "web")]);
         found(&mut findings, "swas/default/r2", &[("s1", "web"), ("s2", "")]);
         let all = targets(&config, &findings);
-        assert_eq!(said(&all)[3..], ["swas_invocations s1 r1 web", "swas_invocations s2 r2"], "each once");
+        assert_eq!(
+            said(&all)[3..],
+            ["swas_invocations s1 r1 web", "swas_invocations s2 r2"],
+            "each once"
+        );
         let super::Scope::SwasInvocations(window) = &all[3].scope else { panic!() };
         assert_eq!(window.max_invocations, 7, "the section's default");
         found(&mut findings, "swas/default/all", &[("r2", "")]);
-        assert_eq!(said(&targets(&config, &findings))[2..], ["swas_invocations s1 r2 web", "swas_invocations s2 r2"]);
+        assert_eq!(
+            said(&targets(&config, &findings))[2..],
+            ["swas_invocations s1 r2 web", "swas_invocations s2 r2"]
+        );
     }
 
     #[test]
@@ -405,20 +462,37 @@ mod tests {
              discovery: [{regions: [r], exclude: a}]\n  commands: {discover: 0}",
         );
         let mut findings = Findings::new();
-        found(&mut findings, "ehpc/default/r", &[("a", "cloud-a"), ("b", "cloud-b"), ("c", "cloud-c")]);
-        let expected =
-            ["ehpc_tasks a x cloud-a", "ehpc_tasks b x mine", "discovery ehpc/default/r r", "ehpc_tasks c r cloud-c"];
+        found(
+            &mut findings,
+            "ehpc/default/r",
+            &[("a", "cloud-a"), ("b", "cloud-b"), ("c", "cloud-c")],
+        );
+        let expected = [
+            "ehpc_tasks a x cloud-a",
+            "ehpc_tasks b x mine",
+            "discovery ehpc/default/r r",
+            "ehpc_tasks c r cloud-c",
+        ];
         assert_eq!(said(&targets(&config, &findings)), expected);
     }
 
     #[test]
     fn include_and_exclude_look_at_id_and_name() {
-        let config = config("swas: {discovery: [{regions: [r], include: 'web-.*|s9', exclude: '.*-test|s2'}]}");
+        let config = config(
+            "swas: {discovery: [{regions: [r], include: 'web-.*|s9', exclude: '.*-test|s2'}]}",
+        );
         let mut findings = Findings::new();
-        let things =
-            [("s1", "web-1"), ("s2", "web-2"), ("s3", "web-test"), ("s4", "db"), ("s9", "db-9"), ("s10", "my-web-1")];
+        let things = [
+            ("s1", "web-1"),
+            ("s2", "web-2"),
+            ("s3", "web-test"),
+            ("s4", "db"),
+            ("s9", "db-9"),
+            ("s10", "my-web-1"),
+        ];
         found(&mut findings, "swas/default/r", &things);
-        let taken: Vec<Arc<str>> = targets(&config, &findings)[1..].iter().map(|t| Arc::clone(&t.id.id)).collect();
+        let taken: Vec<Arc<str>> =
+            targets(&config, &findings)[1..].iter().map(|t| Arc::clone(&t.id.id)).collect();
         assert_eq!(taken, ["s1".into(), "s9".into()]);
     }
 
@@ -433,12 +507,27 @@ mod tests {
             );
             polled(targets(&config(&yaml), &Findings::new()))
         };
-        assert_eq!(of("per_server").iter().filter(|target| target.id.kind == Kind::SwasInvocations).count(), 4);
+        assert_eq!(
+            of("per_server")
+                .iter()
+                .filter(|target| target.id.kind == Kind::SwasInvocations)
+                .count(),
+            4
+        );
         let regions = of("per_region").split_off(2);
         let found: Vec<(&str, &str, Vec<&str>)> = regions
             .iter()
-            .map(|target| (&*target.id.id, &*target.quota_group, target.members().iter().map(|s| &*s.id.id).collect()))
+            .map(|target| {
+                (
+                    &*target.id.id,
+                    &*target.quota_group,
+                    target.members().iter().map(|s| &*s.id.id).collect(),
+                )
+            })
             .collect();
-        assert_eq!(found, [("a/q", "a", vec!["s4"]), ("a/r", "a", vec!["s1", "s3"]), ("b/r", "g", vec!["s2"])]);
+        assert_eq!(
+            found,
+            [("a/q", "a", vec!["s4"]), ("a/r", "a", vec!["s1", "s3"]), ("b/r", "g", vec!["s2"])]
+        );
     }
 }

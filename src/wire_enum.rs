@@ -1,9 +1,10 @@
-//! `wire_enum!`: an enum for a word on the wire. Known words become variants, any other word is kept as `Unknown`.
+//! `wire_enum!`: an enum for a word on the wire. Known words become variants, any other word is
+//! kept as `Unknown`.
 
 /// Declares an enum of the words a field of the cloud's answers may hold.
 ///
-/// Words compare in any letter case; an alias after `|` folds into the word before it. A word that is not in the list is
-/// data, not an error: it is kept in `Unknown` and shown as `unknown`.
+/// Words compare in any letter case; an alias after `|` folds into the word before it. A word that
+/// is not in the list is data, not an error: it is kept in `Unknown` and shown as `unknown`.
 macro_rules! wire_enum {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
         $(#[$meta])*
@@ -88,7 +89,10 @@ mod tests {
     #[test]
     fn an_unknown_word_is_kept_but_never_a_label() {
         let teal = Colour::parse("Teal");
-        assert_eq!((teal.label(), teal.word(), teal.unknown_word()), ("unknown", "Teal", Some("Teal")));
+        assert_eq!(
+            (teal.label(), teal.word(), teal.unknown_word()),
+            ("unknown", "Teal", Some("Teal"))
+        );
         assert_eq!(Colour::LABELS, ["Red", "Green", "unknown"]);
     }
 }

@@ -1,15 +1,22 @@
-//! `check` as the real program: what a start would refuse is refused with 2, what it would warn of is printed with 0.
+//! `check` as the real program: what a start would refuse is refused with 2, what it would warn of
+//! is printed with 0.
 
 use std::process::Command;
 
 use crate::support::folder::Folder;
 use serde_json::Value;
 
-/// Exit code, standard output and standard error of `check` on a file, run in its folder with an empty environment.
+/// Exit code, standard output and standard error of `check` on a file, run in its folder with an
+/// empty environment.
 fn check(file: &str, arguments: &[&str]) -> (i32, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
     let folder = std::path::Path::new(file).parent().unwrap();
-    let program = program.arg("check").args(arguments).args(["--config.file", file]).env_clear().current_dir(folder);
+    let program = program
+        .arg("check")
+        .args(arguments)
+        .args(["--config.file", file])
+        .env_clear()
+        .current_dir(folder);
     let output = program.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
@@ -29,7 +36,10 @@ fn what_a_start_warns_of_is_printed_and_nothing_is_left_behind() {
     for arguments in [&[] as &[&str], &["--estimate"]] {
         let (code, said, told) = check(&file, arguments);
         assert_eq!((code, &*told), (0, ""), "{said}");
-        assert!(said.contains("\nwarning: SWAS has no public endpoint in region cn-hangzou that"), "{said}");
+        assert!(
+            said.contains("\nwarning: SWAS has no public endpoint in region cn-hangzou that"),
+            "{said}"
+        );
     }
     assert_eq!(folder.names(), ["config.yaml"]);
 }
@@ -47,24 +57,46 @@ fn a_program_is_told_the_same_in_a_shape_of_its_own() {
     });
     assert_eq!((code, good), (0, wanted));
 
-    let file = folder.write("odd.yaml", &(SERVER.replace("cn-hangzhou", "xx-1") + "metrics: {max_series: 3}\n"));
+    let file = folder
+        .write("odd.yaml", &(SERVER.replace("cn-hangzhou", "xx-1") + "metrics: {max_series: 3}\n"));
     let (code, odd) = json(&file, &[]);
-    assert_eq!((code, odd["ok"].clone(), odd["warnings"].as_array().unwrap().len()), (0, true.into(), 2), "{odd}");
+    assert_eq!(
+        (code, odd["ok"].clone(), odd["warnings"].as_array().unwrap().len()),
+        (0, true.into(), 2),
+        "{odd}"
+    );
     let (code, costly) = json(&file, &["--estimate"]);
-    assert_eq!((code, &costly["ok"], &costly["estimate"]["kept"]), (1, &false.into(), &false.into()), "{costly}");
-    assert_eq!(costly["estimate"]["problems"][0], "there are at least 27 series, and metrics.max_series is 3");
-    assert_eq!((&costly["problems"], costly["warnings"].as_array().unwrap().len()), (&serde_json::json!([]), 1));
+    assert_eq!(
+        (code, &costly["ok"], &costly["estimate"]["kept"]),
+        (1, &false.into(), &false.into()),
+        "{costly}"
+    );
+    assert_eq!(
+        costly["estimate"]["problems"][0],
+        "there are at least 27 series, and metrics.max_series is 3"
+    );
+    assert_eq!(
+        (&costly["problems"], costly["warnings"].as_array().unwrap().len()),
+        (&serde_json::json!([]), 1)
+    );
 
     let file = folder.write("bad.yaml", &(SERVER.to_owned() + "pol: {}\n"));
     let (code, bad) = json(&file, &["--estimate"]);
     let problem = serde_json::json!({
         "file": file, "line": 2, "path": "pol", "message": "unknown key, did you mean \"poll\"?",
     });
-    assert_eq!((code, &bad["ok"], &bad["problems"]), (2, &false.into(), &serde_json::json!([problem])));
-    let file = folder.write("ca.yaml", &(SERVER.to_owned() + "accounts: [{ca_file: /nonexistent}]\n"));
+    assert_eq!(
+        (code, &bad["ok"], &bad["problems"]),
+        (2, &false.into(), &serde_json::json!([problem]))
+    );
+    let file =
+        folder.write("ca.yaml", &(SERVER.to_owned() + "accounts: [{ca_file: /nonexistent}]\n"));
     let (code, bad) = json(&file, &[]);
     let message = bad["problems"][0]["message"].as_str().unwrap();
-    assert!(code == 2 && message.starts_with("account \"default\": ca_file /nonexistent: No such file"), "{bad}");
+    assert!(
+        code == 2 && message.starts_with("account \"default\": ca_file /nonexistent: No such file"),
+        "{bad}"
+    );
 }
 
 #[test]
@@ -74,7 +106,10 @@ fn the_first_twenty_problems_are_told_and_how_many_more() {
     let file = folder.write("config.yaml", &(keys + SERVER));
     let (code, said, told) = check(&file, &[]);
     assert_eq!((code, &*said, told.lines().count()), (2, "", 21));
-    assert!(told.ends_with("config.yaml:20: key19: unknown key\nand 99980 more problems\n"), "{told}");
+    assert!(
+        told.ends_with("config.yaml:20: key19: unknown key\nand 99980 more problems\n"),
+        "{told}"
+    );
     assert_eq!(json(&file, &[]).1["problems"].as_array().unwrap().len(), 100_000);
 }
 
@@ -91,11 +126,18 @@ fn a_file_without_end_is_not_read_for_ever() {
         }
         let (code, _, told) = check(&file, &[]);
         let wanted = if wanted.is_empty() { "it is UTF-16: save it as UTF-8" } else { wanted };
-        assert_eq!((code, told), (2, format!("{file}: the configuration file cannot be read: {wanted}\n")));
+        assert_eq!(
+            (code, told),
+            (2, format!("{file}: the configuration file cannot be read: {wanted}\n"))
+        );
     }
-    let file = folder.write("config.yaml", &(SERVER.to_owned() + "accounts: [{ca_file: /dev/zero}]\n"));
+    let file =
+        folder.write("config.yaml", &(SERVER.to_owned() + "accounts: [{ca_file: /dev/zero}]\n"));
     let (code, _, told) = check(&file, &[]);
-    assert_eq!((code, &*told), (2, "account \"default\": ca_file /dev/zero: it is a device, not a regular file\n"));
+    assert_eq!(
+        (code, &*told),
+        (2, "account \"default\": ca_file /dev/zero: it is a device, not a regular file\n")
+    );
 }
 
 #[test]

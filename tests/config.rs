@@ -1,4 +1,5 @@
-//! The configuration: bad files with their exact messages, good ones with their values, and no secret in either.
+//! The configuration: bad files with their exact messages, good ones with their values, and no
+//! secret in either.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,10 +8,10 @@ use std::time::Duration;
 
 use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::config::{
-    Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery, Endpoints, Filter,
-    InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems, Proxy, Regions, SecretSource, Server,
-    ServerDiscovery, Signature, StatusStyle, SwasStrategy, TaskWindow, parse, redacted_yaml, with_endpoint,
-    with_targets,
+    Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery,
+    Endpoints, Filter, InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems,
+    Proxy, Regions, SecretSource, Server, ServerDiscovery, Signature, StatusStyle, SwasStrategy,
+    TaskWindow, parse, redacted_yaml, with_endpoint, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -60,7 +61,10 @@ fn bad_files() -> Vec<(String, PathBuf)> {
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
-    files.into_iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path)).collect()
+    files
+        .into_iter()
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path))
+        .collect()
 }
 
 #[test]
@@ -68,7 +72,8 @@ fn bad_files_have_exactly_these_problems() {
     let mut wrong = Vec::new();
     for (name, path) in bad_files() {
         let expected = read(path.with_extension("txt"));
-        let problems = load(&name, &read(&path)).map_or_else(|problems| problems.to_string(), |_| "none".to_owned());
+        let problems = load(&name, &read(&path))
+            .map_or_else(|problems| problems.to_string(), |_| "none".to_owned());
         if problems != expected.trim_end() {
             wrong.push(format!("--- {name}, expected\n{expected}--- found\n{problems}\n"));
         }
@@ -104,7 +109,10 @@ fn good_files() -> Vec<(String, String)> {
 
 /// The configurations whose effective form the golden file holds, by name.
 fn effective() -> Vec<(String, Config)> {
-    let mut all = vec![("without a file".to_owned(), Config::default()), ("config.example.yaml".to_owned(), example())];
+    let mut all = vec![
+        ("without a file".to_owned(), Config::default()),
+        ("config.example.yaml".to_owned(), example()),
+    ];
     all.extend(good_files().into_iter().map(|(name, text)| (name, good(&text))));
     all
 }
@@ -112,14 +120,19 @@ fn effective() -> Vec<(String, Config)> {
 #[test]
 fn the_effective_configuration_is_the_golden_one() {
     let golden = package("tests/golden/config.yaml");
-    let one = |(name, config): &(String, Config)| format!("--- # {name}\n{}", redacted_yaml(config));
+    let one =
+        |(name, config): &(String, Config)| format!("--- # {name}\n{}", redacted_yaml(config));
     let yaml: String = effective().iter().map(one).collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&golden, &yaml).unwrap();
     }
     let wanted = read(&golden);
-    let different = yaml.lines().zip(wanted.lines()).enumerate().find(|(_, (shown, wanted))| shown != wanted);
-    assert!(yaml == wanted, "the first line that differs: {different:?} (UPDATE_GOLDEN=1 writes the file)");
+    let different =
+        yaml.lines().zip(wanted.lines()).enumerate().find(|(_, (shown, wanted))| shown != wanted);
+    assert!(
+        yaml == wanted,
+        "the first line that differs: {different:?} (UPDATE_GOLDEN=1 writes the file)"
+    );
 }
 
 fn example() -> Config {
@@ -143,14 +156,19 @@ fn the_example_holds_the_defaults() {
         name: "web-1".into(),
         window: InvocationWindow::default(),
     };
-    assert_eq!(example(), Config { clusters: vec![cluster], servers: vec![server], ..Config::default() });
+    assert_eq!(
+        example(),
+        Config { clusters: vec![cluster], servers: vec![server], ..Config::default() }
+    );
 }
 
 /// The paths of all keys in `yaml`, such as `ehpc.clusters.0.id`.
 fn key_paths(path: &str, yaml: &serde_json::Value, out: &mut Vec<String>) {
     let entries: Vec<(String, &serde_json::Value)> = match yaml {
         serde_json::Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v)).collect(),
-        serde_json::Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect()
+        }
         _ => Vec::new(),
     };
     for (key, value) in entries {
@@ -165,7 +183,11 @@ fn the_example_holds_every_key_of_the_effective_configuration() {
     let mut effective = Vec::new();
     key_paths("", &serde_yaml::from_str(&redacted_yaml(&example())).unwrap(), &mut effective);
     let mut written = Vec::new();
-    key_paths("", &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(), &mut written);
+    key_paths(
+        "",
+        &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(),
+        &mut written,
+    );
     effective.retain(|path| !written.contains(path));
     assert!(effective.is_empty(), "not in config.example.yaml: {effective:?}");
     assert!(written.len() > 60);
@@ -175,16 +197,30 @@ fn the_example_holds_every_key_of_the_effective_configuration() {
 fn the_documentation_names_every_key() {
     let docs = read(package("docs/configuration.md"));
     let mut paths = Vec::new();
-    key_paths("", &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(), &mut paths);
+    key_paths(
+        "",
+        &serde_yaml::from_str(&read(package("config.example.yaml"))).unwrap(),
+        &mut paths,
+    );
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
-    let documented = |key: &str| docs.contains(&format!("`{key}`")) || docs.contains(&format!(".{key}`"));
-    let missing: Vec<_> = paths.iter().map(|path| last(path)).filter(|key| !documented(key)).collect();
+    let documented =
+        |key: &str| docs.contains(&format!("`{key}`")) || docs.contains(&format!(".{key}`"));
+    let missing: Vec<_> =
+        paths.iter().map(|path| last(path)).filter(|key| !documented(key)).collect();
     assert_eq!(missing, ["0", "0", "0"], "indices of the lists, and nothing else");
 }
 
 #[test]
 fn without_a_file_text_everything_has_its_default() {
-    for text in ["", "{}", "# nothing\n", "---\n", "null", "~", "poll:\naccounts: ~\nehpc: {}\nswas: {servers: []}\n"] {
+    for text in [
+        "",
+        "{}",
+        "# nothing\n",
+        "---\n",
+        "null",
+        "~",
+        "poll:\naccounts: ~\nehpc: {}\nswas: {servers: []}\n",
+    ] {
         assert_eq!(parse("config.yaml", text, &env).unwrap(), Config::default(), "{text:?}");
     }
 }
@@ -206,10 +242,14 @@ fn every_key_is_taken_over() {
     };
     assert_eq!(config.poll, poll);
     assert_eq!(config.state.path.as_deref(), Some(Path::new("state.redb")));
-    let metrics = Metrics { status_style: StatusStyle::Full, max_series: 1000, max_series_per_target: 100 };
+    let metrics =
+        Metrics { status_style: StatusStyle::Full, max_series: 1000, max_series_per_target: 100 };
     assert_eq!(config.metrics, metrics);
     let [one, two] = config.accounts.as_slice() else { panic!("{:?}", config.accounts) };
-    assert_eq!((one.name.as_str(), one.quota_group.as_str(), one.network), ("one", "company", Network::Vpc));
+    assert_eq!(
+        (one.name.as_str(), one.quota_group.as_str(), one.network),
+        ("one", "company", Network::Vpc)
+    );
     assert_eq!((one.signature, two.signature), (Signature::V3, Signature::V1));
     assert_eq!(one.endpoints.ehpc.as_deref(), Some("https://ehpc.{region}.example.com"));
     assert_eq!(one.endpoints.sts.as_deref(), Some("http://localhost:9000"));
@@ -231,16 +271,28 @@ fn every_key_is_taken_over() {
 fn targets_fall_back_to_their_section() {
     let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
     let [first, second] = config.clusters.as_slice() else { panic!("{:?}", config.clusters) };
-    assert_eq!((first.region.as_str(), first.account.as_str(), first.name.as_str()), ("cn-shanghai", "two", ""));
+    assert_eq!(
+        (first.region.as_str(), first.account.as_str(), first.name.as_str()),
+        ("cn-shanghai", "two", "")
+    );
     assert_eq!(first.tasks, TaskWindow { max_tasks: 10, max_age: Duration::from_secs(3600) });
     assert_eq!(first.commands, Commands { ids: vec!["c-1".into()], discover: 0, per_node: true });
-    assert_eq!((second.region.as_str(), second.account.as_str(), second.name.as_str()), ("cn-beijing", "one", "生产"));
+    assert_eq!(
+        (second.region.as_str(), second.account.as_str(), second.name.as_str()),
+        ("cn-beijing", "one", "生产")
+    );
     assert_eq!(second.tasks, TaskWindow { max_tasks: 10, max_age: Duration::ZERO });
     assert_eq!(second.commands, Commands { ids: vec![], discover: 3, per_node: true });
     let [server] = config.servers.as_slice() else { panic!("{:?}", config.servers) };
     assert_eq!((server.region.as_str(), server.account.as_str()), ("cn-shanghai", "one"));
-    assert_eq!(server.window, InvocationWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) });
-    assert_eq!((config.swas_strategy, example().swas_strategy), (SwasStrategy::PerRegion, SwasStrategy::PerServer));
+    assert_eq!(
+        server.window,
+        InvocationWindow { max_invocations: 9, max_age: Duration::from_secs(48 * 3600) }
+    );
+    assert_eq!(
+        (config.swas_strategy, example().swas_strategy),
+        (SwasStrategy::PerRegion, SwasStrategy::PerServer)
+    );
 }
 
 #[test]
@@ -249,9 +301,15 @@ fn discovery_looks_where_it_is_told_and_takes_the_windows_of_its_section() {
     let ClusterDiscovery { entries, tasks, commands } = config.cluster_discovery;
     let [some, all] = entries.as_slice() else { panic!("{entries:?}") };
     let named = Regions::Named(vec!["cn-hangzhou".into(), "cn-beijing".into()]);
-    assert_eq!((some.account.as_str(), &some.regions, some.interval), ("two", &named, Duration::from_secs(3600)));
+    assert_eq!(
+        (some.account.as_str(), &some.regions, some.interval),
+        ("two", &named, Duration::from_secs(3600))
+    );
     let pattern = |text| Some(Pattern::new(text).unwrap());
-    assert_eq!(some.filter, Filter { include: pattern("prod-.*"), exclude: pattern("ehpc-hz-[12]$") });
+    assert_eq!(
+        some.filter,
+        Filter { include: pattern("prod-.*"), exclude: pattern("ehpc-hz-[12]$") }
+    );
     let default = Discovery {
         account: "one".into(),
         regions: Regions::All,
@@ -263,7 +321,10 @@ fn discovery_looks_where_it_is_told_and_takes_the_windows_of_its_section() {
     assert_eq!(commands, Commands { ids: vec!["c-1".into()], discover: 0, per_node: true });
     let ServerDiscovery { entries, window } = config.server_discovery;
     assert_eq!(entries[0].regions, Regions::Named(vec!["cn-shanghai".into()]));
-    assert_eq!(window, InvocationWindow { max_age: Duration::from_secs(48 * 3600), ..InvocationWindow::default() });
+    assert_eq!(
+        window,
+        InvocationWindow { max_age: Duration::from_secs(48 * 3600), ..InvocationWindow::default() }
+    );
 }
 
 #[test]
@@ -276,13 +337,21 @@ fn somewhere_to_look_is_enough() {
 #[test]
 fn credentials_come_from_the_file_a_variable_or_another_file() {
     let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
-    let Credentials::AccessKey { access_key_id, access_key_secret } = &config.accounts[0].credentials else { panic!() };
-    assert!(matches!(access_key_id, SecretSource::Value(id) if id.expose() == SECRET));
-    assert_eq!(*access_key_secret, SecretSource::File("/run/secrets/aliyun".into()));
-    let Credentials::Sts { access_key_secret, security_token: token, .. } = &config.accounts[1].credentials else {
+    let Credentials::AccessKey { access_key_id, access_key_secret } =
+        &config.accounts[0].credentials
+    else {
         panic!()
     };
-    assert!(matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$"));
+    assert!(matches!(access_key_id, SecretSource::Value(id) if id.expose() == SECRET));
+    assert_eq!(*access_key_secret, SecretSource::File("/run/secrets/aliyun".into()));
+    let Credentials::Sts { access_key_secret, security_token: token, .. } =
+        &config.accounts[1].credentials
+    else {
+        panic!()
+    };
+    assert!(
+        matches!(access_key_secret, SecretSource::Value(secret) if secret.expose() == "hunter2$")
+    );
     assert!(matches!(token, SecretSource::Value(token) if token.expose() == "hunter2{hunter2"));
 }
 
@@ -315,7 +384,10 @@ fn every_way_to_log_in_has_its_keys() {
         duration: Duration::from_secs(hours * 3600),
     };
     let roles: Vec<_> = accounts.iter().filter_map(|account| account.assume_role.clone()).collect();
-    assert_eq!(roles, [role("exporter@prod", Some(SECRET), 2), role("aliyun-task-exporter", None, 1)]);
+    assert_eq!(
+        roles,
+        [role("exporter@prod", Some(SECRET), 2), role("aliyun-task-exporter", None, 1)]
+    );
     assert_eq!(accounts[3].endpoints.metadata.as_deref(), Some("http://100.100.100.200"));
 }
 
@@ -324,7 +396,9 @@ fn an_external_id_and_the_path_of_a_credentials_uri_are_not_printed() {
     let config = good(&read(package("tests/fixtures/config/good/credentials.yaml")));
     let yaml = redacted_yaml(&config);
     assert!(!format!("{config:?} {yaml}").contains(SECRET), "{yaml}");
-    for shown in ["uri: http://127.0.0.1:7002/...", "external_id: <secret>", "profile: prod", "duration: 2h"] {
+    for shown in
+        ["uri: http://127.0.0.1:7002/...", "external_id: <secret>", "profile: prod", "duration: 2h"]
+    {
         assert!(yaml.contains(shown), "{shown}: {yaml}");
     }
 }
@@ -334,7 +408,10 @@ fn no_secret_survives_printing() {
     let config = good(&read(package("tests/fixtures/config/good/full.yaml")));
     let yaml = redacted_yaml(&config);
     assert!(!format!("{config:?} {config:#?} {yaml}").contains(SECRET), "{yaml}");
-    assert!(yaml.contains("access_key_id: <secret>") && yaml.contains("security_token: <secret>"), "{yaml}");
+    assert!(
+        yaml.contains("access_key_id: <secret>") && yaml.contains("security_token: <secret>"),
+        "{yaml}"
+    );
     assert!(yaml.contains("password: <secret>") && yaml.contains("username: exporter"), "{yaml}");
     assert!(yaml.contains("access_key_secret: file:/run/secrets/aliyun"), "{yaml}");
 }
@@ -345,23 +422,33 @@ const SECRET_KEYS: [&str; 6] =
 
 #[test]
 fn every_key_that_may_hold_a_secret_is_among_the_canaries() {
-    let files = fs::read_dir(package("src/config")).unwrap().map(|entry| read(entry.unwrap().path()));
+    let files =
+        fs::read_dir(package("src/config")).unwrap().map(|entry| read(entry.unwrap().path()));
     let text: String = files.collect();
-    let secret = Regex::new(r"(?m)^ +(?:pub )?(\w+): (?:Option<)?(?:SecretSource|Secret)>?,$").unwrap();
-    let found: BTreeSet<&str> = secret.captures_iter(&text).map(|field| field.get(1).unwrap().as_str()).collect();
+    let secret =
+        Regex::new(r"(?m)^ +(?:pub )?(\w+): (?:Option<)?(?:SecretSource|Secret)>?,$").unwrap();
+    let found: BTreeSet<&str> =
+        secret.captures_iter(&text).map(|field| field.get(1).unwrap().as_str()).collect();
     assert_eq!(found, BTreeSet::from(SECRET_KEYS), "secrets.yaml gives each a canary");
 }
 
 #[test]
 fn no_canary_is_printed() {
     let text = read(package("tests/fixtures/config/good/secrets.yaml"));
-    let canaries: BTreeSet<&str> =
-        Regex::new(r"canary-[a-z-]+").unwrap().find_iter(&text).map(|canary| canary.as_str()).collect();
+    let canaries: BTreeSet<&str> = Regex::new(r"canary-[a-z-]+")
+        .unwrap()
+        .find_iter(&text)
+        .map(|canary| canary.as_str())
+        .collect();
     for key in SECRET_KEYS {
-        assert!(Regex::new(&format!(r"(?m)\b{key}: [^,\n]*canary-")).unwrap().is_match(&text), "{key} has no canary");
+        assert!(
+            Regex::new(&format!(r"(?m)\b{key}: [^,\n]*canary-")).unwrap().is_match(&text),
+            "{key} has no canary"
+        );
     }
     let config = good(&text);
-    let shown = [redacted_yaml(&config), format!("{config:?}"), serde_json::to_string(&config).unwrap()];
+    let shown =
+        [redacted_yaml(&config), format!("{config:?}"), serde_json::to_string(&config).unwrap()];
     for canary in &canaries {
         assert!(shown.iter().all(|shown| !shown.contains(canary)), "{canary} is shown: {shown:#?}");
     }
@@ -374,7 +461,11 @@ fn the_effective_configuration_can_be_read_again() {
     for (name, config) in effective() {
         let yaml = redacted_yaml(&config);
         // An external id has no angle brackets.
-        let again = parse("config.yaml", &yaml.replace("external_id: <secret>", "external_id: secret"), &env);
+        let again = parse(
+            "config.yaml",
+            &yaml.replace("external_id: <secret>", "external_id: secret"),
+            &env,
+        );
         let again = again.unwrap_or_else(|problems| panic!("{name}: {problems}"));
         assert!(redacted_yaml(&again) == yaml, "{name}");
     }
@@ -383,7 +474,9 @@ fn the_effective_configuration_can_be_read_again() {
 
 #[test]
 fn a_variable_is_expanded_after_parsing_and_once() {
-    let text = |name: &str| format!("swas: {{servers: [{{id: ace1, region: cn-hangzhou, name: \"{name}\"}}]}}");
+    let text = |name: &str| {
+        format!("swas: {{servers: [{{id: ace1, region: cn-hangzhou, name: \"{name}\"}}]}}")
+    };
     let name = |text: &str| good(text).servers[0].name.clone();
     assert_eq!(name(&text("a-${REGION}-$$")), "a-cn-shanghai-$");
     assert_eq!(name(&text("${INJECT}")), "[{id: ehpc-hz-1, region: cn-hangzhou}]");
@@ -412,9 +505,16 @@ swas:
     - {id: ace4, <<: *base, max_age: *age}
 ";
     let servers = good(text).servers;
-    let found: Vec<_> = servers.iter().map(|s| (s.id.as_str(), s.region.as_str(), s.window.max_invocations)).collect();
-    let expected =
-        [("ace1", "cn-hangzhou", 3), ("ace2", "cn-hangzhou", 3), ("ace3", "cn-beijing", 3), ("ace4", "cn-hangzhou", 3)];
+    let found: Vec<_> = servers
+        .iter()
+        .map(|s| (s.id.as_str(), s.region.as_str(), s.window.max_invocations))
+        .collect();
+    let expected = [
+        ("ace1", "cn-hangzhou", 3),
+        ("ace2", "cn-hangzhou", 3),
+        ("ace3", "cn-beijing", 3),
+        ("ace4", "cn-hangzhou", 3),
+    ];
     assert_eq!(found, expected);
     assert_eq!(servers[3].window.max_age, Duration::from_secs(3600));
 }
@@ -436,7 +536,10 @@ fn nesting_is_bounded_however_it_is_written() {
     assert_eq!(bad(&block), "config.yaml:33: nested too deeply");
     for open in ["[", "{a: ", "? ", "- - "] {
         let told = bad(&open.repeat(100_000));
-        assert!(told.ends_with("nested too deeply") || told.ends_with("recursion limit exceeded"), "{open}: {told}");
+        assert!(
+            told.ends_with("nested too deeply") || told.ends_with("recursion limit exceeded"),
+            "{open}: {told}"
+        );
     }
 }
 
@@ -445,7 +548,8 @@ fn server(id: &str, name: &str) -> String {
     format!("swas: {{servers: [{{id: {id}, region: cn-hangzhou, name: {name}}}]}}")
 }
 
-/// Words are taken as YAML 1.2 has them; where 1.1 differs, nothing is guessed that a user would not see.
+/// Words are taken as YAML 1.2 has them; where 1.1 differs, nothing is guessed that a user would
+/// not see.
 #[test]
 fn words_that_other_readers_take_for_something_else_are_text() {
     for word in ["no", "yes", "on", "off", "y", "N", "2024-01-01", "2024-1-1", "0-1"] {
@@ -455,7 +559,9 @@ fn words_that_other_readers_take_for_something_else_are_text() {
     for word in ["2024-01-01T00:00:00Z", "12:30:45", "1_000", "=", "nan", "inf"] {
         assert_eq!(good(&server("a", word)).servers[0].name, word);
     }
-    let account = good("accounts: [{name: 2024-01-01}]\nswas: {account: 2024-01-01, servers: [{id: a, region: b}]}");
+    let account = good(
+        "accounts: [{name: 2024-01-01}]\nswas: {account: 2024-01-01, servers: [{id: a, region: b}]}",
+    );
     assert_eq!(account.servers[0].account, "2024-01-01");
 }
 
@@ -463,7 +569,10 @@ fn words_that_other_readers_take_for_something_else_are_text() {
 fn text_that_is_a_number_needs_quotes_and_keeps_its_zeros_in_them() {
     for word in ["0644", "0o644", "0x1f", "12345678901234567890123", "1e5", "1e400", "-1", "+7"] {
         let told = bad(&server("a", word));
-        assert_eq!(told, "config.yaml:1: swas.servers[0].name: must be a string, not a number: put it in quotes");
+        assert_eq!(
+            told,
+            "config.yaml:1: swas.servers[0].name: must be a string, not a number: put it in quotes"
+        );
         for quote in ['"', '\''] {
             assert_eq!(good(&server("a", &format!("{quote}{word}{quote}"))).servers[0].name, word);
         }
@@ -472,15 +581,30 @@ fn text_that_is_a_number_needs_quotes_and_keeps_its_zeros_in_them() {
 
 #[test]
 fn numbers_are_whole_decimal_and_in_range() {
-    let poll = |value: &str| parse("c", &format!("poll: {{concurrency: {value}}}"), &env).map(|config| config.poll);
+    let poll = |value: &str| {
+        parse("c", &format!("poll: {{concurrency: {value}}}"), &env).map(|config| config.poll)
+    };
     for (value, wanted) in [("7", 7), ("+7", 7), ("0064", 64)] {
         assert_eq!(poll(value).unwrap().concurrency, wanted);
     }
-    for value in ["0", "1025", "-1", "0o17", "0x17", "1_0", "1e1", "7.0", ".inf", "99999999999999999999", "yes"] {
+    for value in [
+        "0",
+        "1025",
+        "-1",
+        "0o17",
+        "0x17",
+        "1_0",
+        "1e1",
+        "7.0",
+        ".inf",
+        "99999999999999999999",
+        "yes",
+    ] {
         let told = poll(value).unwrap_err().to_string();
         assert_eq!(told, "c:1: poll.concurrency: must be a whole number from 1 to 1024", "{value}");
     }
-    let told = bad("poll: {timeout: 99999999999999999999s, max_response_bytes: 99999999999999999999GiB}");
+    let told =
+        bad("poll: {timeout: 99999999999999999999s, max_response_bytes: 99999999999999999999GiB}");
     let wanted = "\
 config.yaml:1: poll.timeout: \"99999999999999999999s\" is not a duration: write 30s, 2m or 336h
 config.yaml:1: poll.max_response_bytes: \"99999999999999999999GiB\" is not a size: write 16MiB or 512KiB";
@@ -491,7 +615,10 @@ config.yaml:1: poll.max_response_bytes: \"99999999999999999999GiB\" is not a siz
 fn true_and_false_are_the_only_words_for_themselves() {
     for word in ["yes", "no", "on", "off", "y", "1", "0", "tRUE", "\"true\"", "'false'"] {
         let told = bad(&format!("state: {{wait: {word}}}"));
-        assert_eq!(told, "config.yaml:1: state.wait: must be true or false, without quotes", "{word}");
+        assert_eq!(
+            told, "config.yaml:1: state.wait: must be true or false, without quotes",
+            "{word}"
+        );
     }
 }
 
@@ -513,8 +640,11 @@ fn line_ends_and_a_byte_order_mark_change_nothing() {
 
 #[test]
 fn tags_are_refused_but_those_that_change_nothing() {
-    let refused = "config.yaml:1: YAML tags (words that start with an exclamation mark) are not supported";
-    for tag in ["!!int", "!!bool", "!!binary", "!!null", "!!map", "!other", "!<tag:example.com,2024:a>"] {
+    let refused =
+        "config.yaml:1: YAML tags (words that start with an exclamation mark) are not supported";
+    for tag in
+        ["!!int", "!!bool", "!!binary", "!!null", "!!map", "!other", "!<tag:example.com,2024:a>"]
+    {
         assert_eq!(bad(&format!("poll: {{concurrency: {tag} 7}}")), refused, "{tag}");
     }
     let tagged = "swas: !!map {servers: !!seq [{id: !!str 5, region: cn-hangzhou}]}";
@@ -524,8 +654,13 @@ fn tags_are_refused_but_those_that_change_nothing() {
 #[test]
 fn a_file_is_one_document() {
     let second = "a second YAML document starts here: write one file per configuration";
-    for (text, line) in [("---\n---\n", 2), ("poll: {}\n...\nswas: {}", 3), ("---\n{}\n--- {}", 3)] {
-        assert_eq!(parse("c", text, &env).unwrap_err().to_string(), format!("c:{line}: {second}"), "{text:?}");
+    for (text, line) in [("---\n---\n", 2), ("poll: {}\n...\nswas: {}", 3), ("---\n{}\n--- {}", 3)]
+    {
+        assert_eq!(
+            parse("c", text, &env).unwrap_err().to_string(),
+            format!("c:{line}: {second}"),
+            "{text:?}"
+        );
     }
     for text in ["poll: {}\n...\n", "%YAML 1.2\n---\npoll: {}\n", "---\npoll: {}\n...\n# end\n"] {
         assert_eq!(parse("c", text, &env).unwrap(), Config::default(), "{text:?}");
@@ -538,8 +673,13 @@ fn a_key_stands_once_and_a_merge_adds_only_what_is_not_there() {
     assert_eq!(bad("poll:\n  timeout: 1s\n  timeout: 1s"), twice);
     assert_eq!(bad("poll:\n  timeout: 1s\n  \"timeout\": 1s"), twice);
     assert_eq!(bad("'<<': {}"), "config.yaml:1: <<: unknown key", "in quotes it merges nothing");
-    let poll =
-        parse("c", "poll: {<<: {timeout: 1s, interval: 9s}, timeout: 2s, <<: {idle_after: 3s}}", &env).unwrap().poll;
+    let poll = parse(
+        "c",
+        "poll: {<<: {timeout: 1s, interval: 9s}, timeout: 2s, <<: {idle_after: 3s}}",
+        &env,
+    )
+    .unwrap()
+    .poll;
     let read = (poll.timeout, poll.interval, poll.idle_after);
     assert_eq!(read, (Duration::from_secs(2), Duration::from_secs(9), Duration::from_secs(3)));
 }
@@ -550,13 +690,17 @@ fn flags(values: &[&str]) -> Vec<String> {
 
 #[test]
 fn flags_alone_are_enough() {
-    let config =
-        with_targets(None, &flags(&["cn-hangzhou/ehpc-hz-1"]), &flags(&["cn-beijing/ace1", "cn-beijing/ace2"]))
-            .unwrap();
+    let config = with_targets(
+        None,
+        &flags(&["cn-hangzhou/ehpc-hz-1"]),
+        &flags(&["cn-beijing/ace1", "cn-beijing/ace2"]),
+    )
+    .unwrap();
     assert_eq!(config.accounts, [Account::default()]);
     assert_eq!((config.clusters.len(), config.servers.len()), (1, 2));
     let server = &config.servers[1];
-    let place = (server.id.as_str(), server.region.as_str(), server.account.as_str(), server.name.as_str());
+    let place =
+        (server.id.as_str(), server.region.as_str(), server.account.as_str(), server.name.as_str());
     assert_eq!(place, ("ace2", "cn-beijing", "default", ""));
     assert_eq!(good(&redacted_yaml(&config)), config);
 }
@@ -570,22 +714,35 @@ fn flags_add_to_a_file() {
 
 #[test]
 fn an_endpoint_on_the_command_line_is_that_of_the_first_account_and_held_to_the_same_rules() {
-    let file = parse("config.yaml", "accounts: [{name: a, endpoints: {ehpc: 'https://h'}}, {name: b}]", &env).unwrap();
+    let file = parse(
+        "config.yaml",
+        "accounts: [{name: a, endpoints: {ehpc: 'https://h'}}, {name: b}]",
+        &env,
+    )
+    .unwrap();
     let config = with_endpoint(file, "http://127.0.0.1:10978/").unwrap();
     let url = Some("http://127.0.0.1:10978".to_owned());
     let endpoints = Endpoints { ehpc: url.clone(), swas: url.clone(), sts: url, metadata: None };
-    assert_eq!((&config.accounts[0].endpoints, &config.accounts[1].endpoints), (&endpoints, &Endpoints::default()));
-    for (bad, wanted) in
-        [("http://h", "must start with https://"), ("https://u:hunter2@h", "must not hold a user name")]
-    {
+    assert_eq!(
+        (&config.accounts[0].endpoints, &config.accounts[1].endpoints),
+        (&endpoints, &Endpoints::default())
+    );
+    for (bad, wanted) in [
+        ("http://h", "must start with https://"),
+        ("https://u:hunter2@h", "must not hold a user name"),
+    ] {
         let told = with_endpoint(Config::default(), bad).unwrap_err().to_string();
-        assert!(told.starts_with(&format!("--account.endpoint: {wanted}")) && !told.contains("hunter2"), "{told}");
+        assert!(
+            told.starts_with(&format!("--account.endpoint: {wanted}")) && !told.contains("hunter2"),
+            "{told}"
+        );
     }
 }
 
 #[test]
 fn bad_flags_are_all_reported() {
-    let clusters = flags(&["ehpc-hz-1", "CN/ehpc-hz-1", "cn-hangzhou/a b", "cn-beijing/ehpc-hz-FYUr32aaaa"]);
+    let clusters =
+        flags(&["ehpc-hz-1", "CN/ehpc-hz-1", "cn-hangzhou/a b", "cn-beijing/ehpc-hz-FYUr32aaaa"]);
     let servers = flags(&["cn-hangzhou/ace1", "cn-hangzhou/ace1"]);
     let expected = "\
 --ehpc.cluster: \"ehpc-hz-1\" is not REGION/ID
@@ -593,7 +750,10 @@ fn bad_flags_are_all_reported() {
 --ehpc.cluster: \"a b\" in \"cn-hangzhou/a b\" is not a cluster id: write REGION/ID
 --ehpc.cluster: the cluster ehpc-hz-FYUr32aaaa is polled already
 --swas.server: the server ace1 is polled already";
-    assert_eq!(with_targets(Some(example()), &clusters, &servers).unwrap_err().to_string(), expected);
+    assert_eq!(
+        with_targets(Some(example()), &clusters, &servers).unwrap_err().to_string(),
+        expected
+    );
 }
 
 #[test]
@@ -605,8 +765,7 @@ fn neither_file_nor_flag_says_how_to_start() {
 
 /// One edit of a text: something is put in the place of some characters.
 fn edit() -> impl Strategy<Value = (usize, usize, String)> {
-    let pieces =
-        "[:{}\\[\\]&*!|>'\"%@`,#?<~$\\-]|\n|\n  |\t|: |- |\\$\\{|<<: |null|0|-1|\u{0}|\u{85}|\u{feff}|é|[a-z]{1,9}";
+    let pieces = "[:{}\\[\\]&*!|>'\"%@`,#?<~$\\-]|\n|\n  |\t|: |- |\\$\\{|<<: |null|0|-1|\u{0}|\u{85}|\u{feff}|é|[a-z]{1,9}";
     (any::<usize>(), 0..9usize, proptest::string::string_regex(pieces).unwrap())
 }
 

@@ -1,4 +1,5 @@
-//! The catalog against everything that names metrics: documents, dashboards, alerts, the golden page.
+//! The catalog against everything that names metrics: documents, dashboards, alerts, the golden
+//! page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,20 +16,35 @@ const GIVEN: [&str; 3] = ["job", "instance", "le"];
 
 /// Families that neither a dashboard nor an alert needs, each with its reason.
 const DIAGNOSTICS: &[(&str, &str)] = &[
-    ("aliyun_ehpc_invocation_node_status", "opt-in, one series per node: for questions about one command"),
-    ("aliyun_ehpc_invocation_node_exit_code", "opt-in, one series per node: for questions about one command"),
+    (
+        "aliyun_ehpc_invocation_node_status",
+        "opt-in, one series per node: for questions about one command",
+    ),
+    (
+        "aliyun_ehpc_invocation_node_exit_code",
+        "opt-in, one series per node: for questions about one command",
+    ),
     ("aliyun_ehpc_invocations_finished_total", "how many commands ended how: for reports"),
     (
         "aliyun_swas_invocation_records",
         "the second axis of an invocation's status: for those who know the record's words",
     ),
-    ("aliyun_task_exporter_discovered", "how much there is in a region: for questions about discovery's filters"),
+    (
+        "aliyun_task_exporter_discovered",
+        "how much there is in a region: for questions about discovery's filters",
+    ),
     (
         "aliyun_task_exporter_target_total_excess_entries",
         "a total found to be wrong, which harms nothing: told once in the log",
     ),
-    ("aliyun_task_exporter_polls_total", "the course of polls over time; target_up tells how each stands"),
-    ("aliyun_task_exporter_api_quota_wait_seconds_total", "how much a small quota costs in waiting"),
+    (
+        "aliyun_task_exporter_polls_total",
+        "the course of polls over time; target_up tells how each stands",
+    ),
+    (
+        "aliyun_task_exporter_api_quota_wait_seconds_total",
+        "how much a small quota costs in waiting",
+    ),
     (
         "aliyun_task_exporter_target_last_success_timestamp_seconds",
         "since when it fails; target_failing tells that it does",
@@ -37,8 +53,14 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "aliyun_ehpc_invocation_unknown_exit_nodes",
         "for questions about one command; nonzero_exit_nodes is on the dashboard",
     ),
-    ("aliyun_ehpc_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
-    ("aliyun_swas_invocation_results_outstanding", "normal for a while; results_given_up_total tells what never came"),
+    (
+        "aliyun_ehpc_invocation_results_outstanding",
+        "normal for a while; results_given_up_total tells what never came",
+    ),
+    (
+        "aliyun_swas_invocation_results_outstanding",
+        "normal for a while; results_given_up_total tells what never came",
+    ),
     (
         "aliyun_task_exporter_config_last_reload_success_timestamp_seconds",
         "when; whether it succeeded is on the dashboard",
@@ -54,7 +76,10 @@ struct Text {
 fn texts(paths: impl IntoIterator<Item = PathBuf>) -> Vec<Text> {
     let root = package("");
     let name = |path: &Path| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-    paths.into_iter().map(|path| Text { path: name(&path), text: std::fs::read_to_string(&path).unwrap() }).collect()
+    paths
+        .into_iter()
+        .map(|path| Text { path: name(&path), text: std::fs::read_to_string(&path).unwrap() })
+        .collect()
 }
 
 /// What people look at: dashboards and alerts.
@@ -64,35 +89,47 @@ fn watched() -> Vec<Text> {
 
 /// Everything that names metrics.
 fn all() -> Vec<Text> {
-    let documents = files("docs", ".md").into_iter().chain(files("dashboards", ".md")).chain(files("deploy", ".yaml"));
+    let documents = files("docs", ".md")
+        .into_iter()
+        .chain(files("dashboards", ".md"))
+        .chain(files("deploy", ".yaml"));
     let readmes = ["README.md", "README.zh-CN.md", "config.example.yaml"].map(package).into_iter();
-    texts(files("dashboards", ".json").into_iter().chain(documents).chain(readmes.filter(|path| path.exists())))
+    texts(
+        files("dashboards", ".json")
+            .into_iter()
+            .chain(documents)
+            .chain(readmes.filter(|path| path.exists())),
+    )
 }
 
 /// A metric as it is named in a text, and what follows it.
 fn names(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    text.match_indices("aliyun_").filter(move |(place, _)| !text[..*place].ends_with(is_word)).filter_map(
-        move |(place, _)| {
+    text.match_indices("aliyun_")
+        .filter(move |(place, _)| !text[..*place].ends_with(is_word))
+        .filter_map(move |(place, _)| {
             let rest = &text[place..];
             let end = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
             // The crate's own name is no metric.
             (&rest[..end] != "aliyun_task_exporter").then(|| rest.split_at(end))
-        },
-    )
+        })
 }
 
 /// The family that a sample belongs to.
 fn family(name: &str) -> Option<&'static Family> {
     let exact = CATALOG.iter().find(|family| family.name == name);
     let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
-    let histogram = CATALOG.iter().find(|family| family.kind == Kind::Histogram && Some(family.name) == base);
+    let histogram =
+        CATALOG.iter().find(|family| family.kind == Kind::Histogram && Some(family.name) == base);
     exact.or(histogram).copied()
 }
 
-/// The label names and the quoted values in `{…}` at the beginning of a text; quotes may be escaped, as in JSON.
+/// The label names and the quoted values in `{…}` at the beginning of a text; quotes may be
+/// escaped, as in JSON.
 fn matchers(text: &str) -> Vec<(String, String)> {
-    let Some((inside, _)) = text.strip_prefix('{').and_then(|inside| inside.split_once('}')) else { return Vec::new() };
+    let Some((inside, _)) = text.strip_prefix('{').and_then(|inside| inside.split_once('}')) else {
+        return Vec::new();
+    };
     let plain = inside.replace("\\\"", "\"");
     let mut found = Vec::new();
     let mut rest = plain.as_str();
@@ -111,7 +148,10 @@ fn the_document_of_metrics_is_the_catalog() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(package(path), catalog::markdown()).unwrap();
     }
-    assert!(read(path) == catalog::markdown(), "{path} is out of date: UPDATE_GOLDEN=1 rewrites it");
+    assert!(
+        read(path) == catalog::markdown(),
+        "{path} is out of date: UPDATE_GOLDEN=1 rewrites it"
+    );
 }
 
 #[test]
@@ -159,10 +199,15 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
     let mut wrong = Vec::new();
     for Text { path, text } in all() {
         for (name, rest) in names(&text) {
-            for (label, value) in matchers(rest).into_iter().filter(|(_, value)| !value.contains(['$', '.', '…'])) {
+            for (label, value) in
+                matchers(rest).into_iter().filter(|(_, value)| !value.contains(['$', '.', '…']))
+            {
                 let Some(known) = words.get(&*label) else { continue };
-                let strange = value.split('|').filter(|word| !word.is_empty() && !known.contains(word));
-                wrong.extend(strange.map(|word| format!("{path}: {name}: {label} is never {word:?}")));
+                let strange =
+                    value.split('|').filter(|word| !word.is_empty() && !known.contains(word));
+                wrong.extend(
+                    strange.map(|word| format!("{path}: {name}: {label} is never {word:?}")),
+                );
             }
         }
     }
@@ -171,7 +216,8 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
 
 #[test]
 fn every_label_that_is_grouped_or_joined_by_exists() {
-    let labels: BTreeSet<&str> = CATALOG.iter().flat_map(|family| family.labels).copied().chain(GIVEN).collect();
+    let labels: BTreeSet<&str> =
+        CATALOG.iter().flat_map(|family| family.labels).copied().chain(GIVEN).collect();
     let mut wrong = Vec::new();
     let mut seen = 0;
     for Text { path, text } in watched() {
@@ -181,8 +227,9 @@ fn every_label_that_is_grouped_or_joined_by_exists() {
                     continue;
                 }
                 let list = text[place + word.len()..].split(')').next().unwrap();
-                let made =
-                    |label: &&str| text.contains(&format!("\\\"{label}\\\", \\\"$1\\\"")) || labels.contains(label);
+                let made = |label: &&str| {
+                    text.contains(&format!("\\\"{label}\\\", \\\"$1\\\"")) || labels.contains(label)
+                };
                 for label in list.split(',').map(str::trim) {
                     seen += 1;
                     if !made(&label) {
@@ -199,13 +246,22 @@ fn every_label_that_is_grouped_or_joined_by_exists() {
 #[test]
 fn every_family_is_watched_or_has_a_reason_not_to_be() {
     let texts = watched();
-    let used: BTreeSet<&str> =
-        texts.iter().flat_map(|text| names(&text.text)).filter_map(|(name, _)| Some(family(name)?.name)).collect();
+    let used: BTreeSet<&str> = texts
+        .iter()
+        .flat_map(|text| names(&text.text))
+        .filter_map(|(name, _)| Some(family(name)?.name))
+        .collect();
     let excused: BTreeMap<&str, &str> = DIAGNOSTICS.iter().copied().collect();
     for family in CATALOG {
         let name = family.name;
-        assert!(used.contains(name) || excused.contains_key(name), "{name} is on no dashboard and in no alert");
-        assert!(!(used.contains(name) && excused.contains_key(name)), "{name} is watched: it needs no excuse");
+        assert!(
+            used.contains(name) || excused.contains_key(name),
+            "{name} is on no dashboard and in no alert"
+        );
+        assert!(
+            !(used.contains(name) && excused.contains_key(name)),
+            "{name} is watched: it needs no excuse"
+        );
     }
     assert!(excused.keys().all(|name| family(name).is_some()), "an excuse for what is not there");
     assert!(excused.values().all(|reason| !reason.is_empty()));
@@ -215,20 +271,31 @@ fn every_family_is_watched_or_has_a_reason_not_to_be() {
 fn every_alert_has_its_section_in_the_document() {
     let alerts = read("deploy/alerts.yaml");
     let document = read("docs/alerts.md");
-    let names: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let names: Vec<&str> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(names.len() > 5);
     for name in &names {
-        assert!(document.contains(&format!("\n## {name}\n")), "docs/alerts.md does not explain {name}");
+        assert!(
+            document.contains(&format!("\n## {name}\n")),
+            "docs/alerts.md does not explain {name}"
+        );
     }
     let sections = document.lines().filter_map(|line| line.strip_prefix("## Aliyun"));
-    assert!(sections.clone().all(|name| names.contains(&&*format!("Aliyun{name}"))), "an alert that is not there");
+    assert!(
+        sections.clone().all(|name| names.contains(&&*format!("Aliyun{name}"))),
+        "an alert that is not there"
+    );
 }
 
 #[test]
 fn every_reason_is_explained_where_alerts_are() {
     let document = read("docs/alerts.md");
     for reason in Reason::ALL {
-        assert!(document.contains(&format!("`{}`", reason.label())), "docs/alerts.md does not name {}", reason.label());
+        assert!(
+            document.contains(&format!("`{}`", reason.label())),
+            "docs/alerts.md does not name {}",
+            reason.label()
+        );
     }
 }
 
@@ -239,10 +306,12 @@ type Named = (&'static str, &'static str, String);
 fn the_exporter_and_the_simulator_know_the_same_operations() {
     let named = |product: &'static str, action, ram| -> Named { (product, action, ram) };
     let client = Action::ALL.iter().copied();
-    let client: BTreeSet<Named> = client.map(|of| named(of.product().version(), of.name(), of.ram_action())).collect();
+    let client: BTreeSet<Named> =
+        client.map(|of| named(of.product().version(), of.name(), of.ram_action())).collect();
     let sim = sim::Operation::ALL.iter().copied();
     let sim = sim.filter(|of| [sim::Product::Ehpc, sim::Product::Swas].contains(&of.product()));
-    let sim: BTreeSet<Named> = sim.map(|of| named(of.product().version(), of.action(), of.ram_action())).collect();
+    let sim: BTreeSet<Named> =
+        sim.map(|of| named(of.product().version(), of.action(), of.ram_action())).collect();
     assert_eq!(client, sim);
     assert_eq!(client.len(), Action::ALL.len(), "each once");
 }
@@ -265,10 +334,24 @@ fn the_document_of_quotas_names_every_operation() {
 
 #[test]
 fn no_label_holds_what_a_user_keeps_secret() {
-    let forbidden = ["content", "output", "parameter", "message", "secret", "key", "token", "error_info", "request"];
+    let forbidden = [
+        "content",
+        "output",
+        "parameter",
+        "message",
+        "secret",
+        "key",
+        "token",
+        "error_info",
+        "request",
+    ];
     for family in CATALOG {
         for label in family.labels {
-            assert!(!forbidden.iter().any(|word| label.contains(word)), "{} has the label {label}", family.name);
+            assert!(
+                !forbidden.iter().any(|word| label.contains(word)),
+                "{} has the label {label}",
+                family.name
+            );
         }
     }
 }
@@ -277,18 +360,22 @@ fn no_label_holds_what_a_user_keeps_secret() {
 fn an_alert_on_what_failed_once_falls_silent() {
     let alerts = read("deploy/alerts.yaml");
     let tests = read("deploy/alerts_test.yaml") + &read("deploy/alerts_weeks_test.yaml");
-    let rules: Vec<&str> = alerts.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let rules: Vec<&str> =
+        alerts.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let alerts = rules.join("\n");
     let events = alerts.split("- alert: ").skip(1).filter(|alert| {
-        ["increase(", "_finished_timestamp_seconds)"].iter().any(|of_events| alert.contains(of_events))
+        ["increase(", "_finished_timestamp_seconds)"]
+            .iter()
+            .any(|of_events| alert.contains(of_events))
     });
     let names: Vec<&str> = events.filter_map(|alert| alert.lines().next()).collect();
     assert!(names.len() > 4, "{names:?}");
     for name in names {
-        let falls_silent = tests
-            .split("\n  - name: ")
-            .filter(|test| test.starts_with(name))
-            .any(|test| test.rsplit_once("exp_labels").is_some_and(|(_, after)| after.contains("exp_alerts: []")));
+        let falls_silent =
+            tests.split("\n  - name: ").filter(|test| test.starts_with(name)).any(|test| {
+                test.rsplit_once("exp_labels")
+                    .is_some_and(|(_, after)| after.contains("exp_alerts: []"))
+            });
         assert!(falls_silent, "no test of {name} sees it fire and then fall silent");
     }
 }
@@ -300,12 +387,17 @@ fn has_test(path: &str, name: &str) -> bool {
     }
     let text = read(path);
     if path.ends_with(".py") {
-        return name.starts_with("test_") && text.lines().any(|line| line.starts_with(&format!("def {name}(")));
+        return name.starts_with("test_")
+            && text.lines().any(|line| line.starts_with(&format!("def {name}(")));
     }
-    let mut lines = text.lines().map(str::trim).scan("", |before, line| Some((std::mem::replace(before, line), line)));
+    let mut lines = text
+        .lines()
+        .map(str::trim)
+        .scan("", |before, line| Some((std::mem::replace(before, line), line)));
     let is_test = |before: &str| before == "#[test]" || before == "#[tokio::test]";
     lines.any(|(before, line)| {
-        is_test(before) && line.split("fn ").nth(1).is_some_and(|f| f.starts_with(&format!("{name}(")))
+        is_test(before)
+            && line.split("fn ").nth(1).is_some_and(|f| f.starts_with(&format!("{name}(")))
     })
 }
 
@@ -322,17 +414,24 @@ fn every_failure_of_others_is_held_by_a_test_or_has_a_reason() {
     for row in &rows {
         let [what, links, held] = row[..] else { panic!("three cells are wanted: {row:?}") };
         let is_public = |link: &str| ["/issues/", "/pull/"].iter().any(|part| link.contains(part));
-        let mut places = links.split("](https://github.com/").skip(1).map(|rest| rest.split(')').next().unwrap());
+        let mut places = links
+            .split("](https://github.com/")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap());
         assert!(places.clone().count() > 0 && places.all(is_public), "{what}: {links}");
         // Whatever stands between backquotes with `::` in it is a test.
-        let tests: Vec<_> = held.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+        let tests: Vec<_> =
+            held.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
         for (path, name) in &tests {
             assert!(has_test(path, name), "{what}: there is no test {path}::{name}");
         }
         let reason = held.strip_prefix("Cannot happen: ").is_some_and(|reason| reason.len() > 60);
         assert!(reason || !tests.is_empty(), "{what}: neither a test nor a reason");
     }
-    assert!(!has_test("tests/contract.rs", "has_test") && !has_test("tests/none.rs", "none"), "it finds only tests");
+    assert!(
+        !has_test("tests/contract.rs", "has_test") && !has_test("tests/none.rs", "none"),
+        "it finds only tests"
+    );
 }
 
 #[test]
@@ -346,15 +445,23 @@ fn every_file_of_tests_is_a_part_of_the_program_that_runs_them() {
         let declared = std::fs::read_to_string(folder.join(root)).unwrap();
         let name = module.file_stem().unwrap().to_string_lossy();
         let declarations = [format!("mod {name};"), format!("pub mod {name};")];
-        let is_declared = declared.lines().any(|line| declarations.iter().any(|declaration| line == declaration));
-        assert!(is_declared, "{}/{root} does not name {name}: its tests are not run", folder.display());
+        let is_declared =
+            declared.lines().any(|line| declarations.iter().any(|declaration| line == declaration));
+        assert!(
+            is_declared,
+            "{}/{root} does not name {name}: its tests are not run",
+            folder.display()
+        );
     }
 }
 
 #[test]
 fn every_file_names_the_same_version_of_rust() {
     let manifest = read("Cargo.toml");
-    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"')).unwrap();
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'))
+        .unwrap();
     for (path, wanted) in [
         ("rust-toolchain.toml", format!("channel = \"{version}.")),
         ("Dockerfile", format!("FROM rust:{version}-")),
@@ -391,10 +498,15 @@ const OLD_NAMES: [&str; 12] = [
 fn words_of(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for character in name.chars() {
-        if character == '_' || (character.is_uppercase() && words.last().is_some_and(|word| !word.is_empty())) {
+        if character == '_'
+            || (character.is_uppercase() && words.last().is_some_and(|word| !word.is_empty()))
+        {
             words.push(String::new());
         }
-        words.last_mut().unwrap().extend(character.to_lowercase().filter(|character| *character != '_'));
+        words
+            .last_mut()
+            .unwrap()
+            .extend(character.to_lowercase().filter(|character| *character != '_'));
     }
     words
 }
@@ -402,12 +514,17 @@ fn words_of(name: &str) -> Vec<String> {
 #[test]
 fn no_name_is_an_old_word() {
     assert_eq!(words_of("SeenRun_twice"), ["seen", "run", "twice"]);
-    let sources = ["src", "tests", "benches"].map(|folder| files(folder, ".rs")).into_iter().flatten();
-    for Text { path, text } in texts(sources).iter().filter(|text| text.path != "tests/contract.rs") {
+    let sources =
+        ["src", "tests", "benches"].map(|folder| files(folder, ".rs")).into_iter().flatten();
+    for Text { path, text } in texts(sources).iter().filter(|text| text.path != "tests/contract.rs")
+    {
         for line in text.lines() {
             let code = line.split("//").next().unwrap();
-            for name in code.split(|character: char| !character.is_alphanumeric() && character != '_') {
-                let old = words_of(name).into_iter().find(|word| OLD_WORDS.contains(&word.as_str()));
+            for name in
+                code.split(|character: char| !character.is_alphanumeric() && character != '_')
+            {
+                let old =
+                    words_of(name).into_iter().find(|word| OLD_WORDS.contains(&word.as_str()));
                 assert!(old.is_none() && !OLD_NAMES.contains(&name), "{path}: {name} in {line:?}");
             }
         }

@@ -40,7 +40,12 @@ fn oidc(folder: &Folder, token: &str) -> Credentials {
 }
 
 fn role() -> AssumeRole {
-    AssumeRole { arn: ROLE.into(), external_id: None, session_name: "test".into(), duration: Duration::from_secs(3600) }
+    AssumeRole {
+        arn: ROLE.into(),
+        external_id: None,
+        session_name: "test".into(),
+        duration: Duration::from_secs(3600),
+    }
 }
 
 fn polls(page: &Page) -> f64 {
@@ -61,8 +66,10 @@ fn assert_no_poll_lost(exporter: &Exporter) -> Page {
 }
 
 fn failed(page: &Page) -> Vec<String> {
-    let all =
-        page.samples.iter().filter(|sample| sample.name == "aliyun_task_exporter_polls_total" && sample.value != "0");
+    let all = page
+        .samples
+        .iter()
+        .filter(|sample| sample.name == "aliyun_task_exporter_polls_total" && sample.value != "0");
     all.map(ToString::to_string).collect()
 }
 
@@ -79,14 +86,20 @@ fn refused(exporter: &Exporter) -> usize {
         .count()
 }
 
-/// Asserts that every target fails because of the credentials, that the status page says why, and that no secret is on it.
+/// Asserts that every target fails because of the credentials, that the status page says why, and
+/// that no secret is on it.
 fn assert_failing(exporter: &Exporter, wanted: &str) {
-    let page = exporter.wait("everything fails", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 4.0);
+    let page = exporter.wait("everything fails", |page| {
+        page.sum("aliyun_task_exporter_target_failing", &[]) == 4.0
+    });
     assert_eq!(page.sum("aliyun_task_exporter_target_failing", &[("reason", "credentials")]), 4.0);
     let status = exporter.get("/api/v1/status");
     let text = status.text().replace(&exporter.cloud.to_string(), "CLOUD");
     assert!(text.contains(wanted), "{text}");
-    assert!(!text.contains("testsecret") && !text.contains("testtoken") && !text.contains("CAIS"), "{text}");
+    assert!(
+        !text.contains("testsecret") && !text.contains("testtoken") && !text.contains("CAIS"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -102,7 +115,8 @@ fn every_way_to_log_in_polls_and_tells_when_it_ends() {
     assert_eq!(all_up(&exporter).all(EXPIRY, &[]).count(), 0, "a lasting key does not end");
     let is_temporary = |exporter: &Exporter, seconds: f64| {
         let page = all_up(exporter);
-        let left = page.value(EXPIRY, &[("account", "demo")]).unwrap() - Timestamp::now().as_second() as f64;
+        let left = page.value(EXPIRY, &[("account", "demo")]).unwrap()
+            - Timestamp::now().as_second() as f64;
         assert!((seconds - 120.0..=seconds).contains(&left), "{left}");
         assert_no_poll_lost(exporter);
     };
@@ -110,7 +124,8 @@ fn every_way_to_log_in_polls_and_tells_when_it_ends() {
     is_temporary(&start(Settings::default(), with(oidc(&folder, "testtoken\n"))), 3600.0);
     let uri = |config: &mut Config| {
         let url = config.accounts[0].endpoints.sts.clone().unwrap();
-        config.accounts[0].credentials = Credentials::Uri { uri: Some(Secret::new(format!("{url}/credentials"))) };
+        config.accounts[0].credentials =
+            Credentials::Uri { uri: Some(Secret::new(format!("{url}/credentials"))) };
     };
     is_temporary(&start(Settings::default(), uri), 6.0 * 3600.0);
     for base in [key(), ecs(), oidc(&folder, "testtoken")] {
@@ -126,7 +141,9 @@ fn every_way_to_log_in_polls_and_tells_when_it_ends() {
 #[test]
 fn what_is_revoked_is_replaced_without_losing_a_poll() {
     let folder = Folder::new();
-    for (credentials, action) in [(ecs(), "MetadataCredentials"), (oidc(&folder, "testtoken"), "AssumeRoleWithOIDC")] {
+    for (credentials, action) in
+        [(ecs(), "MetadataCredentials"), (oidc(&folder, "testtoken"), "AssumeRoleWithOIDC")]
+    {
         let exporter = start(Settings::default(), with(credentials));
         all_up(&exporter);
         for revoked in 1..4 {
@@ -141,10 +158,14 @@ fn what_is_revoked_is_replaced_without_losing_a_poll() {
 #[test]
 fn what_ends_is_renewed_before_it_does() {
     let mut settings = Settings::default();
-    settings.roles.insert(ROLE.into(), Role { session: Some(Duration::from_secs(4)), ..Role::default() });
+    settings
+        .roles
+        .insert(ROLE.into(), Role { session: Some(Duration::from_secs(4)), ..Role::default() });
     let exporter = start(settings, |config| config.accounts[0].assume_role = Some(role()));
     let first = all_up(&exporter).value(EXPIRY, &[]).unwrap();
-    exporter.wait("it is renewed and renewed again", |page| page.value(EXPIRY, &[]) > Some(first + 5.0));
+    exporter.wait("it is renewed and renewed again", |page| {
+        page.value(EXPIRY, &[]) > Some(first + 5.0)
+    });
     assert_no_poll_lost(&exporter);
     assert_eq!(refused(&exporter), 0, "none was used after its end");
 }
@@ -155,13 +176,19 @@ fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
     let part = |name: &str, text: &str| SecretSource::File(folder.write(name, text).into());
     let access_key_id = part("id", "testid");
     let access_key_secret = part("secret", "testsecret");
-    let exporter = start(Settings::default(), with(Credentials::AccessKey { access_key_id, access_key_secret }));
+    let exporter = start(
+        Settings::default(),
+        with(Credentials::AccessKey { access_key_id, access_key_secret }),
+    );
     all_up(&exporter);
     exporter.sim().settings_mut().access_keys.insert("newid".into(), "newsecret".into());
     folder.write("id", "newid");
     assert_no_poll_lost(&exporter);
     let tried = refused(&exporter);
-    assert!((1..=8).contains(&tried), "the half was tried by those under way, and then left alone: {tried}");
+    assert!(
+        (1..=8).contains(&tried),
+        "the half was tried by those under way, and then left alone: {tried}"
+    );
     folder.write("secret", "");
     assert_no_poll_lost(&exporter);
     folder.write("secret", "newsecret");
@@ -175,9 +202,14 @@ fn a_key_that_is_rotated_file_by_file_loses_no_poll() {
 fn an_oidc_token_that_ends_is_told_and_a_new_one_taken_without_a_restart() {
     let folder = Folder::new();
     let mut settings = Settings::default();
-    settings.oidc_tokens.insert("oldtoken".into(), Some(Timestamp::now() - SignedDuration::from_secs(1)));
+    settings
+        .oidc_tokens
+        .insert("oldtoken".into(), Some(Timestamp::now() - SignedDuration::from_secs(1)));
     let exporter = start(settings, with(oidc(&folder, "oldtoken")));
-    assert_failing(&exporter, "CLOUD: AuthenticationFail.OIDCToken.Expired: This JsonWebToken is expired.");
+    assert_failing(
+        &exporter,
+        "CLOUD: AuthenticationFail.OIDCToken.Expired: This JsonWebToken is expired.",
+    );
     let asked = calls(&exporter, "AssumeRoleWithOIDC", "AuthenticationFail.OIDCToken.Expired");
     assert!(asked <= 2, "it does not hammer: {asked}");
     folder.write("token", "testtoken");
@@ -186,9 +218,13 @@ fn an_oidc_token_that_ends_is_told_and_a_new_one_taken_without_a_restart() {
 
 #[test]
 fn what_sts_and_the_metadata_server_refuse_is_told_on_the_status_page() {
-    let wrong =
-        |config: &mut Config| config.accounts[0].assume_role = Some(AssumeRole { arn: format!("{ROLE}2"), ..role() });
-    assert_failing(&start(Settings::default(), wrong), "CLOUD: EntityNotExist.Role: The role not exists.");
+    let wrong = |config: &mut Config| {
+        config.accounts[0].assume_role = Some(AssumeRole { arn: format!("{ROLE}2"), ..role() })
+    };
+    assert_failing(
+        &start(Settings::default(), wrong),
+        "CLOUD: EntityNotExist.Role: The role not exists.",
+    );
     let unpermitted = Settings { permitted: Some([].into()), ..Settings::default() };
     let exporter = start(unpermitted, |config| config.accounts[0].assume_role = Some(role()));
     assert_failing(&exporter, "CLOUD: NoPermission: ");
@@ -208,7 +244,8 @@ fn what_sts_and_the_metadata_server_refuse_is_told_on_the_status_page() {
 
 #[test]
 fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_hammer() {
-    let exporter = start(Settings::default(), |config| config.accounts[0].assume_role = Some(role()));
+    let exporter =
+        start(Settings::default(), |config| config.accounts[0].assume_role = Some(role()));
     all_up(&exporter);
     exporter.fault(r#"{"match": {"product": "EHPC"}, "fault": {"kind": "expired_token"}}"#);
     exporter.fault(r#"{"match": {"product": "SWAS"}, "fault": {"kind": "expired_token"}}"#);
@@ -223,11 +260,16 @@ fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_ha
 
 #[test]
 fn credentials_that_had_ended_before_they_came_are_told_and_not_asked_for_at_each_call() {
-    let exporter = start(Settings { ecs_session: Duration::ZERO, ..Settings::default() }, with(ecs()));
+    let exporter =
+        start(Settings { ecs_session: Duration::ZERO, ..Settings::default() }, with(ecs()));
     assert_failing(&exporter, "InvalidSecurityToken.Expired");
     exporter.wait("many polls", |page| polls(page) >= 80.0);
     let status = exporter.get("/api/v1/status");
-    assert!(status.text().contains("before they came, by this machine's clock"), "{}", status.text());
+    assert!(
+        status.text().contains("before they came, by this machine's clock"),
+        "{}",
+        status.text()
+    );
     let asked = calls(&exporter, "MetadataCredentials", "ok");
     assert!(asked <= 5, "{asked}");
 }
@@ -241,12 +283,17 @@ fn one_account_that_cannot_log_in_harms_no_other() {
         config.servers[1].account = "lost".into();
         config.accounts.push(lost);
     });
-    let page = exporter.wait("one fails", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 1.0);
+    let page = exporter
+        .wait("one fails", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 1.0);
     assert_eq!(
-        page.value("aliyun_task_exporter_target_failing", &[("account", "lost"), ("reason", "credentials")]),
+        page.value(
+            "aliyun_task_exporter_target_failing",
+            &[("account", "lost"), ("reason", "credentials")]
+        ),
         Some(1.0)
     );
-    exporter.wait("the others are up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 3.0);
+    exporter
+        .wait("the others are up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 3.0);
 }
 
 fn oidc_without_file() -> Credentials {

@@ -8,7 +8,8 @@ use crate::support::exporter::exchange;
 use crate::support::worlds;
 use aliyun_task_exporter::action::Action;
 use aliyun_task_exporter::config::{
-    AssumeRole, Cluster, Config, Credentials, Discovery, Filter, Regions, SecretSource, SwasStrategy,
+    AssumeRole, Cluster, Config, Credentials, Discovery, Filter, Regions, SecretSource,
+    SwasStrategy,
 };
 use aliyun_task_exporter::doctor::{Report, State, examine, json, policies, text};
 use aliyun_task_exporter::poll::needed;
@@ -47,14 +48,19 @@ impl Patient {
     fn fault(&self, json: &str) {
         let cloud = self.cloud;
         let json = format!("[{json}]");
-        let posted = std::thread::spawn(move || exchange(cloud, "POST", "/_sim/faults", &[], &json)).join().unwrap();
+        let posted =
+            std::thread::spawn(move || exchange(cloud, "POST", "/_sim/faults", &[], &json))
+                .join()
+                .unwrap();
         assert_eq!(posted.status, 200, "{}", posted.text());
     }
 
     /// The actions that the cloud was asked for.
     fn asked(&self) -> Vec<String> {
         let cloud = self.cloud;
-        let calls = std::thread::spawn(move || exchange(cloud, "GET", "/_sim/calls", &[], "")).join().unwrap();
+        let calls = std::thread::spawn(move || exchange(cloud, "GET", "/_sim/calls", &[], ""))
+            .join()
+            .unwrap();
         let calls: Value = serde_json::from_str(calls.text()).unwrap();
         let calls = calls.as_array().or_else(|| calls["calls"].as_array()).unwrap();
         calls.iter().map(|call| call["action"].as_str().unwrap().to_owned()).collect()
@@ -89,7 +95,10 @@ async fn each_operation_is_tried_once_and_works() {
     let works: Vec<_> = expected.iter().map(|operation| (*operation, State::Works)).collect();
     assert_eq!(states(&report), works);
     assert_eq!(patient.asked(), expected);
-    assert!(report.is_well() && report.findings.iter().all(|finding| finding.took < Duration::from_secs(5)));
+    assert!(
+        report.is_well()
+            && report.findings.iter().all(|finding| finding.took < Duration::from_secs(5))
+    );
     assert!(report.findings.iter().all(|finding| finding.clock_skew.is_some()));
     let text = text(&report);
     assert!(text.starts_with("ACCOUNT  REGION"), "{text}");
@@ -128,7 +137,12 @@ async fn each_trouble_has_its_name_its_advice_and_an_exit_code() {
             "clock off by 0 s",
             "set the clock",
         ),
-        (r#"{"kind": "error", "status": 400, "code": "Throttling.User"}"#, State::Throttled, "throttled", "quota"),
+        (
+            r#"{"kind": "error", "status": 400, "code": "Throttling.User"}"#,
+            State::Throttled,
+            "throttled",
+            "quota",
+        ),
         (
             r#"{"kind": "error", "status": 400, "code": "InDebt"}"#,
             State::Account,
@@ -149,12 +163,18 @@ async fn each_trouble_has_its_name_its_advice_and_an_exit_code() {
         let report = examine(&patient.config).await.unwrap();
         let [sick, others @ ..] = report.findings.as_slice() else { panic!("nothing was tried") };
         assert_eq!((sick.action, sick.state), (Action::ListTasks, state), "{fault}");
-        assert!(others.iter().all(|finding| finding.state == State::Works), "{fault}: one trouble is one trouble");
+        assert!(
+            others.iter().all(|finding| finding.state == State::Works),
+            "{fault}: one trouble is one trouble"
+        );
         assert!(!report.is_well());
         let shown = text(&report);
         assert!(shown.contains(result) && shown.contains(advice), "{fault}: {shown}");
         let parsed: Value = serde_json::from_str(&json(&report)).unwrap();
-        assert_eq!((&parsed["ok"], &parsed["operations"][0]["result"]), (&false.into(), &state.label().into()));
+        assert_eq!(
+            (&parsed["ok"], &parsed["operations"][0]["result"]),
+            (&false.into(), &state.label().into())
+        );
     }
 }
 
@@ -173,7 +193,11 @@ async fn a_wrong_key_and_a_dead_endpoint_are_told_apart_once_each_and_show_no_se
     patient.config.accounts.extend([wrong, dead]);
     patient.config.servers.clear();
     let cluster = patient.config.clusters[0].clone();
-    let of = |account: &str| Cluster { id: format!("c-{account}"), account: account.into(), ..cluster.clone() };
+    let of = |account: &str| Cluster {
+        id: format!("c-{account}"),
+        account: account.into(),
+        ..cluster.clone()
+    };
     patient.config.clusters.extend([of("wrong"), of("dead")]);
     let report = examine(&patient.config).await.unwrap();
     let of = |account: &str| {
@@ -189,7 +213,10 @@ async fn a_wrong_key_and_a_dead_endpoint_are_told_apart_once_each_and_show_no_se
 #[test]
 fn the_policy_is_the_least_for_the_configuration() {
     let mut config = Config::default();
-    let all = demo::config(&serde_json::json!({"clusters": [{"id": "c", "region": "r"}]}), ([127, 0, 0, 1], 1).into());
+    let all = demo::config(
+        &serde_json::json!({"clusters": [{"id": "c", "region": "r"}]}),
+        ([127, 0, 0, 1], 1).into(),
+    );
     config.clusters = all.clusters;
     config.clusters[0].account = "default".into();
     let actions = |config: &Config| {
@@ -197,7 +224,12 @@ fn the_policy_is_the_least_for_the_configuration() {
         let actions = policies[0]["policy"]["Statement"][0]["Action"].as_array().unwrap().clone();
         actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let followed = ["ehpc:ListCommands", "ehpc:ListInvocationResults", "ehpc:ListInvocationStatus", "ehpc:ListTasks"];
+    let followed = [
+        "ehpc:ListCommands",
+        "ehpc:ListInvocationResults",
+        "ehpc:ListInvocationStatus",
+        "ehpc:ListTasks",
+    ];
     assert_eq!(actions(&config), followed);
     config.clusters[0].commands.ids = vec!["k".into()];
     assert_eq!(actions(&config), followed[1..], "nothing is listed when commands are named");
@@ -217,7 +249,8 @@ async fn what_discovery_finds_is_tried_and_by_region_if_servers_are_asked_for_so
     };
     let region = patient.config.clusters[0].region.clone();
     patient.config.cluster_discovery.entries = vec![entry(Regions::Named(vec![region]))];
-    patient.config.server_discovery.entries = vec![entry(Regions::Named(vec!["cn-hangzhou".into()]))];
+    patient.config.server_discovery.entries =
+        vec![entry(Regions::Named(vec!["cn-hangzhou".into()]))];
     patient.config.swas_strategy = SwasStrategy::PerRegion;
     (patient.config.clusters, patient.config.servers) = Default::default();
     let report = examine(&patient.config).await.unwrap();
@@ -239,7 +272,10 @@ async fn what_discovery_finds_is_tried_and_by_region_if_servers_are_asked_for_so
     assert_eq!(tried, expected);
     let needed: Vec<String> = expected
         .map(|name| {
-            format!("{}:{name}", if name.contains("Inst") || name.contains("Desc") { "swas-open" } else { "ehpc" })
+            format!(
+                "{}:{name}",
+                if name.contains("Inst") || name.contains("Desc") { "swas-open" } else { "ehpc" }
+            )
         })
         .into();
     let policies = serde_json::to_value(policies(&patient.config)).unwrap();
@@ -256,7 +292,11 @@ async fn a_list_that_discovery_cannot_read_is_tried_once_and_told_with_its_reaso
         (r#"{"kind": "reset"}"#, State::Unreachable),
     ] {
         let mut world = world();
-        world.add_server(ServerSpec { id: "far".into(), region: "cn-beijing".into(), ..ServerSpec::default() });
+        world.add_server(ServerSpec {
+            id: "far".into(),
+            region: "cn-beijing".into(),
+            ..ServerSpec::default()
+        });
         let mut patient = patient(world).await;
         let entry = |region: &str| Discovery {
             account: "demo".into(),
@@ -293,7 +333,9 @@ fn who_assumes_a_role_needs_that_and_the_role_the_rest() {
         duration: Duration::from_secs(3600),
     });
     let policies = serde_json::to_value(policies(&config)).unwrap();
-    let said = |place: usize| (policies[place]["grantee"].clone(), policies[place]["policy"]["Statement"][0].clone());
+    let said = |place: usize| {
+        (policies[place]["grantee"].clone(), policies[place]["policy"]["Statement"][0].clone())
+    };
     let (role, statement) = said(0);
     assert_eq!(
         (role, &statement["Resource"]),
@@ -307,7 +349,8 @@ fn who_assumes_a_role_needs_that_and_the_role_the_rest() {
 
 #[test]
 fn the_policy_file_allows_every_operation_and_no_other() {
-    let file: Value = serde_json::from_str(&crate::support::read("deploy/ram-policy.json")).unwrap();
+    let file: Value =
+        serde_json::from_str(&crate::support::read("deploy/ram-policy.json")).unwrap();
     let allowed = file["Statement"][0]["Action"].as_array().unwrap();
     let mut allowed: Vec<&str> = allowed.iter().map(|action| action.as_str().unwrap()).collect();
     allowed.sort_unstable();

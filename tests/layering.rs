@@ -1,6 +1,7 @@
 //! The house's walls: which part may know which, and who alone may touch what lies outside.
 //!
-//! A part is a top-level module. Its tests may know more; what stands behind `#[cfg(test)]` is not looked at.
+//! A part is a top-level module. Its tests may know more; what stands behind `#[cfg(test)]` is not
+//! looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,23 +10,53 @@ use crate::support::package;
 use aliyun_task_exporter::action::Action;
 use regex::Regex;
 
-/// Each part, and the parts that it may import: web -> exposition -> store -> target -> config, poll -> store, poll -> aliyun ->
-/// config; everything rests on action, model, catalog, secret and wire_enum.
+/// Each part, and the parts that it may import: web -> exposition -> store -> target -> config,
+/// poll -> store, poll -> aliyun -> config; everything rests on action, model, catalog, secret and
+/// wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
     ("cli", &["config", "files", "sim"]),
     (
         "commands",
-        &["aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate", "poll", "sim", "state"],
+        &[
+            "aliyun", "app", "catalog", "check", "cli", "config", "demo", "doctor", "estimate",
+            "poll", "sim", "state",
+        ],
     ),
     ("logging", &["cli"]),
     ("demo", &["action", "config", "secret"]),
     ("check", &["config", "estimate", "poll", "state", "target"]),
     ("doctor", &["action", "aliyun", "config", "model", "poll", "target"]),
     ("estimate", &["action", "aliyun", "config", "exposition", "model", "poll", "store", "target"]),
-    ("app", &["aliyun", "clock", "config", "exposition", "poll", "self_metrics", "store", "state", "web"]),
+    (
+        "app",
+        &[
+            "aliyun",
+            "clock",
+            "config",
+            "exposition",
+            "poll",
+            "self_metrics",
+            "store",
+            "state",
+            "web",
+        ],
+    ),
     ("web", &["action", "clock", "exposition", "model", "self_metrics", "store", "target"]),
-    ("poll", &["action", "aliyun", "clock", "config", "model", "self_metrics", "store", "state", "target"]),
+    (
+        "poll",
+        &[
+            "action",
+            "aliyun",
+            "clock",
+            "config",
+            "model",
+            "self_metrics",
+            "store",
+            "state",
+            "target",
+        ],
+    ),
     ("store", &["action", "clock", "model", "target"]),
     ("exposition", &["catalog", "clock", "config", "model", "store", "target"]),
     ("self_metrics", &["action", "aliyun", "catalog", "clock", "model", "target"]),
@@ -40,7 +71,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("secret", &[]),
     ("wire_enum", &[]),
-    // The simulated cloud shares nothing with the client, so that neither can hide a mistake of the other.
+    // The simulated cloud shares nothing with the client, so that neither can hide a mistake of
+    // the other.
     ("sim", &[]),
     ("lib", &[]),
 ];
@@ -92,12 +124,19 @@ struct Source {
 fn sources() -> Vec<Source> {
     let root = package("");
     let files = crate::support::files("src", ".rs").into_iter();
-    files.map(|file| source(file.strip_prefix(&root).unwrap(), &std::fs::read_to_string(&file).unwrap())).collect()
+    files
+        .map(|file| {
+            source(file.strip_prefix(&root).unwrap(), &std::fs::read_to_string(&file).unwrap())
+        })
+        .collect()
 }
 
 fn source(path: &Path, text: &str) -> Source {
     let part = path.components().nth(1).unwrap().as_os_str().to_string_lossy();
-    let lines = text.lines().enumerate().take_while(|(_, line)| !["#[cfg(test)]", "#![cfg(test)]"].contains(line));
+    let lines = text
+        .lines()
+        .enumerate()
+        .take_while(|(_, line)| !["#[cfg(test)]", "#![cfg(test)]"].contains(line));
     let code = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     Source {
         path: path.to_string_lossy().into_owned(),
@@ -120,7 +159,11 @@ fn named(line: &str, root: &str) -> Vec<String> {
             None => names.push(rest.chars().take_while(|character| is_word(*character)).collect()),
         }
     }
-    names.iter().map(|name: &String| name.split("::").next().unwrap().to_owned()).filter(|n| !n.is_empty()).collect()
+    names
+        .iter()
+        .map(|name: &String| name.split("::").next().unwrap().to_owned())
+        .filter(|n| !n.is_empty())
+        .collect()
 }
 
 /// Every edge between parts, with the places that make it.
@@ -128,7 +171,8 @@ fn edges(sources: &[Source]) -> BTreeMap<(String, String), Vec<String>> {
     let mut edges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for source in sources {
         for (number, line) in &source.lines {
-            let of_crate = named(line, "crate::").into_iter().chain(named(line, "aliyun_task_exporter::"));
+            let of_crate =
+                named(line, "crate::").into_iter().chain(named(line, "aliyun_task_exporter::"));
             for part in of_crate.filter(|part| *part != source.part) {
                 let place = format!("{}:{number}", source.path);
                 edges.entry((source.part.clone(), part)).or_default().push(place);
@@ -145,7 +189,8 @@ fn no_part_knows_what_it_must_not_know() {
         ALLOWED.iter().map(|(part, others)| (*part, others.iter().copied().collect())).collect();
     let mut wrong = Vec::new();
     for ((from, to), places) in edges(&sources) {
-        let known = allowed.get(&*from).unwrap_or_else(|| panic!("{from} has no place in the house yet"));
+        let known =
+            allowed.get(&*from).unwrap_or_else(|| panic!("{from} has no place in the house yet"));
         if !known.contains(&*to) {
             wrong.push(format!("{from} -> {to}: {}", places.join(", ")));
         }
@@ -175,12 +220,18 @@ fn crates_with_consequences_are_named_in_one_place() {
     let mut wrong = Vec::new();
     for source in sources() {
         for (number, line) in &source.lines {
-            for (name, parts) in CRATES.iter().filter(|(_, parts)| !parts.contains(&&*source.part)) {
+            for (name, parts) in CRATES.iter().filter(|(_, parts)| !parts.contains(&&*source.part))
+            {
                 let used = line.match_indices(&format!("{name}::")).any(|(place, _)| {
-                    !line[..place].ends_with(|character: char| character.is_alphanumeric() || "_:".contains(character))
+                    !line[..place].ends_with(|character: char| {
+                        character.is_alphanumeric() || "_:".contains(character)
+                    })
                 });
                 if used {
-                    wrong.push(format!("{}:{number} names {name}, which is for {parts:?}", source.path));
+                    wrong.push(format!(
+                        "{}:{number} names {name}, which is for {parts:?}",
+                        source.path
+                    ));
                 }
             }
         }
@@ -193,7 +244,9 @@ fn the_time_is_an_argument_but_for_the_outermost_walls() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !CLOCKS.contains(&&*source.path)) {
         for (number, line) in &source.lines {
-            if ["Timestamp::now", "Instant::now", "Moment::now", "SystemTime"].iter().any(|clock| line.contains(clock))
+            if ["Timestamp::now", "Instant::now", "Moment::now", "SystemTime"]
+                .iter()
+                .any(|clock| line.contains(clock))
             {
                 wrong.push(format!("{}:{number}", source.path));
             }
@@ -204,7 +257,9 @@ fn the_time_is_an_argument_but_for_the_outermost_walls() {
 
 #[test]
 fn nothing_knows_whether_the_cloud_is_real() {
-    for source in sources().iter().filter(|source| !["sim", "cli", "commands", "demo", "lib"].contains(&&*source.part))
+    for source in sources()
+        .iter()
+        .filter(|source| !["sim", "cli", "commands", "demo", "lib"].contains(&&*source.part))
     {
         for (number, line) in &source.lines {
             let lower = line.to_lowercase();
@@ -233,17 +288,16 @@ fn operations_are_named_by_the_two_tables_alone() {
         let named = operations_named(&source);
         assert!(named.is_empty(), "{} names {named:?} in text: use `Action`", source.path);
     }
-    let text =
-        "f('\"', \"ListTasks\"); // \"ListRegions\"\ng(\"DescribeInvocations,\n x ListInstances y MyListTasks\");";
+    let text = "f('\"', \"ListTasks\"); // \"ListRegions\"\ng(\"DescribeInvocations,\n x ListInstances y MyListTasks\");";
     let found = operations_named(&source(Path::new("src/web/mod.rs"), text));
     assert_eq!(found, ["ListTasks", "DescribeInvocations", "ListInstances"], "it finds them");
 }
 
 #[test]
 fn a_wrong_edge_would_be_found() {
-    let text =
-        "use crate::{model, sim::World};\nfn f() { crate::web::serve() }\n// crate::cli\n#[cfg(test)]\ncrate::app";
-    let found: Vec<_> = edges(&[source(Path::new("src/aliyun/mod.rs"), text)]).into_iter().collect();
+    let text = "use crate::{model, sim::World};\nfn f() { crate::web::serve() }\n// crate::cli\n#[cfg(test)]\ncrate::app";
+    let found: Vec<_> =
+        edges(&[source(Path::new("src/aliyun/mod.rs"), text)]).into_iter().collect();
     let wanted = ["model", "sim", "web"].map(|to| ("aliyun".to_owned(), to.to_owned()));
     assert_eq!(found.iter().map(|(edge, _)| edge.clone()).collect::<Vec<_>>(), wanted);
     assert_eq!(found[2].1, ["src/aliyun/mod.rs:2"]);

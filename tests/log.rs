@@ -24,14 +24,18 @@ impl Log {
         let text = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&text);
         let write = move |line: &str| written.lock().unwrap().push_str(line);
-        let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        let (subscriber, logging) =
+            logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
         Self { text, _logging: (tracing::subscriber::set_default(subscriber), logging) }
     }
 
     /// Lines that hold all of these.
     fn lines(&self, parts: &[&str]) -> Vec<String> {
         let text = self.text.lock().unwrap();
-        text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
+        text.lines()
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -64,13 +68,16 @@ fn a_failure_that_lasts_is_one_line_and_another_reason_is_another() {
         exporter.wait("many polls have failed", |page| polls(page, reason) >= before + 20.0);
         exporter.clear_faults();
     };
-    let told = |reason: &str| log.lines(&["poll failed", "ehpc_tasks", "lasting", &format!("reason={reason}")]);
+    let told = |reason: &str| {
+        log.lines(&["poll failed", "ehpc_tasks", "lasting", &format!("reason={reason}")])
+    };
     strike("conflict", 403, "ConflictOpt");
     assert_eq!(told("conflict").len(), 1, "{:?}", told("conflict"));
     strike("credentials", 400, "SignatureDoesNotMatch");
     assert_eq!((told("conflict").len(), told("credentials").len()), (1, 1));
-    exporter
-        .wait("it is up again", |page| page.sum("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0);
+    exporter.wait("it is up again", |page| {
+        page.sum("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]) == 1.0
+    });
     let recovered = log.lines(&["poll succeeded again", "ehpc_tasks", "lasting"]).len();
     assert!((1..=2).contains(&recovered), "{recovered}");
 }
@@ -101,15 +108,18 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
     let log = Log::new();
     let exporter = start_servers("throttled", 12);
     let swas_polls = |page: &Page, outcome: &str| {
-        page.sum("aliyun_task_exporter_polls_total", &[("kind", "swas_invocations"), ("outcome", outcome)])
+        page.sum(
+            "aliyun_task_exporter_polls_total",
+            &[("kind", "swas_invocations"), ("outcome", outcome)],
+        )
     };
     exporter.wait("all are up", |page| swas_polls(page, "ok") > 50.0);
     exporter.fault(
         r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 4000}, "times": 2}"#,
     );
     let of = [("operation", "DescribeInvocations")];
-    let [resting, next] =
-        ["resting_since", "next_try"].map(|name| format!("aliyun_task_exporter_api_{name}_timestamp_seconds"));
+    let [resting, next] = ["resting_since", "next_try"]
+        .map(|name| format!("aliyun_task_exporter_api_{name}_timestamp_seconds"));
     exporter.wait("it is told", |page| page.value(&resting, &of).is_some());
     let page = exporter.metrics();
     assert!(page.value(&next, &of) >= page.value(&resting, &of).map(|since| since + 4.0));
@@ -118,7 +128,9 @@ fn an_operation_that_is_throttled_is_told_once_and_not_each_target_that_needs_it
     exporter.wait("it is answered again", |page| page.value(&resting, &of).is_none());
     let told = log.lines(&["DescribeInvocations", "the cloud throttles an operation"]);
     assert_eq!(told.len(), 1, "{told:#?}");
-    for part in ["level=warn", "code=Throttling.User", "configured=", "in_force=", "planned=", "advice="] {
+    for part in
+        ["level=warn", "code=Throttling.User", "configured=", "in_force=", "planned=", "advice="]
+    {
         assert!(told[0].contains(part), "{part}: {}", told[0]);
     }
     assert_eq!(log.lines(&["throttled-", "poll"]), Vec::<String>::new());

@@ -1,4 +1,5 @@
-//! The way to the cloud, as the real program goes it: trust, proxies, connections that are used again.
+//! The way to the cloud, as the real program goes it: trust, proxies, connections that are used
+//! again.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -50,7 +51,11 @@ impl Front {
 
 impl Cloud {
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let settings = Settings { clusters: 2, servers: 3, ..Settings::default() };
         let sim = Arc::new(Mutex::new(Simulator::new(settings, Timestamp::now())));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -107,7 +112,8 @@ impl Cloud {
         let truth = self.sim.lock().unwrap().truth(Timestamp::now());
         let ids = |key: &str| {
             let entries = truth[key].as_array().unwrap().iter();
-            let entries = entries.map(|entry| format!("{{id: {}, region: {}}}", entry["id"], entry["region"]));
+            let entries = entries
+                .map(|entry| format!("{{id: {}, region: {}}}", entry["id"], entry["region"]));
             entries.collect::<Vec<_>>().join(", ")
         };
         format!(
@@ -120,7 +126,10 @@ impl Cloud {
     }
 }
 
-async fn relay(mut near: impl AsyncRead + AsyncWrite + Unpin, far: SocketAddr) -> std::io::Result<()> {
+async fn relay(
+    mut near: impl AsyncRead + AsyncWrite + Unpin,
+    far: SocketAddr,
+) -> std::io::Result<()> {
     let mut far = TcpStream::connect(far).await?;
     copy_bidirectional(&mut near, &mut far).await.map(drop)
 }
@@ -141,7 +150,9 @@ async fn read_head(stream: &mut TcpStream) -> std::io::Result<String> {
 
 async fn proxy(mut stream: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
     let head = read_head(&mut stream).await?;
-    let told = head.lines().find(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic "));
+    let told = head
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: basic "));
     if told.and_then(|line| line.rsplit(' ').next()) != Some(&authentication()) {
         let page = "<html>Who are you?</html>";
         let length = page.len();
@@ -167,7 +178,8 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 
 fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
     let key = KeyPair::generate().unwrap();
-    let parameters = CertificateParams::new(vec!["localhost".to_owned(), FAR_AWAY.to_owned()]).unwrap();
+    let parameters =
+        CertificateParams::new(vec!["localhost".to_owned(), FAR_AWAY.to_owned()]).unwrap();
     accepting(parameters.signed_by(&key, authority).unwrap().der().clone(), &key)
 }
 
@@ -175,8 +187,12 @@ fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
 fn accepting(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()))
+    let builder = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    TlsAcceptor::from(Arc::new(
+        builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap(),
+    ))
 }
 
 /// The real program. It ends with the value.
@@ -210,7 +226,8 @@ impl Program {
             }
         });
         let address = addresses.recv_timeout(PATIENCE);
-        let address = address.unwrap_or_else(|_| panic!("it does not listen: {}", log.lock().unwrap()));
+        let address =
+            address.unwrap_or_else(|_| panic!("it does not listen: {}", log.lock().unwrap()));
         Self { child, address, log }
     }
 
@@ -235,9 +252,12 @@ impl Program {
         self.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 7.0);
     }
 
-    /// Waits until all seven targets fail for a reason, and tells how the page of the status explains it.
+    /// Waits until all seven targets fail for a reason, and tells how the page of the status
+    /// explains it.
     fn wait_failing(&self, reason: &str) -> String {
-        let failing = |page: &Page| page.sum("aliyun_task_exporter_target_failing", &[("reason", reason)]) == 7.0;
+        let failing = |page: &Page| {
+            page.sum("aliyun_task_exporter_target_failing", &[("reason", reason)]) == 7.0
+        };
         self.wait(reason, failing);
         exchange(self.address, "GET", "/api/v1/status", &[], "").text().to_owned()
     }
@@ -245,8 +265,10 @@ impl Program {
     /// All that it shows to the outside.
     fn all(&self) -> String {
         let pages = ["/", "/metrics", "/config", "/api/v1/status"];
-        let pages: String =
-            pages.iter().map(|path| exchange(self.address, "GET", path, &[], "").text().to_owned()).collect();
+        let pages: String = pages
+            .iter()
+            .map(|path| exchange(self.address, "GET", path, &[], "").text().to_owned())
+            .collect();
         pages + &self.log()
     }
 }
@@ -268,14 +290,19 @@ fn polling_uses_its_connections_again() {
         let cloud = Cloud::start();
         let folder = Folder::new();
         let front = cloud.plain();
-        let account = endpoints(&format!("http://{}", front.address)) + &format!("    signature: {signature}\n");
+        let account = endpoints(&format!("http://{}", front.address))
+            + &format!("    signature: {signature}\n");
         let program = Program::start(&folder.write("config.yaml", &cloud.config(&account)), &[]);
         program.wait_up();
         program.wait("many calls", |_| cloud.calls() > 400);
         let calls = cloud.calls();
         let connections = front.accepted();
-        // A few more than are under way at once: a connection that is begun may find another one free again.
-        assert!(connections * 20 < calls, "{connections} connections for {calls} calls, three at once");
+        // A few more than are under way at once: a connection that is begun may find another one
+        // free again.
+        assert!(
+            connections * 20 < calls,
+            "{connections} connections for {calls} calls, three at once"
+        );
     }
 }
 
@@ -291,10 +318,15 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
     // The system's certificates count for nothing, be they right or missing.
     let config = folder.write("without.yaml", &cloud.config(&account));
     let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("tls");
-    assert!(told.contains("invalid peer certificate: UnknownIssuer") && told.contains("accounts[].ca_file"), "{told}");
+    assert!(
+        told.contains("invalid peer certificate: UnknownIssuer")
+            && told.contains("accounts[].ca_file"),
+        "{told}"
+    );
     assert_eq!(cloud.calls(), 0, "nothing was sent");
 
-    let config = folder.write("with.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
+    let config =
+        folder.write("with.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
     let nowhere = [("SSL_CERT_FILE", "/nonexistent/file"), ("SSL_CERT_DIR", "/nonexistent")];
     Program::start(&config, &nowhere).wait_up();
 }
@@ -316,13 +348,15 @@ fn why_no_connection_comes_about_is_told_apart() {
         ("cut", endpoints(&format!("https://{cut_off}")), "tls", "cuts it off"),
         (
             "gone",
-            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{nobody}\"}}\n"),
+            endpoints(&format!("https://{FAR_AWAY}"))
+                + &format!("    proxy: {{url: \"http://{nobody}\"}}\n"),
             "proxy",
             "the proxy",
         ),
         (
             "mute",
-            endpoints(&format!("https://{FAR_AWAY}")) + &format!("    proxy: {{url: \"http://{cut_off}\"}}\n"),
+            endpoints(&format!("https://{FAR_AWAY}"))
+                + &format!("    proxy: {{url: \"http://{cut_off}\"}}\n"),
             "proxy",
             "the proxy",
         ),
@@ -340,17 +374,31 @@ fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too
     let folder = Folder::new();
     let empty = folder.write("empty.pem", "");
     let serve: [&str; 3] = ["serve", "--web.listen-address", "127.0.0.1:0"];
-    let commands: [&[&str]; 5] =
-        [&serve, &["check"], &["check", "--estimate"], &["check", "--estimate", "--live"], &["doctor"]];
-    for (file, trouble) in [("/nonexistent/ca.pem", "No such file or directory"), (&*empty, "it holds no certificate")]
+    let commands: [&[&str]; 5] = [
+        &serve,
+        &["check"],
+        &["check", "--estimate"],
+        &["check", "--estimate", "--live"],
+        &["doctor"],
+    ];
+    for (file, trouble) in
+        [("/nonexistent/ca.pem", "No such file or directory"), (&*empty, "it holds no certificate")]
     {
         let config = folder.write("config.yaml", &cloud.config(&format!("    ca_file: {file}\n")));
         for arguments in commands {
             let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
-            let output = program.args(arguments).args(["--config.file", &config]).env_clear().output().unwrap();
+            let output = program
+                .args(arguments)
+                .args(["--config.file", &config])
+                .env_clear()
+                .output()
+                .unwrap();
             let told = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
-            assert!(told.contains(&format!("account \"a\": ca_file {file}: {trouble}")), "{arguments:?}: {told}");
+            assert!(
+                told.contains(&format!("account \"a\": ca_file {file}: {trouble}")),
+                "{arguments:?}: {told}"
+            );
         }
     }
     assert_eq!(cloud.calls(), 0, "nothing was asked");
@@ -369,7 +417,8 @@ fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere()
     let folder = Folder::new();
     let authority = authority();
     let tunnel = beyond(&folder, &authority);
-    let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n    signature: v3\n";
+    let plain =
+        endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n    signature: v3\n";
     for (name, account, upstream) in
         [("tunnel", tunnel, cloud.tls(&authority).address), ("plain", plain, cloud.address)]
     {
@@ -402,7 +451,9 @@ fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() 
     let tunnel = beyond(&folder, &authority);
     let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n";
     for (name, account) in [("tunnel", tunnel), ("plain", plain)] {
-        let account = format!("{account}    proxy: {{url: \"{url}\", username: exporter, password: hunter2}}\n");
+        let account = format!(
+            "{account}    proxy: {{url: \"{url}\", username: exporter, password: hunter2}}\n"
+        );
         let program = Program::start(&folder.write(name, &cloud.config(&account)), &[]);
         let told = program.wait_failing("proxy");
         assert!(told.contains("accounts[].proxy.username"), "{name}: {told}");
@@ -451,9 +502,14 @@ fn what_the_environment_excepts_is_asked_without_the_proxy() {
         }
         assert_eq!(proxy.accepted() == before, is_excepted, "{list}");
     }
-    let program = Program::start(&config, &[("HTTPS_PROXY", &url), ("NO_PROXY", "http://cloud.test")]);
+    let program =
+        Program::start(&config, &[("HTTPS_PROXY", &url), ("NO_PROXY", "http://cloud.test")]);
     program.wait_up();
-    assert!(program.log().contains("NO_PROXY: http://cloud.test has no effect"), "{}", program.log());
+    assert!(
+        program.log().contains("NO_PROXY: http://cloud.test has no effect"),
+        "{}",
+        program.log()
+    );
 }
 
 #[test]
@@ -468,10 +524,12 @@ fn this_machine_is_never_asked_through_a_proxy() {
     }
 }
 
-/// Runs a command to its end, with an environment of nothing but `variables`: exit code, standard output, standard error.
+/// Runs a command to its end, with an environment of nothing but `variables`: exit code, standard
+/// output, standard error.
 fn invocation(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
-    let output = program.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
+    let output =
+        program.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -484,12 +542,18 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
     let role = "accounts: [{assume_role: {arn: 'acs:ram::1:role/a'}, endpoints: {ehpc: 'http://[::1]', swas: 'http://[::1]'}}]\n";
     let role = folder.write("role.yaml", &(role.to_owned() + text));
     let serve = ["serve", "--web.listen-address", "127.0.0.1:0"];
-    let commands: [&[&str]; 5] =
-        [&serve, &["check"], &["check", "--estimate"], &["check", "--estimate", "--live"], &["doctor"]];
+    let commands: [&[&str]; 5] = [
+        &serve,
+        &["check"],
+        &["check", "--estimate"],
+        &["check", "--estimate", "--live"],
+        &["doctor"],
+    ];
     let value = "socks5h://user:hunter2@127.0.0.1:1080";
     for (name, config) in [("ALL_PROXY", &config), ("all_proxy", &role), ("HTTPS_PROXY", &config)] {
         for arguments in commands {
-            let (code, _, told) = invocation(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
+            let (code, _, told) =
+                invocation(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
             let wanted = format!(
                 "account \"default\": {name} must start with http:// or https://, like http://proxy.example.com:3128; SOCKS proxies \
                  cannot be used"
@@ -498,11 +562,14 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
             assert!(told.contains(&wanted) && !told.contains("hunter2"), "{arguments:?}: {told}");
         }
     }
-    for (name, list) in [("NO_PROXY", "aliyuncs.com"), ("no_proxy", "*"), ("HTTPS_PROXY", "http://proxy:3128")] {
+    for (name, list) in
+        [("NO_PROXY", "aliyuncs.com"), ("no_proxy", "*"), ("HTTPS_PROXY", "http://proxy:3128")]
+    {
         let variables = [("ALL_PROXY", value), (name, list)];
         let (code, said, told) = invocation(&["check", "--config.file", &config], &variables);
         assert_eq!((code, &*told), (Some(0), ""), "{name}");
-        let note = "note: account \"default\" asks SWAS through the proxy http://proxy:3128 (HTTPS_PROXY)";
+        let note =
+            "note: account \"default\" asks SWAS through the proxy http://proxy:3128 (HTTPS_PROXY)";
         assert_eq!(said.contains(note), name == "HTTPS_PROXY", "{said}");
     }
 }
@@ -516,13 +583,19 @@ fn what_a_proxy_refuses_is_called_the_proxys() {
     for status in ["502 Bad Gateway", "503 Service Unavailable", "403 Forbidden"] {
         let proxy = cloud.front(move |mut stream| async move {
             read_head(&mut stream).await?;
-            stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes()).await
+            stream
+                .write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())
+                .await
         });
         let url = format!("http://exporter:hunter2@{}", proxy.address);
         let program = Program::start(&config, &[("https_proxy", &url)]);
         let told = program.wait_failing("proxy");
-        let wanted = format!("cloud.test through the proxy http://{} (https_proxy): ", proxy.address);
-        assert!(told.contains(&wanted) && told.contains("check that the proxy"), "{status}: {told}");
+        let wanted =
+            format!("cloud.test through the proxy http://{} (https_proxy): ", proxy.address);
+        assert!(
+            told.contains(&wanted) && told.contains("check that the proxy"),
+            "{status}: {told}"
+        );
         assert!(!program.all().contains("hunter2"), "{status}");
     }
     assert_eq!(cloud.calls(), 0);
@@ -548,13 +621,15 @@ fn an_authority_that_is_its_own_server_is_told_with_what_helps() {
         });
         let ca_file = folder.write("ca.pem", &certificate.pem());
         let account = endpoints(&format!("https://localhost:{}", front.address.port()));
-        let config = folder.write("config.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
+        let config = folder
+            .write("config.yaml", &cloud.config(&format!("{account}    ca_file: {ca_file}\n")));
         let program = Program::start(&config, &[]);
         match is_authority {
             true => {
                 let told = program.wait_failing("tls");
                 assert!(
-                    told.contains("CaUsedAsEndEntity") && told.contains("basicConstraints=critical,CA:FALSE"),
+                    told.contains("CaUsedAsEndEntity")
+                        && told.contains("basicConstraints=critical,CA:FALSE"),
                     "{told}"
                 );
             }
@@ -569,7 +644,8 @@ fn a_407_of_ehpc_is_a_missing_permission() {
     let folder = Folder::new();
     cloud.sim.lock().unwrap().settings_mut().permitted = Some(std::collections::BTreeSet::new());
     let config = cloud.config(&endpoints(&format!("http://{}", cloud.address)));
-    let told = Program::start(&folder.write("config.yaml", &config), &[]).wait_failing("permission");
+    let told =
+        Program::start(&folder.write("config.yaml", &config), &[]).wait_failing("permission");
     assert!(told.contains("NotAuthorized") && told.contains("HTTP 407"), "{told}");
 }
 
@@ -578,14 +654,20 @@ fn what_is_odd_about_endpoints_is_told_once_at_the_start() {
     let cloud = Cloud::start();
     let folder = Folder::new();
     let proxy = format!("    proxy: {{url: \"http://{}\"}}\n", cloud.proxy(cloud.address).address);
-    let config = cloud.config(&(endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n" + &proxy));
+    let config = cloud
+        .config(&(endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n" + &proxy));
     let program = Program::start(&folder.write("insecure.yaml", &config), &[]);
     program.wait("it polls", |page| page.sum("aliyun_task_exporter_polls_total", &[]) > 0.0);
     assert_eq!(program.log().matches("without TLS").count(), 1, "{}", program.log());
     let config = "ehpc: {clusters: [{id: a, region: xx-1}, {id: b, region: xx-1}]}\n";
     let program = Program::start(&folder.write("unknown.yaml", config), &[]);
     program.wait("it polls", |page| page.sum("aliyun_task_exporter_polls_total", &[]) > 0.0);
-    assert_eq!(program.log().matches("no public endpoint in region xx-1").count(), 1, "{}", program.log());
+    assert_eq!(
+        program.log().matches("no public endpoint in region xx-1").count(),
+        1,
+        "{}",
+        program.log()
+    );
 }
 
 #[test]
@@ -605,11 +687,20 @@ fn a_limit_of_series_that_cannot_be_kept_is_told_by_check_at_the_start_by_gauges
     program.wait_up();
     for told in [checked, program.log()] {
         assert!(told.contains("metrics.max_series, 9, cannot be kept: "), "{told}");
-        assert!(told.contains("metrics.max_series_per_target, 2, cannot be kept by 7 targets"), "{told}");
+        assert!(
+            told.contains("metrics.max_series_per_target, 2, cannot be kept by 7 targets"),
+            "{told}"
+        );
     }
     let page = program.page();
     let gauge = |name: &str| page.value(&format!("aliyun_task_exporter_{name}"), &[]).unwrap();
-    assert_eq!((gauge("series"), gauge("targets_above_series_limit")), (gauge("series_floor"), 7.0));
+    assert_eq!(
+        (gauge("series"), gauge("targets_above_series_limit")),
+        (gauge("series_floor"), 7.0)
+    );
     assert!(gauge("series") > gauge("series_limit"));
-    assert!(program.all().contains("/metrics has ") && program.all().contains("though metrics.max_series is 9"));
+    assert!(
+        program.all().contains("/metrics has ")
+            && program.all().contains("though metrics.max_series is 9")
+    );
 }

@@ -1,5 +1,5 @@
-//! Whatever is recorded, goes stale, comes or goes: `/metrics` is to the byte what a plain rendering of all of it would be, in
-//! each format and encoding.
+//! Whatever is recorded, goes stale, comes or goes: `/metrics` is to the byte what a plain
+//! rendering of all of it would be, in each format and encoding.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,7 +10,8 @@ use aliyun_task_exporter::catalog::{CATALOG, Family, Kind as Type, Source};
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{InvocationWindow, Metrics, StatusStyle, TaskWindow};
 use aliyun_task_exporter::exposition::{
-    Encoding, Exposition, Format, Limits, PageBody, SampleLines, TargetSeries, reading_lines, target_lines,
+    Encoding, Exposition, Format, Limits, PageBody, SampleLines, TargetSeries, reading_lines,
+    target_lines,
 };
 use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::store::{PollEnd, Store, TargetState};
@@ -85,11 +86,14 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
             id: format!("t-hz0{:x}", number(thing)).into(),
             command_name: "备份".into(),
             command_type: CommandType::RunShellScript,
-            status: InvocationStatus::parse(InvocationStatus::LABELS[(number(thing) % 14) as usize]),
+            status: InvocationStatus::parse(
+                InvocationStatus::LABELS[(number(thing) % 14) as usize],
+            ),
             record: None,
             created: (number(thing) % 3 > 0).then(|| time(thing)),
         };
-        let invocations = (0..things).map(|thing| SeenSwasInvocation { invocation: invocation(thing), result: None });
+        let invocations = (0..things)
+            .map(|thing| SeenSwasInvocation { invocation: invocation(thing), result: None });
         let finished = BTreeMap::from([(InvocationStatus::Success, seed % 5)]);
         return Reading::SwasInvocations(SwasInvocationsReading {
             invocations: invocations.collect(),
@@ -106,8 +110,12 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
         errors: Some(number(thing) % 2),
         nodes: None,
     };
-    let seen =
-        |thing| SeenEhpcTask { task: task(thing), first_seen: time(thing), last_progress: time(thing), finished: None };
+    let seen = |thing| SeenEhpcTask {
+        task: task(thing),
+        first_seen: time(thing),
+        last_progress: time(thing),
+        finished: None,
+    };
     let mut durations: BTreeMap<TaskType, Histogram> = BTreeMap::new();
     durations.entry(TaskType::AddComputes).or_default().observe(Duration::from_secs(seed % 9999));
     Reading::EhpcTasks(EhpcTasksReading {
@@ -160,7 +168,8 @@ impl Plain {
         let style = self.style;
         let Some(known) = self.known(index) else { return };
         known.state.last_read = Some(now.wall);
-        known.series.shown = reading_lines(&target(index), &read, style, Limits::NONE).lines.series();
+        known.series.shown =
+            reading_lines(&target(index), &read, style, Limits::NONE).lines.series();
         known.read = Some((read, now));
     }
 
@@ -171,7 +180,8 @@ impl Plain {
         for known in &mut self.known {
             known.placed = true;
         }
-        let all: Vec<(SampleLines, bool)> = self.known.iter().flat_map(|known| self.lines(known)).collect();
+        let all: Vec<(SampleLines, bool)> =
+            self.known.iter().flat_map(|known| self.lines(known)).collect();
         let mut text = String::new();
         for family in CATALOG.iter().filter(|family| family.source != Source::Process) {
             let shown = all.iter().filter(|(_, stale)| !stale || family.kind != Type::Gauge);
@@ -189,10 +199,9 @@ impl Plain {
         let target = target(known.target);
         let mut lines = vec![(target_lines(&target, &known.state, &known.series), false)];
         if let Some((read, at)) = &known.read {
-            let stale = known
-                .state
-                .stale_after
-                .is_some_and(|age| at.boot + SignedDuration::try_from(age).unwrap() <= self.now.boot);
+            let stale = known.state.stale_after.is_some_and(|age| {
+                at.boot + SignedDuration::try_from(age).unwrap() <= self.now.boot
+            });
             lines.push((reading_lines(&target, read, self.style, Limits::NONE).lines, stale));
         }
         lines
@@ -206,7 +215,11 @@ fn header(family: &Family, format: Format) -> String {
         Format::Text => format!("# HELP {name} {help}\n# TYPE {name} {}\n", family.kind.word()),
         Format::OpenMetrics => {
             let name = name.trim_end_matches("_total");
-            let unit = if name.ends_with("_seconds") { format!("# UNIT {name} seconds\n") } else { String::new() };
+            let unit = if name.ends_with("_seconds") {
+                format!("# UNIT {name} seconds\n")
+            } else {
+                String::new()
+            };
             format!("# HELP {name} {help}\n# TYPE {name} {}\n{unit}", family.kind.word())
         }
     }
@@ -236,9 +249,15 @@ fn check(exposition: &Exposition, plain: &mut Plain) {
     for format in [Format::Text, Format::OpenMetrics] {
         let end = "the end\n";
         let wanted = plain.text(format) + end;
-        assert_eq!(String::from_utf8(whole(&page.body(format, Encoding::Identity), end)).unwrap(), wanted);
+        assert_eq!(
+            String::from_utf8(whole(&page.body(format, Encoding::Identity), end)).unwrap(),
+            wanted
+        );
         assert!(gunzip(&whole(&page.body(format, Encoding::Gzip), end)) == wanted);
-        assert!(gunzip(&whole(&page.body_in_chunks(format), end)) == wanted, "in chunks, as large pages are");
+        assert!(
+            gunzip(&whole(&page.body_in_chunks(format), end)) == wanted,
+            "in chunks, as large pages are"
+        );
     }
     assert_eq!(page.series, exposition.series(plain.now).0);
     assert!(exposition.ready_page(plain.now).is_some(), "it is kept");
@@ -259,8 +278,11 @@ fn apply(step: Step, store: &Store, exposition: &Exposition, plain: &mut Plain) 
             }
         }
         Step::Ended(index, good, age) => {
-            let failure =
-                (!good).then_some(Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() });
+            let failure = (!good).then_some(Failure {
+                reason: Reason::Timeout,
+                message: "m".into(),
+                advice: "a".into(),
+            });
             let stale_after = Duration::from_secs(age);
             let end = PollEnd {
                 failure,
@@ -275,13 +297,17 @@ fn apply(step: Step, store: &Store, exposition: &Exposition, plain: &mut Plain) 
         }
         Step::Targets(bits, style) => {
             plain.style = style;
-            let targets: Vec<usize> = (0..TARGETS).filter(|index| bits & (1 << index) != 0).collect();
+            let targets: Vec<usize> =
+                (0..TARGETS).filter(|index| bits & (1 << index) != 0).collect();
             plain.retarget(&targets);
             store.retarget(targets.into_iter().map(target).collect());
             exposition.configure(metrics(style));
-            let read: Vec<_> = plain.known.iter().map(|known| (known.target, known.read.clone())).collect();
+            let read: Vec<_> =
+                plain.known.iter().map(|known| (known.target, known.read.clone())).collect();
             // The number of series depends on the style.
-            for (index, (read, at)) in read.into_iter().filter_map(|(index, read)| Some((index, read?))) {
+            for (index, (read, at)) in
+                read.into_iter().filter_map(|(index, read)| Some((index, read?)))
+            {
                 let now = std::mem::replace(&mut plain.now, at);
                 plain.read(index, read);
                 plain.now = now;
@@ -300,7 +326,10 @@ fn empty(style: StatusStyle) -> (Arc<Store>, Exposition) {
 }
 
 fn begin() -> Moment {
-    Moment { wall: Timestamp::from_second(1_790_000_000).unwrap(), boot: SignedDuration::from_secs(9) }
+    Moment {
+        wall: Timestamp::from_second(1_790_000_000).unwrap(),
+        boot: SignedDuration::from_secs(9),
+    }
 }
 
 /// Time goes by, by both clocks.

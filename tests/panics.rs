@@ -12,7 +12,12 @@ const SECRET: &str = "LTAI5tCanary/of=a+panic";
 fn panicked(format: &str) -> Output {
     let test = "panics::the_log_tells_where_a_panic_was_and_nothing_that_was_formatted_into_it";
     let mut program = Command::new(std::env::current_exe().unwrap());
-    program.args(["--exact", test, "--nocapture"]).env("PANIC_IN", format).env("RUST_BACKTRACE", "1").output().unwrap()
+    program
+        .args(["--exact", test, "--nocapture"])
+        .env("PANIC_IN", format)
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .unwrap()
 }
 
 fn panic_in(format: &str) {
@@ -45,7 +50,10 @@ fn the_log_tells_where_a_panic_was_and_nothing_that_was_formatted_into_it() {
         assert!(!said.contains(SECRET) && !said.contains("Canary"), "{said}");
         let lines: Vec<&str> = said.lines().filter(|line| line.contains("it panicked")).collect();
         assert_eq!(lines.len(), 5, "{said}");
-        assert!(lines.iter().all(|line| line.contains(file!()) || line.contains("core/src/")), "{lines:#?}");
+        assert!(
+            lines.iter().all(|line| line.contains(file!()) || line.contains("core/src/")),
+            "{lines:#?}"
+        );
         assert_eq!(lines.iter().filter(|line| line.contains("not shown")).count(), 4, "{lines:#?}");
         assert!(lines[4].contains("a bug that a test has made"), "{}", lines[4]);
     }

@@ -12,7 +12,8 @@ use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
 
-/// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the script.
+/// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the
+/// script.
 fn start(folder: &Folder) -> Exporter {
     let mut world = worlds::servers(1, 3);
     worlds::add_cluster(&mut world, "c");
@@ -20,9 +21,12 @@ fn start(folder: &Folder) -> Exporter {
     world.add_command("c", command("open", 2, -10, 10_000)).unwrap();
     world.add_invocation("s00", invocation("open", -10, 10_000, 3)).unwrap();
     let path = folder.state();
-    let exporter = Exporter::start(Simulator::with_world(Settings::default(), world, Timestamp::now()), |config| {
-        config.state.path = Some(path);
-    });
+    let exporter = Exporter::start(
+        Simulator::with_world(Settings::default(), world, Timestamp::now()),
+        |config| {
+            config.state.path = Some(path);
+        },
+    );
     exporter.wait("everything is read", is_read);
     exporter
 }
@@ -50,11 +54,15 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
     let page = exporter.wait("everything is read", all);
     assert_eq!(page.all("aliyun_swas_invocation_records", &[]).count(), 0);
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 0.0);
-    let asked =
-        page.value("aliyun_task_exporter_api_quota_calls_per_minute", &[("operation", "DescribeCommandInvocations")]);
+    let asked = page.value(
+        "aliyun_task_exporter_api_quota_calls_per_minute",
+        &[("operation", "DescribeCommandInvocations")],
+    );
     assert!(
         asked.is_some()
-            && page.sum("aliyun_task_exporter_api_requests_total", &[("operation", "ListInstances")]) == 1.0
+            && page
+                .sum("aliyun_task_exporter_api_requests_total", &[("operation", "ListInstances")])
+                == 1.0
     );
     // It ends while no exporter runs, and then again by the other way of asking.
     let end = |id: &'static str| {
@@ -63,18 +71,22 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
         }
     };
     let exporter = exporter.again(end("open"), by_region);
-    let ended = |count: f64| move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count;
+    let ended = |count: f64| {
+        move |page: &Page| page.sum("aliyun_swas_invocations_finished_total", &[]) == count
+    };
     exporter.wait("its end is counted", ended(1.0));
     let exporter = exporter.again(end("open"), |config| config.state.path = Some(folder.state()));
-    let page = exporter
-        .wait("records are told", |page| page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page));
+    let page = exporter.wait("records are told", |page| {
+        page.all("aliyun_swas_invocation_records", &[]).count() == 15 && all(page)
+    });
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 1.0);
     exporter.sim().world_mut().add_invocation("s01", invocation("new", 0, 1, 0)).unwrap();
     exporter.wait("counted on", ended(2.0));
     let exporter = exporter.again(|_| {}, by_region);
     let page = exporter.wait("everything is read", all);
     assert_eq!(page.sum("aliyun_swas_invocations_finished_total", &[]), 2.0);
-    let results = exporter.sim().calls().filter(|call| call.action == "DescribeInvocationResult").count();
+    let results =
+        exporter.sim().calls().filter(|call| call.action == "DescribeInvocationResult").count();
     assert_eq!(results, 1, "of the one invocation that ended meanwhile");
 }
 
@@ -111,8 +123,13 @@ fn end_all(sim: &mut Simulator, started: Timestamp) {
 
 /// All that the cloud has said.
 fn shown(page: &Page) -> BTreeSet<String> {
-    let is_of_cloud = |name: &str| name.starts_with("aliyun_ehpc_") || name.starts_with("aliyun_swas_");
-    page.samples.iter().filter(|sample| is_of_cloud(&sample.name)).map(ToString::to_string).collect()
+    let is_of_cloud =
+        |name: &str| name.starts_with("aliyun_ehpc_") || name.starts_with("aliyun_swas_");
+    page.samples
+        .iter()
+        .filter(|sample| is_of_cloud(&sample.name))
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn last_success(page: &Page) -> Vec<(String, f64)> {
@@ -148,13 +165,16 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
     let restored = exporter.metrics();
     assert_eq!(restored.all("aliyun_task_exporter_target_up", &[]).count(), 0, "no poll has ended");
     assert_eq!(shown(&restored), shown(&before));
-    for ((target, now), (_, then)) in last_success(&restored).into_iter().zip(last_success(&before)) {
+    for ((target, now), (_, then)) in last_success(&restored).into_iter().zip(last_success(&before))
+    {
         assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
     }
     // The first poll, now in earnest.
     let path = folder.state();
     let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
-    let all = |page: &Page| counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6;
+    let all = |page: &Page| {
+        counts(page) == [3.0; 3] && page.all("aliyun_swas_invocation_exit_code", &[]).count() == 6
+    };
     exporter.wait("what ended while no exporter ran is counted", all);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(counts(&exporter.metrics()), [3.0; 3]);
@@ -175,7 +195,10 @@ fn a_second_exporter_on_the_same_file_refuses_to_start() {
     let folder = Folder::new();
     let exporter = start(&folder);
     let refused = serve_in_vain(config_on(&exporter, &folder));
-    assert!(refused.contains("is in use by another process") && refused.contains("state.redb"), "{refused}");
+    assert!(
+        refused.contains("is in use by another process") && refused.contains("state.redb"),
+        "{refused}"
+    );
     assert_eq!(exporter.get("/-/healthy").status, 200);
 }
 
@@ -186,7 +209,10 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
     let mut config = Config::default();
     config.state.path = Some(folder.state());
     let refused = serve_in_vain(config);
-    assert!(refused.contains("is no state file of this program") && refused.contains("state.redb"), "{refused}");
+    assert!(
+        refused.contains("is no state file of this program") && refused.contains("state.redb"),
+        "{refused}"
+    );
     assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), "accounts: []");
     assert_eq!(folder.names(), ["state.redb"]);
 }
@@ -213,17 +239,25 @@ fn one_that_waits_stands_by_and_takes_over() {
     for path in ["/-/healthy", "/-/ready"] {
         assert_eq!(standby.get(path).status, 200, "{path}");
     }
-    assert!(shown(&page).is_empty() && page.all("aliyun_task_exporter_target_up", &[]).count() == 0);
-    assert_eq!(page.all("aliyun_task_exporter_api_requests_total", &[]).count(), 0, "it asks nothing");
+    assert!(
+        shown(&page).is_empty() && page.all("aliyun_task_exporter_target_up", &[]).count() == 0
+    );
+    assert_eq!(
+        page.all("aliyun_task_exporter_api_requests_total", &[]).count(),
+        0,
+        "it asks nothing"
+    );
     assert!(standby.get("/").text().contains("Standing by: another instance holds the state file"));
     assert!(standby.get("/api/v1/status").text().contains(r#""leader":false"#));
     end_open(&mut leader.sim(), begun);
     leader.wait("ends are counted", |page| counts(page) == [1.0; 3]);
     drop(leader);
-    let page = standby.wait("it polls", |page| page.value("aliyun_task_exporter_leader", &[]) == Some(1.0));
-    assert_eq!(counts(&page), [1.0; 3], "what was known is shown at once");
     let page = standby
-        .wait("it goes on", |page| is_read(page) && page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
+        .wait("it polls", |page| page.value("aliyun_task_exporter_leader", &[]) == Some(1.0));
+    assert_eq!(counts(&page), [1.0; 3], "what was known is shown at once");
+    let page = standby.wait("it goes on", |page| {
+        is_read(page) && page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0)
+    });
     assert_eq!(counts(&page), [1.0; 3], "each end once");
     assert!(serve_in_vain(config_on(&standby, &folder)).contains("is in use by another process"));
 }
@@ -242,7 +276,11 @@ fn one_that_stands_by_ends_when_it_is_told() {
         config.state.path = Some(folder.state());
         config.state.wait = true;
     }));
-    assert_eq!(leader.metrics().value("aliyun_task_exporter_state_saved", &[]), Some(1.0), "nothing has disturbed it");
+    assert_eq!(
+        leader.metrics().value("aliyun_task_exporter_state_saved", &[]),
+        Some(1.0),
+        "nothing has disturbed it"
+    );
 }
 
 #[test]
@@ -254,7 +292,9 @@ fn a_file_that_is_deleted_meanwhile_is_written_again_whole() {
     exporter.wait("ends are counted", |page| counts(page) == [1.0; 3]);
     std::fs::remove_file(folder.state()).unwrap();
     exporter.wait("it is there again", |_| folder.state().exists());
-    let page = exporter.wait("it is saved", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
+    let page = exporter.wait("it is saved", |page| {
+        page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0)
+    });
     let exporter = exporter.again(
         |sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(),
         |config| config.state.path = Some(folder.state()),
@@ -268,11 +308,15 @@ fn where_another_file_stands_nothing_is_saved_and_that_is_told_until_it_is_gone(
     let exporter = start(&folder);
     std::fs::write(folder.path().join("other"), "theirs").unwrap();
     std::fs::rename(folder.path().join("other"), folder.state()).unwrap();
-    exporter.wait("it is told", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(0.0));
+    exporter.wait("it is told", |page| {
+        page.value("aliyun_task_exporter_state_saved", &[]) == Some(0.0)
+    });
     assert_eq!(std::fs::read_to_string(folder.state()).unwrap(), "theirs");
     assert!(exporter.get("/").text().contains("was replaced by another file"));
     std::fs::remove_file(folder.state()).unwrap();
-    exporter.wait("it is saved again", |page| page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0));
+    exporter.wait("it is saved again", |page| {
+        page.value("aliyun_task_exporter_state_saved", &[]) == Some(1.0)
+    });
     assert!(folder.state().exists());
 }
 
@@ -297,10 +341,16 @@ fn a_damaged_file_is_set_aside_and_the_exporter_starts_without_it() {
 fn without_a_file_everything_begins_anew() {
     let folder = Folder::new();
     let exporter = start(&folder);
-    let exporter = exporter
-        .again(|sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(), |config| config.state.path = None);
-    let page = exporter.wait("all is down", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 3.0);
-    assert_eq!((last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()), (0, 0));
+    let exporter = exporter.again(
+        |sim| sim.add_faults(r#"[{"fault": {"kind": "outage"}}]"#).unwrap(),
+        |config| config.state.path = None,
+    );
+    let page = exporter
+        .wait("all is down", |page| page.sum("aliyun_task_exporter_target_failing", &[]) == 3.0);
+    assert_eq!(
+        (last_success(&page).len(), page.all("aliyun_ehpc_task_status", &[]).count()),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -309,7 +359,12 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
     let discovering = |config: &mut Config| {
         let account = "demo".into();
         let filter = Filter::default();
-        let entry = Discovery { account, regions: Regions::All, filter, interval: Duration::from_secs(600) };
+        let entry = Discovery {
+            account,
+            regions: Regions::All,
+            filter,
+            interval: Duration::from_secs(600),
+        };
         config.clusters = Vec::new();
         config.servers = Vec::new();
         config.cluster_discovery.entries = vec![entry.clone()];
@@ -327,13 +382,18 @@ fn a_discovered_fleet_is_polled_again_before_it_is_found_again() {
     exporter.wait("the fleet is found", fleet);
     let break_discovery = |sim: &mut Simulator| {
         for action in ["ListRegions", "ListClusters", "ListInstances"] {
-            sim.add_faults(&format!(r#"[{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}]"#))
-                .unwrap();
+            sim.add_faults(&format!(
+                r#"[{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}]"#
+            ))
+            .unwrap();
         }
     };
     let exporter = exporter.again(break_discovery, discovering);
     assert_eq!(exporter.metrics().all("aliyun_swas_server_info", &[]).count(), 3, "at once");
     let page = exporter.wait("the fleet is polled", fleet);
     assert_eq!(page.sum("aliyun_task_exporter_target_up", &[("kind", "discovery")]), 0.0);
-    assert_eq!(page.value("aliyun_task_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]), Some(3.0));
+    assert_eq!(
+        page.value("aliyun_task_exporter_discovered", &[("target", "swas/demo/cn-hangzhou")]),
+        Some(3.0)
+    );
 }

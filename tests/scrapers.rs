@@ -1,4 +1,5 @@
-//! However many scrape, and however they leave: all are sent the same bytes, and nothing of them stays behind.
+//! However many scrape, and however they leave: all are sent the same bytes, and nothing of them
+//! stays behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,10 @@ const TARGETS: usize = 300;
 
 fn target(index: usize) -> Target {
     Target {
-        id: TargetId { kind: Kind::SwasInvocations, id: format!("{:032x}", index * 0x9E37_79B9).into() },
+        id: TargetId {
+            kind: Kind::SwasInvocations,
+            id: format!("{:032x}", index * 0x9E37_79B9).into(),
+        },
         account: "a".into(),
         quota_group: "a".into(),
         region: "r".into(),
@@ -53,9 +57,14 @@ fn read(store: &Store, index: usize, code: i64) {
         started: Some(Timestamp::UNIX_EPOCH),
         finished: Some(Timestamp::UNIX_EPOCH),
     };
-    let seen = |number| SeenSwasInvocation { invocation: invocation(number), result: Some(result.clone()) };
-    let reading =
-        SwasInvocationsReading { invocations: (0..20).map(seen).collect(), ..SwasInvocationsReading::default() };
+    let seen = |number| SeenSwasInvocation {
+        invocation: invocation(number),
+        result: Some(result.clone()),
+    };
+    let reading = SwasInvocationsReading {
+        invocations: (0..20).map(seen).collect(),
+        ..SwasInvocationsReading::default()
+    };
     let id = target(index).id;
     let now = Moment::now();
     store.record(&id, Reading::SwasInvocations(reading), now);
@@ -82,7 +91,8 @@ fn site() -> (Arc<Store>, Arc<Exposition>, Router) {
         read(&store, index, 0);
     }
     let own = Arc::new(SelfMetrics::new().unwrap());
-    let site = Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
+    let site =
+        Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
     (store, exposition, web::router(Arc::new(site)))
 }
 
@@ -108,7 +118,9 @@ fn shown(exposition: &Exposition, format: Format, encoding: Encoding) -> Arc<Pag
 
 #[tokio::test]
 async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it() {
-    for (format, encoding) in [(Format::Text, Encoding::Identity), (Format::OpenMetrics, Encoding::Gzip)] {
+    for (format, encoding) in
+        [(Format::Text, Encoding::Identity), (Format::OpenMetrics, Encoding::Gzip)]
+    {
         let (store, exposition, router) = site();
         let mut scrapers = Vec::new();
         for _ in 0..SCRAPERS {
@@ -119,7 +131,10 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
         let body = shown(&exposition, format, encoding);
         assert!(body.frames().len() > 2 && body.bytes() > 100_000, "a page of many frames");
         let begun = body.frames()[0].as_ptr();
-        assert!(scrapers.iter().all(|(_, frame)| frame.as_ptr() == begun), "the same bytes, not copies of them");
+        assert!(
+            scrapers.iter().all(|(_, frame)| frame.as_ptr() == begun),
+            "the same bytes, not copies of them"
+        );
         // One is the page's, one is ours.
         assert_eq!(Arc::strong_count(&body), SCRAPERS + 2);
 
@@ -157,7 +172,8 @@ fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
             for _ in 0..10 {
                 let waiting = router.clone().oneshot(request(format, encoding));
                 // It is begun, and dropped where it waits.
-                cut_off += usize::from(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
+                cut_off +=
+                    usize::from(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
             }
             scrape(&router, format, encoding).await;
         }

@@ -1,4 +1,5 @@
-//! Fleets of targets for measuring: their ids look like the cloud's, and what they read like what it answers.
+//! Fleets of targets for measuring: their ids look like the cloud's, and what they read like what
+//! it answers.
 
 // Each benchmark uses its own part.
 #![allow(dead_code)]
@@ -97,9 +98,11 @@ pub fn poll_again(exporter: &Exporter, view: &View, seconds: i64) {
 }
 
 impl Fleet {
-    /// A number of targets, two of three of them servers and each third a cluster, with `things` runs, tasks or commands.
+    /// A number of targets, two of three of them servers and each third a cluster, with `things`
+    /// runs, tasks or commands.
     pub fn new(targets: usize, things: usize) -> Self {
-        let mut fleet = Self { targets: Vec::new(), readings: Vec::new(), random: SmallRng::seed_from_u64(7) };
+        let mut fleet =
+            Self { targets: Vec::new(), readings: Vec::new(), random: SmallRng::seed_from_u64(7) };
         for index in 0..targets {
             let (target, reading) = match index % 6 {
                 0 => fleet.tasks(things),
@@ -183,7 +186,11 @@ impl Fleet {
             reading.invocations.push(SeenSwasInvocation { invocation, result });
         }
         (
-            self.target(Kind::SwasInvocations, id, Scope::SwasInvocations(InvocationWindow::default())),
+            self.target(
+                Kind::SwasInvocations,
+                id,
+                Scope::SwasInvocations(InvocationWindow::default()),
+            ),
             Reading::SwasInvocations(reading),
         )
     }
@@ -205,9 +212,17 @@ impl Fleet {
             };
             let ended = began + Duration::from_secs(self.random.random_range(30..900));
             let finished = (!open).then_some(ended);
-            reading.tasks.push(SeenEhpcTask { task, first_seen: began, last_progress: ended, finished });
+            reading.tasks.push(SeenEhpcTask {
+                task,
+                first_seen: began,
+                last_progress: ended,
+                finished,
+            });
         }
-        (self.target(Kind::EhpcTasks, id, Scope::EhpcTasks(TaskWindow::default())), Reading::EhpcTasks(reading))
+        (
+            self.target(Kind::EhpcTasks, id, Scope::EhpcTasks(TaskWindow::default())),
+            Reading::EhpcTasks(reading),
+        )
     }
 
     fn commands(&mut self, things: usize) -> (Target, Reading) {
@@ -225,12 +240,17 @@ impl Fleet {
                 end_seen: None,
             });
         }
-        let scope = Scope::EhpcInvocations(Commands { ids: Vec::new(), discover: things, per_node: false });
+        let scope =
+            Scope::EhpcInvocations(Commands { ids: Vec::new(), discover: things, per_node: false });
         (self.target(Kind::EhpcInvocations, id, scope), Reading::EhpcInvocations(reading))
     }
 
     fn target(&mut self, kind: Kind, id: String, scope: Scope) -> Target {
-        let name = format!("{}-{}", ["web", "batch", "render"][self.random.random_range(0..3)], &id[id.len() - 4..]);
+        let name = format!(
+            "{}-{}",
+            ["web", "batch", "render"][self.random.random_range(0..3)],
+            &id[id.len() - 4..]
+        );
         let regions = ["cn-hangzhou", "cn-shanghai", "cn-beijing", "ap-southeast-1"];
         Target {
             id: TargetId { kind, id: id.into() },
@@ -270,8 +290,17 @@ fn result(began: Timestamp) -> InvocationResult {
 
 /// A job whose newest invocation succeeded.
 fn job(created: Timestamp, finished: Timestamp) -> Job {
-    let last = LastInvocation { status: InvocationStatus::Success, exit_code: Some(0), finished: Some(finished) };
-    Job { last: Some(last), succeeded: Some(finished), created: Some(created), interval: Some(Duration::from_mins(10)) }
+    let last = LastInvocation {
+        status: InvocationStatus::Success,
+        exit_code: Some(0),
+        finished: Some(finished),
+    };
+    Job {
+        last: Some(last),
+        succeeded: Some(finished),
+        created: Some(created),
+        interval: Some(Duration::from_mins(10)),
+    }
 }
 
 /// The newest invocation ends; if it has, it begins again.

@@ -35,7 +35,9 @@ impl Error {
                 "check the user name and the password for the proxy: accounts[].proxy.username and accounts[].proxy.password, or \
                  http://user:password@host:port in HTTPS_PROXY"
             }
-            Self::Decode { came, content } => unread_advice(came.status, &came.content_type, content),
+            Self::Decode { came, content } => {
+                unread_advice(came.status, &came.content_type, content)
+            }
             Self::Status { came, .. } if (300..400).contains(&came.status) => {
                 "the API never redirects: if the host is that of a login page or a proxy, have the endpoint let through \
                  there; else correct accounts[].endpoints"
@@ -70,12 +72,20 @@ fn advice(reason: Reason) -> &'static str {
         Reason::Permission => {
             "grant the operation to the RAM user or role; see docs/alibaba-cloud-api.md for the policy"
         }
-        Reason::NotFound => "check the id and the region; remove the target from the configuration if it is gone",
-        Reason::InvalidRequest => "check region and endpoint; if both are right, report this as a bug",
+        Reason::NotFound => {
+            "check the id and the region; remove the target from the configuration if it is gone"
+        }
+        Reason::InvalidRequest => {
+            "check region and endpoint; if both are right, report this as a bug"
+        }
         Reason::Account => "settle the bill of the account, or enable the service in the console",
         Reason::Conflict => "none needed: the cluster is busy and is asked again at the next tick",
-        Reason::Clock => "set the clock of this machine: the cloud refuses requests more than 15 minutes off",
-        Reason::Service => "none needed: the cloud has trouble of its own and is asked again at the next tick",
+        Reason::Clock => {
+            "set the clock of this machine: the cloud refuses requests more than 15 minutes off"
+        }
+        Reason::Service => {
+            "none needed: the cloud has trouble of its own and is asked again at the next tick"
+        }
         Reason::Timeout => "check the network to the endpoint; raise poll.timeout if it is slow",
         Reason::Blocked => {
             "something between here and the cloud refuses, such as a firewall, a proxy or a login page: have the endpoint let \
@@ -107,7 +117,8 @@ fn advice(reason: Reason) -> &'static str {
 const NO_ANSWER_OF_THE_API: &str = "this is no answer of the API: check that the endpoint is one of Alibaba Cloud, and \
      what is between here and there (accounts[].endpoints, accounts[].proxy)";
 
-/// What to do about a body that is not the documented JSON. Only what comes from the API itself can be a bug of this program.
+/// What to do about a body that is not the documented JSON. Only what comes from the API itself can
+/// be a bug of this program.
 fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static str {
     let is_json = content_type.contains("json") || content_type == "no content type";
     match content {
@@ -128,7 +139,9 @@ fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static
         Content::OfAnother(_) => {
             "something between here and the cloud mixes answers up, such as a cache: it must not keep those of the API"
         }
-        Content::Json { .. } | Content::Lacks(_) | Content::Xml | Content::Other => NO_ANSWER_OF_THE_API,
+        Content::Json { .. } | Content::Lacks(_) | Content::Xml | Content::Other => {
+            NO_ANSWER_OF_THE_API
+        }
     }
 }
 
@@ -158,7 +171,9 @@ mod tests {
     #[test]
     fn a_wrong_clock_is_told_with_its_offset() {
         let expired = r#"{"Code": "InvalidTimeStamp.Expired"}"#;
-        for (seconds, wanted) in [(3725, "is 1h 2m behind the cloud's"), (-959, "is 16m ahead of the cloud's")] {
+        for (seconds, wanted) in
+            [(3725, "is 1h 2m behind the cloud's"), (-959, "is 16m ahead of the cloud's")]
+        {
             let skew = Some(SignedDuration::from_secs(seconds));
             let error = answered(expired).with_clock_skew(skew);
             assert!(error.advice().contains(wanted), "{}", error.advice());

@@ -1,5 +1,5 @@
-//! The one table Code -> reason, retryable, and what an answer without a Code means by its status. Source: "Errors" in
-//! `docs/alibaba-cloud-api.md`.
+//! The one table Code -> reason, retryable, and what an answer without a Code means by its status.
+//! Source: "Errors" in `docs/alibaba-cloud-api.md`.
 
 use crate::model::Reason;
 
@@ -14,7 +14,8 @@ pub enum Retry {
     Backoff,
 }
 
-/// Code -> reason, retryable. A code that ends in `.` stands for all that begin so; the first match holds.
+/// Code -> reason, retryable. A code that ends in `.` stands for all that begin so; the first match
+/// holds.
 const CODES: &[(&str, Reason, Retry)] = &[
     ("Throttling", Reason::Throttled, Retry::Never),
     ("Throttling.", Reason::Throttled, Retry::Never),
@@ -70,7 +71,8 @@ const CODES: &[(&str, Reason, Retry)] = &[
 
 /// What a code means that is in the table.
 pub(super) fn known(code: &str) -> Option<(Reason, Retry)> {
-    let begins = |with: &str| code.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    let begins =
+        |with: &str| code.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     let is_meant = |known: &str| match known.ends_with('.') {
         true => begins(known),
         false => code.eq_ignore_ascii_case(known),
@@ -78,12 +80,15 @@ pub(super) fn known(code: &str) -> Option<(Reason, Retry)> {
     CODES.iter().find(|(known, ..)| is_meant(known)).map(|(_, reason, retry)| (*reason, *retry))
 }
 
-/// What a code means that no document names, by HTTP status. A number that is a status counts as that.
+/// What a code means that no document names, by HTTP status. A number that is a status counts as
+/// that.
 pub(super) fn undocumented(status: u16, code: &str) -> (Reason, Retry) {
     let number = code.parse().ok().filter(|number| (300..600).contains(number));
     match (number.unwrap_or(status), by_status(number.unwrap_or(status))) {
         (_, _) if code.ends_with("NotFound") => (Reason::NotFound, Retry::Never),
-        (_, Some((Reason::Blocked, _))) if number.is_none() => (Reason::InvalidRequest, Retry::Never),
+        (_, Some((Reason::Blocked, _))) if number.is_none() => {
+            (Reason::InvalidRequest, Retry::Never)
+        }
         (_, Some(meant)) => meant,
         // The cloud says that it went well, and yet it has nothing to show.
         (200..300, None) => (Reason::Service, Retry::Backoff),

@@ -41,17 +41,26 @@ impl Content {
     /// Looks at a body; `why` it could not be read, if that was tried.
     pub(super) fn of(headers: &HeaderMap, body: &[u8], why: Option<Undecoded>) -> Self {
         let body = unmarked(body).trim_ascii_start();
-        let encoding = headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().trim_ascii());
-        let starts = |with: &[u8]| body.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+        let encoding =
+            headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().trim_ascii());
+        let starts = |with: &[u8]| {
+            body.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
+        };
         match body.first() {
             None => Self::Empty,
-            Some(b'{' | b'[') if serde_json::from_slice::<IgnoredAny>(&valid(body)).is_ok() => Self::json(why),
+            Some(b'{' | b'[') if serde_json::from_slice::<IgnoredAny>(&valid(body)).is_ok() => {
+                Self::json(why)
+            }
             Some(b'{' | b'[') => Self::BrokenJson,
             Some(b'<') if starts(b"<?xml") && !is_html(body) => Self::Xml,
             Some(b'<') if is_html(body) || is_called(headers, "html") => Self::Html,
             Some(b'<') => Self::Xml,
             Some(_) if body.starts_with(&[0x1f, 0x8b]) => Self::Compressed,
-            Some(_) if encoding.is_some_and(|word| !word.is_empty() && !word.eq_ignore_ascii_case(b"identity")) => {
+            Some(_)
+                if encoding.is_some_and(|word| {
+                    !word.is_empty() && !word.eq_ignore_ascii_case(b"identity")
+                }) =>
+            {
                 Self::Compressed
             }
             Some(_) => Self::Other,
@@ -82,7 +91,9 @@ impl fmt::Display for Content {
                 write!(f, "not the documented JSON at line {line} column {column}")
             }
             Self::Lacks(field) => write!(f, "JSON without {field}"),
-            Self::OfAnother(field) => write!(f, "an answer about another {field} than was asked for"),
+            Self::OfAnother(field) => {
+                write!(f, "an answer about another {field} than was asked for")
+            }
             Self::BrokenJson => f.write_str("JSON that breaks off or has a mistake"),
             Self::Other => f.write_str("a body that is not JSON"),
         }
@@ -97,7 +108,9 @@ fn valid(body: &[u8]) -> Vec<u8> {
 /// Whether a body is a page: one of its first words is HTML's.
 fn is_html(body: &[u8]) -> bool {
     let start = String::from_utf8_lossy(&body[..body.len().min(1024)]).to_ascii_lowercase();
-    ["<html", "<!doctype html", "<head", "<body", "<title", "<script", "<center"].iter().any(|tag| start.contains(tag))
+    ["<html", "<!doctype html", "<head", "<body", "<title", "<script", "<center"]
+        .iter()
+        .any(|tag| start.contains(tag))
 }
 
 fn is_called(headers: &HeaderMap, kind: &str) -> bool {
@@ -107,7 +120,8 @@ fn is_called(headers: &HeaderMap, kind: &str) -> bool {
 /// The media type, such as `text/html`, without its parameters.
 pub(super) fn content_type(headers: &HeaderMap) -> String {
     let Some(value) = headers.get(CONTENT_TYPE) else { return "no content type".into() };
-    let kind = value.to_str().ok().and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    let kind =
+        value.to_str().ok().and_then(|text| text.split(';').next()).unwrap_or_default().trim();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-._".contains(&byte);
     match !kind.is_empty() && kind.len() <= 60 && kind.bytes().all(is_plain) {
         true => kind.to_ascii_lowercase(),
@@ -127,7 +141,10 @@ mod tests {
     }
 
     fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
-        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -147,7 +164,10 @@ mod tests {
         ] {
             assert_eq!(of(body, &[]), wanted, "{body}");
         }
-        assert_eq!(of("<p>Blocked</p>", &[("content-type", "text/html; charset=gbk")]), Content::Html);
+        assert_eq!(
+            of("<p>Blocked</p>", &[("content-type", "text/html; charset=gbk")]),
+            Content::Html
+        );
         assert_eq!(of(b"\x1f\x8b\x08\x00", &[]), Content::Compressed);
         assert_eq!(of(b"\x8b\x00", &[("content-encoding", "br")]), Content::Compressed);
         assert_eq!(of("Bad", &[("content-encoding", "identity")]), Content::Other);

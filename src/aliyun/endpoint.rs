@@ -10,8 +10,8 @@ use crate::config::{Account, Config, Endpoints, Network, is_loopback};
 
 /// The base URL at which `account` asks `product` in `region`.
 ///
-/// The vendor's rule is `<product>.<region>.aliyuncs.com`, `<product>-vpc.…` inside a VPC. (The vendor's own SDKs compute
-/// another host for Simple Application Server, which does not answer.)
+/// The vendor's rule is `<product>.<region>.aliyuncs.com`, `<product>-vpc.…` inside a VPC. (The
+/// vendor's own SDKs compute another host for Simple Application Server, which does not answer.)
 pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
     match own(account, product) {
         Some(template) => template.replace("{region}", region),
@@ -19,9 +19,13 @@ pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
     }
 }
 
-/// What the user should know about the endpoints of a configuration, in words: regions in which none is known, and requests
-/// without TLS. `asked` is who is asked: product, account and region. Each region is named once for each product and network.
-pub fn warnings<'a>(config: &Config, asked: impl IntoIterator<Item = (Product, &'a str, &'a str)>) -> BTreeSet<String> {
+/// What the user should know about the endpoints of a configuration, in words: regions in which
+/// none is known, and requests without TLS. `asked` is who is asked: product, account and region.
+/// Each region is named once for each product and network.
+pub fn warnings<'a>(
+    config: &Config,
+    asked: impl IntoIterator<Item = (Product, &'a str, &'a str)>,
+) -> BTreeSet<String> {
     let mut warnings: BTreeSet<String> = config.accounts.iter().flat_map(without_tls).collect();
     for (product, name, region) in asked {
         let account = config.accounts.iter().find(|account| account.name == name);
@@ -63,7 +67,9 @@ fn unknown(service: &Service, network: Network, region: &str) -> Option<String> 
     let Service { name, host, public, vpc } = service;
     let (kind, known, way_out) = match network {
         Network::Public => ("public", public, ""),
-        Network::Vpc if public.contains(&region) => ("VPC", vpc, " set accounts[].network to public,"),
+        Network::Vpc if public.contains(&region) => {
+            ("VPC", vpc, " set accounts[].network to public,")
+        }
         Network::Vpc => ("VPC", vpc, ""),
     };
     let url = by_rule(service, network, region);
@@ -79,7 +85,11 @@ fn unknown(service: &Service, network: Network, region: &str) -> Option<String> 
 fn without_tls(account: &Account) -> Vec<String> {
     let Endpoints { ehpc, swas, sts, metadata } = &account.endpoints;
     let open = |url: &&String| url.starts_with("http://") && !is_local(url);
-    let urls = [ehpc, swas, sts, metadata].into_iter().flatten().filter(open).filter(|_| account.insecure_http);
+    let urls = [ehpc, swas, sts, metadata]
+        .into_iter()
+        .flatten()
+        .filter(open)
+        .filter(|_| account.insecure_http);
     let warning = |url: &String| {
         format!(
             "account {:?} asks {url} without TLS: who is on the way can read and forge the answers, and use what signs the \
@@ -105,11 +115,20 @@ mod tests {
     #[test]
     fn the_vendors_rule_and_an_override() {
         let mut account = Account::default();
-        assert_eq!(endpoint(&account, Product::Swas, "cn-hangzhou"), "https://swas.cn-hangzhou.aliyuncs.com");
+        assert_eq!(
+            endpoint(&account, Product::Swas, "cn-hangzhou"),
+            "https://swas.cn-hangzhou.aliyuncs.com"
+        );
         account.network = Network::Vpc;
-        assert_eq!(endpoint(&account, Product::Ehpc, "cn-beijing"), "https://ehpc-vpc.cn-beijing.aliyuncs.com");
+        assert_eq!(
+            endpoint(&account, Product::Ehpc, "cn-beijing"),
+            "https://ehpc-vpc.cn-beijing.aliyuncs.com"
+        );
         account.endpoints.ehpc = Some("https://e.{region}.example.com".into());
-        assert_eq!(endpoint(&account, Product::Ehpc, "cn-beijing"), "https://e.cn-beijing.example.com");
+        assert_eq!(
+            endpoint(&account, Product::Ehpc, "cn-beijing"),
+            "https://e.cn-beijing.example.com"
+        );
     }
 
     #[test]
@@ -147,30 +166,54 @@ mod tests {
         let told = warnings(&config, &asked);
         assert_eq!(told.len(), 3, "{told:#?}");
         assert!(told[0].starts_with("EHPC has no public endpoint in region xx-1"), "{}", told[0]);
-        assert!(told[0].contains("https://ehpc.xx-1.aliyuncs.com") && told[0].contains("accounts[].endpoints.ehpc"));
-        assert!(told[1].contains("cn-chengdu") && told[1].contains("set accounts[].network to public"), "{}", told[1]);
+        assert!(
+            told[0].contains("https://ehpc.xx-1.aliyuncs.com")
+                && told[0].contains("accounts[].endpoints.ehpc")
+        );
+        assert!(
+            told[1].contains("cn-chengdu") && told[1].contains("set accounts[].network to public"),
+            "{}",
+            told[1]
+        );
         assert!(told[2].contains("xx-2") && !told[2].contains("public"), "{}", told[2]);
         assert!(warnings(&config, &[known]).is_empty());
     }
 
     #[test]
     fn sts_is_asked_by_the_same_rule_and_knows_its_regions() {
-        assert_eq!(sts(Network::Public, "cn-beijing"), ("https://sts.cn-beijing.aliyuncs.com".into(), None));
-        assert_eq!(sts(Network::Vpc, "cn-beijing"), ("https://sts-vpc.cn-beijing.aliyuncs.com".into(), None));
+        assert_eq!(
+            sts(Network::Public, "cn-beijing"),
+            ("https://sts.cn-beijing.aliyuncs.com".into(), None)
+        );
+        assert_eq!(
+            sts(Network::Vpc, "cn-beijing"),
+            ("https://sts-vpc.cn-beijing.aliyuncs.com".into(), None)
+        );
         let (url, told) = sts(Network::Vpc, "xx-1");
         assert_eq!(url, "https://sts-vpc.xx-1.aliyuncs.com");
-        assert!(told.unwrap().starts_with("STS has no VPC endpoint in region xx-1 that this version knows"));
+        assert!(
+            told.unwrap()
+                .starts_with("STS has no VPC endpoint in region xx-1 that this version knows")
+        );
     }
 
     #[test]
     fn requests_without_tls_are_told_if_they_leave_the_machine() {
         let told = |url: &str, more: &str| {
             let account = format!("{{name: a, endpoints: {{sts: '{url}'}}{more}}}");
-            let config = config(&format!("accounts: [{account}]\nswas: {{servers: [{{id: s, region: r}}]}}"));
+            let config = config(&format!(
+                "accounts: [{account}]\nswas: {{servers: [{{id: s, region: r}}]}}"
+            ));
             warnings(&config, &[])
         };
         let open = told("http://gateway.example", ", insecure_http: true");
-        assert!(open.len() == 1 && open[0].contains("http://gateway.example without TLS"), "{open:?}");
-        assert!(told("http://127.0.0.1:1", "").is_empty() && told("https://gateway.example", "").is_empty());
+        assert!(
+            open.len() == 1 && open[0].contains("http://gateway.example without TLS"),
+            "{open:?}"
+        );
+        assert!(
+            told("http://127.0.0.1:1", "").is_empty()
+                && told("https://gateway.example", "").is_empty()
+        );
     }
 }

@@ -106,8 +106,8 @@ impl fmt::Display for Came {
 const LONGEST_TEXT: usize = 200;
 
 impl Error {
-    /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a secret that was cut in two,
-    /// a half would stay.
+    /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a
+    /// secret that was cut in two, a half would stay.
     pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
         let named = |came: Came| {
@@ -123,7 +123,9 @@ impl Error {
                 Self::Service { status, code, message, request_id, pause, clock_skew }
             }
             Self::Decode { came, content } => Self::Decode { came: named(came), content },
-            Self::Status { came, detail, pause } => Self::Status { came: named(came), detail: brief(&detail), pause },
+            Self::Status { came, detail, pause } => {
+                Self::Status { came: named(came), detail: brief(&detail), pause }
+            }
             Self::Transport(message) => Self::Transport(clean(&message)),
             other => other,
         }
@@ -173,7 +175,9 @@ impl Error {
             Self::Timeout(_) => (Reason::Timeout, Retry::Backoff),
             Self::TooLarge(_) => (Reason::TooLarge, Retry::Never),
             Self::Decode { .. } => (Reason::Decode, Retry::Never),
-            Self::Status { came, .. } => codes::by_status(came.status).unwrap_or((Reason::Decode, Retry::Never)),
+            Self::Status { came, .. } => {
+                codes::by_status(came.status).unwrap_or((Reason::Decode, Retry::Never))
+            }
             // ECS has answered InvalidParameter with this in the message.
             Self::Service { code, message, .. }
                 if code.starts_with("InvalidParameter") && message.contains("SecurityToken") =>
@@ -190,14 +194,17 @@ impl Error {
     pub fn code_or_status(&self) -> String {
         match (self.code(), self) {
             (Some(code), _) => code.to_owned(),
-            (None, Self::Status { came, .. } | Self::Decode { came, .. }) => format!("HTTP {}", came.status),
+            (None, Self::Status { came, .. } | Self::Decode { came, .. }) => {
+                format!("HTTP {}", came.status)
+            }
             (None, other) => other.reason().label().to_owned(),
         }
     }
 
     /// Whether the cloud, or something in its place, has answered at all.
     pub fn is_answer(&self) -> bool {
-        let is_read = matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });
+        let is_read =
+            matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });
         is_read || matches!(self, Self::TooLarge(_) | Self::Replaced(_))
     }
 
@@ -209,15 +216,19 @@ impl Error {
 
     /// Whether it says nothing about other questions: another one may well be answered.
     pub fn is_of_one_question(&self) -> bool {
-        matches!(self.reason(), Reason::InvalidRequest | Reason::Service | Reason::Decode | Reason::TooLarge)
+        matches!(
+            self.reason(),
+            Reason::InvalidRequest | Reason::Service | Reason::Decode | Reason::TooLarge
+        )
     }
 
-    /// How long the cloud wants to be left alone, if it throttles or has trouble of its own and its headers say so.
+    /// How long the cloud wants to be left alone, if it throttles or has trouble of its own and its
+    /// headers say so.
     pub fn pause(&self) -> Option<Duration> {
         match self {
-            Self::Service { pause, .. } | Self::Status { pause, .. } => {
-                pause.filter(|_| matches!(self.meaning(), (Reason::Throttled, _) | (Reason::Service, Retry::Backoff)))
-            }
+            Self::Service { pause, .. } | Self::Status { pause, .. } => pause.filter(|_| {
+                matches!(self.meaning(), (Reason::Throttled, _) | (Reason::Service, Retry::Backoff))
+            }),
             _ => None,
         }
     }
@@ -268,8 +279,10 @@ mod tests {
             ("500_UnknownError", Reason::Service, Retry::Backoff),
             ("503_ServiceUnavailable", Reason::Service, Retry::Backoff),
         ] {
-            let path = format!("{}/tests/fixtures/api/error_{file}.json", env!("CARGO_MANIFEST_DIR"));
-            let error = service(file[..3].parse().unwrap(), &std::fs::read_to_string(path).unwrap());
+            let path =
+                format!("{}/tests/fixtures/api/error_{file}.json", env!("CARGO_MANIFEST_DIR"));
+            let error =
+                service(file[..3].parse().unwrap(), &std::fs::read_to_string(path).unwrap());
             assert_eq!((error.reason(), error.retry()), (reason, retry), "{file}");
         }
     }
@@ -279,7 +292,8 @@ mod tests {
         assert_eq!(service(407, r#"{"Code": "DbError"}"#).reason(), Reason::Service);
         assert_eq!(service(503, r#"{"Code": "Throttling.User"}"#).reason(), Reason::Throttled);
         assert_eq!(service(418, r#"{"code": "ServiceUnavailable.Busy"}"#).retry(), Retry::Backoff);
-        let token = service(400, r#"{"Code": "InvalidParameter", "Message": "SecurityToken.Expired"}"#);
+        let token =
+            service(400, r#"{"Code": "InvalidParameter", "Message": "SecurityToken.Expired"}"#);
         assert_eq!(token.reason(), Reason::Credentials);
     }
 
@@ -287,20 +301,27 @@ mod tests {
     fn what_a_message_repeats_of_the_request_is_cut_off() {
         let text = include_str!("../../tests/fixtures/api/error_400_SignatureDoesNotMatch.json");
         let shown = service(400, text).to_string();
-        assert!(shown.contains("not matched with our calculation") && !shown.contains("AccessKeyId"), "{shown}");
-        let v3 =
-            r#"{"Code": "SignatureDoesNotMatch", "Message": "No match. server CanonicalRequest is [GET\n/\nA=1]"}"#;
+        assert!(
+            shown.contains("not matched with our calculation") && !shown.contains("AccessKeyId"),
+            "{shown}"
+        );
+        let v3 = r#"{"Code": "SignatureDoesNotMatch", "Message": "No match. server CanonicalRequest is [GET\n/\nA=1]"}"#;
         assert!(!service(400, v3).to_string().contains("GET"));
     }
 
     #[test]
     fn a_407_with_a_code_is_ehpcs_and_without_one_the_proxys_if_there_is_one() {
-        let denied = service(407, r#"{"Code": "NotAuthorized", "Message": "You are not authorized."}"#);
+        let denied =
+            service(407, r#"{"Code": "NotAuthorized", "Message": "You are not authorized."}"#);
         assert_eq!((denied.reason(), denied.retry()), (Reason::Permission, Retry::Never));
         assert!(denied.advice().contains("RAM"), "{}", denied.advice());
         for body in ["<html>407</html>", "", r#"{"error": "auth"}"#] {
             let proxy = service(407, body);
-            assert_eq!((proxy.reason(), proxy.retry()), (Reason::Blocked, Retry::Never), "{body}: there is no proxy");
+            assert_eq!(
+                (proxy.reason(), proxy.retry()),
+                (Reason::Blocked, Retry::Never),
+                "{body}: there is no proxy"
+            );
             let heard = Heard {
                 status: 407,
                 headers: &HeaderMap::new(),
@@ -310,7 +331,10 @@ mod tests {
             };
             let proxy = judge::refused(&heard);
             assert_eq!((proxy.reason(), proxy.retry()), (Reason::Proxy, Retry::Never), "{body}");
-            assert!(proxy.to_string().contains("proxy") && proxy.advice().contains("accounts[].proxy.username"));
+            assert!(
+                proxy.to_string().contains("proxy")
+                    && proxy.advice().contains("accounts[].proxy.username")
+            );
         }
     }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 /// However long an answer asks for: a wrong figure must not silence an operation for hours.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// The longest pause that the headers ask for, at most [`LONGEST_PAUSE`]. `received` is when they came, by this machine's
-/// clock: a date counts from the answer's own Date, or else from then.
+/// The longest pause that the headers ask for, at most [`LONGEST_PAUSE`]. `received` is when they
+/// came, by this machine's clock: a date counts from the answer's own Date, or else from then.
 pub(super) fn pause(headers: &HeaderMap, received: Option<Timestamp>) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let limits = ["x-ratelimit-user-api", "x-ratelimit-user"];
@@ -39,10 +39,12 @@ fn retry_after(text: &str, headers: &HeaderMap, received: Option<Timestamp>) -> 
     Duration::try_from(http_date(text)?.duration_since(from)).ok()
 }
 
-/// `TimeLeft`, in milliseconds, of `Limit:1,Remain:0,TimeLeft:2000,Reset:1234` when nothing remains.
+/// `TimeLeft`, in milliseconds, of `Limit:1,Remain:0,TimeLeft:2000,Reset:1234` when nothing
+/// remains.
 fn time_left(limit: &str) -> Option<Duration> {
     let field = |name: &str| {
-        let value = limit.split(',').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix(':'))?;
+        let value =
+            limit.split(',').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix(':'))?;
         number(value.trim())
     };
     (field("Remain")? == 0).then(|| field("TimeLeft"))?.map(Duration::from_millis)
@@ -94,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_date_counts_from_the_answers_own() {
-        let later = [("date", "Mon, 06 May 2024 08:00:00 GMT"), ("retry-after", "Mon, 06 May 2024 08:00:20 GMT")];
+        let later = [
+            ("date", "Mon, 06 May 2024 08:00:00 GMT"),
+            ("retry-after", "Mon, 06 May 2024 08:00:20 GMT"),
+        ];
         assert_eq!(seconds(&later), Some(20.0), "this machine's clock is an hour behind");
     }
 

@@ -1,4 +1,5 @@
-//! The HTTP client of an account: which authorities it trusts, how long it waits, how many connections it keeps.
+//! The HTTP client of an account: which authorities it trusts, how long it waits, how many
+//! connections it keeps.
 
 use std::io;
 use std::path::Path;
@@ -40,10 +41,15 @@ pub(super) fn transport(
     poll: &Poll,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Transport, SetupError> {
-    make(account, poll, env).map_err(|problem| SetupError { account: account.name.clone(), problem })
+    make(account, poll, env)
+        .map_err(|problem| SetupError { account: account.name.clone(), problem })
 }
 
-fn make(account: &Account, poll: &Poll, env: &dyn Fn(&str) -> Option<String>) -> Result<Transport, String> {
+fn make(
+    account: &Account,
+    poll: &Poll,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Transport, String> {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls(account.ca_file.as_deref())?)
         .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
@@ -65,8 +71,8 @@ pub(super) fn connect_limit(timeout: Duration) -> Duration {
     MAX_CONNECT.min(timeout)
 }
 
-/// Maximum time to resolve a name: shorter than that of the connection, so that a DNS server that does not answer is
-/// told from an endpoint that does not.
+/// Maximum time to resolve a name: shorter than that of the connection, so that a DNS server that
+/// does not answer is told from an endpoint that does not.
 fn lookup_limit(timeout: Duration) -> Duration {
     connect_limit(timeout) * 4 / 5
 }
@@ -97,10 +103,12 @@ impl Resolve for Resolver {
     }
 }
 
-/// TLS with built-in roots, so an image without system certificates still verifies, and those of `ca_file` beside them.
+/// TLS with built-in roots, so an image without system certificates still verifies, and those of
+/// `ca_file` beside them.
 fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
     Ok(builder.with_root_certificates(roots(ca_file)?).with_no_client_auth())
 }
@@ -115,10 +123,14 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let found = found.map_err(|error| problem(format!("it is not PEM: {error}")))?;
     if found.is_empty() {
-        return Err(problem("it holds no certificate; one begins with -----BEGIN CERTIFICATE-----".into()));
+        return Err(problem(
+            "it holds no certificate; one begins with -----BEGIN CERTIFICATE-----".into(),
+        ));
     }
     for certificate in found {
-        roots.add(certificate).map_err(|error| problem(format!("a certificate in it cannot be used: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| problem(format!("a certificate in it cannot be used: {error}")))?;
     }
     Ok(roots)
 }
@@ -140,7 +152,12 @@ mod tests {
         let built_in = roots(None).unwrap();
         assert!(built_in.len() > 100, "{}", built_in.len());
         // It signs for aliyuncs.com.
-        assert!(built_in.subjects().iter().any(|name| String::from_utf8_lossy(name.as_ref()).contains("GlobalSign")));
+        assert!(
+            built_in
+                .subjects()
+                .iter()
+                .any(|name| String::from_utf8_lossy(name.as_ref()).contains("GlobalSign"))
+        );
     }
 
     #[tokio::test]
@@ -148,8 +165,17 @@ mod tests {
         let limit = Duration::from_millis(0);
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls(None).unwrap());
         let client = client.dns_resolver(Arc::new(Resolver { limit })).build().unwrap();
-        let error = client.get("http://cloud.invalid").timeout(Duration::from_secs(60)).send().await.unwrap_err();
-        let asked = Asked { endpoint: "http://cloud.invalid", proxy: None, timeout: Duration::from_secs(60) };
+        let error = client
+            .get("http://cloud.invalid")
+            .timeout(Duration::from_secs(60))
+            .send()
+            .await
+            .unwrap_err();
+        let asked = Asked {
+            endpoint: "http://cloud.invalid",
+            proxy: None,
+            timeout: Duration::from_secs(60),
+        };
         let Error::Dns(text) = trouble(&asked, error) else { panic!("it is told as another") };
         assert!(text.contains("no answer from the DNS server within 0s"), "{text}");
         for seconds in [1, 5, 300] {
@@ -159,7 +185,8 @@ mod tests {
     }
 
     fn temporary(name: &str, text: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("aliyun-task-exporter-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir()
+            .join(format!("aliyun-task-exporter-{name}-{}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         path
     }
@@ -180,12 +207,22 @@ mod tests {
 
     #[test]
     fn a_ca_file_that_cannot_be_used_is_named_with_its_account() {
-        let with = |path: &PathBuf| Account { name: "prod".into(), ca_file: Some(path.clone()), ..Account::default() };
+        let with = |path: &PathBuf| Account {
+            name: "prod".into(),
+            ca_file: Some(path.clone()),
+            ..Account::default()
+        };
         let missing = problem(with(&"/nonexistent/ca.pem".into()));
-        assert!(missing.starts_with("account \"prod\": ca_file /nonexistent/ca.pem: No such file"), "{missing}");
+        assert!(
+            missing.starts_with("account \"prod\": ca_file /nonexistent/ca.pem: No such file"),
+            "{missing}"
+        );
         for (text, wanted) in [
             ("", "holds no certificate"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no certificate"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "holds no certificate",
+            ),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be used"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n", "not PEM"),
         ] {
@@ -195,7 +232,10 @@ mod tests {
             std::fs::remove_file(&path).unwrap();
         }
         let endless = problem(with(&"/dev/zero".into()));
-        assert!(endless.contains("ca_file /dev/zero: it is a device, not a regular file"), "{endless}");
+        assert!(
+            endless.contains("ca_file /dev/zero: it is a device, not a regular file"),
+            "{endless}"
+        );
     }
 
     #[test]
@@ -215,6 +255,9 @@ mod tests {
         let printed = format!("{made:?}");
         assert!(!printed.contains("hunter2") && !printed.contains("dXNlcjpodW50ZXIy"), "{printed}");
         let told = problem(with(SecretSource::File("/nonexistent/password".into())));
-        assert!(told.contains("proxy.password: reading /nonexistent/password: No such file"), "{told}");
+        assert!(
+            told.contains("proxy.password: reading /nonexistent/password: No such file"),
+            "{told}"
+        );
     }
 }

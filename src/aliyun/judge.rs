@@ -1,7 +1,8 @@
 //! What an answer is: the one order in which that is judged, for every operation.
 //!
-//! 1. A `Code`, whatever the status. In an answer that went well only one that stands beside what was asked for counts: as
-//!    an error if it is known, or if nothing else is there; else as an unknown word.
+//! 1. A `Code`, whatever the status. In an answer that went well only one that stands beside what
+//!    was asked for counts: as an error if it is known, or if nothing else is there; else as an
+//!    unknown word.
 //! 2. Without one, the status.
 //! 3. The body of the operation.
 
@@ -26,7 +27,8 @@ pub(super) struct Heard<'a> {
     pub(super) is_proxied: bool,
 }
 
-/// Reads the answer of an operation. What the cloud says of an error is to be [cleaned](Error::cleaned).
+/// Reads the answer of an operation. What the cloud says of an error is to be
+/// [cleaned](Error::cleaned).
 pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Answer>, Error> {
     if !(200..300).contains(&heard.status) {
         return Err(refused(heard));
@@ -62,19 +64,26 @@ pub(super) fn refused(heard: &Heard) -> Error {
     }
     match heard.status {
         // E-HPC's own 407 has a Code.
-        407 if heard.is_proxied => Error::ProxyLogin("the proxy wants a user name and a password (HTTP 407)".into()),
-        status @ 502..=504 if heard.is_proxied && is_of_proxy(heard.headers) => {
-            Error::Proxy(format!("the proxy has answered in the place of the cloud (HTTP {status})"))
+        407 if heard.is_proxied => {
+            Error::ProxyLogin("the proxy wants a user name and a password (HTTP 407)".into())
         }
+        status @ 502..=504 if heard.is_proxied && is_of_proxy(heard.headers) => Error::Proxy(
+            format!("the proxy has answered in the place of the cloud (HTTP {status})"),
+        ),
         300..400 => heard.by_status(format!("redirected to {}", host(heard.headers))),
-        status if codes::by_status(status).is_some() => heard.by_status(heard.content(None).to_string()),
+        status if codes::by_status(status).is_some() => {
+            heard.by_status(heard.content(None).to_string())
+        }
         _ => heard.unread(None),
     }
 }
 
-/// Whether an answer has headers that only a proxy writes: that of RFC 9209, Squid's, and that of a 407.
+/// Whether an answer has headers that only a proxy writes: that of RFC 9209, Squid's, and that of a
+/// 407.
 fn is_of_proxy(headers: &HeaderMap) -> bool {
-    ["proxy-status", "x-squid-error", "proxy-authenticate"].iter().any(|name| headers.contains_key(*name))
+    ["proxy-status", "x-squid-error", "proxy-authenticate"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
 }
 
 impl Error {
@@ -83,8 +92,8 @@ impl Error {
         error_body::error_body(body, Depth::Top).is_some()
     }
 
-    /// Reads the error of an answer whose status is not a success. What the cloud says there is to be
-    /// [cleaned](Self::cleaned).
+    /// Reads the error of an answer whose status is not a success. What the cloud says there is to
+    /// be [cleaned](Self::cleaned).
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         refused(&Heard { status, headers, body, received: None, is_proxied: false })
     }
@@ -92,7 +101,8 @@ impl Error {
 
 impl Heard<'_> {
     fn service(&self, error_body: ErrorBody) -> Error {
-        let request_id = error_body.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());
+        let request_id =
+            error_body.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());
         Error::Service {
             status: self.status,
             code: presentable(&error_body.code),
@@ -104,7 +114,11 @@ impl Heard<'_> {
     }
 
     fn by_status(&self, detail: String) -> Error {
-        Error::Status { came: self.came(), detail, pause: hints::pause(self.headers, self.received) }
+        Error::Status {
+            came: self.came(),
+            detail,
+            pause: hints::pause(self.headers, self.received),
+        }
     }
 
     fn unread(&self, why: Option<Undecoded>) -> Error {
@@ -133,9 +147,11 @@ fn header_request_id(headers: &HeaderMap) -> Option<String> {
     headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map(presentable)
 }
 
-/// The request id of any answer, as its headers or its body tell it. It is to be cleaned of secrets.
+/// The request id of any answer, as its headers or its body tell it. It is to be cleaned of
+/// secrets.
 pub(super) fn request_id(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    let id = header_request_id(headers).or_else(|| Some(presentable(&error_body::request_id(body)?)));
+    let id =
+        header_request_id(headers).or_else(|| Some(presentable(&error_body::request_id(body)?)));
     id.filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID)
 }
 
@@ -146,7 +162,8 @@ const LONGEST_REQUEST_ID: usize = 128;
 fn host(headers: &HeaderMap) -> String {
     let Some(location) = headers.get(LOCATION) else { return "nowhere".into() };
     let text = location.to_str().unwrap_or_default();
-    let after_scheme = text.split_once("//").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']));
+    let after_scheme =
+        text.split_once("//").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']));
     let Some((_, rest)) = after_scheme else { return "another path of the same host".into() };
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -157,8 +174,10 @@ fn host(headers: &HeaderMap) -> String {
     }
 }
 
-/// Where a message begins to repeat the request; the two methods of signing have words of their own.
-const REPEATED: [&str; 4] = ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
+/// Where a message begins to repeat the request; the two methods of signing have words of their
+/// own.
+const REPEATED: [&str; 4] =
+    ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
 
 /// One line of the cloud's text, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
@@ -189,9 +208,14 @@ mod tests {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Decoded<Answer>, Error> {
-        let headers: HeaderMap =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        judged(operation, &Heard { status, headers: &headers, body, received: None, is_proxied: false })
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        judged(
+            operation,
+            &Heard { status, headers: &headers, body, received: None, is_proxied: false },
+        )
     }
 
     fn reason(status: u16, body: &str) -> Option<Reason> {
@@ -201,18 +225,30 @@ mod tests {
     #[test]
     fn what_a_proxy_answers_in_the_place_of_the_cloud_is_the_proxys() {
         let reason = |status: u16, is_proxied: bool, header: &str| {
-            let headers: HeaderMap = [(header.parse().unwrap(), "x".parse().unwrap())].into_iter().collect();
-            judged(&tasks(), &Heard { status, headers: &headers, body: b"<html>", received: None, is_proxied })
-                .unwrap_err()
-                .reason()
+            let headers: HeaderMap =
+                [(header.parse().unwrap(), "x".parse().unwrap())].into_iter().collect();
+            judged(
+                &tasks(),
+                &Heard { status, headers: &headers, body: b"<html>", received: None, is_proxied },
+            )
+            .unwrap_err()
+            .reason()
         };
         for header in ["proxy-status", "X-Squid-Error"] {
-            assert_eq!((reason(503, true, header), reason(503, false, header)), (Reason::Proxy, Reason::Service));
+            assert_eq!(
+                (reason(503, true, header), reason(503, false, header)),
+                (Reason::Proxy, Reason::Service)
+            );
         }
-        assert_eq!(reason(503, true, "x-acs-request-id"), Reason::Service, "perhaps it is the cloud's");
+        assert_eq!(
+            reason(503, true, "x-acs-request-id"),
+            Reason::Service,
+            "perhaps it is the cloud's"
+        );
     }
 
-    const THROTTLED_XML: &str = "<?xml version=\"1.0\"?><Error><Code>Throttling.User</Code></Error>";
+    const THROTTLED_XML: &str =
+        "<?xml version=\"1.0\"?><Error><Code>Throttling.User</Code></Error>";
 
     #[test]
     fn a_code_decides_whatever_the_status_and_the_form() {
@@ -245,7 +281,8 @@ mod tests {
 
     #[test]
     fn without_a_code_the_status_decides() {
-        let html = "<html><head><title>Nothing for you</title></head><code>Throttling</code></html>";
+        let html =
+            "<html><head><title>Nothing for you</title></head><code>Throttling</code></html>";
         let fine = r#"{"Code": "200", "Message": "OK"}"#;
         for (status, wanted) in [
             (429, Reason::Throttled),
@@ -260,10 +297,16 @@ mod tests {
             (400, Reason::Decode),
             (404, Reason::Decode),
         ] {
-            for body in ["", " \n", html, fine, r#"{"message": "no"}"#, "no", "<Error/>", "\u{1f}\u{8b}"] {
+            for body in
+                ["", " \n", html, fine, r#"{"message": "no"}"#, "no", "<Error/>", "\u{1f}\u{8b}"]
+            {
                 assert_eq!(reason(status, body), Some(wanted), "{status} {body}");
                 let error = judge(&tasks(), status, &[], body.as_bytes()).unwrap_err();
-                assert!(!error.advice().contains("report this as a bug"), "{status} {body}: {}", error.advice());
+                assert!(
+                    !error.advice().contains("report this as a bug"),
+                    "{status} {body}: {}",
+                    error.advice()
+                );
                 assert!(!error.to_string().contains("Nothing for you"), "{error}");
             }
         }
@@ -273,7 +316,10 @@ mod tests {
     #[test]
     fn of_a_redirect_only_the_host_is_told() {
         for (location, wanted) in [
-            ("https://login.example.com/?back=ehpc&Signature=secret", "redirected to login.example.com"),
+            (
+                "https://login.example.com/?back=ehpc&Signature=secret",
+                "redirected to login.example.com",
+            ),
             ("//portal:8443/x", "redirected to portal:8443"),
             ("http://user:secret@10.0.0.1", "redirected to 10.0.0.1"),
             ("/login?Signature=secret", "redirected to another path of the same host"),
@@ -302,24 +348,43 @@ mod tests {
             (&[json], b"\x1f\x8b\x08", "a compressed body", "compress"),
             (&[json, ("content-encoding", "br")], b"\x8b\x02", "a compressed body", "compress"),
             (&[json], b"{\"Tasks\": [", "JSON that breaks off", "come whole"),
-            (&[("content-type", "text/plain")], b"{\"Other\": 1}", "JSON without Tasks", "no answer of the API"),
-            (&[json], b"<ListTasksResponse><Tasks/></ListTasksResponse>", "XML without", "no answer of the API"),
+            (
+                &[("content-type", "text/plain")],
+                b"{\"Other\": 1}",
+                "JSON without Tasks",
+                "no answer of the API",
+            ),
+            (
+                &[json],
+                b"<ListTasksResponse><Tasks/></ListTasksResponse>",
+                "XML without",
+                "no answer of the API",
+            ),
             (&[json], b"Welcome", "a body that is not JSON", "no answer of the API"),
         ] {
             let error = judge(&tasks(), 200, headers, body).unwrap_err();
             assert_eq!(error.reason(), Reason::Decode, "{error}");
-            assert!(error.to_string().starts_with("HTTP 200, ") && error.to_string().contains(wanted), "{error}");
+            assert!(
+                error.to_string().starts_with("HTTP 200, ") && error.to_string().contains(wanted),
+                "{error}"
+            );
             assert!(error.advice().contains(advice), "{}", error.advice());
             assert!(!error.advice().contains("bug"), "{}", error.advice());
         }
-        let strange = judge(&tasks(), 200, &[json, ("x-acs-request-id", "R")], b"{\"Other\": 1}").unwrap_err();
-        assert!(strange.to_string().contains("HTTP 200, application/json, request id R: JSON without Tasks"));
+        let strange = judge(&tasks(), 200, &[json, ("x-acs-request-id", "R")], b"{\"Other\": 1}")
+            .unwrap_err();
+        assert!(
+            strange
+                .to_string()
+                .contains("HTTP 200, application/json, request id R: JSON without Tasks")
+        );
         assert!(strange.advice().contains("report this as a bug"));
     }
 
     #[test]
     fn a_byte_order_mark_and_a_code_that_says_that_all_is_well_change_nothing() {
-        let task = r#""Tasks": [{"TaskId": "t", "Status": "Processing", "TaskType": "AddComputes"}]"#;
+        let task =
+            r#""Tasks": [{"TaskId": "t", "Status": "Processing", "TaskType": "AddComputes"}]"#;
         for body in [
             format!("\u{feff}{{{task}}}"),
             format!(r#"{{"Code": "200", {task}}}"#),
@@ -330,7 +395,10 @@ mod tests {
         ] {
             let decoded = judge(&tasks(), 200, &[], body.as_bytes()).unwrap();
             assert_eq!((decoded.unknown, decoded.error), (vec![], None), "{body}");
-            assert_eq!(decoded.value, judge(&tasks(), 200, &[], format!("{{{task}}}").as_bytes()).unwrap().value);
+            assert_eq!(
+                decoded.value,
+                judge(&tasks(), 200, &[], format!("{{{task}}}").as_bytes()).unwrap().value
+            );
         }
     }
 
@@ -345,8 +413,18 @@ mod tests {
             let plain = judge(&operation, 200, &[], format!("{{{body}}}").as_bytes()).unwrap();
             let beside = format!(r#"{{"Code": "Odd\u0007{}", {body}}}"#, "x".repeat(100));
             let decoded = judge(&operation, 200, &[], beside.as_bytes()).unwrap();
-            assert_eq!((&decoded.value, &decoded.error), (&plain.value, &None), "{}", operation.name());
-            assert_eq!(decoded.unknown, [("Code", format!("Odd {}", "x".repeat(60)))], "{}", operation.name());
+            assert_eq!(
+                (&decoded.value, &decoded.error),
+                (&plain.value, &None),
+                "{}",
+                operation.name()
+            );
+            assert_eq!(
+                decoded.unknown,
+                [("Code", format!("Odd {}", "x".repeat(60)))],
+                "{}",
+                operation.name()
+            );
             let alone = judge(&operation, 200, &[], br#"{"Code": "Odd"}"#).unwrap_err();
             assert_eq!(alone.reason(), Reason::Service, "{}", operation.name());
         }
@@ -362,7 +440,10 @@ mod tests {
                 continue;
             };
             let error = decoded.error.unwrap();
-            assert_eq!((error.reason(), error.pause().map(|pause| pause.as_secs())), (Reason::Throttled, Some(9)));
+            assert_eq!(
+                (error.reason(), error.pause().map(|pause| pause.as_secs())),
+                (Reason::Throttled, Some(9))
+            );
             let is_partial = match decoded.value {
                 Answer::ListTasks(page) => page.is_partial,
                 Answer::ListCommands(page) => page.is_partial,

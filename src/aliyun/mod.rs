@@ -1,4 +1,5 @@
-//! The cloud client: signs, sends and decodes one attempt of one operation. Knows nothing of exporters.
+//! The cloud client: signs, sends and decodes one attempt of one operation. Knows nothing of
+//! exporters.
 
 mod advice;
 mod codes;
@@ -62,7 +63,8 @@ pub struct Attempted {
     pub outcome: Result<Decoded<Answer>, Error>,
     /// How far the cloud's clock is ahead of ours, by the Date of its answer.
     pub clock_skew: Option<SignedDuration>,
-    /// How long the request took, without what was asked for its credential; `None` if there was none to send.
+    /// How long the request took, without what was asked for its credential; `None` if there was
+    /// none to send.
     pub took: Option<Duration>,
     /// What came back, whether it could be read or not.
     pub answer: Option<Receipt>,
@@ -83,7 +85,8 @@ impl Client {
     /// A client for `account`.
     ///
     /// # Errors
-    /// If a file that the account names, or the proxy through which it would log in, cannot be used.
+    /// If a file that the account names, or the proxy through which it would log in, cannot be
+    /// used.
     pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
         let failed = |problem: String| SetupError { account: account.name.clone(), problem };
         let transport = http::transport(account, poll, &environment)?;
@@ -109,11 +112,15 @@ impl Client {
 
     fn check_route_to(&self, url: &str) -> Result<(), SetupError> {
         let Ok(uri) = url.parse() else { return Ok(()) };
-        let failed = |problem: &str| SetupError { account: self.account.name.clone(), problem: problem.to_owned() };
+        let failed = |problem: &str| SetupError {
+            account: self.account.name.clone(),
+            problem: problem.to_owned(),
+        };
         self.transport.proxies.through(&uri).map(drop).map_err(failed)
     }
 
-    /// The proxy through which `product` is asked in `region`, if it is: its address, and what names it.
+    /// The proxy through which `product` is asked in `region`, if it is: its address, and what
+    /// names it.
     pub fn proxy(&self, product: Product, region: &str) -> Option<String> {
         let uri = endpoint::endpoint(&self.account, product, region).parse().ok()?;
         self.transport.proxies.through(&uri).ok()?.map(ToString::to_string)
@@ -128,7 +135,14 @@ impl Client {
     pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
-            Err(error) => return Attempted { outcome: Err(error), clock_skew: None, took: None, answer: None },
+            Err(error) => {
+                return Attempted {
+                    outcome: Err(error),
+                    clock_skew: None,
+                    took: None,
+                    answer: None,
+                };
+            }
         };
         let started = Instant::now();
         let sent = self.send(region, operation, &credential).await;
@@ -140,24 +154,33 @@ impl Client {
         let took = Some(started.elapsed());
         let outcome = match outcome {
             Ok(decoded) => Ok(self.heard(decoded, &credential).await),
-            Err(error) => Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await),
+            Err(error) => {
+                Err(self.judged(error.cleaned(|text| credential.scrub(text)), &credential).await)
+            }
         };
         Attempted { outcome, clock_skew, took, answer: receipt }
     }
 
-    /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is logged in.
+    /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is
+    /// logged in.
     pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
     }
 
     /// An answer, cleaned of what must not be told.
-    async fn heard(&self, mut decoded: Decoded<Answer>, credential: &Arc<Credential>) -> Decoded<Answer> {
+    async fn heard(
+        &self,
+        mut decoded: Decoded<Answer>,
+        credential: &Arc<Credential>,
+    ) -> Decoded<Answer> {
         let clean = |text: &str| credential.scrub(text);
         for (_, word) in &mut decoded.unknown {
             *word = clean(word);
         }
         match decoded.error.take() {
-            Some(error) => decoded.error = Some(self.judged(error.cleaned(clean), credential).await),
+            Some(error) => {
+                decoded.error = Some(self.judged(error.cleaned(clean), credential).await)
+            }
             None => self.provider.accepted(credential),
         }
         decoded
@@ -172,18 +195,26 @@ impl Client {
         error
     }
 
-    async fn send(&self, region: &str, operation: &Operation, credential: &Credential) -> Result<RawAnswer, Error> {
+    async fn send(
+        &self,
+        region: &str,
+        operation: &Operation,
+        credential: &Credential,
+    ) -> Result<RawAnswer, Error> {
         let endpoint = endpoint::endpoint(&self.account, operation.product(), region);
         let nonce = format!("{:032x}", rand::random::<u128>());
         let sent = Timestamp::now();
-        let signer = Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
-        let request =
-            request::build(operation, region, &endpoint, signer).map_err(|error| unbuilt(&endpoint, &error))?;
+        let signer =
+            Signer { signature: self.account.signature, credential, nonce: &nonce, now: sent };
+        let request = request::build(operation, region, &endpoint, signer)
+            .map_err(|error| unbuilt(&endpoint, &error))?;
         let proxy = self.transport.proxies.through(request.uri());
         let proxy = proxy.map_err(|problem| Error::Proxy(problem.to_owned()))?;
         let asked = Asked { endpoint: &endpoint, proxy, timeout: self.timeout };
-        let request = reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
-        let mut response = self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
+        let mut response =
+            self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
         let received = Timestamp::now();
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
@@ -254,8 +285,8 @@ impl RawAnswer {
         Receipt { status: self.status, bytes: self.body.len(), request_id }
     }
 
-    /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written between sending and receiving,
-    /// and is cut to the second.
+    /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written
+    /// between sending and receiving, and is cut to the second.
     fn clock_skew(&self) -> Option<SignedDuration> {
         let date = hints::date(&self.headers)?;
         let least = date.duration_since(self.received);
@@ -264,12 +295,25 @@ impl RawAnswer {
     }
 }
 
-/// Reads an answer, pure: what it says, or why it is none, and how far the cloud's clock is ahead of ours.
-pub fn decode(operation: &Operation, answer: &RawAnswer) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
+/// Reads an answer, pure: what it says, or why it is none, and how far the cloud's clock is ahead
+/// of ours.
+pub fn decode(
+    operation: &Operation,
+    answer: &RawAnswer,
+) -> (Result<Decoded<Answer>, Error>, Option<SignedDuration>) {
     let clock_skew = answer.clock_skew();
     let RawAnswer { status, headers, body, received, is_proxied, .. } = answer;
-    let heard = Heard { status: *status, headers, body, received: Some(*received), is_proxied: *is_proxied };
-    (judge::judged(operation, &heard).map_err(|error| error.with_clock_skew(clock_skew)), clock_skew)
+    let heard = Heard {
+        status: *status,
+        headers,
+        body,
+        received: Some(*received),
+        is_proxied: *is_proxied,
+    };
+    (
+        judge::judged(operation, &heard).map_err(|error| error.with_clock_skew(clock_skew)),
+        clock_skew,
+    )
 }
 
 /// What has gone wrong: why there is no answer, or what came beside it.
@@ -280,9 +324,9 @@ pub fn error_of(outcome: &Result<Decoded<Answer>, Error>) -> Option<&Error> {
 /// Why there is no request. With signature V3 the key stands in headers.
 fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
     match error.is::<InvalidHeaderValue>() {
-        true => {
-            Error::Credentials("the access key or its token holds characters that none has, such as a line end".into())
-        }
+        true => Error::Credentials(
+            "the access key or its token holds characters that none has, such as a line end".into(),
+        ),
         false => Error::Transport(format!("{endpoint}: {error}")),
     }
 }

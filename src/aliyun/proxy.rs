@@ -1,5 +1,6 @@
-//! Which requests go through which proxy: that of the account, else those of the environment. The variables are read as Go's
-//! `golang.org/x/net/http/httpproxy` reads them, and `ALL_PROXY`, which Go does not know, where the others are not set.
+//! Which requests go through which proxy: that of the account, else those of the environment. The
+//! variables are read as Go's `golang.org/x/net/http/httpproxy` reads them, and `ALL_PROXY`, which
+//! Go does not know, where the others are not set.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
-use crate::config::{Account, NO_PROXY_FORM, NoProxy, Proxy as Configured, SecretSource, proxy_url};
+use crate::config::{
+    Account, NO_PROXY_FORM, NoProxy, Proxy as Configured, SecretSource, proxy_url,
+};
 use crate::files;
 use crate::secret::Secret;
 
@@ -22,7 +25,8 @@ struct Ways {
     http: Way,
     https: Way,
     no_proxy: NoProxy,
-    /// Host and port of the account's own metadata server: that of a machine is asked by nothing in between.
+    /// Host and port of the account's own metadata server: that of a machine is asked by nothing
+    /// in between.
     metadata: Option<(String, u16)>,
     /// What of `NO_PROXY` means nothing.
     warning: Option<String>,
@@ -57,13 +61,22 @@ impl Proxies {
     /// The proxies of an account; `env` looks up environment variables.
     ///
     /// # Errors
-    /// If the account's own proxy cannot be used. What is wrong with a variable is told by [`Self::through`], since perhaps no
-    /// request needs it.
-    pub(super) fn of(account: &Account, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+    /// If the account's own proxy cannot be used. What is wrong with a variable is told by
+    /// [`Self::through`], since perhaps no request needs it.
+    pub(super) fn of(
+        account: &Account,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
         let ways = match &account.proxy {
             Some(own) => {
                 let way = Way::Through(Proxy::configured(own)?);
-                Ways { http: way.clone(), https: way, no_proxy: own.no_proxy.clone(), metadata: None, warning: None }
+                Ways {
+                    http: way.clone(),
+                    https: way,
+                    no_proxy: own.no_proxy.clone(),
+                    metadata: None,
+                    warning: None,
+                }
             }
             None => Ways::of_environment(env),
         };
@@ -77,7 +90,13 @@ impl Proxies {
     pub(super) fn none() -> Self {
         let http = Way::Direct;
         let https = Way::Direct;
-        Self(Arc::new(Ways { http, https, no_proxy: NoProxy::default(), metadata: None, warning: None }))
+        Self(Arc::new(Ways {
+            http,
+            https,
+            no_proxy: NoProxy::default(),
+            metadata: None,
+            warning: None,
+        }))
     }
 
     /// The proxy through which a request to this URL goes, if it does.
@@ -109,7 +128,8 @@ impl Proxies {
         let made = reqwest::Proxy::custom(move |url| {
             let host = url.host_str()?;
             let port = url.port_or_known_default()?;
-            let through = if url.scheme() == scheme { ways.through(scheme, host, port).ok()? } else { None };
+            let through =
+                if url.scheme() == scheme { ways.through(scheme, host, port).ok()? } else { None };
             Some(through?.url.clone())
         });
         match &proxy.login {
@@ -131,7 +151,9 @@ impl Ways {
             set.into_iter().find(|(_, value)| !value.is_empty())
         };
         let way = |named: Option<(&'static str, String)>| match named {
-            Some((name, value)) => Proxy::of_variable(name, &value).map_or_else(Way::Unusable, Way::Through),
+            Some((name, value)) => {
+                Proxy::of_variable(name, &value).map_or_else(Way::Unusable, Way::Through)
+            }
             None => Way::Direct,
         };
         let all = || first(&["ALL_PROXY", "all_proxy"]);
@@ -148,9 +170,14 @@ impl Ways {
         let (name, list) = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
         let (no_proxy, unknown) = NoProxy::read(&list);
         // A URL with a password in it may stand there by mistake.
-        let unknown: Vec<&str> = unknown.iter().map(|word| if word.contains('@') { "…" } else { word }).collect();
-        let warning = (!unknown.is_empty())
-            .then(|| format!("{name}: {} has no effect: the variable holds {NO_PROXY_FORM}", unknown.join(", ")));
+        let unknown: Vec<&str> =
+            unknown.iter().map(|word| if word.contains('@') { "…" } else { word }).collect();
+        let warning = (!unknown.is_empty()).then(|| {
+            format!(
+                "{name}: {} has no effect: the variable holds {NO_PROXY_FORM}",
+                unknown.join(", ")
+            )
+        });
         Self { http, https, no_proxy, metadata: None, warning }
     }
 
@@ -163,7 +190,9 @@ impl Ways {
         match way {
             Way::Direct => Ok(None),
             _ if self.no_proxy.excepts(host, port) => Ok(None),
-            _ if self.metadata.as_ref().is_some_and(|(own, at)| own == host && *at == port) => Ok(None),
+            _ if self.metadata.as_ref().is_some_and(|(own, at)| own == host && *at == port) => {
+                Ok(None)
+            }
             Way::Through(proxy) => Ok(Some(proxy)),
             Way::Unusable(problem) => Err(problem),
         }
@@ -180,19 +209,24 @@ impl Proxy {
         Ok(Self { url, login, named_by })
     }
 
-    /// Of `[http[s]://][user[:password]@]host[:port]`. What is wrong is told without the text, which may hold a password.
+    /// Of `[http[s]://][user[:password]@]host[:port]`. What is wrong is told without the text,
+    /// which may hold a password.
     fn of_variable(name: &'static str, value: &str) -> Result<Self, String> {
         let wrong = |problem: &str| format!("{name} {problem}");
         let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+        let (user, host) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
         let bare = format!("{scheme}://{host}");
         proxy_url(&bare).map_err(wrong)?;
         let url = reqwest::Url::parse(&bare).map_err(|error| wrong(&error.to_string()))?;
         let Some(user) = user else { return Ok(Self { url, login: None, named_by: name }) };
         let (user, password) = user.split_once(':').unwrap_or((user, ""));
-        let decoded =
-            |text| percent_decode_str(text).decode_utf8().map_err(|_| wrong("holds a password that is not UTF-8"));
+        let decoded = |text| {
+            percent_decode_str(text)
+                .decode_utf8()
+                .map_err(|_| wrong("holds a password that is not UTF-8"))
+        };
         Ok(Self { url, login: Some(login(&decoded(user)?, &decoded(password)?)), named_by: name })
     }
 }
@@ -200,7 +234,9 @@ impl Proxy {
 /// HTTP's basic authentication.
 fn login(user: &str, password: &str) -> HeaderValue {
     let text = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-    let Ok(mut header) = HeaderValue::from_str(&text) else { unreachable!("Base64 can stand in a header") };
+    let Ok(mut header) = HeaderValue::from_str(&text) else {
+        unreachable!("Base64 can stand in a header")
+    };
     header.set_sensitive(true);
     header
 }
@@ -210,7 +246,8 @@ fn password(source: &SecretSource) -> Result<Secret, String> {
         SecretSource::Value(secret) => Ok(secret.clone()),
         SecretSource::File(path) => {
             let text = files::text(path, files::MAX_SMALL);
-            let text = text.map_err(|error| format!("proxy.password: reading {}: {error}", path.display()))?;
+            let text = text
+                .map_err(|error| format!("proxy.password: reading {}: {error}", path.display()))?;
             Ok(Secret::new(text.trim_end()))
         }
     }
@@ -251,21 +288,49 @@ mod tests {
             (vec![], "direct", "direct"),
             (vec![("HTTP_PROXY", http)], "the proxy http://h:1 (HTTP_PROXY)", "direct"),
             (vec![("https_proxy", https)], "direct", "the proxy http://s:2 (https_proxy)"),
-            (vec![("HTTPS_PROXY", https), ("https_proxy", http)], "direct", "the proxy http://s:2 (HTTPS_PROXY)"),
-            (vec![("HTTPS_PROXY", ""), ("https_proxy", https)], "direct", "the proxy http://s:2 (https_proxy)"),
-            (vec![("ALL_PROXY", all)], "the proxy http://a:3 (ALL_PROXY)", "the proxy http://a:3 (ALL_PROXY)"),
+            (
+                vec![("HTTPS_PROXY", https), ("https_proxy", http)],
+                "direct",
+                "the proxy http://s:2 (HTTPS_PROXY)",
+            ),
+            (
+                vec![("HTTPS_PROXY", ""), ("https_proxy", https)],
+                "direct",
+                "the proxy http://s:2 (https_proxy)",
+            ),
+            (
+                vec![("ALL_PROXY", all)],
+                "the proxy http://a:3 (ALL_PROXY)",
+                "the proxy http://a:3 (ALL_PROXY)",
+            ),
             (
                 vec![("all_proxy", all), ("HTTPS_PROXY", https)],
                 "the proxy http://a:3 (all_proxy)",
                 "the proxy http://s:2 (HTTPS_PROXY)",
             ),
             (vec![("HTTPS_PROXY", " s:2\n")], "direct", "the proxy http://s:2 (HTTPS_PROXY)"),
-            (vec![("HTTPS_PROXY", "https://s/path")], "direct", "the proxy https://s (HTTPS_PROXY)"),
-            (vec![("HTTPS_PROXY", "http://user:hunter2@s:2")], "direct", "the proxy http://s:2 (HTTPS_PROXY)"),
-            (vec![("HTTPS_PROXY", https), ("REQUEST_METHOD", "GET")], "direct", "the proxy http://s:2 (HTTPS_PROXY)"),
+            (
+                vec![("HTTPS_PROXY", "https://s/path")],
+                "direct",
+                "the proxy https://s (HTTPS_PROXY)",
+            ),
+            (
+                vec![("HTTPS_PROXY", "http://user:hunter2@s:2")],
+                "direct",
+                "the proxy http://s:2 (HTTPS_PROXY)",
+            ),
+            (
+                vec![("HTTPS_PROXY", https), ("REQUEST_METHOD", "GET")],
+                "direct",
+                "the proxy http://s:2 (HTTPS_PROXY)",
+            ),
         ] {
             let proxies = of(&variables);
-            assert_eq!((&*way(&proxies, PLAIN), &*way(&proxies, SECURE)), (plain, secure), "{variables:?}");
+            assert_eq!(
+                (&*way(&proxies, PLAIN), &*way(&proxies, SECURE)),
+                (plain, secure),
+                "{variables:?}"
+            );
         }
     }
 
@@ -275,28 +340,62 @@ mod tests {
         for name in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"] {
             for value in ["socks5://user:hunter2@s:1080", "SOCKS5H://s", "socks4://s"] {
                 let told = way(&of(&[(name, value)]), SECURE);
-                assert_eq!(told, format!("{name} {wanted}; SOCKS proxies cannot be used"), "{value}");
+                assert_eq!(
+                    told,
+                    format!("{name} {wanted}; SOCKS proxies cannot be used"),
+                    "{value}"
+                );
             }
         }
-        assert_eq!(way(&of(&[("HTTPS_PROXY", "ftp://s")]), SECURE), format!("HTTPS_PROXY {wanted}"));
-        for value in ["http://", "http://hunter2:x", "http://hunter 2", "http://s:99999", "http://u:hunter2%ff@s"] {
+        assert_eq!(
+            way(&of(&[("HTTPS_PROXY", "ftp://s")]), SECURE),
+            format!("HTTPS_PROXY {wanted}")
+        );
+        for value in [
+            "http://",
+            "http://hunter2:x",
+            "http://hunter 2",
+            "http://s:99999",
+            "http://u:hunter2%ff@s",
+        ] {
             let told = way(&of(&[("HTTPS_PROXY", value)]), SECURE);
-            assert!(told.starts_with("HTTPS_PROXY ") && !told.contains("hunter"), "{value}: {told}");
+            assert!(
+                told.starts_with("HTTPS_PROXY ") && !told.contains("hunter"),
+                "{value}: {told}"
+            );
         }
-        let unused = of(&[("ALL_PROXY", "socks5://s"), ("HTTPS_PROXY", "http://s:2"), ("NO_PROXY", ".example,*.test")]);
+        let unused = of(&[
+            ("ALL_PROXY", "socks5://s"),
+            ("HTTPS_PROXY", "http://s:2"),
+            ("NO_PROXY", ".example,*.test"),
+        ]);
         assert_eq!(way(&unused, SECURE), "the proxy http://s:2 (HTTPS_PROXY)");
         assert_eq!(way(&unused, PLAIN), "direct", "it is excepted");
         assert_eq!(way(&unused, "http://127.0.0.1:10978"), "direct", "so is this machine");
         assert!(way(&unused, "http://elsewhere").starts_with("ALL_PROXY must start with"));
-        let cgi = of(&[("HTTP_PROXY", "http://evil"), ("REQUEST_METHOD", "GET"), ("ALL_PROXY", "http://a")]);
+        let cgi = of(&[
+            ("HTTP_PROXY", "http://evil"),
+            ("REQUEST_METHOD", "GET"),
+            ("ALL_PROXY", "http://a"),
+        ]);
         assert!(way(&cgi, PLAIN).starts_with("HTTP_PROXY is not used where REQUEST_METHOD is set"));
     }
 
     #[test]
     fn what_no_proxy_excepts_is_reached_directly_and_what_it_does_not_mean_is_told() {
         let with = |list: &str| of(&[("HTTPS_PROXY", "http://s:2"), ("no_proxy", list)]);
-        for list in ["*", "aliyuncs.com", ".aliyuncs.com", "*.aliyuncs.com", "a b, ehpc.cn-hangzhou.aliyuncs.com:443"] {
-            assert_eq!((way(&with(list), SECURE), with(list).warning()), ("direct".into(), None), "{list}");
+        for list in [
+            "*",
+            "aliyuncs.com",
+            ".aliyuncs.com",
+            "*.aliyuncs.com",
+            "a b, ehpc.cn-hangzhou.aliyuncs.com:443",
+        ] {
+            assert_eq!(
+                (way(&with(list), SECURE), with(list).warning()),
+                ("direct".into(), None),
+                "{list}"
+            );
         }
         assert!(!with("http://user:hunter2@host").warning().unwrap().contains("hunter2"));
         let odd = with("http://aliyuncs.com,10.0.0.0/40, localhost");
@@ -311,7 +410,8 @@ mod tests {
     }
 
     #[test]
-    fn the_accounts_own_proxy_comes_before_those_of_the_environment_and_is_held_to_the_same_rules() {
+    fn the_accounts_own_proxy_comes_before_those_of_the_environment_and_is_held_to_the_same_rules()
+    {
         let own = Proxy {
             url: "http://own:3128".into(),
             username: Some("user".into()),
@@ -321,7 +421,10 @@ mod tests {
         let account = Account { proxy: Some(own), ..Account::default() };
         let proxies = Proxies::of(&account, &|_| Some("socks5://x".into())).unwrap();
         assert_eq!(way(&proxies, SECURE), "the proxy http://own:3128 (accounts[].proxy)");
-        assert_eq!((way(&proxies, PLAIN), way(&proxies, "https://localhost")), ("direct".into(), "direct".into()));
+        assert_eq!(
+            (way(&proxies, PLAIN), way(&proxies, "https://localhost")),
+            ("direct".into(), "direct".into())
+        );
         let proxy = proxies.through(&SECURE.parse().unwrap()).unwrap().unwrap();
         // "user:hunter2" in Base64.
         assert_eq!(proxy.login.as_ref().unwrap(), "Basic dXNlcjpodW50ZXIy");

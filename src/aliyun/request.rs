@@ -52,22 +52,36 @@ pub fn build(
     if product == Product::Swas {
         parameters.push(("RegionId", region.into()));
     }
-    let rpc = Rpc { method: product.method(), action: operation.name(), version: product.version(), parameters };
+    let rpc = Rpc {
+        method: product.method(),
+        action: operation.name(),
+        version: product.version(),
+        parameters,
+    };
     signed(rpc, endpoint, signer)
 }
 
-/// Signs a request of any product. Every parameter goes into the query, also with POST: that is what the vendor's SDKs send.
+/// Signs a request of any product. Every parameter goes into the query, also with POST: that is
+/// what the vendor's SDKs send.
 ///
 /// # Errors
 /// As [`build`].
-pub fn signed<'a>(rpc: Rpc<'a>, endpoint: &str, signer: Signer<'a>) -> Result<Request<Vec<u8>>, http::Error> {
+pub fn signed<'a>(
+    rpc: Rpc<'a>,
+    endpoint: &str,
+    signer: Signer<'a>,
+) -> Result<Request<Vec<u8>>, http::Error> {
     match signer.signature {
         Signature::V1 => signed_v1(rpc, endpoint, signer),
         Signature::V3 => signed_v3(&rpc, endpoint, signer),
     }
 }
 
-fn signed_v1<'a>(mut rpc: Rpc<'a>, endpoint: &str, signer: Signer<'a>) -> Result<Request<Vec<u8>>, http::Error> {
+fn signed_v1<'a>(
+    mut rpc: Rpc<'a>,
+    endpoint: &str,
+    signer: Signer<'a>,
+) -> Result<Request<Vec<u8>>, http::Error> {
     let credential = signer.credential;
     rpc.parameters.extend([
         ("Action", rpc.action.into()),
@@ -109,7 +123,12 @@ fn signed_v3(rpc: &Rpc, endpoint: &str, signer: Signer) -> Result<Request<Vec<u8
         headers.push(("x-acs-security-token", token.expose().to_owned()));
     }
     headers.sort_unstable();
-    let signable = v3::Signable { method: rpc.method, query: &query, headers: &headers, hashed_body: &hashed_body };
+    let signable = v3::Signable {
+        method: rpc.method,
+        query: &query,
+        headers: &headers,
+        hashed_body: &hashed_body,
+    };
     let authorization = signable.authorization(access_key_id, access_key_secret);
     let mut request = Request::builder()
         .method(rpc.method)
@@ -134,8 +153,8 @@ fn url(endpoint: &str, query: &str) -> String {
     format!("{}/{separator}{query}", endpoint.trim_end_matches('/'))
 }
 
-/// Host of a URL, with the port unless it is the scheme's own: no user name and no password. It is the `Host` header, and what
-/// may be shown.
+/// Host of a URL, with the port unless it is the scheme's own: no user name and no password. It is
+/// the `Host` header, and what may be shown.
 pub(super) fn host(uri: &Uri) -> String {
     let own = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let host = uri.host().unwrap_or_default();
@@ -160,7 +179,11 @@ mod tests {
     use crate::config::Signature;
     use crate::secret::Secret;
 
-    fn built(signature: Signature, operation: impl Into<Operation>, endpoint: &str) -> Request<Vec<u8>> {
+    fn built(
+        signature: Signature,
+        operation: impl Into<Operation>,
+        endpoint: &str,
+    ) -> Request<Vec<u8>> {
         let credential = Credential {
             access_key_id: "testid".into(),
             access_key_secret: Secret::new("testsecret"),
@@ -176,7 +199,9 @@ mod tests {
         let request = built(Signature::V1, ListTasks::archived("ehpc-hz-1", 2), "http://h:1/");
         let query = request.uri().query().unwrap();
         assert_eq!(request.method(), "GET");
-        assert!(query.starts_with("AccessKeyId=testid&Action=ListTasks&Archived=true&ClusterId=ehpc-hz-1&Format=JSON"));
+        assert!(query.starts_with(
+            "AccessKeyId=testid&Action=ListTasks&Archived=true&ClusterId=ehpc-hz-1&Format=JSON"
+        ));
         assert!(query.contains("&SecurityToken=tok%2Fen&") && !query.contains("RegionId"));
         assert!(query.contains("&Timestamp=2024-05-06T07%3A08%3A09Z&"));
     }
@@ -184,9 +209,16 @@ mod tests {
     #[test]
     fn swas_is_asked_by_post_with_everything_in_the_query() {
         for signature in [Signature::V1, Signature::V3] {
-            let request = built(signature, DescribeInvocations { instance_id: "ace0".into(), page: 1 }, "http://h:1");
+            let request = built(
+                signature,
+                DescribeInvocations { instance_id: "ace0".into(), page: 1 },
+                "http://h:1",
+            );
             assert_eq!((request.method().as_str(), request.body().len()), ("POST", 0));
-            assert!(request.uri().query().unwrap().ends_with("&RegionId=cn-hangzhou") == (signature == Signature::V3));
+            assert!(
+                request.uri().query().unwrap().ends_with("&RegionId=cn-hangzhou")
+                    == (signature == Signature::V3)
+            );
             assert!(request.uri().query().unwrap().contains("&RegionId=cn-hangzhou"));
         }
     }
@@ -223,10 +255,12 @@ mod tests {
             security_token: Some(Secret::new("tok\nen")),
         };
         let now = "2024-05-06T07:08:09Z".parse().unwrap();
-        let signer = Signer { signature: Signature::V3, credential: &credential, nonce: "n-1", now };
+        let signer =
+            Signer { signature: Signature::V3, credential: &credential, nonce: "n-1", now };
         let error = build(&EhpcListRegions.into(), "cn-hangzhou", "https://h", signer).unwrap_err();
         assert!(error.is::<InvalidHeaderValue>(), "{error}");
-        let error = build(&EhpcListRegions.into(), "cn-hangzhou", "https://a b", signer).unwrap_err();
+        let error =
+            build(&EhpcListRegions.into(), "cn-hangzhou", "https://a b", signer).unwrap_err();
         assert!(!error.is::<InvalidHeaderValue>(), "{error}");
     }
 

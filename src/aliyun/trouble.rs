@@ -28,9 +28,10 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     let place = proxy.map_or_else(|| host.to_owned(), |proxy| format!("{host} through {proxy}"));
     if error.is_timeout() {
         return match (error.is_connect(), proxy) {
-            (true, Some(_)) => {
-                Error::Proxy(format!("{place}: no connection within {}", shown(connect_limit(*timeout))))
-            }
+            (true, Some(_)) => Error::Proxy(format!(
+                "{place}: no connection within {}",
+                shown(connect_limit(*timeout))
+            )),
             (true, None) => Error::Timeout(connect_limit(*timeout)),
             (false, _) => Error::Timeout(*timeout),
         };
@@ -38,7 +39,9 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let text = format!("{place}: {}", chain(&error));
     match first_of(&error, rustls_error) {
-        Some(rustls::Error::InvalidCertificate(why)) if is_authority(why) => return Error::AuthorityAsServer(text),
+        Some(rustls::Error::InvalidCertificate(why)) if is_authority(why) => {
+            return Error::AuthorityAsServer(text);
+        }
         Some(rustls::Error::InvalidCertificate(_)) => return Error::Untrusted(text),
         Some(_) => return Error::Tls(text),
         None => {}
@@ -50,7 +53,8 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
         (false, Some(_)) if !is_tls => return Error::Proxy(text),
         (false, _) => return Error::Transport(text),
     }
-    // The words of the library that makes the tunnel; its errors have no type that could be asked for.
+    // The words of the library that makes the tunnel; its errors have no type that could be asked
+    // for.
     if text.contains("proxy authorization required") {
         return Error::ProxyLogin(text);
     }
@@ -68,7 +72,8 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     }
 }
 
-/// Whether a server has shown the certificate of an authority as its own, which the library has no error of its own for.
+/// Whether a server has shown the certificate of an authority as its own, which the library has no
+/// error of its own for.
 fn is_authority(why: &CertificateError) -> bool {
     matches!(why, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }

@@ -130,7 +130,11 @@ impl Accounts {
 pub(super) fn read(root: &Section) -> Accounts {
     let Some(value) = root.get("accounts") else {
         let account = Account::default();
-        return Accounts { places: [(account.name.clone(), 0)].into(), all: vec![account], complete: true };
+        return Accounts {
+            places: [(account.name.clone(), 0)].into(),
+            all: vec![account],
+            complete: true,
+        };
     };
     let items = value.items();
     let read: Vec<_> = items.iter().map(account).collect();
@@ -162,7 +166,8 @@ fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let insecure_http = section.boolean("insecure_http").unwrap_or(false);
     let endpoints = endpoint::read(&section.section("endpoints", endpoint::KEYS), insecure_http);
     let proxy = network::proxy(&section.section("proxy", network::PROXY_KEYS));
-    let ca_file = section.get("ca_file").and_then(|value| Some(PathBuf::from(value.filled()?.value)));
+    let ca_file =
+        section.get("ca_file").and_then(|value| Some(PathBuf::from(value.filled()?.value)));
     let quotas = quota::read(&section);
     let name = name.unwrap_or_else(|| Some(Account::default().name))?;
     let quota_group = quota_group.unwrap_or_else(|| name.clone());

@@ -65,7 +65,9 @@ pub(super) fn role_arn(value: &Value) -> Option<String> {
     let text = value.filled()?;
     if !is_role_arn(&text.value) {
         let shown = text.shown();
-        value.problem(format!("{shown} is not the ARN of a RAM role: write acs:ram::1234567890123456:role/exporter"));
+        value.problem(format!(
+            "{shown} is not the ARN of a RAM role: write acs:ram::1234567890123456:role/exporter"
+        ));
         return None;
     }
     Some(text.value)
@@ -75,7 +77,10 @@ pub(super) fn role_arn(value: &Value) -> Option<String> {
 pub(super) fn session_name(value: &Value) -> Option<String> {
     let text = value.filled()?;
     if !is_session_name(&text.value) {
-        value.problem(format!("{} is not possible here: 2 to 64 letters, digits or any of . @ - _", text.shown()));
+        value.problem(format!(
+            "{} is not possible here: 2 to 64 letters, digits or any of . @ - _",
+            text.shown()
+        ));
         return None;
     }
     Some(text.value)
@@ -88,7 +93,9 @@ pub fn is_role_arn(text: &str) -> bool {
 
 /// Whether `text` is `acs:ram::<account id>:<kind><name>`.
 pub(super) fn is_arn(text: &str, kind: &str) -> bool {
-    let Some((account, resource)) = text.strip_prefix("acs:ram::").and_then(|rest| rest.split_once(':')) else {
+    let Some((account, resource)) =
+        text.strip_prefix("acs:ram::").and_then(|rest| rest.split_once(':'))
+    else {
         return false;
     };
     let name = resource.strip_prefix(kind).unwrap_or_default();

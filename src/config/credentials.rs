@@ -36,7 +36,8 @@ pub enum Credentials {
         /// SecurityToken.
         security_token: SecretSource,
     },
-    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the vendor's credentials file.
+    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the
+    /// vendor's credentials file.
     Profile {
         /// Its name; else that of the environment, else the file's own default.
         #[serde(rename = "profile", skip_serializing_if = "Option::is_none")]
@@ -48,7 +49,8 @@ pub enum Credentials {
         #[serde(skip_serializing_if = "Option::is_none")]
         role_name: Option<String>,
     },
-    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands them out.
+    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands
+    /// them out.
     Oidc(Oidc),
     /// `credentials_uri`: an address that answers with temporary credentials.
     #[serde(rename = "credentials_uri")]
@@ -129,8 +131,16 @@ struct Provider {
 const PROVIDERS: &[Provider] = &[
     Provider { word: "default", keys: &[], read: |_| Some(Credentials::Default) },
     Provider { word: "env", keys: &[], read: |_| Some(Credentials::Environment) },
-    Provider { word: "access_key", keys: &["access_key_id", "access_key_secret"], read: access_key },
-    Provider { word: "sts", keys: &["access_key_id", "access_key_secret", "security_token"], read: sts },
+    Provider {
+        word: "access_key",
+        keys: &["access_key_id", "access_key_secret"],
+        read: access_key,
+    },
+    Provider {
+        word: "sts",
+        keys: &["access_key_id", "access_key_secret", "security_token"],
+        read: sts,
+    },
     Provider {
         word: "profile",
         keys: &["profile"],
@@ -146,7 +156,11 @@ const PROVIDERS: &[Provider] = &[
         keys: &["role_arn", "role_session_name", "oidc_provider_arn", "oidc_token_file"],
         read: |section| Some(Credentials::Oidc(oidc(section))),
     },
-    Provider { word: "credentials_uri", keys: &["uri"], read: |section| Some(Credentials::Uri { uri: uri(section) }) },
+    Provider {
+        word: "credentials_uri",
+        keys: &["uri"],
+        read: |section| Some(Credentials::Uri { uri: uri(section) }),
+    },
 ];
 
 pub(super) fn read(section: &Section) -> Credentials {
@@ -154,7 +168,8 @@ pub(super) fn read(section: &Section) -> Credentials {
         refuse_others("default", &[], section);
         return Credentials::Default;
     }
-    let choices: Vec<Choice<&Provider>> = PROVIDERS.iter().map(|provider| (provider.word, provider)).collect();
+    let choices: Vec<Choice<&Provider>> =
+        PROVIDERS.iter().map(|provider| (provider.word, provider)).collect();
     // Without a known provider, it cannot be said which keys belong to it.
     let Some(provider) = section.choice("provider", &choices) else { return Credentials::Default };
     refuse_others(provider.word, provider.keys, section);
@@ -175,7 +190,10 @@ fn refuse_others(word: &str, keys: &[&str], section: &Section) {
 fn access_key(section: &Section) -> Option<Credentials> {
     let access_key_id = required(section, "access_key_id");
     let access_key_secret = required(section, "access_key_secret");
-    Some(Credentials::AccessKey { access_key_id: access_key_id?, access_key_secret: access_key_secret? })
+    Some(Credentials::AccessKey {
+        access_key_id: access_key_id?,
+        access_key_secret: access_key_secret?,
+    })
 }
 
 fn sts(section: &Section) -> Option<Credentials> {
@@ -197,7 +215,9 @@ fn filled(section: &Section, key: &str) -> Option<String> {
 fn oidc(section: &Section) -> Oidc {
     Oidc {
         role_arn: section.get("role_arn").and_then(|value| role_arn(&value)),
-        oidc_provider_arn: section.get("oidc_provider_arn").and_then(|value| oidc_provider_arn(&value)),
+        oidc_provider_arn: section
+            .get("oidc_provider_arn")
+            .and_then(|value| oidc_provider_arn(&value)),
         oidc_token_file: section.get("oidc_token_file").and_then(|value| token_file(&value)),
         role_session_name: section.get("role_session_name").and_then(|value| session_name(&value)),
     }
@@ -230,17 +250,22 @@ fn role_name(section: &Section) -> Option<String> {
     let text = value.filled()?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if text.value.len() > 64 || !text.value.chars().all(allowed) {
-        value.problem(format!("{} is not the name of a RAM role: at most 64 letters, digits, . - _", text.shown()));
+        value.problem(format!(
+            "{} is not the name of a RAM role: at most 64 letters, digits, . - _",
+            text.shown()
+        ));
         return None;
     }
     Some(text.value)
 }
 
-/// Such an address may hold a secret, so no problem repeats it. Most are of this machine, without TLS.
+/// Such an address may hold a secret, so no problem repeats it. Most are of this machine, without
+/// TLS.
 fn uri(section: &Section) -> Option<Secret> {
     let value = section.get("uri")?;
     let text = value.filled()?.value;
-    let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let is_http =
+        |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     if !text.parse::<Uri>().is_ok_and(|uri| is_http(&uri)) {
         value.problem("is not a URL: write one like http://127.0.0.1:7002/credentials");
         return None;
@@ -271,7 +296,9 @@ pub(super) fn source(value: &Value) -> Option<SecretSource> {
         if path.is_absolute() {
             return Some(SecretSource::File(path));
         }
-        value.problem("the path after file: must be absolute, such as file:/run/secrets/access_key_secret");
+        value.problem(
+            "the path after file: must be absolute, such as file:/run/secrets/access_key_secret",
+        );
         return None;
     }
     if text.chars().any(char::is_whitespace) {

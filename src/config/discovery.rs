@@ -1,4 +1,5 @@
-//! `ehpc.discovery` and `swas.discovery`: where to look for clusters and servers, and which of them to take.
+//! `ehpc.discovery` and `swas.discovery`: where to look for clusters and servers, and which of them
+//! to take.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +16,8 @@ use super::units::{hours, write_duration};
 
 pub(super) const KEYS: &[&str] = &["account", "regions", "include", "exclude", "interval"];
 
-/// Range of `interval`: a new server need not be known at once, and the lists of a large account have many pages.
+/// Range of `interval`: a new server need not be known at once, and the lists of a large account
+/// have many pages.
 const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=hours(24);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(600);
 /// In place of region ids: every region of the product.
@@ -66,7 +68,8 @@ pub struct Filter {
 impl Filter {
     /// Whether it takes what has this id and this name. Either may match.
     pub fn takes(&self, id: &str, name: &str) -> bool {
-        let matches = |pattern: &Pattern| pattern.regex.is_match(id) || pattern.regex.is_match(name);
+        let matches =
+            |pattern: &Pattern| pattern.regex.is_match(id) || pattern.regex.is_match(name);
         self.include.as_ref().is_none_or(matches) && !self.exclude.as_ref().is_some_and(matches)
     }
 }
@@ -114,7 +117,11 @@ impl fmt::Debug for Pattern {
 }
 
 /// The list under `discovery`; `account` is the one of entries that name none.
-pub(super) fn read(section: &Section, account: Option<&str>, accounts: &Accounts) -> Vec<Discovery> {
+pub(super) fn read(
+    section: &Section,
+    account: Option<&str>,
+    accounts: &Accounts,
+) -> Vec<Discovery> {
     let mut places = Places::default();
     let entries = section.items("discovery").into_iter().filter_map(|item| {
         let own = item.section(KEYS);
@@ -123,7 +130,8 @@ pub(super) fn read(section: &Section, account: Option<&str>, accounts: &Accounts
             None => account.map(str::to_owned),
         };
         let regions = regions(&own, account.as_deref(), &mut places);
-        let filter = Filter { include: pattern(&own, "include"), exclude: pattern(&own, "exclude") };
+        let filter =
+            Filter { include: pattern(&own, "include"), exclude: pattern(&own, "exclude") };
         let interval = own.duration("interval", INTERVAL).unwrap_or(DEFAULT_INTERVAL);
         Some(Discovery { account: account?, regions: regions?, filter, interval })
     });
@@ -133,7 +141,8 @@ pub(super) fn read(section: &Section, account: Option<&str>, accounts: &Accounts
 fn pattern(own: &Section, key: &str) -> Option<Pattern> {
     let value = own.get(key)?;
     let text = value.filled()?;
-    let wrong = |error| value.problem(format!("{} is not a regular expression: {error}", text.shown()));
+    let wrong =
+        |error| value.problem(format!("{} is not a regular expression: {error}", text.shown()));
     Pattern::new(&text.value).map_err(wrong).ok()
 }
 
@@ -157,10 +166,13 @@ impl Places {
             return value.problem(format!("account {account:?} looks there already: {first}"));
         }
         if let Some(first) = looked.regions.get(ALL) {
-            return value.problem(format!("account {account:?} looks in all regions already: {first}"));
+            return value
+                .problem(format!("account {account:?} looks in all regions already: {first}"));
         }
         if let (ALL, Some(first)) = (region, &looked.first) {
-            return value.problem(format!("stands for every region, but account {account:?} names one in {first}"));
+            return value.problem(format!(
+                "stands for every region, but account {account:?} names one in {first}"
+            ));
         }
         looked.first.get_or_insert_with(|| value.path.clone());
         looked.regions.insert(region.to_owned(), value.path.clone());
@@ -179,7 +191,8 @@ fn regions(own: &Section, account: Option<&str>, places: &mut Places) -> Option<
     }
     let named: Vec<Option<String>> = items.iter().map(names::region).collect();
     if let Some(account) = account {
-        let known = items.iter().zip(&named).filter_map(|(item, region)| Some((item, region.as_ref()?)));
+        let known =
+            items.iter().zip(&named).filter_map(|(item, region)| Some((item, region.as_ref()?)));
         for (item, region) in known {
             places.add(account, region, item);
         }
@@ -204,13 +217,27 @@ mod tests {
     fn id_or_name_must_match_as_a_whole() {
         assert!(filter(None, None).takes("ace1", ""));
         let web = filter(Some("web-.*|ace1"), None);
-        assert!(web.takes("ace1", "") && web.takes("x", "web-1") && !web.takes("ace12", "my-web-1"));
+        assert!(
+            web.takes("ace1", "") && web.takes("x", "web-1") && !web.takes("ace12", "my-web-1")
+        );
         let others = filter(None, Some("web-.*|ace1"));
-        assert!(!others.takes("ace1", "db") && !others.takes("x", "web-1") && others.takes("ace12", "my-web-1"));
+        assert!(
+            !others.takes("ace1", "db")
+                && !others.takes("x", "web-1")
+                && others.takes("ace12", "my-web-1")
+        );
         let both = filter(Some("web-.*"), Some(".*-test"));
-        assert!(both.takes("x", "web-1") && !both.takes("x", "web-test") && !both.takes("x", "db-1"));
-        assert!(filter(Some("(?i)生产.*|PROD"), None).takes("x", "prod"), "letter case and other scripts");
-        assert!(!filter(Some("a|b"), None).takes("ab", ""), "the anchors hold for all alternatives");
+        assert!(
+            both.takes("x", "web-1") && !both.takes("x", "web-test") && !both.takes("x", "db-1")
+        );
+        assert!(
+            filter(Some("(?i)生产.*|PROD"), None).takes("x", "prod"),
+            "letter case and other scripts"
+        );
+        assert!(
+            !filter(Some("a|b"), None).takes("ab", ""),
+            "the anchors hold for all alternatives"
+        );
     }
 
     #[test]

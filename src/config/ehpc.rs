@@ -73,7 +73,8 @@ pub struct ClusterDiscovery {
     pub commands: Commands,
 }
 
-pub(super) const KEYS: &[&str] = &["clusters", "discovery", "region", "account", "tasks", "commands"];
+pub(super) const KEYS: &[&str] =
+    &["clusters", "discovery", "region", "account", "tasks", "commands"];
 pub(super) const CLUSTER_KEYS: &[&str] = &["id", "region", "account", "name", "tasks", "commands"];
 pub(super) const TASK_KEYS: &[&str] = &["max_tasks", "max_age"];
 pub(super) const COMMAND_KEYS: &[&str] = &["ids", "discover", "per_node"];
@@ -123,7 +124,9 @@ fn command_ids(value: &Value) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     for item in value.items() {
         match names::id(&item, "command") {
-            Some(id) if !known.insert(id.clone()) => item.problem("the same command is named twice"),
+            Some(id) if !known.insert(id.clone()) => {
+                item.problem("the same command is named twice")
+            }
             Some(id) => ids.push(id),
             None => {}
         }

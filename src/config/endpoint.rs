@@ -65,17 +65,27 @@ fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {
     if url.contains(['{', '}']) {
         return Err("only {region} is replaced in an endpoint, no other word in braces");
     }
-    let uri =
-        base_url(url, "must start with https://", "is not a URL: write one like https://ehpc.{region}.aliyuncs.com")?;
+    let uri = base_url(
+        url,
+        "must start with https://",
+        "is not a URL: write one like https://ehpc.{region}.aliyuncs.com",
+    )?;
     if uri.scheme_str() == Some("http") && !insecure_http && !uri.host().is_some_and(is_loopback) {
-        return Err("must start with https://: over http:// the answers could be read and forged on the way \
-                    (http:// is possible on localhost, and elsewhere only with insecure_http: true)");
+        return Err(
+            "must start with https://: over http:// the answers could be read and forged on the way \
+                    (http:// is possible on localhost, and elsewhere only with insecure_http: true)",
+        );
     }
     Ok(())
 }
 
-/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path; `malformed` if it is no URL.
-pub(super) fn base_url(url: &str, wanted: &'static str, malformed: &'static str) -> Result<Uri, &'static str> {
+/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path; `malformed` if
+/// it is no URL.
+pub(super) fn base_url(
+    url: &str,
+    wanted: &'static str,
+    malformed: &'static str,
+) -> Result<Uri, &'static str> {
     if url.contains(['?', '#']) {
         return Err("must not have a query or a fragment");
     }
@@ -96,13 +106,18 @@ pub(super) fn base_url(url: &str, wanted: &'static str, malformed: &'static str)
 
 /// Nothing, or a colon and a port.
 fn is_port(text: &str) -> bool {
-    text.is_empty() || text.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port > 0)
+    text.is_empty()
+        || text
+            .strip_prefix(':')
+            .and_then(|port| port.parse::<u16>().ok())
+            .is_some_and(|port| port > 0)
 }
 
 /// Whether a host, as it stands in a URL, is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.to_canonical().is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

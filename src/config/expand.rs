@@ -1,8 +1,8 @@
-//! `${NAME}` in a string, replaced by the environment variable of that name, white space at its end cut: what fills a variable
-//! from a file or a command often leaves a line end.
+//! `${NAME}` in a string, replaced by the environment variable of that name, white space at its end
+//! cut: what fills a variable from a file or a command often leaves a line end.
 
-/// `text` with its variables replaced and `$$` read as a dollar; or why that cannot be done, which never repeats the
-/// text: it may hold a secret.
+/// `text` with its variables replaced and `$$` read as a dollar; or why that cannot be done, which
+/// never repeats the text: it may hold a secret.
 pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -13,7 +13,8 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
             after
         } else {
             let (name, after) = variable(after)?;
-            let value = env(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
+            let value =
+                env(name).ok_or_else(|| format!("environment variable {name} is not set"))?;
             out.push_str(value.trim_end());
             after
         };
@@ -25,7 +26,8 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
 /// `{NAME}rest` -> `(NAME, rest)`.
 fn variable(text: &str) -> Result<(&str, &str), String> {
     let lone = || "a dollar must be doubled ($$), unless it starts ${NAME}".to_owned();
-    let (name, rest) = text.strip_prefix('{').and_then(|text| text.split_once('}')).ok_or_else(lone)?;
+    let (name, rest) =
+        text.strip_prefix('{').and_then(|text| text.split_once('}')).ok_or_else(lone)?;
     let is_name = !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -53,7 +55,11 @@ mod tests {
         assert_eq!(run("a ${HOME}b$$${HOME}").unwrap(), "a /root/${x}$b$/root/${x}$");
         assert_eq!(run("$${HOME}").unwrap(), "${HOME}");
         assert_eq!(run("").unwrap(), "");
-        assert_eq!(run("${LINE}.${LINE}").unwrap(), " a b. a b", "without the line end of the variable");
+        assert_eq!(
+            run("${LINE}.${LINE}").unwrap(),
+            " a b. a b",
+            "without the line end of the variable"
+        );
     }
 
     #[test]

@@ -13,24 +13,30 @@ const CLUSTER: &str = "--ehpc.cluster";
 const SERVER: &str = "--swas.server";
 const ENDPOINT: &str = "--account.endpoint";
 
-/// The configuration with the targets of `--ehpc.cluster` and `--swas.server`, each `REGION/ID`, added to those of the
-/// file. They are polled with the first account and with the default windows. Without a file, there is one account,
-/// whose credentials come from the environment.
+/// The configuration with the targets of `--ehpc.cluster` and `--swas.server`, each `REGION/ID`,
+/// added to those of the file. They are polled with the first account and with the default windows.
+/// Without a file, there is one account, whose credentials come from the environment.
 ///
 /// Nothing to poll is a problem.
-pub fn with_targets(config: Option<Config>, clusters: &[String], servers: &[String]) -> Result<Config, Problems> {
+pub fn with_targets(
+    config: Option<Config>,
+    clusters: &[String],
+    servers: &[String],
+) -> Result<Config, Problems> {
     let has_file = config.is_some();
     let mut config = config.unwrap_or_default();
     let account = config.accounts.first().map_or_else(String::new, |account| account.name.clone());
     let mut problems = Vec::new();
-    let mut known: HashSet<String> = config.clusters.iter().map(|cluster| cluster.id.clone()).collect();
+    let mut known: HashSet<String> =
+        config.clusters.iter().map(|cluster| cluster.id.clone()).collect();
     for flag in clusters {
         match target(flag, "cluster", &mut known) {
             Ok((region, id)) => config.clusters.push(cluster(region, id, &account)),
             Err(message) => problems.push(problem(CLUSTER, message)),
         }
     }
-    let mut known: HashSet<String> = config.servers.iter().map(|server| server.id.clone()).collect();
+    let mut known: HashSet<String> =
+        config.servers.iter().map(|server| server.id.clone()).collect();
     for flag in servers {
         match target(flag, "server", &mut known) {
             Ok((region, id)) => config.servers.push(server(region, id, &account)),
@@ -43,8 +49,8 @@ pub fn with_targets(config: Option<Config>, clusters: &[String], servers: &[Stri
     Problems::or(problems, config)
 }
 
-/// The configuration with the URL of `--account.endpoint` in place of the endpoints of the first account, but for that of the
-/// metadata server.
+/// The configuration with the URL of `--account.endpoint` in place of the endpoints of the first
+/// account, but for that of the metadata server.
 ///
 /// # Errors
 /// What is wrong with the URL, which may hold a password and is not repeated.
@@ -63,7 +69,11 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
 }
 
 /// `cn-hangzhou/ehpc-hz-1` -> its parts; `known` are the ids that are polled already.
-fn target<'a>(flag: &'a str, kind: &str, known: &mut HashSet<String>) -> Result<(&'a str, &'a str), String> {
+fn target<'a>(
+    flag: &'a str,
+    kind: &str,
+    known: &mut HashSet<String>,
+) -> Result<(&'a str, &'a str), String> {
     let (region, id) = flag.split_once('/').ok_or_else(|| format!("{flag:?} is not REGION/ID"))?;
     if !names::is_region(region) {
         return Err(format!("{region:?} in {flag:?} is not a region id: write REGION/ID"));
@@ -105,7 +115,9 @@ fn nothing(has_file: bool) -> String {
     } else {
         "give a configuration file with --config.file"
     };
-    format!("nothing to poll: {file}, or name targets with {CLUSTER} REGION/ID or {SERVER} REGION/ID")
+    format!(
+        "nothing to poll: {file}, or name targets with {CLUSTER} REGION/ID or {SERVER} REGION/ID"
+    )
 }
 
 fn problem(path: &str, message: String) -> Problem {

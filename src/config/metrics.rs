@@ -10,7 +10,8 @@ use super::scalar::Choice;
 pub struct Metrics {
     /// How a status is written.
     pub status_style: StatusStyle,
-    /// The most polled series of the whole exporter; what goes beyond is left out, but for the floor.
+    /// The most polled series of the whole exporter; what goes beyond is left out, but for the
+    /// floor.
     pub max_series: usize,
     /// The same of one target.
     pub max_series_per_target: usize,
@@ -18,7 +19,11 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self { status_style: StatusStyle::Current, max_series: 200_000, max_series_per_target: 5_000 }
+        Self {
+            status_style: StatusStyle::Current,
+            max_series: 200_000,
+            max_series_per_target: 5_000,
+        }
     }
 }
 
@@ -34,7 +39,8 @@ pub enum StatusStyle {
 
 pub(super) const KEYS: &[&str] = &["status_style", "max_series", "max_series_per_target"];
 
-const STATUS_STYLES: &[Choice<StatusStyle>] = &[("current", StatusStyle::Current), ("full", StatusStyle::Full)];
+const STATUS_STYLES: &[Choice<StatusStyle>] =
+    &[("current", StatusStyle::Current), ("full", StatusStyle::Full)];
 
 pub(super) fn read(section: &Section) -> Metrics {
     let default = Metrics::default();

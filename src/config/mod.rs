@@ -1,7 +1,7 @@
 //! The configuration: what the user may say, its defaults, and every problem found in it at once.
 //!
-//! A YAML text dies in [`parse()`]; what leaves is [`Config`], in which every reference resolves and every value is in
-//! range. Nothing below this module sees YAML.
+//! A YAML text dies in [`parse()`]; what leaves is [`Config`], in which every reference resolves
+//! and every value is in range. Nothing below this module sees YAML.
 
 mod account;
 mod assume_role;

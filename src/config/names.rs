@@ -7,7 +7,9 @@ pub(crate) const MAX_LENGTH: usize = 128;
 
 /// Whether `id` can be the id of a cluster, command or server.
 pub(crate) fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= MAX_LENGTH && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    !id.is_empty()
+        && id.len() <= MAX_LENGTH
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Whether `region` can be the id of a region.
@@ -22,7 +24,10 @@ pub(super) fn id(value: &Value, kind: &str) -> Option<String> {
     if is_id(&text.value) {
         return Some(text.value);
     }
-    value.problem(format!("{} is not a {kind} id: letters, digits and - only, at most {MAX_LENGTH}", text.shown()));
+    value.problem(format!(
+        "{} is not a {kind} id: letters, digits and - only, at most {MAX_LENGTH}",
+        text.shown()
+    ));
     None
 }
 

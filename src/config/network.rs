@@ -27,7 +27,10 @@ pub(super) const PROXY_KEYS: &[&str] = &["url", "username", "password", "no_prox
 ///
 /// # Errors
 /// Those of the serializer.
-pub(super) fn write_proxy<S: Serializer>(proxy: &Option<Proxy>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn write_proxy<S: Serializer>(
+    proxy: &Option<Proxy>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match proxy {
         Some(proxy) => proxy.serialize(serializer),
         None => serializer.collect_map(PROXY_KEYS.iter().map(|key| (key, ()))),
@@ -130,12 +133,22 @@ mod tests {
 
     #[test]
     fn proxies_have_a_host_and_nothing_else() {
-        for url in ["http://proxy:3128", "https://proxy.example.com/", "http://[::1]:8080", "http://10.0.0.1:80"] {
+        for url in [
+            "http://proxy:3128",
+            "https://proxy.example.com/",
+            "http://[::1]:8080",
+            "http://10.0.0.1:80",
+        ] {
             assert_eq!(check(url), Ok(()), "{url}");
         }
-        for url in
-            ["proxy:3128", "socks5://proxy", "http://u:p@proxy", "http://proxy/path", "http://proxy?a", "http://"]
-        {
+        for url in [
+            "proxy:3128",
+            "socks5://proxy",
+            "http://u:p@proxy",
+            "http://proxy/path",
+            "http://proxy?a",
+            "http://",
+        ] {
             assert!(check(url).is_err(), "{url}");
         }
         for url in ["socks5://proxy:1080", "SOCKS5H://proxy", "socks4a://proxy", "socks://proxy"] {

@@ -1,5 +1,6 @@
-//! What is reached without a proxy: `proxy.no_proxy` and the environment's `NO_PROXY`, in one reading, that of Go's
-//! `golang.org/x/net/http/httpproxy`, which Prometheus and its exporters use. Blanks part entries as commas do.
+//! What is reached without a proxy: `proxy.no_proxy` and the environment's `NO_PROXY`, in one
+//! reading, that of Go's `golang.org/x/net/http/httpproxy`, which Prometheus and its exporters use.
+//! Blanks part entries as commas do.
 
 use std::net::IpAddr;
 
@@ -23,7 +24,8 @@ enum Entry {
     Network(IpNet),
     /// `10.0.0.1`, `[::1]:443`
     Address(IpAddr, Option<u16>),
-    /// `example.com`, which stands for all below it too; `.example.com` and `*.example.com`, only for those below.
+    /// `example.com`, which stands for all below it too; `.example.com` and `*.example.com`, only
+    /// for those below.
     Domain {
         /// With a dot in front.
         name: String,
@@ -37,7 +39,9 @@ impl NoProxy {
     pub fn read(text: &str) -> (Self, Vec<String>) {
         let mut unknown = Vec::new();
         let mut entries = Vec::new();
-        for word in text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty()) {
+        for word in
+            text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty())
+        {
             match entry(&word.to_ascii_lowercase()) {
                 Some(entry) => entries.push(entry),
                 None => unknown.push(word.to_owned()),
@@ -46,9 +50,11 @@ impl NoProxy {
         (Self { text: text.to_owned(), entries }, unknown)
     }
 
-    /// Whether a host, as it stands in a URL, is reached without the proxy at this port. This machine always is.
+    /// Whether a host, as it stands in a URL, is reached without the proxy at this port. This
+    /// machine always is.
     pub fn excepts(&self, host: &str, port: u16) -> bool {
-        is_loopback(host) || self.entries.iter().any(|entry| entry.matches(&host.to_ascii_lowercase(), port))
+        is_loopback(host)
+            || self.entries.iter().any(|entry| entry.matches(&host.to_ascii_lowercase(), port))
     }
 }
 
@@ -64,7 +70,9 @@ impl Entry {
         match (self, address(host)) {
             (Self::All, _) => true,
             (Self::Network(network), Some(address)) => network.contains(&address),
-            (Self::Address(own, at), Some(address)) => *own == address && at.is_none_or(|at| at == port),
+            (Self::Address(own, at), Some(address)) => {
+                *own == address && at.is_none_or(|at| at == port)
+            }
             (Self::Domain { name, only_below, port: at }, None) => {
                 let is_itself = !only_below && host == &name[1..];
                 (is_itself || host.ends_with(name)) && at.is_none_or(|at| at == port)
@@ -89,7 +97,11 @@ fn entry(word: &str) -> Option<Entry> {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
     let is_name = !name.is_empty() && !name.starts_with('.') && name.chars().all(fits);
-    is_name.then(|| Entry::Domain { name: format!(".{name}"), only_below: domain.starts_with('.'), port })
+    is_name.then(|| Entry::Domain {
+        name: format!(".{name}"),
+        only_below: domain.starts_with('.'),
+        port,
+    })
 }
 
 /// `host:443` and `[::1]:443` -> their parts.
@@ -167,7 +179,9 @@ mod tests {
 
     #[test]
     fn this_machine_is_never_reached_through_a_proxy() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]"] {
+        for host in
+            ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]"]
+        {
             assert!(excepts("", host, 80), "{host}");
         }
         assert!(!excepts("", "localhost.example.com", 80) && !excepts("", "100.100.100.200", 80));
@@ -176,7 +190,8 @@ mod tests {
     #[test]
     fn entries_that_mean_nothing_are_given_back() {
         let list = "http://host, host:x, host:0, 10.0.0.0/33, host/8, *example.com, a*.com, .., *, é.com, [host]:1, ok";
-        let unknown = "http://host|host:x|host:0|10.0.0.0/33|host/8|*example.com|a*.com|..|é.com|[host]:1";
+        let unknown =
+            "http://host|host:x|host:0|10.0.0.0/33|host/8|*example.com|a*.com|..|é.com|[host]:1";
         assert_eq!(NoProxy::read(list).1.join("|"), unknown);
     }
 }

@@ -9,13 +9,23 @@ pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics"
 
 /// Reads a configuration, or finds everything that is wrong with it.
 ///
-/// `file` is the name problems show; `env` looks up environment variables for `${NAME}`. A configuration without
-/// targets passes, because flags may add some: [`super::with_targets`] has the last word.
-pub fn parse(file: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+/// `file` is the name problems show; `env` looks up environment variables for `${NAME}`. A
+/// configuration without targets passes, because flags may add some: [`super::with_targets`] has
+/// the last word.
+pub fn parse(
+    file: &str,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Problems> {
     let root = yaml::load(text).map_err(|malformed| {
         let yaml::Malformed { line, message } = malformed;
         let message = message + &punctuation::hint_at(text, line);
-        Problems(vec![Problem { file: file.to_owned(), line: Some(line), path: String::new(), message }])
+        Problems(vec![Problem {
+            file: file.to_owned(),
+            line: Some(line),
+            path: String::new(),
+            message,
+        }])
     })?;
     let reader = Reader::new(file, env);
     let root = match &root {
@@ -46,7 +56,9 @@ fn read(root: &Section) -> Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas};
+    use super::super::{
+        account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas,
+    };
 
     #[test]
     fn the_example_holds_every_key() {
@@ -69,7 +81,10 @@ mod tests {
             state::KEYS,
         ];
         for key in sections.concat() {
-            assert!(example.contains(&format!(" {key}: ")) || example.contains(&format!("{key}:\n")), "{key}");
+            assert!(
+                example.contains(&format!(" {key}: ")) || example.contains(&format!("{key}:\n")),
+                "{key}"
+            );
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct Poll {
     /// How long a target must be without open work to be idle.
     #[serde(serialize_with = "write_duration")]
     pub idle_after: Duration,
-    /// Time between two readings of what is not read at each poll: archived tasks, whole lists whose order is known,
-    /// with `per_region` the servers of a region.
+    /// Time between two readings of what is not read at each poll: archived tasks, whole lists
+    /// whose order is known, with `per_region` the servers of a region.
     #[serde(serialize_with = "write_duration")]
     pub history_interval: Duration,
     /// Maximum pages of a list that are read in one poll.
@@ -76,7 +76,8 @@ const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=hours(30 * 2
 const PATIENCE: RangeInclusive<Duration> = Duration::from_millis(1)..=hours(365 * 24);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 
-/// What is not given keeps its default, except that a longer or shorter `interval` takes the two others along.
+/// What is not given keeps its default, except that a longer or shorter `interval` takes the two
+/// others along.
 pub(super) fn read(section: &Section) -> Poll {
     let default = Poll::default();
     let given = section.duration("interval", PERIOD);
@@ -86,7 +87,10 @@ pub(super) fn read(section: &Section) -> Poll {
     let idle = section.duration("idle_interval", PERIOD);
     let refuse = |key: &str, than: &str| {
         if let Some(value) = section.get(key) {
-            value.problem(format!("must not be {than} than poll.interval ({})", format_duration(interval)));
+            value.problem(format!(
+                "must not be {than} than poll.interval ({})",
+                format_duration(interval)
+            ));
         }
     };
     if comparable && active.is_some_and(|active| active > interval) {
@@ -100,8 +104,12 @@ pub(super) fn read(section: &Section) -> Poll {
         active_interval: active.unwrap_or(default.active_interval.min(interval)),
         idle_interval: idle.unwrap_or(default.idle_interval.max(interval)),
         idle_after: section.duration("idle_after", PATIENCE).unwrap_or(default.idle_after),
-        history_interval: section.duration("history_interval", PATIENCE).unwrap_or(default.history_interval),
-        history_max_pages: section.small("history_max_pages", 1..=999).unwrap_or(default.history_max_pages),
+        history_interval: section
+            .duration("history_interval", PATIENCE)
+            .unwrap_or(default.history_interval),
+        history_max_pages: section
+            .small("history_max_pages", 1..=999)
+            .unwrap_or(default.history_max_pages),
         timeout: section.duration("timeout", TIMEOUT).unwrap_or(default.timeout),
         stale_after: section.duration("stale_after", PATIENCE).unwrap_or(default.stale_after),
         concurrency: section.count("concurrency", 1..=1024).unwrap_or(default.concurrency),

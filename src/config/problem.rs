@@ -33,7 +33,8 @@ impl fmt::Display for Problem {
 /// Maximum number of problems that are printed.
 const MAX_PRINTED: usize = 20;
 
-/// Everything that is wrong with a configuration, in order of lines. Printed, it is the first twenty and how many more.
+/// Everything that is wrong with a configuration, in order of lines. Printed, it is the first
+/// twenty and how many more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -78,8 +79,12 @@ pub(super) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let word = word.to_lowercase();
-    let likeness = |other: &str| strsim::normalized_damerau_levenshtein(&word, &other.to_lowercase());
-    let best = words.into_iter().map(|other| (likeness(other), other)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let likeness =
+        |other: &str| strsim::normalized_damerau_levenshtein(&word, &other.to_lowercase());
+    let best = words
+        .into_iter()
+        .map(|other| (likeness(other), other))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= 0.6).then_some(best.1)
 }
 
@@ -99,7 +104,10 @@ mod tests {
     #[test]
     fn only_near_words_are_suggested() {
         assert_eq!(hint("regoin", ["account", "region"]), ", did you mean \"region\"?");
-        assert_eq!(hint("AccessKeyId", ["access_key_id", "security_token"]), ", did you mean \"access_key_id\"?");
+        assert_eq!(
+            hint("AccessKeyId", ["access_key_id", "security_token"]),
+            ", did you mean \"access_key_id\"?"
+        );
         assert_eq!(hint("zone", ["account", "region"]), "");
         assert_eq!(hint("zone", []), "");
         assert_eq!(hint(&"region".repeat(100), ["region"]), "");
@@ -108,7 +116,12 @@ mod tests {
     #[test]
     fn the_first_twenty_are_printed_and_how_many_more() {
         let problems = |count: usize| {
-            let problem = |line| Problem { file: "c".into(), line: Some(line), path: "".into(), message: "x".into() };
+            let problem = |line| Problem {
+                file: "c".into(),
+                line: Some(line),
+                path: "".into(),
+                message: "x".into(),
+            };
             Problems((1..=count).map(problem).collect()).to_string()
         };
         assert!(problems(20).ends_with("\nc:20: x"));
@@ -125,7 +138,8 @@ mod tests {
     #[test]
     fn a_problem_says_where_it_is_as_far_as_known() {
         let at = |file: &str, line, path: &str| {
-            Problem { file: file.into(), line, path: path.into(), message: "bad".into() }.to_string()
+            Problem { file: file.into(), line, path: path.into(), message: "bad".into() }
+                .to_string()
         };
         assert_eq!(at("c.yaml", Some(3), "poll"), "c.yaml:3: poll: bad");
         assert_eq!(at("c.yaml", None, ""), "c.yaml: bad");

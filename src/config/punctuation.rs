@@ -25,7 +25,8 @@ const FULL_WIDTH: &[(char, &str)] = &[
     ('\u{a0}', "a blank"),
 ];
 
-/// Lines before the one that a parser names that may be the cause: text goes on over the end of a line.
+/// Lines before the one that a parser names that may be the cause: text goes on over the end of a
+/// line.
 const LINES_BEFORE: usize = 2;
 
 /// What to write in the place of the first such character in `text`; empty if there is none.
@@ -33,18 +34,24 @@ pub(super) fn hint(text: &str) -> String {
     found(text.chars()).map_or_else(String::new, |found| format!(" ({found})"))
 }
 
-/// The same for the line, from 1, that cannot be parsed, or for one shortly before it. What stands in quotes or in a comment
-/// is meant as it is.
+/// The same for the line, from 1, that cannot be parsed, or for one shortly before it. What stands
+/// in quotes or in a comment is meant as it is.
 pub(super) fn hint_at(text: &str, line: usize) -> String {
     let last = line.min(text.lines().count());
     let first = last.saturating_sub(LINES_BEFORE).max(1);
-    let lines = text.lines().enumerate().map(|(index, text)| (index + 1, text)).skip(first - 1).take(last + 1 - first);
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, text)| (index + 1, text))
+        .skip(first - 1)
+        .take(last + 1 - first);
     let found = lines.filter_map(|(number, text)| Some((number, found(unquoted(text))?))).last();
     found.map_or_else(String::new, |(number, found)| format!(" (line {number}: {found})"))
 }
 
 fn found(mut text: impl Iterator<Item = char>) -> Option<String> {
-    let (character, wanted) = text.find_map(|c| FULL_WIDTH.iter().find(|(known, _)| *known == c))?;
+    let (character, wanted) =
+        text.find_map(|c| FULL_WIDTH.iter().find(|(known, _)| *known == c))?;
     let shown = match character {
         '\u{3000}' => "a full-width blank".to_owned(),
         '\u{a0}' => "a no-break space".to_owned(),
@@ -89,13 +96,17 @@ mod tests {
     fn the_line_of_the_error_or_one_shortly_before_is_looked_at() {
         let text = "a: 1\nb：2\nc: 3\nd: 4\ne: 5";
         let wanted = " (line 2: the full-width ： is not YAML's: write a colon (:))";
-        assert_eq!([1, 2, 3, 4, 5, 99].map(|line| hint_at(text, line)), ["", wanted, wanted, wanted, "", ""]);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 99].map(|line| hint_at(text, line)),
+            ["", wanted, wanted, wanted, "", ""]
+        );
         assert_eq!(hint_at("", 1), "");
     }
 
     #[test]
     fn what_stands_in_quotes_or_in_a_comment_is_no_mistake() {
-        for line in ["name: \"生产，主\"", "a: 'b：c' # d，e", "# 说明：", "{a: \"，\", b: 1}"] {
+        for line in ["name: \"生产，主\"", "a: 'b：c' # d，e", "# 说明：", "{a: \"，\", b: 1}"]
+        {
             assert_eq!(hint_at(line, 1), "", "{line}");
         }
         for line in ["it's: 生产，主", "a: \"b\"，c: 1", "regions: [“cn-hangzhou”]"] {

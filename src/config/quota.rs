@@ -53,7 +53,8 @@ pub(super) fn read(account: &Section) -> Quotas {
 /// # Errors
 /// Those of the serializer.
 pub(super) fn write<S: Serializer>(quotas: &Quotas, serializer: S) -> Result<S::Ok, S::Error> {
-    let named: BTreeMap<String, u32> = quotas.iter().map(|(scope, calls)| (scope.to_string(), *calls)).collect();
+    let named: BTreeMap<String, u32> =
+        quotas.iter().map(|(scope, calls)| (scope.to_string(), *calls)).collect();
     named.serialize(serializer)
 }
 
@@ -82,6 +83,8 @@ fn resolve(key: &str) -> Result<QuotaScope, String> {
     let Some(name) = name else { return Ok(product.into()) };
     match product.actions().find(|action| action.name() == name) {
         Some(action) => Ok(action.into()),
-        None => Err(format!("unknown operation{}", hint(name, product.actions().map(Action::name)))),
+        None => {
+            Err(format!("unknown operation{}", hint(name, product.actions().map(Action::name))))
+        }
     }
 }

@@ -25,14 +25,23 @@ impl<'a> Reader<'a> {
     }
 
     /// The one of `words` that `word` was probably meant to be.
-    pub(super) fn nearest<'w>(&self, word: &str, words: impl ExactSizeIterator<Item = &'w str>) -> Option<&'w str> {
+    pub(super) fn nearest<'w>(
+        &self,
+        word: &str,
+        words: impl ExactSizeIterator<Item = &'w str>,
+    ) -> Option<&'w str> {
         let left = self.comparisons.get().checked_sub(words.len())?;
         self.comparisons.set(left);
         nearest(word, words)
     }
 
     pub(super) fn problem(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
-        let problem = Problem { file: self.file.to_owned(), line, path: path.to_owned(), message: message.into() };
+        let problem = Problem {
+            file: self.file.to_owned(),
+            line,
+            path: path.to_owned(),
+            message: message.into(),
+        };
         self.problems.borrow_mut().push(problem);
     }
 }
@@ -54,7 +63,8 @@ impl<'a> Value<'a> {
 
     /// The value of a key under `path`. A list or mapping counts as standing where its key does.
     fn of(reader: &'a Reader<'a>, path: &str, entry: &'a Entry) -> Self {
-        let line = if matches!(entry.value.kind, Kind::Scalar(_)) { entry.value.line } else { entry.line };
+        let line =
+            if matches!(entry.value.kind, Kind::Scalar(_)) { entry.value.line } else { entry.line };
         Self { reader, path: join(path, &shown_key(path, entry)), node: &entry.value, line }
     }
 
@@ -97,7 +107,11 @@ impl<'a> Value<'a> {
             match lines.get(&*entry.key) {
                 Some(first) => {
                     let message = format!("the same key stands on line {first} already");
-                    self.reader.problem(Some(entry.line), &join(&self.path, &shown_key(&self.path, entry)), message);
+                    self.reader.problem(
+                        Some(entry.line),
+                        &join(&self.path, &shown_key(&self.path, entry)),
+                        message,
+                    );
                 }
                 None => {
                     lines.insert(&entry.key, entry.line);
@@ -110,7 +124,8 @@ impl<'a> Value<'a> {
 
     /// The values of a mapping whose keys are the user's, but for those that are null.
     pub(super) fn children(&self) -> Vec<(&'a str, Value<'a>)> {
-        let child = |entry: &'a Entry| (entry.key.as_str(), Value::of(self.reader, &self.path, entry));
+        let child =
+            |entry: &'a Entry| (entry.key.as_str(), Value::of(self.reader, &self.path, entry));
         self.entries().into_iter().filter(|entry| !entry.value.is_null()).map(child).collect()
     }
 
@@ -121,12 +136,19 @@ impl<'a> Value<'a> {
         let mut meant = Vec::new();
         for entry in &unknown {
             let near = self.reader.nearest(&entry.key, keys.iter().copied());
-            let hint = near.map_or_else(|| punctuation::hint(&entry.key), |near| format!(", did you mean \"{near}\"?"));
+            let hint = near.map_or_else(
+                || punctuation::hint(&entry.key),
+                |near| format!(", did you mean \"{near}\"?"),
+            );
             let shown = match near {
                 None if holds_secrets(&self.path) => "…".to_owned(),
                 _ => shown_key(&self.path, entry),
             };
-            self.reader.problem(Some(entry.line), &join(&self.path, &shown), format!("unknown key{hint}"));
+            self.reader.problem(
+                Some(entry.line),
+                &join(&self.path, &shown),
+                format!("unknown key{hint}"),
+            );
             meant.extend(near);
         }
         let line = matches!(self.node.kind, Kind::Map(_)).then_some(self.line);
@@ -170,7 +192,8 @@ impl<'a> Section<'a> {
         self.get(key).map_or_else(Vec::new, |value| value.items())
     }
 
-    /// A key must be there but is not. Nothing is said if it was only misspelt, or if there is no mapping at all.
+    /// A key must be there but is not. Nothing is said if it was only misspelt, or if there is no
+    /// mapping at all.
     pub(super) fn missing(&self, key: &str, advice: &str) {
         if self.line.is_some() && !self.meant.contains(&key) {
             self.reader.problem(self.line, &join(&self.path, key), format!("is missing{advice}"));
@@ -197,7 +220,9 @@ fn shown_key(path: &str, entry: &Entry) -> String {
     if entry.key.is_empty() {
         return "\"\"".to_owned();
     }
-    let odd = |c: char| if holds_secrets(path) { !c.is_ascii_alphabetic() && c != '_' } else { c.is_control() };
+    let odd = |c: char| {
+        if holds_secrets(path) { !c.is_ascii_alphabetic() && c != '_' } else { c.is_control() }
+    };
     let word: String = entry.key.chars().take_while(|c| !odd(*c)).take(64).collect();
     if word.len() < entry.key.len() { word + "…" } else { word }
 }

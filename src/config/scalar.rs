@@ -23,7 +23,8 @@ pub(super) struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// The text as the file has it, in quotes, for a problem; what stands among secrets is not repeated.
+    /// The text as the file has it, in quotes, for a problem; what stands among secrets is not
+    /// repeated.
     pub(super) fn shown(&self) -> String {
         if self.hidden {
             return "this text".to_owned();
@@ -210,7 +211,9 @@ fn literal(scalar: &Scalar) -> Option<&'static str> {
     let digits = text.trim_start_matches(['-', '+', '.']);
     match text {
         "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("a boolean"),
-        _ if digits.starts_with(|c: char| c.is_ascii_digit()) && is_number(text) => Some("a number"),
+        _ if digits.starts_with(|c: char| c.is_ascii_digit()) && is_number(text) => {
+            Some("a number")
+        }
         _ => None,
     }
 }
@@ -218,7 +221,8 @@ fn literal(scalar: &Scalar) -> Option<&'static str> {
 /// Numbers of YAML's core schema.
 fn is_number(text: &str) -> bool {
     let based = |prefix: &str, base: u32| {
-        text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
     };
     based("0x", 16) || based("0o", 8) || text.parse::<f64>().is_ok()
 }

@@ -1,4 +1,5 @@
-//! The whole configuration, and how it is written: each type serialises itself, a secret as `<secret>`.
+//! The whole configuration, and how it is written: each type serialises itself, a secret as
+//! `<secret>`.
 
 use serde::{Serialize, Serializer};
 
@@ -46,7 +47,8 @@ impl Config {
 }
 
 impl Default for Config {
-    /// One account, whose credentials are looked for where the vendor's SDKs look, and nothing to poll.
+    /// One account, whose credentials are looked for where the vendor's SDKs look, and nothing to
+    /// poll.
     fn default() -> Self {
         Self {
             poll: Poll::default(),
@@ -62,8 +64,8 @@ impl Default for Config {
     }
 }
 
-/// The effective configuration as YAML, every default filled in. In place of access keys, their ids included, it says
-/// `<secret>`; where a file holds one, its path is shown.
+/// The effective configuration as YAML, every default filled in. In place of access keys, their ids
+/// included, it says `<secret>`; where a file holds one, its path is shown.
 pub fn redacted_yaml(config: &Config) -> String {
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     match serde_yaml::to_string_with_options(config, options) {

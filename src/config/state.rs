@@ -11,11 +11,13 @@ use super::units::write_duration;
 /// `state`: what must survive a restart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct State {
-    /// The file that it is kept in; else in memory. The path may be relative to where the exporter is started.
+    /// The file that it is kept in; else in memory. The path may be relative to where the exporter
+    /// is started.
     pub path: Option<PathBuf>,
     /// Whether to stand by while another process holds the file, in place of ending.
     pub wait: bool,
-    /// How long what is known of a target that is gone is kept, in time that exporters run on this state.
+    /// How long what is known of a target that is gone is kept, in time that exporters run on this
+    /// state.
     #[serde(serialize_with = "write_duration")]
     pub keep_gone: Duration,
 }
@@ -33,7 +35,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What survives a restart, and where.
 pub(super) fn read(section: &Section) -> State {
     let default = State::default();
-    let path = section.get("path").and_then(|value| value.filled()).map(|text| PathBuf::from(text.value));
+    let path =
+        section.get("path").and_then(|value| value.filled()).map(|text| PathBuf::from(text.value));
     let wait = section.boolean("wait").unwrap_or(default.wait);
     if let Some(value) = section.get("wait").filter(|_| wait && path.is_none()) {
         value.problem("is not used without path: there is no file to wait for");
@@ -41,6 +44,8 @@ pub(super) fn read(section: &Section) -> State {
     State {
         path,
         wait,
-        keep_gone: section.duration("keep_gone", Duration::from_secs(1)..=3650 * DAY).unwrap_or(default.keep_gone),
+        keep_gone: section
+            .duration("keep_gone", Duration::from_secs(1)..=3650 * DAY)
+            .unwrap_or(default.keep_gone),
     }
 }

@@ -65,7 +65,8 @@ pub struct ServerDiscovery {
 
 pub(super) const KEYS: &[&str] =
     &["strategy", "servers", "discovery", "region", "account", "max_invocations", "max_age"];
-pub(super) const SERVER_KEYS: &[&str] = &["id", "region", "account", "name", "max_invocations", "max_age"];
+pub(super) const SERVER_KEYS: &[&str] =
+    &["id", "region", "account", "name", "max_invocations", "max_age"];
 
 const STRATEGIES: &[Choice<SwasStrategy>] =
     &[("per_server", SwasStrategy::PerServer), ("per_region", SwasStrategy::PerRegion)];
@@ -94,7 +95,9 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, Serv
 /// The keys of the window over what holds otherwise.
 fn window(section: &Section, otherwise: InvocationWindow) -> InvocationWindow {
     InvocationWindow {
-        max_invocations: section.count("max_invocations", 0..=1_000_000).unwrap_or(otherwise.max_invocations),
+        max_invocations: section
+            .count("max_invocations", 0..=1_000_000)
+            .unwrap_or(otherwise.max_invocations),
         max_age: section.duration("max_age", MAX_AGE).unwrap_or(otherwise.max_age),
     }
 }

@@ -35,7 +35,12 @@ impl Place {
     }
 
     /// Region and account of a target; `default` is the key where a region may also stand.
-    pub(super) fn of(&self, own: &Section, default: &str, accounts: &Accounts) -> (Option<String>, Option<String>) {
+    pub(super) fn of(
+        &self,
+        own: &Section,
+        default: &str,
+        accounts: &Accounts,
+    ) -> (Option<String>, Option<String>) {
         let region = match (own.get("region"), &self.region) {
             (Some(value), _) => names::region(&value),
             (None, Some(region)) => region.clone(),
@@ -52,7 +57,8 @@ impl Place {
     }
 }
 
-/// The ids of one kind of target, each of which may stand there once: series are told apart by them.
+/// The ids of one kind of target, each of which may stand there once: series are told apart by
+/// them.
 pub(super) struct Ids {
     kind: &'static str,
     /// Where each id was met.

@@ -29,7 +29,8 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 
 /// Bytes -> `16MiB`.
 pub(super) fn format_size(bytes: u64) -> String {
-    let fits = |&&(_, factor): &&(&str, u64)| factor.is_power_of_two() && bytes.is_multiple_of(factor);
+    let fits =
+        |&&(_, factor): &&(&str, u64)| factor.is_power_of_two() && bytes.is_multiple_of(factor);
     match SIZES.iter().find(fits) {
         Some((unit, factor)) if bytes > 0 => format!("{}{unit}", bytes / factor),
         _ => format!("{bytes}B"),
@@ -61,7 +62,10 @@ pub(super) fn format_duration(duration: Duration) -> String {
 ///
 /// # Errors
 /// Those of the serializer.
-pub(super) fn write_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn write_duration<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format_duration(*duration))
 }
 
@@ -83,7 +87,17 @@ mod tests {
         assert_eq!(parse_size("16MiB"), Some(16 << 20));
         assert_eq!(parse_size("64 KiB"), Some(64 << 10));
         assert_eq!(parse_size("1kB"), Some(1000));
-        for bad in ["", "16", "MiB", "16mib", "16MiBs", "-1B", "1.5MiB", "99999999999999999999B", "99999999999GiB"] {
+        for bad in [
+            "",
+            "16",
+            "MiB",
+            "16mib",
+            "16MiBs",
+            "-1B",
+            "1.5MiB",
+            "99999999999999999999B",
+            "99999999999GiB",
+        ] {
             assert_eq!(parse_size(bad), None, "{bad}");
         }
         assert_eq!(format_size(16 << 20), "16MiB");

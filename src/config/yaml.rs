@@ -1,5 +1,5 @@
-//! YAML text -> a tree that knows the line of each of its nodes. Nothing is interpreted yet: a scalar is its text and
-//! whether it was quoted.
+//! YAML text -> a tree that knows the line of each of its nodes. Nothing is interpreted yet: a
+//! scalar is its text and whether it was quoted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -85,7 +85,8 @@ fn malformed<T>(line: usize, message: impl Into<String>) -> Result<T> {
 /// The tree of the only document in `text`, `None` if it is empty.
 pub(super) fn load(text: &str) -> Result<Option<Node>> {
     refuse_control_characters(text)?;
-    let mut loader = Loader { parser: Parser::new_from_str(text), anchors: HashMap::new(), aliased: 0 };
+    let mut loader =
+        Loader { parser: Parser::new_from_str(text), anchors: HashMap::new(), aliased: 0 };
     let mut document = None;
     loop {
         match loader.next()? {
@@ -96,17 +97,24 @@ pub(super) fn load(text: &str) -> Result<Option<Node>> {
                     "a second YAML document starts here: write one file per configuration",
                 );
             }
-            (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
+            (
+                Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd,
+                _,
+            ) => {}
             (event, span) => document = Some(loader.node(event, span, 0)?),
         }
     }
 }
 
-/// The parser takes NUL for the end of the text, and no control character belongs into a configuration.
+/// The parser takes NUL for the end of the text, and no control character belongs into a
+/// configuration.
 fn refuse_control_characters(text: &str) -> Result<()> {
     let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
     match text.find(odd) {
-        Some(at) => malformed(text[..at].matches('\n').count() + 1, "control characters (such as NUL) are not YAML"),
+        Some(at) => malformed(
+            text[..at].matches('\n').count() + 1,
+            "control characters (such as NUL) are not YAML",
+        ),
         None => Ok(()),
     }
 }
@@ -192,8 +200,12 @@ impl<'a> Loader<'a> {
             let value = self.node(event, span, depth + 1)?;
             match key.kind {
                 Kind::Scalar(key) if key.plain && key.text == "<<" => merged.extend(bases(value)?),
-                Kind::Scalar(mut key) => entries.push(Entry { key: std::mem::take(&mut key.text), line, value }),
-                _ => return malformed(line, "a key must be a single word, not a list or a mapping"),
+                Kind::Scalar(mut key) => {
+                    entries.push(Entry { key: std::mem::take(&mut key.text), line, value })
+                }
+                _ => {
+                    return malformed(line, "a key must be a single word, not a list or a mapping");
+                }
             }
         }
     }
@@ -211,7 +223,9 @@ fn bases(value: Node) -> Result<Vec<Entry>> {
             }
             Ok(all)
         }
-        _ => malformed(line, "the value of the merge key << must be a mapping or a list of mappings"),
+        _ => {
+            malformed(line, "the value of the merge key << must be a mapping or a list of mappings")
+        }
     }
 }
 
@@ -233,7 +247,10 @@ fn has_tag(tag: Option<&Tag>, name: &str, line: usize) -> Result<bool> {
     match tag {
         None => Ok(false),
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix == name => Ok(true),
-        Some(_) => malformed(line, "YAML tags (words that start with an exclamation mark) are not supported"),
+        Some(_) => malformed(
+            line,
+            "YAML tags (words that start with an exclamation mark) are not supported",
+        ),
     }
 }
 

@@ -66,9 +66,11 @@ impl State {
             Reason::Throttled => Self::Throttled,
             Reason::NotFound => Self::TargetNotFound,
             Reason::Account => Self::Account,
-            Reason::InvalidRequest | Reason::Conflict | Reason::Service | Reason::Decode | Reason::TooLarge => {
-                Self::Trouble
-            }
+            Reason::InvalidRequest
+            | Reason::Conflict
+            | Reason::Service
+            | Reason::Decode
+            | Reason::TooLarge => Self::Trouble,
         }
     }
 }

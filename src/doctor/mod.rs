@@ -1,5 +1,6 @@
-//! `doctor`: tries each operation that a configuration needs, once for each account and region, and says what to do. What
-//! discovery finds is looked for first; what its lists have shown is told as it was.
+//! `doctor`: tries each operation that a configuration needs, once for each account and region, and
+//! says what to do. What discovery finds is looked for first; what its lists have shown is told as
+//! it was.
 //!
 //! Config -> trials -> findings -> report. One attempt of an operation is within any budget.
 
@@ -24,8 +25,8 @@ pub use policy::{Policy, policies};
 use probe::{SampleIds, Trial};
 pub use report::{Report, json, text};
 
-/// Tries all that `config` needs: accounts and regions at once, the operations of each in turn. What discovery finds is looked
-/// for first, and each call is attempted once.
+/// Tries all that `config` needs: accounts and regions at once, the operations of each in turn.
+/// What discovery finds is looked for first, and each call is attempted once.
 ///
 /// # Errors
 /// If an account's client cannot be made.
@@ -35,7 +36,9 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     let targets = targets(config, &discovery_pass.findings);
     let mut visits = JoinSet::new();
     for trials in probe::trials(targets, &discovery_pass.asked) {
-        if let Some(client) = trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned() {
+        if let Some(client) =
+            trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned()
+        {
             visits.spawn(visit(client, trials));
         }
     }
@@ -58,8 +61,9 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     Ok(Report { findings: places.into_values().flatten().collect(), policies: policies(config) })
 }
 
-/// The operations of one account in one region, one after the other: a later question may need an earlier answer. The one that asks
-/// about something made up and hears that it is not there may ask.
+/// The operations of one account in one region, one after the other: a later question may need an
+/// earlier answer. The one that asks about something made up and hears that it is not there may
+/// ask.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     let mut known = SampleIds::default();
     let mut all = Vec::new();

@@ -1,4 +1,5 @@
-//! The smallest RAM policies for a configuration. Source: "Permissions" in `docs/alibaba-cloud-api.md`.
+//! The smallest RAM policies for a configuration. Source: "Permissions" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,9 @@ use serde::Serialize;
 use crate::action::Action;
 use crate::config::{Account, Config, SwasStrategy};
 use crate::poll::needed;
-use crate::target::{DiscoveryKind, DiscoveryQuery, Findings, Scope, Target, TargetId, polled, targets};
+use crate::target::{
+    DiscoveryKind, DiscoveryQuery, Findings, Scope, Target, TargetId, polled, targets,
+};
 
 /// A permission that an identity needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,14 +40,18 @@ struct Statement {
     resource: String,
 }
 
-/// What each account needs for `config`, whatever discovery will find; accounts with the same needs share a policy.
+/// What each account needs for `config`, whatever discovery will find; accounts with the same needs
+/// share a policy.
 pub fn policies(config: &Config) -> Vec<Policy> {
     let mut actions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for target in polled(targets(config, &Findings::new())) {
         let all = found(config, &target).into_iter().chain([target.clone()]);
         let needed = all.flat_map(|target| needed(&target).collect::<Vec<_>>());
         let guarded = needed.filter(|action| is_guarded(*action));
-        actions.entry(target.account.to_string()).or_default().extend(guarded.map(Action::ram_action));
+        actions
+            .entry(target.account.to_string())
+            .or_default()
+            .extend(guarded.map(Action::ram_action));
     }
     let mut needs: BTreeMap<(String, Document), Vec<String>> = BTreeMap::new();
     for account in &config.accounts {
@@ -57,12 +64,18 @@ pub fn policies(config: &Config) -> Vec<Policy> {
     needs.into_iter().map(policy).collect()
 }
 
-/// Who must be allowed what, so that `account` can ask. Most operations know no narrower resource than `*`.
+/// Who must be allowed what, so that `account` can ask. Most operations know no narrower resource
+/// than `*`.
 fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Document)> {
     let actions = document(actions, "*");
-    let Some(role) = &account.assume_role else { return vec![("the user or role that asks".into(), actions)] };
+    let Some(role) = &account.assume_role else {
+        return vec![("the user or role that asks".into(), actions)];
+    };
     let assume = document(["sts:AssumeRole".to_owned()].into(), &role.arn);
-    vec![(format!("the role {}", role.arn), actions), ("the user or role that assumes that role".into(), assume)]
+    vec![
+        (format!("the role {}", role.arn), actions),
+        ("the user or role that assumes that role".into(), assume),
+    ]
 }
 
 /// What a discovery target leads to: more places to look in, and what is found there.
@@ -98,5 +111,8 @@ fn is_guarded(action: Action) -> bool {
 }
 
 fn document(action: BTreeSet<String>, resource: &str) -> Document {
-    Document { version: "1", statement: vec![Statement { effect: "Allow", action, resource: resource.to_owned() }] }
+    Document {
+        version: "1",
+        statement: vec![Statement { effect: "Allow", action, resource: resource.to_owned() }],
+    }
 }

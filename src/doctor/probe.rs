@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::Name;
 use crate::action::Action;
 use crate::aliyun::op::{
-    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations, EhpcListRegions, ListClusters,
-    ListCommands, ListInstances, ListInvocationResults, ListInvocationStatus, ListTasks, Operation, SwasListRegions,
+    Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations,
+    EhpcListRegions, ListClusters, ListCommands, ListInstances, ListInvocationResults,
+    ListInvocationStatus, ListTasks, Operation, SwasListRegions,
 };
 use crate::poll::{Asked, needed};
 use crate::target::{Scope, Target, polled};
 
-/// Asked about where nothing real is known: the cloud checks the permission before it looks for the thing.
+/// Asked about where nothing real is known: the cloud checks the permission before it looks for the
+/// thing.
 const NO_COMMAND: &str = "c-none";
 /// The same for an invocation on a server.
 const NO_INVOCATION: &str = "t-none";
@@ -26,15 +28,18 @@ pub(super) struct Trial {
     pub(super) target: Target,
 }
 
-/// Each operation that `targets` need and that was not `asked` yet, once for each account and region: a list for each of those.
+/// Each operation that `targets` need and that was not `asked` yet, once for each account and
+/// region: a list for each of those.
 pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
     let is_known = |target: &Target, action| {
-        let is_place = |asked: &Asked| asked.account == target.account && asked.region == target.region;
+        let is_place =
+            |asked: &Asked| asked.account == target.account && asked.region == target.region;
         asked.iter().any(|asked| is_place(asked) && asked.action == action)
     };
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
     for target in polled(targets) {
-        let place = places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
+        let place =
+            places.entry((Arc::clone(&target.account), Arc::clone(&target.region))).or_default();
         for action in needed(&target) {
             let is_tried = place.iter().any(|trial| trial.action == action);
             if !is_tried && !is_known(&target, action) {
@@ -62,15 +67,22 @@ impl SampleIds {
             Action::ListInvocationStatus => {
                 ListInvocationStatus { cluster_id: id(), command_id: self.command(target) }.into()
             }
-            Action::ListInvocationResults => {
-                ListInvocationResults { cluster_id: id(), command_id: self.command(target), page: 1 }.into()
+            Action::ListInvocationResults => ListInvocationResults {
+                cluster_id: id(),
+                command_id: self.command(target),
+                page: 1,
             }
-            Action::DescribeInvocations => DescribeInvocations { instance_id: id(), page: 1 }.into(),
+            .into(),
+            Action::DescribeInvocations => {
+                DescribeInvocations { instance_id: id(), page: 1 }.into()
+            }
             Action::DescribeInvocationResult => {
                 let invoke_id = self.invocation.clone().unwrap_or_else(|| NO_INVOCATION.into());
                 DescribeInvocationResult { instance_id: id(), invoke_id }.into()
             }
-            Action::DescribeCommandInvocations => DescribeCommandInvocations { invoke_id: None, page: 1 }.into(),
+            Action::DescribeCommandInvocations => {
+                DescribeCommandInvocations { invoke_id: None, page: 1 }.into()
+            }
             Action::ListInstances => ListInstances { page: 1 }.into(),
             Action::ListClusters => ListClusters { page: 1 }.into(),
             Action::EhpcListRegions => EhpcListRegions.into(),
@@ -78,7 +90,8 @@ impl SampleIds {
         }
     }
 
-    /// A command of the target: one that the user has named, one that was listed, or none that exists.
+    /// A command of the target: one that the user has named, one that was listed, or none that
+    /// exists.
     fn command(&self, target: &Target) -> Arc<str> {
         let named = match &target.scope {
             Scope::EhpcInvocations(commands) => commands.ids.first().map(|id| id.as_str().into()),
@@ -93,7 +106,8 @@ impl SampleIds {
             Answer::ListCommands(page) => self.command = page.items.first().cloned(),
             Answer::DescribeInvocations(page) => {
                 let ended = page.items.iter().find(|invocation| !invocation.is_open());
-                self.invocation = ended.or(page.items.first()).map(|invocation| Arc::clone(&invocation.id));
+                self.invocation =
+                    ended.or(page.items.first()).map(|invocation| Arc::clone(&invocation.id));
             }
             _ => {}
         }

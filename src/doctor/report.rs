@@ -33,7 +33,9 @@ impl Report {
 pub fn text(report: &Report) -> String {
     let rows = report.findings.iter().map(row).collect::<Vec<_>>();
     let header = ["ACCOUNT", "REGION", "OPERATION", "TRIED ON", "RESULT"].map(str::to_owned);
-    let width = |column: usize| rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().chain([&header]).map(|row| row[column].chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let mut out = String::new();
     line(&header, &widths, &mut out);
@@ -63,8 +65,9 @@ pub fn text(report: &Report) -> String {
 
 /// What does not work and what to do about it; what has the same cause is told once.
 fn problems(findings: &[Finding], out: &mut String) {
-    let cause =
-        |finding: &Finding| (finding.account.clone(), finding.region.clone(), finding.result(), finding.advice.clone());
+    let cause = |finding: &Finding| {
+        (finding.account.clone(), finding.region.clone(), finding.result(), finding.advice.clone())
+    };
     let mut causes: Vec<(_, Vec<&Finding>)> = Vec::new();
     for finding in findings.iter().filter(|finding| finding.state != State::Works) {
         match causes.iter_mut().find(|(known, _)| *known == cause(finding)) {
@@ -73,7 +76,8 @@ fn problems(findings: &[Finding], out: &mut String) {
         }
     }
     for ((account, region, result, advice), alike) in causes {
-        let operations: Vec<String> = alike.iter().map(|finding| finding.action.to_string()).collect();
+        let operations: Vec<String> =
+            alike.iter().map(|finding| finding.action.to_string()).collect();
         let _ = writeln!(out, "\n{account}, {region}: {result}: {}", operations.join(", "));
         let _ = writeln!(out, "  {}\n  What to do: {advice}.", alike[0].message);
     }
@@ -81,11 +85,18 @@ fn problems(findings: &[Finding], out: &mut String) {
 
 fn row(finding: &Finding) -> [String; 5] {
     let result = format!("{} ({} ms)", finding.result(), finding.took.as_millis());
-    [finding.account.clone(), finding.region.clone(), finding.action.to_string(), finding.target.clone(), result]
+    [
+        finding.account.clone(),
+        finding.region.clone(),
+        finding.action.to_string(),
+        finding.target.clone(),
+        result,
+    ]
 }
 
 fn line(cells: &[String], widths: &[usize], out: &mut String) {
-    let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    let padded: Vec<String> =
+        cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
     out.push_str(padded.join("  ").trim_end());
     out.push('\n');
 }

@@ -24,7 +24,12 @@ pub struct Assumptions {
 
 impl Default for Assumptions {
     fn default() -> Self {
-        Self { open_commands: 5, ended_per_hour: 6.0, nodes: 16, latency: Duration::from_millis(200) }
+        Self {
+            open_commands: 5,
+            ended_per_hour: 6.0,
+            nodes: 16,
+            latency: Duration::from_millis(200),
+        }
     }
 }
 
@@ -41,15 +46,23 @@ pub(super) fn window(target: &Target) -> usize {
 }
 
 /// Inputs of a target's cost in a scenario.
-pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumptions: &Assumptions) -> Load {
+pub(super) fn load(
+    config: &Config,
+    target: &Target,
+    scenario: Scenario,
+    assumptions: &Assumptions,
+) -> Load {
     let window = window(target);
     let pages = u32::try_from(window.div_ceil(PAGE_SIZE as usize)).unwrap_or(u32::MAX);
     let pages = pages.clamp(1, config.poll.history_max_pages);
-    let listed = !matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
-    // Invocations carry times, which teach the order of their list; that of commands is learned from newcomers only.
+    let listed =
+        !matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
+    // Invocations carry times, which teach the order of their list; that of commands is learned
+    // from newcomers only.
     let ordered = matches!(&target.scope, Scope::SwasInvocations(_) | Scope::SwasRegion(_));
     let servers = target.members().len();
-    let server_pages = u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
+    let server_pages =
+        u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
     let open = match &target.scope {
         Scope::EhpcInvocations(_) => window.min(assumptions.open_commands),
@@ -58,6 +71,8 @@ pub(super) fn load(config: &Config, target: &Target, scenario: Scenario, assumpt
     };
     match scenario {
         Scenario::Idle | Scenario::Base => quiet,
-        Scenario::Busy => Load { open, ended_per_hour: assumptions.ended_per_hour * servers as f64, ..quiet },
+        Scenario::Busy => {
+            Load { open, ended_per_hour: assumptions.ended_per_hour * servers as f64, ..quiet }
+        }
     }
 }

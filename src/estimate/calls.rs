@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::Assumptions;
 use super::assume::load;
 use crate::config::{Config, Poll};
-use crate::poll::{BudgetKey, Cadence, budgets as quotas, per_minute, per_poll, refreshes, sustained};
+use crate::poll::{
+    BudgetKey, Cadence, budgets as quotas, per_minute, per_poll, refreshes, sustained,
+};
 use crate::target::{Scope, Target};
 
 /// What is going on in the cloud.
@@ -74,30 +76,42 @@ impl Budget {
         self.need(scenario) > f64::from(self.quota)
     }
 
-    /// What becomes of a planned `period`: where a budget is too small, everybody's grows by the same factor.
+    /// What becomes of a planned `period`: where a budget is too small, everybody's grows by the
+    /// same factor.
     pub fn stretched(&self, scenario: Scenario, period: Duration) -> Duration {
         match self.is_over(scenario) {
-            true => Duration::try_from_secs_f64(period.as_secs_f64() * self.need(scenario) / sustained(self.quota))
-                .unwrap_or(Duration::MAX),
+            true => Duration::try_from_secs_f64(
+                period.as_secs_f64() * self.need(scenario) / sustained(self.quota),
+            )
+            .unwrap_or(Duration::MAX),
             false => period,
         }
     }
 }
 
 /// Every budget of `config`, in order.
-pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumptions) -> Vec<Budget> {
+pub(super) fn budgets(
+    config: &Config,
+    targets: &[Target],
+    assumptions: &Assumptions,
+) -> Vec<Budget> {
     let new = |(key, quota): (BudgetKey, u32)| {
         let refreshes = refreshes(key.action);
-        (key.clone(), Budget { key, quota, targets: 0, refreshes, discovery: None, needs: [0.0; 3] })
+        (
+            key.clone(),
+            Budget { key, quota, targets: 0, refreshes, discovery: None, needs: [0.0; 3] },
+        )
     };
-    let mut budgets: BTreeMap<BudgetKey, Budget> = quotas(config, targets).into_iter().map(new).collect();
+    let mut budgets: BTreeMap<BudgetKey, Budget> =
+        quotas(config, targets).into_iter().map(new).collect();
     for target in targets {
         for scenario in Scenario::ALL {
             let period = scenario.period(target, &config.poll);
             let load = load(config, target, scenario, assumptions);
             for (key, calls) in per_poll(target, &load, period, config.poll.history_interval) {
                 let Some(budget) = budgets.get_mut(&key) else { continue };
-                budget.targets += if scenario == Scenario::Base { target.members().len() } else { 0 };
+                budget.targets +=
+                    if scenario == Scenario::Base { target.members().len() } else { 0 };
                 if let Scope::Discovery(search) = &target.scope {
                     budget.discovery = budget.discovery.max(Some(search.interval));
                 }
@@ -108,7 +122,8 @@ pub(super) fn budgets(config: &Config, targets: &[Target], assumptions: &Assumpt
     budgets.into_values().collect()
 }
 
-/// A `poll.interval` at which every budget suffices; `None` if it does already, or if none below a day does.
+/// A `poll.interval` at which every budget suffices; `None` if it does already, or if none below a
+/// day does.
 pub(super) fn enough_interval(
     config: &Config,
     targets: &[Target],
@@ -116,7 +131,8 @@ pub(super) fn enough_interval(
     assumptions: &Assumptions,
 ) -> Option<Duration> {
     let excess = |budgets: &[Budget]| {
-        let over = budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
+        let over =
+            budgets.iter().map(|budget| budget.need(Scenario::Base) / f64::from(budget.quota));
         over.fold(0.0, f64::max)
     };
     let mut config = config.clone();

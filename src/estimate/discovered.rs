@@ -23,20 +23,28 @@ struct Place<'a> {
     failure: Option<&'a Failure>,
 }
 
-/// What `check --estimate --live` says of discovery: what was found where, and what to do where that failed.
+/// What `check --estimate --live` says of discovery: what was found where, and what to do where
+/// that failed.
 pub fn discovered(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     let mut page = found(discovery_pass, config);
     let searches = searches(config, &discovery_pass.findings);
-    let (odd, well): (Vec<Place>, Vec<Place>) =
-        places(discovery_pass, &searches).partition(|place| place.failure.is_some() || place.missing.is_some());
+    let (odd, well): (Vec<Place>, Vec<Place>) = places(discovery_pass, &searches)
+        .partition(|place| place.failure.is_some() || place.missing.is_some());
     for Place { id, things, found, taken, missing, failure } in odd {
         if let Some(failure) = failure {
-            let _ = writeln!(page, "! {id} failed: {}\n    What to do: {}.", failure.message, failure.advice);
+            let _ = writeln!(
+                page,
+                "! {id} failed: {}\n    What to do: {}.",
+                failure.message, failure.advice
+            );
             continue;
         }
         let missing = missing.unwrap_or_default();
         let _ = writeln!(page, "  {id}: {things}: {found} found, {taken} taken");
-        let _ = writeln!(page, "! {id}: the list counts {missing} more {things}, and none of its pages shows them");
+        let _ = writeln!(
+            page,
+            "! {id}: the list counts {missing} more {things}, and none of its pages shows them"
+        );
     }
     for Place { id, things, found, taken, .. } in well.iter().take(MAX_NAMED) {
         let _ = writeln!(page, "  {id}: {things}: {found} found, {taken} taken");
@@ -69,7 +77,10 @@ pub fn discovered_json(discovery_pass: &DiscoveryPass, config: &Config) -> Value
     places(discovery_pass, &searches).map(place).collect()
 }
 
-fn places<'a>(discovery_pass: &'a DiscoveryPass, searches: &'a [Target]) -> impl Iterator<Item = Place<'a>> {
+fn places<'a>(
+    discovery_pass: &'a DiscoveryPass,
+    searches: &'a [Target],
+) -> impl Iterator<Item = Place<'a>> {
     searches.iter().filter_map(|target| {
         let Scope::Discovery(search) = &target.scope else { return None };
         let found = discovery_pass.findings.get(&target.id).map(Vec::as_slice).unwrap_or_default();
@@ -95,7 +106,11 @@ fn found(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     let servers = count(Kind::SwasInvocations);
     let failed = discovery_pass.failures.len();
     let places = count(Kind::Discovery);
-    let failed = if failed > 0 { format!(", but failed in {failed} of {places} places") } else { String::new() };
+    let failed = if failed > 0 {
+        format!(", but failed in {failed} of {places} places")
+    } else {
+        String::new()
+    };
     format!(
         "Discovery has looked{failed}. With what is configured, that makes {clusters} clusters and {servers} servers:\n"
     )

@@ -41,16 +41,21 @@ impl Pass {
         }
     }
 
-    /// How long it takes: budgets, the spread of first polls with the longest target, and calls under way at once each
-    /// set a bound.
-    fn takes(&self, config: &Config, targets: &[Target], latency: Duration) -> (Duration, Option<BudgetKey>) {
+    /// How long it takes: budgets, the spread of first polls with the longest target, and calls
+    /// under way at once each set a bound.
+    fn takes(
+        &self,
+        config: &Config,
+        targets: &[Target],
+        latency: Duration,
+    ) -> (Duration, Option<BudgetKey>) {
         let quotas = budgets(config, targets);
-        let times = self
-            .by_budget
-            .iter()
-            .map(|(key, calls)| (time_for(*calls, quotas.get(key).copied().unwrap_or(1)), Some(key.clone())));
+        let times = self.by_budget.iter().map(|(key, calls)| {
+            (time_for(*calls, quotas.get(key).copied().unwrap_or(1)), Some(key.clone()))
+        });
         let last = u32::try_from(targets.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        let spread = spread(&config.poll, targets.len()).saturating_mul(last) + latency.mul_f64(self.longest);
+        let spread = spread(&config.poll, targets.len()).saturating_mul(last)
+            + latency.mul_f64(self.longest);
         let crowd = latency.mul_f64(self.calls / config.poll.concurrency as f64);
         let others = (spread.max(crowd), None);
         times.chain([others]).max_by_key(|(time, _)| *time).unwrap_or_default()

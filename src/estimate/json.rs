@@ -1,4 +1,5 @@
-//! An estimate for a program. What it means stands in "What it will cost" in `docs/configuration.md`.
+//! An estimate for a program. What it means stands in "What it will cost" in
+//! `docs/configuration.md`.
 
 use serde_json::{Value, json};
 
@@ -53,7 +54,8 @@ fn budget(budget: &Budget, estimate: &Estimate) -> Value {
         "base": budget.need(Scenario::Base),
         "busy": budget.need(Scenario::Busy),
     });
-    value["refresh_seconds"] = refreshed(budget, estimate).map(|refresh| refresh.as_secs_f64()).into();
+    value["refresh_seconds"] =
+        refreshed(budget, estimate).map(|refresh| refresh.as_secs_f64()).into();
     value
 }
 

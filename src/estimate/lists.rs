@@ -1,4 +1,5 @@
-//! Lists that must be whole, and are longer than may be read where they are as long as their windows.
+//! Lists that must be whole, and are longer than may be read where they are as long as their
+//! windows.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,14 @@ pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
         if pages <= poll.history_max_pages as usize {
             continue;
         }
-        let none = LongLists { action, lists: 0, pages: 0, longest: String::new(), limit: poll.history_max_pages, key };
+        let none = LongLists {
+            action,
+            lists: 0,
+            pages: 0,
+            longest: String::new(),
+            limit: poll.history_max_pages,
+            key,
+        };
         let known = long.entry(action.name()).or_insert(none);
         known.lists += 1;
         if pages > known.pages {

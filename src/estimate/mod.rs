@@ -1,7 +1,9 @@
-//! What a configuration will cost, before anything is started: calls by budget, the first pass, series. Pure.
+//! What a configuration will cost, before anything is started: calls by budget, the first pass,
+//! series. Pure.
 //!
-//! Numbers come first, [`text()`] puts them into words. The arithmetic of calls is the live plan's own (`poll`), and series
-//! are counted by rendering (`exposition`), so neither is written twice. Formulas: docs/design.md, "What a plan costs".
+//! Numbers come first, [`text()`] puts them into words. The arithmetic of calls is the live plan's
+//! own (`poll`), and series are counted by rendering (`exposition`), so neither is written twice.
+//! Formulas: docs/design.md, "What a plan costs".
 
 mod assume;
 mod calls;
@@ -68,7 +70,8 @@ pub struct Planned {
     pub stale_after: Duration,
 }
 
-/// Estimates what `config` will cost where discovery finds this; where that was not asked, `findings` is empty.
+/// Estimates what `config` will cost where discovery finds this; where that was not asked,
+/// `findings` is empty.
 pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) -> Estimate {
     let list = targets(config, findings);
     let searches = list.iter().filter(|target| target.id.kind == Kind::Discovery).count();
@@ -103,15 +106,16 @@ impl Estimate {
 
     /// The longest time between two refreshes of a target without running work.
     pub fn longest_refresh(&self) -> Duration {
-        let refreshing = self.budgets.iter().filter(|budget| budget.refreshes && budget.discovery.is_none());
+        let refreshing =
+            self.budgets.iter().filter(|budget| budget.refreshes && budget.discovery.is_none());
         let idle = refreshing.map(|budget| budget.stretched(Scenario::Idle, self.poll.idle));
         let base = self.overdrawn().filter(|budget| budget.refreshes && budget.discovery.is_none());
         let base = base.map(|budget| budget.stretched(Scenario::Base, self.poll.interval));
         idle.chain(base).max().unwrap_or(self.poll.interval)
     }
 
-    /// Whether every target is refreshed as planned and before its values are old, every list that must be whole may be read
-    /// whole, and the series of an empty cloud are allowed.
+    /// Whether every target is refreshed as planned and before its values are old, every list that
+    /// must be whole may be read whole, and the series of an empty cloud are allowed.
     pub fn is_kept(&self) -> bool {
         verdict::problems(self).is_empty()
     }
@@ -128,11 +132,16 @@ mod tests {
     use crate::target::{Findings, Kind, TargetId};
 
     fn of(yaml: &str) -> Estimate {
-        estimate(&parse("test.yaml", yaml, &|_| None).unwrap(), &Findings::new(), Assumptions::default())
+        estimate(
+            &parse("test.yaml", yaml, &|_| None).unwrap(),
+            &Findings::new(),
+            Assumptions::default(),
+        )
     }
 
     fn servers(count: usize) -> String {
-        let ids: Vec<String> = (0..count).map(|number| format!("{{id: s{number}, region: r}}")).collect();
+        let ids: Vec<String> =
+            (0..count).map(|number| format!("{{id: s{number}, region: r}}")).collect();
         format!("swas: {{servers: [{}]}}\n", ids.join(", "))
     }
 
@@ -148,8 +157,16 @@ mod tests {
     #[test]
     fn a_hundred_servers_at_six_calls_a_minute() {
         let small = of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 6}}]"));
-        assert_eq!(needs(&small, Action::DescribeInvocations), [5_000, 20_000, 60_000], "100 x 0.5, 2 and 6");
-        assert_eq!(needs(&small, Action::DescribeInvocationResult), [0, 0, 1000], "100 x 6 in an hour");
+        assert_eq!(
+            needs(&small, Action::DescribeInvocations),
+            [5_000, 20_000, 60_000],
+            "100 x 0.5, 2 and 6"
+        );
+        assert_eq!(
+            needs(&small, Action::DescribeInvocationResult),
+            [0, 0, 1000],
+            "100 x 6 in an hour"
+        );
         assert_eq!(small.longest_refresh().as_secs(), 1016, "100 in turn, 6 in 61 seconds");
         assert_eq!(small.first_pass.values.as_secs(), 16 * 61, "the last is among the 17th six");
         assert_eq!(small.first_pass.complete.as_secs(), 833 * 61, "5000 results");
@@ -157,7 +174,10 @@ mod tests {
         assert!(!small.is_kept());
         let text = text(&small);
         assert!(text.starts_with("The plan cannot be kept: SWAS.DescribeInvocations in r (quota group a) needs 200 calls a minute and may make 6.\n"), "{text}");
-        assert!(text.contains("Set poll.interval, poll.idle_interval, poll.stale_after to 17m"), "{text}");
+        assert!(
+            text.contains("Set poll.interval, poll.idle_interval, poll.stale_after to 17m"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -167,13 +187,17 @@ mod tests {
         assert!(of(&(servers(100) + poll)).is_kept());
         assert!(of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 200}}]")).is_kept());
         assert!(!of(&(servers(100) + "accounts: [{name: a, quotas: {SWAS: 199}}]")).is_kept());
-        assert!(!of(&(servers(1) + "poll: {idle_interval: 11m}")).is_kept(), "older than stale_after when idle");
+        assert!(
+            !of(&(servers(1) + "poll: {idle_interval: 11m}")).is_kept(),
+            "older than stale_after when idle"
+        );
     }
 
     #[test]
     fn two_clusters_at_the_defaults() {
         let two = of("ehpc: {clusters: [{id: a, region: r}, {id: b, region: r}]}");
-        // Two polls a minute and four pages of history in half an hour; when busy, six polls and a task that ended.
+        // Two polls a minute and four pages of history in half an hour; when busy, six polls and a
+        // task that ended.
         assert_eq!(needs(&two, Action::ListTasks), [127, 427, 1247]);
         assert_eq!(
             needs(&two, Action::ListInvocationStatus),
@@ -182,7 +206,11 @@ mod tests {
         );
         assert_eq!(needs(&two, Action::ListInvocationResults), [0, 0, 20]);
         assert_eq!(two.first_pass.calls, 2.0 * (5.0 + 1.0 + 20.0 + 20.0));
-        assert_eq!((two.first_pass.values.as_millis(), two.is_kept()), (4500, true), "21 calls after the third spread");
+        assert_eq!(
+            (two.first_pass.values.as_millis(), two.is_kept()),
+            (4500, true),
+            "21 calls after the third spread"
+        );
     }
 
     #[test]
@@ -204,7 +232,10 @@ mod tests {
         assert_eq!(region.budgets.len(), 2, "and no results");
         assert_eq!((region.first_pass.calls, region.targets), (22.0, 100));
         let Series { least, floor, most, .. } = region.series;
-        assert_eq!((least, floor, most), (100 * 22, 100 * (22 + 50 * 6), 100 * (22 + 50 * 6 + 50 * 7)));
+        assert_eq!(
+            (least, floor, most),
+            (100 * 22, 100 * (22 + 50 * 6), 100 * (22 + 50 * 6 + 50 * 7))
+        );
         let lists = budget(&region, Action::DescribeCommandInvocations);
         assert_eq!((lists.targets, lists.refreshes), (100, true));
     }
@@ -213,9 +244,17 @@ mod tests {
     fn named_commands_need_no_list_and_many_discovered_ones_a_long_one() {
         let named = of("ehpc: {clusters: [{id: a, region: r, commands: {ids: [x, y, z]}}]}");
         assert_eq!(needs(&named, Action::ListCommands), [0, 0, 0]);
-        assert_eq!(needs(&named, Action::ListInvocationStatus), [0, 0, 1810], "three six times a minute, and ends");
+        assert_eq!(
+            needs(&named, Action::ListInvocationStatus),
+            [0, 0, 1810],
+            "three six times a minute, and ends"
+        );
         let found = of("ehpc: {clusters: [{id: a, region: r, commands: {discover: 120}}]}");
-        assert_eq!(needs(&found, Action::ListCommands), [150, 600, 1800], "three pages: no times teach their order");
+        assert_eq!(
+            needs(&found, Action::ListCommands),
+            [150, 600, 1800],
+            "three pages: no times teach their order"
+        );
         assert_eq!(needs(&found, Action::ListInvocationStatus)[2], 3010, "five are open");
     }
 
@@ -228,17 +267,29 @@ mod tests {
         assert!(blind.is_kept(), "discovery may be slower than stale_after");
         let text = text(&blind);
         assert!(
-            text.contains("discovery in 2 places") && text.contains("check --estimate --live asks the cloud"),
+            text.contains("discovery in 2 places")
+                && text.contains("check --estimate --live asks the cloud"),
             "{text}"
         );
-        assert!(text.lines().any(|line| line.contains("SWAS.ListInstances") && line.ends_with("5m")), "{text}");
+        assert!(
+            text.lines().any(|line| line.contains("SWAS.ListInstances") && line.ends_with("5m")),
+            "{text}"
+        );
 
-        let found = |id: usize| DiscoveredResource { id: format!("s{id}").into(), name: "".into(), region: None };
+        let found = |id: usize| DiscoveredResource {
+            id: format!("s{id}").into(),
+            name: "".into(),
+            region: None,
+        };
         let place = TargetId { kind: Kind::Discovery, id: "swas/default/r".into() };
         let findings: Findings = [(place, (0..400).map(found).collect())].into();
         let config = parse("test.yaml", yaml, &|_| None).unwrap();
         let live = estimate(&config, &findings, Assumptions::default());
-        assert_eq!((live.targets, live.unknown, live.is_kept()), (400, false, false), "800 of 600 calls a minute");
+        assert_eq!(
+            (live.targets, live.unknown, live.is_kept()),
+            (400, false, false),
+            "800 of 600 calls a minute"
+        );
         assert!(!super::text(&live).contains("--live"));
     }
 
@@ -259,19 +310,25 @@ mod tests {
 
     #[test]
     fn where_lines_are_few_the_two_products_lists_of_regions_have_one_each() {
-        let accounts: Vec<String> =
-            (0..12).map(|number| format!("{{name: a{number}, quotas: {{EHPC: {}}}}}", 100 + number)).collect();
-        let places: Vec<String> = (0..12).map(|number| format!("{{regions: [all], account: a{number}}}")).collect();
+        let accounts: Vec<String> = (0..12)
+            .map(|number| format!("{{name: a{number}, quotas: {{EHPC: {}}}}}", 100 + number))
+            .collect();
+        let places: Vec<String> =
+            (0..12).map(|number| format!("{{regions: [all], account: a{number}}}")).collect();
         let places = places.join(", ");
         let yaml = format!(
             "accounts: [{}]\nehpc: {{discovery: [{places}]}}\nswas: {{discovery: [{places}]}}",
             accounts.join(", ")
         );
         let text = text(&of(&yaml));
-        assert!(text.contains(" SWAS.ListRegions ") && text.contains(" EHPC.ListRegions "), "{text}");
+        assert!(
+            text.contains(" SWAS.ListRegions ") && text.contains(" EHPC.ListRegions "),
+            "{text}"
+        );
     }
 
-    /// Five accounts with clusters and servers in four regions each; `uneven` puts more into some places.
+    /// Five accounts with clusters and servers in four regions each; `uneven` puts more into some
+    /// places.
     fn fleet(clusters: usize, servers: usize, uneven: bool, more: &str) -> Estimate {
         let regions = ["cn-beijing", "cn-hangzhou", "cn-shanghai", "cn-shenzhen"];
         let place = |number: usize| {
@@ -279,8 +336,9 @@ mod tests {
             format!("region: {}, account: a{}", regions[place % 4], place % 5)
         };
         let list = |count: usize, id: &str| {
-            let items: Vec<String> =
-                (0..count).map(|number| format!("{{id: {id}{number}, {}}}", place(number))).collect();
+            let items: Vec<String> = (0..count)
+                .map(|number| format!("{{id: {id}{number}, {}}}", place(number)))
+                .collect();
             items.join(", ")
         };
         let accounts: Vec<String> = (0..5).map(|number| format!("{{name: a{number}}}")).collect();
@@ -300,13 +358,26 @@ mod tests {
         let wanted = "The plan cannot be kept: 20 budgets of SWAS.DescribeInvocations, in cn-beijing, cn-hangzhou, cn-shanghai, \
                       cn-shenzhen (quota groups a0, a1, a2, a3, a4), need 1000 calls a minute each and may make 600.\n";
         assert!(text.starts_with(wanted), "{text}");
-        let row =
-            text.lines().find(|line| line.contains("SWAS.DescribeInvocations ") && line.starts_with("a0")).unwrap();
-        let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let row = text
+            .lines()
+            .find(|line| line.contains("SWAS.DescribeInvocations ") && line.starts_with("a0"))
+            .unwrap();
+        let cells: Vec<&str> =
+            row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         let name = "SWAS.DescribeInvocations";
         assert_eq!(
             cells,
-            ["a0 and 4 more", "cn-beijing and 3 more", name, "500", "600", "250", "! 1000", "! 3000", "51s"]
+            [
+                "a0 and 4 more",
+                "cn-beijing and 3 more",
+                name,
+                "500",
+                "600",
+                "250",
+                "! 1000",
+                "! 3000",
+                "51s"
+            ]
         );
         assert!(
             !text.contains("10s instead of 10s") && text.contains("! 301"),
@@ -322,35 +393,55 @@ mod tests {
         let lines = text.lines().filter(|line| line.contains("  SWAS.DescribeInvocations "));
         assert_eq!(lines.count(), 2, "the tightest and the others: {text}");
         assert!(text.contains("<= ") && text.contains("more budgets are too small"), "{text}");
-        let named =
-            text.lines().find(|line| line.starts_with("When everything is busy, EHPC.ListInvocationStatus")).unwrap();
+        let named = text
+            .lines()
+            .find(|line| line.starts_with("When everything is busy, EHPC.ListInvocationStatus"))
+            .unwrap();
         assert!(named.contains("needs up to ") && named.contains("quota groups a0"), "{named}");
     }
 
     #[test]
     fn a_list_that_must_be_whole_and_may_not_be_read_whole_breaks_the_plan() {
-        let region = |more: &str| of(&(servers(500).replace("{servers", "{strategy: per_region, servers") + more));
+        let region = |more: &str| {
+            of(&(servers(500).replace("{servers", "{strategy: per_region, servers") + more))
+        };
         let long = region("metrics: {max_series: 10000000}");
         let text = text(&long);
         let wanted = "The plan cannot be kept: the list of SWAS.DescribeCommandInvocations of default/r has 500 pages when windows \
                       are full, and poll.history_max_pages lets 20 be read.\nSet poll.history_max_pages to 500, or lower \
                       swas.max_invocations.\n";
         assert!(!long.is_kept() && text.starts_with(wanted), "{text}");
-        assert!(region("poll: {history_max_pages: 500}\nmetrics: {max_series: 10000000}").is_kept());
-        let servers =
-            |window: usize| of(&servers(2).replace("{servers", &format!("{{max_invocations: {window}, servers")));
+        assert!(
+            region("poll: {history_max_pages: 500}\nmetrics: {max_series: 10000000}").is_kept()
+        );
+        let servers = |window: usize| {
+            of(&servers(2).replace("{servers", &format!("{{max_invocations: {window}, servers")))
+        };
         assert!(servers(1000).is_kept() && !servers(1001).is_kept());
-        let clusters =
-            |tasks: &str| of(&format!("ehpc: {{{tasks}, clusters: [{{id: a, region: r}}, {{id: b, region: r}}]}}"));
+        let clusters = |tasks: &str| {
+            of(&format!(
+                "ehpc: {{{tasks}, clusters: [{{id: a, region: r}}, {{id: b, region: r}}]}}"
+            ))
+        };
         assert!(clusters("tasks: {max_tasks: 1000}, commands: {discover: 1000}").is_kept());
-        let both = clusters("tasks: {max_tasks: 1001}, commands: {discover: 60000}".replace("60000", "10000").as_str());
+        let both = clusters(
+            "tasks: {max_tasks: 1001}, commands: {discover: 60000}"
+                .replace("60000", "10000")
+                .as_str(),
+        );
         let told = super::text(&both);
         assert!(
             told.contains("2 lists of EHPC.ListCommands have up to 200 pages (that of a) when windows are full"),
             "{told}"
         );
-        assert!(told.contains("Nor can this be kept: 2 lists of EHPC.ListTasks have up to 21 pages"), "{told}");
-        assert!(told.contains("or lower ehpc.commands.discover and ehpc.tasks.max_tasks."), "{told}");
+        assert!(
+            told.contains("Nor can this be kept: 2 lists of EHPC.ListTasks have up to 21 pages"),
+            "{told}"
+        );
+        assert!(
+            told.contains("or lower ehpc.commands.discover and ehpc.tasks.max_tasks."),
+            "{told}"
+        );
     }
 
     #[test]
@@ -358,7 +449,10 @@ mod tests {
         let with = |limits: &str| of(&(servers(2) + "metrics: {" + limits + "}"));
         assert!(with("max_series: 54").is_kept() && with("max_series_per_target: 27").is_kept());
         for (limits, wanted) in [
-            ("max_series: 53", "The plan cannot be kept: there are at least 54 series, and metrics.max_series is 53."),
+            (
+                "max_series: 53",
+                "The plan cannot be kept: there are at least 54 series, and metrics.max_series is 53.",
+            ),
             (
                 "max_series_per_target: 26",
                 "The plan cannot be kept: 2 targets have more series that are never left out than metrics.max_series_per_target allows.",
@@ -376,28 +470,51 @@ mod tests {
         assert_eq!(fleet["problems"].as_array().unwrap().len(), 1, "{fleet}");
         assert_eq!(fleet["budgets"].as_array().unwrap().len(), 20 * 6);
         let budget = &fleet["budgets"][4];
-        assert_eq!((&budget["operation"], &budget["quota_group"]), (&"DescribeInvocationResult".into(), &"a0".into()));
-        assert_eq!((&budget["calls_per_minute"], &budget["refresh_seconds"]), (&600.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&budget["operation"], &budget["quota_group"]),
+            (&"DescribeInvocationResult".into(), &"a0".into())
+        );
+        assert_eq!(
+            (&budget["calls_per_minute"], &budget["refresh_seconds"]),
+            (&600.into(), &serde_json::Value::Null)
+        );
         let small = super::json(&of(&servers(1)));
         assert_eq!((&small["kept"], &small["problems"]), (&true.into(), &serde_json::json!([])));
         assert_eq!(small["budgets"][1]["needed_per_minute"]["base"], 2.0);
-        assert_eq!((&small["series"]["least"], &small["series"]["limit"]), (&27.into(), &200_000.into()));
+        assert_eq!(
+            (&small["series"]["least"], &small["series"]["limit"]),
+            (&27.into(), &200_000.into())
+        );
     }
 
     #[test]
     fn a_limit_below_what_is_never_left_out_is_told_before_anything_is_started() {
-        let told = |more: &str| warnings(&parse("test.yaml", &(servers(2) + more), &|_| None).unwrap());
+        let told =
+            |more: &str| warnings(&parse("test.yaml", &(servers(2) + more), &|_| None).unwrap());
         assert_eq!(told(""), Vec::<String>::new());
-        assert_eq!(told("metrics: {max_series: 54, max_series_per_target: 27}"), Vec::<String>::new());
+        assert_eq!(
+            told("metrics: {max_series: 54, max_series_per_target: 27}"),
+            Vec::<String>::new()
+        );
         let both = told("metrics: {max_series: 53, max_series_per_target: 26}");
         assert!(
-            both[0].starts_with("metrics.max_series, 53, cannot be kept: 54 series are never left out"),
+            both[0].starts_with(
+                "metrics.max_series, 53, cannot be kept: 54 series are never left out"
+            ),
             "{both:?}"
         );
-        assert!(both[1].starts_with("metrics.max_series_per_target, 26, cannot be kept by 2 targets"), "{both:?}");
+        assert!(
+            both[1].starts_with("metrics.max_series_per_target, 26, cannot be kept by 2 targets"),
+            "{both:?}"
+        );
         let estimate = of(&(servers(2) + "metrics: {max_series: 51}"));
         let text = text(&estimate);
         assert!(text.contains("at most ! 654 of the 51 that metrics.max_series allows"), "{text}");
-        assert!(text.contains("metrics.max_series, 51, is less than the 654 series that are never left out"), "{text}");
+        assert!(
+            text.contains(
+                "metrics.max_series, 51, is less than the 654 series that are never left out"
+            ),
+            "{text}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Series to expect. They are not computed but counted: a reading with nothing in it and one with a thing in it are rendered
-//! as `/metrics` would, and the difference is what each thing costs.
+//! Series to expect. They are not computed but counted: a reading with nothing in it and one with a
+//! thing in it are rendered as `/metrics` would, and the difference is what each thing costs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::assume::window;
 use crate::config::{Config, Metrics};
 use crate::exposition::{Demand, Limits, PerPart, TargetSeries, reading_lines, target_lines};
 use crate::model::{
-    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram, Invocation,
-    InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, ListState, NodeResult, NodeStatuses,
-    Reading, Reason, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation, SwasInvocationsReading, Task, TaskStatus,
-    TaskType,
+    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram,
+    Invocation, InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, ListState,
+    NodeResult, NodeStatuses, Reading, Reason, SeenEhpcInvocation, SeenEhpcTask,
+    SeenSwasInvocation, SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
 use crate::poll::MAX_NAMES;
 use crate::store::TargetState;
@@ -26,7 +26,8 @@ use crate::target::{Findings, Kind, Scope, Target, targets};
 pub struct Series {
     /// Polled series when nothing is listed.
     pub least: usize,
-    /// Polled series when every window is full, what `metrics.max_series_per_target` cuts left out.
+    /// Polled series when every window is full, what `metrics.max_series_per_target` cuts left
+    /// out.
     pub most: usize,
     /// Those of `most` that are never left out.
     pub floor: usize,
@@ -56,7 +57,8 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
     let limits = Limits::alone(metrics);
     let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
     for target in targets {
-        let per_node = matches!(&target.scope, Scope::EhpcInvocations(commands) if commands.per_node);
+        let per_node =
+            matches!(&target.scope, Scope::EhpcInvocations(commands) if commands.per_node);
         let kind = (target.id.kind, per_node);
         let cost = known.entry(kind).or_insert_with(|| cost(target, metrics, assumptions));
         let full = Demand { floor: cost.floor, parts: cost.item.map(|item| item * window(target)) };
@@ -73,10 +75,15 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
 
 /// What is shown within a number of series, since things are left out whole.
 fn whole(granted: PerPart, item: PerPart) -> usize {
-    granted.into_iter().zip(item).map(|(granted, item)| granted - granted.checked_rem(item).unwrap_or_default()).sum()
+    granted
+        .into_iter()
+        .zip(item)
+        .map(|(granted, item)| granted - granted.checked_rem(item).unwrap_or_default())
+        .sum()
 }
 
-/// What is odd about the limits of series, whatever will be listed: they can be kept only where what is never left out fits.
+/// What is odd about the limits of series, whatever will be listed: they can be kept only where
+/// what is never left out fits.
 pub fn warnings(config: &Config) -> Vec<String> {
     let metrics = &config.metrics;
     let series = series(&targets(config, &Findings::new()), metrics, &Assumptions::default());
@@ -100,12 +107,15 @@ pub fn warnings(config: &Config) -> Vec<String> {
 }
 
 fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
-    let demand = |reading: Reading| reading_lines(target, &reading, metrics.status_style, Limits::NONE).demand;
+    let demand = |reading: Reading| {
+        reading_lines(target, &reading, metrics.status_style, Limits::NONE).demand
+    };
     let (empty, one) = match target.id.kind {
         Kind::EhpcTasks => (Reading::EhpcTasks(EhpcTasksReading::default()), tasks(1)),
-        Kind::EhpcInvocations => {
-            (Reading::EhpcInvocations(EhpcInvocationsReading::default()), commands(1, assumptions.nodes))
-        }
+        Kind::EhpcInvocations => (
+            Reading::EhpcInvocations(EhpcInvocationsReading::default()),
+            commands(1, assumptions.nodes),
+        ),
         Kind::SwasInvocations | Kind::SwasRegion => {
             (Reading::SwasInvocations(SwasInvocationsReading::default()), invocations(1))
         }
@@ -139,11 +149,23 @@ fn tasks(count: usize) -> Reading {
     let one = Some(1);
     let task_type = TaskType::AddComputes;
     let status = TaskStatus::Failed;
-    let task =
-        Task { id: "t".into(), task_type, status, current_step: one, steps: one, errors: Some(1), nodes: Some(1) };
+    let task = Task {
+        id: "t".into(),
+        task_type,
+        status,
+        current_step: one,
+        steps: one,
+        errors: Some(1),
+        nodes: Some(1),
+    };
     let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
-    let durations = TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
-    Reading::EhpcTasks(EhpcTasksReading { tasks: vec![seen; count], durations, ..EhpcTasksReading::default() })
+    let durations =
+        TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
+    Reading::EhpcTasks(EhpcTasksReading {
+        tasks: vec![seen; count],
+        durations,
+        ..EhpcTasksReading::default()
+    })
 }
 
 fn commands(count: usize, nodes: usize) -> Reading {
@@ -159,7 +181,8 @@ fn commands(count: usize, nodes: usize) -> Reading {
     let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
     let invocation = NodeStatuses { status, nodes };
     let end_seen = Some(Timestamp::UNIX_EPOCH);
-    let seen = SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
+    let seen =
+        SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
     Reading::EhpcInvocations(EhpcInvocationsReading {
         commands: vec![seen; count],
         ..EhpcInvocationsReading::default()
@@ -187,7 +210,11 @@ fn invocations(count: usize) -> Reading {
         finished: time,
     };
     let seen = SeenSwasInvocation { invocation, result: Some(result) };
-    let last = Some(LastInvocation { status: InvocationStatus::Failed, exit_code: Some(1), finished: time });
+    let last = Some(LastInvocation {
+        status: InvocationStatus::Failed,
+        exit_code: Some(1),
+        finished: time,
+    });
     let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
     let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
     Reading::SwasInvocations(SwasInvocationsReading {

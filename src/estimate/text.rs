@@ -20,14 +20,15 @@ pub fn text(estimate: &Estimate) -> String {
     page
 }
 
-/// Maximum number of lines of the table in which budgets that are alike share a line. Where that is not enough, each operation
-/// has a line for its tightest budgets and one for the others.
+/// Maximum number of lines of the table in which budgets that are alike share a line. Where that is
+/// not enough, each operation has a line for its tightest budgets and one for the others.
 const MAX_LINES: usize = 20;
 
 /// A line of the table.
 type Row = [String; 9];
 
-const HEAD: [&str; 9] = ["QUOTA GROUP", "REGION", "OPERATION", "TARGETS", "BUDGET", "IDLE", "BASE", "BUSY", "REFRESH"];
+const HEAD: [&str; 9] =
+    ["QUOTA GROUP", "REGION", "OPERATION", "TARGETS", "BUDGET", "IDLE", "BASE", "BUSY", "REFRESH"];
 
 fn budgets(estimate: &Estimate, page: &mut String) {
     let poll = &estimate.poll;
@@ -40,7 +41,10 @@ fn budgets(estimate: &Estimate, page: &mut String) {
         let cells = rows.iter().chain([&head]).map(|row| row[column].chars().count());
         cells.max().unwrap_or_default()
     };
-    let _ = writeln!(page, "\nCalls a minute (! more than the budget), and how often a target is refreshed at base:\n");
+    let _ = writeln!(
+        page,
+        "\nCalls a minute (! more than the budget), and how often a target is refreshed at base:\n"
+    );
     for row in [&head].into_iter().chain(&rows) {
         let cells = row.iter().enumerate().map(|(column, cell)| match column {
             0..=2 => format!("{cell:<width$}", width = width(column)),
@@ -59,12 +63,17 @@ fn budgets(estimate: &Estimate, page: &mut String) {
             false => writeln!(page, "."),
         };
     }
-    let _ = writeln!(page, "\nidle: nothing open, polled every {idle}; base: something was open lately, every {base};");
+    let _ = writeln!(
+        page,
+        "\nidle: nothing open, polled every {idle}; base: something was open lately, every {base};"
+    );
     let _ = writeln!(page, "busy: every target has open work, every {active}.");
 }
 
 fn rows(estimate: &Estimate) -> Vec<Row> {
-    let alike = groups::by(&estimate.budgets, |budget| (budget.key.action, budget.targets, figures(budget, estimate)));
+    let alike = groups::by(&estimate.budgets, |budget| {
+        (budget.key.action, budget.targets, figures(budget, estimate))
+    });
     if alike.len() <= MAX_LINES {
         return alike.iter().map(|(_, alike)| row(alike, estimate)).collect();
     }
@@ -83,7 +92,8 @@ fn tightest_first(budgets: &[&Budget], estimate: &Estimate) -> Vec<Row> {
     first.into_iter().chain(at_most(&others, estimate)).collect()
 }
 
-/// One line for budgets that are not alike: of each figure the largest, of the budgets the smallest.
+/// One line for budgets that are not alike: of each figure the largest, of the budgets the
+/// smallest.
 fn at_most(budgets: &[&Budget], estimate: &Estimate) -> Option<Row> {
     let least = budgets.iter().min_by_key(|budget| budget.quota)?;
     if let [only] = budgets {
@@ -125,7 +135,13 @@ fn figures(budget: &Budget, estimate: &Estimate) -> [String; 5] {
         format!("{mark}{}", number(budget.need(scenario)))
     };
     let refresh = refreshed(budget, estimate).map_or_else(|| "once".to_owned(), time);
-    [budget.quota.to_string(), cell(Scenario::Idle), cell(Scenario::Base), cell(Scenario::Busy), refresh]
+    [
+        budget.quota.to_string(),
+        cell(Scenario::Idle),
+        cell(Scenario::Base),
+        cell(Scenario::Busy),
+        refresh,
+    ]
 }
 
 /// How often a target is refreshed by a budget at base; `None` if what it is for is asked for once.

@@ -15,7 +15,8 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     match problems.split_first() {
         None => fits(estimate),
         Some((first, rest)) => {
-            let rest: String = rest.iter().map(|problem| format!("\nNor can this be kept: {problem}.")).collect();
+            let rest: String =
+                rest.iter().map(|problem| format!("\nNor can this be kept: {problem}.")).collect();
             format!("The plan cannot be kept: {first}.{rest}")
         }
     }
@@ -26,15 +27,23 @@ pub(super) fn problems(estimate: &Estimate) -> Vec<String> {
     let budgets = too_small(estimate);
     let slow = if budgets.is_none() { too_slow(estimate) } else { None };
     let lists = estimate.long_lists.iter().map(too_long);
-    budgets.into_iter().chain(slow).chain(lists).chain(too_many_series_at_least(&estimate.series)).collect()
+    budgets
+        .into_iter()
+        .chain(slow)
+        .chain(lists)
+        .chain(too_many_series_at_least(&estimate.series))
+        .collect()
 }
 
 /// Budgets that are too small, the tightest first.
 fn too_small(estimate: &Estimate) -> Option<String> {
     let mut over: Vec<&Budget> = estimate.overdrawn().collect();
     over.sort_by(|a, b| b.share(Scenario::Base).total_cmp(&a.share(Scenario::Base)));
-    let alike = groups::by(over, |budget| (budget.key.action, budget.quota, number(budget.need(Scenario::Base))));
-    let named: Vec<String> = alike.iter().take(MAX_NAMED).map(|(_, alike)| shortage(alike)).collect();
+    let alike = groups::by(over, |budget| {
+        (budget.key.action, budget.quota, number(budget.need(Scenario::Base)))
+    });
+    let named: Vec<String> =
+        alike.iter().take(MAX_NAMED).map(|(_, alike)| shortage(alike)).collect();
     let more: usize = alike.iter().skip(MAX_NAMED).map(|(_, alike)| alike.len()).sum();
     let more = match more {
         0 => String::new(),
@@ -50,7 +59,9 @@ fn too_slow(estimate: &Estimate) -> Option<String> {
     let told = || {
         let refresh = time(refresh);
         let stale = time(stale);
-        format!("a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}")
+        format!(
+            "a target is refreshed every {refresh} only, but values are to be withdrawn after {stale}"
+        )
     };
     (refresh > stale).then(told)
 }
@@ -68,11 +79,17 @@ fn too_long(long: &LongLists) -> String {
 fn too_many_series_at_least(series: &Series) -> Vec<String> {
     let mut told = Vec::new();
     if series.least > series.limit {
-        told.push(format!("there are at least {} series, and metrics.max_series is {}", series.least, series.limit));
+        told.push(format!(
+            "there are at least {} series, and metrics.max_series is {}",
+            series.least, series.limit
+        ));
     }
     if series.above > 0 {
-        let targets =
-            if series.above == 1 { "1 target has".to_owned() } else { format!("{} targets have", series.above) };
+        let targets = if series.above == 1 {
+            "1 target has".to_owned()
+        } else {
+            format!("{} targets have", series.above)
+        };
         told.push(format!("{targets} more series that are never left out than metrics.max_series_per_target allows"));
     }
     told
@@ -83,7 +100,8 @@ fn fits(estimate: &Estimate) -> String {
     let share = fullest.fold(0.0, f64::max) * 100.0;
     let targets = estimate.targets;
     let interval = time(estimate.poll.interval);
-    let polled = format!("{targets} {} every {interval}", if targets == 1 { "target" } else { "targets" });
+    let polled =
+        format!("{targets} {} every {interval}", if targets == 1 { "target" } else { "targets" });
     let searches = match estimate.searches {
         1 => "discovery in 1 place".to_owned(),
         places => format!("discovery in {places} places"),
@@ -110,7 +128,9 @@ fn shortage(alike: &[&Budget]) -> String {
     let places = groups::places(alike);
     match alike.len() {
         1 => format!("{name} in {places} needs {need} calls a minute and may make {quota}"),
-        many => format!("{many} budgets of {name}, in {places}, need {need} calls a minute each and may make {quota}"),
+        many => format!(
+            "{many} budgets of {name}, in {places}, need {need} calls a minute each and may make {quota}"
+        ),
     }
 }
 
@@ -118,11 +138,16 @@ fn shortage(alike: &[&Budget]) -> String {
 pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
     let mut lines = Vec::new();
     if estimate.overdrawn().next().is_some() {
-        let quotas: Vec<String> =
-            groups::by(estimate.overdrawn(), |budget| budget.key.action).iter().map(quota).collect();
-        let quotas = format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
+        let quotas: Vec<String> = groups::by(estimate.overdrawn(), |budget| budget.key.action)
+            .iter()
+            .map(quota)
+            .collect();
+        let quotas =
+            format!("if the cloud allows it, raise accounts[].quotas: {}", quotas.join(", "));
         lines.push(match estimate.enough_interval {
-            Some(interval) => format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval)),
+            Some(interval) => {
+                format!("Set {} to {}; or, {quotas}.", keys(estimate, interval), time(interval))
+            }
             None => format!("No poll.interval below a day is long enough; {quotas}."),
         });
     } else if estimate.longest_refresh() > estimate.poll.stale_after {
@@ -131,7 +156,10 @@ pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
     lines.extend(longer_lists(&estimate.long_lists));
     let series = &estimate.series;
     if series.least > series.limit {
-        lines.push(format!("Raise metrics.max_series to {} or more, or poll fewer targets.", series.least));
+        lines.push(format!(
+            "Raise metrics.max_series to {} or more, or poll fewer targets.",
+            series.least
+        ));
     }
     if series.above > 0 {
         lines.push("Raise metrics.max_series_per_target.".to_owned());
@@ -153,31 +181,43 @@ fn longer_lists(long: &[LongLists]) -> Option<String> {
 
 /// What must not be shorter than a new `interval`.
 fn keys(estimate: &Estimate, interval: Duration) -> String {
-    let others = [("poll.idle_interval", estimate.poll.idle), ("poll.stale_after", estimate.poll.stale_after)];
+    let others = [
+        ("poll.idle_interval", estimate.poll.idle),
+        ("poll.stale_after", estimate.poll.stale_after),
+    ];
     let shorter = others.iter().filter(|(_, now)| *now < interval).map(|(key, _)| *key);
     ["poll.interval"].into_iter().chain(shorter).collect::<Vec<_>>().join(", ")
 }
 
-/// The quota that suffices for all budgets of an operation, and whose it is where that is not plain.
+/// The quota that suffices for all budgets of an operation, and whose it is where that is not
+/// plain.
 fn quota((_, of_operation): &(Action, Vec<&Budget>)) -> String {
-    let need = of_operation.iter().map(|budget| budget.need(Scenario::Base).ceil()).fold(0.0, f64::max);
-    of_operation.first().map_or_else(String::new, |budget| format!("{} to {need}", budget.key.action))
+    let need =
+        of_operation.iter().map(|budget| budget.need(Scenario::Base).ceil()).fold(0.0, f64::max);
+    of_operation
+        .first()
+        .map_or_else(String::new, |budget| format!("{} to {need}", budget.key.action))
 }
 
 /// What does not break the plan, but may surprise.
 pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
     let overdrawn = estimate.overdrawn().next().is_some();
     let refresh = overdrawn.then(|| refresh(estimate));
-    let only_busy = |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
+    let only_busy =
+        |budget: &&Budget| budget.is_over(Scenario::Busy) && !budget.is_over(Scenario::Base);
     let busy = groups::by(estimate.budgets.iter().filter(only_busy), |budget| budget.key.action);
     let busy = busy.iter().filter_map(|(_, of_operation)| when_busy(of_operation, estimate));
-    undiscovered(estimate).into_iter().chain(refresh).chain(busy).chain(too_many_series(estimate)).collect()
+    undiscovered(estimate)
+        .into_iter()
+        .chain(refresh)
+        .chain(busy)
+        .chain(too_many_series(estimate))
+        .collect()
 }
 
 /// What discovery will find only the cloud knows.
 fn undiscovered(estimate: &Estimate) -> Option<String> {
-    let line =
-        "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
+    let line = "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
     estimate.unknown.then(|| line.to_owned())
 }
 
@@ -187,19 +227,26 @@ fn refresh(estimate: &Estimate) -> String {
     let stale = estimate.poll.stale_after;
     let mut line = format!("As it is, a target is refreshed every {} only", time(refresh));
     if refresh > stale {
-        line += &format!(", and its values are kept for three times that, though poll.stale_after is {}", time(stale));
+        line += &format!(
+            ", and its values are kept for three times that, though poll.stale_after is {}",
+            time(stale)
+        );
     }
     line + "."
 }
 
-/// What becomes of an operation's targets when all of them are busy; nothing where that makes no visible difference.
+/// What becomes of an operation's targets when all of them are busy; nothing where that makes no
+/// visible difference.
 fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
-    let tightest = |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
+    let tightest =
+        |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
     let budget = of_operation.iter().max_by(tightest)?;
     let name = budget.key.action;
     let places = groups::places(of_operation);
     if !budget.refreshes {
-        return Some(format!("When everything is busy, {name} in {places} falls behind: results come late."));
+        return Some(format!(
+            "When everything is busy, {name} in {places} falls behind: results come late."
+        ));
     }
     let need = number(budget.need(Scenario::Busy).ceil());
     let quota = budget.quota;

@@ -1,7 +1,7 @@
 //! The checksum of texts in a row, from those of each: CRC-32 as gzip has it (RFC 1952, 8).
 //!
-//! What a text's length does to the checksum before it is computed once and kept with the text: for texts of a few KiB it is
-//! nearly all that combining takes.
+//! What a text's length does to the checksum before it is computed once and kept with the text: for
+//! texts of a few KiB it is nearly all that combining takes.
 
 use flate2::Crc;
 use zlib_rs::crc32::{crc32_combine_gen, crc32_combine_op};
@@ -32,7 +32,10 @@ impl Summand {
 impl Checksum {
     /// With one more text behind the others.
     pub(super) fn and(self, next: &Summand) -> Self {
-        Self { crc: crc32_combine_op(self.crc, next.crc, next.shift), bytes: self.bytes.wrapping_add(next.bytes) }
+        Self {
+            crc: crc32_combine_op(self.crc, next.crc, next.shift),
+            bytes: self.bytes.wrapping_add(next.bytes),
+        }
     }
 
     /// What a member ends with (RFC 1952, 2.3.1): checksum, and length modulo 2^32.

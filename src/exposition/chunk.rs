@@ -1,7 +1,7 @@
 //! A family's lines, cut into chunks: what is kept, deflated and replaced as one.
 //!
-//! Targets keep their order, so a change of one of them concerns one chunk of each family that it changes. A chunk is where
-//! lines live: nothing else holds them.
+//! Targets keep their order, so a change of one of them concerns one chunk of each family that it
+//! changes. A chunk is where lines live: nothing else holds them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,12 +9,12 @@ use bytes::Bytes;
 
 use super::deflate::{Deflated, Deflater};
 
-/// Usual bytes of a chunk; at most twice as many, unless one target alone fills more. Smaller ones deflate badly; larger ones
-/// make a small change cost more.
+/// Usual bytes of a chunk; at most twice as many, unless one target alone fills more. Smaller ones
+/// deflate badly; larger ones make a small change cost more.
 const SIZE: usize = 8 * 1024;
 
-/// Bytes of the chunk before that may be referred to: enough for names and labels to be known when a chunk begins, little enough
-/// that it rarely changes.
+/// Bytes of the chunk before that may be referred to: enough for names and labels to be known when
+/// a chunk begins, little enough that it rarely changes.
 const PRIMER: usize = 256;
 
 /// Lines of one family, of targets in a row.
@@ -89,8 +89,8 @@ impl Chunk {
     }
 }
 
-/// A family's chunks, with `changed` in place of what they had of the same targets. Both are in the order of the targets.
-/// What is replaced is let go chunk by chunk, so that not all is held twice.
+/// A family's chunks, with `changed` in place of what they had of the same targets. Both are in the
+/// order of the targets. What is replaced is let go chunk by chunk, so that not all is held twice.
 pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<Chunk>> {
     let end = chunks.len();
     let mut replaced: Vec<Arc<Chunk>> = Vec::with_capacity(end + 1);
@@ -98,7 +98,11 @@ pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<C
     let mut is_new = false;
     for (index, chunk) in chunks.into_iter().enumerate() {
         let is_last = index == end - 1;
-        let count = if is_last { rest.len() } else { rest.partition_point(|(target, _)| *target <= chunk.last) };
+        let count = if is_last {
+            rest.len()
+        } else {
+            rest.partition_point(|(target, _)| *target <= chunk.last)
+        };
         let (mine, others) = rest.split_at(count);
         rest = others;
         if mine.iter().all(|row| chunk.has(row)) {
@@ -118,8 +122,8 @@ pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<C
     replaced
 }
 
-/// The same lines behind a new chunk, of which it holds the end instead of the old one's; if that is another one, they are to
-/// be deflated again.
+/// The same lines behind a new chunk, of which it holds the end instead of the old one's; if that
+/// is another one, they are to be deflated again.
 fn behind(before: Option<&Arc<Chunk>>, chunk: &Chunk) -> Arc<Chunk> {
     let mut moved = Chunk::new(chunk.text.clone(), Arc::clone(&chunk.targets), end(before));
     if moved.before == chunk.before {
@@ -130,7 +134,9 @@ fn behind(before: Option<&Arc<Chunk>>, chunk: &Chunk) -> Arc<Chunk> {
 
 /// What the chunk behind `before` may refer to.
 fn end(before: Option<&Arc<Chunk>>) -> Bytes {
-    before.map_or_else(Bytes::new, |before| before.text.slice(before.text.len().saturating_sub(PRIMER)..))
+    before.map_or_else(Bytes::new, |before| {
+        before.text.slice(before.text.len().saturating_sub(PRIMER)..)
+    })
 }
 
 /// The lines of a chunk and those that replace some of them.
@@ -187,9 +193,13 @@ mod tests {
 
     #[test]
     fn a_change_touches_the_chunk_that_it_is_in_and_no_other() {
-        let lines: BTreeMap<u32, Vec<u8>> = (0..200).map(|target| (target * 2, vec![b'a'; 1000])).collect();
+        let lines: BTreeMap<u32, Vec<u8>> =
+            (0..200).map(|target| (target * 2, vec![b'a'; 1000])).collect();
         let chunks = replace(Vec::new(), &of(&lines));
-        assert!(chunks.len() > 5 && chunks.iter().all(|chunk| (1..2 * SIZE).contains(&chunk.text().len())));
+        assert!(
+            chunks.len() > 5
+                && chunks.iter().all(|chunk| (1..2 * SIZE).contains(&chunk.text().len()))
+        );
         let mut deflater = Deflater::new();
         for chunk in &chunks {
             drop(chunk.deflated(&mut deflater).clone());
@@ -197,7 +207,10 @@ mod tests {
         let kept = |rows: &[Row<'_>]| {
             let after = replace(chunks.clone(), rows);
             for (before, chunk) in after.iter().zip(&after[1..]) {
-                assert!(before.text().slice_ref(&chunk.before).len() == PRIMER, "it holds no text but the page's");
+                assert!(
+                    before.text().slice_ref(&chunk.before).len() == PRIMER,
+                    "it holds no text but the page's"
+                );
             }
             after.iter().filter(|chunk| chunk.deflated.get().is_some()).count()
         };
@@ -211,13 +224,20 @@ mod tests {
 
     #[test]
     fn what_grows_is_split_and_what_shrinks_is_joined() {
-        let mut lines: BTreeMap<u32, Vec<u8>> = (0..100).map(|target| (target, vec![b'a'; 1000])).collect();
+        let mut lines: BTreeMap<u32, Vec<u8>> =
+            (0..100).map(|target| (target, vec![b'a'; 1000])).collect();
         let mut chunks = replace(Vec::new(), &of(&lines));
         for size in [5000, 10, 0, 3000] {
             for target in 0..100 {
                 lines.insert(target, vec![b'b'; size]);
                 chunks = replace(chunks, &[(target, &lines[&target])]);
-                assert!(text(&chunks) == of(&lines).iter().flat_map(|(_, lines)| lines.to_vec()).collect::<Vec<_>>());
+                assert!(
+                    text(&chunks)
+                        == of(&lines)
+                            .iter()
+                            .flat_map(|(_, lines)| lines.to_vec())
+                            .collect::<Vec<_>>()
+                );
             }
             let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.text().len()).collect();
             let whole = size * 100;

@@ -1,15 +1,16 @@
 //! Chunks of text -> chunks of one gzip member.
 //!
-//! A chunk is deflated on its own and ends on a byte (sync flush), so that chunks in a row are one deflate stream (RFC 1951,
-//! 3.2.4), whose checksum is combined from theirs. Members in a row would be valid too (RFC 1952, 2.2), but curl reads
-//! only the first.
+//! A chunk is deflated on its own and ends on a byte (sync flush), so that chunks in a row are one
+//! deflate stream (RFC 1951, 3.2.4), whose checksum is combined from theirs. Members in a row would
+//! be valid too (RFC 1952, 2.2), but curl reads only the first.
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use super::checksum::Summand;
 
-/// A third smaller than level 1 in about the same time; level 6 takes more than twice as long for 6 % less.
+/// A third smaller than level 1 in about the same time; level 6 takes more than twice as long for 6
+/// % less.
 const LEVEL: Compression = Compression::new(2);
 
 /// What a member begins with (RFC 1952, 2.3): deflate, no flags, no time, unknown system.
@@ -35,7 +36,8 @@ impl Deflater {
         Self { compress: Compress::new(LEVEL, false), output: vec![0; 16 * 1024].into() }
     }
 
-    /// Deflates a chunk that another one follows, and that comes right behind `before`, so it may refer to that.
+    /// Deflates a chunk that another one follows, and that comes right behind `before`, so it may
+    /// refer to that.
     pub(super) fn chunk(&mut self, before: &[u8], text: &[u8]) -> Deflated {
         self.compress.reset();
         if !before.is_empty() {
@@ -57,7 +59,11 @@ impl Deflater {
         self.deflate(std::iter::once(text), FlushCompress::Finish)
     }
 
-    fn deflate<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>, end: FlushCompress) -> Deflated {
+    fn deflate<'a>(
+        &mut self,
+        texts: impl Iterator<Item = &'a [u8]>,
+        end: FlushCompress,
+    ) -> Deflated {
         let mut crc = Crc::new();
         let mut deflated = Vec::new();
         let mut texts = texts.peekable();
@@ -94,9 +100,11 @@ mod tests {
 
     #[test]
     fn chunks_in_a_row_are_one_member_whatever_their_size() {
-        let noise: Vec<u8> =
-            (0..200_000u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
-        let chunks: [&[u8]; 5] = [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
+        let noise: Vec<u8> = (0..200_000u64)
+            .map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
+            .collect();
+        let chunks: [&[u8]; 5] =
+            [b"a\n", &noise, &noise[noise.len() - 600..], &[b'x'; 100_000], b"the end\n"];
         let mut deflater = Deflater::new();
         let mut checksum = Checksum::default();
         let mut member = HEAD.to_vec();

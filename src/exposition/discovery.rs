@@ -9,6 +9,10 @@ use crate::target::{Scope, Target};
 pub(super) fn found(target: &Target, reading: &DiscoveryReading, lines: &mut Lines) {
     let Scope::Discovery(search) = &target.scope else { return };
     let taken = reading.found.iter().filter(|found| search.takes(found)).count();
-    let labels = [("account", &*target.account), ("kind", target.id.kind.label()), ("target", &*target.id.id)];
+    let labels = [
+        ("account", &*target.account),
+        ("kind", target.id.kind.label()),
+        ("target", &*target.id.id),
+    ];
     lines.sample(&DISCOVERED, &labels, taken as u64);
 }

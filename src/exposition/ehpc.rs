@@ -8,7 +8,8 @@ use super::{kept_first, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::model::{
-    EhpcInvocationsReading, EhpcTasksReading, InvokeStatus, SeenEhpcInvocation, SeenEhpcTask, TaskStatus, TaskType,
+    EhpcInvocationsReading, EhpcTasksReading, InvokeStatus, SeenEhpcInvocation, SeenEhpcTask,
+    TaskStatus, TaskType,
 };
 use crate::target::{Scope, Target};
 
@@ -24,7 +25,8 @@ pub(super) fn tasks(target: &Target, reading: &EhpcTasksReading, lines: &mut Lin
 
 fn task(cluster: &str, seen: &SeenEhpcTask, lines: &mut Lines) {
     let task = &seen.task;
-    let labels = [("cluster_id", cluster), ("task_id", &*task.id), ("task_type", task.task_type.label())];
+    let labels =
+        [("cluster_id", cluster), ("task_id", &*task.id), ("task_type", task.task_type.label())];
     for (word, value) in words(lines.style, TaskStatus::LABELS, task.status.label()) {
         let [cluster, id, task_type] = labels;
         lines.sample(&EHPC_TASK_STATUS, &[cluster, id, task_type, ("status", word)], value);
@@ -72,7 +74,11 @@ fn finished_tasks(cluster: &str, reading: &EhpcTasksReading, lines: &mut Lines) 
         durations.entry(task_type.label()).or_default().add(histogram);
     }
     for (task_type, histogram) in &durations {
-        lines.histogram(&EHPC_TASK_DURATION, &[("cluster_id", cluster), ("task_type", task_type)], histogram);
+        lines.histogram(
+            &EHPC_TASK_DURATION,
+            &[("cluster_id", cluster), ("task_type", task_type)],
+            histogram,
+        );
     }
 }
 
@@ -99,14 +105,23 @@ fn finished_commands(cluster: &str, reading: &EhpcInvocationsReading, lines: &mu
         let count: u64 = of_word.map(|(_, count)| count).sum();
         let may_end = !InvokeStatus::parse(word).is_open();
         if count > 0 || (may_end && !is_rare(word)) {
-            lines.sample(&EHPC_INVOCATIONS_FINISHED, &[("cluster_id", cluster), ("status", word)], count);
+            lines.sample(
+                &EHPC_INVOCATIONS_FINISHED,
+                &[("cluster_id", cluster), ("status", word)],
+                count,
+            );
         }
     }
 }
 
 /// Words that are not documented for E-HPC: their zeros are not worth a series.
 pub(super) fn is_rare(word: &str) -> bool {
-    let documented = [InvokeStatus::Running, InvokeStatus::Finished, InvokeStatus::Failed, InvokeStatus::Stopped];
+    let documented = [
+        InvokeStatus::Running,
+        InvokeStatus::Finished,
+        InvokeStatus::Failed,
+        InvokeStatus::Stopped,
+    ];
     word != "unknown" && !documented.iter().any(|status| status.label() == word)
 }
 
@@ -117,7 +132,8 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
         lines.sample(&EHPC_INVOCATION_STATUS, &[id, command, ("status", word)], value);
     }
     for word in InvokeStatus::LABELS {
-        let nodes = seen.invocation.nodes.values().filter(|status| status.label() == *word).count() as u64;
+        let nodes =
+            seen.invocation.nodes.values().filter(|status| status.label() == *word).count() as u64;
         if nodes > 0 || !is_rare(word) {
             lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
         }
@@ -133,7 +149,10 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
 }
 
 /// The words of a status that are written, each with its value.
-fn invoke_words(style: StatusStyle, status: &InvokeStatus) -> impl Iterator<Item = (&'static str, u64)> {
+fn invoke_words(
+    style: StatusStyle,
+    status: &InvokeStatus,
+) -> impl Iterator<Item = (&'static str, u64)> {
     let words = words(style, InvokeStatus::LABELS, status.label());
     words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word))
 }
@@ -144,7 +163,11 @@ fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     for (node, status) in &seen.invocation.nodes {
         let instance = ("instance_id", &**node);
         for (word, value) in invoke_words(lines.style, status) {
-            lines.sample(&EHPC_INVOCATION_NODE_STATUS, &[id, command, instance, ("status", word)], value);
+            lines.sample(
+                &EHPC_INVOCATION_NODE_STATUS,
+                &[id, command, instance, ("status", word)],
+                value,
+            );
         }
     }
     for node in seen.results.iter().flatten() {

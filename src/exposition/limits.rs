@@ -37,7 +37,9 @@ impl Part {
     pub fn of(kind: Kind) -> &'static [Self] {
         match kind {
             Kind::EhpcInvocations => &Self::ALL,
-            Kind::EhpcTasks | Kind::SwasInvocations | Kind::SwasRegion => &[Self::Ended, Self::Open],
+            Kind::EhpcTasks | Kind::SwasInvocations | Kind::SwasRegion => {
+                &[Self::Ended, Self::Open]
+            }
             Kind::Discovery => &[],
         }
     }
@@ -46,7 +48,8 @@ impl Part {
 /// The series that a reading has, whether they are shown or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Those that are never left out: what was counted, counts by status, and the last invocation of each command name.
+    /// Those that are never left out: what was counted, counts by status, and the last invocation
+    /// of each command name.
     pub floor: usize,
     /// Those that may be.
     pub parts: PerPart,
@@ -70,7 +73,8 @@ impl Limits {
         Self { target: metrics.max_series_per_target, shares: ALL }
     }
 
-    /// How many series of each part are allowed. Where something is left out, nothing is allowed of what goes before it.
+    /// How many series of each part are allowed. Where something is left out, nothing is allowed of
+    /// what goes before it.
     pub fn granted(&self, demand: &Demand) -> PerPart {
         let mut left = self.target.saturating_sub(demand.floor);
         let mut granted = PerPart::default();

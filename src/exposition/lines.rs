@@ -106,19 +106,34 @@ impl Lines {
     }
 
     /// Adds one sample.
-    pub(super) fn sample(&mut self, family: &'static Family, labels: Labels<'_>, value: impl Value) {
+    pub(super) fn sample(
+        &mut self,
+        family: &'static Family,
+        labels: Labels<'_>,
+        value: impl Value,
+    ) {
         self.line(family, "", labels, value);
     }
 
     /// Adds one sample, if there is a value.
-    pub(super) fn optional(&mut self, family: &'static Family, labels: Labels<'_>, value: Option<impl Value>) {
+    pub(super) fn optional(
+        &mut self,
+        family: &'static Family,
+        labels: Labels<'_>,
+        value: Option<impl Value>,
+    ) {
         if let Some(value) = value {
             self.line(family, "", labels, value);
         }
     }
 
     /// Adds one series per bucket, the sum and the count.
-    pub(super) fn histogram(&mut self, family: &'static Family, labels: Labels<'_>, histogram: &Histogram) {
+    pub(super) fn histogram(
+        &mut self,
+        family: &'static Family,
+        labels: Labels<'_>,
+        histogram: &Histogram,
+    ) {
         let mut cumulated = 0;
         for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.buckets) {
             cumulated += count;
@@ -129,16 +144,19 @@ impl Lines {
         self.line(family, "_count", labels, histogram.count);
     }
 
-    /// Adds what `write` adds of a part, if there is room for all of it and for what is kept longer. Whether it was added. To be
-    /// called after the floor was written, and for what is kept longer first. What is left out was counted, but never written.
+    /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
+    /// longer. Whether it was added. To be called after the floor was written, and for what is
+    /// kept longer first. What is left out was counted, but never written.
     pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
         let place = part as usize;
         let size = self.count(&write);
-        let is_closed = (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
+        let is_closed =
+            (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
         // Of what may be left out one by one, all that is older goes, too.
-        let is_closed = is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
-        let has_room =
-            self.series + size <= self.limits.target && self.shown[place] + size <= self.limits.shares[place];
+        let is_closed =
+            is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
+        let has_room = self.series + size <= self.limits.target
+            && self.shown[place] + size <= self.limits.shares[place];
         self.wanted[place] += size;
         if is_closed || !has_room {
             return false;
@@ -181,9 +199,19 @@ impl Lines {
         SampleLines { text: text.into(), spans: spans.into(), series }
     }
 
-    fn line(&mut self, family: &'static Family, suffix: &str, labels: Labels<'_>, value: impl Value) {
+    fn line(
+        &mut self,
+        family: &'static Family,
+        suffix: &str,
+        labels: Labels<'_>,
+        value: impl Value,
+    ) {
         let names = labels.iter().map(|(name, _)| *name).filter(|name| *name != "le");
-        debug_assert!(names.eq(family.labels.iter().copied()), "labels of {}: {labels:?}", family.name);
+        debug_assert!(
+            names.eq(family.labels.iter().copied()),
+            "labels of {}: {labels:?}",
+            family.name
+        );
         self.series += 1;
         if self.counting {
             return;
@@ -261,10 +289,19 @@ mod tests {
             histogram.observe(std::time::Duration::from_secs(seconds));
         }
         let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
-        lines.histogram(&EHPC_TASK_DURATION, &[("cluster_id", "c"), ("task_type", "t")], &histogram);
+        lines.histogram(
+            &EHPC_TASK_DURATION,
+            &[("cluster_id", "c"), ("task_type", "t")],
+            &histogram,
+        );
         let text = text(lines);
-        let value =
-            |le: &str| text.lines().find(|line| line.contains(&format!("le=\"{le}\""))).unwrap().rsplit(' ').next();
+        let value = |le: &str| {
+            text.lines()
+                .find(|line| line.contains(&format!("le=\"{le}\"")))
+                .unwrap()
+                .rsplit(' ')
+                .next()
+        };
         assert_eq!(
             (value("30.0"), value("60.0"), value("7200.0"), value("+Inf")),
             (Some("1"), Some("3"), Some("3"), Some("4"))
@@ -304,8 +341,16 @@ mod tests {
         };
         assert_eq!(shown(14, [14; 3]), ("o1 o2 o3 e1 n1 n2".to_owned(), [0; 3]));
         assert_eq!(shown(13, [14; 3]), ("o1 o2 o3 e1 n1".to_owned(), [1, 0, 0]));
-        assert_eq!(shown(12, [14; 3]), ("o1 o2 o3 e1 n2".to_owned(), [5, 0, 0]), "the nodes of another command");
-        assert_eq!(shown(7, [14; 3]), ("o1 o2 o3".to_owned(), [6, 2, 0]), "no node where an ended one is left out");
+        assert_eq!(
+            shown(12, [14; 3]),
+            ("o1 o2 o3 e1 n2".to_owned(), [5, 0, 0]),
+            "the nodes of another command"
+        );
+        assert_eq!(
+            shown(7, [14; 3]),
+            ("o1 o2 o3".to_owned(), [6, 2, 0]),
+            "no node where an ended one is left out"
+        );
         assert_eq!(shown(4, [14; 3]), ("o1".to_owned(), [6, 2, 4]), "o3 is older");
         assert_eq!(shown(0, [14; 3]), (String::new(), [6, 2, 5]), "the floor stays");
         assert_eq!(shown(14, [5, 2, 5]), ("o1 o2 o3 e1 n1".to_owned(), [1, 0, 0]));

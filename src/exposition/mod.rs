@@ -1,8 +1,9 @@
 //! From what the store knows to the bytes of `/metrics`.
 //!
-//! A target's sample lines are rendered once, when its reading changes, and put on the page when that is asked for, or before
-//! if much waits. The page holds the lines of all targets in chunks, family by family; what a scraper gets is a [`PageBody`]
-//! of chunks, deflated ones if it takes gzip. Sample lines are the same in both formats.
+//! A target's sample lines are rendered once, when its reading changes, and put on the page when
+//! that is asked for, or before if much waits. The page holds the lines of all targets in chunks,
+//! family by family; what a scraper gets is a [`PageBody`] of chunks, deflated ones if it takes
+//! gzip. Sample lines are the same in both formats.
 
 mod checksum;
 mod chunk;
@@ -71,8 +72,8 @@ impl Exposition {
         }
     }
 
-    /// Renders what has changed in the store, and puts it on the page if that is much. Does nothing while another thread
-    /// renders.
+    /// Renders what has changed in the store, and puts it on the page if that is much. Does nothing
+    /// while another thread renders.
     pub fn update(&self, now: Moment) {
         let mut renderer = match self.renderer.try_lock() {
             Ok(renderer) => renderer,
@@ -83,14 +84,24 @@ impl Exposition {
     }
 
     /// The body as it is at `now` and the series on it, if it is put together already.
-    pub fn ready_body(&self, format: Format, encoding: Encoding, now: Moment) -> Option<(Arc<PageBody>, SeriesUse)> {
+    pub fn ready_body(
+        &self,
+        format: Format,
+        encoding: Encoding,
+        now: Moment,
+    ) -> Option<(Arc<PageBody>, SeriesUse)> {
         let page = self.ready_page(now)?;
         Some((page.ready_body(format, encoding)?, page.series))
     }
 
-    /// The body as it is at `now` and the series on it. What is new is put together first, which may take long; others who
-    /// ask wait for that, but polls are recorded meanwhile.
-    pub fn body(&self, format: Format, encoding: Encoding, now: Moment) -> (Arc<PageBody>, SeriesUse) {
+    /// The body as it is at `now` and the series on it. What is new is put together first, which
+    /// may take long; others who ask wait for that, but polls are recorded meanwhile.
+    pub fn body(
+        &self,
+        format: Format,
+        encoding: Encoding,
+        now: Moment,
+    ) -> (Arc<PageBody>, SeriesUse) {
         let page = self.page(now);
         (page.body(format, encoding), page.series)
     }
@@ -143,8 +154,12 @@ impl Exposition {
         self.renderer.lock().unwrap_or_else(|poisoned| self.start_over(poisoned))
     }
 
-    /// The last one that rendered panicked, and what it had in hand is lost: everything is rendered again for a new page.
-    fn start_over<'a>(&self, poisoned: PoisonError<MutexGuard<'a, Renderer>>) -> MutexGuard<'a, Renderer> {
+    /// The last one that rendered panicked, and what it had in hand is lost: everything is rendered
+    /// again for a new page.
+    fn start_over<'a>(
+        &self,
+        poisoned: PoisonError<MutexGuard<'a, Renderer>>,
+    ) -> MutexGuard<'a, Renderer> {
         let mut renderer = poisoned.into_inner();
         *renderer = Renderer::new(renderer.metrics.clone());
         self.page.store(None);
@@ -165,7 +180,12 @@ pub struct ReadingLines {
 }
 
 /// Renders all that a reading shows within `limits`.
-pub fn reading_lines(target: &Target, reading: &Reading, style: StatusStyle, limits: Limits) -> ReadingLines {
+pub fn reading_lines(
+    target: &Target,
+    reading: &Reading,
+    style: StatusStyle,
+    limits: Limits,
+) -> ReadingLines {
     let mut lines = Lines::new(limits, style);
     match reading {
         Reading::EhpcTasks(reading) => ehpc::tasks(target, reading, &mut lines),
@@ -178,7 +198,11 @@ pub fn reading_lines(target: &Target, reading: &Reading, style: StatusStyle, lim
 }
 
 /// The words of a status that are written, each with its value.
-fn words(style: StatusStyle, labels: &'static [&'static str], current: &'static str) -> Vec<(&'static str, u64)> {
+fn words(
+    style: StatusStyle,
+    labels: &'static [&'static str],
+    current: &'static str,
+) -> Vec<(&'static str, u64)> {
     let written = |word: &&&str| style == StatusStyle::Full || **word == current;
     labels.iter().filter(written).map(|word| (*word, u64::from(*word == current))).collect()
 }

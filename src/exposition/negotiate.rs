@@ -30,7 +30,8 @@ impl Format {
                 && choice.parameter("version").is_none_or(|version| versions.contains(&version))
         });
         let text = weight(|choice| {
-            choice.name == "text/plain" && choice.parameter("version").is_none_or(|version| version == "0.0.4")
+            choice.name == "text/plain"
+                && choice.parameter("version").is_none_or(|version| version == "0.0.4")
         });
         match openmetrics.is_some_and(|q| q > 0.0 && q >= text.unwrap_or(0.0)) {
             true => Self::OpenMetrics,
@@ -50,7 +51,8 @@ impl Format {
 impl Encoding {
     /// The encoding that `headers` ask for.
     pub fn wanted(headers: &HeaderMap) -> Self {
-        let weight = |wanted: fn(&Choice<'_>) -> bool| best(headers, header::ACCEPT_ENCODING, wanted);
+        let weight =
+            |wanted: fn(&Choice<'_>) -> bool| best(headers, header::ACCEPT_ENCODING, wanted);
         let named = weight(|choice| choice.name == "gzip" || choice.name == "x-gzip");
         let gzip = named.or_else(|| weight(|choice| choice.name == "*")).unwrap_or(0.0);
         let identity = weight(|choice| choice.name == "identity").unwrap_or(0.0);
@@ -69,11 +71,19 @@ impl<'a> Choice<'a> {
         let mut parts = entry.split(';');
         let name = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
         let parameters = parts.filter_map(|part| part.split_once('='));
-        Self { name, parameters: parameters.map(|(key, value)| (key.trim(), value.trim().trim_matches('"'))).collect() }
+        Self {
+            name,
+            parameters: parameters
+                .map(|(key, value)| (key.trim(), value.trim().trim_matches('"')))
+                .collect(),
+        }
     }
 
     fn parameter(&self, name: &str) -> Option<&'a str> {
-        self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        self.parameters
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value)
     }
 
     fn weight(&self) -> f64 {
@@ -82,7 +92,11 @@ impl<'a> Choice<'a> {
 }
 
 /// The highest q of the entries of `header` that are `wanted`.
-fn best(headers: &HeaderMap, header: header::HeaderName, wanted: fn(&Choice<'_>) -> bool) -> Option<f64> {
+fn best(
+    headers: &HeaderMap,
+    header: header::HeaderName,
+    wanted: fn(&Choice<'_>) -> bool,
+) -> Option<f64> {
     let values = headers.get_all(header).into_iter().filter_map(|value| value.to_str().ok());
     let choices = values.flat_map(|value| value.split(',')).map(Choice::parse);
     choices.filter(wanted).map(|choice| choice.weight()).max_by(f64::total_cmp)
@@ -99,7 +113,10 @@ mod tests {
     }
 
     fn encoding(accept: &str) -> Encoding {
-        Encoding::wanted(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, accept.parse().unwrap())]))
+        Encoding::wanted(&HeaderMap::from_iter([(
+            header::ACCEPT_ENCODING,
+            accept.parse().unwrap(),
+        )]))
     }
 
     #[test]
@@ -107,11 +124,16 @@ mod tests {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,\
                           text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         assert_eq!(format(prometheus), Format::OpenMetrics);
-        let escaping =
-            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.3";
+        let escaping = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.3";
         assert_eq!(format(escaping), Format::OpenMetrics);
-        assert_eq!(format("text/plain;version=0.0.4,application/openmetrics-text;q=0.5"), Format::Text);
-        assert_eq!(format("application/openmetrics-text;version=2.0.0,text/plain;q=0.1"), Format::Text);
+        assert_eq!(
+            format("text/plain;version=0.0.4,application/openmetrics-text;q=0.5"),
+            Format::Text
+        );
+        assert_eq!(
+            format("application/openmetrics-text;version=2.0.0,text/plain;q=0.1"),
+            Format::Text
+        );
         assert_eq!(format("application/openmetrics-text;q=0"), Format::Text);
         assert_eq!(format("*/*"), Format::Text);
         assert_eq!(Format::wanted(&HeaderMap::new()), Format::Text);

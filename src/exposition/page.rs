@@ -13,8 +13,8 @@ use super::lines::{SampleLines, escape};
 use super::negotiate::{Encoding, Format};
 use crate::catalog::{CATALOG, Family, Kind, Source};
 
-/// What `/metrics` shows of the targets: family by family, each with its lines in the order of the targets' places. A page
-/// never changes; the next one shares with it all that is the same.
+/// What `/metrics` shows of the targets: family by family, each with its lines in the order of the
+/// targets' places. A page never changes; the next one shares with it all that is the same.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     headers: Arc<[Headers; 2]>,
@@ -53,14 +53,18 @@ impl Default for Page {
     fn default() -> Self {
         let headers = [Format::Text, Format::OpenMetrics]
             .map(|format| CATALOG.iter().map(|family| Chunk::of(header(family, format))).collect());
-        Self { headers: Arc::new(headers), families: vec![Vec::new(); CATALOG.len()], bodies: Default::default() }
+        Self {
+            headers: Arc::new(headers),
+            families: vec![Vec::new(); CATALOG.len()],
+            bodies: Default::default(),
+        }
     }
 }
 
 impl Page {
-    /// The same page after `changes`, each with the place of its target, in the order of the places; of two that concern the
-    /// same target and family, the later one counts. Family by family the old lines are let go, so that not all is held
-    /// twice.
+    /// The same page after `changes`, each with the place of its target, in the order of the
+    /// places; of two that concern the same target and family, the later one counts. Family by
+    /// family the old lines are let go, so that not all is held twice.
     pub(super) fn after(self, changes: &[(u32, Change)]) -> Self {
         let Self { headers, families, bodies } = self;
         drop(bodies);
@@ -102,8 +106,13 @@ impl Page {
 
     /// Headers and lines of the families that have any, in the order of the catalog.
     fn chunks(&self, format: Format) -> impl Iterator<Item = &Chunk> {
-        let families = self.headers[format as usize].iter().zip(&self.families).filter(|(_, lines)| !lines.is_empty());
-        families.flat_map(|(header, lines)| std::iter::once(header).chain(lines.iter().map(|chunk| &**chunk)))
+        let families = self.headers[format as usize]
+            .iter()
+            .zip(&self.families)
+            .filter(|(_, lines)| !lines.is_empty());
+        families.flat_map(|(header, lines)| {
+            std::iter::once(header).chain(lines.iter().map(|chunk| &**chunk))
+        })
     }
 }
 
@@ -117,7 +126,9 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     let mut changed: Vec<Row<'a>> = Vec::new();
     for (target, change) in changes {
         let lines = match (change, family.source) {
-            (Change::Target(lines), Source::Target) | (Change::Reading(lines), Source::Cloud) => lines.lines_of(family),
+            (Change::Target(lines), Source::Target) | (Change::Reading(lines), Source::Cloud) => {
+                lines.lines_of(family)
+            }
             (Change::Withdrawn, Source::Cloud) if family.kind == Kind::Gauge => "",
             (Change::Gone, Source::Target | Source::Cloud) => "",
             _ => continue,
@@ -128,8 +139,9 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     changed
 }
 
-/// A page with less text is deflated at once: in a few milliseconds, however little has changed. Ids come back in the next
-/// family, and here that is near enough to be referred to, so in chunks the body would be up to twice as large.
+/// A page with less text is deflated at once: in a few milliseconds, however little has changed.
+/// Ids come back in the next family, and here that is near enough to be referred to, so in chunks
+/// the body would be up to twice as large.
 const WHOLE: usize = 3 * 1024 * 1024;
 
 /// Fewer chunks than these, about a millisecond's work, are not worth a thread.
@@ -162,8 +174,8 @@ fn deflate(chunks: &[&Chunk]) {
 /// Deflated chunks are so small that sending each on its own would cost more than the copy.
 const FRAME: usize = 64 * 1024;
 
-/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that of the chunks, not a
-/// copy of it.
+/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that
+/// of the chunks, not a copy of it.
 #[derive(Debug)]
 pub struct PageBody {
     frames: Vec<Bytes>,
@@ -184,7 +196,10 @@ impl PageBody {
 
     fn whole<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
         let deflated = Deflater::new().whole(chunks.map(|chunk| &**chunk.text()));
-        Self::new(vec![Bytes::from_static(&HEAD), deflated.bytes], Some(Checksum::default().and(&deflated.checksum)))
+        Self::new(
+            vec![Bytes::from_static(&HEAD), deflated.bytes],
+            Some(Checksum::default().and(&deflated.checksum)),
+        )
     }
 
     fn gzip<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
@@ -235,7 +250,14 @@ fn header(family: &Family, format: Format) -> String {
 }
 
 /// HELP, TYPE and, where the format has it, UNIT of a family.
-pub(super) fn describe(name: &str, kind: Kind, unit: Option<&str>, help: &str, format: Format, page: &mut String) {
+pub(super) fn describe(
+    name: &str,
+    kind: Kind,
+    unit: Option<&str>,
+    help: &str,
+    format: Format,
+    page: &mut String,
+) {
     page.push_str(&format!("# HELP {name} "));
     match format {
         Format::Text => page.push_str(&help.replace('\\', "\\\\").replace('\n', "\\n")),

@@ -1,5 +1,5 @@
-//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4 only, and bounds of
-//! buckets otherwise than OpenMetrics wants them.
+//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4
+//! only, and bounds of buckets otherwise than OpenMetrics wants them.
 
 use std::fmt::Write;
 
@@ -29,14 +29,24 @@ fn write_family(family: &MetricFamily, format: Format, page: &mut String) {
         _ => Kind::Gauge,
     };
     let full = family.name();
-    let base = if kind == Kind::Counter { full.strip_suffix("_total").unwrap_or(full) } else { full };
+    let base =
+        if kind == Kind::Counter { full.strip_suffix("_total").unwrap_or(full) } else { full };
     let unit = ["seconds", "bytes"].into_iter().find(|unit| base.ends_with(&format!("_{unit}")));
     let name = if format == Format::OpenMetrics { base } else { full };
     describe(name, kind, unit, family.help(), format, page);
     for metric in family.get_metric() {
         match kind {
-            Kind::Counter => line(page, base, "_total", metric.get_label(), None, metric.get_counter().get_value()),
-            Kind::Gauge => line(page, base, "", metric.get_label(), None, metric.get_gauge().get_value()),
+            Kind::Counter => line(
+                page,
+                base,
+                "_total",
+                metric.get_label(),
+                None,
+                metric.get_counter().get_value(),
+            ),
+            Kind::Gauge => {
+                line(page, base, "", metric.get_label(), None, metric.get_gauge().get_value())
+            }
             Kind::Histogram => histogram(page, base, metric),
         }
     }
@@ -54,10 +64,18 @@ fn histogram(page: &mut String, name: &str, metric: &Metric) {
     line(page, name, "_count", labels, None, histogram.get_sample_count() as f64);
 }
 
-fn line(page: &mut String, name: &str, suffix: &str, labels: &[LabelPair], le: Option<&str>, value: f64) {
+fn line(
+    page: &mut String,
+    name: &str,
+    suffix: &str,
+    labels: &[LabelPair],
+    le: Option<&str>,
+    value: f64,
+) {
     page.push_str(name);
     page.push_str(suffix);
-    let pairs = labels.iter().map(|pair| (pair.name(), pair.value())).chain(le.map(|bound| ("le", bound)));
+    let pairs =
+        labels.iter().map(|pair| (pair.name(), pair.value())).chain(le.map(|bound| ("le", bound)));
     let mut open = '{';
     for (name, value) in pairs {
         let _ = write!(page, "{open}{name}=\"");

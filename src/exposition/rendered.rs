@@ -71,14 +71,16 @@ struct RenderedReading {
 
 impl RenderedTarget {
     pub(super) fn new(change: &TargetChange, settings: Settings) -> Self {
-        let mut rendered = Self { added: change.added, place: None, target_lines: None, reading: None };
+        let mut rendered =
+            Self { added: change.added, place: None, target_lines: None, reading: None };
         rendered.update(change, settings);
         rendered
     }
 
     /// Renders what is new of it.
     pub(super) fn update(&mut self, change: &TargetChange, settings: Settings) {
-        let is_rendered = |reading: &&mut RenderedReading| reading.changed == change.reading_changed;
+        let is_rendered =
+            |reading: &&mut RenderedReading| reading.changed == change.reading_changed;
         match self.reading.as_mut().filter(is_rendered) {
             Some(reading) => reading.stale_at = change.stale_at.unwrap_or(SignedDuration::MAX),
             None => self.reading = RenderedReading::new(change, settings),
@@ -101,7 +103,11 @@ impl RenderedTarget {
     /// Bytes of text that are not on the page yet.
     pub(super) fn waiting(&self) -> usize {
         let reading = self.reading.as_ref().and_then(|reading| reading.lines.as_ref());
-        [self.target_lines.as_ref(), reading].into_iter().flatten().map(|lines| lines.text().len()).sum()
+        [self.target_lines.as_ref(), reading]
+            .into_iter()
+            .flatten()
+            .map(|lines| lines.text().len())
+            .sum()
     }
 
     /// Its place on the page, if it has one.
@@ -109,8 +115,8 @@ impl RenderedTarget {
         self.place
     }
 
-    /// Hands over what is new at `now`, since boot; takes its place on the page from `places` the first time. Returns when its
-    /// reading is to be withdrawn, if it is shown.
+    /// Hands over what is new at `now`, since boot; takes its place on the page from `places` the
+    /// first time. Returns when its reading is to be withdrawn, if it is shown.
     pub(super) fn changes(
         &mut self,
         (id, store): (&TargetId, &Store),
@@ -145,7 +151,8 @@ impl RenderedTarget {
         (!is_stale).then_some(reading.stale_at)
     }
 
-    /// Whether its series are now allowed to be others, or its gauges have been withdrawn and are to be shown again.
+    /// Whether its series are now allowed to be others, or its gauges have been withdrawn and are
+    /// to be shown again.
     fn needs_rendering(&self, now: SignedDuration, limits: Limits) -> bool {
         self.reading.as_ref().is_some_and(|reading| {
             let returns = reading.withdrawn && now < reading.stale_at && reading.lines.is_none();

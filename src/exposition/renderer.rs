@@ -38,7 +38,9 @@ pub struct RenderedPage {
 impl RenderedPage {
     /// Whether it is true at `now`, since boot, with a store of this generation.
     pub(super) fn is_true(&self, generation: u64, now: SignedDuration) -> bool {
-        self.generation == generation && self.since <= now && self.until.is_none_or(|until| now < until)
+        self.generation == generation
+            && self.since <= now
+            && self.until.is_none_or(|until| now < until)
     }
 
     /// Bytes of its lines.
@@ -95,7 +97,8 @@ impl Renderer {
         }
     }
 
-    /// From now on renders under these settings. Everything is rendered again when the store is next looked at.
+    /// From now on renders under these settings. Everything is rendered again when the store is
+    /// next looked at.
     pub(super) fn configure(&mut self, metrics: Metrics) {
         self.metrics = metrics;
         self.generation = 0;
@@ -135,13 +138,14 @@ impl Renderer {
         self.generation = changes.generation;
     }
 
-    /// Whether the text that waits is much beside a page of `text` bytes. It should then be put on the page at once: until then,
-    /// old and new lines are both held.
+    /// Whether the text that waits is much beside a page of `text` bytes. It should then be put on
+    /// the page at once: until then, old and new lines are both held.
     pub(super) fn is_much_waiting(&self, text: usize) -> bool {
         self.waiting >= BATCH_BYTES.max(text / 8)
     }
 
-    /// The page after the last one, with all that is rendered. What is replaced of the last one is let go on the way.
+    /// The page after the last one, with all that is rendered. What is replaced of the last one is
+    /// let go on the way.
     pub(super) fn page(&mut self, store: &Store, now: Moment) -> RenderedPage {
         let demands = self.targets.values().filter_map(RenderedTarget::demand);
         self.shares = shares(demands, &self.metrics, self.shares);
@@ -149,11 +153,13 @@ impl Renderer {
         let mut page = self.last.take().unwrap_or_default();
         let mut series = SeriesUse { limit: self.metrics.max_series, ..SeriesUse::default() };
         let mut until = None;
-        let mut changes: Vec<(u32, Change)> = self.gone.drain(..).map(|place| (place, Change::Gone)).collect();
+        let mut changes: Vec<(u32, Change)> =
+            self.gone.drain(..).map(|place| (place, Change::Gone)).collect();
         let mut bytes = 0;
         for (id, rendered) in &mut self.targets {
             let before = changes.len();
-            let stale_at = rendered.changes((id, store), now.boot, settings, &mut self.places, &mut changes);
+            let stale_at =
+                rendered.changes((id, store), now.boot, settings, &mut self.places, &mut changes);
             bytes += changes[before..].iter().map(|(_, change)| change.bytes()).sum::<usize>();
             add(&mut series, rendered, now, &self.metrics);
             until = [until, stale_at].into_iter().flatten().min();
@@ -185,7 +191,10 @@ impl Renderer {
 
     fn settings(&self) -> Settings {
         let Metrics { status_style, max_series_per_target, .. } = self.metrics;
-        Settings { style: status_style, limits: Limits { target: max_series_per_target, shares: self.shares } }
+        Settings {
+            style: status_style,
+            limits: Limits { target: max_series_per_target, shares: self.shares },
+        }
     }
 }
 

@@ -3,14 +3,18 @@
 use super::limits::{ALL, Demand, Limits, Part, PerPart};
 use crate::config::Metrics;
 
-/// Where something has to be left out, this part of the page stays free, so that not all is shared again whenever a target
-/// has a series more.
+/// Where something has to be left out, this part of the page stays free, so that not all is shared
+/// again whenever a target has a series more.
 const SPARE: usize = 10;
 
-/// How many series of each part a target may show so that all of them fit on the page: all of what is kept longer before any
-/// of what goes first, and of the part that does not fit the same share for each. `before` are the shares so far, which are kept
-/// while they fit well enough.
-pub(super) fn shares<'a>(demands: impl Iterator<Item = &'a Demand>, metrics: &Metrics, before: PerPart) -> PerPart {
+/// How many series of each part a target may show so that all of them fit on the page: all of what
+/// is kept longer before any of what goes first, and of the part that does not fit the same share
+/// for each. `before` are the shares so far, which are kept while they fit well enough.
+pub(super) fn shares<'a>(
+    demands: impl Iterator<Item = &'a Demand>,
+    metrics: &Metrics,
+    before: PerPart,
+) -> PerPart {
     let alone = Limits::alone(metrics);
     let mut floor = 0;
     let mut wanted = Vec::new();
@@ -32,7 +36,11 @@ pub(super) fn shares<'a>(demands: impl Iterator<Item = &'a Demand>, metrics: &Me
 }
 
 fn used(wanted: &[PerPart], shares: PerPart) -> usize {
-    wanted.iter().flat_map(|parts| parts.iter().zip(shares)).map(|(wanted, share)| *wanted.min(&share)).sum()
+    wanted
+        .iter()
+        .flat_map(|parts| parts.iter().zip(shares))
+        .map(|(wanted, share)| *wanted.min(&share))
+        .sum()
 }
 
 fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
@@ -51,7 +59,8 @@ fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
     shares
 }
 
-/// The largest share with which all fit into `series_shares`: who wants less leaves the rest to the others.
+/// The largest share with which all fit into `series_shares`: who wants less leaves the rest to the
+/// others.
 fn level(wanted: &mut [usize], series_shares: usize) -> usize {
     wanted.sort_unstable();
     let mut left = series_shares;
@@ -88,7 +97,8 @@ mod tests {
 
     #[test]
     fn all_that_is_open_comes_before_anything_that_has_ended_whosever_it_is() {
-        let demands = [Demand { floor: 10, parts: [500, 0, 30] }, Demand { floor: 10, parts: [0, 300, 10] }];
+        let demands =
+            [Demand { floor: 10, parts: [500, 0, 30] }, Demand { floor: 10, parts: [0, 300, 10] }];
         let shares = |max_series| shares(demands.iter(), &metrics(max_series), ALL);
         assert_eq!(shares(860), ALL);
         assert_eq!(shares(859), [414, usize::MAX, usize::MAX]);
@@ -100,7 +110,8 @@ mod tests {
     }
 
     fn demand() -> impl Strategy<Value = Demand> {
-        (0..40usize, [0..200usize, 0..400, 0..60]).prop_map(|(floor, parts)| Demand { floor, parts })
+        (0..40usize, [0..200usize, 0..400, 0..60])
+            .prop_map(|(floor, parts)| Demand { floor, parts })
     }
 
     proptest! {

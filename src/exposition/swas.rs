@@ -3,7 +3,9 @@
 use super::lines::Lines;
 use super::{ehpc, kept_first, words};
 use crate::catalog::*;
-use crate::model::{InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading};
+use crate::model::{
+    InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading,
+};
 use crate::target::{Scope, Target};
 
 /// The invocations of a server.
@@ -18,13 +20,24 @@ pub(super) fn invocations(target: &Target, reading: &SwasInvocationsReading, lin
         if count == 0 && is_rare(status.label()) {
             continue;
         }
-        lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", status.label())], count);
+        lines.sample(
+            &SWAS_INVOCATIONS_FINISHED,
+            &[("instance_id", server), ("status", status.label())],
+            count,
+        );
     }
     let unknown = reading.finished.iter().filter(|(status, _)| status.unknown_word().is_some());
     let unknown: u64 = unknown.map(|(_, count)| count).sum();
-    lines.sample(&SWAS_INVOCATIONS_FINISHED, &[("instance_id", server), ("status", "unknown")], unknown);
-    let outstanding =
-        reading.invocations.iter().filter(|seen| !seen.invocation.is_open() && seen.result.is_none()).count() as u64;
+    lines.sample(
+        &SWAS_INVOCATIONS_FINISHED,
+        &[("instance_id", server), ("status", "unknown")],
+        unknown,
+    );
+    let outstanding = reading
+        .invocations
+        .iter()
+        .filter(|seen| !seen.invocation.is_open() && seen.result.is_none())
+        .count() as u64;
     lines.sample(&SWAS_RESULTS_OUTSTANDING, &[("instance_id", server)], outstanding);
     jobs(server, reading, lines);
     for (part, seen) in kept_first(&reading.invocations, |seen| seen.invocation.is_open()) {
@@ -37,9 +50,12 @@ fn is_end(word: &str) -> bool {
     open.iter().all(|status| status.label() != word)
 }
 
-/// Words that are documented only for invocations on several servers: nobody is to pay for their zeros.
+/// Words that are documented only for invocations on several servers: nobody is to pay for their
+/// zeros.
 fn is_rare(word: &str) -> bool {
-    [InvocationStatus::Stopped, InvocationStatus::PartialFailed].iter().any(|status| status.label() == word)
+    [InvocationStatus::Stopped, InvocationStatus::PartialFailed]
+        .iter()
+        .any(|status| status.label() == word)
 }
 
 fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
@@ -63,14 +79,19 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
     lines.optional(&SWAS_INVOCATION_STARTED, &labels, result.started);
     lines.optional(&SWAS_INVOCATION_FINISHED, &labels, result.finished);
     if let Some(error) = &result.error {
-        lines.sample(&SWAS_INVOCATION_ERROR, &[instance, invoke, ("error_code", error.label())], 1u64);
+        lines.sample(
+            &SWAS_INVOCATION_ERROR,
+            &[instance, invoke, ("error_code", error.label())],
+            1u64,
+        );
     }
 }
 
 /// How many there are, those that are left out included.
 fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     for word in InvocationStatus::LABELS {
-        let count = known.iter().filter(|seen| seen.invocation.status.label() == *word).count() as u64;
+        let count =
+            known.iter().filter(|seen| seen.invocation.status.label() == *word).count() as u64;
         if count == 0 && is_rare(word) {
             continue;
         }
@@ -78,7 +99,8 @@ fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     }
 }
 
-/// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the strategy was changed just now.
+/// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the
+/// strategy was changed just now.
 fn has_records(target: &Target, known: &[SeenSwasInvocation]) -> bool {
     let sent = known.is_empty() || known.iter().any(|seen| seen.invocation.record.is_some());
     sent && !matches!(target.scope, Scope::SwasRegionServer(_))
@@ -103,14 +125,19 @@ fn jobs(server: &str, reading: &SwasInvocationsReading, lines: &mut Lines) {
         }
         lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &labels, job.succeeded);
         lines.optional(&SWAS_COMMAND_LAST_CREATED, &labels, job.created);
-        lines.optional(&SWAS_COMMAND_INTERVAL, &labels, job.interval.map(|interval| interval.as_secs_f64()));
+        lines.optional(
+            &SWAS_COMMAND_INTERVAL,
+            &labels,
+            job.interval.map(|interval| interval.as_secs_f64()),
+        );
     }
 }
 
 fn last_invocation(labels: [(&str, &str); 2], last: &LastInvocation, lines: &mut Lines) {
     let [instance, command] = labels;
     let ends = words(lines.style, InvocationStatus::LABELS, last.status.label()).into_iter();
-    for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word))) {
+    for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word)))
+    {
         lines.sample(&SWAS_COMMAND_LAST_STATUS, &[instance, command, ("status", word)], value);
     }
     lines.optional(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, last.exit_code);

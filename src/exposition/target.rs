@@ -11,7 +11,11 @@ use crate::target::{Kind, Target};
 /// Renders the exporter's own lines about a target.
 pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries) -> SampleLines {
     let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
-    let labels = [("account", &*target.account), ("kind", target.id.kind.label()), ("target", &*target.id.id)];
+    let labels = [
+        ("account", &*target.account),
+        ("kind", target.id.kind.label()),
+        ("target", &*target.id.id),
+    ];
     let [account, kind, id] = labels;
     info(target, &mut lines);
     lines.optional(&TARGET_UP, &labels, state.up.map(u64::from));
@@ -28,7 +32,11 @@ pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries)
     lines.optional(&TARGET_STALE_AFTER, &labels, state.stale_after.map(|age| age.as_secs_f64()));
     lines.sample(&TARGET_SERIES, &labels, series.shown as u64);
     for (reason, count) in series.dropped_by(target.id.kind) {
-        lines.sample(&TARGET_SERIES_DROPPED, &[account, kind, id, ("reason", reason)], count as u64);
+        lines.sample(
+            &TARGET_SERIES_DROPPED,
+            &[account, kind, id, ("reason", reason)],
+            count as u64,
+        );
     }
     lines.finish()
 }

@@ -47,7 +47,11 @@ fn exposition(targets: &[&str]) -> (Arc<Store>, Exposition) {
 }
 
 fn read(store: &Store, id: &str, seconds: i64) {
-    store.record(&target(id).id, Reading::SwasInvocations(SwasInvocationsReading::default()), at(seconds));
+    store.record(
+        &target(id).id,
+        Reading::SwasInvocations(SwasInvocationsReading::default()),
+        at(seconds),
+    );
 }
 
 fn shown(exposition: &Exposition, seconds: i64) -> String {
@@ -59,7 +63,10 @@ fn shown(exposition: &Exposition, seconds: i64) -> String {
 fn values_are_kept_while_polls_fail_then_withdrawn_and_the_failure_is_told_all_the_while() {
     let (store, exposition) = exposition(&["s"]);
     let id = target("s").id;
-    assert!(!shown(&exposition, 0).contains("target_up{"), "nothing is known before the first poll has ended");
+    assert!(
+        !shown(&exposition, 0).contains("target_up{"),
+        "nothing is known before the first poll has ended"
+    );
     read(&store, "s", 0);
     store.poll_ended(&id, end(false, 0));
     store.poll_ended(&id, end(true, 300));
@@ -72,8 +79,13 @@ fn values_are_kept_while_polls_fail_then_withdrawn_and_the_failure_is_told_all_t
     let is_ready = |seconds| exposition.ready_page(at(seconds)).is_some();
     assert!(is_ready(599) && !is_ready(600), "it is true until 600");
     let withdrawn = shown(&exposition, 600);
-    assert!(!withdrawn.contains("aliyun_swas_invocations{") && withdrawn.contains("target_failing"));
-    assert!(withdrawn.contains("aliyun_swas_invocations_finished_total{"), "a count does not go stale");
+    assert!(
+        !withdrawn.contains("aliyun_swas_invocations{") && withdrawn.contains("target_failing")
+    );
+    assert!(
+        withdrawn.contains("aliyun_swas_invocations_finished_total{"),
+        "a count does not go stale"
+    );
     assert!(store.views(at(600))[0].reading.is_none());
 }
 
@@ -86,7 +98,9 @@ fn a_target_that_goes_takes_its_series_with_it_and_one_that_stays_keeps_its_valu
     store.retarget(vec![target("b")]);
     let page = shown(&exposition, 1);
     assert!(!page.contains("target=\"a\"") && !page.contains("instance_id=\"a\""));
-    assert!(page.contains("aliyun_swas_server_info{account=\"a\",region_id=\"r\",instance_id=\"b\""));
+    assert!(
+        page.contains("aliyun_swas_server_info{account=\"a\",region_id=\"r\",instance_id=\"b\"")
+    );
     assert!(page.contains("aliyun_swas_invocations{instance_id=\"b\""));
 }
 
@@ -98,7 +112,9 @@ fn a_target_that_goes_and_comes_back_between_two_looks_begins_without_values() {
     store.retarget(Vec::new());
     store.retarget(vec![target("a")]);
     let page = shown(&exposition, 1);
-    assert!(page.contains("aliyun_swas_server_info{") && !page.contains("aliyun_swas_invocations{"));
+    assert!(
+        page.contains("aliyun_swas_server_info{") && !page.contains("aliyun_swas_invocations{")
+    );
 }
 
 /// Another thread takes the page and all that is new, and then panics.

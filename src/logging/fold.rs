@@ -1,8 +1,8 @@
 //! What is told at once and what becomes part of a summary, pure.
 //!
-//! Lines are of one kind if they come from the same place in the source and have the same `kind` and `reason`. Of each
-//! kind the first ones in a minute are told singly; the rest of that minute is one line. A line that says the very same
-//! as the one before it is not told again either.
+//! Lines are of one kind if they come from the same place in the source and have the same `kind`
+//! and `reason`. Of each kind the first ones in a minute are told singly; the rest of that minute
+//! is one line. A line that says the very same as the one before it is not told again either.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,9 +21,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MAX_NAMED: usize = 3;
 /// Maximum number of words that a summary counts one by one.
 const MAX_WORDS: usize = 20;
-/// What a summary counts lines by: the first of these fields that they have, and the summary's field.
-const COUNTED: [(&str, &str); 4] =
-    [("status", "by_status"), ("cause", "by_cause"), ("word", "by_word"), ("operation", "by_operation")];
+/// What a summary counts lines by: the first of these fields that they have, and the summary's
+/// field.
+const COUNTED: [(&str, &str); 4] = [
+    ("status", "by_status"),
+    ("cause", "by_cause"),
+    ("word", "by_word"),
+    ("operation", "by_operation"),
+];
 /// Fields by which a summary names a line, beside what it counts by.
 const NAMES: [&str; 3] = ["name", "target", "id"];
 
@@ -73,7 +78,8 @@ struct Count {
     lines: u64,
 }
 
-/// What gives a line a place among those that are named: its rank, and that its target is not named yet.
+/// What gives a line a place among those that are named: its rank, and that its target is not named
+/// yet.
 type Claim = (u64, bool);
 
 impl Folding {
@@ -114,8 +120,13 @@ impl Folding {
 
 impl Folded {
     fn of(line: &Line) -> Self {
-        let mut folded =
-            Self { count: 0, common: line.clone(), words: Words::of(line), targets: HashSet::new(), named: Vec::new() };
+        let mut folded = Self {
+            count: 0,
+            common: line.clone(),
+            words: Words::of(line),
+            targets: HashSet::new(),
+            named: Vec::new(),
+        };
         folded.add(line);
         folded
     }
@@ -154,7 +165,11 @@ impl Folded {
             fields.push(("targets", targets.len().into()));
         }
         // Where all have the same word, it is among the common fields.
-        fields.extend(words.filter(|words| words.counts.len() > 1).map(|words| (words.name(), words.told().into())));
+        fields.extend(
+            words
+                .filter(|words| words.counts.len() > 1)
+                .map(|words| (words.name(), words.told().into())),
+        );
         fields.extend(named.map(|named| ("named", named.into())));
         Line { fields, ..common }
     }
@@ -162,8 +177,11 @@ impl Folded {
     /// What is different in the lines that are named.
     fn names(&self) -> Option<String> {
         let word = self.words.as_ref().map(|words| words.field);
-        let fields = || NAMES.into_iter().chain(word).filter(|field| self.common.get(field).is_none());
-        let name = |line: &Line| fields().filter_map(|field| line.get(field)).map(text).collect::<Vec<_>>().join(" ");
+        let fields =
+            || NAMES.into_iter().chain(word).filter(|field| self.common.get(field).is_none());
+        let name = |line: &Line| {
+            fields().filter_map(|field| line.get(field)).map(text).collect::<Vec<_>>().join(" ")
+        };
         let mut names: Vec<String> =
             self.named.iter().map(|(_, line)| name(line)).filter(|name| !name.is_empty()).collect();
         names.dedup();
@@ -197,7 +215,8 @@ impl Words {
     fn told(&self) -> String {
         let mut counts: Vec<(&String, &Count)> = self.counts.iter().collect();
         counts.sort_by_key(|(_, count)| Reverse(**count));
-        let mut told: Vec<String> = counts.iter().map(|(word, count)| format!("{word} {}", count.lines)).collect();
+        let mut told: Vec<String> =
+            counts.iter().map(|(word, count)| format!("{word} {}", count.lines)).collect();
         if self.others > 0 {
             told.push(format!("others {}", self.others));
         }
@@ -240,7 +259,8 @@ mod tests {
 
     fn ended(kind: &str, target: &str, id: usize, status: &str) -> Line {
         let id = id.to_string();
-        let fields = [("kind", kind), ("target", target), ("region", "r"), ("id", &*id), ("status", status)];
+        let fields =
+            [("kind", kind), ("target", target), ("region", "r"), ("id", &*id), ("status", status)];
         Line { rank: u64::from(status != "Success"), ..line("ended", &fields) }
     }
 
@@ -278,7 +298,10 @@ mod tests {
                 "named=s99 999 Failed, s199 1999 Failed, s299 2999 Failed",
             ]
         );
-        assert!(folding.admit(&ended("swas", "s1", 1, "Success"), start + seconds(60)), "another minute");
+        assert!(
+            folding.admit(&ended("swas", "s1", 1, "Success"), start + seconds(60)),
+            "another minute"
+        );
         assert_eq!(folding.rest(), [], "nothing was withheld in it");
     }
 
@@ -319,7 +342,9 @@ mod tests {
         let mut folding = Folding::default();
         let start = Instant::now();
         let refused = line("could not accept", &[("error", "too many open files")]);
-        let told = (0..300).filter(|tick| folding.admit(&refused, start + Duration::from_millis(tick * 200))).count();
+        let told = (0..300)
+            .filter(|tick| folding.admit(&refused, start + Duration::from_millis(tick * 200)))
+            .count();
         assert_eq!(told, 1);
         let [summary] = &folding.over(start + seconds(60))[..] else { panic!() };
         assert_eq!(said(summary), ["folded=299", "error=too many open files"]);
@@ -332,7 +357,8 @@ mod tests {
         let now = Instant::now();
         let failed = line("poll failed", &[("target", "s")]);
         let well = line("poll succeeded again", &[("target", "s")]);
-        let told: Vec<bool> = (0..12).flat_map(|_| [&failed, &well]).map(|line| folding.admit(line, now)).collect();
+        let told: Vec<bool> =
+            (0..12).flat_map(|_| [&failed, &well]).map(|line| folding.admit(line, now)).collect();
         assert_eq!(told.iter().filter(|told| **told).count(), 20);
         assert!(told[..20].iter().all(|told| *told));
     }
@@ -358,6 +384,9 @@ mod tests {
             folding.admit(&Line { message: format!("warning {number}"), ..line("odd", &[]) }, now);
         }
         let [summary] = &folding.rest()[..] else { panic!() };
-        assert_eq!((&*summary.message, said(summary)), ("lines of one kind (folded)", vec!["folded=2".to_owned()]));
+        assert_eq!(
+            (&*summary.message, said(summary)),
+            ("lines of one kind (folded)", vec!["folded=2".to_owned()])
+        );
     }
 }

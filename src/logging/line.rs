@@ -1,4 +1,5 @@
-//! A line of the log, and how it is written: the same keys in both formats, those of Prometheus' own components.
+//! A line of the log, and how it is written: the same keys in both formats, those of Prometheus'
+//! own components.
 
 use std::fmt::{self, Write};
 
@@ -16,7 +17,8 @@ pub(super) struct Line {
     /// Where in the source it stands: lines of one place say the same of different things.
     pub(super) place: &'static str,
     pub(super) message: String,
-    /// Which of several lines are to be named first: those with the highest rank. It is not written.
+    /// Which of several lines are to be named first: those with the highest rank. It is not
+    /// written.
     pub(super) rank: u64,
     pub(super) fields: Vec<(&'static str, Value)>,
 }
@@ -171,9 +173,9 @@ mod tests {
     #[test]
     fn json_has_the_same_keys_in_the_same_order() {
         let text = written(LogFormat::Json);
-        assert!(
-            text.starts_with(r#"{"ts":"2026-11-26T07:08:09.120Z","level":"warn","msg":"poll failed","target":"i-1","#)
-        );
+        assert!(text.starts_with(
+            r#"{"ts":"2026-11-26T07:08:09.120Z","level":"warn","msg":"poll failed","target":"i-1","#
+        ));
         let read: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read["error"], line().fields[2].1);
         assert_eq!(read["exit_code"], -3);

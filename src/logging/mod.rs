@@ -1,10 +1,11 @@
 //! Log lines on standard error.
 //!
-//! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower levels they may
-//! write URLs, and those hold signatures.
+//! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower
+//! levels they may write URLs, and those hold signatures.
 //!
-//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with another `kind` or `reason`
-//! are folded by themselves, and of lines that are folded those with the highest `rank`, which is not written, are named.
+//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with
+//! another `kind` or `reason` are folded by themselves, and of lines that are folded those with the
+//! highest `rank`, which is not written, are named.
 
 mod fold;
 mod line;
@@ -65,7 +66,9 @@ pub fn subscriber(
     format: LogFormat,
     write: impl Fn(&str) + Send + Sync + 'static,
 ) -> (impl Subscriber + Send + Sync, Logging) {
-    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("aliyun_task_exporter", level);
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("aliyun_task_exporter", level);
     let is_debugging = level >= LevelFilter::DEBUG;
     let writer = Arc::new(Writer { folding: Mutex::default(), is_debugging, format, write });
     let (alive, ends) = mpsc::channel();
@@ -103,10 +106,13 @@ impl<W: Fn(&str)> Writer<W> {
             return self.write(&line);
         }
         // A panic must be told whatever was under way when it came, folding included.
-        let folding = if thread::panicking() { self.folding.try_lock().ok() } else { Some(self.folding()) };
+        let folding =
+            if thread::panicking() { self.folding.try_lock().ok() } else { Some(self.folding()) };
         let now = Instant::now();
-        let (over, is_told) =
-            folding.map_or_else(|| (Vec::new(), true), |mut folding| (folding.over(now), folding.admit(&line, now)));
+        let (over, is_told) = folding.map_or_else(
+            || (Vec::new(), true),
+            |mut folding| (folding.over(now), folding.admit(&line, now)),
+        );
         self.write_all(&over);
         if is_told {
             self.write(&line);
@@ -132,11 +138,14 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
-/// Of a panic's message only what stands in the source is told. What was formatted into it may be whatever the program
-/// was working on, a secret among it.
+/// Of a panic's message only what stands in the source is told. What was formatted into it may be
+/// whatever the program was working on, a secret among it.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    let reason =
-        panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("not shown, since it may hold secrets");
+    let reason = panic
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("not shown, since it may hold secrets");
     error!(place, reason, "a bug in this program: it panicked; please report this line");
 }

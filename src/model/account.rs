@@ -1,4 +1,5 @@
-//! What is known of an account: how it is logged in, what it may ask, and how far its clock is from the cloud's.
+//! What is known of an account: how it is logged in, what it may ask, and how far its clock is from
+//! the cloud's.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use crate::action::Action;
 
 /// A clock further off than this is worth a word, though the cloud still answers.
 pub const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(60);
-/// Further off than this, requests are refused. Source: "Signatures" in `docs/alibaba-cloud-api.md`.
+/// Further off than this, requests are refused. Source: "Signatures" in
+/// `docs/alibaba-cloud-api.md`.
 pub const LARGEST_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long credentials last.
@@ -74,7 +76,8 @@ pub struct Permission {
 pub struct AccountState {
     /// How it is logged in.
     pub login: Login,
-    /// How far the cloud's clock is ahead of this machine's; `None` before the first answer that tells.
+    /// How far the cloud's clock is ahead of this machine's; `None` before the first answer that
+    /// tells.
     pub clock_skew: Option<SignedDuration>,
     /// What its targets need, by product and operation.
     pub permissions: Vec<Permission>,

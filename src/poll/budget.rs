@@ -1,4 +1,5 @@
-//! One budget of calls per minute, and the law by which it follows a limit of the cloud's that nothing states. Pure.
+//! One budget of calls per minute, and the law by which it follows a limit of the cloud's that
+//! nothing states. Pure.
 //!
 //! docs/design.md has the law's arithmetic and what it does over simulated days.
 
@@ -12,20 +13,21 @@ use serde::{Deserialize, Serialize};
 use super::{after, later};
 use crate::model::{BudgetState, Lowered, Resting};
 
-/// The window that calls are counted in: a minute, and a second for what may pass between sending a call and the cloud
-/// counting it.
+/// The window that calls are counted in: a minute, and a second for what may pass between sending a
+/// call and the cloud counting it.
 pub(super) const WINDOW: SignedDuration = SignedDuration::from_secs(61);
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 /// Maximum time that a refused operation rests, whatever the cloud asks for.
 const MAX_REST: Duration = Duration::from_secs(300);
 /// Part of what got through that is asked for after a refusal.
 const LOWERED: f64 = 0.6;
-/// Part of what got through that is asked for once calls have been answered again for [`CLIMB_MINUTES`].
+/// Part of what got through that is asked for once calls have been answered again for
+/// [`CLIMB_MINUTES`].
 const REGAINED: f64 = 0.9;
 /// Number of clean minutes in which a budget climbs from [`LOWERED`] to [`REGAINED`].
 const CLIMB_MINUTES: u32 = 5;
-/// Calls that are refused although fewer than this part of what got through lately was asked teach nothing: others have
-/// used the quota up.
+/// Calls that are refused although fewer than this part of what got through lately was asked teach
+/// nothing: others have used the quota up.
 const LITTLE: f64 = 0.5;
 /// Clean minutes that tell what got through lately are at most this old.
 const LATELY: SignedDuration = SignedDuration::from_secs(300);
@@ -35,14 +37,16 @@ const RECENTLY: SignedDuration = SignedDuration::from_secs(900);
 const PROBE: f64 = 1.25;
 /// After a minute in which a probe got through, it asks for this many times as much.
 const PROBE_ON: f64 = 1.5;
-/// A limit of which at least this part gets through is the same limit, used by others too, or moved a little. Below that a
-/// smaller one is learned beside it, which may soon be over.
+/// A limit of which at least this part gets through is the same limit, used by others too, or moved
+/// a little. Below that a smaller one is learned beside it, which may soon be over.
 const SAME: f64 = 0.7;
 /// Time to the first probe; each that is refused doubles it.
 const FIRST_PROBE: Duration = Duration::from_secs(300);
-/// Maximum time between two probes, and the time after which one that nothing was refused in ends the lesson.
+/// Maximum time between two probes, and the time after which one that nothing was refused in ends
+/// the lesson.
 const MAX_PROBE: Duration = Duration::from_secs(24 * 3600);
-/// Beyond what has got through in a minute before, at most this number of calls is under way: they may all be refused.
+/// Beyond what has got through in a minute before, at most this number of calls is under way: they
+/// may all be refused.
 const MAX_UNPROVEN: u32 = 2;
 
 /// One budget of calls per minute.
@@ -102,7 +106,8 @@ struct Taught {
 struct Lesson {
     since: Timestamp,
     code: Arc<str>,
-    /// What was refused, the smallest last. A smaller one is tried to be passed more often than a larger one.
+    /// What was refused, the smallest last. A smaller one is tried to be passed more often than a
+    /// larger one.
     limits: Vec<Limit>,
     /// Calls per minute after the last refusal.
     base: u32,
@@ -169,7 +174,8 @@ impl Budget {
         }
     }
 
-    /// Takes the user's figure. With another one than before, what was learned under that is forgotten.
+    /// Takes the user's figure. With another one than before, what was learned under that is
+    /// forgotten.
     pub(super) fn configure(&mut self, per_minute: u32) {
         if self.configured != per_minute {
             self.configured = per_minute;
@@ -179,7 +185,9 @@ impl Budget {
 
     /// Calls per minute that are allowed now.
     pub(super) fn in_force(&self) -> u32 {
-        self.lesson.as_ref().map_or(self.configured, |lesson| lesson.per_minute.clamp(1, self.configured.max(1)))
+        self.lesson
+            .as_ref()
+            .map_or(self.configured, |lesson| lesson.per_minute.clamp(1, self.configured.max(1)))
     }
 
     /// How it stands.
@@ -203,7 +211,8 @@ impl Budget {
     /// What is to be kept over a restart.
     pub(super) fn hint(&self) -> Hint {
         let lowered = self.lesson.as_ref().zip(self.limit());
-        let lowered = lowered.map(|(lesson, limit)| (lesson.since, lesson.code.to_string(), limit.per_minute));
+        let lowered = lowered
+            .map(|(lesson, limit)| (lesson.since, lesson.code.to_string(), limit.per_minute));
         Hint { configured: self.configured, proven: self.proven, lowered }
     }
 
@@ -229,12 +238,14 @@ impl Budget {
         });
     }
 
-    /// When the next call is allowed; not after `now` means at once. `None`: not before a call under way is answered.
+    /// When the next call is allowed; not after `now` means at once. `None`: not before a call
+    /// under way is answered.
     pub(super) fn ready_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.advance(now);
         let is_trying = self.rest.as_ref().is_some_and(|rest| rest.trial.is_some());
         // What is sent beyond a rate that got through may all be refused.
-        let (rate, most) = self.limit().map_or((self.proven, MAX_UNPROVEN), |limit| (limit.per_minute, 1));
+        let (rate, most) =
+            self.limit().map_or((self.proven, MAX_UNPROVEN), |limit| (limit.per_minute, 1));
         let is_full = self.in_flight >= most && self.has_sent_in_a_minute(rate, now);
         if is_trying || is_full {
             return None;
@@ -244,7 +255,11 @@ impl Budget {
 
     /// Whether at least `calls` were sent in the last minute.
     fn has_sent_in_a_minute(&self, calls: u32, now: Timestamp) -> bool {
-        let first = self.sent.len().checked_sub(calls.max(1) as usize).and_then(|index| self.sent.get(index));
+        let first = self
+            .sent
+            .len()
+            .checked_sub(calls.max(1) as usize)
+            .and_then(|index| self.sent.get(index));
         first.is_some_and(|first| later(*first, WINDOW) > now)
     }
 
@@ -252,9 +267,11 @@ impl Budget {
     pub(super) fn blocked_until(&self) -> Option<Timestamp> {
         // The trial is one call: it is due when the rest is over.
         let in_force = if self.rest.is_some() { self.configured } else { self.in_force() };
-        let full = self.sent.len().checked_sub(in_force as usize).and_then(|index| self.sent.get(index));
+        let full =
+            self.sent.len().checked_sub(in_force as usize).and_then(|index| self.sent.get(index));
         let full = full.map(|oldest| later(*oldest, WINDOW));
-        // Several programs that share a limit share it evenly only if none takes its part in one go.
+        // Several programs that share a limit share it evenly only if none takes its part in one
+        // go.
         let even = self.lesson.as_ref().filter(|_| self.rest.is_none()).and(self.sent.back());
         let even = even.map(|last| after(*last, Duration::from_secs(60) / in_force));
         full.max(even).max(self.rest.as_ref().map(|rest| rest.until))
@@ -272,8 +289,15 @@ impl Budget {
         }
     }
 
-    /// What came of a call. `idle_need` tells how many calls per minute the plan needs when all is idle.
-    pub(super) fn heard(&mut self, ticket: u64, heard: Heard, now: Timestamp, idle_need: impl FnOnce() -> f64) {
+    /// What came of a call. `idle_need` tells how many calls per minute the plan needs when all is
+    /// idle.
+    pub(super) fn heard(
+        &mut self,
+        ticket: u64,
+        heard: Heard,
+        now: Timestamp,
+        idle_need: impl FnOnce() -> f64,
+    ) {
         self.advance(now);
         self.in_flight = self.in_flight.saturating_sub(1);
         let is_trial = self.rest.as_ref().is_some_and(|rest| rest.trial == Some(ticket));
@@ -305,7 +329,8 @@ impl Budget {
         idle_need: impl FnOnce() -> f64,
     ) {
         self.minute.refused += 1;
-        let until = pause.map_or_else(|| later(minute(now), MINUTE), |pause| after(now, pause.min(MAX_REST)));
+        let until = pause
+            .map_or_else(|| later(minute(now), MINUTE), |pause| after(now, pause.min(MAX_REST)));
         if let Some(rest) = &mut self.rest {
             rest.until = rest.until.max(until);
             // Calls that were under way together are refused together: they teach one lesson.
@@ -329,7 +354,8 @@ impl Budget {
         }
     }
 
-    /// The trial was refused. If fewer calls got through in the last minute than the lesson says do, it was no limit of ours.
+    /// The trial was refused. If fewer calls got through in the last minute than the lesson says
+    /// do, it was no limit of ours.
     fn take_back(&mut self, now: Timestamp) {
         let passed = self.passed_in_a_minute(now);
         let Some(taught) = self.rest.as_mut().and_then(|rest| rest.taught.as_mut()) else { return };
@@ -367,7 +393,8 @@ impl Budget {
         let lesson = self.lesson.get_or_insert_with(fresh);
         let idle_need = (idle_need.ceil() as u32).min(in_force);
         // Refused a little while ago, or below what is needed: the limit is known to be that low.
-        let is_known = |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, RECENTLY) > now;
+        let is_known =
+            |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, RECENTLY) > now;
         lesson.floor = if lesson.limits.last().is_some_and(is_known) { 1 } else { idle_need };
         let mut passed = passed;
         match lesson.limits.last_mut() {
@@ -455,8 +482,8 @@ impl Lesson {
         limit.per_minute = limit.per_minute.max(passed);
         if self.probing.is_none() {
             let regained = share(limit.per_minute, REGAINED);
-            let climbed =
-                f64::from(regained.saturating_sub(self.base)) * f64::from(self.clean_minutes.min(CLIMB_MINUTES));
+            let climbed = f64::from(regained.saturating_sub(self.base))
+                * f64::from(self.clean_minutes.min(CLIMB_MINUTES));
             self.per_minute = self.base + (climbed / f64::from(CLIMB_MINUTES)) as u32;
         } else if has_grown {
             self.per_minute = self.per_minute.max(more(passed, PROBE_ON));
@@ -493,12 +520,15 @@ impl Lesson {
     /// A limit that was tried for as long as the one before it takes that one's place.
     fn merge(&mut self) {
         let Some(last) = self.limits.pop() else { return };
-        self.limits.retain(|limit| limit.per_minute > last.per_minute && limit.probe_every > last.probe_every);
+        self.limits.retain(|limit| {
+            limit.per_minute > last.per_minute && limit.probe_every > last.probe_every
+        });
         self.limits.push(last);
     }
 
     fn shift(&mut self, step: SignedDuration) {
-        let limits = self.limits.iter_mut().flat_map(|limit| [&mut limit.learned, &mut limit.probe_at]);
+        let limits =
+            self.limits.iter_mut().flat_map(|limit| [&mut limit.learned, &mut limit.probe_at]);
         let times = limits.chain([&mut self.since]).chain(&mut self.probing);
         for time in times {
             *time = later(*time, step);
@@ -508,7 +538,12 @@ impl Lesson {
 
 impl Limit {
     fn new(per_minute: u32, now: Timestamp) -> Self {
-        Self { per_minute, learned: now, probe_at: after(now, FIRST_PROBE), probe_every: FIRST_PROBE }
+        Self {
+            per_minute,
+            learned: now,
+            probe_at: after(now, FIRST_PROBE),
+            probe_every: FIRST_PROBE,
+        }
     }
 }
 

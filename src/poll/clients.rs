@@ -15,9 +15,12 @@ pub type Clients = HashMap<Arc<str>, Client>;
 /// Makes the client of each account.
 ///
 /// # Errors
-/// If a file that an account names cannot be used, or a proxy that the environment names for what is polled.
+/// If a file that an account names cannot be used, or a proxy that the environment names for what
+/// is polled.
 pub fn clients(config: &Config) -> Result<Clients, SetupError> {
-    let client = |account: &Account| Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?));
+    let client = |account: &Account| {
+        Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?))
+    };
     let clients: Clients = config.accounts.iter().map(client).collect::<Result<_, SetupError>>()?;
     for (product, account, region) in places(&polled(targets(config, &Findings::new()))) {
         clients.get(account).map_or(Ok(()), |client| client.check_route(product, region))?;
@@ -25,8 +28,8 @@ pub fn clients(config: &Config) -> Result<Clients, SetupError> {
     Ok(clients)
 }
 
-/// What is odd about where and how `asked` is asked, in words: regions without a known endpoint, requests without TLS, variables
-/// without effect.
+/// What is odd about where and how `asked` is asked, in words: regions without a known endpoint,
+/// requests without TLS, variables without effect.
 pub fn route_warnings(config: &Config, clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
     let mut warnings = endpoint::warnings(config, places(asked));
     warnings.extend(clients.values().filter_map(Client::warning).map(str::to_owned));
@@ -44,6 +47,10 @@ pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
 
 /// Each product, account and region that is asked.
 fn places(asked: &[Target]) -> BTreeSet<(Product, &str, &str)> {
-    let of = |target| operations(target).iter().map(|action| (action.product(), &*target.account, &*target.region));
+    let of = |target| {
+        operations(target)
+            .iter()
+            .map(|action| (action.product(), &*target.account, &*target.region))
+    };
     asked.iter().flat_map(of).collect()
 }

@@ -1,4 +1,5 @@
-//! One pass of discovery, for those who want to know before anything is polled. Async, like [`super::runner`].
+//! One pass of discovery, for those who want to know before anything is polled. Async, like
+//! [`super::runner`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -53,21 +54,32 @@ pub struct Asked {
 impl Asked {
     /// Whether both are about one operation in one region of one account.
     pub fn is_like(&self, other: &Self) -> bool {
-        let key = |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.action);
+        let key =
+            |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.action);
         key(self) == key(other)
     }
 }
 
-/// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a passing reason is attempted
-/// `max_attempts` times in all. Nothing that is found is polled, and no state is read or written: an exporter with the same
-/// configuration may be running.
-pub async fn discovery_pass(config: &Config, clients: &Clients, max_attempts: u32) -> DiscoveryPass {
+/// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a
+/// passing reason is attempted `max_attempts` times in all. Nothing that is found is polled, and no
+/// state is read or written: an exporter with the same configuration may be running.
+pub async fn discovery_pass(
+    config: &Config,
+    clients: &Clients,
+    max_attempts: u32,
+) -> DiscoveryPass {
     let mut surveying = Surveying::begin(config, max_attempts);
     let mut attempts: JoinSet<Attempted> = JoinSet::new();
     let mut under_way: HashMap<Id, Attempt> = HashMap::new();
     while !surveying.open.is_empty() {
         let limit = config.poll.timeout * 3;
-        let pause = start_attempts(|now| surveying.scheduler.next(now), clients, limit, &mut attempts, &mut under_way);
+        let pause = start_attempts(
+            |now| surveying.scheduler.next(now),
+            clients,
+            limit,
+            &mut attempts,
+            &mut under_way,
+        );
         tokio::select! {
             Some(done) = attempts.join_next_with_id() => surveying.done(done, &mut under_way),
             () = tokio::time::sleep(pause) => {}
@@ -89,12 +101,17 @@ struct Surveying<'a> {
 impl<'a> Surveying<'a> {
     fn begin(config: &'a Config, max_attempts: u32) -> Self {
         let now = Timestamp::now();
-        let mut scheduler = Scheduler::new(config.poll.clone(), rand::random(), now).attempting(max_attempts);
+        let mut scheduler =
+            Scheduler::new(config.poll.clone(), rand::random(), now).attempting(max_attempts);
         let open = scheduler.apply_searches(config, now).added.into_iter().collect();
         Self { config, scheduler, open, discovery_pass: DiscoveryPass::default() }
     }
 
-    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+    fn done(
+        &mut self,
+        done: Result<(Id, Attempted), JoinError>,
+        under_way: &mut HashMap<Id, Attempt>,
+    ) {
         let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
         let Some(attempt) = under_way.remove(&id) else { return };
         log_request((&attempt).into(), &attempt.operation, &attempted);

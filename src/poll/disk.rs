@@ -1,4 +1,5 @@
-//! The state file behind the engine: what it holds, and how it is written while answers go on coming in.
+//! The state file behind the engine: what it holds, and how it is written while answers go on
+//! coming in.
 
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ impl Disk {
         while !*stop.borrow() {
             let trying = tokio::task::spawn_blocking(move || (candidate.take(), candidate));
             let taken;
-            (taken, candidate) = trying.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            (taken, candidate) =
+                trying.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             match taken {
                 Ok(Some(state)) => return Ok(Some(Self { state })),
                 Ok(None) => {}
@@ -75,7 +77,9 @@ impl Disk {
 
     /// Why nothing is saved, if that is so; nothing either without a file.
     pub(super) fn trouble(&self) -> Option<Result<(), String>> {
-        self.state.is_durable().then(|| self.state.trouble().map_or(Ok(()), |error| Err(error.to_string())))
+        self.state
+            .is_durable()
+            .then(|| self.state.trouble().map_or(Ok(()), |error| Err(error.to_string())))
     }
 
     /// What is known of a target.
@@ -89,8 +93,14 @@ impl Disk {
         self.state.returned(&retargeted.added);
     }
 
-    /// Writes the entries of a batch. When it returns they are on the disk, or the engine knows that they are not.
-    pub(super) async fn commit(&mut self, engine: &mut Engine, batch: &mut Batch, boot: SignedDuration) {
+    /// Writes the entries of a batch. When it returns they are on the disk, or the engine knows
+    /// that they are not.
+    pub(super) async fn commit(
+        &mut self,
+        engine: &mut Engine,
+        batch: &mut Batch,
+        boot: SignedDuration,
+    ) {
         let entries = std::mem::take(&mut batch.entries);
         if !entries.is_empty() {
             self.write(engine, entries).await;
@@ -108,18 +118,23 @@ impl Disk {
         is_written
     }
 
-    async fn with_state<T: Send + 'static>(&mut self, work: impl FnOnce(&mut State<Saved>) -> T + Send + 'static) -> T {
+    async fn with_state<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut State<Saved>) -> T + Send + 'static,
+    ) -> T {
         let mut state = std::mem::replace(&mut self.state, State::in_memory());
         let working = tokio::task::spawn_blocking(move || {
             let done = work(&mut state);
             (state, done)
         });
         let done;
-        (self.state, done) = working.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        (self.state, done) =
+            working.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         done
     }
 
-    /// Where the file had to be written again, what is known may be missing from it: all of it is written.
+    /// Where the file had to be written again, what is known may be missing from it: all of it is
+    /// written.
     async fn make_whole(&mut self, engine: &mut Engine, boot: SignedDuration) {
         if self.state.is_partial() {
             let entries = engine.whole(boot);
@@ -129,8 +144,8 @@ impl Disk {
         }
     }
 
-    /// What is done now and then, whatever is polled: looks after the file, and forgets what has been gone for too long. This
-    /// exporter has run for `ran`.
+    /// What is done now and then, whatever is polled: looks after the file, and forgets what has
+    /// been gone for too long. This exporter has run for `ran`.
     pub(super) async fn tend(&mut self, engine: &mut Engine, ran: Duration, boot: SignedDuration) {
         let chores = engine.chores(ran);
         let done = self.with_state(move |state| do_chores(state, &chores)).await;
@@ -191,10 +206,13 @@ mod tests {
 
         /// An exporter that polls these servers, and what is in this region if it looks there.
         fn start(&self, servers: &[&str], looks_in: Option<&str>) -> Session {
-            let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
-            let mut config = crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], 1).into());
+            let servers: Vec<_> =
+                servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
+            let mut config =
+                crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], 1).into());
             config.state.path = Some(self.0.path().join("state.redb"));
-            config.server_discovery.entries = looks_in.iter().map(|region| looking(region)).collect();
+            config.server_discovery.entries =
+                looks_in.iter().map(|region| looking(region)).collect();
             let mut disk = Disk::open(&config.state).unwrap();
             let store = Arc::new(Store::default());
             let mut engine = Engine::new(&config, store, disk.recall(), 1, Timestamp::now());
@@ -244,7 +262,8 @@ mod tests {
                         "ListInstances" => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
                         _ => Answer::DescribeInvocations(Page::new(Vec::new(), Some(0))),
                     };
-                    let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
+                    let decoded =
+                        Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
                     self.engine.done(&attempt, Ok(decoded), now);
                 }
             }

@@ -1,4 +1,5 @@
-//! All of polling that needs no socket, thread or clock: the scheduler, what of it is saved, and what the store is told.
+//! All of polling that needs no socket, thread or clock: the scheduler, what of it is saved, and
+//! what the store is told.
 //!
 //! Its driver brings a cloud and a disk:
 //!
@@ -52,8 +53,15 @@ pub struct Retargeted {
 }
 
 impl Engine {
-    /// An engine without targets; `seed` spreads the first polls, `recalled` is what the disk holds.
-    pub fn new(config: &Config, store: Arc<Store>, recalled: Recalled, seed: u64, now: Timestamp) -> Self {
+    /// An engine without targets; `seed` spreads the first polls, `recalled` is what the disk
+    /// holds.
+    pub fn new(
+        config: &Config,
+        store: Arc<Store>,
+        recalled: Recalled,
+        seed: u64,
+        now: Timestamp,
+    ) -> Self {
         let journal = Journal::new(recalled, &config.state);
         let scheduler = Scheduler::new(config.poll.clone(), seed, now);
         Self { config: config.clone(), scheduler, journal, store }
@@ -75,9 +83,13 @@ impl Engine {
         self.journal.reconfigured(&config.state);
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found so far; `restore` reads what the disk
-    /// holds of one.
-    pub fn retarget(&mut self, mut restore: impl FnMut(&TargetId) -> Option<Saved>, now: Moment) -> Retargeted {
+    /// Makes the targets those of the configuration and of what discovery has found so far;
+    /// `restore` reads what the disk holds of one.
+    pub fn retarget(
+        &mut self,
+        mut restore: impl FnMut(&TargetId) -> Option<Saved>,
+        now: Moment,
+    ) -> Retargeted {
         let mut restored = Vec::new();
         let journal = &mut self.journal;
         let recall = |id: &TargetId| {
@@ -86,7 +98,8 @@ impl Engine {
             restored.extend(saved.read_at.map(|at| (id.clone(), at, saved.succeeded_at)));
             Some(saved.memory)
         };
-        let Change { targets, added, removed } = self.scheduler.apply(&self.config, recall, now.wall);
+        let Change { targets, added, removed } =
+            self.scheduler.apply(&self.config, recall, now.wall);
         self.store.retarget(targets.clone());
         for (labels, hint) in self.journal.hints() {
             self.scheduler.restore_hint(labels.each_ref().map(String::as_str), hint);
@@ -95,7 +108,13 @@ impl Engine {
         let gone = self.journal.retarget(present, removed);
         for (id, at, succeeded_at) in restored {
             if let Some(reading) = self.scheduler.reading(&id) {
-                self.store.restore(&id, reading, (at, succeeded_at), self.config.poll.stale_after, now);
+                self.store.restore(
+                    &id,
+                    reading,
+                    (at, succeeded_at),
+                    self.config.poll.stale_after,
+                    now,
+                );
             }
         }
         self.store.planned(self.scheduler.planned_polls());
@@ -133,8 +152,9 @@ impl Engine {
         self.journal.whole(&self.scheduler, boot)
     }
 
-    /// Shows what has happened. All but the readings comes back, for the log and the counters; where a list of what there is
-    /// has changed ([`Event::is_discovery`]), [`Engine::retarget`] must follow.
+    /// Shows what has happened. All but the readings comes back, for the log and the counters;
+    /// where a list of what there is has changed ([`Event::is_discovery`]),
+    /// [`Engine::retarget`] must follow.
     pub fn publish(&self, events: Vec<Event>, boot: SignedDuration) -> Vec<Event> {
         events.into_iter().filter_map(|event| self.show(event, boot)).collect()
     }

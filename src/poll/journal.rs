@@ -1,10 +1,12 @@
 //! What of the polling is to be saved, and when; pure.
 //!
-//! What has changed is written before it is published, all that has changed at once. What has not is written again now and
-//! then, so that after a restart its age is told nearly right, and never as less than it is.
+//! What has changed is written before it is published, all that has changed at once. What has not
+//! is written again now and then, so that after a restart its age is told nearly right, and never
+//! as less than it is.
 //!
-//! What is known of a target that is gone is kept for `state.keep_gone` of running time: the time that exporters have run on
-//! this state altogether. No clock that is set, and no stop, brings its end nearer.
+//! What is known of a target that is gone is kept for `state.keep_gone` of running time: the time
+//! that exporters have run on this state altogether. No clock that is set, and no stop, brings its
+//! end nearer.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,7 +27,8 @@ use crate::target::TargetId;
 const REWRITE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// The running time is written after this much of it.
 const RUNNING_EVERY: Duration = Duration::from_secs(60);
-/// What has been gone for too long is looked for this often, and where `state.keep_gone` is short ten times in it.
+/// What has been gone for too long is looked for this often, and where `state.keep_gone` is short
+/// ten times in it.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What is known of a target, encoded.
@@ -175,7 +178,12 @@ impl Journal {
     }
 
     /// What is to be written of the targets that `events` tell were read just now, at `boot`.
-    pub(super) fn entries(&mut self, scheduler: &Scheduler, events: &[Event], boot: SignedDuration) -> Vec<Entry> {
+    pub(super) fn entries(
+        &mut self,
+        scheduler: &Scheduler,
+        events: &[Event],
+        boot: SignedDuration,
+    ) -> Vec<Entry> {
         for event in events {
             if let Event::PollEnded { target, failure: None, ended, .. } = event {
                 self.known.entry(target.clone()).or_default().succeeded_at = Some(*ended);
@@ -199,8 +207,9 @@ impl Journal {
         let hash = hash(&encode(&memory)?);
         let known = self.known.entry(id.clone()).or_default();
         known.read_at = Some(at.wall);
-        let is_written =
-            |(written, when): (u64, SignedDuration)| written == hash && at.boot.saturating_sub(when) < REWRITE_AFTER;
+        let is_written = |(written, when): (u64, SignedDuration)| {
+            written == hash && at.boot.saturating_sub(when) < REWRITE_AFTER
+        };
         if known.written.is_some_and(is_written) {
             return None;
         }
@@ -241,7 +250,8 @@ impl Journal {
         // A list that was never read whole does not say what there is not.
         let sweeps = !self.swept && scheduler.has_found_all();
         let purges = (self.running - self.purged >= purge_every).then_some(self.keep_gone);
-        let present = if sweeps || purges.is_some() { self.present.clone() } else { HashSet::new() };
+        let present =
+            if sweeps || purges.is_some() { self.present.clone() } else { HashSet::new() };
         Chores {
             hints: (!self.hints_saved).then(|| self.hints.clone()),
             running: self.running,

@@ -28,7 +28,9 @@ pub use queue::Cadence;
 pub use rate_limiter::{BudgetKey, RateLimiter, sustained, time_for};
 pub use report::log_request;
 pub use runner::Runner;
-pub use scheduler::{Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread};
+pub use scheduler::{
+    Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread,
+};
 pub use tracker::cost::refreshes;
 pub use tracker::{ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, needed};
 

@@ -1,4 +1,5 @@
-//! Which budgets there are, and how much of each is asked for: what the scheduler and the estimate share. Pure.
+//! Which budgets there are, and how much of each is asked for: what the scheduler and the estimate
+//! share. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +11,13 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::target::Target;
 
-/// The budgets that `wanted` need, each with its calls per minute: of accounts that share one, the smallest.
+/// The budgets that `wanted` need, each with its calls per minute: of accounts that share one, the
+/// smallest.
 pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
     let mut budgets: BTreeMap<BudgetKey, u32> = BTreeMap::new();
     for target in wanted {
-        let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account) else {
+        let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account)
+        else {
             continue;
         };
         for action in operations(target) {
@@ -42,7 +45,11 @@ pub fn per_poll(
 
 /// Calls of the first reading of all there is of a target, by budget, where `followed` things have
 /// ended before.
-pub fn first_pass(target: &Target, load: &Load, followed: usize) -> impl Iterator<Item = (BudgetKey, f64)> {
+pub fn first_pass(
+    target: &Target,
+    load: &Load,
+    followed: usize,
+) -> impl Iterator<Item = (BudgetKey, f64)> {
     operations(target).iter().map(move |action| {
         let calls = cost::first_pass(*action, target.id.kind, load, followed);
         (budget_key(target, *action), calls)

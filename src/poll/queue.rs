@@ -1,8 +1,9 @@
 //! Who waits for one budget, and who is served next. Pure.
 //!
-//! The target that is longest overdue for its own cadence comes first: when a budget is too small for the plan, every target's
-//! period grows by the same factor. Running work is served first, but gets at most half of the budget while anything else is
-//! overdue, and never counts as more than [`MAX_WEIGHT`] idle targets: it cannot starve a fleet.
+//! The target that is longest overdue for its own cadence comes first: when a budget is too small
+//! for the plan, every target's period grows by the same factor. Running work is served first, but
+//! gets at most half of the budget while anything else is overdue, and never counts as more than
+//! [`MAX_WEIGHT`] idle targets: it cannot starve a fleet.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -48,8 +49,12 @@ pub(super) enum Turn {
 }
 
 impl Turn {
-    const ALL: [Self; 4] =
-        [Self::Poll(Cadence::Active), Self::Poll(Cadence::Base), Self::Poll(Cadence::Idle), Self::OneByOne];
+    const ALL: [Self; 4] = [
+        Self::Poll(Cadence::Active),
+        Self::Poll(Cadence::Base),
+        Self::Poll(Cadence::Idle),
+        Self::OneByOne,
+    ];
 
     fn place(self) -> usize {
         match self {
@@ -129,7 +134,8 @@ impl Queue {
     /// Moves every time by `step`.
     pub(super) fn shift(&mut self, step: jiff::SignedDuration) {
         for class in &mut self.waiting {
-            *class = std::mem::take(class).into_iter().map(|(due, id)| (later(due, step), id)).collect();
+            *class =
+                std::mem::take(class).into_iter().map(|(due, id)| (later(due, step), id)).collect();
         }
     }
 }
@@ -147,7 +153,8 @@ mod tests {
         TargetId { kind: Kind::SwasInvocations, id: name.into() }
     }
 
-    /// Serves one target every ten seconds, `rounds` times; each waits again one period after it was served.
+    /// Serves one target every ten seconds, `rounds` times; each waits again one period after it
+    /// was served.
     fn serve(targets: &[(&str, Cadence)], rounds: i64) -> Vec<(String, i64)> {
         let settings = Poll::default();
         let start = Timestamp::from_second(1_700_000_000).unwrap();
@@ -174,14 +181,16 @@ mod tests {
     }
 
     fn longest_gap(served: &[(String, i64)], name: &str) -> i64 {
-        let times: Vec<i64> = served.iter().filter(|(served, _)| served == name).map(|(_, time)| *time).collect();
+        let times: Vec<i64> =
+            served.iter().filter(|(served, _)| served == name).map(|(_, time)| *time).collect();
         times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(i64::MAX)
     }
 
     #[test]
     fn a_fleet_too_large_for_its_budget_is_served_in_turn() {
         let names: Vec<String> = (0..100).map(|n| format!("s{n:02}")).collect();
-        let fleet: Vec<(&str, Cadence)> = names.iter().map(|name| (name.as_str(), Cadence::Idle)).collect();
+        let fleet: Vec<(&str, Cadence)> =
+            names.iter().map(|name| (name.as_str(), Cadence::Idle)).collect();
         let served = serve(&fleet, 1000);
         let gaps: Vec<i64> = names.iter().map(|name| longest_gap(&served, name)).collect();
         assert!(gaps.iter().all(|gap| (990..=1010).contains(gap)), "{gaps:?}");
@@ -216,12 +225,17 @@ mod tests {
         let mut served = String::new();
         queue.insert(Turn::OneByOne, now, id("storm"));
         for name in ["a", "b", "c"] {
-            queue.insert(Turn::Poll(Cadence::Idle), after(now, std::time::Duration::from_secs(60)), id(name));
+            queue.insert(
+                Turn::Poll(Cadence::Idle),
+                after(now, std::time::Duration::from_secs(60)),
+                id(name),
+            );
         }
         let later = after(now, std::time::Duration::from_secs(600));
         for _ in 0..8 {
             let (due, next) = queue.first(&settings, later).cloned().unwrap();
-            let turn = if *next.id == *"storm" { Turn::OneByOne } else { Turn::Poll(Cadence::Idle) };
+            let turn =
+                if *next.id == *"storm" { Turn::OneByOne } else { Turn::Poll(Cadence::Idle) };
             queue.served(turn);
             served.push_str(&next.id);
             if turn != Turn::OneByOne {

@@ -1,7 +1,7 @@
 //! Budgets of calls per minute, pure.
 //!
-//! One budget per (quota group, region, product, operation), because that is how the cloud counts. In no window of a
-//! minute, sliding or calendar, are more calls allowed than the budget says.
+//! One budget per (quota group, region, product, operation), because that is how the cloud counts.
+//! In no window of a minute, sliding or calendar, are more calls allowed than the budget says.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +44,8 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Sets the budget of `key`, keeping what was already taken of it, and, if it is the same figure, what was learned.
+    /// Sets the budget of `key`, keeping what was already taken of it, and, if it is the same
+    /// figure, what was learned.
     pub fn set(&mut self, key: BudgetKey, per_minute: u32) {
         self.budgets.entry(key).or_insert_with(|| Budget::new(per_minute)).configure(per_minute);
     }
@@ -86,8 +87,8 @@ impl RateLimiter {
         Some(budget.state())
     }
 
-    /// When the next call of `key` is allowed; not after `now` means at once. `None`: not before one that is under way is
-    /// answered.
+    /// When the next call of `key` is allowed; not after `now` means at once. `None`: not before
+    /// one that is under way is answered.
     pub fn ready_at(&mut self, key: &BudgetKey, now: Timestamp) -> Option<Timestamp> {
         self.budgets.get_mut(key).map_or(Some(now), |budget| budget.ready_at(now))
     }
@@ -104,8 +105,8 @@ impl RateLimiter {
         }
     }
 
-    /// What came of the call with `ticket`. `idle_need` tells how many calls per minute of `key` the plan needs when all is
-    /// idle.
+    /// What came of the call with `ticket`. `idle_need` tells how many calls per minute of `key`
+    /// the plan needs when all is idle.
     pub(super) fn heard(
         &mut self,
         key: &BudgetKey,
@@ -127,12 +128,14 @@ impl RateLimiter {
     }
 }
 
-/// Calls per minute that a budget lets through in the long run: its window is a little longer than a minute.
+/// Calls per minute that a budget lets through in the long run: its window is a little longer than
+/// a minute.
 pub fn sustained(per_minute: u32) -> f64 {
     f64::from(per_minute) * 60.0 / WINDOW.as_secs_f64()
 }
 
-/// How long `calls` take out of a fresh budget: as many as it allows at once, then as many again after each window.
+/// How long `calls` take out of a fresh budget: as many as it allows at once, then as many again
+/// after each window.
 pub fn time_for(calls: f64, per_minute: u32) -> Duration {
     let windows = ((calls.ceil() - 1.0).max(0.0) / f64::from(per_minute.max(1))).floor();
     Duration::from_secs_f64(windows * WINDOW.as_secs_f64())
@@ -169,6 +172,10 @@ mod tests {
         assert!(rate_limiter.ready_at(&key(), at(1)).is_none_or(|time| time > at(1)));
         rate_limiter.retain(|_| false);
         assert_eq!(rate_limiter.keys().count(), 0);
-        assert_eq!(rate_limiter.ready_at(&key(), at(1)), Some(at(1)), "what has no budget is not held up");
+        assert_eq!(
+            rate_limiter.ready_at(&key(), at(1)),
+            Some(at(1)),
+            "what has no budget is not held up"
+        );
     }
 }

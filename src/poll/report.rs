@@ -1,5 +1,5 @@
-//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts is told when it begins
-//! and when it is over.
+//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts
+//! is told when it begins and when it is over.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -37,7 +37,12 @@ impl<'a> Named<'a> {
 impl<'a> From<&'a Target> for Named<'a> {
     fn from(target: &'a Target) -> Self {
         let name = Some(&*target.name).filter(|name| !name.is_empty());
-        Self { name, region: Some(&target.region), account: Some(&target.account), ..Self::unknown(&target.id) }
+        Self {
+            name,
+            region: Some(&target.region),
+            account: Some(&target.account),
+            ..Self::unknown(&target.id)
+        }
     }
 }
 
@@ -99,7 +104,8 @@ impl Report {
             region: Arc::clone(&target.region),
             account: Arc::clone(&target.account),
         };
-        let names: HashMap<_, _> = targets.map(|target| (target.id.clone(), names(target))).collect();
+        let names: HashMap<_, _> =
+            targets.map(|target| (target.id.clone(), names(target))).collect();
         for id in self.names.keys().filter(|id| !names.contains_key(id)) {
             tell!(debug, self.named(id), "no longer polled");
         }
@@ -143,7 +149,9 @@ impl Report {
     fn unknown(&mut self, attempt: &Attempt, field: &'static str, word: &str) {
         self.metrics.unknown_value(&attempt.operation, field);
         let operation = attempt.operation.name();
-        if self.words.len() < MAX_TOLD_WORDS && self.words.insert((operation, field, word.to_owned())) {
+        if self.words.len() < MAX_TOLD_WORDS
+            && self.words.insert((operation, field, word.to_owned()))
+        {
             let message = "a word that this version does not know; it is shown as unknown";
             tell!(warn, self.named(&attempt.target), operation, field, word, "{message}");
         }
@@ -178,12 +186,23 @@ impl Report {
             }
             Notice::Lost { id: thing } => {
                 self.metrics.lost(id.kind);
-                tell!(warn, self.named(id), id = &*thing, "lost: it was open, and its end could not be learned");
+                tell!(
+                    warn,
+                    self.named(id),
+                    id = &*thing,
+                    "lost: it was open, and its end could not be learned"
+                );
             }
             Notice::GivenUp { id: thing, cause } => {
                 self.metrics.given_up(id.kind, cause);
                 let cause = cause.label();
-                tell!(info, self.named(id), id = &*thing, cause, "its result is not asked for any more");
+                tell!(
+                    info,
+                    self.named(id),
+                    id = &*thing,
+                    cause,
+                    "its result is not asked for any more"
+                );
             }
             Notice::Truncated => {
                 self.metrics.truncated(id.kind);
@@ -225,7 +244,9 @@ impl Report {
                 let advice = &**advice;
                 match reason {
                     // That is told once of the operation, which thousands of targets may need.
-                    Reason::Throttled => tell!(debug, named, reason = label, error = message, "poll failed"),
+                    Reason::Throttled => {
+                        tell!(debug, named, reason = label, error = message, "poll failed")
+                    }
                     _ => tell!(warn, named, reason = label, error = message, advice, "poll failed"),
                 }
             }
@@ -234,20 +255,30 @@ impl Report {
                 let named = self.named(id);
                 let label = reason.label();
                 match reason {
-                    Reason::Throttled => tell!(debug, named, reason = label, "poll succeeded again"),
+                    Reason::Throttled => {
+                        tell!(debug, named, reason = label, "poll succeeded again")
+                    }
                     _ => tell!(info, named, reason = label, "poll succeeded again"),
                 }
             }
         }
     }
 
-    /// The next poll of a target is overdue, because the cloud throttles an operation that it needs.
+    /// The next poll of a target is overdue, because the cloud throttles an operation that it
+    /// needs.
     pub(super) fn poll_overdue(&self, id: &TargetId, failure: &Failure) {
         tell!(debug, self.named(id), error = failure.message, "poll overdue");
     }
 
-    /// How the cloud throttles an operation has changed; this number of its calls per minute is planned.
-    pub(super) fn throttling(&self, key: &BudgetKey, change: Throttling, state: &BudgetState, planned: f64) {
+    /// How the cloud throttles an operation has changed; this number of its calls per minute is
+    /// planned.
+    pub(super) fn throttling(
+        &self,
+        key: &BudgetKey,
+        change: Throttling,
+        state: &BudgetState,
+        planned: f64,
+    ) {
         let [account, region, product, operation] = key.labels();
         let BudgetState { configured, in_force, resting, lowered } = state;
         let code = state.code().map(|code| &**code);
@@ -262,13 +293,26 @@ impl Report {
         match change {
             Throttling::Began => {
                 let advice = THROTTLED_ADVICE;
-                tell_budget!(warn, planned, until, retry, advice, "the cloud throttles an operation");
+                tell_budget!(
+                    warn,
+                    planned,
+                    until,
+                    retry,
+                    advice,
+                    "the cloud throttles an operation"
+                );
             }
             Throttling::Lowered => {
-                tell_budget!(warn, planned, retry, "fewer calls are made: the cloud has refused more");
+                tell_budget!(
+                    warn,
+                    planned,
+                    retry,
+                    "fewer calls are made: the cloud has refused more"
+                );
             }
             Throttling::TakenBack => {
-                let message = "not one call gets through: as many as before are made once the cloud answers";
+                let message =
+                    "not one call gets through: as many as before are made once the cloud answers";
                 tell_budget!(info, until, "{message}");
             }
             Throttling::Over { since } => {
@@ -303,7 +347,10 @@ pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) 
     let request_id = answer.and_then(|answer| answer.request_id.as_deref());
     let ms = attempted.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     let error = error.map(ToString::to_string);
-    tell!(debug, of, product, operation, status, code, reason, request_id, ms, bytes, error, "request");
+    tell!(
+        debug, of, product, operation, status, code, reason, request_id, ms, bytes, error,
+        "request"
+    );
 }
 
 /// Whether something of this kind that has ended with this status has failed.
@@ -357,7 +404,8 @@ mod tests {
             let text = Arc::clone(&text);
             move |line: &str| text.lock().unwrap().push_str(line)
         };
-        let (subscriber, logging) = logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        let (subscriber, logging) =
+            logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
         tracing::subscriber::with_default(subscriber, || {
             let mut report = Report::new(Arc::new(SelfMetrics::new().unwrap()));
             let servers = servers(count);
@@ -373,26 +421,40 @@ mod tests {
     fn two_targets_are_told_one_by_one_by_all_their_names() {
         let lines = told(2, |report, servers| {
             report.poll_ended(&servers[0].id, Some(&failure(Reason::Permission)));
-            report
-                .notice(&servers[1].id, Notice::Ended { id: "t".into(), status: "Failed".into(), exit_code: Some(2) });
-            report.notice(&servers[1].id, Notice::GivenUp { id: "u".into(), cause: GivenUp::PushedOut });
+            report.notice(
+                &servers[1].id,
+                Notice::Ended { id: "t".into(), status: "Failed".into(), exit_code: Some(2) },
+            );
+            report.notice(
+                &servers[1].id,
+                Notice::GivenUp { id: "u".into(), cause: GivenUp::PushedOut },
+            );
             report.poll_ended(&servers[0].id, None);
             report.poll_ended(&servers[0].id, None);
         });
-        let of = ["account=prod region=cn-hangzhou target=s0", "account=prod region=cn-shanghai name=web-1 target=s1"];
+        let of = [
+            "account=prod region=cn-hangzhou target=s0",
+            "account=prod region=cn-shanghai name=web-1 target=s1",
+        ];
         let wanted = [
             format!(
                 "level=warn msg=\"poll failed\" kind=swas_invocations {} reason=permission \
                  error=\"ListTasks: no\" advice=wait",
                 of[0]
             ),
-            format!("level=info msg=ended kind=swas_invocations {} id=t status=Failed exit_code=2", of[1]),
+            format!(
+                "level=info msg=ended kind=swas_invocations {} id=t status=Failed exit_code=2",
+                of[1]
+            ),
             format!(
                 "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} \
                  id=u cause=pushed_out",
                 of[1]
             ),
-            format!("level=info msg=\"poll succeeded again\" kind=swas_invocations {} reason=permission", of[0]),
+            format!(
+                "level=info msg=\"poll succeeded again\" kind=swas_invocations {} reason=permission",
+                of[0]
+            ),
         ];
         assert_eq!(lines, wanted);
     }
@@ -429,10 +491,19 @@ mod tests {
     #[test]
     fn an_operation_that_is_throttled_is_told_and_none_of_ten_thousand_targets_that_need_it() {
         let at = |time: &str| format!("2026-11-26T{time}Z").parse::<Timestamp>().unwrap();
-        let key = BudgetKey { group: "prod".into(), region: "cn-hangzhou".into(), action: Action::DescribeInvocations };
+        let key = BudgetKey {
+            group: "prod".into(),
+            region: "cn-hangzhou".into(),
+            action: Action::DescribeInvocations,
+        };
         let code = || "Throttling.User".into();
         let resting = Some(Resting { since: at("21:35:02"), until: at("21:36:00"), code: code() });
-        let lowered = Lowered { since: at("21:35:02"), code: code(), refused_at: 110, retry_at: at("21:40:02") };
+        let lowered = Lowered {
+            since: at("21:35:02"),
+            code: code(),
+            refused_at: 110,
+            retry_at: at("21:40:02"),
+        };
         let state = BudgetState { configured: 900, in_force: 66, resting, lowered: Some(lowered) };
         let calm = BudgetState { configured: 900, in_force: 900, resting: None, lowered: None };
         let lines = told(10_000, |report, servers| {
@@ -474,6 +545,8 @@ mod tests {
         let named = "by_status=\"Timeout 3, Success 287\" named=\"web-50 s50 t50 Timeout, web-150 s150 t150 Timeout, \
                      web-250 s250 t250 Timeout\"";
         assert!(ended.ends_with(named), "{ended}");
-        assert!(lines.iter().any(|line| line.starts_with("level=warn msg=\"lost: ") && line.contains(" folded=290 ")));
+        assert!(lines.iter().any(
+            |line| line.starts_with("level=warn msg=\"lost: ") && line.contains(" folded=290 ")
+        ));
     }
 }

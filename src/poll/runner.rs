@@ -1,4 +1,5 @@
-//! The async part: makes the attempts that the scheduler wants, and tells others what came of them. Nothing else.
+//! The async part: makes the attempts that the scheduler wants, and tells others what came of them.
+//! Nothing else.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +40,8 @@ pub struct Runner {
     targets: usize,
     engine: Engine,
     disk: Disk,
-    /// Since when it polls, by a clock that cannot be set and stands still while the machine sleeps.
+    /// Since when it polls, by a clock that cannot be set and stands still while the machine
+    /// sleeps.
     began: Instant,
     clients: Clients,
     store: Arc<Store>,
@@ -54,11 +56,16 @@ impl Runner {
     ///
     /// # Errors
     /// If the state file is in use or cannot be used.
-    pub fn new(config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Result<Self, state::Error> {
+    pub fn new(
+        config: &Config,
+        store: Arc<Store>,
+        metrics: Arc<SelfMetrics>,
+    ) -> Result<Self, state::Error> {
         Ok(Self::with(Disk::open(&config.state)?, config, store, metrics))
     }
 
-    /// The same, as soon as no other process holds the state file; `None` if it is to stop before that.
+    /// The same, as soon as no other process holds the state file; `None` if it is to stop before
+    /// that.
     ///
     /// # Errors
     /// If what stands there then is not ours, or of a newer version.
@@ -74,7 +81,8 @@ impl Runner {
 
     fn with(mut disk: Disk, config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
         let recalled = disk.recall();
-        let engine = Engine::new(config, Arc::clone(&store), recalled, rand::random(), Timestamp::now());
+        let engine =
+            Engine::new(config, Arc::clone(&store), recalled, rand::random(), Timestamp::now());
         Self {
             config: config.clone(),
             targets: 0,
@@ -90,7 +98,8 @@ impl Runner {
         }
     }
 
-    /// The only way targets start, change or stop: makes them those of `config`, and of what discovery finds for it.
+    /// The only way targets start, change or stop: makes them those of `config`, and of what
+    /// discovery finds for it.
     ///
     /// # Errors
     /// If an account's client cannot be made; nothing has changed then.
@@ -107,8 +116,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found so far. How many are new,
-    /// and how many gone.
+    /// Makes the targets those of the configuration and of what discovery has found so far. How
+    /// many are new, and how many gone.
     fn retarget(&mut self) -> (usize, usize) {
         let disk = &mut self.disk;
         let mut retargeted = self.engine.retarget(|id| disk.restore(id), Moment::now());
@@ -135,7 +144,8 @@ impl Runner {
         }
     }
 
-    /// Says what is odd about where `asked` is asked, also in regions that only discovery has named; each thing once.
+    /// Says what is odd about where `asked` is asked, also in regions that only discovery has
+    /// named; each thing once.
     fn warn_of_endpoints(&mut self, asked: &[Target]) {
         let warnings = route_warnings(&self.config, &self.clients, asked);
         for warning in warnings {
@@ -147,18 +157,33 @@ impl Runner {
     fn discovered(&mut self) {
         let (appeared, vanished) = self.retarget();
         if appeared > 0 || vanished > 0 {
-            info!(appeared, vanished, targets = self.targets, "discovery has changed what is polled");
+            info!(
+                appeared,
+                vanished,
+                targets = self.targets,
+                "discovery has changed what is polled"
+            );
         }
     }
 
     /// Polls until `stop`, under each configuration that `configs` brings.
-    pub async fn run(mut self, mut configs: mpsc::Receiver<Config>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(
+        mut self,
+        mut configs: mpsc::Receiver<Config>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut attempts: JoinSet<Attempted> = JoinSet::new();
         let mut under_way: HashMap<Id, Attempt> = HashMap::new();
         while !*stop.borrow() {
             let limit = self.longest_attempt;
             let engine = &mut self.engine;
-            let pause = start_attempts(|now| engine.next(now), &self.clients, limit, &mut attempts, &mut under_way);
+            let pause = start_attempts(
+                |now| engine.next(now),
+                &self.clients,
+                limit,
+                &mut attempts,
+                &mut under_way,
+            );
             if self.tell().await {
                 // There are new targets, which must not wait until others are due.
                 continue;
@@ -184,7 +209,11 @@ impl Runner {
         // The state file is free for another one from here on.
     }
 
-    fn done(&mut self, done: Result<(Id, Attempted), JoinError>, under_way: &mut HashMap<Id, Attempt>) {
+    fn done(
+        &mut self,
+        done: Result<(Id, Attempted), JoinError>,
+        under_way: &mut HashMap<Id, Attempt>,
+    ) {
         let (id, attempted) = match done {
             Ok(done) => done,
             Err(error) => (error.id(), panicked()),
@@ -215,7 +244,12 @@ impl Runner {
         for (field, word) in attempted.outcome.iter().flat_map(|decoded| &decoded.unknown) {
             let product = operation.action().product().label();
             let operation = operation.action().name();
-            self.store.exporter.unknown_word(UnknownWord { product, operation, field, word: word.clone() });
+            self.store.exporter.unknown_word(UnknownWord {
+                product,
+                operation,
+                field,
+                word: word.clone(),
+            });
         }
         self.engine.done(&attempt, attempted.outcome, Timestamp::now());
     }
@@ -241,7 +275,8 @@ impl Runner {
         self.store.accounts.logged_in(account, login);
     }
 
-    /// Saves and shows what has happened, and tells the log and the counters. Whether that has changed the targets.
+    /// Saves and shows what has happened, and tells the log and the counters. Whether that has
+    /// changed the targets.
     async fn tell(&mut self) -> bool {
         // All of it has happened just now.
         let boot = Moment::now().boot;
@@ -254,16 +289,25 @@ impl Runner {
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.report.notice(&id, notice),
-                Event::Overdue { target, failure, .. } => self.report.poll_overdue(&target, &failure),
+                Event::Overdue { target, failure, .. } => {
+                    self.report.poll_overdue(&target, &failure)
+                }
                 Event::Waited(key, wait) => {
                     self.metrics.waited(&key.api_labels(), wait);
                     self.store.budgets.waited(key.api_labels(), wait);
                 }
                 Event::Throttling(key, change, state) => {
                     let planned = planned.as_ref().and_then(|planned| planned.get(&key));
-                    self.report.throttling(&key, change, &state, planned.copied().unwrap_or_default());
+                    self.report.throttling(
+                        &key,
+                        change,
+                        &state,
+                        planned.copied().unwrap_or_default(),
+                    );
                 }
-                Event::PollEnded { target, failure, .. } => self.report.poll_ended(&target, failure.as_ref()),
+                Event::PollEnded { target, failure, .. } => {
+                    self.report.poll_ended(&target, failure.as_ref())
+                }
                 Event::Reading(..) => debug_assert!(false, "the engine shows readings itself"),
             }
         }
@@ -322,14 +366,19 @@ pub(super) fn start_attempts(
     }
 }
 
-/// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that hung for ever would take
-/// its target's turn with it.
+/// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that
+/// hung for ever would take its target's turn with it.
 async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
     match client {
-        Some(client) => tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
-            .await
-            .unwrap_or_else(|_| not_made(Error::Timeout(limit))),
-        None => not_made(Error::Credentials(format!("there is no account {:?} any more", attempt.account))),
+        Some(client) => {
+            tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
+                .await
+                .unwrap_or_else(|_| not_made(Error::Timeout(limit)))
+        }
+        None => not_made(Error::Credentials(format!(
+            "there is no account {:?} any more",
+            attempt.account
+        ))),
     }
 }
 
@@ -365,13 +414,15 @@ mod tests {
     use crate::store::Store;
 
     fn config(servers: &[&str], port: u16) -> Config {
-        let servers: Vec<_> = servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
+        let servers: Vec<_> =
+            servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
         crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], port).into())
     }
 
     fn runner(config: &Config) -> (Runner, Arc<Store>) {
         let store = Arc::new(Store::default());
-        let mut runner = Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
+        let mut runner =
+            Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
         runner.apply(config).unwrap();
         (runner, store)
     }
@@ -382,16 +433,24 @@ mod tests {
 
     fn attempted(value: Answer) -> Attempted {
         let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
-        Attempted { outcome: Ok(decoded), clock_skew: None, took: Some(Duration::ZERO), answer: None }
+        Attempted {
+            outcome: Ok(decoded),
+            clock_skew: None,
+            took: Some(Duration::ZERO),
+            answer: None,
+        }
     }
 
     #[tokio::test]
     async fn an_attempt_that_panics_harms_its_target_only_and_is_made_again() {
         let (mut runner, store) = runner(&config(&["bad", "good"], 1));
-        let (mut attempts, mut under_way, mut asked) = (JoinSet::new(), HashMap::<_, Attempt>::new(), 0);
+        let (mut attempts, mut under_way, mut asked) =
+            (JoinSet::new(), HashMap::<_, Attempt>::new(), 0);
         let start = Timestamp::now();
         for second in 0..60 {
-            while let Next::Call(attempt) = runner.engine.next(start + SignedDuration::from_secs(second)) {
+            while let Next::Call(attempt) =
+                runner.engine.next(start + SignedDuration::from_secs(second))
+            {
                 let panics = *attempt.target.id == *"bad";
                 asked += usize::from(panics);
                 let handle = attempts.spawn(async move {
@@ -405,24 +464,31 @@ mod tests {
         }
         assert!(under_way.is_empty() && asked > 8, "{asked}");
         let views = store.views(Moment::now());
-        assert_eq!(views.iter().map(|view| view.state.up).collect::<Vec<_>>(), [Some(false), Some(true)]);
+        assert_eq!(
+            views.iter().map(|view| view.state.up).collect::<Vec<_>>(),
+            [Some(false), Some(true)]
+        );
         assert_eq!(views[0].state.failing, Some(Reason::Transport));
     }
 
     #[tokio::test]
     async fn entries_that_cannot_be_read_are_counted_each_time_and_told_once() {
         let (mut runner, _) = runner(&config(&["s"], 1));
-        let (mut attempts, mut under_way, start) = (JoinSet::new(), HashMap::<_, Attempt>::new(), Timestamp::now());
+        let (mut attempts, mut under_way, start) =
+            (JoinSet::new(), HashMap::<_, Attempt>::new(), Timestamp::now());
         let mut asked = 0;
         let counted = |runner: &Runner| {
             let families = runner.metrics.gather(SeriesUse::default());
-            let family = families.iter().find(|family| family.name() == catalog::UNREADABLE.name).unwrap();
+            let family =
+                families.iter().find(|family| family.name() == catalog::UNREADABLE.name).unwrap();
             let metrics = family.get_metric().iter();
             metrics.map(|metric| metric.get_counter().get_value()).sum::<f64>()
         };
         assert_eq!(counted(&runner), 0.0, "it is there from the start");
         for second in 0..300 {
-            while let Next::Call(attempt) = runner.engine.next(start + SignedDuration::from_secs(second)) {
+            while let Next::Call(attempt) =
+                runner.engine.next(start + SignedDuration::from_secs(second))
+            {
                 asked += 1;
                 let mut attempted = nothing_ran();
                 attempted.outcome.as_mut().unwrap().unreadable = 3;
@@ -448,13 +514,16 @@ mod tests {
         let (mut runner, _) = runner(&config);
         assert_eq!(runner.report.endpoints, BTreeSet::new());
         let regions = ["cn-hangzhou", "xx-1"].map(Arc::<str>::from);
-        let (mut attempts, mut under_way, mut places) = (JoinSet::new(), HashMap::<_, Attempt>::new(), BTreeSet::new());
+        let (mut attempts, mut under_way, mut places) =
+            (JoinSet::new(), HashMap::<_, Attempt>::new(), BTreeSet::new());
         for second in 0..1300 {
             let now = Timestamp::now() + SignedDuration::from_secs(second);
             while let Next::Call(attempt) = runner.engine.next(now) {
                 places.insert(attempt.region.to_string());
                 let answered = attempted(match &attempt.operation {
-                    Operation::SwasListRegions(_) => Answer::SwasListRegions(Page::new(regions.to_vec(), None)),
+                    Operation::SwasListRegions(_) => {
+                        Answer::SwasListRegions(Page::new(regions.to_vec(), None))
+                    }
                     _ => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
                 });
                 let handle = attempts.spawn(async { answered });
@@ -465,7 +534,10 @@ mod tests {
         }
         assert_eq!(places, ["cn-hangzhou", "xx-1"].map(str::to_owned).into());
         let told: Vec<&str> = runner.report.endpoints.iter().map(String::as_str).collect();
-        assert!(told.len() == 1 && told[0].starts_with("SWAS has no public endpoint in region xx-1"), "{told:?}");
+        assert!(
+            told.len() == 1 && told[0].starts_with("SWAS has no public endpoint in region xx-1"),
+            "{told:?}"
+        );
     }
 
     #[tokio::test]
@@ -474,7 +546,9 @@ mod tests {
         let mut config = config(&["s"], silent.local_addr().unwrap().port());
         config.poll.timeout = Duration::from_secs(3600);
         let (mut runner, _) = runner(&config);
-        let Next::Call(attempt) = runner.engine.next(Timestamp::now()) else { panic!("nothing is due") };
+        let Next::Call(attempt) = runner.engine.next(Timestamp::now()) else {
+            panic!("nothing is due")
+        };
         let client = Client::new(&config.accounts[0], &config.poll).unwrap();
         let attempted = make(Some(client), *attempt, Duration::from_millis(20)).await;
         assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);

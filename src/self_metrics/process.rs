@@ -1,5 +1,5 @@
-//! The process's own families, as the `prometheus` crate collects them, with the CPU time in full: the crate cuts it to
-//! seconds, of which `rate()` makes nothing but zeros and peaks.
+//! The process's own families, as the `prometheus` crate collects them, with the CPU time in full:
+//! the crate cuts it to seconds, of which `rate()` makes nothing but zeros and peaks.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;

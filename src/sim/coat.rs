@@ -27,7 +27,9 @@ impl Coat {
                 let packed = gzip.write_all(response.body()).and_then(|()| gzip.finish());
                 *response.body_mut() = packed.unwrap_or_default();
                 if is_told {
-                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                    response
+                        .headers_mut()
+                        .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
                 }
             }
         }

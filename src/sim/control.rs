@@ -58,12 +58,13 @@ struct TimeOrder {
     frozen: bool,
 }
 
-/// Whether a request is for the simulator rather than for the cloud, whose requests say what they want in the query, in a
-/// form or, with ACS3 signatures, in headers.
+/// Whether a request is for the simulator rather than for the cloud, whose requests say what they
+/// want in the query, in a form or, with ACS3 signatures, in headers.
 pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
     let uri = request.uri();
     let says_nothing = uri.query().is_none() && !request.headers().contains_key(AUTHORIZATION);
-    uri.path().starts_with("/_sim/") || (uri.path() == "/" && says_nothing && request.method() == Method::GET)
+    uri.path().starts_with("/_sim/")
+        || (uri.path() == "/" && says_nothing && request.method() == Method::GET)
 }
 
 /// Answers such a request.
@@ -98,20 +99,31 @@ pub(crate) fn handle<B: AsRef<[u8]>>(
         ("/_sim/calls" | "/_sim/credentials", _) => method_not_allowed("GET, DELETE"),
         ("/_sim/faults", _) => method_not_allowed("GET, POST, DELETE"),
         ("/_sim/time", _) => method_not_allowed("GET, POST"),
-        _ => problem(StatusCode::NOT_FOUND, "there is no such address; GET / lists those there are"),
+        _ => {
+            problem(StatusCode::NOT_FOUND, "there is no such address; GET / lists those there are")
+        }
     }
 }
 
-fn world<B: AsRef<[u8]>>(simulator: &Simulator, request: &Request<B>, now: Timestamp) -> Response<Vec<u8>> {
+fn world<B: AsRef<[u8]>>(
+    simulator: &Simulator,
+    request: &Request<B>,
+    now: Timestamp,
+) -> Response<Vec<u8>> {
     let parameters = parameters::read(request);
-    let Some(at) = parameters.get("at") else { return json_response(StatusCode::OK, &simulator.truth(now)) };
+    let Some(at) = parameters.get("at") else {
+        return json_response(StatusCode::OK, &simulator.truth(now));
+    };
     match at.parse::<Timestamp>() {
         Ok(time) => json_response(StatusCode::OK, &simulator.truth_at(time)),
         Err(error) => problem(StatusCode::BAD_REQUEST, &format!("at is no RFC 3339 time: {error}")),
     }
 }
 
-fn add_faults<B: AsRef<[u8]>>(simulator: &mut Simulator, request: &Request<B>) -> Response<Vec<u8>> {
+fn add_faults<B: AsRef<[u8]>>(
+    simulator: &mut Simulator,
+    request: &Request<B>,
+) -> Response<Vec<u8>> {
     match simulator.faults.add(request.body().as_ref()) {
         Ok(()) => json_response(StatusCode::OK, &simulator.faults.to_json()),
         Err(reason) => problem(StatusCode::BAD_REQUEST, &reason),
@@ -127,12 +139,21 @@ fn time(simulator: &Simulator, now: Timestamp) -> Response<Vec<u8>> {
     json_response(StatusCode::OK, &body)
 }
 
-fn set_time<B: AsRef<[u8]>>(simulator: &mut Simulator, request: &Request<B>, now: Timestamp) -> Response<Vec<u8>> {
+fn set_time<B: AsRef<[u8]>>(
+    simulator: &mut Simulator,
+    request: &Request<B>,
+    now: Timestamp,
+) -> Response<Vec<u8>> {
     match serde_json::from_slice::<TimeOrder>(request.body().as_ref()) {
         // A world that is frozen already stays as it is.
         Ok(TimeOrder { frozen: true }) => simulator.freeze(simulator.frozen.unwrap_or(now)),
         Ok(TimeOrder { frozen: false }) => simulator.thaw(),
-        Err(error) => return problem(StatusCode::BAD_REQUEST, &format!("not {{\"frozen\": true|false}}: {error}")),
+        Err(error) => {
+            return problem(
+                StatusCode::BAD_REQUEST,
+                &format!("not {{\"frozen\": true|false}}: {error}"),
+            );
+        }
     }
     time(simulator, now)
 }

@@ -30,10 +30,18 @@ impl Delivered {
         let (chunks, pause) = match transfer {
             Transfer::Whole | Transfer::Reset => (VecDeque::from([body]), Duration::ZERO),
             // The pause lets the bytes that are kept go out before the connection is dropped.
-            Transfer::Truncated(keep) => (VecDeque::from([body.slice(..(*keep).min(body.len()))]), CUT_PAUSE),
+            Transfer::Truncated(keep) => {
+                (VecDeque::from([body.slice(..(*keep).min(body.len()))]), CUT_PAUSE)
+            }
             Transfer::Drip(bytes, pause) => (pieces(body, (*bytes).max(1)), *pause),
         };
-        Self { chunks, promised, pause, waiting: None, cut: matches!(transfer, Transfer::Truncated(_)) }
+        Self {
+            chunks,
+            promised,
+            pause,
+            waiting: None,
+            cut: matches!(transfer, Transfer::Truncated(_)),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use super::odd::Odd;
 /// What is done to an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Distortion {
-    /// Numbers and truth values come as strings, numbers in strings as numbers, empty strings as null.
+    /// Numbers and truth values come as strings, numbers in strings as numbers, empty strings as
+    /// null.
     WrongTypes,
     /// Every status is this word.
     UnknownWords(String),
@@ -142,7 +143,9 @@ fn replace_words(value: &mut Value, word: &Value) {
 
 /// The lists of the body itself, bare or wrapped; what its entries hold goes with them.
 fn remove_lists(body: &mut Value) {
-    let is_wrapped = |field: &Value| field.as_object().is_some_and(|fields| fields.values().all(Value::is_array));
+    let is_wrapped = |field: &Value| {
+        field.as_object().is_some_and(|fields| fields.values().all(Value::is_array))
+    };
     for (name, field) in body.as_object_mut().into_iter().flatten() {
         if field.is_array() || is_wrapped(field) || name == "TotalCount" {
             *field = Value::Null;
@@ -157,11 +160,9 @@ mod tests {
 
     #[test]
     fn types_are_swapped() {
-        let mut body =
-            json!({"TotalCount": 3, "Timeout": "60", "Success": true, "Tasks": [{"Status": "Success", "Ip": ""}]});
+        let mut body = json!({"TotalCount": 3, "Timeout": "60", "Success": true, "Tasks": [{"Status": "Success", "Ip": ""}]});
         Distortion::WrongTypes.apply(&mut body);
-        let wanted =
-            json!({"TotalCount": "3", "Timeout": 60, "Success": "true", "Tasks": [{"Status": "Success", "Ip": null}]});
+        let wanted = json!({"TotalCount": "3", "Timeout": 60, "Success": "true", "Tasks": [{"Status": "Success", "Ip": null}]});
         assert_eq!(body, wanted);
     }
 

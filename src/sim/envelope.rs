@@ -1,4 +1,5 @@
-//! The part of a request that every operation has in common, read from where its signature scheme puts it.
+//! The part of a request that every operation has in common, read from where its signature scheme
+//! puts it.
 
 use http::header::ACCEPT;
 use http::{Method, Request};
@@ -29,7 +30,8 @@ impl Envelope {
     /// The operation the request names.
     pub(crate) fn operation(&self) -> Result<Operation, Failure> {
         let version = self.common("x-acs-version", "Version")?;
-        Operation::route(version, self.common("x-acs-action", "Action")?).ok_or_else(Failure::no_such_api)
+        Operation::route(version, self.common("x-acs-action", "Action")?)
+            .ok_or_else(Failure::no_such_api)
     }
 
     /// The time the request was signed, as it was sent.
@@ -61,10 +63,11 @@ impl Envelope {
     /// Whether JSON is the kind of answer wanted.
     pub(crate) fn wants_json(&self) -> bool {
         match &self.acs3 {
-            Some(acs3) => acs3.header(ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/json")),
-            None => {
-                parameters::optional(&self.parameters, "Format").is_some_and(|kind| kind.eq_ignore_ascii_case("json"))
+            Some(acs3) => {
+                acs3.header(ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/json"))
             }
+            None => parameters::optional(&self.parameters, "Format")
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("json")),
         }
     }
 
@@ -81,8 +84,9 @@ impl Envelope {
         if rpc::sign(secret, &text) == sent {
             return Ok(());
         }
-        let message =
-            format!("Specified signature is not matched with our calculation. server string to sign is:{text}");
+        let message = format!(
+            "Specified signature is not matched with our calculation. server string to sign is:{text}"
+        );
         Err(Failure::new(400, "SignatureDoesNotMatch", message))
     }
 

@@ -50,7 +50,12 @@ impl Exchange {
         }
     }
 
-    fn json(&self, status: u16, body: &Value, headers: &[(&'static str, String)]) -> Response<Vec<u8>> {
+    fn json(
+        &self,
+        status: u16,
+        body: &Value,
+        headers: &[(&'static str, String)],
+    ) -> Response<Vec<u8>> {
         let mut response = self.bare(status, "application/json;charset=utf-8", odd::written(body));
         if let Ok(id) = HeaderValue::from_str(&self.request_id) {
             response.headers_mut().insert("x-acs-request-id", id);
@@ -65,16 +70,26 @@ impl Exchange {
 
     /// What a proxy or load balancer in front of the API says.
     fn html(&self, status: u16) -> Response<Vec<u8>> {
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Error");
         let title = format!("{status} {reason}");
-        let page =
-            format!("<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1><hr>Tengine</body>\n</html>\n");
+        let page = format!(
+            "<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1><hr>Tengine</body>\n</html>\n"
+        );
         self.bare(status, "text/html", page)
     }
 
-    fn bare(&self, status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response<Vec<u8>> {
+    fn bare(
+        &self,
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
         let mut response = Response::new(body.into());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Ok(date) = HeaderValue::from_str(&http_date(self.now)) {
             response.headers_mut().insert(DATE, date);

@@ -20,13 +20,27 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure with nothing beside its words.
-    pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: code.into(), message: message.into(), access_denied: None, headers: Vec::new() }
+    pub(crate) fn new(
+        status: u16,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            access_denied: None,
+            headers: Vec::new(),
+        }
     }
 
     /// A required parameter is not there.
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(400, format!("Missing{parameter}"), format!("{parameter} is mandatory for this action."))
+        Self::new(
+            400,
+            format!("Missing{parameter}"),
+            format!("{parameter} is mandatory for this action."),
+        )
     }
 
     /// A parameter has a value that is not allowed.
@@ -36,7 +50,11 @@ impl Failure {
 
     /// The Version and Action of the request name nothing.
     pub(crate) fn no_such_api() -> Self {
-        Self::new(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+        Self::new(
+            404,
+            "InvalidApi.NotFound",
+            "Specified api is not found, please check your url and method.",
+        )
     }
 
     /// The caller's calls of this minute are used up.
@@ -47,7 +65,9 @@ impl Failure {
     /// RAM does not allow the operation. Each product has its own way to say so.
     pub(crate) fn forbidden(operation: Operation) -> Self {
         match operation.product() {
-            Product::Ehpc => Self::new(407, "NotAuthorized", "You are not authorized by RAM for this request."),
+            Product::Ehpc => {
+                Self::new(407, "NotAuthorized", "You are not authorized by RAM for this request.")
+            }
             _ => Self {
                 access_denied: Some(access_denied_detail(operation)),
                 ..Self::new(403, "NoPermission", "You are not authorized to perform this action.")

@@ -1,4 +1,5 @@
-//! The gateway's checks before an operation sees a request: method, common parameters, clock, credentials, nonce.
+//! The gateway's checks before an operation sees a request: method, common parameters, clock,
+//! credentials, nonce.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -28,11 +29,16 @@ pub(crate) struct Nonces {
 impl Nonces {
     /// Remembers a nonce; a second time it is refused.
     fn spend(&mut self, nonce: &str, now: Timestamp) -> Result<(), Failure> {
-        while self.order.front().is_some_and(|(spent, _)| now.duration_since(*spent) > NONCE_MEMORY) {
+        while self.order.front().is_some_and(|(spent, _)| now.duration_since(*spent) > NONCE_MEMORY)
+        {
             self.forget_oldest();
         }
         if !self.seen.insert(nonce.to_owned()) {
-            return Err(Failure::new(400, "SignatureNonceUsed", "Specified signature nonce was used already."));
+            return Err(Failure::new(
+                400,
+                "SignatureNonceUsed",
+                "Specified signature nonce was used already.",
+            ));
         }
         self.order.push_back((now, nonce.to_owned()));
         if self.order.len() > NONCES_KEPT {
@@ -57,14 +63,19 @@ pub(crate) fn check(
     now: Timestamp,
 ) -> Result<(), Failure> {
     if !operation.allows(&envelope.method) {
-        return Err(Failure::new(400, "UnsupportedHTTPMethod", "This http method is not supported."));
+        return Err(Failure::new(
+            400,
+            "UnsupportedHTTPMethod",
+            "This http method is not supported.",
+        ));
     }
     check_format(envelope)?;
     if operation.is_unsigned() {
         return check_clock(envelope.timestamp()?, now);
     }
     check_clock(envelope.timestamp()?, now)?;
-    let unknown = || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
+    let unknown =
+        || Failure::new(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.");
     let key = issued.key(settings, envelope.access_key_id()?, now).ok_or_else(unknown)?;
     envelope.verify(&key.secret)?;
     check_token(envelope, &key)?;
@@ -76,31 +87,45 @@ fn check_format(envelope: &Envelope) -> Result<(), Failure> {
     if envelope.wants_json() {
         return Ok(());
     }
-    let message =
-        "The simulator answers JSON only: send Format=JSON, or with ACS3 signatures Accept: application/json.";
+    let message = "The simulator answers JSON only: send Format=JSON, or with ACS3 signatures Accept: application/json.";
     Err(Failure::new(400, "UnsupportedFormat", message))
 }
 
 fn check_clock(stamp: &str, now: Timestamp) -> Result<(), Failure> {
-    let malformed =
-        || Failure::new(400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.");
+    let malformed = || {
+        Failure::new(
+            400,
+            "InvalidTimeStamp.Format",
+            "Specified time stamp or date value is not well formatted.",
+        )
+    };
     let well_formed = stamp.len() == "2024-05-06T07:08:09Z".len() && stamp.ends_with('Z');
     let time: Timestamp = stamp.parse().ok().filter(|_| well_formed).ok_or_else(malformed)?;
     if now.duration_since(time).abs() > CLOCK_TOLERANCE {
-        return Err(Failure::new(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."));
+        return Err(Failure::new(
+            400,
+            "InvalidTimeStamp.Expired",
+            "Specified time stamp or date value is expired.",
+        ));
     }
     Ok(())
 }
 
 fn check_token(envelope: &Envelope, key: &Key) -> Result<(), Failure> {
-    let refused =
-        |word: &str, message: &'static str| Failure::new(400, format!("InvalidSecurityToken.{word}"), message);
+    let refused = |word: &str, message: &'static str| {
+        Failure::new(400, format!("InvalidSecurityToken.{word}"), message)
+    };
     match (key.token.as_deref(), envelope.security_token()) {
         (None, None) => Ok(()),
         (Some(wanted), Some(sent)) if wanted == sent && !key.has_ended => Ok(()),
-        (Some(wanted), Some(sent)) if wanted == sent => Err(refused("Expired", "Specified SecurityToken is expired.")),
+        (Some(wanted), Some(sent)) if wanted == sent => {
+            Err(refused("Expired", "Specified SecurityToken is expired."))
+        }
         (Some(_), None) => Err(Failure::missing("SecurityToken")),
-        (_, Some(_)) => Err(refused("MismatchWithAccessKey", "Specified SecurityToken mismatches with the AccessKey.")),
+        (_, Some(_)) => Err(refused(
+            "MismatchWithAccessKey",
+            "Specified SecurityToken mismatches with the AccessKey.",
+        )),
     }
 }
 
@@ -136,7 +161,9 @@ mod tests {
         assert_eq!(code("2024-05-06T07:00:00Z"), None);
         assert_eq!(code("2024-05-06T06:59:59Z").as_deref(), Some("InvalidTimeStamp.Expired"));
         assert_eq!(code("2024-05-06T07:30:01Z").as_deref(), Some("InvalidTimeStamp.Expired"));
-        for malformed in ["2024-05-06 07:15:00", "2024-05-06T07:15:00+00:00", "2024-05-06T07:15:00.1Z", "now"] {
+        for malformed in
+            ["2024-05-06 07:15:00", "2024-05-06T07:15:00+00:00", "2024-05-06T07:15:00.1Z", "now"]
+        {
             assert_eq!(code(malformed).as_deref(), Some("InvalidTimeStamp.Format"), "{malformed}");
         }
     }

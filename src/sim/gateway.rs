@@ -1,6 +1,8 @@
 //! What something in front of the API answers: a gateway, a firewall, a proxy, a login page.
 
-use http::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, RETRY_AFTER};
+use http::header::{
+    CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, RETRY_AFTER,
+};
 use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,8 @@ impl Gateway {
     pub(crate) fn response(&self, request_id: &str, now: Timestamp) -> Response<Vec<u8>> {
         let (content_type, body) = self.body(request_id);
         let mut response = Response::new(body.into_bytes());
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let challenge = (self.status == 407).then(|| "Basic realm=\"proxy\"".to_owned());
         let headers = [
             (CONTENT_TYPE, Some(content_type.to_owned())),
@@ -94,14 +97,25 @@ impl Gateway {
         match self.body {
             Body::Empty => ("application/octet-stream", String::new()),
             Body::Html => ("text/html", page(&status.to_string(), "")),
-            Body::Login => ("text/html; charset=utf-8", page("Sign in", "<form><input name=\"password\"></form>")),
-            Body::BlockPage => ("text/html", page("Blocked", "<code>WAF-7</code> by policy of 10.1.2.3")),
+            Body::Login => (
+                "text/html; charset=utf-8",
+                page("Sign in", "<form><input name=\"password\"></form>"),
+            ),
+            Body::BlockPage => {
+                ("text/html", page("Blocked", "<code>WAF-7</code> by policy of 10.1.2.3"))
+            }
             Body::Text => ("text/plain", "upstream request timeout\n".to_owned()),
             Body::Json => (JSON, error.to_string()),
-            Body::LowerCase => (JSON, json!({"requestId": request_id, "code": code, "message": MESSAGE}).to_string()),
-            Body::RepeatedKey => {
-                (JSON, format!(r#"{{"Code": "200", "RequestId": "{request_id}", "Code": "{code}", "Message": "m"}}"#))
-            }
+            Body::LowerCase => (
+                JSON,
+                json!({"requestId": request_id, "code": code, "message": MESSAGE}).to_string(),
+            ),
+            Body::RepeatedKey => (
+                JSON,
+                format!(
+                    r#"{{"Code": "200", "RequestId": "{request_id}", "Code": "{code}", "Message": "m"}}"#
+                ),
+            ),
             Body::Nested => (JSON, json!({"requestId": request_id, "error": error}).to_string()),
             Body::OtherJson => (JSON, json!({"error": {"reason": "denied by policy"}}).to_string()),
             Body::Xml => ("text/xml;charset=utf-8", xml(request_id, code)),
@@ -113,7 +127,9 @@ impl Gateway {
 const JSON: &str = "application/json;charset=utf-8";
 
 fn page(title: &str, more: &str) -> String {
-    format!("<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1>{more}</body></html>\n")
+    format!(
+        "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1>{more}</body></html>\n"
+    )
 }
 
 fn xml(request_id: &str, code: &str) -> String {

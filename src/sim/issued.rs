@@ -55,7 +55,13 @@ impl Issued {
     }
 
     /// Hands out new credentials for a role.
-    pub(crate) fn give(&mut self, seed: u64, role: &str, now: Timestamp, lifetime: SignedDuration) -> Given {
+    pub(crate) fn give(
+        &mut self,
+        seed: u64,
+        role: &str,
+        now: Timestamp,
+        lifetime: SignedDuration,
+    ) -> Given {
         if self.given.len() >= KEPT {
             self.given.retain(|_, given| now < given.until);
         }
@@ -73,10 +79,18 @@ impl Issued {
         given
     }
 
-    /// The newest credentials of a role with more than a quarter of their life left, as the metadata server gives them
-    /// again and again; else new ones.
-    pub(crate) fn current(&mut self, seed: u64, role: &str, now: Timestamp, lifetime: SignedDuration) -> Given {
-        let is_fresh = |given: &&Given| given.until.duration_since(now) > given.until.duration_since(given.from) / 4;
+    /// The newest credentials of a role with more than a quarter of their life left, as the
+    /// metadata server gives them again and again; else new ones.
+    pub(crate) fn current(
+        &mut self,
+        seed: u64,
+        role: &str,
+        now: Timestamp,
+        lifetime: SignedDuration,
+    ) -> Given {
+        let is_fresh = |given: &&Given| {
+            given.until.duration_since(now) > given.until.duration_since(given.from) / 4
+        };
         let of_role = self.given.values().filter(|given| given.role == role && !given.revoked);
         match of_role.filter(is_fresh).max_by_key(|given| given.until).cloned() {
             Some(given) => given,
@@ -92,10 +106,16 @@ impl Issued {
     }
 
     /// A token of the metadata server.
-    pub(crate) fn metadata_token(&mut self, seed: u64, now: Timestamp, lifetime: SignedDuration) -> String {
+    pub(crate) fn metadata_token(
+        &mut self,
+        seed: u64,
+        now: Timestamp,
+        lifetime: SignedDuration,
+    ) -> String {
         self.metadata_tokens.retain(|_, until| now < *until);
         let token = self.word(seed);
-        self.metadata_tokens.insert(token.clone(), now.saturating_add(lifetime).unwrap_or(Timestamp::MAX));
+        self.metadata_tokens
+            .insert(token.clone(), now.saturating_add(lifetime).unwrap_or(Timestamp::MAX));
         token
     }
 

@@ -72,6 +72,8 @@ fn call_json(call: &Call) -> Value {
 
 /// The parameters of the operation itself.
 pub(crate) fn own_parameters(parameters: &Parameters) -> BTreeMap<String, String> {
-    let own = parameters.iter().filter(|(name, _)| !super::envelope::is_common(name) && *name != "OIDCToken");
+    let own = parameters
+        .iter()
+        .filter(|(name, _)| !super::envelope::is_common(name) && *name != "OIDCToken");
     own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

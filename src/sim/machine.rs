@@ -1,4 +1,5 @@
-//! What the machine that the caller runs on has to offer: the metadata server of ECS, and a credentials URI.
+//! What the machine that the caller runs on has to offer: the metadata server of ECS, and a
+//! credentials URI.
 
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -37,12 +38,13 @@ pub(crate) fn answer<B>(
     }
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if operation == Operation::MetadataToken {
-        let ttl = header("x-aliyun-ecs-metadata-token-ttl-seconds").and_then(|ttl| ttl.parse::<i64>().ok());
+        let ttl = header("x-aliyun-ecs-metadata-token-ttl-seconds")
+            .and_then(|ttl| ttl.parse::<i64>().ok());
         return Ok(match (settings.metadata, request.method(), ttl) {
             (Metadata::Off | Metadata::V1, ..) => Outcome::Html(404),
-            (_, &Method::PUT, Some(ttl)) if (1..=LONGEST_TOKEN).contains(&ttl) => {
-                Outcome::Text(issued.metadata_token(settings.seed, now, SignedDuration::from_secs(ttl)))
-            }
+            (_, &Method::PUT, Some(ttl)) if (1..=LONGEST_TOKEN).contains(&ttl) => Outcome::Text(
+                issued.metadata_token(settings.seed, now, SignedDuration::from_secs(ttl)),
+            ),
             (_, &Method::PUT, _) => Outcome::Html(400),
             _ => Outcome::Html(405),
         });
@@ -64,7 +66,10 @@ pub(crate) fn answer<B>(
 }
 
 fn credentials(settings: &Settings, issued: &mut Issued, now: Timestamp) -> serde_json::Value {
-    let role = format!("acs:ram::1234567890123456:role/{}", settings.ecs_role.as_deref().unwrap_or("exporter"));
+    let role = format!(
+        "acs:ram::1234567890123456:role/{}",
+        settings.ecs_role.as_deref().unwrap_or("exporter")
+    );
     let lifetime = SignedDuration::try_from(settings.ecs_session).unwrap_or(SignedDuration::MAX);
     let given = issued.current(settings.seed, &role, now, lifetime);
     let mut body = given.fields();

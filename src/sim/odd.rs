@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is odd about an entry. The first five stand beside the entries of a page that has some; of the others every entry is.
+/// What is odd about an entry. The first five stand beside the entries of a page that has some; of
+/// the others every entry is.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Odd {
@@ -44,8 +45,14 @@ const LISTS: [(&str, &str); 9] = [
 
 const TEXTS: [&str; 6] = ["CommandName", "Name", "InstanceName", "Errors", "Message", "ErrorInfo"];
 const NUMBERS: [&str; 3] = ["CurrentStep", "TotalSteps", "ExitCode"];
-const WORDS: [&str; 6] =
-    ["Status", "TaskType", "InvokeStatus", "InstanceInvokeStatus", "InvokeRecordStatus", "InvocationStatus"];
+const WORDS: [&str; 6] = [
+    "Status",
+    "TaskType",
+    "InvokeStatus",
+    "InstanceInvokeStatus",
+    "InvokeRecordStatus",
+    "InvocationStatus",
+];
 
 /// What no `Value` can hold is marked by a character that no answer has, and written in its place.
 const MARK: &str = "\u{f8ff}";
@@ -63,7 +70,9 @@ impl Odd {
             self.distort(result);
         }
         for (list, id) in LISTS {
-            if let Some(entries) = body.get_mut(list).and_then(entries).filter(|entries| !entries.is_empty()) {
+            if let Some(entries) =
+                body.get_mut(list).and_then(entries).filter(|entries| !entries.is_empty())
+            {
                 for entry in entries.iter_mut() {
                     self.distort(entry);
                 }
@@ -107,8 +116,12 @@ impl Odd {
                 (Self::RepeatedKey, name, field) if WORDS.contains(&name) => {
                     again.push((format!("{MARK}again{name}"), std::mem::replace(field, json!(7))));
                 }
-                (Self::BareObject, "Errors", field) => *field = json!({"Code": "EcsError", "Message": "m"}),
-                (Self::BareObject, "Result", field) => *field = json!({"Instances": {"InstanceId": "i-1"}}),
+                (Self::BareObject, "Errors", field) => {
+                    *field = json!({"Code": "EcsError", "Message": "m"})
+                }
+                (Self::BareObject, "Result", field) => {
+                    *field = json!({"Instances": {"InstanceId": "i-1"}})
+                }
                 _ => {}
             }
         }
@@ -134,7 +147,10 @@ pub(crate) fn written(body: &Value) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = &*text;
     while !rest.is_empty() {
-        let next = MARKED.iter().filter_map(|(mark, put)| Some((rest.find(mark)?, mark.len(), *put))).min();
+        let next = MARKED
+            .iter()
+            .filter_map(|(mark, put)| Some((rest.find(mark)?, mark.len(), *put)))
+            .min();
         let (at, length, put) = next.unwrap_or((rest.len(), 0, b""));
         bytes.extend_from_slice(&rest.as_bytes()[..at]);
         bytes.extend_from_slice(put);
@@ -157,8 +173,10 @@ mod tests {
     #[test]
     fn what_no_value_holds_is_written_in_its_place() {
         let run = || json!({"Invocations": [{"CommandName": "a", "InvokeId": "t"}]});
-        let named =
-            |name: &[u8]| [&b"{\"Invocations\":[{\"CommandName\":\""[..], name, b"\",\"InvokeId\":\"t\"}]}"].concat();
+        let named = |name: &[u8]| {
+            [&b"{\"Invocations\":[{\"CommandName\":\""[..], name, b"\",\"InvokeId\":\"t\"}]}"]
+                .concat()
+        };
         assert_eq!(sent(Odd::HalfSurrogate, run()), named(br"a\ud83d"));
         assert_eq!(sent(Odd::NotUtf8, run()), named(b"\xb1\xb8a"));
         let task = || json!({"Tasks": {"TaskInfo": [{"CurrentStep": 3, "Status": "Failed"}]}});
@@ -180,11 +198,16 @@ mod tests {
             body["Clusters"].as_array().unwrap().iter().map(|entry| entry["Id"].clone()).collect()
         };
         let one = || json!([{"Id": "a"}]);
-        assert_eq!(ids(Odd::NoObject, one()), [json!("a"), Value::Null, Value::Null, Value::Null, Value::Null]);
+        assert_eq!(
+            ids(Odd::NoObject, one()),
+            [json!("a"), Value::Null, Value::Null, Value::Null, Value::Null]
+        );
         assert_eq!(ids(Odd::WithoutId, one()), [json!("a"), Value::Null]);
         assert_eq!(ids(Odd::LongId, one())[1].as_str().unwrap().len(), 5000);
         assert_eq!(ids(Odd::Twice, one()), ["a", "a"]);
         assert_eq!(ids(Odd::NoObject, json!([])), [Value::Null; 0]);
-        assert!(sent(Odd::BrokenId, json!({"Clusters": one()})).ends_with(br#"{"Id":"t-\ud83d"}]}"#));
+        assert!(
+            sent(Odd::BrokenId, json!({"Clusters": one()})).ends_with(br#"{"Id":"t-\ud83d"}]}"#)
+        );
     }
 }

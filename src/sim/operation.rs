@@ -11,7 +11,8 @@ pub enum Product {
     Swas,
     /// Security Token Service, 2015-04-01.
     Sts,
-    /// What the caller's own machine offers: the metadata server of ECS and a credentials URI. No product of the cloud.
+    /// What the caller's own machine offers: the metadata server of ECS and a credentials URI. No
+    /// product of the cloud.
     Machine,
 }
 
@@ -64,7 +65,8 @@ impl FromStr for Product {
     /// Reads `EHPC`, `SWAS-OPEN` or `SWAS`, `Sts` or `MACHINE` in any letter case.
     fn from_str(word: &str) -> Result<Self, String> {
         let known = |product: &Self| {
-            word.eq_ignore_ascii_case(product.code()) || word.eq_ignore_ascii_case(product.host_prefix())
+            word.eq_ignore_ascii_case(product.code())
+                || word.eq_ignore_ascii_case(product.host_prefix())
         };
         Self::ALL
             .into_iter()
@@ -130,7 +132,8 @@ operations! {
 }
 
 impl Operation {
-    /// Whether no signature is asked for: an OIDC token speaks for itself, and so does being on the machine.
+    /// Whether no signature is asked for: an OIDC token speaks for itself, and so does being on the
+    /// machine.
     pub(crate) fn is_unsigned(self) -> bool {
         self == Self::AssumeRoleWithOidc || self.product() == Product::Machine
     }
@@ -143,14 +146,19 @@ impl Operation {
     /// Version and action together name the operation: `ListRegions` exists in both products.
     pub(crate) fn route(version: &str, action: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
-        all.find(|operation| operation.product().version() == version && operation.action() == action)
+        all.find(|operation| {
+            operation.product().version() == version && operation.action() == action
+        })
     }
 
-    /// E-HPC is GET only in the vendor's metadata; for SWAS nothing is said, and the SDKs send POST.
+    /// E-HPC is GET only in the vendor's metadata; for SWAS nothing is said, and the SDKs send
+    /// POST.
     pub(crate) fn allows(self, method: &http::Method) -> bool {
         match self.product() {
             Product::Ehpc => method == http::Method::GET,
-            Product::Swas | Product::Sts => method == http::Method::GET || method == http::Method::POST,
+            Product::Swas | Product::Sts => {
+                method == http::Method::GET || method == http::Method::POST
+            }
             // Each has its own.
             Product::Machine => true,
         }
@@ -162,7 +170,8 @@ impl FromStr for Operation {
 
     /// Reads `EHPC.ListTasks`, `SWAS.DescribeInvocations` and the like.
     fn from_str(name: &str) -> Result<Self, String> {
-        let (product, action) = name.split_once('.').ok_or_else(|| format!("{name:?} is not PRODUCT.Operation"))?;
+        let (product, action) =
+            name.split_once('.').ok_or_else(|| format!("{name:?} is not PRODUCT.Operation"))?;
         let product: Product = product.parse()?;
         let mut all = Self::ALL.iter().copied();
         all.find(|operation| operation.product() == product && operation.action() == action)

@@ -10,10 +10,12 @@ use super::failure::Failure;
 /// Decoded parameters, in byte order of their names as the signature wants them.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
-/// Reads the parameters of the query and, if there is one, of the form body. A body of any other kind is not looked at.
+/// Reads the parameters of the query and, if there is one, of the form body. A body of any other
+/// kind is not looked at.
 pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Parameters {
     let mut parameters = of_query(request);
-    let content_type = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let content_type =
+        request.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if content_type.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded") {
         parameters.extend(decode(request.body().as_ref()));
     }
@@ -83,7 +85,8 @@ mod tests {
             .body(b"b=x+y%2B&c".to_vec())
             .unwrap();
         let parameters = read(&request);
-        let pairs: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<_> =
+            parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("a", "x y"), ("b", "x y+"), ("c", ""), ("empty", "")]);
     }
 
@@ -95,8 +98,9 @@ mod tests {
 
     #[test]
     fn numbers_and_truth_values_are_checked() {
-        let parameters: Parameters =
-            [("n", "51"), ("yes", "True"), ("odd", "1")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+        let parameters: Parameters = [("n", "51"), ("yes", "True"), ("odd", "1")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .into();
         assert_eq!(integer(&parameters, "n", 10, 1..=50).unwrap_err().code, "InvalidParams");
         assert_eq!(integer(&parameters, "absent", 10, 1..=50).unwrap(), 10);
         assert!(boolean(&parameters, "yes").unwrap());

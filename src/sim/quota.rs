@@ -55,7 +55,8 @@ impl QuotaWindows {
         let window = self.windows.entry((operation, region.to_owned())).or_default();
         // What others call is not seen; only how it has used up the quota before a call that is.
         let from = (now - SignedDuration::from_secs(60)).max(window.last.unwrap_or(Timestamp::MIN));
-        let mut others: Vec<Timestamp> = strain.others.iter().flat_map(|others| others.calls(from, now)).collect();
+        let mut others: Vec<Timestamp> =
+            strain.others.iter().flat_map(|others| others.calls(from, now)).collect();
         others.sort_unstable();
         for call in others {
             // Others are refused like everybody.
@@ -87,8 +88,10 @@ impl Window {
 impl Others {
     /// When it calls after `from`, until `to`.
     fn calls(self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-        // Its times are those of a clock that begins with the epoch, so they do not depend on other calls.
-        let (rounds, each) = if self.at_once { (1, self.per_minute) } else { (i64::from(self.per_minute), 1) };
+        // Its times are those of a clock that begins with the epoch, so they do not depend on other
+        // calls.
+        let (rounds, each) =
+            if self.at_once { (1, self.per_minute) } else { (i64::from(self.per_minute), 1) };
         if self.per_minute == 0 {
             return Vec::new();
         }
@@ -116,9 +119,12 @@ fn minute(time: Timestamp) -> i64 {
 
 fn time_left(window: QuotaWindow, oldest: Option<Timestamp>, now: Timestamp) -> SignedDuration {
     match window {
-        QuotaWindow::Calendar => SignedDuration::from_millis((minute(now) + 1) * 60_000 - now.as_millisecond()),
+        QuotaWindow::Calendar => {
+            SignedDuration::from_millis((minute(now) + 1) * 60_000 - now.as_millisecond())
+        }
         QuotaWindow::Sliding => {
-            SignedDuration::from_secs(60) - oldest.map_or(SignedDuration::ZERO, |call| now.duration_since(call))
+            SignedDuration::from_secs(60)
+                - oldest.map_or(SignedDuration::ZERO, |call| now.duration_since(call))
         }
     }
 }
@@ -142,14 +148,19 @@ mod tests {
         let mut quota_windows = QuotaWindows::default();
         let admit = |second: &i64| {
             let now = Timestamp::from_second(*second).unwrap();
-            quota_windows.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
+            quota_windows
+                .admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-hangzhou"), now)
+                .is_ok()
         };
         seconds.iter().map(admit).collect()
     }
 
     #[test]
     fn a_calendar_minute_starts_anew_at_the_full_minute() {
-        assert_eq!(admitted(QuotaWindow::Calendar, &[58, 59, 59, 60, 61, 62]), [true, true, false, true, true, false]);
+        assert_eq!(
+            admitted(QuotaWindow::Calendar, &[58, 59, 59, 60, 61, 62]),
+            [true, true, false, true, true, false]
+        );
     }
 
     #[test]
@@ -170,20 +181,29 @@ mod tests {
             (Operation::ListTasks, "cn-shanghai"),
             (Operation::ListCommands, ""),
         ] {
-            assert!(quota_windows.admit(&quotas, &Strain::default(), (operation, region), now).is_ok());
+            assert!(
+                quota_windows.admit(&quotas, &Strain::default(), (operation, region), now).is_ok()
+            );
         }
-        let failure =
-            quota_windows.admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-shanghai"), now).unwrap_err();
-        assert_eq!(failure.headers, [("x-ratelimit-user-api", "Limit:1,Remain:0,TimeLeft:30000,Reset:60".to_owned())]);
+        let failure = quota_windows
+            .admit(&quotas, &Strain::default(), (Operation::ListTasks, "cn-shanghai"), now)
+            .unwrap_err();
+        assert_eq!(
+            failure.headers,
+            [("x-ratelimit-user-api", "Limit:1,Remain:0,TimeLeft:30000,Reset:60".to_owned())]
+        );
     }
 
-    /// Which of a call each second, for two minutes, are let through of 60 in a calendar minute that others use, too.
+    /// Which of a call each second, for two minutes, are let through of 60 in a calendar minute
+    /// that others use, too.
     fn beside(per_minute: u32, at_once: bool) -> Vec<bool> {
         let strain = Strain { limit: Some(60), others: vec![Others { per_minute, at_once }] };
         let mut quota_windows = QuotaWindows::default();
         let admit = |second: i64| {
             let now = Timestamp::from_second(1_700_000_040 + second).unwrap();
-            quota_windows.admit(&Quotas::default(), &strain, (Operation::ListTasks, "cn-hangzhou"), now).is_ok()
+            quota_windows
+                .admit(&Quotas::default(), &strain, (Operation::ListTasks, "cn-hangzhou"), now)
+                .is_ok()
         };
         (0..120).map(admit).collect()
     }
@@ -194,7 +214,10 @@ mod tests {
         assert!(beside(0, false).iter().all(|passes| *passes));
         let evenly = beside(60, false);
         assert!((29..=31).contains(&passed(&evenly[60..])), "both call as often: {evenly:?}");
-        assert!(evenly[60..80].iter().all(|passes| *passes), "it is used up towards the end of the minute");
+        assert!(
+            evenly[60..80].iter().all(|passes| *passes),
+            "it is used up towards the end of the minute"
+        );
         let early = beside(45, true);
         assert_eq!((passed(&early[60..]), passed(&early[60..75])), (15, 15), "{early:?}");
         let all = beside(600, true);
@@ -203,15 +226,18 @@ mod tests {
 
     #[test]
     fn another_program_is_counted_from_a_minute_before_the_first_call_and_never_twice() {
-        let strain = Strain { limit: Some(100), others: vec![Others { per_minute: 40, at_once: false }] };
+        let strain =
+            Strain { limit: Some(100), others: vec![Others { per_minute: 40, at_once: false }] };
         let quotas = Quotas { window: QuotaWindow::Sliding, ..Quotas::default() };
         let mut quota_windows = QuotaWindows::default();
         let key = (Operation::ListTasks, "cn-hangzhou");
         for second in [0, 1, 1, 30, 59] {
             let now = Timestamp::from_second(1_700_000_000 + second).unwrap();
             quota_windows.admit(&quotas, &strain, key, now).unwrap();
-            let own = [1, 2, 3, 4, 5][[0, 1, 1, 30, 59].iter().position(|other| *other == second).unwrap()];
-            let held = quota_windows.windows.values().map(|window| window.passed.len()).sum::<usize>();
+            let own = [1, 2, 3, 4, 5]
+                [[0, 1, 1, 30, 59].iter().position(|other| *other == second).unwrap()];
+            let held =
+                quota_windows.windows.values().map(|window| window.passed.len()).sum::<usize>();
             assert!((40 + own - 1..=40 + own + 1).contains(&held), "{held} at {second}");
         }
     }

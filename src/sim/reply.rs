@@ -30,7 +30,8 @@ pub enum Transfer {
     Whole,
     /// The connection is closed before any of them.
     Reset,
-    /// The headers promise the whole body, but the connection is closed after this many bytes of it.
+    /// The headers promise the whole body, but the connection is closed after this many bytes of
+    /// it.
     Truncated(usize),
     /// The body comes in pieces of this many bytes, with a pause before each.
     Drip(usize, Duration),

@@ -55,11 +55,20 @@ pub async fn serve(
 /// A connection that died before it was accepted, or too many open files: the next one may be fine.
 fn is_passing(error: &io::Error) -> bool {
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
-    let kinds = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::Interrupted];
-    kinds.contains(&error.kind()) || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
+    let kinds = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::Interrupted,
+    ];
+    kinds.contains(&error.kind())
+        || error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN_FILES.contains(&code))
 }
 
-fn spawn_connection(stream: TcpStream, simulator: Arc<Mutex<Simulator>>, connections: &GracefulShutdown) {
+fn spawn_connection(
+    stream: TcpStream,
+    simulator: Arc<Mutex<Simulator>>,
+    connections: &GracefulShutdown,
+) {
     let service = service_fn(move |request| answer(Arc::clone(&simulator), request));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
@@ -70,11 +79,16 @@ fn spawn_connection(stream: TcpStream, simulator: Arc<Mutex<Simulator>>, connect
 }
 
 /// An error closes the connection without an answer.
-async fn answer(simulator: Arc<Mutex<Simulator>>, request: Request<Incoming>) -> io::Result<Response<Delivered>> {
+async fn answer(
+    simulator: Arc<Mutex<Simulator>>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Delivered>> {
     let (head, body) = request.into_parts();
-    let body: Bytes = axum::body::to_bytes(Body::new(body), LARGEST_BODY).await.map_err(io::Error::other)?;
+    let body: Bytes =
+        axum::body::to_bytes(Body::new(body), LARGEST_BODY).await.map_err(io::Error::other)?;
     let request = Request::from_parts(head, body);
-    let reply = simulator.lock().unwrap_or_else(PoisonError::into_inner).handle(&request, Timestamp::now());
+    let reply =
+        simulator.lock().unwrap_or_else(PoisonError::into_inner).handle(&request, Timestamp::now());
     deliver(reply).await
 }
 

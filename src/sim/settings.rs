@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::Operation;
 
-/// The size and the manners of a simulated cloud. Every count is what a person polling it sees listed.
+/// The size and the manners of a simulated cloud. Every count is what a person polling it sees
+/// listed.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Decides every id, duration and outcome of a generated world.
@@ -67,8 +68,14 @@ pub struct Role {
 
 impl Default for Role {
     fn default() -> Self {
-        let oidc_provider_arn = Some("acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001".to_owned());
-        Self { external_id: None, oidc_provider_arn, longest_session: Duration::from_secs(3600), session: None }
+        let oidc_provider_arn =
+            Some("acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001".to_owned());
+        Self {
+            external_id: None,
+            oidc_provider_arn,
+            longest_session: Duration::from_secs(3600),
+            session: None,
+        }
     }
 }
 
@@ -94,7 +101,8 @@ pub struct Quotas {
     pub operations: BTreeMap<Operation, u32>,
     /// What a minute is.
     pub window: QuotaWindow,
-    /// Whether a throttled answer carries `x-ratelimit-user-api`. The vendor says that not all operations do.
+    /// Whether a throttled answer carries `x-ratelimit-user-api`. The vendor says that not all
+    /// operations do.
     pub headers: bool,
 }
 
@@ -136,7 +144,10 @@ impl Default for Settings {
             access_keys: BTreeMap::from([("testid".to_owned(), "testsecret".to_owned())]),
             security_token: None,
             permitted: None,
-            roles: BTreeMap::from([("acs:ram::1234567890123456:role/exporter".to_owned(), Role::default())]),
+            roles: BTreeMap::from([(
+                "acs:ram::1234567890123456:role/exporter".to_owned(),
+                Role::default(),
+            )]),
             oidc_tokens: BTreeMap::from([("testtoken".to_owned(), None)]),
             metadata: Metadata::Both,
             ecs_role: Some("exporter".to_owned()),
@@ -147,6 +158,11 @@ impl Default for Settings {
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { per_minute: 1000, operations: BTreeMap::new(), window: QuotaWindow::Calendar, headers: false }
+        Self {
+            per_minute: 1000,
+            operations: BTreeMap::new(),
+            window: QuotaWindow::Calendar,
+            headers: false,
+        }
     }
 }

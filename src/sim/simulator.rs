@@ -36,7 +36,8 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A living world of the settings' size, as if it had always been there. It starts at a moment of the clock.
+    /// A living world of the settings' size, as if it had always been there. It starts at a moment
+    /// of the clock.
     pub fn new(settings: Settings, started: Timestamp) -> Self {
         let world = World::generated(&settings);
         Self::with_world(settings, world, started)
@@ -108,7 +109,10 @@ impl Simulator {
 
     /// The truth about the world at any time, frozen or not.
     pub(crate) fn truth_at(&self, time: Timestamp) -> Value {
-        truth::truth(&self.world, Moment { started: self.started, at: time.duration_since(self.started) })
+        truth::truth(
+            &self.world,
+            Moment { started: self.started, at: time.duration_since(self.started) },
+        )
     }
 
     /// Answers a request that comes at a time.
@@ -122,10 +126,19 @@ impl Simulator {
             return self.serve_machine(request, operation, envelope, now);
         }
         // RPC style has one path for everything.
-        let named = if request.uri().path() == "/" { envelope.operation() } else { Err(Failure::no_such_api()) };
+        let named = if request.uri().path() == "/" {
+            envelope.operation()
+        } else {
+            Err(Failure::no_such_api())
+        };
         let region = self.region(&envelope.parameters);
-        let exchange =
-            Exchange { operation: named.as_ref().ok().copied(), region, request_id: self.request_id(), envelope, now };
+        let exchange = Exchange {
+            operation: named.as_ref().ok().copied(),
+            region,
+            request_id: self.request_id(),
+            envelope,
+            now,
+        };
         let effects = self.strike(&exchange);
         let outcome = named.and_then(|operation| self.perform(&exchange, operation, &effects));
         self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
@@ -140,14 +153,22 @@ impl Simulator {
         now: Timestamp,
     ) -> Reply {
         let request_id = self.request_id();
-        let exchange = Exchange { operation: Some(operation), region: String::new(), request_id, envelope, now };
+        let exchange = Exchange {
+            operation: Some(operation),
+            region: String::new(),
+            request_id,
+            envelope,
+            now,
+        };
         let effects = self.strike(&exchange);
         let outcome = match (&effects.instead, effects.outage) {
             (_, true) => Ok(Outcome::Html(503)),
             (Some(Instead::Failure(failure)), _) => Err(failure.clone()),
             (Some(Instead::Html(status)), _) => Ok(Outcome::Html(*status)),
             (Some(Instead::Gateway(gateway)), _) => Ok(Outcome::Gateway(gateway.clone())),
-            (None, false) => machine::answer(operation, request, &self.settings, &mut self.issued, now),
+            (None, false) => {
+                machine::answer(operation, request, &self.settings, &mut self.issued, now)
+            }
         };
         self.reply(&exchange, &effects, outcome.unwrap_or_else(Outcome::Failure))
     }
@@ -158,8 +179,14 @@ impl Simulator {
         self.faults.strike(operation, &exchange.region, &exchange.envelope.parameters, at)
     }
 
-    /// The gateway checks who asks before faults strike, so that a retry with an old signature is found out even then.
-    fn perform(&mut self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Outcome, Failure> {
+    /// The gateway checks who asks before faults strike, so that a retry with an old signature is
+    /// found out even then.
+    fn perform(
+        &mut self,
+        exchange: &Exchange,
+        operation: Operation,
+        effects: &Effects,
+    ) -> Result<Outcome, Failure> {
         if effects.outage {
             return Ok(Outcome::Html(503));
         }
@@ -172,14 +199,21 @@ impl Simulator {
             None => {}
         }
         self.check_permission(operation)?;
-        self.quotas.admit(&self.settings.quotas, &effects.strain, (operation, &exchange.region), exchange.now)?;
+        self.quotas.admit(
+            &self.settings.quotas,
+            &effects.strain,
+            (operation, &exchange.region),
+            exchange.now,
+        )?;
         self.answer(exchange, operation, effects).map(Outcome::Answer)
     }
 
     fn check_permission(&self, operation: Operation) -> Result<(), Failure> {
-        // No permission is needed to list the regions of SWAS, to ask who one is, and to show a token.
+        // No permission is needed to list the regions of SWAS, to ask who one is, and to show a
+        // token.
         let is_free =
-            matches!(operation, Operation::SwasListRegions | Operation::GetCallerIdentity) || operation.is_unsigned();
+            matches!(operation, Operation::SwasListRegions | Operation::GetCallerIdentity)
+                || operation.is_unsigned();
         let permitted = self.settings.permitted.as_ref();
         if is_free || permitted.is_none_or(|actions| actions.contains(&operation.ram_action())) {
             return Ok(());
@@ -187,7 +221,12 @@ impl Simulator {
         Err(Failure::forbidden(operation))
     }
 
-    fn answer(&mut self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
+    fn answer(
+        &mut self,
+        exchange: &Exchange,
+        operation: Operation,
+        effects: &Effects,
+    ) -> Result<Value, Failure> {
         let mut body = match operation.product() {
             Product::Sts => {
                 let parameters = &exchange.envelope.parameters;
@@ -203,7 +242,12 @@ impl Simulator {
     }
 
     /// What an operation shows of the world.
-    fn look(&self, exchange: &Exchange, operation: Operation, effects: &Effects) -> Result<Value, Failure> {
+    fn look(
+        &self,
+        exchange: &Exchange,
+        operation: Operation,
+        effects: &Effects,
+    ) -> Result<Value, Failure> {
         let mut parameters = exchange.envelope.parameters.clone();
         if effects.only_first_page {
             parameters.insert("PageNumber".to_owned(), "1".to_owned());
@@ -234,8 +278,15 @@ impl Simulator {
             None => response,
         };
         let transfer = transfer(effects, response.body().len());
-        self.record(exchange, word, if transfer == Transfer::Reset { 0 } else { response.status().as_u16() });
-        Reply { response, delivery: Delivery { delay: self.settings.latency + effects.delay, transfer } }
+        self.record(
+            exchange,
+            word,
+            if transfer == Transfer::Reset { 0 } else { response.status().as_u16() },
+        );
+        Reply {
+            response,
+            delivery: Delivery { delay: self.settings.latency + effects.delay, transfer },
+        }
     }
 
     fn record(&mut self, exchange: &Exchange, outcome: String, status: u16) {
@@ -254,7 +305,8 @@ impl Simulator {
     /// E-HPC has no RegionId: the region is that of the cluster asked about.
     fn region(&self, parameters: &Parameters) -> String {
         let of_cluster = parameters.get("ClusterId").and_then(|id| self.world.cluster(id));
-        let region = of_cluster.map(|cluster| &cluster.spec.region).or_else(|| parameters.get("RegionId"));
+        let region =
+            of_cluster.map(|cluster| &cluster.spec.region).or_else(|| parameters.get("RegionId"));
         region.cloned().unwrap_or_default()
     }
 
@@ -283,7 +335,9 @@ fn transfer(effects: &Effects, length: usize) -> Transfer {
     match effects.harm {
         None => Transfer::Whole,
         Some(Harm::Reset) => Transfer::Reset,
-        Some(Harm::Truncated(keep)) => Transfer::Truncated(keep.unwrap_or(length / 2).min(length.saturating_sub(1))),
+        Some(Harm::Truncated(keep)) => {
+            Transfer::Truncated(keep.unwrap_or(length / 2).min(length.saturating_sub(1)))
+        }
         Some(Harm::Drip(bytes, pause)) => Transfer::Drip(bytes, pause),
     }
 }

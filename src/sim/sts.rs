@@ -43,10 +43,17 @@ pub(crate) fn answer(
     }
 }
 
-fn role<'a>(parameters: &'a Parameters, settings: &'a Settings) -> Result<(&'a str, &'a Role), Failure> {
+fn role<'a>(
+    parameters: &'a Parameters,
+    settings: &'a Settings,
+) -> Result<(&'a str, &'a Role), Failure> {
     let arn = parameters::required(parameters, "RoleArn")?;
     if !arn.starts_with("acs:ram::") || !arn.contains(":role/") {
-        return Err(Failure::new(400, "InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed."));
+        return Err(Failure::new(
+            400,
+            "InvalidParameter.RoleArn",
+            "The parameter RoleArn is wrongly formed.",
+        ));
     }
     let session = parameters::required(parameters, "RoleSessionName")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || ".@-_".contains(c);
@@ -58,17 +65,28 @@ fn role<'a>(parameters: &'a Parameters, settings: &'a Settings) -> Result<(&'a s
     Ok((arn, settings.roles.get(arn).ok_or_else(unknown)?))
 }
 
-fn check_token(role: &Role, parameters: &Parameters, settings: &Settings, now: Timestamp) -> Result<(), Failure> {
+fn check_token(
+    role: &Role,
+    parameters: &Parameters,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let provider = parameters::required(parameters, "OIDCProviderArn")?;
     let token = parameters::required(parameters, "OIDCToken")?;
     if role.oidc_provider_arn.as_deref() != Some(provider) {
         let message = "This JsonWebToken is not trusted by the role.";
         return Err(Failure::new(403, "AuthenticationFail.NoPermission", message));
     }
-    let invalid = || Failure::new(400, "AuthenticationFail.OIDCToken.Invalid", "This JsonWebToken is invalid.");
+    let invalid = || {
+        Failure::new(400, "AuthenticationFail.OIDCToken.Invalid", "This JsonWebToken is invalid.")
+    };
     let until = settings.oidc_tokens.get(token).ok_or_else(invalid)?;
     if until.is_some_and(|until| now >= until) {
-        return Err(Failure::new(400, "AuthenticationFail.OIDCToken.Expired", "This JsonWebToken is expired."));
+        return Err(Failure::new(
+            400,
+            "AuthenticationFail.OIDCToken.Expired",
+            "This JsonWebToken is expired.",
+        ));
     }
     Ok(())
 }
@@ -102,8 +120,8 @@ fn assume(
     }))
 }
 
-/// Either the caller's own policy does not allow it, or the role's trust policy does not name the caller: the answer is the
-/// same.
+/// Either the caller's own policy does not allow it, or the role's trust policy does not name the
+/// caller: the answer is the same.
 fn not_trusted() -> Failure {
     let message = "You are not authorized to do this action. You should be authorized by RAM.";
     Failure::new(403, "NoPermission", message)

@@ -26,7 +26,8 @@ pub(super) fn may_use(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a file could be made in the folder of `path`, which is also what setting one aside takes.
+/// Whether a file could be made in the folder of `path`, which is also what setting one aside
+/// takes.
 pub(super) fn may_make_beside(path: &Path) -> io::Result<()> {
     Ok(accessat(CWD, folder(path), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
 }
@@ -46,21 +47,29 @@ pub(super) fn advice(path: &Path, error: &io::Error) -> String {
             ". What is in the file is left as it is: make room".into()
         }
         ErrorKind::ReadOnlyFilesystem => ". Mount the volume writable, or name another path".into(),
-        ErrorKind::NotFound => format!(". Is there a folder {}? It is not made for you", folder(path).display()),
-        ErrorKind::Unsupported => ". This file system cannot lock files: name a path on another one".into(),
+        ErrorKind::NotFound => {
+            format!(". Is there a folder {}? It is not made for you", folder(path).display())
+        }
+        ErrorKind::Unsupported => {
+            ". This file system cannot lock files: name a path on another one".into()
+        }
         _ => String::new(),
     }
 }
 
 /// Who we are, and whose the file or its folder is.
 fn owners(path: &Path) -> String {
-    let us = format!("This process runs as user {}, group {}", geteuid().as_raw(), getegid().as_raw());
+    let us =
+        format!("This process runs as user {}, group {}", geteuid().as_raw(), getegid().as_raw());
     let whose = |path: &Path| {
         let metadata = path.metadata().ok()?;
         let user = metadata.uid();
         let group = metadata.gid();
         let mode = metadata.mode() & 0o7777;
-        Some(format!("{} belongs to user {user}, group {group}, and has mode {mode:04o}", path.display()))
+        Some(format!(
+            "{} belongs to user {user}, group {group}, and has mode {mode:04o}",
+            path.display()
+        ))
     };
     let things = [folder(path), path.to_owned()];
     let whose: Vec<String> = things.iter().filter_map(|thing| whose(thing)).collect();

@@ -31,9 +31,9 @@ pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
     let warning = |what: &str| Some(Remark::Warning(said(what)));
     let Some(metadata) = at(path)? else {
         may_use(path).map_err(|error| Error::io(path, "making it", error))?;
-        return Ok(
-            scarce(path).and_then(|free| warning(&format!("is yet to be made, and only {free} bytes are free there")))
-        );
+        return Ok(scarce(path).and_then(|free| {
+            warning(&format!("is yet to be made, and only {free} bytes are free there"))
+        }));
     };
     regular(path, &metadata)?;
     may_use(path).map_err(|error| Error::io(path, "opening it", error))?;
@@ -49,9 +49,12 @@ pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
     match content {
         Content::Ours | Content::Repairable => Ok(None),
         Content::Older => Ok(note("is of an older version; a start brings it up to this one")),
-        Content::Nothing(what) => Ok(warning(&format!("holds no state ({what}); a start begins one in it"))),
+        Content::Nothing(what) => {
+            Ok(warning(&format!("holds no state ({what}); a start begins one in it")))
+        }
         Content::Damaged(why) => {
-            may_make_beside(path).map_err(|error| Error::io(path, "setting it aside, since it is damaged", error))?;
+            may_make_beside(path)
+                .map_err(|error| Error::io(path, "setting it aside, since it is damaged", error))?;
             Ok(warning(&format!("is damaged ({why}); a start sets it aside and begins a new one")))
         }
         Content::Newer(what) => Err(Error::Newer { path: path.to_owned(), what }),
@@ -64,7 +67,8 @@ fn open(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Whether another process holds the lock. If not, we have it for an instant, together with others who ask.
+/// Whether another process holds the lock. If not, we have it for an instant, together with others
+/// who ask.
 fn is_in_use(path: &Path, file: &fs::File) -> Result<bool, Error> {
     match file.try_lock_shared() {
         Ok(()) => {

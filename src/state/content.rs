@@ -6,7 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::backends::InMemoryBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError, TableHandle};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError,
+    TableHandle,
+};
 
 use super::tables::{ENTRIES, VERSION, VERSION_KEY, builder, read};
 
@@ -18,7 +21,8 @@ pub(super) const HEADER_BYTES: usize = 320;
 const SLOTS: [usize; 2] = [64, 192];
 /// The newest file format that the database here knows.
 const FORMAT: u8 = 3;
-/// Both slots of a newer format name one number beyond ours, and not by far. Anything else there is damage.
+/// Both slots of a newer format name one number beyond ours, and not by far. Anything else there is
+/// damage.
 const NEWER_FORMATS: std::ops::RangeInclusive<u8> = FORMAT + 1..=15;
 /// Where a database has the size of its pages, and that size.
 const PAGE_SIZE: (std::ops::Range<usize>, [u8; 4]) = (12..16, 4096u32.to_le_bytes());
@@ -60,7 +64,9 @@ pub(super) fn examine(file: &File) -> io::Result<Content> {
         return without_magic(file, length, &header);
     }
     if let Some(format) = newer_format(&header) {
-        return Ok(Content::Newer(format!("database format {format}; this version knows formats up to {FORMAT}")));
+        return Ok(Content::Newer(format!(
+            "database format {format}; this version knows formats up to {FORMAT}"
+        )));
     }
     let image = image(file, length)?;
     // A damaged file may break the database's own assumptions.
@@ -85,11 +91,12 @@ pub(super) fn header(file: &File) -> io::Result<[u8; HEADER_BYTES]> {
     Ok(header)
 }
 
-/// Zeros only are what a power cut leaves. A database gets its magic last, so one that was being made when the program was
-/// killed is zeros but for its header.
+/// Zeros only are what a power cut leaves. A database gets its magic last, so one that was being
+/// made when the program was killed is zeros but for its header.
 fn without_magic(file: &File, length: u64, header: &[u8; HEADER_BYTES]) -> io::Result<Content> {
     let (place, size) = PAGE_SIZE;
-    let is_unfinished = header[..MAGIC.len()].iter().all(|byte| *byte == 0) && header[place] == size;
+    let is_unfinished =
+        header[..MAGIC.len()].iter().all(|byte| *byte == 0) && header[place] == size;
     let zeros_from = if is_unfinished { HEADER_BYTES as u64 } else { 0 };
     if length > MAX_ZEROS || !all_zero(file, zeros_from, length)? {
         return Ok(Content::NotOurs("no state file of this program, but something else".into()));
@@ -102,11 +109,14 @@ fn newer_format(header: &[u8; HEADER_BYTES]) -> Option<u8> {
     (first == second && NEWER_FORMATS.contains(&first)).then_some(first)
 }
 
-/// A database of an old format is not opened, so its tables cannot be asked whose it is. Ours names itself.
+/// A database of an old format is not opened, so its tables cannot be asked whose it is. Ours names
+/// itself.
 fn old_format(file: &File, length: u64, format: u8) -> io::Result<Content> {
     let name = ENTRIES.name().as_bytes();
     let mut is_ours = false;
-    each_chunk(file, 0, length, name.len(), |chunk| is_ours |= memchr::memmem::find(chunk, name).is_some())?;
+    each_chunk(file, 0, length, name.len(), |chunk| {
+        is_ours |= memchr::memmem::find(chunk, name).is_some()
+    })?;
     Ok(match is_ours {
         true => Content::Damaged(format!("database format {format} is too old to be read")),
         false => Content::NotOurs("a database of another program".into()),
@@ -130,7 +140,9 @@ fn image(file: &File, length: u64) -> io::Result<InMemoryBackend> {
 pub(super) fn open_image(file: &File) -> Result<Database, redb::Error> {
     let image = image(file, file.metadata()?.len())?;
     let opened = catch_unwind(AssertUnwindSafe(|| builder().create_with_backend(image)));
-    Ok(opened.unwrap_or_else(|_| Err(StorageError::Corrupted("its structure is broken".into()).into()))?)
+    Ok(opened.unwrap_or_else(|_| {
+        Err(StorageError::Corrupted("its structure is broken".into()).into())
+    })?)
 }
 
 fn examine_image(image: InMemoryBackend) -> Result<Content, redb::Error> {
@@ -151,7 +163,8 @@ fn examine_image(image: InMemoryBackend) -> Result<Content, redb::Error> {
 /// Whose database it is, and of which version.
 fn whose(database: &Database) -> Result<Content, redb::Error> {
     let transaction = database.begin_read()?;
-    let names: Vec<String> = transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
+    let names: Vec<String> =
+        transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
     if !names.iter().any(|name| name == ENTRIES.name()) {
         let is_bare = names.is_empty() && transaction.list_multimap_tables()?.next().is_none();
         return Ok(match is_bare {
@@ -174,7 +187,9 @@ fn version_of(version: &[u8]) -> Content {
     match number {
         Some(VERSION) => Content::Ours,
         Some(older) if older < VERSION => Content::Older,
-        Some(newer) => Content::Newer(format!("version {newer} of its entries; this one knows {VERSION}")),
+        Some(newer) => {
+            Content::Newer(format!("version {newer} of its entries; this one knows {VERSION}"))
+        }
         None => Content::Damaged("its version is no number".into()),
     }
 }
@@ -185,8 +200,15 @@ fn all_zero(file: &File, from: u64, length: u64) -> io::Result<bool> {
     Ok(all_zero)
 }
 
-/// Shows `look` all of `file` from `from` on, in pieces; each begins with the last `overlap` bytes of the one before.
-fn each_chunk(file: &File, from: u64, length: u64, overlap: usize, mut look: impl FnMut(&[u8])) -> io::Result<()> {
+/// Shows `look` all of `file` from `from` on, in pieces; each begins with the last `overlap` bytes
+/// of the one before.
+fn each_chunk(
+    file: &File,
+    from: u64,
+    length: u64,
+    overlap: usize,
+    mut look: impl FnMut(&[u8]),
+) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut offset = from;
     while offset < length {

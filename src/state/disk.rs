@@ -1,5 +1,6 @@
-//! The locked file, as storage of the database. The lock is not the database's: it is held as long as the file is open,
-//! also while the database is opened again after a failure, so no other exporter can slip in between.
+//! The locked file, as storage of the database. The lock is not the database's: it is held as long
+//! as the file is open, also while the database is opened again after a failure, so no other
+//! exporter can slip in between.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -32,7 +33,9 @@ impl Trouble {
         if let Err(error) = &done
             && error.kind() != ErrorKind::UnexpectedEof
         {
-            let known = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            let known = error
+                .raw_os_error()
+                .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
             self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(known);
         }
         done
@@ -40,7 +43,8 @@ impl Trouble {
 }
 
 impl Disk {
-    /// The storage in `file`, which the caller has locked, and the switch by which nothing more is written to it.
+    /// The storage in `file`, which the caller has locked, and the switch by which nothing more is
+    /// written to it.
     pub(super) fn new(file: Arc<File>, trouble: Trouble) -> (Self, Arc<AtomicBool>) {
         let abandoned = Arc::new(AtomicBool::new(false));
         (Self { file, trouble, abandoned: Arc::clone(&abandoned) }, abandoned)

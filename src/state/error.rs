@@ -39,7 +39,8 @@ pub enum Error {
         /// `state.path`.
         path: PathBuf,
     },
-    /// The operating system has refused something. That says nothing of what is in the file, which is left as it is.
+    /// The operating system has refused something. That says nothing of what is in the file, which
+    /// is left as it is.
     #[error("the state file {}: {doing}: {error}{advice}", path.display())]
     Io {
         /// `state.path`.
@@ -74,13 +75,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// An operation on the file at `path` that the operating system has refused, with what can be done about it.
+    /// An operation on the file at `path` that the operating system has refused, with what can be
+    /// done about it.
     pub(super) fn io(path: &Path, doing: &'static str, error: io::Error) -> Self {
         let advice = super::access::advice(path, &error);
         Self::Io { path: path.to_owned(), doing, error, advice }
     }
 
-    /// Whether the user has named a file that this program must not touch, so that trying again is of no use.
+    /// Whether the user has named a file that this program must not touch, so that trying again is
+    /// of no use.
     pub fn is_of_configuration(&self) -> bool {
         matches!(self, Self::NotOurs { .. } | Self::Newer { .. })
     }

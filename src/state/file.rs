@@ -1,4 +1,5 @@
-//! The state's file: keys and bytes in a redb database that only we can read, and that one process holds at a time.
+//! The state's file: keys and bytes in a redb database that only we can read, and that one process
+//! holds at a time.
 
 use std::fs::{self, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -30,8 +31,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Candidate {
     path: PathBuf,
-    /// What stood at the path when it was last looked at. Its lock is waited for, not that of whatever stands there by now:
-    /// who holds it may be about to write the file again elsewhere.
+    /// What stood at the path when it was last looked at. Its lock is waited for, not that of
+    /// whatever stands there by now: who holds it may be about to write the file again
+    /// elsewhere.
     file: Option<fs::File>,
 }
 
@@ -41,9 +43,11 @@ pub(super) struct File {
     path: PathBuf,
     /// The same at the start, links resolved.
     real: PathBuf,
-    /// Closed after a failure: the database refuses all further work then, so it is opened again for the next.
+    /// Closed after a failure: the database refuses all further work then, so it is opened again
+    /// for the next.
     database: Option<Database>,
-    /// What is read from where it cannot be opened again, as on a full disk: it would have to write for that.
+    /// What is read from where it cannot be opened again, as on a full disk: it would have to
+    /// write for that.
     image: Option<Database>,
     /// By it nothing more is written by the database, not even when it is closed.
     abandoned: Arc<AtomicBool>,
@@ -95,7 +99,8 @@ impl Candidate {
             }
             match at(&self.path)? {
                 Some(there) if !is_same(&self.path, &file, &there)? => {}
-                // Where nothing stands at the path any more, what was there is written again with the first commit.
+                // Where nothing stands at the path any more, what was there is written again with
+                // the first commit.
                 _ => return File::start(&self.path, file, made).map(Some),
             }
         }
@@ -103,7 +108,8 @@ impl Candidate {
 }
 
 impl File {
-    /// Opens the file at `path`, or makes it. What is ours and cannot be read is set aside under another name.
+    /// Opens the file at `path`, or makes it. What is ours and cannot be read is set aside under
+    /// another name.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut candidate = Candidate::new(path);
         for _ in 0..LOCK_TRIES {
@@ -132,7 +138,9 @@ impl File {
                 tighten(path, &file);
                 let mut file = Self::with(path, file)?;
                 if content == Content::Repairable {
-                    file.change("repairing it", |database| Ok(database.check_integrity().map(drop)?))?;
+                    file.change("repairing it", |database| {
+                        Ok(database.check_integrity().map(drop)?)
+                    })?;
                 }
                 if content == Content::Older {
                     file.commit(&version())?;
@@ -145,24 +153,28 @@ impl File {
         }
     }
 
-    /// Makes a state of a locked file that holds none. If that fails, it leaves no more than there was.
+    /// Makes a state of a locked file that holds none. If that fails, it leaves no more than there
+    /// was.
     fn begin(path: &Path, file: fs::File, made: bool) -> Result<Self, Error> {
         let kept = file.try_clone().map_err(|error| Error::io(path, "opening it", error))?;
-        let begun = file.set_len(0).map_err(|error| Error::io(path, "emptying it", error)).and_then(|()| {
-            tighten(path, &file);
-            let mut file = Self::with(path, file)?;
-            file.commit(&version())?;
-            sync_folder(path)?;
-            Ok(file)
-        });
+        let begun =
+            file.set_len(0).map_err(|error| Error::io(path, "emptying it", error)).and_then(|()| {
+                tighten(path, &file);
+                let mut file = Self::with(path, file)?;
+                file.commit(&version())?;
+                sync_folder(path)?;
+                Ok(file)
+            });
         if begun.is_err() {
             // The first error is the one that helps.
-            let _ = if made { path.canonicalize().and_then(fs::remove_file) } else { kept.set_len(0) };
+            let _ =
+                if made { path.canonicalize().and_then(fs::remove_file) } else { kept.set_len(0) };
         }
         begun
     }
 
-    /// Gives a damaged file another name, and begins a new one. It stays locked until there is a new one to wait for.
+    /// Gives a damaged file another name, and begins a new one. It stays locked until there is a
+    /// new one to wait for.
     fn set_aside(path: &Path, damaged: fs::File, why: &str) -> Result<Self, Error> {
         let failed = |error| Error::io(path, "setting it aside, since it is damaged", error);
         // Not the link that may lead to it.
@@ -222,8 +234,9 @@ impl File {
         self.look(tables::gone)
     }
 
-    /// Writes a batch; when it returns, it is on the disk, all or nothing. First of all it looks whether the file is still
-    /// there; one that was deleted is written again, with all that it held.
+    /// Writes a batch; when it returns, it is on the disk, all or nothing. First of all it looks
+    /// whether the file is still there; one that was deleted is written again, with all that it
+    /// held.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Error> {
         self.stand()?;
         if batch.is_empty() { Ok(()) } else { self.commit(batch) }
@@ -270,11 +283,15 @@ impl File {
             });
         }
         let is_empty = there.is_file() && there.len() == 0;
-        Ok(if is_empty { Standing::EmptyOther } else { Standing::Replaced("was replaced by another file") })
+        Ok(if is_empty {
+            Standing::EmptyOther
+        } else {
+            Standing::Replaced("was replaced by another file")
+        })
     }
 
-    /// Writes all that the file held, which we still hold open, to a new one, which is put at the path once it is whole: who
-    /// takes over must never find a part of it.
+    /// Writes all that the file held, which we still hold open, to a new one, which is put at the
+    /// path once it is whole: who takes over must never find a part of it.
     fn write_again(&mut self, what: &'static str) -> Result<(), Error> {
         let held = self.look(tables::everything);
         let is_gone = at(&self.path)?.is_none();
@@ -287,7 +304,10 @@ impl File {
         let put = if is_gone { put(&beside, &place) } else { fs::rename(&beside, &place) };
         match put {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(Error::Replaced { path: self.path.clone(), what: "was replaced by another file" });
+                return Err(Error::Replaced {
+                    path: self.path.clone(),
+                    what: "was replaced by another file",
+                });
             }
             put => put.map_err(|error| Error::io(&self.path, "putting it back", error))?,
         }
@@ -308,7 +328,8 @@ impl File {
         if self.path.is_symlink() { self.real.clone() } else { self.path.clone() }
     }
 
-    /// A new file of our own. What is left of an earlier one, which never became the state, is overwritten.
+    /// A new file of our own. What is left of an earlier one, which never became the state, is
+    /// overwritten.
     fn make_beside(beside: &Path) -> Result<Self, Error> {
         let (file, made) = find_or_make(beside)?;
         if !lock(beside, &file)? {
@@ -335,7 +356,8 @@ impl File {
         }
         match self.change("opening it", |database| work(database)) {
             Err(Error::Io { .. }) => {
-                let image = content::open_image(&self.file).map_err(|error| self.told("reading it", error))?;
+                let image = content::open_image(&self.file)
+                    .map_err(|error| self.told("reading it", error))?;
                 let done = work(&image).map_err(|error| self.told("reading it", error));
                 self.image = Some(image);
                 done
@@ -368,7 +390,9 @@ impl File {
     /// An error of the database, or what the operating system has refused behind it.
     fn told(&self, doing: &'static str, error: redb::Error) -> Error {
         match (self.trouble.take(), error) {
-            (Some(refused), _) | (None, redb::Error::Io(refused)) => Error::io(&self.path, doing, refused),
+            (Some(refused), _) | (None, redb::Error::Io(refused)) => {
+                Error::io(&self.path, doing, refused)
+            }
             (None, error) => Error::Unusable { path: self.path.clone(), error: error.to_string() },
         }
     }
@@ -386,7 +410,10 @@ impl File {
 
 /// The batch that makes a file one of this version.
 fn version() -> Batch {
-    Batch { entries: vec![(VERSION_KEY.to_owned(), VERSION.to_string().into_bytes())], ..Batch::default() }
+    Batch {
+        entries: vec![(VERSION_KEY.to_owned(), VERSION.to_string().into_bytes())],
+        ..Batch::default()
+    }
 }
 
 /// Where a file is made that is to stand at `path` once it is whole.
@@ -400,7 +427,9 @@ fn beside(path: &Path) -> PathBuf {
 fn put(file: &Path, path: &Path) -> io::Result<()> {
     match renameat_with(CWD, file, CWD, path, RenameFlags::NOREPLACE) {
         // Some file systems cannot make that one step.
-        Err(Errno::INVAL | Errno::NOSYS) if path.symlink_metadata().is_err() => fs::rename(file, path),
+        Err(Errno::INVAL | Errno::NOSYS) if path.symlink_metadata().is_err() => {
+            fs::rename(file, path)
+        }
         put => Ok(put?),
     }
 }
@@ -414,7 +443,8 @@ pub(super) fn at(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Refuses what is no regular file, before it is opened: that alone may rewind a tape or wait for a writer.
+/// Refuses what is no regular file, before it is opened: that alone may rewind a tape or wait for a
+/// writer.
 pub(super) fn regular(path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
     let kind = metadata.file_type();
     let what = match kind {
@@ -458,7 +488,9 @@ fn is_same(path: &Path, file: &fs::File, there: &fs::Metadata) -> Result<bool, E
 }
 
 fn left(path: &Path, file: &fs::File) -> Result<Left, Error> {
-    let look = || -> io::Result<Left> { Ok(Left { length: file.metadata()?.len(), header: content::header(file)? }) };
+    let look = || -> io::Result<Left> {
+        Ok(Left { length: file.metadata()?.len(), header: content::header(file)? })
+    };
     look().map_err(|error| Error::io(path, "looking at it", error))
 }
 
@@ -471,13 +503,16 @@ fn tighten(path: &Path, file: &fs::File) {
     let before = format!("{mode:04o}");
     match file.set_permissions(Permissions::from_mode(0o600)) {
         Ok(()) => info!(path = %path.display(), before, "the state file is now for its owner only"),
-        Err(error) => warn!(path = %path.display(), %error, before, "others may read the state file"),
+        Err(error) => {
+            warn!(path = %path.display(), %error, before, "others may read the state file")
+        }
     }
 }
 
 /// A new or renamed file is there after a power cut only if its folder was written, too.
 fn sync_folder(path: &Path) -> Result<(), Error> {
-    let synced = path.canonicalize().and_then(|real| fs::File::open(access::folder(&real))?.sync_all());
+    let synced =
+        path.canonicalize().and_then(|real| fs::File::open(access::folder(&real))?.sync_all());
     match synced {
         // Some file systems cannot.
         Err(error) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
@@ -518,7 +553,8 @@ mod tests {
         Batch { entries: vec![(key.to_owned(), key.as_bytes().to_vec())], ..Batch::default() }
     }
 
-    /// A file that the operating system lets no process write to: every write is refused, as on a full disk.
+    /// A file that the operating system lets no process write to: every write is refused, as on a
+    /// full disk.
     fn refusing(folder: &Folder) -> fs::File {
         fs::File::open(folder.file()).unwrap()
     }
@@ -531,7 +567,10 @@ mod tests {
         for _ in 0..5 {
             let error = File::start(&folder.file(), refusing(&folder), false).unwrap_err();
             assert!(matches!(&error, Error::Io { .. }), "{error}");
-            assert!(error.to_string().contains("state.redb: opening it: Bad file descriptor"), "{error}");
+            assert!(
+                error.to_string().contains("state.redb: opening it: Bad file descriptor"),
+                "{error}"
+            );
         }
         assert!(folder.all() == before, "it is left as it was");
     }
@@ -546,8 +585,15 @@ mod tests {
         let writable = std::mem::replace(&mut file.file, Arc::new(refusing(&folder)));
         for _ in 0..3 {
             let error = file.write(&batch("lost")).unwrap_err();
-            assert!(matches!(&error, Error::Io { .. }) && error.to_string().contains("state.redb"), "{error}");
-            assert_eq!(file.read("before").unwrap().as_deref(), Some(&b"before"[..]), "nothing is forgotten by it");
+            assert!(
+                matches!(&error, Error::Io { .. }) && error.to_string().contains("state.redb"),
+                "{error}"
+            );
+            assert_eq!(
+                file.read("before").unwrap().as_deref(),
+                Some(&b"before"[..]),
+                "nothing is forgotten by it"
+            );
         }
         file.file = writable;
         file.write(&batch("after")).unwrap();

@@ -1,5 +1,5 @@
-//! What must survive: what plans know of their targets, and what was learned of the cloud's limits. In memory it survives
-//! a reload, in a file also a restart.
+//! What must survive: what plans know of their targets, and what was learned of the cloud's limits.
+//! In memory it survives a reload, in a file also a restart.
 
 mod access;
 mod check;
@@ -46,7 +46,8 @@ impl Candidate {
         Self(file::Candidate::new(path))
     }
 
-    /// The state, if no other process holds its file; what is there is neither changed nor damaged by trying.
+    /// The state, if no other process holds its file; what is there is neither changed nor damaged
+    /// by trying.
     ///
     /// # Errors
     /// As [`State::open`], but for [`Error::InUse`].
@@ -67,11 +68,12 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         Self { parked: HashMap::new(), file: None, trouble: None }
     }
 
-    /// The state in the file at `path`, which is made if it is not there. One that is ours and damaged is set aside.
+    /// The state in the file at `path`, which is made if it is not there. One that is ours and
+    /// damaged is set aside.
     ///
     /// # Errors
-    /// If another process holds the file, if it is not ours or of a newer version, or if the operating system refuses
-    /// something; the file is left as it is then.
+    /// If another process holds the file, if it is not ours or of a newer version, or if the
+    /// operating system refuses something; the file is left as it is then.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::of(File::open(path)?))
     }
@@ -86,7 +88,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.trouble.as_ref()
     }
 
-    /// Whether the file had to be written again, so that what was committed before may be missing from it.
+    /// Whether the file had to be written again, so that what was committed before may be missing
+    /// from it.
     pub fn is_partial(&self) -> bool {
         self.file.as_ref().is_some_and(File::is_partial)
     }
@@ -96,8 +99,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.file.iter_mut().for_each(File::made_whole);
     }
 
-    /// Makes what is known of `targets`, encoded, survive before it is published. Without a file there is nothing to do: the
-    /// plans hold it.
+    /// Makes what is known of `targets`, encoded, survive before it is published. Without a file
+    /// there is nothing to do: the plans hold it.
     ///
     /// Whether that was possible; if not, it is told, and the caller tries again.
     pub fn commit(&mut self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
@@ -126,7 +129,9 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         let is_replaced = |error: &Error| matches!(error, Error::Replaced { .. });
         let trouble = done.err();
         match (&trouble, &self.trouble) {
-            (Some(error), before) if before.as_ref().map(is_replaced) != Some(is_replaced(error)) => {
+            (Some(error), before)
+                if before.as_ref().map(is_replaced) != Some(is_replaced(error)) =>
+            {
                 warn!(
                     %error,
                     "the state cannot be saved; until it can, a restart would go back to what was saved before"
@@ -139,24 +144,27 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.trouble.is_none()
     }
 
-    /// Keeps what is known of targets that are no longer polled, because a configuration or a whole reading of what there is
-    /// has taken them away. Exporters have run on this state for `running` altogether.
+    /// Keeps what is known of targets that are no longer polled, because a configuration or a whole
+    /// reading of what there is has taken them away. Exporters have run on this state for
+    /// `running` altogether.
     pub fn park(&mut self, gone: Vec<(TargetId, M)>, running: Duration) {
         if gone.is_empty() {
             return;
         }
         if self.file.is_none() {
             let room = MAX_PARKED.saturating_sub(self.parked.len());
-            self.parked.extend(gone.into_iter().take(room).map(|(id, memory)| (id, (memory, running))));
+            self.parked
+                .extend(gone.into_iter().take(room).map(|(id, memory)| (id, (memory, running))));
             return;
         }
         let marks = gone.iter().map(|(id, _)| (key(id), running.as_secs())).collect();
-        let entries = gone.into_iter().filter_map(|(target, memory)| Some((key(&target), encode(&memory)?)));
+        let entries =
+            gone.into_iter().filter_map(|(target, memory)| Some((key(&target), encode(&memory)?)));
         self.write(&Batch { entries: entries.collect(), gone: marks, ..Batch::default() });
     }
 
-    /// Counts from now on as gone what is neither among the targets, `present`, nor counted yet. To be called once it is
-    /// certain what there is. Whether that was possible.
+    /// Counts from now on as gone what is neither among the targets, `present`, nor counted yet. To
+    /// be called once it is certain what there is. Whether that was possible.
     pub fn sweep(&mut self, present: &HashSet<TargetId>, running: Duration) -> bool {
         let Some(file) = &mut self.file else { return true };
         let known = file.keys().and_then(|keys| Ok((keys, file.gone()?)));
@@ -166,8 +174,10 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         };
         let present: HashSet<String> = present.iter().map(key).collect();
         let counted: HashSet<String> = counted.into_iter().map(|(key, _)| key).collect();
-        let is_gone = |key: &String| is_of_target(key) && !present.contains(key) && !counted.contains(key);
-        let gone: Vec<_> = keys.into_iter().filter(is_gone).map(|key| (key, running.as_secs())).collect();
+        let is_gone =
+            |key: &String| is_of_target(key) && !present.contains(key) && !counted.contains(key);
+        let gone: Vec<_> =
+            keys.into_iter().filter(is_gone).map(|key| (key, running.as_secs())).collect();
         self.write(&Batch { gone, ..Batch::default() })
     }
 
@@ -176,13 +186,15 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         let Some(file) = &mut self.file else { return };
         let Ok(counted) = file.gone() else { return };
         let counted: HashSet<String> = counted.into_iter().map(|(key, _)| key).collect();
-        let present: Vec<String> = present.iter().map(key).filter(|key| counted.contains(key)).collect();
+        let present: Vec<String> =
+            present.iter().map(key).filter(|key| counted.contains(key)).collect();
         if !present.is_empty() {
             self.write(&Batch { present, ..Batch::default() });
         }
     }
 
-    /// Drops what is known of targets that have been gone for `keep` of running time, and gives back the room that it took.
+    /// Drops what is known of targets that have been gone for `keep` of running time, and gives
+    /// back the room that it took.
     pub fn purge(&mut self, present: &HashSet<TargetId>, running: Duration, keep: Duration) {
         self.parked.retain(|_, (_, since)| running.saturating_sub(*since) < keep);
         let Some(file) = &mut self.file else { return };
@@ -205,7 +217,9 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
     /// Gives back what was known of a target that is polled again.
     pub fn restore(&mut self, target: &TargetId) -> Option<M> {
-        let Some(file) = &mut self.file else { return self.parked.remove(target).map(|(memory, _)| memory) };
+        let Some(file) = &mut self.file else {
+            return self.parked.remove(target).map(|(memory, _)| memory);
+        };
         let saved = file.read(&key(target));
         let bytes = saved.unwrap_or_else(|error| {
             warn!(%error, target = &*target.id, "the state of a target could not be read; it starts empty");
@@ -216,8 +230,9 @@ impl<M: Serialize + DeserializeOwned> State<M> {
 
     /// Makes `value` survive under `name`. Whether that was possible.
     pub fn save<T: Serialize>(&mut self, name: &str, value: &T) -> bool {
-        encode(value)
-            .is_none_or(|bytes| self.write(&Batch { entries: vec![(name.to_owned(), bytes)], ..Batch::default() }))
+        encode(value).is_none_or(|bytes| {
+            self.write(&Batch { entries: vec![(name.to_owned(), bytes)], ..Batch::default() })
+        })
     }
 
     /// What was saved under `name`.
@@ -238,13 +253,14 @@ fn is_of_target(key: &str) -> bool {
 
 /// `value` as it stands in the file.
 pub fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
-    rmp_serde::to_vec_named(value).inspect_err(|error| warn!(%error, "the state could not be encoded")).ok()
+    rmp_serde::to_vec_named(value)
+        .inspect_err(|error| warn!(%error, "the state could not be encoded"))
+        .ok()
 }
 
 /// The value that stands in the file as `bytes`; `name` is for the log.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
-    let told =
-        |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it starts empty");
+    let told = |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it starts empty");
     rmp_serde::from_slice(bytes).inspect_err(told).ok()
 }
 

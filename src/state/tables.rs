@@ -1,11 +1,17 @@
 //! The tables of the state, and single transactions on them.
 
-use redb::{Builder, Database, Durability, Key, ReadableDatabase, ReadableTable, TableDefinition, TableError, Value};
+use redb::{
+    Builder, Database, Durability, Key, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, Value,
+};
 
 /// Everything: `kind/id` of a target, or the name of something else.
-pub(super) const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("aliyun-task-exporter");
-/// Which of the targets in there are gone, and how long, in seconds, exporters had run on this file when they went.
-pub(super) const GONE: TableDefinition<'_, &str, u64> = TableDefinition::new("aliyun-task-exporter/gone");
+pub(super) const ENTRIES: TableDefinition<'_, &str, &[u8]> =
+    TableDefinition::new("aliyun-task-exporter");
+/// Which of the targets in there are gone, and how long, in seconds, exporters had run on this file
+/// when they went.
+pub(super) const GONE: TableDefinition<'_, &str, u64> =
+    TableDefinition::new("aliyun-task-exporter/gone");
 /// Where the version of the entries stands.
 pub(super) const VERSION_KEY: &str = "version";
 /// The version that this program writes.
@@ -28,7 +34,10 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.gone.is_empty() && self.present.is_empty() && self.dropped.is_empty()
+        self.entries.is_empty()
+            && self.gone.is_empty()
+            && self.present.is_empty()
+            && self.dropped.is_empty()
     }
 }
 

@@ -38,7 +38,11 @@ impl Folder {
     pub(super) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap());
         let entries = entries.filter(|entry| entry.file_type().unwrap().is_file());
-        entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
+        entries
+            .map(|entry| {
+                (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+            })
+            .collect()
     }
 
     fn set_aside(&self) -> usize {
@@ -137,7 +141,11 @@ fn the_file_is_for_its_owner_only() {
 fn what_is_no_regular_file_is_refused_by_name() {
     for (name, path) in [("device", "/dev/null"), ("device", "/dev/zero"), ("folder", "/dev")] {
         let error = State::<String>::open(path.as_ref()).unwrap_err();
-        assert!(error.is_of_configuration() && error.to_string().contains(&format!("{path} is a {name}")), "{error}");
+        assert!(
+            error.is_of_configuration()
+                && error.to_string().contains(&format!("{path} is a {name}")),
+            "{error}"
+        );
         assert_eq!(check(path.as_ref()).unwrap_err().to_string(), error.to_string());
     }
     let folder = Folder::new();
@@ -195,7 +203,9 @@ fn an_empty_file_one_of_zeros_and_one_never_finished_are_begun() {
         let before = folder.all();
         let note = check(&folder.file()).unwrap().unwrap();
         assert!(
-            note.starts_with("warning: ") && note.contains("holds no state") && folder.all() == before,
+            note.starts_with("warning: ")
+                && note.contains("holds no state")
+                && folder.all() == before,
             "{size}: {note}"
         );
         let mut state = State::open(&folder.file()).unwrap();
@@ -216,7 +226,9 @@ fn what_is_ours_and_damaged_is_set_aside_each_under_a_name_of_its_own() {
         std::fs::write(folder.file(), &damaged).unwrap();
         let note = check(&folder.file()).unwrap().unwrap();
         assert!(
-            note.starts_with("warning: ") && note.contains("is damaged (") && folder.set_aside() == number - 1,
+            note.starts_with("warning: ")
+                && note.contains("is damaged (")
+                && folder.set_aside() == number - 1,
             "{note}"
         );
         assert_eq!(held(&folder, &["a"]), [None]);
@@ -243,7 +255,10 @@ fn a_damaged_file_behind_a_link_is_set_aside_where_it_is() {
     assert!(commit(&mut state, "a", "alpha"));
     std::fs::remove_file(volume.file()).unwrap();
     state.look();
-    assert!(volume.file().is_file() && folder.file().is_symlink(), "it is written again where the link leads");
+    assert!(
+        volume.file().is_file() && folder.file().is_symlink(),
+        "it is written again where the link leads"
+    );
     drop(state);
     assert_eq!(held(&folder, &["a"]), [some("alpha")]);
 }
@@ -367,7 +382,10 @@ fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
         }
         assert_eq!(std::fs::read(folder.file()).unwrap(), theirs);
         std::fs::remove_file(folder.file()).unwrap();
-        assert!(commit(&mut state, "c", "gamma") && state.is_partial(), "b is missing until it is committed again");
+        assert!(
+            commit(&mut state, "c", "gamma") && state.is_partial(),
+            "b is missing until it is committed again"
+        );
         assert!(state.trouble().is_none());
         assert_eq!(folder.all().len(), 1, "nothing else is left");
     }
@@ -395,11 +413,16 @@ fn a_file_that_another_program_has_written_to_is_not_written_on() {
     // As `cp backup state.redb` does: the same file, with another content of the same size.
     std::fs::write(folder.file(), &copy).unwrap();
     assert!(!commit(&mut state, "b", "beta"));
-    assert!(matches!(state.trouble(), Some(Error::Replaced { what, .. }) if what.contains("written to by another")));
+    assert!(
+        matches!(state.trouble(), Some(Error::Replaced { what, .. }) if what.contains("written to by another"))
+    );
     assert_eq!(std::fs::read(folder.file()).unwrap(), copy);
     // As `: > state.redb` does.
     std::fs::write(folder.file(), "").unwrap();
-    assert!(commit(&mut state, "b", "beta") && state.is_partial(), "what is known is to be committed again");
+    assert!(
+        commit(&mut state, "b", "beta") && state.is_partial(),
+        "what is known is to be committed again"
+    );
     drop(state);
     assert_eq!(held(&folder, &["a", "b"]), [None, some("beta")]);
 }
@@ -449,7 +472,8 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
     state.purge(&ids(&["c", "d"]), days(69), days(30));
     assert_eq!(state.restore(&id("b")), some("b"));
     drop(state);
-    // What a configuration took away while nothing ran counts from then on, and only what was not counted before.
+    // What a configuration took away while nothing ran counts from then on, and only what was not
+    // counted before.
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(state.sweep(&ids(&["c"]), days(69)));
     state.purge(&ids(&["c"]), days(70), days(30));
@@ -469,7 +493,10 @@ fn the_file_shrinks_when_targets_are_forgotten() {
     let round = |state: &mut State<String>, round: u64| {
         let names: Vec<TargetId> = (0..1000).map(|name| id(&format!("{round}-{name}"))).collect();
         state.commit(names.iter().map(|name| (name.clone(), memory.clone())).collect());
-        state.park(names.into_iter().map(|name| (name, "m".repeat(8000))).collect(), Duration::from_secs(round));
+        state.park(
+            names.into_iter().map(|name| (name, "m".repeat(8000))).collect(),
+            Duration::from_secs(round),
+        );
     };
     round(&mut state, 0);
     let first = size();
@@ -554,7 +581,9 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
     let storage = Noted::default();
     let mut database = builder().create_with_backend(storage.clone()).unwrap();
     let entries = |range: std::ops::Range<u32>| {
-        range.map(|name| (format!("ehpc_tasks/{name}"), vec![u8::try_from(name % 251).unwrap(); 3000]))
+        range.map(|name| {
+            (format!("ehpc_tasks/{name}"), vec![u8::try_from(name % 251).unwrap(); 3000])
+        })
     };
     let version = ("version".to_owned(), b"1".to_vec());
     let all = entries(0..200).chain([version]).collect();
@@ -573,7 +602,8 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
         let mut seen = done[..kill].to_vec();
         if random.random_bool(0.5) {
             // A power cut loses any of what was written since the last sync.
-            let synced = seen.iter().rposition(|done| matches!(done, Done::Sync)).map_or(0, |at| at + 1);
+            let synced =
+                seen.iter().rposition(|done| matches!(done, Done::Sync)).map_or(0, |at| at + 1);
             let mut place = 0;
             seen.retain(|done| {
                 place += 1;
@@ -606,7 +636,14 @@ fn a_whole_file_is_ours_and_is_not_taken_for_damaged_after_a_kill() {
         assert_eq!(content::examine(&std::fs::File::open(copy).unwrap()).unwrap(), Content::Ours);
     }
     drop(state);
-    assert_eq!(content::examine(&std::fs::File::open(folder.file()).unwrap()).unwrap(), Content::Ours);
+    assert_eq!(
+        content::examine(&std::fs::File::open(folder.file()).unwrap()).unwrap(),
+        Content::Ours
+    );
     assert!(file::at(&folder.path("none")).unwrap().is_none());
-    assert_eq!(ENTRIES.to_string().split('<').next(), Some("aliyun-task-exporter"), "the name stands in files");
+    assert_eq!(
+        ENTRIES.to_string().split('<').next(),
+        Some("aliyun-task-exporter"),
+        "the name stands in files"
+    );
 }

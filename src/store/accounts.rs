@@ -1,4 +1,5 @@
-//! What is known of each account: how it is logged in, what it may ask, and how far its clock is from the cloud's.
+//! What is known of each account: how it is logged in, what it may ask, and how far its clock is
+//! from the cloud's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,9 +52,16 @@ impl Accounts {
         self.lock().entry(Arc::clone(name)).or_default().permissions.entry(action).or_default();
     }
 
-    /// Records whether the cloud allowed an expected operation for a target. Returns whether it refuses it to no target of
-    /// the account now; `None` if the account's targets need it no more.
-    pub fn permitted(&self, name: &Arc<str>, action: Action, target: &TargetId, is_allowed: bool) -> Option<bool> {
+    /// Records whether the cloud allowed an expected operation for a target. Returns whether it
+    /// refuses it to no target of the account now; `None` if the account's targets need it no
+    /// more.
+    pub fn permitted(
+        &self,
+        name: &Arc<str>,
+        action: Action,
+        target: &TargetId,
+        is_allowed: bool,
+    ) -> Option<bool> {
         let mut accounts = self.lock();
         let answers = accounts.get_mut(name)?.permissions.get_mut(&action)?;
         answers.any = true;
@@ -65,18 +73,24 @@ impl Accounts {
         answers.is_granted()
     }
 
-    /// Makes `polled` the targets that are asked for: what was answered for others is forgotten. Returns how each operation
-    /// that was answered stands now.
+    /// Makes `polled` the targets that are asked for: what was answered for others is forgotten.
+    /// Returns how each operation that was answered stands now.
     pub fn retarget(&self, polled: &[Target]) -> Vec<PermissionChange> {
         let ids: BTreeSet<&TargetId> = polled.iter().map(|target| &target.id).collect();
         let names: BTreeSet<&str> = polled.iter().map(|target| &*target.account).collect();
         let mut accounts = self.lock();
         let mut changes = Vec::new();
         for (name, account) in accounts.iter_mut() {
-            for (action, answers) in account.permissions.iter_mut().filter(|(_, answers)| answers.any) {
+            for (action, answers) in
+                account.permissions.iter_mut().filter(|(_, answers)| answers.any)
+            {
                 answers.refused.retain(|id| ids.contains(id));
                 let is_granted = answers.is_granted().filter(|_| names.contains(&**name));
-                changes.push(PermissionChange { account: Arc::clone(name), action: *action, is_granted });
+                changes.push(PermissionChange {
+                    account: Arc::clone(name),
+                    action: *action,
+                    is_granted,
+                });
             }
         }
         accounts.retain(|name, _| names.contains(&**name));
@@ -157,7 +171,11 @@ mod tests {
             assert_eq!(permission.action, "swas-open:DescribeInvocations");
             (permission.is_granted, permission.refused)
         };
-        let change = |is_granted| PermissionChange { account: Arc::clone(&name), action: ACTION, is_granted };
+        let change = |is_granted| PermissionChange {
+            account: Arc::clone(&name),
+            action: ACTION,
+            is_granted,
+        };
         assert_eq!(told(), (None, 0));
         assert_eq!(accounts.permitted(&name, ACTION, &one.id, false), Some(false));
         assert_eq!(accounts.permitted(&name, ACTION, &two.id, true), Some(false));
@@ -166,7 +184,11 @@ mod tests {
         assert_eq!(told(), (Some(true), 0));
         assert_eq!(accounts.retarget(&[]), [change(None)]);
         assert!(accounts.states().is_empty());
-        assert_eq!(accounts.permitted(&name, ACTION, &two.id, true), None, "an answer that comes late");
+        assert_eq!(
+            accounts.permitted(&name, ACTION, &two.id, true),
+            None,
+            "an answer that comes late"
+        );
         assert!(accounts.states().is_empty());
     }
 

@@ -57,15 +57,20 @@ impl Budgets {
         }
     }
 
-    /// Counts a request of an account's operation; `failure` says why it was not answered with what was asked for.
+    /// Counts a request of an account's operation; `failure` says why it was not answered with what
+    /// was asked for.
     pub fn requested(&self, labels: ApiLabels, failure: Option<Reason>) {
         let mut inner = self.lock();
         let requests = inner.requests.entry(labels).or_default();
         *requests.entry(failure.map_or("ok", Reason::label)).or_default() += 1;
     }
 
-    /// Every budget, with the requests of all accounts of its quota group; `groups` has the quota group of each account.
-    pub fn statuses(&self, groups: &BTreeMap<&Arc<str>, &Arc<str>>) -> BTreeMap<ApiLabels, BudgetStatus> {
+    /// Every budget, with the requests of all accounts of its quota group; `groups` has the quota
+    /// group of each account.
+    pub fn statuses(
+        &self,
+        groups: &BTreeMap<&Arc<str>, &Arc<str>>,
+    ) -> BTreeMap<ApiLabels, BudgetStatus> {
         let inner = self.lock();
         let mut statuses: BTreeMap<ApiLabels, BudgetStatus> = BTreeMap::new();
         for (labels, budget) in &inner.planned {
@@ -102,7 +107,12 @@ mod tests {
     use crate::model::{ApiLabels, BudgetState, PlannedBudget, Reason};
 
     fn labels(account: &str, region: &str) -> ApiLabels {
-        ApiLabels { account: account.into(), region: region.into(), product: "EHPC", operation: "ListTasks" }
+        ApiLabels {
+            account: account.into(),
+            region: region.into(),
+            product: "EHPC",
+            operation: "ListTasks",
+        }
     }
 
     fn planned(region: &str, per_minute: f64) -> PlannedBudget {
@@ -142,15 +152,24 @@ mod tests {
     fn requests_of_an_account_count_for_its_quota_group() {
         let budgets = Budgets::default();
         budgets.expect(labels("a", "r"));
-        for (account, failure) in [("a", None), ("b", None), ("b", Some(Reason::Dns)), ("other", None)] {
+        for (account, failure) in
+            [("a", None), ("b", None), ("b", Some(Reason::Dns)), ("other", None)]
+        {
             budgets.requested(labels(account, "r"), failure);
         }
         let a = Arc::from("a");
         let b = Arc::from("b");
         let group = Arc::from("g");
         let statuses = budgets.statuses(&[(&a, &group), (&b, &group)].into());
-        assert_eq!(statuses[&labels("g", "r")].requests, [("dns", 1), ("ok", 2), ("throttled", 0)].into());
-        assert_eq!(statuses[&labels("other", "r")].requests, [("ok", 1)].into(), "it has no target any more");
+        assert_eq!(
+            statuses[&labels("g", "r")].requests,
+            [("dns", 1), ("ok", 2), ("throttled", 0)].into()
+        );
+        assert_eq!(
+            statuses[&labels("other", "r")].requests,
+            [("ok", 1)].into(),
+            "it has no target any more"
+        );
         assert_eq!(statuses.len(), 2);
     }
 }

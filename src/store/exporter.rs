@@ -49,7 +49,8 @@ impl Exporter {
         self.lock_role().leads = leads;
     }
 
-    /// Records why what is known could not be saved when that was last tried; `None` if it could, or is not to be.
+    /// Records why what is known could not be saved when that was last tried; `None` if it could,
+    /// or is not to be.
     pub fn unsaved(&self, why: Option<String>) {
         self.lock_role().unsaved = why;
     }
@@ -90,7 +91,12 @@ mod tests {
         let exporter = Exporter::default();
         for number in (0..2 * MAX_WORDS).flat_map(|number| [number, number]) {
             let word = number.to_string();
-            exporter.unknown_word(UnknownWord { product: "EHPC", operation: "ListTasks", field: "Status", word });
+            exporter.unknown_word(UnknownWord {
+                product: "EHPC",
+                operation: "ListTasks",
+                field: "Status",
+                word,
+            });
         }
         assert_eq!(exporter.unknown_words().len(), MAX_WORDS);
     }

@@ -1,5 +1,5 @@
-//! What is known now, typed: targets, accounts, budgets, this instance. Written by polling, read by [`crate::exposition`] and
-//! the status page. Staleness lives here and nowhere else.
+//! What is known now, typed: targets, accounts, budgets, this instance. Written by polling, read by
+//! [`crate::exposition`] and the status page. Staleness lives here and nowhere else.
 
 mod accounts;
 mod budgets;
@@ -78,7 +78,8 @@ pub struct View {
     pub state: TargetState,
     /// Why its last poll failed.
     pub failure: Option<Failure>,
-    /// Since when it fails. Like all that follows by the clock as it is set when this is looked at.
+    /// Since when it fails. Like all that follows by the clock as it is set when this is looked
+    /// at.
     pub failing_since: Option<Timestamp>,
     /// The last failure and its time, kept after the recovery.
     pub last_failure: Option<(Failure, Timestamp)>,
@@ -124,7 +125,8 @@ impl Store {
         let generation = inner.generation;
         inner.retargeted = generation;
         let accounts = targets.iter().map(|target| &target.account);
-        inner.unanswered = accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
+        inner.unanswered =
+            accounts.filter(|account| !inner.answered.contains(*account)).cloned().collect();
         let mut old = std::mem::take(&mut inner.entries);
         let mut changed = Vec::new();
         for target in targets {
@@ -158,8 +160,8 @@ impl Store {
         self.change(id, |entry, generation| entry.record(reading, at, generation));
     }
 
-    /// Shows at `now` what was known of a target before a restart: when it was read, and when a poll last succeeded. Its age is
-    /// what the wall clock says, at least 0.
+    /// Shows at `now` what was known of a target before a restart: when it was read, and when a
+    /// poll last succeeded. Its age is what the wall clock says, at least 0.
     pub fn restore(
         &self,
         id: &TargetId,
@@ -175,7 +177,8 @@ impl Store {
         });
     }
 
-    /// Records when polls are planned: a target that waits for its first turn shows how late that is.
+    /// Records when polls are planned: a target that waits for its first turn shows how late that
+    /// is.
     pub fn planned<'a>(&self, polls: impl Iterator<Item = (&'a TargetId, Timestamp)>) {
         for (id, next) in polls {
             self.change(id, |entry, _| entry.state.next_poll = Some(next));
@@ -187,7 +190,8 @@ impl Store {
         self.change(id, |entry, _| entry.poll_ended(end));
     }
 
-    /// Records that the next poll of a target is overdue, and why; until a poll ends it counts as failing.
+    /// Records that the next poll of a target is overdue, and why; until a poll ends it counts as
+    /// failing.
     pub fn overdue(&self, id: &TargetId, failure: Failure, at: Moment) {
         self.change(id, |entry, _| entry.overdue(failure, at));
     }
@@ -203,7 +207,8 @@ impl Store {
         self.changed.notify_one();
     }
 
-    /// Waits until a target changes, or returns at once if one has changed since this last returned. For one caller.
+    /// Waits until a target changes, or returns at once if one has changed since this last
+    /// returned. For one caller.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -231,7 +236,8 @@ impl Store {
     /// What has changed after `generation`, at most `limit` targets of it.
     pub fn changes_since(&self, generation: u64, limit: usize) -> Changes {
         let inner = self.read();
-        let present = (inner.retargeted > generation).then(|| inner.entries.keys().cloned().collect());
+        let present =
+            (inner.retargeted > generation).then(|| inner.entries.keys().cloned().collect());
         let after = (Bound::Excluded(generation), Bound::Unbounded);
         let mut reached = inner.generation;
         let mut targets = Vec::new();
@@ -315,7 +321,10 @@ mod tests {
         let store = Store::default();
         store.retarget(["a", "b", "c"].map(|id| target(id, "n")).to_vec());
         let all = store.changes_since(0, 10);
-        assert_eq!((ids(&all), all.present.as_ref().map(|ids| ids.len())), (vec!["a", "b", "c"], Some(3)));
+        assert_eq!(
+            (ids(&all), all.present.as_ref().map(|ids| ids.len())),
+            (vec!["a", "b", "c"], Some(3))
+        );
         assert_eq!(all.generation, store.generation());
         read(&store, "c", 1);
         read(&store, "a", 1);

@@ -79,27 +79,38 @@ const UNTRIED: SignedDuration = SignedDuration::from_secs(120);
 impl Budget {
     /// How much the cloud's refusals harm at `now`.
     pub(super) fn throttling(&self, now: Timestamp) -> Throttling {
-        let is_refused = self.resting.as_ref().is_some_and(|resting| now.duration_since(resting.until) < UNTRIED);
+        let is_refused = self
+            .resting
+            .as_ref()
+            .is_some_and(|resting| now.duration_since(resting.until) < UNTRIED);
         match (is_refused, &self.lowered) {
             (true, _) => Throttling::Refused,
-            (false, Some(_)) if self.planned_per_minute > self.budget_per_minute => Throttling::Short,
+            (false, Some(_)) if self.planned_per_minute > self.budget_per_minute => {
+                Throttling::Short
+            }
             (false, Some(_)) => Throttling::Harmless,
             (false, None) if self.resting.is_some() => Throttling::Harmless,
             (false, None) => Throttling::Not,
         }
     }
 
-    /// The one that is throttled worse at `now` first, else the one of which more is needed or was asked.
+    /// The one that is throttled worse at `now` first, else the one of which more is needed or was
+    /// asked.
     pub(super) fn worse(&self, other: &Self, now: Timestamp) -> Ordering {
         let harm = other.throttling(now).cmp(&self.throttling(now));
-        harm.then(other.share().total_cmp(&self.share())).then_with(|| other.asked().cmp(&self.asked()))
+        harm.then(other.share().total_cmp(&self.share()))
+            .then_with(|| other.asked().cmp(&self.asked()))
     }
 
     /// How the cloud throttles it, in words.
     pub(super) fn throttled(&self, now: Timestamp) -> Option<String> {
         let clock = |at: Timestamp| clock(at, now);
         let rests = self.resting.as_ref().map(|RestingStatus { since, until, code }| {
-            let next = if *until < now { "with the next call".to_owned() } else { format!("at {}", clock(*until)) };
+            let next = if *until < now {
+                "with the next call".to_owned()
+            } else {
+                format!("at {}", clock(*until))
+            };
             format!("refused since {} ({code}); tried again {next}", clock(*since))
         });
         let lowered = self.lowered.as_ref().map(|LoweredStatus { since, code, retry_at, .. }| {
@@ -113,12 +124,17 @@ impl Budget {
             format!("lowered to {budget} of {quota} a minute since {} after a refusal ({code}){retry}", clock(*since))
         });
         let said: Vec<String> = rests.into_iter().chain(lowered).collect();
-        (!said.is_empty()).then(|| format!("{}; {} needed", said.join("; "), calls(self.planned_per_minute)))
+        (!said.is_empty())
+            .then(|| format!("{}; {} needed", said.join("; "), calls(self.planned_per_minute)))
     }
 
     /// The planned part of the quota; more than 1 if the quota is too small.
     pub(super) fn share(&self) -> f64 {
-        if self.quota_per_minute > 0.0 { self.planned_per_minute / self.quota_per_minute } else { 0.0 }
+        if self.quota_per_minute > 0.0 {
+            self.planned_per_minute / self.quota_per_minute
+        } else {
+            0.0
+        }
     }
 
     /// Requests since the start, and how many of them were not answered with `ok`.
@@ -145,7 +161,9 @@ impl Budget {
     /// What there is to say of a budget.
     pub(super) fn new(labels: ApiLabels, status: BudgetStatus) -> Self {
         let BudgetStatus { state, planned_per_minute, waited, requests } = status;
-        let figure = |figure: fn(&BudgetState) -> u32| state.as_ref().map_or(0.0, |state| f64::from(figure(state)));
+        let figure = |figure: fn(&BudgetState) -> u32| {
+            state.as_ref().map_or(0.0, |state| f64::from(figure(state)))
+        };
         let resting = state.as_ref().and_then(|state| state.resting.as_ref());
         let lowered = state.as_ref().and_then(|state| state.lowered.as_ref());
         Self {
@@ -205,7 +223,8 @@ mod tests {
 
     fn lowered() -> BudgetState {
         let code = "Throttling.User".into();
-        let lowered = Lowered { since: at("21:35:02"), code, refused_at: 110, retry_at: at("21:40:02") };
+        let lowered =
+            Lowered { since: at("21:35:02"), code, refused_at: 110, retry_at: at("21:40:02") };
         BudgetState { in_force: 66, lowered: Some(lowered), ..calm() }
     }
 
@@ -223,7 +242,10 @@ mod tests {
         };
         let budget = Budget::new(labels(), status);
         assert_eq!((budget.group.as_str(), budget.region.as_str()), ("g", "cn-hangzhou"));
-        assert_eq!((budget.share(), budget.budget_per_minute, budget.waited_seconds), (0.25, 66.0, 2.5));
+        assert_eq!(
+            (budget.share(), budget.budget_per_minute, budget.waited_seconds),
+            (0.25, 66.0, 2.5)
+        );
         assert_eq!(budget.asked(), (9, 2));
         let gone = Budget::new(labels(), BudgetStatus::default());
         assert_eq!((gone.quota_per_minute, gone.budget_per_minute, gone.share()), (0.0, 0.0, 0.0));
@@ -244,7 +266,10 @@ mod tests {
         let probing = shown(&lowered(), 1.0).throttled(at("21:45:00")).unwrap();
         assert!(probing.contains("; more is tried since 21:40 UTC; 1 needed"), "{probing}");
         let words = "refused since 21:38 UTC (429); tried again at 21:39 UTC; 66 needed";
-        assert_eq!(told(&BudgetState { resting: resting(), ..calm() }, 66.0), (Throttling::Refused, words.to_owned()));
+        assert_eq!(
+            told(&BudgetState { resting: resting(), ..calm() }, 66.0),
+            (Throttling::Refused, words.to_owned())
+        );
         let words = "refused since 21:38 UTC (429); tried again at 21:39 UTC; lowered to 66 of 900 a minute since 21:35 \
                      UTC after a refusal (Throttling.User); 66 needed";
         let both = BudgetState { resting: resting(), ..lowered() };

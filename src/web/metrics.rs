@@ -22,12 +22,16 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     let format = Format::wanted(&headers);
     let encoding = Encoding::wanted(&headers);
     let Ok((page, series)) = page(&site, format, encoding).await else {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be put together; see the log\n")
+        return (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the page could not be put together; see the log\n",
+        )
             .into_response();
     };
     let own = process_metrics(&site.metrics.gather(series), format);
     let body = Body::new(Scrape::new(Arc::clone(&page), page.end(own)));
-    let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
+    let common =
+        [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
     match encoding {
         Encoding::Identity => (common, body).into_response(),
         Encoding::Gzip => (common, [(header::CONTENT_ENCODING, "gzip")], body).into_response(),
@@ -37,9 +41,13 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
 /// A body without its end, and how many series it shows.
 type Ready = (Arc<PageBody>, SeriesUse);
 
-/// The body as it is now. If something on it is new, one scraper puts it together, on a thread where that holds nothing up,
-/// and goes on should it be cut off; the others wait for it.
-async fn page(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Ready, tokio::task::JoinError> {
+/// The body as it is now. If something on it is new, one scraper puts it together, on a thread
+/// where that holds nothing up, and goes on should it be cut off; the others wait for it.
+async fn page(
+    site: &Arc<Site>,
+    format: Format,
+    encoding: Encoding,
+) -> Result<Ready, tokio::task::JoinError> {
     let ready = || site.exposition.ready_body(format, encoding, Moment::now());
     if let Some(ready) = ready() {
         return Ok(ready);
@@ -56,7 +64,8 @@ async fn page(site: &Arc<Site>, format: Format, encoding: Encoding) -> Result<Re
     tokio::task::spawn_blocking(make).await
 }
 
-/// A body on its way: the frames of the page, which it shares with all others, and an end of its own.
+/// A body on its way: the frames of the page, which it shares with all others, and an end of its
+/// own.
 #[derive(Debug)]
 struct Scrape {
     page: Arc<PageBody>,
@@ -78,7 +87,10 @@ impl http_body::Body for Scrape {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let frame = self.page.frames().get(self.next).cloned().or_else(|| self.end.take());
         self.next += 1;
         self.left -= frame.as_ref().map_or(0, |frame| frame.len() as u64);

@@ -70,7 +70,10 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/config", get(config))
         .route("/api/v1/status", get(api_status))
         .route("/static/page.css", get(|| async { asset("text/css; charset=utf-8", page::STYLE) }))
-        .route("/static/page.js", get(|| async { asset("text/javascript; charset=utf-8", page::SCRIPT) }))
+        .route(
+            "/static/page.js",
+            get(|| async { asset("text/javascript; charset=utf-8", page::SCRIPT) }),
+        )
         .layer(middleware::from_fn(security_headers))
         .with_state(site)
 }
@@ -86,8 +89,8 @@ async fn api_status(State(site): State<Arc<Site>>) -> Response {
     told(site, |facts, _| axum::Json(status::status(facts)).into_response()).await
 }
 
-/// What `tell` makes of all that there is to tell, on a thread where that holds up nothing else: of many targets it is much,
-/// and what is new of them may have to be rendered first.
+/// What `tell` makes of all that there is to tell, on a thread where that holds up nothing else: of
+/// many targets it is much, and what is new of them may have to be rendered first.
 async fn told(site: Arc<Site>, tell: fn(Facts, Timestamp) -> Response) -> Response {
     let tell = move || {
         let now = Moment::now();

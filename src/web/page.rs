@@ -1,4 +1,5 @@
-//! The status page: what `/api/v1/status` says, for a person. Bounded, however many targets there are.
+//! The status page: what `/api/v1/status` says, for a person. Bounded, however many targets there
+//! are.
 
 mod accounts;
 mod api;
@@ -38,10 +39,14 @@ const DOCUMENTS: &str = "https://github.com/aliyun-task-exporter/aliyun-task-exp
 pub(super) fn page(facts: &Facts, now: Timestamp) -> String {
     let sorted = worst_first(&facts.views);
     let accounts = accounts::worst_first(&facts.accounts);
-    let verdict = verdict(&sorted, &accounts).and(series::said(&facts.series, facts.target_series.values()));
+    let verdict =
+        verdict(&sorted, &accounts).and(series::said(&facts.series, facts.target_series.values()));
     let verdict = role::judged(&facts.role, verdict);
-    let of = |kind: Kind| facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>();
-    let [tasks, commands, invocations] = [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
+    let of = |kind: Kind| {
+        facts.views.iter().filter(|view| view.target.id.kind == kind).collect::<Vec<&View>>()
+    };
+    let [tasks, commands, invocations] =
+        [Kind::EhpcTasks, Kind::EhpcInvocations, Kind::SwasInvocations].map(of);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -122,7 +127,12 @@ fn header(facts: &Facts, now: Timestamp) -> Markup {
 }
 
 fn said(verdict: &Verdict, facts: &Facts, now: Timestamp) -> Markup {
-    let oldest = facts.views.iter().filter(|view| view.reading.is_some()).filter_map(|view| view.read_at).min();
+    let oldest = facts
+        .views
+        .iter()
+        .filter(|view| view.reading.is_some())
+        .filter_map(|view| view.read_at)
+        .min();
     html! {
         div #verdict.(verdict.tone.class()) {
             h1 { (verdict.line) }
@@ -138,7 +148,8 @@ fn said(verdict: &Verdict, facts: &Facts, now: Timestamp) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::fixture::{
-        account, at, cluster, discovery, facts, failing, server, throttled_budget, waiting, withdrawn,
+        account, at, cluster, discovery, facts, failing, server, throttled_budget, waiting,
+        withdrawn,
     };
     use super::{SCRIPT, STYLE, page};
     use crate::model::Reason;
@@ -153,19 +164,27 @@ mod tests {
 
     #[test]
     fn everything_is_its_own_and_nothing_is_inline() {
-        let views =
-            vec![cluster("c", &["Processing", "Dozing"]), failing(server("s", &[("n", "Failed")]), Reason::Clock, 0)];
+        let views = vec![
+            cluster("c", &["Processing", "Dozing"]),
+            failing(server("s", &[("n", "Failed")]), Reason::Clock, 0),
+        ];
         let html = page(&facts(views), at(9));
-        for inline in ["<style", " style=", " onclick", " onload", "javascript:", "http-equiv=\"refresh\" content=\"0"]
-        {
+        for inline in [
+            "<style",
+            " style=",
+            " onclick",
+            " onload",
+            "javascript:",
+            "http-equiv=\"refresh\" content=\"0",
+        ] {
             assert!(!html.contains(inline), "{inline}");
         }
         assert_eq!(html.matches("<script").count(), 1);
         assert!(values(&html, "src").iter().all(|address| address.starts_with("/static/")));
         let links = html.split("<link ").skip(1).map(|rest| values(rest, "href")[0]);
-        assert!(
-            links.into_iter().all(|address| address.starts_with("/static/") || address.starts_with("data:image/svg"))
-        );
+        assert!(links.into_iter().all(
+            |address| address.starts_with("/static/") || address.starts_with("data:image/svg")
+        ));
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !SCRIPT.contains("http"));
     }
 
@@ -173,7 +192,10 @@ mod tests {
     fn no_id_stands_twice() {
         let many = ["Processing"; 30];
         let invocations = [("n", "Success"); 60];
-        let html = page(&facts(vec![cluster("c", &many), cluster("d", &many), server("s", &invocations)]), at(9));
+        let html = page(
+            &facts(vec![cluster("c", &many), cluster("d", &many), server("s", &invocations)]),
+            at(9),
+        );
         let ids = values(&html, "id");
         let once: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(ids.len(), once.len(), "{ids:?}");
@@ -184,7 +206,10 @@ mod tests {
     fn what_others_wrote_is_text_and_never_markup() {
         let evil = "<script>alert(1)</script>";
         let html = page(
-            &facts(vec![server(evil, &[(evil, evil)]), failing(cluster(evil, &[evil]), Reason::Decode, 0)]),
+            &facts(vec![
+                server(evil, &[(evil, evil)]),
+                failing(cluster(evil, &[evil]), Reason::Decode, 0),
+            ]),
             at(9),
         );
         assert!(!html.contains(evil) && !html.contains("<b>no</b>"));
@@ -226,7 +251,8 @@ mod tests {
         let found = discovery("swas/a/cn-hangzhou", &["web-1", "web-2", "db"]);
         let failed = failing(discovery("swas/a/cn-beijing", &["web-3"]), Reason::Permission, 1);
         let never = failing(waiting(Kind::Discovery, "swas/a/r"), Reason::Timeout, 1);
-        let html = page(&facts(vec![found, failed, never, waiting(Kind::Discovery, "swas/a/all")]), at(9));
+        let html =
+            page(&facts(vec![found, failed, never, waiting(Kind::Discovery, "swas/a/all")]), at(9));
         for said in [
             "servers: 2 of 3 taken",
             "servers: 1 found",
@@ -242,11 +268,20 @@ mod tests {
     #[test]
     fn ten_thousand_servers_make_no_larger_page_than_a_few_hundred() {
         let servers = |count: usize| {
-            (0..count).map(|id| server(&format!("{id:05}"), &[("backup", "Running"), ("backup", "Success")])).collect()
+            (0..count)
+                .map(|id| {
+                    server(&format!("{id:05}"), &[("backup", "Running"), ("backup", "Success")])
+                })
+                .collect()
         };
         let few = page(&facts(servers(300)), at(9));
         let many = page(&facts(servers(10_000)), at(9));
-        assert!(many.len() < few.len() + 1000 && many.len() < 500_000, "{} and {} bytes", few.len(), many.len());
+        assert!(
+            many.len() < few.len() + 1000 && many.len() < 500_000,
+            "{} and {} bytes",
+            few.len(),
+            many.len()
+        );
         assert!(many.contains("9\u{202f}800 more targets not shown here"));
         assert!(many.contains("19\u{202f}850 more invocations not shown here"));
         assert!(many.contains("10\u{202f}000<span> running"), "the counts are those of all");
@@ -255,9 +290,11 @@ mod tests {
     #[test]
     fn a_throttled_operation_is_told_once_however_many_targets_need_it() {
         for count in [2, 300, 10_000] {
-            let servers = (0..count).map(|id| failing(server(&format!("{id:05}"), &[]), Reason::Throttled, id));
+            let servers = (0..count)
+                .map(|id| failing(server(&format!("{id:05}"), &[]), Reason::Throttled, id));
             let mut facts = facts(servers.collect());
-            facts.budgets = vec![throttled_budget(120.0), Budget { lowered: None, ..throttled_budget(1.0) }];
+            facts.budgets =
+                vec![throttled_budget(120.0), Budget { lowered: None, ..throttled_budget(1.0) }];
             facts.accounts = vec![account("a", None).throttled(&facts.budgets, at(9))];
             let html = page(&facts, at(9));
             let words = "lowered to 66 of 900 a minute since 22:12 UTC after a refusal (Throttling.User); more is tried at 22:18 UTC; \
@@ -275,7 +312,10 @@ mod tests {
         facts.budgets = vec![throttled_budget(60.0)];
         facts.accounts = vec![account("a", None).throttled(&facts.budgets, at(9))];
         let html = page(&facts, at(9));
-        assert!(html.contains("<h1>The target is fresh</h1>") && !html.contains("operation throttled"), "{html}");
+        assert!(
+            html.contains("<h1>The target is fresh</h1>") && !html.contains("operation throttled"),
+            "{html}"
+        );
         assert_eq!(
             html.matches("lowered to 66 of 900 a minute").count(),
             1,

@@ -15,20 +15,21 @@ use tracing::{debug, warn};
 
 /// Maximum concurrent connections; further ones wait.
 const MAX_CONNECTIONS: u64 = 512;
-/// A request's head must have arrived within this time; it is also how long a connection may idle, and longer than the
-/// usual scrape interval.
+/// A request's head must have arrived within this time; it is also how long a connection may idle,
+/// and longer than the usual scrape interval.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Maximum size of a request's head; an answer is written in portions of about this size.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Requests under way at a shutdown have this long to finish: half of what docker waits before it kills.
+/// Requests under way at a shutdown have this long to finish: half of what docker waits before it
+/// kills.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves `router` on every listener until `stop`, then lets requests under way finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Receiver<bool>) {
     let connections = Arc::new(Semaphore::new(max_connections()));
-    let accepting = listeners
-        .into_iter()
-        .map(|listener| tokio::spawn(accept(listener, router.clone(), Arc::clone(&connections), stop.clone())));
+    let accepting = listeners.into_iter().map(|listener| {
+        tokio::spawn(accept(listener, router.clone(), Arc::clone(&connections), stop.clone()))
+    });
     for listener in accepting.collect::<Vec<_>>() {
         if let Err(error) = listener.await {
             warn!(%error, "a listener has stopped");
@@ -42,7 +43,12 @@ fn max_connections() -> usize {
     usize::try_from((descriptors / 2).clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
-async fn accept(listener: TcpListener, router: Router, connections: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Semaphore>,
+    mut stop: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     while !*stop.borrow() {
         let next = async {
@@ -63,9 +69,14 @@ async fn accept(listener: TcpListener, router: Router, connections: Arc<Semaphor
     }
 }
 
-fn connect(stream: TcpStream, router: &Router, permit: OwnedSemaphorePermit, graceful: &GracefulShutdown) {
-    // Else the last part of an answer may wait for the scraper's delayed acknowledgement, 40 ms. A connection that is gone
-    // already tells when it is read.
+fn connect(
+    stream: TcpStream,
+    router: &Router,
+    permit: OwnedSemaphorePermit,
+    graceful: &GracefulShutdown,
+) {
+    // Else the last part of an answer may wait for the scraper's delayed acknowledgement, 40 ms. A
+    // connection that is gone already tells when it is read.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router.clone());
     let connection = http1::Builder::new()

@@ -17,7 +17,9 @@ use super::Site;
 use super::budget::Budget;
 use crate::clock::Moment;
 use crate::exposition::TargetSeries;
-use crate::model::{EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading};
+use crate::model::{
+    EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading,
+};
 
 use crate::store::{Role, UnknownWord, View};
 use crate::target::{Scope, TargetId};
@@ -187,7 +189,8 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let groups: BTreeMap<&Arc<str>, &Arc<str>> =
         views.iter().map(|view| (&view.target.account, &view.target.quota_group)).collect();
     let budgets = site.store.budgets.statuses(&groups).into_iter();
-    let budgets: Vec<Budget> = budgets.map(|(labels, status)| Budget::new(labels, status)).collect();
+    let budgets: Vec<Budget> =
+        budgets.map(|(labels, status)| Budget::new(labels, status)).collect();
     let mut states = site.store.accounts.states();
     let account = |(name, group): (&&Arc<str>, &&Arc<str>)| {
         let state = states.remove(*name).unwrap_or_default();
@@ -277,11 +280,21 @@ fn target(view: View, series: TargetSeries) -> TargetStatus {
 }
 
 fn failing(failure: Failure, since: Option<Timestamp>) -> FailureStatus {
-    FailureStatus { reason: failure.reason.label(), message: failure.message, advice: failure.advice, since }
+    FailureStatus {
+        reason: failure.reason.label(),
+        message: failure.message,
+        advice: failure.advice,
+        since,
+    }
 }
 
 fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
-    LastFailure { reason: failure.reason.label(), message: failure.message, advice: failure.advice, at }
+    LastFailure {
+        reason: failure.reason.label(),
+        message: failure.message,
+        advice: failure.advice,
+        at,
+    }
 }
 
 #[cfg(test)]
@@ -290,7 +303,8 @@ mod tests {
 
     use super::{Facts, Role, status};
     use crate::model::{
-        Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse, SwasInvocationsReading,
+        Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse,
+        SwasInvocationsReading,
     };
     use crate::store::{TargetState, View};
     use crate::target::{Kind, Scope, Target, TargetId};

@@ -1,4 +1,5 @@
-//! What an answer is: a code, a status or a body, in whichever form it comes, and what becomes of the target it was for.
+//! What an answer is: a code, a status or a body, in whichever form it comes, and what becomes of
+//! the target it was for.
 
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{Failure, Reason};
@@ -25,7 +26,8 @@ fn harness() -> Harness {
     harness
 }
 
-/// Strikes every call for a while. What the page must show meanwhile: not up, the reason, and the task as it was.
+/// Strikes every call for a while. What the page must show meanwhile: not up, the reason, and the
+/// task as it was.
 fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
     let mut harness = harness();
     harness.fault(&format!(r#"{{"fault": {fault}}}"#));
@@ -33,7 +35,11 @@ fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
     let failure = harness.failure(&tasks()).unwrap_or_else(|| panic!("{fault}: nothing failed"));
     assert_eq!(failure.reason, reason, "{fault}: {}", failure.message);
     let page = parse(&harness.page(Format::Text));
-    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "c")]), Some(0.0), "{fault}");
+    assert_eq!(
+        page.value("aliyun_task_exporter_target_up", &[("target", "c")]),
+        Some(0.0),
+        "{fault}"
+    );
     let failing = [("target", "c"), ("reason", reason.label())];
     assert_eq!(page.value("aliyun_task_exporter_target_failing", &failing), Some(1.0), "{fault}");
     let running = page.all("aliyun_ehpc_task_status", &[("status", "Processing")]).count();
@@ -43,7 +49,8 @@ fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
 
 /// No answer of one kind may ever lose what was open.
 fn assert_nothing_lost(harness: &Harness, fault: &str) {
-    let lost = harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).count();
+    let lost =
+        harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).count();
     assert_eq!(lost, 0, "{fault}");
 }
 
@@ -60,9 +67,15 @@ fn a_code_decides_in_every_form_whatever_the_status() {
             (404, "DbError", Reason::Service),
             (502, "InDebt", Reason::Account),
         ] {
-            let fault = format!(r#"{{"kind": "gateway", "status": {status}, "body": "{body}", "code": "{code}"}}"#);
+            let fault = format!(
+                r#"{{"kind": "gateway", "status": {status}, "body": "{body}", "code": "{code}"}}"#
+            );
             let (_, failure) = struck(&fault, reason);
-            assert!(failure.message.contains(code) && !failure.message.contains("unknown"), "{}", failure.message);
+            assert!(
+                failure.message.contains(code) && !failure.message.contains("unknown"),
+                "{}",
+                failure.message
+            );
         }
     }
 }
@@ -70,8 +83,12 @@ fn a_code_decides_in_every_form_whatever_the_status() {
 #[test]
 fn a_code_that_says_that_all_is_well_leaves_it_to_the_status() {
     for code in ["200", "OK", "success", "0", ""] {
-        for (status, reason) in [(403, Reason::Blocked), (500, Reason::Service), (429, Reason::Throttled)] {
-            let fault = format!(r#"{{"kind": "gateway", "status": {status}, "body": "json", "code": "{code}"}}"#);
+        for (status, reason) in
+            [(403, Reason::Blocked), (500, Reason::Service), (429, Reason::Throttled)]
+        {
+            let fault = format!(
+                r#"{{"kind": "gateway", "status": {status}, "body": "json", "code": "{code}"}}"#
+            );
             struck(&fault, reason);
         }
     }
@@ -93,12 +110,29 @@ fn without_a_code_the_status_decides_and_no_page_is_called_a_bug() {
         ] {
             let fault = format!(r#"{{"kind": "gateway", "status": {status}, "body": "{body}"}}"#);
             let (harness, failure) = struck(&fault, reason);
-            assert!(failure.message.starts_with(&format!("ListTasks: HTTP {status}, ")), "{}", failure.message);
+            assert!(
+                failure.message.starts_with(&format!("ListTasks: HTTP {status}, ")),
+                "{}",
+                failure.message
+            );
             assert!(failure.message.contains("request id"), "{}", failure.message);
-            assert!(!["10.1.2.3", "WAF", "password", "denied"].iter().any(|word| failure.message.contains(word)));
+            assert!(
+                !["10.1.2.3", "WAF", "password", "denied"]
+                    .iter()
+                    .any(|word| failure.message.contains(word))
+            );
             let may_be_a_bug = body == "other_json" && status == 200;
-            assert_eq!(failure.advice.contains("a bug"), may_be_a_bug, "{fault}: {}", failure.advice);
-            assert!(failure.advice.contains(advice) || body == "empty", "{fault}: {}", failure.advice);
+            assert_eq!(
+                failure.advice.contains("a bug"),
+                may_be_a_bug,
+                "{fault}: {}",
+                failure.advice
+            );
+            assert!(
+                failure.advice.contains(advice) || body == "empty",
+                "{fault}: {}",
+                failure.advice
+            );
             assert_nothing_lost(&harness, &fault);
         }
     }
@@ -107,12 +141,17 @@ fn without_a_code_the_status_decides_and_no_page_is_called_a_bug() {
 #[test]
 fn a_redirect_is_told_by_the_host_it_leads_to_and_no_more() {
     for (location, wanted) in [
-        ("https://login.example.com/sso?token=hunter2&Signature=abc", "redirected to login.example.com"),
+        (
+            "https://login.example.com/sso?token=hunter2&Signature=abc",
+            "redirected to login.example.com",
+        ),
         ("http://user:hunter2@portal.example:8080/", "redirected to portal.example:8080"),
         ("//cdn.example/x", "redirected to cdn.example"),
         ("/login?next=hunter2", "redirected to another path of the same host"),
     ] {
-        let fault = format!(r#"{{"kind": "gateway", "status": 307, "body": "html", "location": "{location}"}}"#);
+        let fault = format!(
+            r#"{{"kind": "gateway", "status": 307, "body": "html", "location": "{location}"}}"#
+        );
         let (_, failure) = struck(&fault, Reason::Blocked);
         assert!(failure.message.ends_with(wanted), "{}", failure.message);
     }
@@ -152,7 +191,8 @@ fn a_code_in_an_answer_without_its_list_is_an_error_however_long_it_lasts() {
         ("500", Reason::Service),
     ] {
         for list in ["null", "missing", "empty"] {
-            let fault = format!(r#"{{"kind": "code_in_answer", "code": {code}, "list": "{list}"}}"#);
+            let fault =
+                format!(r#"{{"kind": "code_in_answer", "code": {code}, "list": "{list}"}}"#);
             let (mut harness, _) = struck(&fault, reason);
             harness.run_until(600);
             assert_nothing_lost(&harness, &fault);
@@ -167,7 +207,8 @@ fn a_code_in_an_answer_without_its_list_is_an_error_however_long_it_lasts() {
 #[test]
 fn throttling_in_a_successful_answer_rests_the_operation() {
     for list in ["null", "missing", "kept"] {
-        let fault = format!(r#"{{"kind": "code_in_answer", "code": "Throttling.User", "list": "{list}"}}"#);
+        let fault =
+            format!(r#"{{"kind": "code_in_answer", "code": "Throttling.User", "list": "{list}"}}"#);
         let (harness, _) = struck(&fault, Reason::Throttled);
         // The world starts at half past, so the next minute is at the thirtieth second.
         assert_eq!(harness.made.len(), 1, "{list}");
@@ -194,7 +235,11 @@ fn an_unknown_code_beside_entries_is_a_word_and_no_error() {
     harness.fault(r#"{"fault": {"kind": "code_in_answer", "code": "Brand.New", "list": "kept"}}"#);
     harness.run_until(25);
     assert!(harness.polled.len() >= 2 && harness.polled.iter().all(|poll| poll.failure.is_none()));
-    assert!(harness.unknown.contains(&("ListTasks", "Code", "Brand.New".to_owned())), "{:?}", harness.unknown);
+    assert!(
+        harness.unknown.contains(&("ListTasks", "Code", "Brand.New".to_owned())),
+        "{:?}",
+        harness.unknown
+    );
 }
 
 #[test]
@@ -207,7 +252,11 @@ fn a_code_that_says_that_all_is_well_is_no_error_with_or_without_a_list() {
             ));
             harness.run_until(25);
             assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{code} {list}");
-            assert_eq!((harness.unknown.len(), harness.tasks("c").tasks.len()), (0, 1), "{code} {list}");
+            assert_eq!(
+                (harness.unknown.len(), harness.tasks("c").tasks.len()),
+                (0, 1),
+                "{code} {list}"
+            );
         }
     }
 }
@@ -216,12 +265,21 @@ fn a_code_that_says_that_all_is_well_is_no_error_with_or_without_a_list() {
 fn hints_to_wait_are_honoured_in_every_form_and_capped() {
     for (fault, seconds) in [
         (r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 45}"#, 45),
-        (r#"{"kind": "gateway", "status": 429, "body": "empty", "retry_after_s": 45, "retry_after_date": true}"#, 45),
-        (r#"{"kind": "gateway", "status": 429, "body": "xml", "code": "Throttling", "retry_after_s": 9000}"#, 300),
+        (
+            r#"{"kind": "gateway", "status": 429, "body": "empty", "retry_after_s": 45, "retry_after_date": true}"#,
+            45,
+        ),
+        (
+            r#"{"kind": "gateway", "status": 429, "body": "xml", "code": "Throttling", "retry_after_s": 9000}"#,
+            300,
+        ),
         (r#"{"kind": "throttle", "time_left_ms": 86400000}"#, 300),
         (r#"{"kind": "throttle", "retry_after_ms": 18446744073709551615}"#, 300),
         (r#"{"kind": "gateway", "status": 503, "body": "html", "retry_after_s": 45}"#, 45),
-        (r#"{"kind": "gateway", "status": 503, "body": "json", "retry_after_s": 45, "retry_after_date": true}"#, 45),
+        (
+            r#"{"kind": "gateway", "status": 503, "body": "json", "retry_after_s": 45, "retry_after_date": true}"#,
+            45,
+        ),
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 100000}"#, 300),
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 3}"#, 3),
     ] {
@@ -237,7 +295,8 @@ fn hints_to_wait_are_honoured_in_every_form_and_capped() {
 
 #[test]
 fn a_blocked_operation_says_nothing_of_its_permission() {
-    let (harness, failure) = struck(r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#, Reason::Blocked);
+    let (harness, failure) =
+        struck(r#"{"kind": "gateway", "status": 403, "body": "block_page"}"#, Reason::Blocked);
     assert!(failure.advice.contains("says nothing of RAM"), "{}", failure.advice);
     assert!(harness.made.iter().all(|made| made.failure == Some(Reason::Blocked)));
     assert!(harness.made.len() >= 2, "it is asked at its usual cadence: what is in the way may go");
@@ -268,11 +327,20 @@ fn gateways_and_codes_are_judged_alike_for_every_operation() {
             let mut harness = Harness::scripted(world);
             harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {kind}}}"#));
             harness.run_until(29);
-            let failure = harness.failure(&target).unwrap_or_else(|| panic!("{action} {kind}: nothing failed"));
+            let failure = harness
+                .failure(&target)
+                .unwrap_or_else(|| panic!("{action} {kind}: nothing failed"));
             assert_eq!(failure.reason, reason, "{action} {kind}: {}", failure.message);
             assert!(failure.message.starts_with(&format!("{action}: ")), "{}", failure.message);
-            let others = harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id != target);
-            assert!(others.filter_map(|view| view.state.up).all(|up| up), "{action} {kind}: others suffer");
+            let others = harness
+                .store
+                .views(harness.moment())
+                .into_iter()
+                .filter(|view| view.target.id != target);
+            assert!(
+                others.filter_map(|view| view.state.up).all(|up| up),
+                "{action} {kind}: others suffer"
+            );
         }
     }
 }
@@ -291,15 +359,23 @@ fn an_answer_about_another_thing_is_not_believed_and_not_asked_for_in_a_storm() 
         let fault = format!(r#"{{"kind": "wrong_ids", "field": "{field}"}}"#);
         harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}}}"#));
         harness.run_until(29);
-        let failure = harness.failure(&target).unwrap_or_else(|| panic!("{action} {field}: nothing failed"));
+        let failure =
+            harness.failure(&target).unwrap_or_else(|| panic!("{action} {field}: nothing failed"));
         let wanted = format!("an answer about another {field} than was asked for");
         assert_eq!(failure.reason, Reason::Decode, "{action} {field}");
         assert!(failure.message.contains(&wanted), "{}", failure.message);
         let polls = harness.polled.iter().filter(|poll| poll.target == target).count();
-        assert!(harness.of(action).len() <= polls + 1, "{action} {field}: {} calls", harness.of(action).len());
+        assert!(
+            harness.of(action).len() <= polls + 1,
+            "{action} {field}: {} calls",
+            harness.of(action).len()
+        );
         assert_eq!(harness.ends(&target).count(), 0, "{action} {field}");
         let page = parse(&harness.page(Format::Text));
-        assert_eq!(page.all("aliyun_swas_invocation_exit_code", &[]).count(), usize::from(target.id.starts_with('c')));
+        assert_eq!(
+            page.all("aliyun_swas_invocation_exit_code", &[]).count(),
+            usize::from(target.id.starts_with('c'))
+        );
         harness.sim.clear_faults();
         harness.run_until(200);
         assert_eq!(harness.failure(&target), None, "{action} {field}");

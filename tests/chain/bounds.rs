@@ -1,4 +1,5 @@
-//! The limits of series bind all that may be left out, in one order, and say what they have left out and why they cannot do more.
+//! The limits of series bind all that may be left out, in one order, and say what they have left
+//! out and why they cannot do more.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::config::{InvocationWindow, Metrics};
 use aliyun_task_exporter::exposition::{Exposition, Format};
 use aliyun_task_exporter::model::{
-    CommandType, Invocation, InvocationStatus, ListState, Reading, SeenSwasInvocation, SwasInvocationsReading,
+    CommandType, Invocation, InvocationStatus, ListState, Reading, SeenSwasInvocation,
+    SwasInvocationsReading,
 };
 use aliyun_task_exporter::sim::World;
 use aliyun_task_exporter::store::{PollEnd, Store};
@@ -21,7 +23,8 @@ use crate::support::{seconds, start, worlds};
 
 const DROPPED: &str = "aliyun_task_exporter_target_series_dropped";
 
-/// A cluster and a server, each with things that are open and others that have ended; nothing changes from the hundredth second.
+/// A cluster and a server, each with things that are open and others that have ended; nothing
+/// changes from the hundredth second.
 fn world() -> World {
     let mut world = worlds::servers(1, 0);
     worlds::add_cluster(&mut world, "c");
@@ -31,7 +34,9 @@ fn world() -> World {
         let to = if number % 2 == 1 { 100_000 } else { 60 + number };
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 3, from, to)).unwrap();
-        world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, number)).unwrap();
+        world
+            .add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, number))
+            .unwrap();
     }
     world
 }
@@ -55,7 +60,8 @@ fn limited(harness: &mut Harness, max_series_per_target: usize, max_series: usiz
 /// How many polled series there are.
 fn polled(page: &Page) -> usize {
     let is_polled = |name: &str| {
-        let name = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
+        let name =
+            name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
         CATALOG.iter().any(|family| family.source == Source::Cloud && family.name == name)
     };
     page.samples.iter().filter(|sample| is_polled(&sample.name)).count()
@@ -78,20 +84,34 @@ fn newest_first(harness: &Harness, kind: &str) -> Vec<u32> {
     let number = |id: &str| id[1..].parse().unwrap();
     match kind {
         "ehpc_tasks" => harness.tasks("c").tasks.iter().map(|seen| number(&seen.task.id)).collect(),
-        "ehpc_invocations" => harness.commands("c").commands.iter().map(|seen| number(&seen.id)).collect(),
-        _ => harness.invocations("s00").invocations.iter().map(|seen| number(&seen.invocation.id)).collect(),
+        "ehpc_invocations" => {
+            harness.commands("c").commands.iter().map(|seen| number(&seen.id)).collect()
+        }
+        _ => harness
+            .invocations("s00")
+            .invocations
+            .iter()
+            .map(|seen| number(&seen.invocation.id))
+            .collect(),
     }
 }
 
-/// Asserts that of what may be left out, what is newer and what is open is kept. How many are shown that are open, and that
-/// have ended.
-fn assert_order(harness: &Harness, page: &Page, (kind, family, label): (&str, &str, &str)) -> (usize, usize) {
+/// Asserts that of what may be left out, what is newer and what is open is kept. How many are shown
+/// that are open, and that have ended.
+fn assert_order(
+    harness: &Harness,
+    page: &Page,
+    (kind, family, label): (&str, &str, &str),
+) -> (usize, usize) {
     let shown = ids(page, family, label);
     let order = newest_first(harness, kind);
     let kept = |is_open: bool| {
         let all = order.iter().filter(|number| (*number % 2 == 1) == is_open);
         let count = all.clone().filter(|number| shown.contains(number)).count();
-        assert!(all.take(count).all(|number| shown.contains(number)), "{kind}: {shown:?} of {order:?}");
+        assert!(
+            all.take(count).all(|number| shown.contains(number)),
+            "{kind}: {shown:?} of {order:?}"
+        );
         count
     };
     let open = kept(true);
@@ -103,7 +123,10 @@ fn assert_order(harness: &Harness, page: &Page, (kind, family, label): (&str, &s
 /// What no limit touches.
 fn floor(page: &Page) -> Vec<String> {
     let item = ["task_id", "command_id", "invoke_id"];
-    let polled = page.samples.iter().filter(|sample| !item.iter().any(|label| sample.labels.contains_key(*label)));
+    let polled = page
+        .samples
+        .iter()
+        .filter(|sample| !item.iter().any(|label| sample.labels.contains_key(*label)));
     let own = |sample: &&_| !format!("{sample}").contains("target_series");
     polled.filter(own).map(ToString::to_string).collect()
 }
@@ -118,13 +141,18 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
     let mut stages = BTreeSet::new();
     for limit in 1..=200 {
         let page = limited(&mut harness, limit, 100_000);
-        assert_eq!(floor(&page), floor_lines, "the floor stays whole, and tells what is known: {limit}");
+        assert_eq!(
+            floor(&page),
+            floor_lines,
+            "the floor stays whole, and tells what is known: {limit}"
+        );
         let of = |kind: &str| {
             let target = [("kind", kind)];
             let shown = page.value("aliyun_task_exporter_target_series", &target).unwrap() as usize;
             (
                 shown,
-                ["per_node", "ended", "open"].map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])),
+                ["per_node", "ended", "open"]
+                    .map(|reason| page.sum(DROPPED, &[("kind", kind), ("reason", reason)])),
             )
         };
         let use_of = harness.exposition.series(harness.moment()).0;
@@ -135,22 +163,37 @@ fn within_a_target_nodes_go_first_then_the_oldest_ended_things_then_the_oldest_o
             let (shown_open, shown_ended) = assert_order(&harness, &page, thing);
             assert!(series <= limit || shown_open == 0, "{kind}: {series} of {limit}");
             above += usize::from(series > limit);
-            assert_eq!((open > 0.0, ended > 0.0), (shown_open < 4, shown_ended < 4), "{kind}: {limit}");
+            assert_eq!(
+                (open > 0.0, ended > 0.0),
+                (shown_open < 4, shown_ended < 4),
+                "{kind}: {limit}"
+            );
             stages.insert((kind, per_node > 0.0, ended > 0.0, open > 0.0));
         }
         let nodes = ids(&page, "aliyun_ehpc_invocation_node_status", "command_id");
-        assert!(nodes.is_empty() || of("ehpc_invocations").1[1..] == [0.0, 0.0], "{limit}: a node for a thing");
+        assert!(
+            nodes.is_empty() || of("ehpc_invocations").1[1..] == [0.0, 0.0],
+            "{limit}: a node for a thing"
+        );
         for command in nodes {
             let of_command = [("command_id", &*format!("k{command}"))];
             let count = page.all("aliyun_ehpc_invocation_node_status", &of_command).count();
             assert_eq!(count, 3, "{limit}: of all nodes or of none");
         }
         assert_eq!(use_of.targets_above, above, "{limit}");
-        assert_eq!(polled(&page) + page.sum(DROPPED, &[]) as usize, all, "what is not shown is told: {limit}");
+        assert_eq!(
+            polled(&page) + page.sum(DROPPED, &[]) as usize,
+            all,
+            "what is not shown is told: {limit}"
+        );
     }
     for (kind, ..) in THINGS {
         let has_nodes = kind == "ehpc_invocations";
-        for stage in [(kind, false, false, false), (kind, has_nodes, true, false), (kind, has_nodes, true, true)] {
+        for stage in [
+            (kind, false, false, false),
+            (kind, has_nodes, true, false),
+            (kind, has_nodes, true, true),
+        ] {
             assert!(stages.contains(&stage), "{stage:?} of {stages:?}");
         }
     }
@@ -171,13 +214,20 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
         assert!(shown <= limit.max(least), "{shown} of {limit}");
         assert_eq!(shown == all, limit >= all, "{limit}: what fits is shown");
         assert_eq!(floor(&page), floor_lines, "{limit}");
-        assert_eq!(shown + page.sum(DROPPED, &[]) as usize, all, "{limit}: what is not shown is told");
+        assert_eq!(
+            shown + page.sum(DROPPED, &[]) as usize,
+            all,
+            "{limit}: what is not shown is told"
+        );
         let use_of = harness.exposition.series(harness.moment()).0;
         assert_eq!((use_of.shown, use_of.limit, use_of.floor), (shown, limit, least));
         let dropped = |reason| page.sum(DROPPED, &[("reason", reason)]);
         // Whosever they are.
         let ended = THINGS.map(|thing| assert_order(&harness, &page, thing).1);
-        assert!(dropped("open") == 0.0 || ended == [0; 3], "{limit}: an ended one is shown, and an open one is not");
+        assert!(
+            dropped("open") == 0.0 || ended == [0; 3],
+            "{limit}: an ended one is shown, and an open one is not"
+        );
         let nodes = page.all("aliyun_ehpc_invocation_node_status", &[]).count();
         assert!(dropped("open") + dropped("ended") == 0.0 || nodes == 0, "{limit}");
     }
@@ -197,7 +247,11 @@ fn targets_share_the_page_evenly_whoever_was_read_first() {
         let fewest = *counts.iter().min().unwrap();
         let most = *counts.iter().max().unwrap();
         assert!(most - fewest <= 1 && fewest >= least, "{limit}: {counts:?}");
-        assert!(polled(&page) <= limit && polled(&page) > limit * 7 / 10, "{} of {limit}", polled(&page));
+        assert!(
+            polled(&page) <= limit && polled(&page) > limit * 7 / 10,
+            "{} of {limit}",
+            polled(&page)
+        );
     }
 }
 
@@ -216,9 +270,15 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     assert!(text.len() < 100_000, "{} bytes", text.len());
     let page = parse(&text);
     assert_eq!(page.all("aliyun_ehpc_invocation_node_status", &[]).count(), 0);
-    assert_eq!(page.value("aliyun_ehpc_invocation_nodes", &[("status", "Running")]), Some(100_000.0));
+    assert_eq!(
+        page.value("aliyun_ehpc_invocation_nodes", &[("status", "Running")]),
+        Some(100_000.0)
+    );
     assert_eq!(page.value("aliyun_ehpc_invocation_status", &[]), Some(1.0));
-    assert_eq!(page.value(DROPPED, &[("kind", "ehpc_invocations"), ("reason", "per_node")]), Some(100_000.0));
+    assert_eq!(
+        page.value(DROPPED, &[("kind", "ehpc_invocations"), ("reason", "per_node")]),
+        Some(100_000.0)
+    );
     assert_eq!(page.sum(DROPPED, &[]), 100_000.0);
     assert!(polled(&page) < 1_000);
 }
@@ -233,7 +293,8 @@ fn invocations(server: usize, invocations: usize) -> Reading {
         record: None,
         created: Some(start()),
     };
-    let seen = (0..invocations).map(|number| SeenSwasInvocation { invocation: invocation(number), result: None });
+    let seen = (0..invocations)
+        .map(|number| SeenSwasInvocation { invocation: invocation(number), result: None });
     Reading::SwasInvocations(SwasInvocationsReading {
         invocations: seen.collect(),
         ..SwasInvocationsReading::default()
@@ -276,7 +337,8 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
         }
     }
     let series = exposition.page(at(1)).series;
-    // Each has its floor and its open invocation, which is three series here, and the same share of what is left.
+    // Each has its floor and its open invocation, which is three series here, and the same share of
+    // what is left.
     assert!(series.floor < 300_000 && series.shown >= series.floor + 3 * SERVERS, "{series:?}");
     assert!(most < 150_000_000, "{most} bytes of text");
 }

@@ -23,7 +23,8 @@ fn what_is_known_of_a_target_that_changes_is_kept() {
     harness.run_for(31);
     let cluster = harness.config.clusters[0].id.clone();
     let server = harness.config.servers[0].id.clone();
-    let before = (harness.tasks(&cluster), harness.invocations(&server), harness.commands(&cluster));
+    let before =
+        (harness.tasks(&cluster), harness.invocations(&server), harness.commands(&cluster));
     harness.made.clear();
     let mut config = harness.config.clone();
     config.clusters[0].name = "renamed".into();
@@ -31,7 +32,10 @@ fn what_is_known_of_a_target_that_changes_is_kept() {
     config.clusters[0].commands.discover = 30;
     config.servers[0].window.max_invocations = 60;
     harness.apply(config);
-    assert_eq!(page(&harness).value("aliyun_ehpc_cluster_info", &[("cluster_name", "renamed")]), Some(1.0));
+    assert_eq!(
+        page(&harness).value("aliyun_ehpc_cluster_info", &[("cluster_name", "renamed")]),
+        Some(1.0)
+    );
     harness.run_for(5);
     assert_eq!(harness.tasks(&cluster).finished, before.0.finished);
     assert_eq!(harness.tasks(&cluster).durations, before.0.durations);
@@ -44,7 +48,12 @@ fn what_is_known_of_a_target_that_changes_is_kept() {
 
 #[test]
 fn a_target_that_goes_takes_its_series_with_it_even_with_a_call_under_way() {
-    let settings = Settings { latency: Duration::from_secs(3), clusters: 2, servers: 2, ..Settings::default() };
+    let settings = Settings {
+        latency: Duration::from_secs(3),
+        clusters: 2,
+        servers: 2,
+        ..Settings::default()
+    };
     let mut harness = Harness::living(settings);
     harness.run_until(61);
     let mut config = harness.config.clone();
@@ -97,5 +106,8 @@ fn a_changed_cadence_holds_for_targets_that_are_polled_already() {
     harness.run_for(130);
     let calls: Vec<_> = harness.of("DescribeInvocations").iter().map(|made| made.sent).collect();
     assert!((6..=8).contains(&calls.len()), "{calls:?}");
-    assert!(calls.windows(2).all(|pair| pair[1].duration_since(pair[0]) >= seconds(19)), "one page each: {calls:?}");
+    assert!(
+        calls.windows(2).all(|pair| pair[1].duration_since(pair[0]) >= seconds(19)),
+        "one page each: {calls:?}"
+    );
 }

@@ -30,7 +30,10 @@ fn shown(harness: &Harness) -> bool {
     let page = parse(&harness.page(Format::Text));
     let on_page = page.all("aliyun_swas_invocations", &[]).count() > 0;
     assert_eq!(on_page, harness.view(&server()).reading.is_some());
-    assert!(page.all("aliyun_swas_invocations_finished_total", &[]).count() > 0, "what was counted stays");
+    assert!(
+        page.all("aliyun_swas_invocations_finished_total", &[]).count() > 0,
+        "what was counted stays"
+    );
     on_page
 }
 

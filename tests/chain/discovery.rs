@@ -1,10 +1,13 @@
-//! Clusters and servers that the configuration does not list: found, followed, gone, back again; whatever fails meanwhile.
+//! Clusters and servers that the configuration does not list: found, followed, gone, back again;
+//! whatever fails meanwhile.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aliyun_task_exporter::action::{Action, Product};
-use aliyun_task_exporter::config::{Cluster, Commands, Config, Pattern, Regions, Server, TaskWindow};
+use aliyun_task_exporter::config::{
+    Cluster, Commands, Config, Pattern, Regions, Server, TaskWindow,
+};
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{Reading, Reason};
 use aliyun_task_exporter::poll::Notice;
@@ -27,7 +30,8 @@ fn place(name: &str) -> TargetId {
     id(Kind::Discovery, name)
 }
 
-/// An exporter that finds all it polls in a world, under a configuration that `change` has had its way with.
+/// An exporter that finds all it polls in a world, under a configuration that `change` has had its
+/// way with.
 fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Harness {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = discovering(&sim, regions);
@@ -37,7 +41,11 @@ fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Ha
 
 /// The ids of all targets of a kind.
 fn ids(harness: &Harness, kind: Kind) -> Vec<String> {
-    let of_kind = harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id.kind == kind);
+    let of_kind = harness
+        .store
+        .views(harness.moment())
+        .into_iter()
+        .filter(|view| view.target.id.kind == kind);
     of_kind.map(|view| view.target.id.id.to_string()).collect()
 }
 
@@ -46,7 +54,12 @@ fn page(harness: &Harness) -> Page {
 }
 
 fn server(world: &mut World, id: &str, name: &str, region: &str) {
-    world.add_server(ServerSpec { id: id.into(), name: name.into(), region: region.into(), ..ServerSpec::default() });
+    world.add_server(ServerSpec {
+        id: id.into(),
+        name: name.into(),
+        region: region.into(),
+        ..ServerSpec::default()
+    });
 }
 
 fn cluster(world: &mut World, id: &str, name: &str, region: &str) {
@@ -84,7 +97,11 @@ fn all_of_a_living_world_is_found_and_shown_as_it_is() {
         let clusters = ids(&harness, Kind::EhpcTasks).len();
         let servers = ids(&harness, Kind::SwasInvocations).len();
         assert_eq!((clusters, ids(&harness, Kind::EhpcInvocations).len(), servers), (8, 8, 9));
-        assert_eq!(ids(&harness, Kind::Discovery).len(), 2 * (1 + 4), "all regions of both products");
+        assert_eq!(
+            ids(&harness, Kind::Discovery).len(),
+            2 * (1 + 4),
+            "all regions of both products"
+        );
         let found = page(&harness).sum("aliyun_task_exporter_discovered", &[]);
         assert_eq!(found, 8.0 + 9.0 + 2.0 * 4.0);
     }
@@ -108,9 +125,17 @@ fn what_is_new_appears_and_what_is_gone_vanishes_and_comes_back_with_its_counts(
     harness.run_until(170);
     assert_eq!(finished(&harness.reading(&id(Kind::SwasInvocations, "s02")))["Failed"], 1);
     assert_eq!(finished(&harness.reading(&id(Kind::EhpcTasks, "d")))["Success"], 1);
-    let name = |page: &Page, family, id| page.value(family, &[id, ("account", "demo"), ("region_id", "cn-hangzhou")]);
-    assert_eq!(name(&page(&harness), "aliyun_swas_server_info", ("instance_name", "new")), Some(1.0));
-    assert_eq!(name(&page(&harness), "aliyun_ehpc_cluster_info", ("cluster_name", "new")), Some(1.0));
+    let name = |page: &Page, family, id| {
+        page.value(family, &[id, ("account", "demo"), ("region_id", "cn-hangzhou")])
+    };
+    assert_eq!(
+        name(&page(&harness), "aliyun_swas_server_info", ("instance_name", "new")),
+        Some(1.0)
+    );
+    assert_eq!(
+        name(&page(&harness), "aliyun_ehpc_cluster_info", ("cluster_name", "new")),
+        Some(1.0)
+    );
 
     harness.sim.world_mut().remove("s02");
     harness.sim.world_mut().remove("d");
@@ -119,7 +144,10 @@ fn what_is_new_appears_and_what_is_gone_vanishes_and_comes_back_with_its_counts(
     assert!(!text.contains("\"s02\"") && !text.contains("\"d\""), "{text}");
     harness.made.clear();
     harness.run_until(299);
-    assert!(harness.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)), "they are not asked for");
+    assert!(
+        harness.made.iter().all(|made| !["s02", "d"].contains(&&*made.target.id)),
+        "they are not asked for"
+    );
 
     let world = harness.sim.world_mut();
     server(world, "s02", "new", "cn-hangzhou");
@@ -127,7 +155,11 @@ fn what_is_new_appears_and_what_is_gone_vanishes_and_comes_back_with_its_counts(
     world.add_invocation("s02", worlds::invocation("meanwhile", 210, 220, 3)).unwrap();
     harness.run_until(400);
     let back = harness.reading(&id(Kind::SwasInvocations, "s02"));
-    assert_eq!(finished(&back)["Failed"], 2, "what was counted stays counted, and what ended meanwhile is counted too");
+    assert_eq!(
+        finished(&back)["Failed"],
+        2,
+        "what was counted stays counted, and what ended meanwhile is counted too"
+    );
 }
 
 #[test]
@@ -146,14 +178,26 @@ fn whatever_fails_the_last_good_list_stays_and_is_polled() {
         }
         harness.run_until(1500);
         for name in [SERVERS, CLUSTERS] {
-            assert_eq!(harness.failure(&place(name)).map(|failure| failure.reason), Some(reason), "{fault}");
+            assert_eq!(
+                harness.failure(&place(name)).map(|failure| failure.reason),
+                Some(reason),
+                "{fault}"
+            );
         }
         assert_eq!(ids(&harness, Kind::SwasInvocations), ["s00", "s01"], "{fault}");
         assert_eq!(ids(&harness, Kind::EhpcTasks), ["c"], "{fault}");
-        let fresh = |view: &aliyun_task_exporter::store::View| harness.now.duration_since(view.read_at.unwrap());
-        let polled =
-            harness.store.views(harness.moment()).into_iter().filter(|view| view.target.id.kind != Kind::Discovery);
-        assert!(polled.map(|view| fresh(&view)).all(|age| age <= seconds(40)), "{fault}: they are polled on");
+        let fresh = |view: &aliyun_task_exporter::store::View| {
+            harness.now.duration_since(view.read_at.unwrap())
+        };
+        let polled = harness
+            .store
+            .views(harness.moment())
+            .into_iter()
+            .filter(|view| view.target.id.kind != Kind::Discovery);
+        assert!(
+            polled.map(|view| fresh(&view)).all(|age| age <= seconds(40)),
+            "{fault}: they are polled on"
+        );
         assert_eq!(
             page(&harness).all("aliyun_task_exporter_discovered", &[]).count(),
             0,
@@ -162,7 +206,11 @@ fn whatever_fails_the_last_good_list_stays_and_is_polled() {
         harness.sim.clear_faults();
         server(harness.sim.world_mut(), "new", "new", "cn-hangzhou");
         harness.run_for(200);
-        assert_eq!(ids(&harness, Kind::SwasInvocations), ["new", "s00", "s01"], "{fault}: and it recovers");
+        assert_eq!(
+            ids(&harness, Kind::SwasInvocations),
+            ["new", "s00", "s01"],
+            "{fault}: and it recovers"
+        );
     }
 }
 
@@ -183,7 +231,11 @@ fn while_it_fails_it_asks_as_often_as_others_and_else_in_its_own_time() {
     let asked: Vec<_> = harness.of("ListInstances").iter().map(|made| made.sent).collect();
     assert_eq!(asked.len(), 20, "each half minute: {asked:?}");
     let ended = harness.polled.iter().rev().find(|poll| *poll.target.id == *SERVERS).unwrap();
-    assert_eq!(ended.stale_after, Duration::from_secs(1800), "an age is not shorter because it is asked more often");
+    assert_eq!(
+        ended.stale_after,
+        Duration::from_secs(1800),
+        "an age is not shorter because it is asked more often"
+    );
 }
 
 #[test]
@@ -196,16 +248,29 @@ fn after_a_restart_the_fleet_is_polled_before_discovery_has_answered() {
     let before = finished(&harness.reading(&id(Kind::SwasInvocations, "s00")));
     assert_eq!(before["Success"], 1);
     for action in ["ListInstances", "ListClusters", "ListRegions"] {
-        harness.fault(&format!(r#"{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}"#));
+        harness.fault(&format!(
+            r#"{{"match": {{"action": "{action}"}}, "fault": {{"kind": "reset"}}}}"#
+        ));
     }
     harness.restart(60);
-    assert_eq!((ids(&harness, Kind::SwasInvocations).len(), ids(&harness, Kind::EhpcTasks).len()), (2, 1), "at once");
-    assert_eq!(page(&harness).value("aliyun_swas_server_info", &[("instance_id", "s01")]), Some(1.0));
+    assert_eq!(
+        (ids(&harness, Kind::SwasInvocations).len(), ids(&harness, Kind::EhpcTasks).len()),
+        (2, 1),
+        "at once"
+    );
+    assert_eq!(
+        page(&harness).value("aliyun_swas_server_info", &[("instance_id", "s01")]),
+        Some(1.0)
+    );
     assert_eq!(finished(&harness.reading(&id(Kind::SwasInvocations, "s00"))), before);
-    assert_eq!(page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
+    assert_eq!(
+        page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]),
+        Some(2.0)
+    );
     harness.made.clear();
     harness.run_for(29);
-    let polled: BTreeSet<&str> = harness.polled.iter().rev().take(40).map(|poll| &*poll.target.id).collect();
+    let polled: BTreeSet<&str> =
+        harness.polled.iter().rev().take(40).map(|poll| &*poll.target.id).collect();
     assert!(["s00", "s01", "c"].iter().all(|id| polled.contains(id)), "{polled:?}");
     assert!(!harness.of("DescribeInvocations").is_empty());
     assert!(harness.of("ListInstances").iter().all(|made| made.failure.is_some()));
@@ -224,13 +289,20 @@ fn include_and_exclude_hold_for_ids_and_names_and_a_change_holds_at_once() {
     });
     harness.run_until(30);
     assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s3"]);
-    assert_eq!(page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]), Some(2.0));
+    assert_eq!(
+        page(&harness).value("aliyun_task_exporter_discovered", &[("target", SERVERS)]),
+        Some(2.0)
+    );
     let Reading::Discovery(reading) = harness.reading(&place(SERVERS)) else { panic!() };
     assert_eq!(reading.found.len(), 4);
     let mut config = harness.config.clone();
     config.server_discovery.entries[0].filter.exclude = pattern("s3");
     harness.apply(config);
-    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2", "s4"], "before anything is asked again");
+    assert_eq!(
+        ids(&harness, Kind::SwasInvocations),
+        ["s1", "s2", "s4"],
+        "before anything is asked again"
+    );
 }
 
 #[test]
@@ -253,20 +325,33 @@ fn what_is_configured_wins_and_has_the_clouds_name_if_it_has_no_other() {
         let id = "c".into();
         let region = "cn-hangzhou".into();
         let account = "demo".into();
-        config.clusters = vec![Cluster { id, region, account, name: String::new(), tasks, commands }];
+        config.clusters =
+            vec![Cluster { id, region, account, name: String::new(), tasks, commands }];
     });
-    assert_eq!(page(&harness).value("aliyun_swas_server_info", &[("instance_name", "")]), Some(1.0));
+    assert_eq!(
+        page(&harness).value("aliyun_swas_server_info", &[("instance_name", "")]),
+        Some(1.0)
+    );
     harness.run_until(30);
     let names: Vec<String> = page(&harness)
         .all("aliyun_swas_server_info", &[])
-        .map(|sample| format!("{} {}", sample.labels["instance_id"], sample.labels["instance_name"]))
+        .map(|sample| {
+            format!("{} {}", sample.labels["instance_id"], sample.labels["instance_name"])
+        })
         .collect();
     assert_eq!(names, ["s1 cloud-1", "s2 mine"]);
-    assert_eq!(page(&harness).value("aliyun_ehpc_cluster_info", &[("cluster_name", "cloud-c")]), Some(1.0));
+    assert_eq!(
+        page(&harness).value("aliyun_ehpc_cluster_info", &[("cluster_name", "cloud-c")]),
+        Some(1.0)
+    );
     assert_eq!(ids(&harness, Kind::EhpcInvocations), Vec::<String>::new(), "its own settings hold");
     harness.sim.world_mut().remove("s1");
     harness.run_for(100);
-    assert_eq!(ids(&harness, Kind::SwasInvocations), ["s1", "s2"], "what is configured stays a target");
+    assert_eq!(
+        ids(&harness, Kind::SwasInvocations),
+        ["s1", "s2"],
+        "what is configured stays a target"
+    );
 }
 
 #[test]
@@ -281,14 +366,23 @@ fn each_region_has_its_own_and_one_that_fails_harms_no_other() {
     harness.fault(r#"{"match": {"action": "ListInstances", "region": "cn-hangzhou"}, "fault": {"kind": "reset"}}"#);
     harness.run_until(50);
     assert_eq!(ids(&harness, Kind::SwasInvocations), ["s-sh"]);
-    assert_eq!(ids(&harness, Kind::EhpcTasks), ["c-hz", "c-sh"], "each answer names the clusters of all regions");
+    assert_eq!(
+        ids(&harness, Kind::EhpcTasks),
+        ["c-hz", "c-sh"],
+        "each answer names the clusters of all regions"
+    );
     let regions: BTreeSet<String> = page(&harness)
         .all("aliyun_ehpc_cluster_info", &[])
         .map(|sample| format!("{} {}", sample.labels["cluster_id"], sample.labels["region_id"]))
         .collect();
     assert_eq!(regions, ["c-hz cn-hangzhou".to_owned(), "c-sh cn-shanghai".to_owned()].into());
-    let target =
-        harness.store.views(harness.moment()).into_iter().find(|view| *view.target.id.id == *"c-sh").unwrap().target;
+    let target = harness
+        .store
+        .views(harness.moment())
+        .into_iter()
+        .find(|view| *view.target.id.id == *"c-sh")
+        .unwrap()
+        .target;
     assert_eq!(&*target.region, "cn-shanghai");
 }
 
@@ -303,9 +397,18 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
     };
     let mut harness = found(many(230), hangzhou(), |config| config.poll.history_max_pages = 3);
     harness.run_until(50);
-    assert_eq!((ids(&harness, Kind::SwasInvocations).len(), harness.of("ListInstances").len()), (230, 3));
     assert_eq!(
-        harness.scheduler().planned().iter().find(|(key, _)| key.action == Action::ListInstances).unwrap().1,
+        (ids(&harness, Kind::SwasInvocations).len(), harness.of("ListInstances").len()),
+        (230, 3)
+    );
+    assert_eq!(
+        harness
+            .scheduler()
+            .planned()
+            .iter()
+            .find(|(key, _)| key.action == Action::ListInstances)
+            .unwrap()
+            .1,
         &3.0
     );
     let mut world = many(400);
@@ -315,7 +418,8 @@ fn a_list_of_several_pages_is_read_whole_however_few_pages_a_history_may_have() 
     *harness.sim.world_mut() = world;
     harness.run_until(110);
     assert_eq!(ids(&harness, Kind::SwasInvocations).len(), 350);
-    let truncated = harness.notices.iter().filter(|(_, notice)| *notice == Notice::Truncated).count();
+    let truncated =
+        harness.notices.iter().filter(|(_, notice)| *notice == Notice::Truncated).count();
     assert_eq!((truncated, harness.of("ListInstances").len()), (0, 3 + 4));
     *harness.sim.world_mut() = many(10);
     harness.run_until(170);
@@ -371,8 +475,17 @@ fn a_long_list_is_read_whole_however_small_its_budget() {
     );
     harness.run_until(70);
     // The tenth page is full: only the eleventh tells that there is no more.
-    assert_eq!((harness.of("ListInstances").len(), ids(&harness, Kind::SwasInvocations).len()), (11, 1000));
+    assert_eq!(
+        (harness.of("ListInstances").len(), ids(&harness, Kind::SwasInvocations).len()),
+        (11, 1000)
+    );
     harness.run_until(600);
-    assert!(harness.polled.iter().filter(|poll| *poll.target.id == *SERVERS).all(|poll| poll.failure.is_none()));
+    assert!(
+        harness
+            .polled
+            .iter()
+            .filter(|poll| *poll.target.id == *SERVERS)
+            .all(|poll| poll.failure.is_none())
+    );
     assert!(harness.of("ListInstances").len() >= 40, "{}", harness.of("ListInstances").len());
 }

@@ -24,7 +24,8 @@ fn set_aside(folder: &Folder) -> usize {
     folder.names().iter().filter(|name| name.contains(".damaged-")).count()
 }
 
-/// What an exporter commits while it follows a living world, and the file as it stood after each commit.
+/// What an exporter commits while it follows a living world, and the file as it stood after each
+/// commit.
 struct History {
     targets: Vec<TargetId>,
     commits: Vec<Vec<(TargetId, Vec<u8>)>>,
@@ -34,13 +35,16 @@ struct History {
 impl History {
     fn live(commits: usize) -> Self {
         let folder = Folder::new();
-        let mut harness = Harness::living(Settings { clusters: 1, servers: 3, ..Settings::default() }).with_state();
+        let mut harness =
+            Harness::living(Settings { clusters: 1, servers: 3, ..Settings::default() })
+                .with_state();
         let mut state = State::<Entry>::open(&folder.state()).unwrap();
         let mut history = Self { targets: Vec::new(), commits: Vec::new(), files: Vec::new() };
         for number in 0..commits {
             harness.run_for(13);
             let entries = harness.entries();
-            let numbered = entries.iter().map(|(id, entry)| (id.clone(), encode(&(number, entry)).unwrap()));
+            let numbered =
+                entries.iter().map(|(id, entry)| (id.clone(), encode(&(number, entry)).unwrap()));
             assert!(state.commit(numbered.collect()));
             // A kill leaves the file as it is: nothing closes it.
             history.files.push(std::fs::read(folder.state()).unwrap());
@@ -50,7 +54,8 @@ impl History {
         history
     }
 
-    /// Which commit a file holds; `None` if it was set aside. Nothing but a whole commit may ever be read.
+    /// Which commit a file holds; `None` if it was set aside. Nothing but a whole commit may ever
+    /// be read.
     fn read(&self, file: &[u8]) -> Option<usize> {
         let folder = Folder::new();
         std::fs::write(folder.state(), file).unwrap();
@@ -67,7 +72,11 @@ impl History {
         let (number, _) = entries[0].clone()?;
         for (id, entry) in self.targets.iter().zip(entries) {
             let wanted = self.commits[number].iter().find(|(other, _)| other == id).unwrap();
-            assert_eq!(entry, Some((number, wanted.1.clone())), "{id:?} is of another commit, or garbled");
+            assert_eq!(
+                entry,
+                Some((number, wanted.1.clone())),
+                "{id:?} is of another commit, or garbled"
+            );
         }
         Some(number)
     }
@@ -99,7 +108,8 @@ fn a_kill_within_a_transaction_leaves_the_one_before_whole() {
     for number in 1..history.files.len() {
         let before = &history.files[number - 1];
         let after = &history.files[number];
-        // Any of the new pages may be on the disk, but the first, which names the commit, is written last.
+        // Any of the new pages may be on the disk, but the first, which names the commit, is
+        // written last.
         let torn = mixed(before, after, |page| page > 0 && random.random_bool(0.5));
         assert_eq!(history.read(&torn), Some(number - 1));
     }

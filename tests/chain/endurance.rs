@@ -50,10 +50,15 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
     );
 }
 
-/// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a time, and from then to the end.
+/// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a
+/// time, and from then to the end.
 fn largest(harness: &mut Harness, warm: i64, middle: i64, end: i64) -> [usize; 2] {
-    let ids: BTreeSet<TargetId> =
-        harness.store.views(harness.moment()).into_iter().map(|view| view.target.id.clone()).collect();
+    let ids: BTreeSet<TargetId> = harness
+        .store
+        .views(harness.moment())
+        .into_iter()
+        .map(|view| view.target.id.clone())
+        .collect();
     harness.run_until(warm);
     let mut largest = [0; 2];
     for second in (warm..end).step_by(30) {
@@ -108,15 +113,29 @@ fn lists_that_move_while_they_are_read_leave_nothing_behind_and_each_end_is_coun
 
 #[test]
 fn a_list_that_is_never_read_to_its_end_leaves_nothing_behind() {
-    let settings = Settings { clusters: 0, servers: 2, invocations: 60, time_scale: 6.0, ..Settings::default() };
+    let settings = Settings {
+        clusters: 0,
+        servers: 2,
+        invocations: 60,
+        time_scale: 6.0,
+        ..Settings::default()
+    };
     let mut repeating = region(settings);
     repeating.fault(r#"{"match": {"action": "DescribeCommandInvocations"}, "fault": {"kind": "repeated_page"}}"#);
     let [early, late] = largest(&mut repeating, 600, 1200, 1800);
     assert!(late * 10 < early * 11, "bytes of state: {early}, then {late}");
-    assert!(repeating.store.views(repeating.moment()).iter().all(|view| view.state.lists.missing > 0));
+    assert!(
+        repeating.store.views(repeating.moment()).iter().all(|view| view.state.lists.missing > 0)
+    );
 
-    let settings =
-        Settings { servers: 0, clusters: 1, commands: 0, task_history: 120, time_scale: 40.0, ..Settings::default() };
+    let settings = Settings {
+        servers: 0,
+        clusters: 1,
+        commands: 0,
+        task_history: 120,
+        time_scale: 40.0,
+        ..Settings::default()
+    };
     let mut cut_off = Harness::living(settings);
     cut_off.config.poll.history_interval = Duration::from_secs(10);
     cut_off.config.poll.history_max_pages = 1;
@@ -136,8 +155,9 @@ fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_a
     harness.apply(harness.config.clone());
     harness.run_until(50);
     let drips = r#"{"kind": "drip", "bytes": 1, "pause_ms": 1000}"#;
-    harness
-        .fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#));
+    harness.fault(&format!(
+        r#"{{"match": {{"action": "ListTasks"}}, "fault": {drips}, "schedule": {{"to": {DAYS}}}}}"#
+    ));
     let hanging = id(Kind::EhpcTasks, "c");
     let other = id(Kind::SwasInvocations, "s00");
     harness.run_until(DAYS - 1);
@@ -146,7 +166,8 @@ fn a_target_that_hangs_for_three_days_takes_nobody_with_it_and_is_back_when_it_a
         let polls = harness.polled.iter().filter(|poll| poll.target == *target);
         polls.map(|poll| poll.ended).collect::<Vec<_>>()
     };
-    let longest = |target| ends(target).windows(2).map(|pair| pair[1].duration_since(pair[0])).max().unwrap();
+    let longest =
+        |target| ends(target).windows(2).map(|pair| pair[1].duration_since(pair[0])).max().unwrap();
     assert!(longest(&hanging) <= seconds(160), "{:?}", longest(&hanging));
     assert!(longest(&other) <= seconds(121), "{:?}", longest(&other));
     assert!(harness.polled.iter().all(|poll| poll.target == hanging || poll.failure.is_none()));
@@ -162,7 +183,9 @@ fn a_poll_whose_calls_are_all_slow_ends_with_the_attempt_that_reaches_its_limit(
     harness.sim.settings_mut().latency = timeout - Duration::from_millis(100);
     harness.run_until(600);
     let page = parse(&harness.page(Format::Text));
-    let took = page.value("aliyun_task_exporter_target_poll_duration_seconds", &[("target", "s00")]).unwrap();
+    let took = page
+        .value("aliyun_task_exporter_target_poll_duration_seconds", &[("target", "s00")])
+        .unwrap();
     assert!(took <= 4.0 * timeout.as_secs_f64(), "{took}");
     assert!(harness.polled.len() > 10 && harness.polled.iter().all(|poll| poll.failure.is_none()));
     assert!(harness.polled[0].ended > start() + seconds(29), "the list and its results were slow");

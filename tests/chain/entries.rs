@@ -49,7 +49,9 @@ fn entries_that_cannot_be_read_are_counted_and_all_others_shown_as_they_are() {
                 page.sum("aliyun_task_exporter_target_up", &[]),
                 harness.store.views(harness.moment()).len() as f64
             );
-            for operation in ["ListTasks", "ListCommands", "ListInvocationStatus", "ListInvocationResults"] {
+            for operation in
+                ["ListTasks", "ListCommands", "ListInvocationStatus", "ListInvocationResults"]
+            {
                 assert_eq!(harness.unreadable[operation] > 0, is_unreadable, "{kind} {operation}");
             }
             let list = match strategy {
@@ -57,7 +59,12 @@ fn entries_that_cannot_be_read_are_counted_and_all_others_shown_as_they_are() {
                 SwasStrategy::PerRegion => "DescribeCommandInvocations",
             };
             assert_eq!(harness.unreadable[list] > 0, is_unreadable, "{kind} {list}");
-            let longest = page.samples.iter().flat_map(|sample| sample.labels.values()).map(String::len).max();
+            let longest = page
+                .samples
+                .iter()
+                .flat_map(|sample| sample.labels.values())
+                .map(String::len)
+                .max();
             assert!(longest <= Some(128), "{kind}: {longest:?}");
         }
     }
@@ -68,14 +75,20 @@ fn names_that_are_no_text_are_repaired_and_stay_apart() {
     for strategy in [SwasStrategy::PerServer, SwasStrategy::PerRegion] {
         for (kind, first) in [("half_surrogate", "nightly"), ("not_utf8", "\u{fffd}")] {
             let mut world = worlds::servers(1, 0);
-            for (number, name) in ["nightly", "nightly\n", "nightly", "备".repeat(50).as_str()].into_iter().enumerate()
+            for (number, name) in ["nightly", "nightly\n", "nightly", "备".repeat(50).as_str()]
+                .into_iter()
+                .enumerate()
             {
-                let invocation = worlds::invocation(&format!("r{number}"), -100 - number as i64, -50, 3);
+                let invocation =
+                    worlds::invocation(&format!("r{number}"), -100 - number as i64, -50, 3);
                 let name = name.to_owned();
                 world
                     .add_invocation(
                         "s00",
-                        aliyun_task_exporter::sim::InvocationSpec { command_name: name, ..invocation },
+                        aliyun_task_exporter::sim::InvocationSpec {
+                            command_name: name,
+                            ..invocation
+                        },
                     )
                     .unwrap();
             }
@@ -86,7 +99,8 @@ fn names_that_are_no_text_are_repaired_and_stay_apart() {
             harness.run_until(60);
             let page = parse(&harness.page(Format::Text));
             let named = page.all("aliyun_swas_command_last_exit_code", &[]);
-            let names: BTreeSet<String> = named.map(|sample| sample.labels["command_name"].clone()).collect();
+            let names: BTreeSet<String> =
+                named.map(|sample| sample.labels["command_name"].clone()).collect();
             assert_eq!(names.len(), 3, "{names:?}");
             assert!(names.iter().all(|name| name.len() <= 128 && name.contains('~')), "{names:?}");
             assert_eq!(
@@ -122,7 +136,9 @@ fn what_is_not_understood_is_absent_and_a_bare_object_is_one_error() {
 
 #[test]
 fn discovery_finds_all_that_can_be_read() {
-    for kind in ["no_object", "without_id", "long_id", "broken_id", "half_surrogate", "not_utf8", "twice"] {
+    for kind in
+        ["no_object", "without_id", "long_id", "broken_id", "half_surrogate", "not_utf8", "twice"]
+    {
         let mut world = World::empty();
         for number in 0..3 {
             world.add_cluster(ClusterSpec {
@@ -130,26 +146,40 @@ fn discovery_finds_all_that_can_be_read() {
                 name: "n".repeat(200),
                 ..ClusterSpec::default()
             });
-            world.add_server(ServerSpec { id: format!("s{number}"), name: "n\u{7}".into(), ..ServerSpec::default() });
+            world.add_server(ServerSpec {
+                id: format!("s{number}"),
+                name: "n\u{7}".into(),
+                ..ServerSpec::default()
+            });
         }
         let sim = Simulator::with_world(Settings::default(), world, crate::support::start());
         let config = discovering(&sim, Regions::All);
         let mut harness = Harness::new(sim, config);
         harness.fault(&odd(kind));
         harness.run_until(200);
-        let found: BTreeSet<TargetId> =
-            harness.store.views(harness.moment()).iter().map(|view| view.target.id.clone()).collect();
+        let found: BTreeSet<TargetId> = harness
+            .store
+            .views(harness.moment())
+            .iter()
+            .map(|view| view.target.id.clone())
+            .collect();
         for number in 0..3 {
             for (kind, name) in [(Kind::EhpcTasks, "c"), (Kind::SwasInvocations, "s")] {
                 assert!(found.contains(&id(kind, &format!("{name}{number}"))), "{found:?}");
             }
         }
         let page = parse(&harness.page(Format::OpenMetrics));
-        for (family, names) in
-            [("aliyun_ehpc_cluster_info", "cluster_name"), ("aliyun_swas_server_info", "instance_name")]
-        {
-            let infos: Vec<_> = page.all(family, &[]).map(|sample| sample.labels[names].clone()).collect();
-            assert!(infos.len() == 3 && infos.iter().all(|name| name.len() <= 128 && name.contains('~')), "{infos:?}");
+        for (family, names) in [
+            ("aliyun_ehpc_cluster_info", "cluster_name"),
+            ("aliyun_swas_server_info", "instance_name"),
+        ] {
+            let infos: Vec<_> =
+                page.all(family, &[]).map(|sample| sample.labels[names].clone()).collect();
+            assert!(
+                infos.len() == 3
+                    && infos.iter().all(|name| name.len() <= 128 && name.contains('~')),
+                "{infos:?}"
+            );
         }
         assert!(harness.polled.iter().all(|poll| poll.failure.is_none()), "{kind}");
     }

@@ -15,7 +15,9 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     let mut world = worlds::servers(10, 3);
     for cluster in ["c1", "c2"] {
         worlds::add_cluster(&mut world, cluster);
-        world.add_command(cluster, worlds::command(&format!("{cluster}-ended"), 3, -500, -400)).unwrap();
+        world
+            .add_command(cluster, worlds::command(&format!("{cluster}-ended"), 3, -500, -400))
+            .unwrap();
     }
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = config_for(&sim);
@@ -39,7 +41,11 @@ fn an_hour_without_running_work_costs_what_was_estimated() {
     for budget in &estimate.budgets {
         let planned = budget.need(Scenario::Base) * 60.0;
         let made = made.get(&budget.key).copied().unwrap_or_default();
-        assert!((planned - made).abs() <= made * 0.1, "{:?}: {planned} planned, {made} made", budget.key);
+        assert!(
+            (planned - made).abs() <= made * 0.1,
+            "{:?}: {planned} planned, {made} made",
+            budget.key
+        );
     }
 }
 
@@ -48,10 +54,12 @@ fn the_default_budgets_stay_below_the_published_limits() {
     let sim = Simulator::new(Settings::default(), start());
     let estimate = estimate(&config_for(&sim), &Findings::new(), Assumptions::default());
     let most = |product: &str| {
-        let budgets = estimate.budgets.iter().filter(|budget| budget.key.action.product().label() == product);
+        let budgets =
+            estimate.budgets.iter().filter(|budget| budget.key.action.product().label() == product);
         budgets.map(|budget| budget.quota).max().unwrap()
     };
-    // Calls per minute and operation. Of E-HPC nothing is published: the gateway's default is 100 calls per second.
+    // Calls per minute and operation. Of E-HPC nothing is published: the gateway's default is 100
+    // calls per second.
     for (product, published) in [("SWAS", 1000), ("EHPC", 100 * 60)] {
         assert!(most(product) * 10 <= published * 6, "{product}: {}", most(product));
     }

@@ -1,4 +1,5 @@
-//! A fleet of a hundred servers: what it costs when nothing happens, and how its turns go round where the cloud allows little.
+//! A fleet of a hundred servers: what it costs when nothing happens, and how its turns go round
+//! where the cloud allows little.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,7 +42,8 @@ fn page(operation: &Operation) -> u32 {
     }
 }
 
-/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended invocations each.
+/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended
+/// invocations each.
 fn arithmetic(config: &Config, period: i64, span: i64) -> (f64, f64) {
     let server = &targets(config, &Findings::new())[0];
     let polls = span as f64 / period as f64;
@@ -52,7 +54,8 @@ fn arithmetic(config: &Config, period: i64, span: i64) -> (f64, f64) {
 }
 
 #[test]
-fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_once_even_over_a_restart() {
+fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_once_even_over_a_restart()
+ {
     let sim = Simulator::with_world(Settings::default(), worlds::servers(100, 50), start());
     let mut config = config_for(&sim);
     config.accounts[0].quotas = [(Product::Swas.into(), 600)].into();
@@ -71,7 +74,10 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     let lists_made = lists(&harness);
     assert_eq!(lists_made.len(), 100);
     for (server, made) in &lists_made {
-        assert!(made.abs_diff(wanted) <= 1, "{server} was asked {made} times in an hour, not {wanted}");
+        assert!(
+            made.abs_diff(wanted) <= 1,
+            "{server} was asked {made} times in an hour, not {wanted}"
+        );
     }
     assert_eq!(harness.of(RESULT).len(), 0, "nothing ends, so nothing is asked for");
     let (pass, quick) = arithmetic(&harness.config, poll.interval.as_secs() as i64, idle_after);
@@ -83,7 +89,11 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     harness.made.clear();
     harness.restart(5);
     harness.run_for(29);
-    assert_eq!(harness.of(RESULT).len(), 0, "what had ended before the restart is not asked for again");
+    assert_eq!(
+        harness.of(RESULT).len(),
+        0,
+        "what had ended before the restart is not asked for again"
+    );
     // Since anything may have happened, all lists are read whole again, once.
     assert!(lists(&harness).values().all(|made| *made <= 2), "{:?}", lists(&harness));
     assert_eq!(first_pages(&harness.of(LIST)), 100);
@@ -92,8 +102,8 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     assert_shown(&harness, "after all");
 }
 
-/// A hundred servers with one ended invocation each, of which `s00` has one that runs on, in a cloud that lets six calls of each
-/// operation through per minute.
+/// A hundred servers with one ended invocation each, of which `s00` has one that runs on, in a
+/// cloud that lets six calls of each operation through per minute.
 fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> Harness {
     let quotas = Quotas { per_minute: 6, window, ..Quotas::default() };
     let settings = Settings { quotas, latency: Duration::from_millis(300), ..Settings::default() };
@@ -101,16 +111,20 @@ fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> H
     world.add_invocation("s00", worlds::invocation("long", -10, 1_000_000, 0)).unwrap();
     let sim = Simulator::with_world(settings, world, start());
     let mut config = config_for(&sim);
-    config.accounts[0].quotas = budget.map(|budget| (Product::Swas.into(), budget)).into_iter().collect();
+    config.accounts[0].quotas =
+        budget.map(|budget| (Product::Swas.into(), budget)).into_iter().collect();
     Harness::new(sim, config)
 }
 
 /// The longest time between two reads of each server from a time on, now included.
 fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, SignedDuration> {
-    let mut last: BTreeMap<String, Timestamp> =
-        targets(&harness.config, &Findings::new()).into_iter().map(|target| (target.id.id.to_string(), from)).collect();
+    let mut last: BTreeMap<String, Timestamp> = targets(&harness.config, &Findings::new())
+        .into_iter()
+        .map(|target| (target.id.id.to_string(), from))
+        .collect();
     let mut longest: BTreeMap<String, SignedDuration> = BTreeMap::new();
-    let reads = harness.of(LIST).into_iter().filter(|made| made.failure.is_none() && made.sent >= from);
+    let reads =
+        harness.of(LIST).into_iter().filter(|made| made.failure.is_none() && made.sent >= from);
     let mut note = |server: &str, at: Timestamp| {
         let before = last.insert(server.to_owned(), at).unwrap();
         let period = longest.entry(server.to_owned()).or_default();
@@ -130,7 +144,8 @@ fn run_unwithdrawn(harness: &mut Harness, span: i64) {
     let end = harness.now + seconds(span);
     while harness.now < end {
         harness.run_for(60);
-        let stale = harness.store.views(harness.moment()).into_iter().find(|view| view.reading.is_none());
+        let stale =
+            harness.store.views(harness.moment()).into_iter().find(|view| view.reading.is_none());
         assert!(stale.is_none(), "{}: withdrawn at {}", stale.unwrap().target.id.id, harness.now);
     }
 }
@@ -148,10 +163,18 @@ fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_serve
         let periods = longest_periods(&harness, from);
         // A fleet of a hundred at six per window of 61 seconds.
         let fair = 100.0 / 6.0 * 61.0;
-        let (running, idle): (Vec<_>, Vec<_>) = periods.iter().partition(|(server, _)| *server == "s00");
+        let (running, idle): (Vec<_>, Vec<_>) =
+            periods.iter().partition(|(server, _)| *server == "s00");
         let slowest = idle.iter().map(|(_, period)| period.as_secs_f64()).fold(0.0, f64::max);
-        assert!(slowest <= fair * 1.1, "{window:?}: {slowest} s between two reads of an idle server");
-        assert!(running[0].1.as_secs_f64() < slowest / 4.0, "{window:?}: running work waited {:?}", running[0].1);
+        assert!(
+            slowest <= fair * 1.1,
+            "{window:?}: {slowest} s between two reads of an idle server"
+        );
+        assert!(
+            running[0].1.as_secs_f64() < slowest / 4.0,
+            "{window:?}: running work waited {:?}",
+            running[0].1
+        );
         assert_shown(&harness, "a small budget");
     }
 }
@@ -159,8 +182,10 @@ fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_serve
 /// When calls were refused, those within a quarter of an hour taken together.
 fn refusals(harness: &Harness) -> Vec<Timestamp> {
     let mut times: Vec<Timestamp> = Vec::new();
-    for made in
-        harness.made.iter().filter(|made| made.failure == Some(Reason::Throttled) && made.operation.name() == LIST)
+    for made in harness
+        .made
+        .iter()
+        .filter(|made| made.failure == Some(Reason::Throttled) && made.operation.name() == LIST)
     {
         if times.last().is_none_or(|last| made.sent.duration_since(*last) > seconds(900)) {
             times.push(made.sent);
@@ -183,8 +208,15 @@ fn an_unknown_limit_of_six_is_learned_probed_after_doubling_times_and_nobody_sta
         let schedule = [20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0, 1440.0];
         let fits = |(pause, minutes): (&f64, f64)| (minutes..minutes + 6.0).contains(pause);
         let later = &pauses[pauses.len().saturating_sub(schedule.len())..];
-        assert!(later.len() == schedule.len() && later.iter().zip(schedule).all(fits), "{window:?}: {pauses:?}");
-        let late = harness.of(LIST).into_iter().filter(|made| made.failure.is_some() && made.sent > from).count();
+        assert!(
+            later.len() == schedule.len() && later.iter().zip(schedule).all(fits),
+            "{window:?}: {pauses:?}"
+        );
+        let late = harness
+            .of(LIST)
+            .into_iter()
+            .filter(|made| made.failure.is_some() && made.sent > from)
+            .count();
         assert!(late <= 2 * schedule.len(), "{window:?}: {late} refused after the first two hours");
         let slowest = longest_periods(&harness, from).into_values().max().unwrap();
         // Twenty servers, one of them counting as at most eight, at three a minute after a refusal.
@@ -207,9 +239,13 @@ fn half_of_a_limit_of_six_is_left_to_another_program() {
             }
         }
         assert_eq!(asked, 48 * 180);
-        // The first minute teaches it; later only what is tried once in a while takes the other program's calls.
+        // The first minute teaches it; later only what is tried once in a while takes the other
+        // program's calls.
         let share = refused.len() as f64 / f64::from(asked);
-        assert!(share < 0.01, "{window:?}: {share} of the other program's calls were refused: {refused:?}");
+        assert!(
+            share < 0.01,
+            "{window:?}: {share} of the other program's calls were refused: {refused:?}"
+        );
         let hours: BTreeSet<i64> = refused.iter().map(|second| second / HOUR).collect();
         assert!(hours.len() <= 9, "{window:?}: refused in these hours: {hours:?}");
         assert!(refusals(&harness).len() <= 9, "{window:?}: {:?}", refusals(&harness));

@@ -1,8 +1,11 @@
-//! The job, not only the invocation: how the newest invocation of each command name ended, and whether it runs on, whichever list tells it.
+//! The job, not only the invocation: how the newest invocation of each command name ended, and
+//! whether it runs on, whichever list tells it.
 
 use aliyun_task_exporter::config::{Config, SwasStrategy};
 use aliyun_task_exporter::exposition::Format;
-use aliyun_task_exporter::sim::{InvocationEnd, InvocationSpec, ListOrder, Settings, Simulator, World};
+use aliyun_task_exporter::sim::{
+    InvocationEnd, InvocationSpec, ListOrder, Settings, Simulator, World,
+};
 use aliyun_task_exporter::target::Kind;
 
 use crate::support::harness::{Harness, config_for, id};
@@ -62,7 +65,11 @@ fn what_is_listed_at_first_sight_teaches_the_interval_though_the_window_shows_no
         harness.config.servers[0].window.max_age = std::time::Duration::from_secs(60);
         harness.apply(harness.config.clone());
         harness.run_until(60);
-        assert_eq!(page(&harness).all("aliyun_swas_invocation_info", &[]).count(), 0, "{strategy:?}");
+        assert_eq!(
+            page(&harness).all("aliyun_swas_invocation_info", &[]).count(),
+            0,
+            "{strategy:?}"
+        );
         assert_eq!(value(&harness, "interval_seconds", "backup"), Some(3600.0), "{strategy:?}");
         let created = value(&harness, "last_created_timestamp_seconds", "backup");
         assert_eq!(since_start(created), Some(-HOUR / 2), "{strategy:?}");
@@ -79,7 +86,11 @@ fn the_interval_outlives_restarts_a_change_of_the_strategy_and_the_list_itself()
             harness.sim.world_mut().remove(&format!("backup-{number}"));
         }
         harness.restart(100);
-        assert_eq!(value(&harness, "interval_seconds", "backup"), Some(3600.0), "before the first poll");
+        assert_eq!(
+            value(&harness, "interval_seconds", "backup"),
+            Some(3600.0),
+            "before the first poll"
+        );
         harness.run_for(3 * HOUR);
         let other = STRATEGIES[usize::from(strategy == STRATEGIES[0])];
         harness.apply(Config { swas_strategy: other, ..harness.config.clone() });
@@ -111,7 +122,8 @@ fn a_job_that_is_watched_is_learned_and_one_that_stops_keeps_its_interval() {
 fn an_open_run_counts_as_created_and_not_as_the_last_that_has_ended() {
     for strategy in STRATEGIES {
         let mut world = hourly(8);
-        let open = InvocationSpec { command_name: "backup".into(), ..invocation("open", 100, 9000, 1) };
+        let open =
+            InvocationSpec { command_name: "backup".into(), ..invocation("open", 100, 9000, 1) };
         world.add_invocation("s00", open).unwrap();
         let mut harness = scripted(world, strategy);
         harness.run_until(400);
@@ -138,8 +150,14 @@ fn every_way_to_fail_is_the_last_status_and_a_code_other_than_0_stands_beside_ea
         let mut world = worlds::servers(1, 0);
         for (end, name, error_code) in ends {
             world.add_job("s00", &job(name, -5 * HOUR, HOUR, 5)).unwrap();
-            let spec = InvocationSpec { end, error_code: error_code.into(), ..invocation(name, 100, 130, 7) };
-            world.add_invocation("s00", InvocationSpec { command_name: name.into(), ..spec }).unwrap();
+            let spec = InvocationSpec {
+                end,
+                error_code: error_code.into(),
+                ..invocation(name, 100, 130, 7)
+            };
+            world
+                .add_invocation("s00", InvocationSpec { command_name: name.into(), ..spec })
+                .unwrap();
         }
         let mut harness = scripted(world, strategy);
         harness.run_until(60);
@@ -164,7 +182,9 @@ fn the_status_follows_the_list_while_the_result_is_late() {
         error_code: "ExecutionTimeout".into(),
         ..invocation("late", 100, 130, 0)
     };
-    world.add_invocation("s00", InvocationSpec { command_name: "backup".into(), ..timeout }).unwrap();
+    world
+        .add_invocation("s00", InvocationSpec { command_name: "backup".into(), ..timeout })
+        .unwrap();
     let mut harness = scripted(world, SwasStrategy::PerServer);
     harness.run_until(110);
     assert_eq!(value(&harness, "last_exit_code", "backup"), Some(0.0));
@@ -177,12 +197,22 @@ fn the_status_follows_the_list_while_the_result_is_late() {
         assert!(harness.now < start() + seconds(200), "the list says it soon");
     }
     for family in ["last_exit_code", "last_finished_timestamp_seconds"] {
-        assert_eq!(value(&harness, family, "backup"), None, "{family} is not that of the invocation before");
+        assert_eq!(
+            value(&harness, family, "backup"),
+            None,
+            "{family} is not that of the invocation before"
+        );
     }
     assert_eq!(last_status(&harness, "backup").as_deref(), Some("Timeout"));
-    assert_eq!(since_start(value(&harness, "last_success_timestamp_seconds", "backup")), Some(5 - HOUR / 2));
+    assert_eq!(
+        since_start(value(&harness, "last_success_timestamp_seconds", "backup")),
+        Some(5 - HOUR / 2)
+    );
     harness.run_for(600);
-    assert_eq!(since_start(value(&harness, "last_finished_timestamp_seconds", "backup")), Some(130));
+    assert_eq!(
+        since_start(value(&harness, "last_finished_timestamp_seconds", "backup")),
+        Some(130)
+    );
     assert_eq!(value(&harness, "last_exit_code", "backup"), None, "it has none");
 }
 
@@ -190,9 +220,12 @@ fn the_status_follows_the_list_while_the_result_is_late() {
 fn a_living_world_is_told_as_it_is_by_both_lists_in_any_order() {
     for strategy in STRATEGIES {
         let mut intervals = 0;
-        for (seed, order) in [(1, ListOrder::NewestFirst), (2, ListOrder::OldestFirst), (3, ListOrder::Reordering)] {
+        for (seed, order) in
+            [(1, ListOrder::NewestFirst), (2, ListOrder::OldestFirst), (3, ListOrder::Reordering)]
+        {
             let size = Settings { clusters: 0, servers: 3, invocations: 40, ..Settings::default() };
-            let mut harness = harness(Simulator::new(Settings { seed, order, ..size }, start()), strategy);
+            let mut harness =
+                harness(Simulator::new(Settings { seed, order, ..size }, start()), strategy);
             // What has left the list would be known for longer than the truth is told.
             harness.sim.freeze(harness.now);
             harness.run_for(60);
@@ -200,7 +233,11 @@ fn a_living_world_is_told_as_it_is_by_both_lists_in_any_order() {
             for server in harness.config.servers.clone() {
                 let shown = shown_jobs(&harness.reading(&id(Kind::SwasInvocations, &server.id)));
                 let regional = strategy == SwasStrategy::PerRegion;
-                assert_eq!(shown, jobs(&truth, &server.id, regional), "seed {seed}, {order:?}, {strategy:?}");
+                assert_eq!(
+                    shown,
+                    jobs(&truth, &server.id, regional),
+                    "seed {seed}, {order:?}, {strategy:?}"
+                );
                 intervals += shown.values().filter(|job| job.interval.is_some()).count();
             }
         }
@@ -213,7 +250,9 @@ fn of_more_than_fifty_names_the_oldest_go_first_and_the_same_ones_in_either_stra
     for strategy in STRATEGIES {
         let mut world = worlds::servers(1, 0);
         for number in 0..60 {
-            world.add_job("s00", &job(&format!("n{number:02}"), -6 * HOUR + number * 10, HOUR, 5)).unwrap();
+            world
+                .add_job("s00", &job(&format!("n{number:02}"), -6 * HOUR + number * 10, HOUR, 5))
+                .unwrap();
         }
         let mut harness = scripted(world, strategy);
         for seconds in [60, 4000] {

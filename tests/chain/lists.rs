@@ -1,4 +1,5 @@
-//! Lists that are handed out in another way than the documents say: what is shown is all there is, or says what it lacks.
+//! Lists that are handed out in another way than the documents say: what is shown is all there is,
+//! or says what it lacks.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ fn missing(harness: &Harness, target: &TargetId) -> Option<f64> {
 
 fn excess(harness: &Harness, target: &TargetId) -> Option<f64> {
     let labels = [("kind", target.kind.label()), ("target", &*target.id)];
-    parse(&harness.page(Format::Text)).value("aliyun_task_exporter_target_total_excess_entries", &labels)
+    parse(&harness.page(Format::Text))
+        .value("aliyun_task_exporter_target_total_excess_entries", &labels)
 }
 
 /// What was told of a target's lists.
@@ -96,7 +98,11 @@ fn a_page_that_is_smaller_than_was_asked_for_is_not_the_end_of_its_list() {
             harness.run_for(31);
             assert_shown(&harness, paging);
             for poll in &harness.polled {
-                assert_eq!((&poll.failure, missing(&harness, &poll.target)), (&None, Some(0.0)), "{paging} {order:?}");
+                assert_eq!(
+                    (&poll.failure, missing(&harness, &poll.target)),
+                    (&None, Some(0.0)),
+                    "{paging} {order:?}"
+                );
             }
         }
     }
@@ -114,7 +120,11 @@ fn a_list_that_is_cut_off_while_its_total_says_more_is_told_and_never_excused() 
     assert!((10.0..=25.0).contains(&lacks), "{lacks} of 35 running tasks");
     assert_eq!((told(&harness, &tasks).len(), excess(&harness, &tasks)), (1, None));
     let page = parse(&harness.page(Format::Text));
-    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]), Some(1.0), "polls do succeed");
+    assert_eq!(
+        page.value("aliyun_task_exporter_target_up", &[("kind", "ehpc_tasks")]),
+        Some(1.0),
+        "polls do succeed"
+    );
     harness.sim.clear_faults();
     harness.run_until(2500);
     assert_eq!(missing(&harness, &tasks), Some(0.0));
@@ -129,9 +139,15 @@ fn a_total_that_is_wrong_by_the_same_each_time_is_told_once_and_costs_no_further
     let mut harness = found(250, &["cn-hangzhou"], 600);
     harness.config.server_discovery.entries[0].interval = Duration::from_secs(60);
     harness.apply(harness.config.clone());
-    harness.fault(r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "paging", "total_off": 3}}"#);
+    harness.fault(
+        r#"{"match": {"action": "ListInstances"}, "fault": {"kind": "paging", "total_off": 3}}"#,
+    );
     harness.run_until(50);
-    assert_eq!((harness.of("ListInstances").len(), servers(&harness)), (4, 250), "the fourth page brings nothing");
+    assert_eq!(
+        (harness.of("ListInstances").len(), servers(&harness)),
+        (4, 250),
+        "the fourth page brings nothing"
+    );
     harness.run_until(170);
     assert_eq!(missing(&harness, &place("cn-hangzhou")), Some(3.0));
     harness.run_until(470);
@@ -180,8 +196,9 @@ fn the_results_of_a_command_on_more_nodes_than_a_poll_can_read_are_read_on_until
     let mut config = crate::support::harness::config_for(&sim);
     config.accounts[0].quotas = [(Action::ListInvocationResults.into(), 20)].into();
     let mut harness = Harness::new(sim, config);
-    let known =
-        |harness: &Harness| harness.commands("c").commands.first().and_then(|seen| seen.results.as_ref().map(Vec::len));
+    let known = |harness: &Harness| {
+        harness.commands("c").commands.first().and_then(|seen| seen.results.as_ref().map(Vec::len))
+    };
     harness.run_until(60);
     assert_eq!(known(&harness), None, "a part of the nodes is not shown as all of them");
     harness.run_until(300);

@@ -32,7 +32,11 @@ fn assert_true(settings: Settings, seconds: i64) {
     assert_shown(&harness, &context);
     let failed: Vec<_> = harness.polled.iter().filter(|poll| poll.failure.is_some()).collect();
     assert!(failed.is_empty(), "{context}: {failed:?}");
-    let lost: Vec<_> = harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).collect();
+    let lost: Vec<_> = harness
+        .notices
+        .iter()
+        .filter(|(_, notice)| matches!(notice, Notice::Lost { .. }))
+        .collect();
     assert!(lost.is_empty(), "{context}: {lost:?}");
 }
 
@@ -54,7 +58,15 @@ fn everything_is_shown_as_it_is_when_every_list_has_many_pages() {
         let task_history = 90;
         let commands = 70;
         let invocations = 170;
-        let size = Settings { clusters, tasks, task_history, commands, servers, invocations, ..Settings::default() };
+        let size = Settings {
+            clusters,
+            tasks,
+            task_history,
+            commands,
+            servers,
+            invocations,
+            ..Settings::default()
+        };
         assert_true(Settings { order, ..size }, 150);
     }
 }
@@ -62,10 +74,18 @@ fn everything_is_shown_as_it_is_when_every_list_has_many_pages() {
 #[test]
 fn each_end_after_the_first_poll_is_counted_once() {
     for seed in 1..=20 {
-        let order = [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering][seed as usize % 3];
-        let mut harness = Harness::living(Settings { seed, order, clusters: 1, servers: 2, ..Settings::default() });
+        let order = [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering]
+            [seed as usize % 3];
+        let mut harness = Harness::living(Settings {
+            seed,
+            order,
+            clusters: 1,
+            servers: 2,
+            ..Settings::default()
+        });
         harness.run_until(300);
-        let targets: BTreeSet<TargetId> = harness.polled.iter().map(|poll| poll.target.clone()).collect();
+        let targets: BTreeSet<TargetId> =
+            harness.polled.iter().map(|poll| poll.target.clone()).collect();
         assert_eq!(targets.len(), 4);
         for target in targets {
             let truth = truly_finished(&harness, &target);
@@ -85,8 +105,14 @@ fn what_began_and_ended_between_two_ticks_is_counted_too() {
     let mut harness = Harness::scripted(world);
     harness.run_until(70);
     assert_eq!(harness.commands("c").finished.values().sum::<u64>(), 1);
-    assert_eq!(harness.invocations("s00").finished.into_iter().collect::<Vec<_>>(), [(InvocationStatus::Failed, 1)]);
-    assert!(harness.tasks("c").finished.is_empty(), "it is in the history, which is read each half hour");
+    assert_eq!(
+        harness.invocations("s00").finished.into_iter().collect::<Vec<_>>(),
+        [(InvocationStatus::Failed, 1)]
+    );
+    assert!(
+        harness.tasks("c").finished.is_empty(),
+        "it is in the history, which is read each half hour"
+    );
     harness.run_until(1900);
     let tasks = harness.tasks("c");
     assert_eq!((tasks.finished.values().sum::<u64>(), tasks.tasks[0].finished), (1, None));
@@ -98,7 +124,8 @@ fn the_result_of_a_run_or_command_is_asked_once() {
     let mut harness = Harness::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
     harness.run_until(300);
     for operation in ["DescribeInvocationResult", "ListInvocationResults"] {
-        let asked: Vec<String> = harness.of(operation).iter().map(|made| format!("{:?}", made.operation)).collect();
+        let asked: Vec<String> =
+            harness.of(operation).iter().map(|made| format!("{:?}", made.operation)).collect();
         let distinct: BTreeSet<&String> = asked.iter().collect();
         assert!(asked.len() > 5 && asked.len() == distinct.len(), "{operation}: {asked:?}");
     }
@@ -109,7 +136,12 @@ fn a_simulated_hour_takes_little_time() {
     let begun = std::time::Instant::now();
     let mut harness = Harness::living(Settings::default());
     harness.run_until(3600);
-    println!("{} attempts, {} polls in {:?}", harness.made.len(), harness.polled.len(), begun.elapsed());
+    println!(
+        "{} attempts, {} polls in {:?}",
+        harness.made.len(),
+        harness.polled.len(),
+        begun.elapsed()
+    );
     assert!(harness.polled.len() > 2000, "{}", harness.polled.len());
     assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
 }

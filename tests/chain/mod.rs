@@ -1,4 +1,5 @@
-//! The pure chain in virtual time: whatever the cloud does and whenever, what is shown is true, and little is asked.
+//! The pure chain in virtual time: whatever the cloud does and whenever, what is shown is true, and
+//! little is asked.
 
 mod answers;
 mod bounds;

@@ -10,7 +10,8 @@ use crate::support::worlds::{self, command, invocation, task};
 
 const HOUR: i64 = 3600;
 
-/// Lets an hour go by and holds the plan, looked at each 40 s, against what was asked for, operation by operation.
+/// Lets an hour go by and holds the plan, looked at each 40 s, against what was asked for,
+/// operation by operation.
 fn assert_kept(harness: &mut Harness, context: &str) {
     harness.made.clear();
     let mut planned: BTreeMap<BudgetKey, f64> = BTreeMap::new();
@@ -30,7 +31,11 @@ fn assert_kept(harness: &mut Harness, context: &str) {
         let made = made.get(&key).copied().unwrap_or_default();
         // A single whole reading more or less is no matter of the plan.
         let most = (made * 0.1).max(3.0);
-        assert!((planned - made).abs() <= most, "{context}: {}: {planned} planned, {made} made", key.action);
+        assert!(
+            (planned - made).abs() <= most,
+            "{context}: {}: {planned} planned, {made} made",
+            key.action
+        );
     }
 }
 
@@ -44,7 +49,9 @@ fn world(ended: i64) -> World {
         world.add_task("c", task(&name, from, from + 50)).unwrap();
         world.add_command("c", command(&name, 2, from, from + 50)).unwrap();
         for server in ["s00", "s01"] {
-            world.add_invocation(server, invocation(&format!("{server}-{name}"), from, from + 50, 0)).unwrap();
+            world
+                .add_invocation(server, invocation(&format!("{server}-{name}"), from, from + 50, 0))
+                .unwrap();
         }
     }
     world

@@ -1,9 +1,9 @@
-//! Days at random: worlds in which things begin, end, vanish and change their places, with faults, storms of throttling, kills
-//! and lost writes.
+//! Days at random: worlds in which things begin, end, vanish and change their places, with faults,
+//! storms of throttling, kills and lost writes.
 //! Whatever comes together, each end is counted once, and nothing that was seen open is forgotten.
 //!
-//! What vanishes unseen cannot be counted: of what is open only that vanishes which was shown, of what has ended only that
-//! which was counted.
+//! What vanishes unseen cannot be counted: of what is open only that vanishes which was shown, of
+//! what has ended only that which was counted.
 //!
 //! `SEEDS=1000` runs that many days instead of [`DAYS`]; `SEED=17` replays one.
 
@@ -32,7 +32,8 @@ use crate::support::{seconds, start};
 /// Number of days without `SEEDS`.
 const DAYS: u64 = 200;
 
-const ORDERS: [ListOrder; 3] = [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering];
+const ORDERS: [ListOrder; 3] =
+    [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering];
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// What strikes for a while: each passes.
@@ -101,7 +102,8 @@ const NULL_LISTS: [(&str, &str); 6] = [
     ("DescribeInvocations", ""),
 ];
 
-/// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15 minutes off nothing is answered.
+/// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15
+/// minutes off nothing is answered.
 const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
 
 const HOUR: i64 = 3600;
@@ -159,7 +161,9 @@ fn world(random: &mut SmallRng) -> World {
     }
     for server in ["s00", "s01"] {
         for (number, (from, to, exit)) in lives(random).enumerate() {
-            world.add_invocation(server, invocation(&format!("{server}-{number}"), from, to, exit)).unwrap();
+            world
+                .add_invocation(server, invocation(&format!("{server}-{number}"), from, to, exit))
+                .unwrap();
         }
         for (name, every, invocations) in JOBS {
             let mut job = job(name, -10 * HOUR + HOUR / 2, every, invocations);
@@ -173,7 +177,11 @@ fn world(random: &mut SmallRng) -> World {
 fn harness(random: &mut SmallRng) -> Harness {
     let latency = Duration::from_millis([0, 50, 200][random.random_range(0..3)]);
     let order = ORDERS[random.random_range(0..3)];
-    let sim = Simulator::with_world(Settings { latency, order, ..Settings::default() }, world(random), start());
+    let sim = Simulator::with_world(
+        Settings { latency, order, ..Settings::default() },
+        world(random),
+        start(),
+    );
     let mut config = config_for(&sim);
     // A day costs as many polls as a few hours would at the default cadence.
     let cadence = Duration::from_secs([90, 180, 300][random.random_range(0..3)]);
@@ -182,7 +190,8 @@ fn harness(random: &mut SmallRng) -> Harness {
     config.poll.idle_after = Duration::from_secs(random.random_range(600..7200));
     config.poll.history_interval = Duration::from_secs(random.random_range(900..7200));
     config.poll.stale_after = Duration::from_secs(1800);
-    // Windows smaller than the lists: what they drop must stay known. A discovered command is counted inside its window only.
+    // Windows smaller than the lists: what they drop must stay known. A discovered command is
+    // counted inside its window only.
     config.clusters[0].tasks.max_tasks = random.random_range(10..60);
     config.clusters[0].commands.discover = 130;
     for server in &mut config.servers {
@@ -267,15 +276,25 @@ impl Story {
             self.harness.kill_at(kill, self.random.random_range(1..12));
         }
         if self.troubles.clocks && self.random.random_bool(0.3) {
-            self.harness.clock_off = seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
+            self.harness.clock_off =
+                seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
         }
         self.harness.run_for(pause);
         for target in targets() {
             if !self.harness.is_dead {
                 let is_shown = self.harness.view(&target).reading.is_some();
-                assert_eq!(is_shown, self.harness.is_fresh(&target), "{target:?} at {}", self.harness.now);
+                assert_eq!(
+                    is_shown,
+                    self.harness.is_fresh(&target),
+                    "{target:?} at {}",
+                    self.harness.now
+                );
             }
-            let shown = self.harness.published(&target).map(|(reading, _)| open(reading)).unwrap_or_default();
+            let shown = self
+                .harness
+                .published(&target)
+                .map(|(reading, _)| open(reading))
+                .unwrap_or_default();
             self.opened.entry(target).or_default().extend(shown);
         }
         if self.harness.is_dead || (self.troubles.kills && self.random.random_bool(0.1)) {
@@ -311,7 +330,11 @@ impl Story {
         match wants_open {
             true => _ = self.vanished.entry(target.clone()).or_default().insert(id.to_owned()),
             false => {
-                _ = self.departed.entry(target.clone()).or_default().insert((id.to_owned(), status.to_owned()));
+                _ = self
+                    .departed
+                    .entry(target.clone())
+                    .or_default()
+                    .insert((id.to_owned(), status.to_owned()));
             }
         }
     }
@@ -320,14 +343,22 @@ impl Story {
     fn assert_true(&self, before: &BTreeMap<TargetId, Ends>) -> Told {
         let Self { harness, restarts, .. } = self;
         let truth = harness.sim.truth(harness.now);
-        let refused = harness.made.iter().filter(|made| made.failure == Some(Reason::Throttled)).count() as u64;
-        let mut told = Told { restarts: *restarts, calls: harness.made.len() as u64, refused, ..Told::default() };
+        let refused =
+            harness.made.iter().filter(|made| made.failure == Some(Reason::Throttled)).count()
+                as u64;
+        let mut told = Told {
+            restarts: *restarts,
+            calls: harness.made.len() as u64,
+            refused,
+            ..Told::default()
+        };
         for target in targets() {
             let mut all = ended(&truth, &target);
             all.extend(self.departed.get(&target).cloned().unwrap_or_default());
             let wanted = by_word(all.difference(&before[&target]));
             let reading = harness.reading(&target);
-            // What was announced helps to find the one that is wrong; a kill may have announced it once more.
+            // What was announced helps to find the one that is wrong; a kill may have announced it
+            // once more.
             let mut announced: Vec<String> = harness.ends(&target).collect();
             for (id, _) in all.difference(&before[&target]) {
                 match announced.iter().position(|other| other == id) {
@@ -342,8 +373,13 @@ impl Story {
             assert_eq!(harness.view(&target).state.failing, None, "{target:?}");
             self.assert_jobs(&target);
             assert_results(&truth, &target, &reading);
-            let over: BTreeSet<String> = all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
-            assert_eq!(self.opened[&target].difference(&over).next(), None, "{target:?}: it was open");
+            let over: BTreeSet<String> =
+                all.into_iter().map(|(id, _)| id).chain(lost.iter().cloned()).collect();
+            assert_eq!(
+                self.opened[&target].difference(&over).next(),
+                None,
+                "{target:?}: it was open"
+            );
             let ends = wanted.values().sum::<u64>();
             assert!(ends > 10, "the world stands still");
             told.ends += ends;
@@ -354,8 +390,8 @@ impl Story {
 }
 
 impl Story {
-    /// Checks what is known of each command name, but for those of which an invocation has vanished: it may or may not have been seen
-    /// in time.
+    /// Checks what is known of each command name, but for those of which an invocation has
+    /// vanished: it may or may not have been seen in time.
     fn assert_jobs(&self, target: &TargetId) {
         if target.kind != Kind::SwasInvocations {
             return;
@@ -363,15 +399,21 @@ impl Story {
         let vanished = self.vanished.get(target).into_iter().flatten();
         let departed = self.departed.get(target).into_iter().flatten().map(|(id, _)| id);
         let name = |id: &String| {
-            let named = JOBS.iter().find(|(name, ..)| id.starts_with(&format!("{}-{name}", target.id)));
+            let named =
+                JOBS.iter().find(|(name, ..)| id.starts_with(&format!("{}-{name}", target.id)));
             named.map_or("cmd-0", |(name, ..)| *name)
         };
         let unsure: BTreeSet<&str> = vanished.chain(departed).map(name).collect();
         // A name that was damaged for a while is another one.
-        let sure = |(name, _): &(String, _)| !unsure.contains(&**name) && !name.contains('\u{fffd}');
+        let sure =
+            |(name, _): &(String, _)| !unsure.contains(&**name) && !name.contains('\u{fffd}');
         let truth: BTreeMap<_, _> =
-            jobs(&self.harness.sim.truth(self.harness.now), &target.id, false).into_iter().filter(sure).collect();
-        let shown: BTreeMap<_, _> = shown_jobs(&self.harness.reading(target)).into_iter().filter(sure).collect();
+            jobs(&self.harness.sim.truth(self.harness.now), &target.id, false)
+                .into_iter()
+                .filter(sure)
+                .collect();
+        let shown: BTreeMap<_, _> =
+            shown_jobs(&self.harness.reading(target)).into_iter().filter(sure).collect();
         assert_eq!(shown, truth, "{target:?}");
     }
 }
@@ -386,8 +428,9 @@ fn fault(random: &mut SmallRng) -> String {
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
 }
 
-/// Throttling of one operation or of all, for some minutes up to two hours: everything is refused, the limit moves, others use
-/// it up, or the cloud wants to be left alone for longer than makes sense.
+/// Throttling of one operation or of all, for some minutes up to two hours: everything is refused,
+/// the limit moves, others use it up, or the cloud wants to be left alone for longer than makes
+/// sense.
 fn storm(random: &mut SmallRng, harness: &mut Harness) {
     let minute = harness.now.as_second().rem_euclid(60);
     let from = harness.now.duration_since(start()).as_secs() - minute;
@@ -398,30 +441,43 @@ fn storm(random: &mut SmallRng, harness: &mut Harness) {
     };
     let mut strike = |fault: &str, from: i64, lasts: i64| {
         let schedule = format!(r#"{{"from": {from}, "to": {}}}"#, from + lasts);
-        harness.fault(&format!(r#"{{"match": {{{matches}}}, "fault": {fault}, "schedule": {schedule}}}"#));
+        harness.fault(&format!(
+            r#"{{"match": {{{matches}}}, "fault": {fault}, "schedule": {schedule}}}"#
+        ));
     };
     match random.random_range(0..5) {
         0 => strike(r#"{"kind": "throttle"}"#, from, lasts),
         1 => {
             let hint = ["time_left_ms", "retry_after_ms"][random.random_range(0..2)];
             let ms = [1, 100_000, 7_200_000, u64::from(u32::MAX) * 1000][random.random_range(0..4)];
-            strike(&format!(r#"{{"kind": "throttle", "code": "Throttling.Api", "{hint}": {ms}}}"#), from, lasts);
+            strike(
+                &format!(r#"{{"kind": "throttle", "code": "Throttling.Api", "{hint}": {ms}}}"#),
+                from,
+                lasts,
+            );
         }
         2 => {
             let at_once = random.random_bool(0.5);
             let others = random.random_range(1..200);
             let limit = random.random_range(1..100);
             strike(&format!(r#"{{"kind": "quota", "per_minute": {limit}}}"#), from, 2 * lasts);
-            let others = format!(r#"{{"kind": "other_calls", "per_minute": {others}, "at_once": {at_once}}}"#);
+            let others = format!(
+                r#"{{"kind": "other_calls", "per_minute": {others}, "at_once": {at_once}}}"#
+            );
             strike(&others, from, 2 * lasts);
         }
         // A limit that moves each few minutes; 0 is none at all.
         3 => (0..8).for_each(|step| {
             let limit = random.random_range(0..5);
-            strike(&format!(r#"{{"kind": "quota", "per_minute": {limit}}}"#), from + step * lasts / 4, lasts / 4);
+            strike(
+                &format!(r#"{{"kind": "quota", "per_minute": {limit}}}"#),
+                from + step * lasts / 4,
+                lasts / 4,
+            );
         }),
         _ => {
-            let gateway = r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 604800}"#;
+            let gateway =
+                r#"{"kind": "gateway", "status": 429, "body": "html", "retry_after_s": 604800}"#;
             strike(gateway, from, lasts);
         }
     }
@@ -441,7 +497,8 @@ fn tell(seed: u64) -> Told {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut harness = harness(&mut random);
     harness.run_until(QUIET);
-    let read = |id: &TargetId| harness.first_commit(id).unwrap_or_else(|| panic!("{id:?} was not read"));
+    let read =
+        |id: &TargetId| harness.first_commit(id).unwrap_or_else(|| panic!("{id:?} was not read"));
     let before = targets().map(|id| (id.clone(), ended(&harness.sim.truth(read(&id)), &id))).into();
     let vanished = BTreeMap::new();
     let departed = BTreeMap::new();
@@ -462,7 +519,9 @@ fn tell(seed: u64) -> Told {
 }
 
 fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
+    env::var(variable)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
 #[test]
@@ -489,9 +548,15 @@ fn each_end_of_a_day_is_counted_once_or_lost_whatever_fails_vanishes_and_dies() 
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
     let (Told { restarts, calls, refused, ends, lost }, failed) =
         (told.into_inner().unwrap(), failed.into_inner().unwrap());
-    println!("{days} days: {calls} calls, {refused} refused, {ends} ends, {lost} lost, {restarts} restarts");
-    assert!(failed.is_empty(), "the days of these seeds failed; tell one again with SEED=: {failed:?}");
-    let is_eventful = restarts >= 5 * days && refused >= 20 * days && lost >= days && ends >= 100 * days;
+    println!(
+        "{days} days: {calls} calls, {refused} refused, {ends} ends, {lost} lost, {restarts} restarts"
+    );
+    assert!(
+        failed.is_empty(),
+        "the days of these seeds failed; tell one again with SEED=: {failed:?}"
+    );
+    let is_eventful =
+        restarts >= 5 * days && refused >= 20 * days && lost >= days && ends >= 100 * days;
     assert!(is_eventful, "little has happened");
 }
 
@@ -517,14 +582,16 @@ fn a_living_world_is_followed_through_any_kills() {
         harness.config.clusters[0].commands.discover = 40;
         harness.apply(harness.config.clone());
         harness.run_until(20);
-        let ids: BTreeSet<TargetId> = harness.polled.iter().map(|poll| poll.target.clone()).collect();
+        let ids: BTreeSet<TargetId> =
+            harness.polled.iter().map(|poll| poll.target.clone()).collect();
         let mut random = SmallRng::seed_from_u64(seed);
         let mut opened: BTreeMap<TargetId, BTreeSet<String>> = BTreeMap::new();
         while harness.now < start() + seconds(600) {
             harness.kill_at(KILLS[random.random_range(0..3)], random.random_range(1..9));
             harness.run_for(random.random_range(5..60));
             for id in &ids {
-                let shown = harness.published(id).map(|(reading, _)| open(reading)).unwrap_or_default();
+                let shown =
+                    harness.published(id).map(|(reading, _)| open(reading)).unwrap_or_default();
                 opened.entry(id.clone()).or_default().extend(shown);
             }
             harness.restart(random.random_range(0..8));
@@ -536,8 +603,12 @@ fn a_living_world_is_followed_through_any_kills() {
             let counted: u64 = finished(&reading).values().sum();
             assert_eq!(counted, ends.len() as u64, "seed {seed}, {id:?}");
             ends.sort_unstable();
-            assert!(ends.windows(2).all(|pair| pair[0] != pair[1]), "seed {seed}, {id:?}: {ends:?}");
-            let over: BTreeSet<String> = ends.into_iter().chain(harness.lost(id)).chain(open(&reading)).collect();
+            assert!(
+                ends.windows(2).all(|pair| pair[0] != pair[1]),
+                "seed {seed}, {id:?}: {ends:?}"
+            );
+            let over: BTreeSet<String> =
+                ends.into_iter().chain(harness.lost(id)).chain(open(&reading)).collect();
             let forgotten = opened[id].difference(&over).next();
             assert_eq!(forgotten, None, "seed {seed}, {id:?}: it was open");
             assert!(counted > 5, "seed {seed}, {id:?}: {counted}");

@@ -52,7 +52,9 @@ fn page(harness: &Harness) -> Page {
 
 /// Who was asked for by name: the operation and the id.
 fn asked_by_id(harness: &Harness) -> Vec<String> {
-    let by_id = |operation: &str| harness.of(operation).into_iter().map(|made| format!("{:?}", made.operation));
+    let by_id = |operation: &str| {
+        harness.of(operation).into_iter().map(|made| format!("{:?}", made.operation))
+    };
     let tasks = by_id("ListTasks").filter(|call| call.contains("Id("));
     tasks.chain(by_id("ListInvocationResults")).chain(by_id("DescribeInvocationResult")).collect()
 }
@@ -133,7 +135,12 @@ fn what_vanished_while_down_is_lost_and_told_once() {
     harness.run_for(700);
     for target in kinds() {
         assert_eq!(harness.lost(&target), BTreeSet::from(["a".to_owned()]), "{target:?}");
-        assert!(!harness.scheduler().reading(&target).is_some_and(|reading| format!("{reading:?}").contains("\"a\"")));
+        assert!(
+            !harness
+                .scheduler()
+                .reading(&target)
+                .is_some_and(|reading| format!("{reading:?}").contains("\"a\""))
+        );
     }
     assert_eq!(harness.notices.len(), 3, "{:?}", harness.notices);
     assert_eq!(counts(&harness), [0, 0, 0]);
@@ -145,7 +152,9 @@ fn what_had_ended_is_shown_again_and_not_asked_for_again() {
     harness.run_until(100);
     let before = (harness.tasks("c"), harness.commands("c"), harness.invocations("s00"));
     assert!(before.2.invocations.iter().all(|seen| seen.result.is_some()));
-    let exit_codes = |page: &Page| page.all("aliyun_swas_invocation_exit_code", &[]).cloned().collect::<Vec<_>>();
+    let exit_codes = |page: &Page| {
+        page.all("aliyun_swas_invocation_exit_code", &[]).cloned().collect::<Vec<_>>()
+    };
     let shown = exit_codes(&page(&harness));
     assert_eq!(shown.len(), 4);
     harness.made.clear();
@@ -199,10 +208,15 @@ fn a_restored_reading_has_its_age_and_is_never_shown_as_younger() {
         let before = page_before.value(name, &labels).unwrap();
         let after = page(&harness).value(name, &labels).unwrap();
         assert!(after <= before && after > before - 60.0, "{target:?}: {before} then {after}");
-        assert_eq!(page(&harness).value("aliyun_task_exporter_target_up", &labels), None, "no poll has ended yet");
+        assert_eq!(
+            page(&harness).value("aliyun_task_exporter_target_up", &labels),
+            None,
+            "no poll has ended yet"
+        );
     }
     assert_eq!(
-        page(&harness).value("aliyun_ehpc_task_status", &[("task_id", "a"), ("status", "Processing")]),
+        page(&harness)
+            .value("aliyun_ehpc_task_status", &[("task_id", "a"), ("status", "Processing")]),
         Some(1.0)
     );
 }
@@ -212,11 +226,15 @@ fn polls_that_fail_in_part_have_not_succeeded_after_a_restart_either() {
     let mut harness = harness(|world| add(world, "a", 5, 100));
     harness.run_until(60);
     let fault = r#"{"kind": "error", "status": 500, "code": "InternalError"}"#;
-    harness.fault(&format!(r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {fault}}}"#));
+    harness.fault(&format!(
+        r#"{{"match": {{"action": "DescribeInvocationResult"}}, "fault": {fault}}}"#
+    ));
     harness.run_until(500);
     let labels = [("kind", "swas_invocations"), ("target", "s00")];
     let last_success = |harness: &Harness| {
-        page(harness).value("aliyun_task_exporter_target_last_success_timestamp_seconds", &labels).expect("a success")
+        page(harness)
+            .value("aliyun_task_exporter_target_last_success_timestamp_seconds", &labels)
+            .expect("a success")
     };
     let before = last_success(&harness);
     assert!(
@@ -242,7 +260,11 @@ fn a_reading_that_has_grown_stale_is_not_shown_again_but_its_counts_are() {
     harness.restart(200);
     harness.run_for(60);
     let page = page(&harness);
-    for gauge in ["aliyun_ehpc_task_status", "aliyun_ehpc_invocation_status", "aliyun_swas_invocation_exit_code"] {
+    for gauge in [
+        "aliyun_ehpc_task_status",
+        "aliyun_ehpc_invocation_status",
+        "aliyun_swas_invocation_exit_code",
+    ] {
         assert_eq!(page.all(gauge, &[]).count(), 0, "{gauge}");
     }
     assert_eq!(page.sum("aliyun_ehpc_tasks_finished_total", &[]), 1.0);
@@ -278,7 +300,11 @@ fn a_target_that_is_removed_and_put_back_goes_on_from_where_it_was() {
         harness.apply(with);
         harness.run_for(10);
         assert_eq!(counts(&harness), [3, 3, 3], "restarts: {restarts}");
-        assert!(asked_by_id(&harness).iter().all(|call| !call.contains("\"a\"")), "{:?}", asked_by_id(&harness));
+        assert!(
+            asked_by_id(&harness).iter().all(|call| !call.contains("\"a\"")),
+            "{:?}",
+            asked_by_id(&harness)
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whatever entries the cloud sends, and however often: no answer puts two samples of one name and label set on the page.
+//! Whatever entries the cloud sends, and however often: no answer puts two samples of one name and
+//! label set on the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use crate::support::{start, worlds};
 
 /// What entries are made of: few ids and names, so that many are alike.
 const IDS: [&str; 6] = ["\"s00\"", "\"s01\"", "\"cn-a\"", "7", "\"a b\"", "null"];
-const NAMES: [&str; 7] = ["\"n\"", "\"n\\n\"", "\"n\\u000b\"", "\"n\\ud83d\"", "\"n \"", "\"\"", "{}"];
+const NAMES: [&str; 7] =
+    ["\"n\"", "\"n\\n\"", "\"n\\u000b\"", "\"n\\ud83d\"", "\"n \"", "\"\"", "{}"];
 const WORDS: [&str; 8] = [
     "\"Success\"",
     "\"running\"",
@@ -38,7 +40,10 @@ const ODD: [&str; 6] = ["7", "null", "\"x\"", "[{}]", "{}", "{\"InvokeId\": {}}"
 type Parts = (usize, usize, usize, usize, i64);
 
 fn parts() -> impl Strategy<Value = Vec<Parts>> {
-    prop::collection::vec((0..IDS.len(), 0..NAMES.len(), 0..WORDS.len(), 0..12_usize, -3_i64..300), 0..9)
+    prop::collection::vec(
+        (0..IDS.len(), 0..NAMES.len(), 0..WORDS.len(), 0..12_usize, -3_i64..300),
+        0..9,
+    )
 }
 
 /// An entry of any list. What it is about stays unsaid, but for its own id.
@@ -49,11 +54,15 @@ fn entry(id_field: &str, (id, name, word, odd, number): Parts) -> String {
     let id = IDS[id];
     let name = NAMES[name];
     let word = WORDS[word];
-    let words = ["Status", "TaskType", "CommandType", "ErrorCode", "InvokeStatus", "InvocationStatus"];
+    let words =
+        ["Status", "TaskType", "CommandType", "ErrorCode", "InvokeStatus", "InvocationStatus"];
     let more = ["InstanceInvokeStatus", "InvokeRecordStatus"];
-    let words: String = words.iter().chain(&more).map(|field| format!(r#""{field}": {word}, "#)).collect();
-    let names: String =
-        ["CommandName", "Name", "InstanceName"].iter().map(|field| format!(r#""{field}": {name}, "#)).collect();
+    let words: String =
+        words.iter().chain(&more).map(|field| format!(r#""{field}": {word}, "#)).collect();
+    let names: String = ["CommandName", "Name", "InstanceName"]
+        .iter()
+        .map(|field| format!(r#""{field}": {name}, "#))
+        .collect();
     let time = format!("2024-05-06T0{}:00:00Z", number.rem_euclid(7));
     format!(
         r#"{{{words}{names}"ExitCode": {number}, "CurrentStep": {number}, "CreationTime": "{time}", "FinishedTime": "{time}",
@@ -61,9 +70,11 @@ fn entry(id_field: &str, (id, name, word, odd, number): Parts) -> String {
     )
 }
 
-/// The body of an answer with such entries, each of which is on servers with the same entries if it can be.
+/// The body of an answer with such entries, each of which is on servers with the same entries if it
+/// can be.
 fn body(operation: &Operation, entries: &[Parts]) -> String {
-    let list = |id: &str| entries.iter().map(|parts| entry(id, *parts)).collect::<Vec<_>>().join(", ");
+    let list =
+        |id: &str| entries.iter().map(|parts| entry(id, *parts)).collect::<Vec<_>>().join(", ");
     let (name, id) = match operation.name() {
         "ListTasks" => ("Tasks", "TaskId"),
         "ListCommands" => ("Commands", "CommandId"),
@@ -74,7 +85,8 @@ fn body(operation: &Operation, entries: &[Parts]) -> String {
         "ListInstances" => ("Instances", "InstanceId"),
         "DescribeInvocations" => ("Invocations", "InvokeId"),
         "DescribeInvocationResult" => {
-            let result = entries.iter().map(|parts| entry("Of", *parts)).find(|entry| entry.len() > 50);
+            let result =
+                entries.iter().map(|parts| entry("Of", *parts)).find(|entry| entry.len() > 50);
             return format!(r#"{{"InvocationResult": {}}}"#, result.unwrap_or_default());
         }
         _ => {
@@ -111,7 +123,8 @@ fn config(strategy: SwasStrategy) -> Config {
     config
 }
 
-/// Polls a cloud that answers with nothing but such entries, one set after the other, and parses the page now and then.
+/// Polls a cloud that answers with nothing but such entries, one set after the other, and parses
+/// the page now and then.
 fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
     let mut scheduler = Scheduler::new(config.poll.clone(), 1, start());
     let store = Arc::new(Store::default());
@@ -132,14 +145,23 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
             let body = body(&attempt.operation, &answers[asked % answers.len()]);
             asked += 1;
             let decoded = attempt.operation.decode(body.as_bytes());
-            scheduler.done(&attempt, decoded.map_err(|error| Error::Transport(error.to_string())), now);
+            scheduler.done(
+                &attempt,
+                decoded.map_err(|error| Error::Transport(error.to_string())),
+                now,
+            );
         }
         for event in scheduler.events() {
             match event {
-                Event::Reading(id, reading, at) => store.record(&id, reading, Moment { wall: at, boot }),
+                Event::Reading(id, reading, at) => {
+                    store.record(&id, reading, Moment { wall: at, boot })
+                }
                 Event::PollEnded { target, failure, lists, ended, took, next, stale_after } => {
                     let ended = Moment { wall: ended, boot };
-                    store.poll_ended(&target, PollEnd { failure, lists, ended, took, next, stale_after });
+                    store.poll_ended(
+                        &target,
+                        PollEnd { failure, lists, ended, took, next, stale_after },
+                    );
                 }
                 Event::Overdue { target, failure, at } => {
                     store.overdue(&target, failure, Moment { wall: at, boot });
@@ -149,8 +171,10 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
         }
         if second % 10 == 9 {
             retarget(&mut scheduler, now);
-            let (body, _) = exposition.body(Format::Text, Encoding::Identity, Moment { wall: now, boot });
-            let text: String = body.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
+            let (body, _) =
+                exposition.body(Format::Text, Encoding::Identity, Moment { wall: now, boot });
+            let text: String =
+                body.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
             // No series stands twice on a page that can be parsed.
             pages.push(parse(&text));
         }
@@ -174,12 +198,17 @@ proptest! {
 
 #[test]
 fn what_is_listed_twice_is_on_the_page_once() {
-    // The same entries twice, of invocations, tasks, nodes and servers, with words that share the label `unknown`.
+    // The same entries twice, of invocations, tasks, nodes and servers, with words that share the
+    // label `unknown`.
     let twice: Vec<Parts> = [(0, 1, 2, 11, 3), (0, 2, 3, 11, 3), (1, 3, 4, 11, 0)].repeat(2);
     for strategy in [SwasStrategy::PerServer, SwasStrategy::PerRegion] {
         let pages = pages(&config(strategy), std::slice::from_ref(&twice));
         let last = pages.last().unwrap();
-        for family in ["aliyun_ehpc_task_status", "aliyun_swas_invocation_info", "aliyun_ehpc_invocation_node_status"] {
+        for family in [
+            "aliyun_ehpc_task_status",
+            "aliyun_swas_invocation_info",
+            "aliyun_ehpc_invocation_node_status",
+        ] {
             assert!(last.all(family, &[]).count() > 0, "{family}");
         }
         // A cluster that is called like a server that is polled is none.

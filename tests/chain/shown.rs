@@ -31,7 +31,8 @@ fn page(harness: &Harness) -> Page {
 #[test]
 fn a_thing_has_one_status_at_any_time_and_an_old_one_leaves_no_trace() {
     for style in [StatusStyle::Current, StatusStyle::Full] {
-        let mut harness = Harness::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
+        let mut harness =
+            Harness::living(Settings { clusters: 1, servers: 1, ..Settings::default() });
         harness.config.metrics.status_style = style;
         harness.config.clusters[0].commands.per_node = true;
         harness.apply(harness.config.clone());
@@ -40,18 +41,25 @@ fn a_thing_has_one_status_at_any_time_and_an_old_one_leaves_no_trace() {
         for step in 1..=60 {
             harness.run_until(step * 10);
             let mut now: BTreeMap<String, String> = BTreeMap::new();
-            for sample in
-                STATUSES.iter().flat_map(|family| page(&harness).all(family, &[]).cloned().collect::<Vec<_>>())
+            for sample in STATUSES
+                .iter()
+                .flat_map(|family| page(&harness).all(family, &[]).cloned().collect::<Vec<_>>())
             {
                 let mut labels = sample.labels;
                 let status = labels.remove("status").unwrap();
                 if sample.value == "1" {
                     let thing = format!("{} {labels:?}", sample.name);
-                    assert_eq!(now.insert(thing.clone(), status), None, "{thing} has two statuses at once");
+                    assert_eq!(
+                        now.insert(thing.clone(), status),
+                        None,
+                        "{thing} has two statuses at once"
+                    );
                 }
             }
-            changes +=
-                now.iter().filter(|(thing, status)| before.get(*thing).is_some_and(|old| old != *status)).count();
+            changes += now
+                .iter()
+                .filter(|(thing, status)| before.get(*thing).is_some_and(|old| old != *status))
+                .count();
             before = now;
         }
         assert!(changes > 50, "{changes}");
@@ -68,12 +76,17 @@ fn runs_that_overlap_are_each_followed_to_their_end() {
         let to = 400 - 20 * number;
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
         world.add_command("c", worlds::command(&format!("k{number}"), 2, from, to)).unwrap();
-        world.add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, 0)).unwrap();
+        world
+            .add_invocation("s00", worlds::invocation(&format!("r{number}"), from, to, 0))
+            .unwrap();
     }
     let mut harness = Harness::scripted(world);
     harness.run_until(100);
     let open = |harness: &Harness, status: &str| {
-        STATUSES.map(|family| page(harness).all(family, &[("status", status)]).count()).iter().sum::<usize>()
+        STATUSES
+            .map(|family| page(harness).all(family, &[("status", status)]).count())
+            .iter()
+            .sum::<usize>()
     };
     assert_eq!(open(&harness, "Processing") + open(&harness, "Running"), 36);
     harness.run_until(430);
@@ -111,7 +124,10 @@ fn a_failure_is_a_step_from_a_zero_that_was_there_and_has_the_time_of_its_end() 
         let after = ended - start().as_second() as f64;
         assert!((40.0..=61.0).contains(&after), "{family}: {after} s after the start");
     }
-    assert_eq!(page.value("aliyun_ehpc_invocation_nonzero_exit_nodes", &[("command_id", "k")]), Some(1.0));
+    assert_eq!(
+        page.value("aliyun_ehpc_invocation_nonzero_exit_nodes", &[("command_id", "k")]),
+        Some(1.0)
+    );
     let error = [("invoke_id", "r"), ("error_code", "ExitCodeNonzero")];
     assert_eq!(page.value("aliyun_swas_invocation_error", &error), Some(1.0));
 }
@@ -136,12 +152,20 @@ fn names_are_there_though_nothing_could_ever_be_read() {
 #[test]
 fn how_long_a_run_has_waited_can_be_told() {
     let mut world = worlds::servers(1, 0);
-    world.add_invocation("s00", InvocationSpec { pending: seconds(7), ..worlds::invocation("r", 5, 20, 0) }).unwrap();
+    world
+        .add_invocation(
+            "s00",
+            InvocationSpec { pending: seconds(7), ..worlds::invocation("r", 5, 20, 0) },
+        )
+        .unwrap();
     let mut harness = Harness::scripted(world);
     harness.run_until(90);
     let time = |what: &str| {
         page(&harness)
-            .value(&format!("aliyun_swas_invocation_{what}_timestamp_seconds"), &[("invoke_id", "r")])
+            .value(
+                &format!("aliyun_swas_invocation_{what}_timestamp_seconds"),
+                &[("invoke_id", "r")],
+            )
             .unwrap()
     };
     assert_eq!(time("started") - time("created"), 7.0);

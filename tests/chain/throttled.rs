@@ -43,7 +43,10 @@ fn servers(harness: &Harness) -> Vec<View> {
 
 fn is_throttled(view: &View) -> bool {
     let failing = view.state.failing == Some(Reason::Throttled);
-    assert_eq!(failing, view.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Throttled));
+    assert_eq!(
+        failing,
+        view.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Throttled)
+    );
     assert!(!failing || view.state.up == Some(false));
     failing
 }
@@ -55,7 +58,8 @@ fn throttled(harness: &Harness) -> usize {
 
 /// Servers whose last poll was due more than `late` seconds ago.
 fn overdue(harness: &Harness, late: i64) -> BTreeSet<String> {
-    let is_late = |view: &&View| view.state.next_poll.is_some_and(|next| next + seconds(late) < harness.now);
+    let is_late =
+        |view: &&View| view.state.next_poll.is_some_and(|next| next + seconds(late) < harness.now);
     servers(harness).iter().filter(is_late).map(|view| view.target.id.id.to_string()).collect()
 }
 
@@ -67,7 +71,11 @@ fn told(harness: &Harness) -> Vec<(&'static str, i64)> {
         Throttling::TakenBack => "taken back",
         Throttling::Over { .. } => "over",
     };
-    harness.throttlings.iter().map(|(_, change, _, at)| (word(change), at.duration_since(start()).as_secs())).collect()
+    harness
+        .throttlings
+        .iter()
+        .map(|(_, change, _, at)| (word(change), at.duration_since(start()).as_secs()))
+        .collect()
 }
 
 #[test]
@@ -79,14 +87,22 @@ fn while_an_operation_rests_each_target_that_waits_for_it_is_down_and_no_other()
         for _ in 0..lasts / 5 {
             harness.run_for(5);
             most = most.max(throttled(&harness));
-            // The period is 30 s, so a minute counts; the budget itself makes some wait ten seconds. A target whose poll was
-            // refused says so at once.
+            // The period is 30 s, so a minute counts; the budget itself makes some wait ten
+            // seconds. A target whose poll was refused says so at once.
             let late: BTreeSet<String> = overdue(&harness, 71);
-            let down =
-                servers(&harness).into_iter().filter(is_throttled).map(|view| view.target.id.id.to_string()).collect();
-            assert!(late.is_subset(&down), "{count} servers, {:?}: {late:?} but {down:?}", harness.now);
+            let down = servers(&harness)
+                .into_iter()
+                .filter(is_throttled)
+                .map(|view| view.target.id.id.to_string())
+                .collect();
+            assert!(
+                late.is_subset(&down),
+                "{count} servers, {:?}: {late:?} but {down:?}",
+                harness.now
+            );
             for view in harness.store.views(harness.moment()) {
-                let is_up = view.target.id.kind == Kind::SwasInvocations || view.state.up == Some(true);
+                let is_up =
+                    view.target.id.kind == Kind::SwasInvocations || view.state.up == Some(true);
                 assert!(is_up, "{:?} needs other operations", view.target.id);
             }
         }
@@ -94,16 +110,24 @@ fn while_an_operation_rests_each_target_that_waits_for_it_is_down_and_no_other()
         let failure = servers(&harness).into_iter().find_map(|view| view.failure).unwrap();
         assert!(failure.message.starts_with("DescribeInvocations: "), "{failure:?}");
         assert!(
-            failure.message.contains("Throttling.User") && failure.advice.contains("accounts[].quotas"),
+            failure.message.contains("Throttling.User")
+                && failure.advice.contains("accounts[].quotas"),
             "{failure:?}"
         );
 
         harness.run_for(600);
         assert_eq!(throttled(&harness), 0, "{count} servers, {lasts} s: polls have ended");
-        assert!(servers(&harness).iter().all(|view| view.state.up == Some(true) && view.reading.is_some()));
+        assert!(
+            servers(&harness)
+                .iter()
+                .all(|view| view.state.up == Some(true) && view.reading.is_some())
+        );
         let words: Vec<&str> = told(&harness).into_iter().map(|(word, _)| word).collect();
         assert_eq!(words.first(), Some(&"began"), "{words:?}");
-        assert!(words.iter().filter(|word| **word == "began").count() == 1 && words.len() <= 4, "{words:?}");
+        assert!(
+            words.iter().filter(|word| **word == "began").count() == 1 && words.len() <= 4,
+            "{words:?}"
+        );
     }
 }
 
@@ -118,21 +142,39 @@ fn what_was_read_stays_shown_while_it_waits_and_the_page_says_why_it_is_old() {
         assert_eq!(page.value("aliyun_task_exporter_target_up", &labels), Some(0.0));
         let reason = [("target", server), ("reason", "throttled")];
         assert_eq!(page.value("aliyun_task_exporter_target_failing", &reason), Some(1.0));
-        assert_eq!(page.value("aliyun_swas_invocations", &[("instance_id", server), ("status", "Success")]), Some(1.0));
-        let next = page.value("aliyun_task_exporter_target_next_poll_timestamp_seconds", &labels).unwrap();
+        assert_eq!(
+            page.value(
+                "aliyun_swas_invocations",
+                &[("instance_id", server), ("status", "Success")]
+            ),
+            Some(1.0)
+        );
+        let next =
+            page.value("aliyun_task_exporter_target_next_poll_timestamp_seconds", &labels).unwrap();
         assert!(next < harness.now.as_second() as f64, "{next}");
         let view = harness.view(&id(Kind::SwasInvocations, server));
-        assert!(view.reading.is_some() && view.failing_since.is_some() && view.last_failure.is_some());
+        assert!(
+            view.reading.is_some() && view.failing_since.is_some() && view.last_failure.is_some()
+        );
     }
-    assert_eq!(page.value("aliyun_task_exporter_target_up", &[("target", "c"), ("kind", "ehpc_tasks")]), Some(1.0));
+    assert_eq!(
+        page.value("aliyun_task_exporter_target_up", &[("target", "c"), ("kind", "ehpc_tasks")]),
+        Some(1.0)
+    );
 }
 
 #[test]
 fn a_budget_that_is_merely_small_never_makes_a_target_throttled() {
     for quota in [1, 6] {
-        let quotas =
-            Quotas { operations: BTreeMap::from([(Operation::DescribeInvocations, quota)]), ..Quotas::default() };
-        let sim = Simulator::with_world(Settings { quotas, ..Settings::default() }, worlds::servers(40, 1), start());
+        let quotas = Quotas {
+            operations: BTreeMap::from([(Operation::DescribeInvocations, quota)]),
+            ..Quotas::default()
+        };
+        let sim = Simulator::with_world(
+            Settings { quotas, ..Settings::default() },
+            worlds::servers(40, 1),
+            start(),
+        );
         let mut config = config_for(&sim);
         config.accounts[0].quotas = [(Action::DescribeInvocations.into(), quota)].into();
         let mut harness = Harness::new(sim, config);
@@ -183,7 +225,11 @@ fn all_servers_of_a_region_are_overdue_together_and_each_is_named() {
     harness.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "time_left_ms": 86400000}, "times": 1}"#);
     harness.run_for(150);
     let one: BTreeSet<String> = harness.overdue.iter().map(|(id, ..)| id.id.to_string()).collect();
-    assert_eq!(one.len(), 2, "the one that was refused, too, once its next poll is overdue: {one:?}");
+    assert_eq!(
+        one.len(),
+        2,
+        "the one that was refused, too, once its next poll is overdue: {one:?}"
+    );
     assert_eq!(throttled(&harness), 2);
     harness.run_for(200);
     assert_eq!(throttled(&harness), 0, "no rest is longer than five minutes");
@@ -224,9 +270,18 @@ fn a_clock_that_is_set_makes_nothing_overdue() {
         harness.overdue.clear();
         harness.clock_off = seconds(step);
         harness.run_for(25);
-        assert_eq!(harness.overdue.len(), 0, "a clock that is {step} s off: {:?}", harness.overdue.first());
+        assert_eq!(
+            harness.overdue.len(),
+            0,
+            "a clock that is {step} s off: {:?}",
+            harness.overdue.first()
+        );
         harness.run_for(200);
-        assert_eq!(throttled(&harness), 20, "{step}: they are overdue after their time all the same");
+        assert_eq!(
+            throttled(&harness),
+            20,
+            "{step}: they are overdue after their time all the same"
+        );
         harness.clock_off = seconds(0);
         harness.run_for(900);
         assert_eq!(throttled(&harness), 0, "{step}");
@@ -256,7 +311,10 @@ fn a_target_that_another_operation_keeps_from_its_details_is_not_overdue() {
     let mut world = worlds::servers(2, 0);
     for number in 0..8 {
         world
-            .add_invocation("s00", worlds::invocation(&format!("r{number}"), 650 + number * 10, 700 + number * 10, 0))
+            .add_invocation(
+                "s00",
+                worlds::invocation(&format!("r{number}"), 650 + number * 10, 700 + number * 10, 0),
+            )
             .unwrap();
     }
     let mut harness = Harness::scripted(world);
@@ -266,7 +324,10 @@ fn a_target_that_another_operation_keeps_from_its_details_is_not_overdue() {
     for _ in 0..60 {
         harness.run_for(10);
         let view = harness.view(&id(Kind::SwasInvocations, "s00"));
-        assert!(view.read_at.is_some_and(|at: Timestamp| at + seconds(61) > harness.now), "its lists are fresh");
+        assert!(
+            view.read_at.is_some_and(|at: Timestamp| at + seconds(61) > harness.now),
+            "its lists are fresh"
+        );
         ups += usize::from(view.state.up == Some(true));
         assert_eq!(harness.view(&id(Kind::SwasInvocations, "s01")).state.up, Some(true));
     }

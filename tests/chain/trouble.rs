@@ -36,7 +36,10 @@ fn outcomes(harness: &Harness) -> Vec<&'static str> {
 
 fn up(harness: &Harness, target: &TargetId) -> Option<f64> {
     let page = parse(&harness.page(Format::Text));
-    page.value("aliyun_task_exporter_target_up", &[("kind", target.kind.label()), ("target", &target.id)])
+    page.value(
+        "aliyun_task_exporter_target_up",
+        &[("kind", target.kind.label()), ("target", &target.id)],
+    )
 }
 
 #[test]
@@ -55,7 +58,11 @@ fn trouble_that_passes_is_retried_inside_the_poll_and_each_attempt_counts() {
         harness.run_until(15);
         assert_eq!(harness.made.iter().filter(|made| made.failure.is_some()).count(), 2, "{fault}");
         assert_eq!(harness.polled.len(), 1, "{fault}");
-        assert_eq!((&harness.polled[0].failure, up(&harness, &tasks_of("c"))), (&None, Some(1.0)), "{fault}");
+        assert_eq!(
+            (&harness.polled[0].failure, up(&harness, &tasks_of("c"))),
+            (&None, Some(1.0)),
+            "{fault}"
+        );
         assert_eq!(harness.made.len(), 3, "{fault}");
     }
 }
@@ -75,7 +82,8 @@ fn trouble_that_stays_fails_the_poll_after_four_attempts_and_the_next_tick_tries
 }
 
 #[test]
-fn a_throttled_call_is_never_retried_its_operation_rests_until_the_next_minute_and_values_are_kept() {
+fn a_throttled_call_is_never_retried_its_operation_rests_until_the_next_minute_and_values_are_kept()
+{
     let mut harness = one_task();
     // The world starts at half past, so the next minute is at the thirtieth second.
     harness.fault(r#"{"fault": {"kind": "throttle"}, "times": 1}"#);
@@ -84,7 +92,8 @@ fn a_throttled_call_is_never_retried_its_operation_rests_until_the_next_minute_a
     let failure = harness.failure(&tasks_of("c")).unwrap();
     assert_eq!((failure.reason, up(&harness, &tasks_of("c"))), (Reason::Throttled, Some(0.0)));
     let page = parse(&harness.page(Format::Text));
-    let failing = page.value("aliyun_task_exporter_target_failing", &[("target", "c"), ("reason", "throttled")]);
+    let failing = page
+        .value("aliyun_task_exporter_target_failing", &[("target", "c"), ("reason", "throttled")]);
     assert_eq!(failing, Some(1.0));
     assert_eq!(page.all("aliyun_ehpc_task_status", &[("status", "Processing")]).count(), 1);
     harness.run_until(31);
@@ -97,7 +106,9 @@ fn a_throttled_call_is_never_retried_its_operation_rests_until_the_next_minute_a
 fn a_throttled_operation_rests_for_as_long_as_the_headers_say() {
     for header in ["retry_after_ms", "time_left_ms"] {
         let mut harness = one_task();
-        harness.fault(&format!(r#"{{"fault": {{"kind": "throttle", "{header}": 45000}}, "times": 1}}"#));
+        harness.fault(&format!(
+            r#"{{"fault": {{"kind": "throttle", "{header}": 45000}}, "times": 1}}"#
+        ));
         harness.run_until(80);
         assert_eq!(outcomes(&harness)[..2], ["throttled", "ok"]);
         assert_eq!(harness.made[1].sent, harness.made[0].sent + seconds(45), "{header}");
@@ -112,7 +123,9 @@ fn a_used_nonce_is_tried_again_once_with_a_new_one() {
     harness.run_until(25);
     assert_eq!(outcomes(&harness), ["ok", "service", "ok"]);
     assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
-    harness.fault(r#"{"fault": {"kind": "error", "status": 400, "code": "SignatureNonceUsed"}, "times": 2}"#);
+    harness.fault(
+        r#"{"fault": {"kind": "error", "status": 400, "code": "SignatureNonceUsed"}, "times": 2}"#,
+    );
     harness.run_until(35);
     assert_eq!(outcomes(&harness)[3..], ["service", "service"], "once, and not more often");
 }
@@ -129,11 +142,16 @@ fn what_does_not_pass_is_not_retried_inside_the_poll() {
         (400, "SignatureDoesNotMatch", Reason::Credentials),
     ] {
         let mut harness = one_task();
-        harness
-            .fault(&format!(r#"{{"fault": {{"kind": "error", "status": {status}, "code": "{code}"}}, "times": 1}}"#));
+        harness.fault(&format!(
+            r#"{{"fault": {{"kind": "error", "status": {status}, "code": "{code}"}}, "times": 1}}"#
+        ));
         harness.run_until(15);
         assert_eq!(outcomes(&harness), [reason.label()], "{code}");
-        assert_eq!(harness.failure(&tasks_of("c")).map(|failure| failure.reason), Some(reason), "{code}");
+        assert_eq!(
+            harness.failure(&tasks_of("c")).map(|failure| failure.reason),
+            Some(reason),
+            "{code}"
+        );
         assert_eq!(harness.tasks("c").tasks.len(), 1, "{code}: the last reading is kept");
         harness.run_until(140);
         assert_eq!(harness.failure(&tasks_of("c")), None, "{code}: the next tick succeeds");
@@ -154,14 +172,21 @@ fn a_cluster_that_is_gone_says_so_with_advice_and_no_other_target_suffers() {
         assert!(failure.advice.contains("check the cluster id"), "{}", failure.advice);
     }
     assert!(!harness.tasks(&gone).tasks.is_empty(), "the last reading is kept until it is stale");
-    let others: Vec<_> =
-        harness.store.views(harness.moment()).into_iter().filter(|view| *view.target.id.id != *gone).collect();
+    let others: Vec<_> = harness
+        .store
+        .views(harness.moment())
+        .into_iter()
+        .filter(|view| *view.target.id.id != *gone)
+        .collect();
     assert!(others.len() == 6 && others.iter().all(|view| view.state.up == Some(true)));
     harness.run_until(1000);
     assert!(harness.view(&tasks_of(&gone)).reading.is_none(), "then it is withdrawn");
     let asked = harness.of("ListTasks").into_iter().filter(|made| *made.target.id == *gone);
     let late = asked.filter(|made| made.sent > start() + seconds(60)).count();
-    assert!(late <= 8, "what cannot succeed is asked seldom, not {late} times in a quarter of an hour");
+    assert!(
+        late <= 8,
+        "what cannot succeed is asked seldom, not {late} times in a quarter of an hour"
+    );
 }
 
 #[test]
@@ -171,7 +196,11 @@ fn words_that_nobody_knows_are_shown_as_unknown_and_counted() {
     harness.run_until(15);
     assert!(harness.polled.iter().all(|poll| poll.failure.is_none()));
     let page = parse(&harness.page(Format::Text));
-    for family in ["aliyun_ehpc_task_status", "aliyun_ehpc_invocation_status", "aliyun_swas_invocation_status"] {
+    for family in [
+        "aliyun_ehpc_task_status",
+        "aliyun_ehpc_invocation_status",
+        "aliyun_swas_invocation_status",
+    ] {
         let all = page.all(family, &[]).count();
         let unknown = page.all(family, &[("status", "unknown")]).count();
         assert!(all > 0 && all == unknown, "{family}");
@@ -211,7 +240,10 @@ fn an_answer_that_cannot_be_read_names_the_operation_and_the_request() {
         harness.run_until(15);
         let failure = harness.failure(&tasks_of("c")).unwrap();
         assert_eq!(failure.reason, reason, "{fault}");
-        assert!(failure.message.starts_with("ListTasks: HTTP ") && failure.message.contains("request id "));
+        assert!(
+            failure.message.starts_with("ListTasks: HTTP ")
+                && failure.message.contains("request id ")
+        );
         assert!(!failure.message.contains('<'), "{}", failure.message);
         assert_eq!(harness.tasks("c").tasks.len(), 1, "the last reading is kept");
     }
@@ -219,8 +251,14 @@ fn an_answer_that_cannot_be_read_names_the_operation_and_the_request() {
 
 #[test]
 fn a_service_that_repeats_the_first_page_for_ever_is_read_to_an_end() {
-    let settings =
-        Settings { clusters: 1, servers: 1, tasks: 60, commands: 60, invocations: 60, ..Settings::default() };
+    let settings = Settings {
+        clusters: 1,
+        servers: 1,
+        tasks: 60,
+        commands: 60,
+        invocations: 60,
+        ..Settings::default()
+    };
     let mut harness = Harness::living(settings);
     harness.fault(r#"{"fault": {"kind": "repeated_page"}}"#);
     harness.run_until(100);
@@ -241,12 +279,16 @@ fn what_ends_while_it_cannot_be_asked_about_is_counted_afterwards() {
     let mut harness = one_task();
     harness.fault(r#"{"fault": {"kind": "outage"}, "schedule": {"from": 50, "to": 400}}"#);
     harness.run_until(390);
-    assert_eq!(harness.failure(&tasks_of("c")).map(|failure| failure.reason), Some(Reason::Service));
+    assert_eq!(
+        harness.failure(&tasks_of("c")).map(|failure| failure.reason),
+        Some(Reason::Service)
+    );
     harness.run_until(440);
     let reading = harness.tasks("c");
     assert_eq!(reading.tasks[0].task.status, TaskStatus::Success);
     assert_eq!(reading.finished.values().sum::<u64>(), 1);
-    let ended = harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count();
+    let ended =
+        harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count();
     assert_eq!(ended, 1);
 }
 
@@ -258,19 +300,36 @@ fn an_open_task_that_vanishes_is_lost_after_ten_minutes_and_not_counted_as_ended
     assert_eq!(harness.tasks("c").tasks.len(), 1, "not found for ten minutes may be an accident");
     harness.run_until(660);
     assert!(harness.tasks("c").tasks.is_empty());
-    let lost: Vec<_> = harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).collect();
+    let lost: Vec<_> = harness
+        .notices
+        .iter()
+        .filter(|(_, notice)| matches!(notice, Notice::Lost { .. }))
+        .collect();
     assert_eq!((lost.len(), harness.tasks("c").finished.len()), (1, 0));
 }
 
 #[test]
 fn one_run_that_cannot_be_told_of_does_not_keep_others_from_their_results() {
-    for fault in [r#"{"kind": "html", "status": 200}"#, r#"{"kind": "error", "status": 406, "code": "AgentError"}"#] {
+    for fault in [
+        r#"{"kind": "html", "status": 200}"#,
+        r#"{"kind": "error", "status": 406, "code": "AgentError"}"#,
+    ] {
         let mut harness = Harness::scripted(worlds::servers(1, 8));
-        harness.fault(&format!(r#"{{"match": {{"parameters": {{"InvokeId": "s00-r0"}}}}, "fault": {fault}}}"#));
+        harness.fault(&format!(
+            r#"{{"match": {{"parameters": {{"InvokeId": "s00-r0"}}}}, "fault": {fault}}}"#
+        ));
         harness.run_until(20);
-        let read = harness.invocations("s00").invocations.iter().filter(|seen| seen.result.is_some()).count();
+        let read = harness
+            .invocations("s00")
+            .invocations
+            .iter()
+            .filter(|seen| seen.result.is_some())
+            .count();
         assert_eq!(read, 7, "{fault}");
-        assert!(harness.failure(&id(Kind::SwasInvocations, "s00")).is_some(), "{fault}: it is told all the same");
+        assert!(
+            harness.failure(&id(Kind::SwasInvocations, "s00")).is_some(),
+            "{fault}: it is told all the same"
+        );
     }
 }
 
@@ -280,13 +339,18 @@ fn one_command_that_cannot_be_told_of_does_not_keep_others_from_being_shown() {
         let mut world = World::empty();
         add_cluster(&mut world, "c");
         for index in 0..4 {
-            world.add_command("c", worlds::command(&format!("c-{index}"), 2, -100 - index, -50)).unwrap();
+            world
+                .add_command("c", worlds::command(&format!("c-{index}"), 2, -100 - index, -50))
+                .unwrap();
         }
         let mut harness = Harness::scripted(world);
         let matches = format!(r#"{{"action": "{action}", "parameters": {{"CommandId": "c-0"}}}}"#);
-        harness.fault(&format!(r#"{{"match": {matches}, "fault": {{"kind": "html", "status": 200}}}}"#));
+        harness.fault(&format!(
+            r#"{{"match": {matches}, "fault": {{"kind": "html", "status": 200}}}}"#
+        ));
         harness.run_until(20);
-        let read = harness.commands("c").commands.iter().filter(|seen| seen.results.is_some()).count();
+        let read =
+            harness.commands("c").commands.iter().filter(|seen| seen.results.is_some()).count();
         assert_eq!(read, 3, "{action}");
         let failure = harness.failure(&id(Kind::EhpcInvocations, "c")).unwrap();
         assert!(failure.message.starts_with(action), "{}", failure.message);
@@ -331,7 +395,10 @@ fn a_server_that_is_gone_is_told_from_a_run_that_is_gone() {
     harness.run_until(20);
     harness.sim.world_mut().remove("s01");
     harness.run_until(60);
-    assert_eq!(harness.failure(&id(Kind::SwasInvocations, "s01")).unwrap().reason, Reason::NotFound);
+    assert_eq!(
+        harness.failure(&id(Kind::SwasInvocations, "s01")).unwrap().reason,
+        Reason::NotFound
+    );
     for fine in ["s00", "empty"] {
         assert_eq!(harness.failure(&id(Kind::SwasInvocations, fine)), None);
     }
@@ -357,7 +424,10 @@ fn a_wrong_clock_is_told_with_its_offset_whatever_the_signature() {
         assert!(wrong.abs() <= seconds(1), "{signature:?} {minutes}: {wrong}");
         harness.clock_off = SignedDuration::ZERO;
         harness.run_until(150);
-        assert_eq!((harness.failure(&tasks_of("c")), harness.clock_skew), (None, Some(SignedDuration::ZERO)));
+        assert_eq!(
+            (harness.failure(&tasks_of("c")), harness.clock_skew),
+            (None, Some(SignedDuration::ZERO))
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! The generated world lives: things move, spread, end, and keep being born, all as the seed has it.
+//! The generated world lives: things move, spread, end, and keep being born, all as the seed has
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +9,15 @@ use serde_json::Value;
 use super::caller::{at, column, list, living, start};
 
 /// Every thing of a kind in a truth, by owner and id.
-fn things<'a>(truth: &'a Value, owners: &str, kind: &str) -> BTreeMap<(&'a str, &'a str), &'a Value> {
+fn things<'a>(
+    truth: &'a Value,
+    owners: &str,
+    kind: &str,
+) -> BTreeMap<(&'a str, &'a str), &'a Value> {
     let of_owner = |owner: &'a Value| {
-        list(&owner[kind]).iter().map(|thing| ((owner["id"].as_str().unwrap(), thing["id"].as_str().unwrap()), thing))
+        list(&owner[kind])
+            .iter()
+            .map(|thing| ((owner["id"].as_str().unwrap(), thing["id"].as_str().unwrap()), thing))
     };
     list(&truth[owners]).iter().flat_map(of_owner).collect()
 }
@@ -32,7 +39,8 @@ fn five_seconds_show_life_whatever_the_seed() {
                 .filter(|(id, new)| old.get(id).is_some_and(|old| changed(old, new)))
                 .count()
         };
-        let steps = changed("clusters", "tasks", &|old, new| old["current_step"] != new["current_step"]);
+        let steps =
+            changed("clusters", "tasks", &|old, new| old["current_step"] != new["current_step"]);
         assert!(steps >= 3, "seed {seed}: {steps} tasks stepped");
         let spread = changed("clusters", "commands", &|old, new| {
             column(&old["nodes"], "status") != column(&new["nodes"], "status")
@@ -59,7 +67,9 @@ fn the_first_ten_seconds_bring_success_and_failure() {
         let invocations = things(&after, "servers", "invocations");
         let ends: BTreeSet<bool> = invocations
             .iter()
-            .filter(|(id, invocation)| !open.contains(*id) && invocation["record_status"] != "Running")
+            .filter(|(id, invocation)| {
+                !open.contains(*id) && invocation["record_status"] != "Running"
+            })
             .map(|(_, invocation)| invocation["status"] == "Success")
             .collect();
         assert_eq!(ends.len(), 2, "seed {seed}");
@@ -70,7 +80,9 @@ fn the_first_ten_seconds_bring_success_and_failure() {
 fn an_hour_knows_every_word() {
     let simulator = living();
     let mut words: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut note = |kind, word: &Value| words.entry(kind).or_default().insert(word.as_str().unwrap().to_owned());
+    let mut note = |kind, word: &Value| {
+        words.entry(kind).or_default().insert(word.as_str().unwrap().to_owned())
+    };
     for second in (0..3600).step_by(2) {
         let truth = simulator.truth(at(f64::from(second)));
         for task in things(&truth, "clusters", "tasks").values() {
@@ -91,7 +103,15 @@ fn an_hour_knows_every_word() {
     }
     let counts: Vec<_> = words.iter().map(|(kind, words)| (*kind, words.len())).collect();
     // Sixteen error codes, and none.
-    let wanted = [("command", 4), ("error", 17), ("node", 4), ("record", 4), ("run", 11), ("task", 4), ("type", 9)];
+    let wanted = [
+        ("command", 4),
+        ("error", 17),
+        ("node", 4),
+        ("record", 4),
+        ("run", 11),
+        ("task", 4),
+        ("type", 9),
+    ];
     assert_eq!(counts, wanted, "{words:?}");
 }
 
@@ -102,16 +122,22 @@ fn what_has_ended_stays_as_it_is_and_ids_are_never_used_again() {
     for second in 0..600 {
         let now = at(f64::from(second));
         let truth = simulator.truth(now);
-        let tasks = things(&truth, "clusters", "tasks").into_iter().filter(|(_, task)| task["archived"] == true);
+        let tasks = things(&truth, "clusters", "tasks")
+            .into_iter()
+            .filter(|(_, task)| task["archived"] == true);
         let invocations = things(&truth, "servers", "invocations")
             .into_iter()
             .filter(|(_, invocation)| invocation["record_status"] != "Running");
-        let commands =
-            things(&truth, "clusters", "commands").into_iter().filter(|(_, command)| command["status"] != "Running");
+        let commands = things(&truth, "clusters", "commands")
+            .into_iter()
+            .filter(|(_, command)| command["status"] != "Running");
         for ((owner, id), thing) in tasks.chain(invocations).chain(commands) {
-            let known = ended.entry((owner.to_owned(), id.to_owned())).or_insert_with(|| thing.clone());
+            let known =
+                ended.entry((owner.to_owned(), id.to_owned())).or_insert_with(|| thing.clone());
             assert_eq!(known, thing);
-            let finished = thing["finished_time"].as_str().map(|time| time.parse::<jiff::Timestamp>().unwrap());
+            let finished = thing["finished_time"]
+                .as_str()
+                .map(|time| time.parse::<jiff::Timestamp>().unwrap());
             assert!(finished.is_none_or(|time| time <= now), "{thing}");
         }
     }
@@ -141,7 +167,10 @@ fn what_is_open_is_listed_however_short_the_history_is() {
         assert_eq!(open[0], open[1]);
         more_than_usual += usize::from(things(&truths[1], "clusters", "tasks").len() > 12);
     }
-    assert!(more_than_usual > 0, "a seed under which the window never had to stretch shows nothing");
+    assert!(
+        more_than_usual > 0,
+        "a seed under which the window never had to stretch shows nothing"
+    );
 }
 
 #[test]
@@ -168,8 +197,21 @@ fn the_settings_size_the_world() {
         assert_eq!((list(&cluster["tasks"]).len(), list(&cluster["commands"]).len()), (100, 9));
     }
     assert!(list(&truth["servers"]).iter().all(|server| list(&server["invocations"]).len() == 25));
-    let nothing =
-        Settings { clusters: 1, tasks: 0, commands: 0, nodes: 0, servers: 1, invocations: 0, ..Settings::default() };
+    let nothing = Settings {
+        clusters: 1,
+        tasks: 0,
+        commands: 0,
+        nodes: 0,
+        servers: 1,
+        invocations: 0,
+        ..Settings::default()
+    };
     let truth = Simulator::new(nothing, start()).truth(at(0.0));
-    assert_eq!((list(&truth["clusters"][0]["tasks"]).len(), list(&truth["servers"][0]["invocations"]).len()), (0, 0));
+    assert_eq!(
+        (
+            list(&truth["clusters"][0]["tasks"]).len(),
+            list(&truth["servers"][0]["invocations"]).len()
+        ),
+        (0, 0)
+    );
 }

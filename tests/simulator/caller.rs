@@ -1,4 +1,5 @@
-//! A caller that signs its requests, with nothing but the vendor's rules in common with the simulator.
+//! A caller that signs its requests, with nothing but the vendor's rules in common with the
+//! simulator.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,8 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// A correct request at a time. Its nonce is made of the time and what is asked: two equal ones are a replay.
+    /// A correct request at a time. Its nonce is made of the time and what is asked: two equal ones
+    /// are a replay.
     pub(crate) fn new(operation: Operation, own: &[(&str, &str)], now: Timestamp) -> Self {
         let nonce = format!("{operation:?}{own:?}{now}");
         let common = [
@@ -45,7 +47,8 @@ impl Draft {
             ("SignatureNonce", &nonce),
             ("Timestamp", &now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         ];
-        let parameters = common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let parameters =
+            common.iter().chain(own).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self { method: "GET", secret: "testsecret", parameters: parameters.collect() }
     }
 
@@ -60,18 +63,27 @@ impl Draft {
 
     /// The signed query.
     pub(crate) fn query(&self) -> String {
-        let pairs: Vec<String> =
-            self.parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let pairs: Vec<String> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
         let text = format!("{}&%2F&{}", self.method, encode(&pairs.join("&")));
-        let mut mac = Hmac::<sha1::Sha1>::new_from_slice(format!("{}&", self.secret).as_bytes()).unwrap();
+        let mut mac =
+            Hmac::<sha1::Sha1>::new_from_slice(format!("{}&", self.secret).as_bytes()).unwrap();
         mac.update(text.as_bytes());
-        let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        let signature =
+            base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
         format!("{}&Signature={}", pairs.join("&"), encode(&signature))
     }
 
     /// A request with everything in the query.
     pub(crate) fn request(&self) -> Request<Vec<u8>> {
-        Request::builder().method(self.method).uri(format!("/?{}", self.query())).body(Vec::new()).unwrap()
+        Request::builder()
+            .method(self.method)
+            .uri(format!("/?{}", self.query()))
+            .body(Vec::new())
+            .unwrap()
     }
 
     /// A request with everything in a form.
@@ -83,7 +95,8 @@ impl Draft {
     }
 }
 
-/// A request signed by ACS3-HMAC-SHA256, made of a draft: what the draft has in common parameters goes into headers.
+/// A request signed by ACS3-HMAC-SHA256, made of a draft: what the draft has in common parameters
+/// goes into headers.
 pub(crate) struct Acs3 {
     draft: Draft,
     /// The operation's own parameters, in the query or in the body.
@@ -109,28 +122,39 @@ impl Acs3 {
         let mut headers: BTreeMap<String, String> = moved.collect();
         headers.insert("host".to_owned(), "sim:1".to_owned());
         if in_form {
-            headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+            headers
+                .insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
         }
         Self { draft, in_form, headers }
     }
 
     /// The request, signed by HMAC-SHA256 over what is signed of it.
     pub(crate) fn request(&self) -> Request<Vec<u8>> {
-        let common = |name: &str| name.starts_with("Signature") || name == "AccessKeyId" || self.moved(name);
+        let common =
+            |name: &str| name.starts_with("Signature") || name == "AccessKeyId" || self.moved(name);
         let own = self.draft.parameters.iter().filter(|(name, _)| !common(name));
-        let own: Vec<String> = own.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        let (query, body) = if self.in_form { (String::new(), own.join("&")) } else { (own.join("&"), String::new()) };
+        let own: Vec<String> =
+            own.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let (query, body) = if self.in_form {
+            (String::new(), own.join("&"))
+        } else {
+            (own.join("&"), String::new())
+        };
         let mut headers = self.headers.clone();
         headers.insert("x-acs-content-sha256".to_owned(), sha256(&body));
         let names: Vec<&str> = headers.keys().map(String::as_str).collect();
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let signed = names.join(";");
-        let canonical = format!("{}\n/\n{query}\n{lines}\n{signed}\n{}", self.draft.method, sha256(&body));
+        let canonical =
+            format!("{}\n/\n{query}\n{lines}\n{signed}\n{}", self.draft.method, sha256(&body));
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(self.draft.secret.as_bytes()).unwrap();
         mac.update(format!("ACS3-HMAC-SHA256\n{}", sha256(&canonical)).as_bytes());
         let signature = hex(&mac.finalize().into_bytes());
         let key = &self.draft.parameters["AccessKeyId"];
-        let authorization = format!("ACS3-HMAC-SHA256 Credential={key},SignedHeaders={signed},Signature={signature}");
+        let authorization = format!(
+            "ACS3-HMAC-SHA256 Credential={key},SignedHeaders={signed},Signature={signature}"
+        );
         let mut request = Request::builder().method(self.draft.method).uri(format!("/?{query}"));
         for (name, value) in &headers {
             request = request.header(name, value);
@@ -153,7 +177,9 @@ fn hex(bytes: &[u8]) -> String {
 
 fn encode(text: &str) -> String {
     let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(byte).collect()
@@ -170,7 +196,12 @@ pub(crate) fn ask(
 }
 
 /// Asks correctly for what must be answered.
-pub(crate) fn get(simulator: &mut Simulator, operation: Operation, own: &[(&str, &str)], now: Timestamp) -> Value {
+pub(crate) fn get(
+    simulator: &mut Simulator,
+    operation: Operation,
+    own: &[(&str, &str)],
+    now: Timestamp,
+) -> Value {
     let (status, body) = ask(simulator, operation, own, now);
     assert_eq!(status, 200, "{body}");
     body

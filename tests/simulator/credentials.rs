@@ -23,7 +23,11 @@ fn answer(simulator: &mut Simulator, draft: &Draft, second: f64) -> (u16, Value)
 }
 
 fn refusal(simulator: &mut Simulator, name: &str, value: &str) -> (u16, String) {
-    code(answer(simulator, &assume(0.0).set(name, value).set("SignatureNonce", &format!("{name}{value}")), 0.0))
+    code(answer(
+        simulator,
+        &assume(0.0).set(name, value).set("SignatureNonce", &format!("{name}{value}")),
+        0.0,
+    ))
 }
 
 fn raw(
@@ -45,7 +49,8 @@ fn raw(
 fn use_at(simulator: &mut Simulator, given: &Value, second: f64) -> String {
     let secret: &'static str = String::leak(given["AccessKeySecret"].as_str().unwrap().to_owned());
     let draft = Draft::new(Operation::ListClusters, &[], at(second));
-    let draft = Draft { secret, ..draft }.set("AccessKeyId", given["AccessKeyId"].as_str().unwrap());
+    let draft =
+        Draft { secret, ..draft }.set("AccessKeyId", given["AccessKeyId"].as_str().unwrap());
     let draft = draft.set("SecurityToken", given["SecurityToken"].as_str().unwrap_or_default());
     code(answer(simulator, &draft, second)).1
 }
@@ -75,7 +80,11 @@ fn a_role_is_refused_in_the_documented_words() {
     let mut simulator = living();
     simulator.settings_mut().roles.insert(
         "acs:ram::1:role/other".to_owned(),
-        Role { external_id: Some("e-1".to_owned()), longest_session: Duration::from_secs(7200), ..Role::default() },
+        Role {
+            external_id: Some("e-1".to_owned()),
+            longest_session: Duration::from_secs(7200),
+            ..Role::default()
+        },
     );
     for (name, value, wanted) in [
         ("RoleArn", "", (400, "MissingRoleArn")),
@@ -88,10 +97,15 @@ fn a_role_is_refused_in_the_documented_words() {
         ("DurationSeconds", "900", (200, "ok")),
         ("RoleArn", "acs:ram::1:role/other", (403, "NoPermission")),
     ] {
-        assert_eq!(refusal(&mut simulator, name, value), (wanted.0, wanted.1.to_owned()), "{name} {value}");
+        assert_eq!(
+            refusal(&mut simulator, name, value),
+            (wanted.0, wanted.1.to_owned()),
+            "{name} {value}"
+        );
     }
     for (second, id, wanted) in [(1.0, "e-2", "NoPermission"), (2.0, "e-1", "ok")] {
-        let other = assume(second).set("RoleArn", "acs:ram::1:role/other").set("DurationSeconds", "7200");
+        let other =
+            assume(second).set("RoleArn", "acs:ram::1:role/other").set("DurationSeconds", "7200");
         assert_eq!(code(answer(&mut simulator, &other.set("ExternalId", id), second)).1, wanted);
     }
     simulator.settings_mut().permitted = Some([].into());
@@ -103,8 +117,10 @@ fn a_role_is_refused_in_the_documented_words() {
 fn with_oidc(simulator: &mut Simulator, provider: &str, token: &str) -> String {
     let now = start().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let query = format!("Action=AssumeRoleWithOIDC&Version=2015-04-01&Format=JSON&Timestamp={now}");
-    let form = format!("RoleArn={ROLE}&RoleSessionName=pod&OIDCProviderArn={provider}&OIDCToken={token}");
-    let request = Request::post(format!("/?{query}")).header("content-type", "application/x-www-form-urlencoded");
+    let form =
+        format!("RoleArn={ROLE}&RoleSessionName=pod&OIDCProviderArn={provider}&OIDCToken={token}");
+    let request = Request::post(format!("/?{query}"))
+        .header("content-type", "application/x-www-form-urlencoded");
     code(read(simulator.handle(&request.body(form.into_bytes()).unwrap(), at(0.0)))).1
 }
 
@@ -113,9 +129,15 @@ fn an_oidc_token_needs_no_signature_and_must_be_known_trusted_and_valid() {
     let mut simulator = living();
     simulator.settings_mut().oidc_tokens.insert("old".to_owned(), Some(at(0.0)));
     assert_eq!(with_oidc(&mut simulator, PROVIDER, "testtoken"), "ok");
-    assert_eq!(with_oidc(&mut simulator, PROVIDER, "guess"), "AuthenticationFail.OIDCToken.Invalid");
+    assert_eq!(
+        with_oidc(&mut simulator, PROVIDER, "guess"),
+        "AuthenticationFail.OIDCToken.Invalid"
+    );
     assert_eq!(with_oidc(&mut simulator, PROVIDER, "old"), "AuthenticationFail.OIDCToken.Expired");
-    assert_eq!(with_oidc(&mut simulator, "acs:ram::1:oidc-provider/x", "testtoken"), "AuthenticationFail.NoPermission");
+    assert_eq!(
+        with_oidc(&mut simulator, "acs:ram::1:oidc-provider/x", "testtoken"),
+        "AuthenticationFail.NoPermission"
+    );
     let logged = format!("{:?}", simulator.calls().collect::<Vec<_>>());
     assert!(!logged.contains("testtoken"), "{logged}");
 }
@@ -125,11 +147,18 @@ fn the_metadata_server_has_both_versions_or_one_or_none() {
     let ttl = Some(("X-aliyun-ecs-metadata-token-ttl-seconds", "60"));
     let mut simulator = living();
     assert_eq!(raw(&mut simulator, "GET", ROLES, None, 0.0), (200, "exporter".to_owned()));
-    for (settings, token_status, role_without) in
-        [(Metadata::Off, 404, 404), (Metadata::V1, 404, 200), (Metadata::Both, 200, 200), (Metadata::V2, 200, 403)]
-    {
+    for (settings, token_status, role_without) in [
+        (Metadata::Off, 404, 404),
+        (Metadata::V1, 404, 200),
+        (Metadata::Both, 200, 200),
+        (Metadata::V2, 200, 403),
+    ] {
         simulator.settings_mut().metadata = settings;
-        assert_eq!(raw(&mut simulator, "PUT", "/latest/api/token", ttl, 0.0).0, token_status, "{settings:?}");
+        assert_eq!(
+            raw(&mut simulator, "PUT", "/latest/api/token", ttl, 0.0).0,
+            token_status,
+            "{settings:?}"
+        );
         assert_eq!(raw(&mut simulator, "GET", ROLES, None, 0.0).0, role_without, "{settings:?}");
     }
     let (_, token) = raw(&mut simulator, "PUT", "/latest/api/token", ttl, 0.0);
@@ -164,7 +193,10 @@ fn the_machine_gives_the_same_credentials_until_they_near_their_end_or_are_revok
     assert_eq!(given(&mut simulator, "/credentials?any=thing", 74.0), first);
     let second = given(&mut simulator, &role, 76.0);
     assert_ne!(second["AccessKeyId"], first["AccessKeyId"]);
-    assert_eq!([use_at(&mut simulator, &first, 99.0), use_at(&mut simulator, &second, 99.5)], ["ok", "ok"]);
+    assert_eq!(
+        [use_at(&mut simulator, &first, 99.0), use_at(&mut simulator, &second, 99.5)],
+        ["ok", "ok"]
+    );
     simulator.revoke_credentials();
     assert_ne!(given(&mut simulator, &role, 77.0)["AccessKeyId"], second["AccessKeyId"]);
 }
@@ -175,7 +207,11 @@ fn what_was_handed_out_is_listed_without_secrets_and_can_be_revoked() {
     let (_, body) = answer(&mut simulator, &assume(0.0), 0.0);
     let given = &body["Credentials"];
     let (_, list) = raw(&mut simulator, "GET", "/_sim/credentials", None, 1.0);
-    assert!(list.contains(given["AccessKeyId"].as_str().unwrap()) && list.contains("\"revoked\": false"), "{list}");
+    assert!(
+        list.contains(given["AccessKeyId"].as_str().unwrap())
+            && list.contains("\"revoked\": false"),
+        "{list}"
+    );
     assert!(!list.contains(given["AccessKeySecret"].as_str().unwrap()), "{list}");
     assert!(!list.contains(given["SecurityToken"].as_str().unwrap()), "{list}");
     assert_eq!(raw(&mut simulator, "DELETE", "/_sim/credentials", None, 1.0).0, 200);
@@ -186,8 +222,17 @@ fn what_was_handed_out_is_listed_without_secrets_and_can_be_revoked() {
 #[test]
 fn faults_strike_the_metadata_server_too() {
     let mut simulator = living();
-    simulator.add_faults(r#"[{"match": {"product": "machine"}, "fault": {"kind": "latency", "ms": 1500}}]"#).unwrap();
+    simulator
+        .add_faults(
+            r#"[{"match": {"product": "machine"}, "fault": {"kind": "latency", "ms": 1500}}]"#,
+        )
+        .unwrap();
     let request = Request::get(ROLES).body(Vec::new()).unwrap();
-    assert_eq!(SignedDuration::try_from(simulator.handle(&request, at(0.0)).delivery.delay).unwrap().as_millis(), 1500);
+    assert_eq!(
+        SignedDuration::try_from(simulator.handle(&request, at(0.0)).delivery.delay)
+            .unwrap()
+            .as_millis(),
+        1500
+    );
     assert_eq!(simulator.calls().last().unwrap().action, "MetadataRole");
 }

@@ -17,15 +17,27 @@ fn answer(simulator: &mut Simulator, draft: &Draft) -> (u16, String) {
 
 #[test]
 fn a_request_lacks_nothing_and_says_nothing_else() {
-    for name in
-        ["Action", "Version", "AccessKeyId", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"]
-    {
+    for name in [
+        "Action",
+        "Version",
+        "AccessKeyId",
+        "SignatureMethod",
+        "SignatureVersion",
+        "SignatureNonce",
+        "Timestamp",
+    ] {
         assert_eq!(answer(&mut living(), &draft().set(name, "")), (400, format!("Missing{name}")));
     }
-    assert_eq!(answer(&mut living(), &draft().set("Action", "ListBeans")), (404, "InvalidApi.NotFound".to_owned()));
+    assert_eq!(
+        answer(&mut living(), &draft().set("Action", "ListBeans")),
+        (404, "InvalidApi.NotFound".to_owned())
+    );
     assert_eq!(answer(&mut living(), &draft().set("Format", "XML")).1, "UnsupportedFormat");
     assert_eq!(answer(&mut living(), &draft().set("SignatureVersion", "2.0")).1, "InvalidParams");
-    assert_eq!(answer(&mut living(), &draft().set("Timestamp", "yesterday")).1, "InvalidTimeStamp.Format");
+    assert_eq!(
+        answer(&mut living(), &draft().set("Timestamp", "yesterday")).1,
+        "InvalidTimeStamp.Format"
+    );
     let elsewhere = Request::get(format!("/tasks?{}", draft().query())).body(Vec::new()).unwrap();
     assert_eq!(code(read(living().handle(&elsewhere, at(0.0)))).1, "InvalidApi.NotFound");
     let unsigned = Request::get(
@@ -72,15 +84,27 @@ fn answer_acs3(simulator: &mut Simulator, draft: Draft) -> (u16, String) {
 fn acs3_is_held_to_the_same() {
     assert_eq!(answer_acs3(&mut living(), draft()), (200, "ok".to_owned()));
     for name in ["Action", "Version", "SignatureNonce", "Timestamp"] {
-        assert_eq!(answer_acs3(&mut living(), draft().set(name, "")), (400, format!("Missing{name}")));
+        assert_eq!(
+            answer_acs3(&mut living(), draft().set(name, "")),
+            (400, format!("Missing{name}"))
+        );
     }
-    assert_eq!(answer_acs3(&mut living(), draft().set("Action", "ListBeans")), (404, "InvalidApi.NotFound".to_owned()));
+    assert_eq!(
+        answer_acs3(&mut living(), draft().set("Action", "ListBeans")),
+        (404, "InvalidApi.NotFound".to_owned())
+    );
     assert_eq!(answer_acs3(&mut living(), draft().set("Format", "")).1, "UnsupportedFormat");
-    assert_eq!(answer_acs3(&mut living(), draft().set("Timestamp", "yesterday")).1, "InvalidTimeStamp.Format");
+    assert_eq!(
+        answer_acs3(&mut living(), draft().set("Timestamp", "yesterday")).1,
+        "InvalidTimeStamp.Format"
+    );
     let late = Draft::new(Operation::ListClusters, &[], at(-901.0));
     assert_eq!(answer_acs3(&mut living(), late), (400, "InvalidTimeStamp.Expired".to_owned()));
     let unknown = draft().set("AccessKeyId", "nobody");
-    assert_eq!(answer_acs3(&mut living(), unknown), (404, "InvalidAccessKeyId.NotFound".to_owned()));
+    assert_eq!(
+        answer_acs3(&mut living(), unknown),
+        (404, "InvalidAccessKeyId.NotFound".to_owned())
+    );
     let wrong = Draft { secret: "wrong", ..draft() };
     assert_eq!(answer_acs3(&mut living(), wrong), (400, "SignatureDoesNotMatch".to_owned()));
 }
@@ -91,18 +115,27 @@ fn a_nonce_serves_once_whatever_the_signature() {
     assert_eq!(answer(&mut simulator, &draft()).0, 200);
     assert_eq!(answer_acs3(&mut simulator, draft()), (400, "SignatureNonceUsed".to_owned()));
     assert_eq!(answer_acs3(&mut simulator, draft().set("SignatureNonce", "fresh")).0, 200);
-    assert_eq!(answer_acs3(&mut simulator, draft().set("SignatureNonce", "fresh")).1, "SignatureNonceUsed");
+    assert_eq!(
+        answer_acs3(&mut simulator, draft().set("SignatureNonce", "fresh")).1,
+        "SignatureNonceUsed"
+    );
 }
 
 #[test]
 fn acs3_signs_queries_forms_and_tokens() {
     let own = [("RegionId", "cn-hangzhou"), ("InstanceName", "a b*~/测试"), ("PageSize", "1")];
     for (method, in_form) in [("GET", false), ("POST", false), ("POST", true)] {
-        let draft = Draft { method, ..Draft::new(Operation::ListInstances, &own, at(0.0)) }.set("SignatureNonce", "1");
-        let settings = Settings { security_token: Some("a+b/c==".to_owned()), ..Settings::default() };
+        let draft = Draft { method, ..Draft::new(Operation::ListInstances, &own, at(0.0)) }
+            .set("SignatureNonce", "1");
+        let settings =
+            Settings { security_token: Some("a+b/c==".to_owned()), ..Settings::default() };
         let mut simulator = Simulator::new(settings, start());
         let request = Acs3::new(draft.set("SecurityToken", "a+b/c=="), in_form).request();
-        assert_eq!(code(read(simulator.handle(&request, at(0.0)))), (200, "ok".to_owned()), "{method} {in_form}");
+        assert_eq!(
+            code(read(simulator.handle(&request, at(0.0)))),
+            (200, "ok".to_owned()),
+            "{method} {in_form}"
+        );
         let parameters = &simulator.calls().next().unwrap().parameters;
         assert_eq!(parameters["InstanceName"], own[1].1);
         assert_eq!(parameters.len(), 3, "nothing else is a parameter: {parameters:?}");
@@ -135,7 +168,10 @@ fn tokens_are_compared() {
     };
     assert_eq!(token(Some("a+b/c=="), "a+b/c=="), (200, "ok".to_owned()));
     assert_eq!(token(Some("a"), ""), (400, "MissingSecurityToken".to_owned()));
-    assert_eq!(token(Some("a"), "b"), (400, "InvalidSecurityToken.MismatchWithAccessKey".to_owned()));
+    assert_eq!(
+        token(Some("a"), "b"),
+        (400, "InvalidSecurityToken.MismatchWithAccessKey".to_owned())
+    );
     assert_eq!(token(None, "b"), (400, "InvalidSecurityToken.MismatchWithAccessKey".to_owned()));
 }
 
@@ -145,7 +181,10 @@ fn each_product_refuses_permission_in_its_own_way() {
     let mut simulator = Simulator::new(Settings { permitted, ..Settings::default() }, start());
     let region = [("RegionId", "cn-hangzhou")];
     assert_eq!(code(ask(&mut simulator, Operation::ListTasks, &[], at(0.0))).1, "MissingClusterId");
-    assert_eq!(code(ask(&mut simulator, Operation::ListClusters, &[], at(0.0))), (407, "NotAuthorized".to_owned()));
+    assert_eq!(
+        code(ask(&mut simulator, Operation::ListClusters, &[], at(0.0))),
+        (407, "NotAuthorized".to_owned())
+    );
     let (status, body) = ask(&mut simulator, Operation::ListInstances, &region, at(0.0));
     assert_eq!((status, body["Code"].as_str()), (403, Some("NoPermission")));
     assert_eq!(body["AccessDeniedDetail"]["AuthAction"], "swas-open:ListInstances");
@@ -158,7 +197,9 @@ fn quotas_hold_per_operation_and_minute() {
     let quotas = Quotas { per_minute: 3, operations, window: QuotaWindow::Calendar, headers: true };
     let mut simulator = Simulator::new(Settings { quotas, ..Settings::default() }, start());
     let mut passed = |operation, from: f64| {
-        let ok = |call: &u32| code(ask(&mut simulator, operation, &[], at(from + f64::from(*call)))).0 == 200;
+        let ok = |call: &u32| {
+            code(ask(&mut simulator, operation, &[], at(from + f64::from(*call)))).0 == 200
+        };
         (0..5).filter(ok).count()
     };
     // The world starts at half past a minute.
@@ -166,8 +207,12 @@ fn quotas_hold_per_operation_and_minute() {
     assert_eq!(passed(Operation::EhpcListRegions, 10.0), 3);
     assert_eq!(passed(Operation::ListClusters, 20.0), 0);
     assert_eq!(passed(Operation::ListClusters, 30.0), 2);
-    let reply = simulator.handle(&Draft::new(Operation::ListClusters, &[], at(40.0)).request(), at(40.0));
-    assert_eq!(reply.response.headers()["x-ratelimit-user-api"], "Limit:2,Remain:0,TimeLeft:50000,Reset:1714978920");
+    let reply =
+        simulator.handle(&Draft::new(Operation::ListClusters, &[], at(40.0)).request(), at(40.0));
+    assert_eq!(
+        reply.response.headers()["x-ratelimit-user-api"],
+        "Limit:2,Remain:0,TimeLeft:50000,Reset:1714978920"
+    );
 }
 
 #[test]
@@ -185,10 +230,19 @@ fn calls_are_logged_without_what_signs_them() {
     let mut simulator = living();
     get(&mut simulator, Operation::ListClusters, &[("PageSize", "5")], at(0.0));
     answer(&mut simulator, &Draft { secret: "wrong", ..draft() });
-    let calls: Vec<_> =
-        simulator.calls().map(|call| (call.action.as_str(), call.outcome.as_str(), call.status)).collect();
-    assert_eq!(calls, [("ListClusters", "ok", 200), ("ListClusters", "SignatureDoesNotMatch", 400)]);
-    assert_eq!(simulator.calls().next().unwrap().parameters, BTreeMap::from([("PageSize".to_owned(), "5".to_owned())]));
-    let (_, log) = read(simulator.handle(&Request::get("/_sim/calls").body(Vec::new()).unwrap(), at(0.0)));
+    let calls: Vec<_> = simulator
+        .calls()
+        .map(|call| (call.action.as_str(), call.outcome.as_str(), call.status))
+        .collect();
+    assert_eq!(
+        calls,
+        [("ListClusters", "ok", 200), ("ListClusters", "SignatureDoesNotMatch", 400)]
+    );
+    assert_eq!(
+        simulator.calls().next().unwrap().parameters,
+        BTreeMap::from([("PageSize".to_owned(), "5".to_owned())])
+    );
+    let (_, log) =
+        read(simulator.handle(&Request::get("/_sim/calls").body(Vec::new()).unwrap(), at(0.0)));
     assert_eq!((log["total"].as_u64(), log["totals"][0]["count"].as_u64()), (Some(2), Some(1)));
 }

@@ -23,9 +23,18 @@ fn small() -> Simulator {
         ..NodeSpec::default()
     };
     let nodes = vec![NodeSpec { instance_id: "i-1".to_owned(), ..NodeSpec::default() }, slow];
-    world.add_command("cluster", CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() }).unwrap();
-    let invocation =
-        InvocationSpec { id: "run".to_owned(), end: InvocationEnd::Failed, exit_code: 7, ..InvocationSpec::default() };
+    world
+        .add_command(
+            "cluster",
+            CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() },
+        )
+        .unwrap();
+    let invocation = InvocationSpec {
+        id: "run".to_owned(),
+        end: InvocationEnd::Failed,
+        exit_code: 7,
+        ..InvocationSpec::default()
+    };
     world.add_invocation("server", invocation).unwrap();
     Simulator::with_world(Settings::default(), world, start())
 }
@@ -45,7 +54,9 @@ fn nodes(answer: &Value) -> Vec<(&str, i64)> {
     let results = list(&answer["InvocationResults"]["InvocationResult"]);
     results
         .iter()
-        .map(|node| (node["InvokeRecordStatus"].as_str().unwrap(), node["ExitCode"].as_i64().unwrap()))
+        .map(|node| {
+            (node["InvokeRecordStatus"].as_str().unwrap(), node["ExitCode"].as_i64().unwrap())
+        })
         .collect()
 }
 
@@ -59,7 +70,11 @@ fn results_are_kept_for_two_weeks_after_the_end() {
         assert_eq!(of_command(&mut simulator, second).0, status);
     }
     simulator.world_mut().remove("run");
-    assert_eq!(of_invocation(&mut simulator, 20.0).0, 404, "what vanishes takes its result with it");
+    assert_eq!(
+        of_invocation(&mut simulator, 20.0).0,
+        404,
+        "what vanishes takes its result with it"
+    );
 }
 
 #[test]
@@ -70,7 +85,8 @@ fn results_are_there_when_the_list_shows_their_run_or_command_no_more() {
     let place = [("RegionId", "cn-hangzhou"), ("InstanceId", &*server)];
     let invocations = get(&mut simulator, Operation::DescribeInvocations, &place, at(0.0));
     let invocation = column(&invocations["Invocations"], "InvokeId")[0].to_owned();
-    let commands = get(&mut simulator, Operation::ListCommands, &[("ClusterId", &*cluster)], at(0.0));
+    let commands =
+        get(&mut simulator, Operation::ListCommands, &[("ClusterId", &*cluster)], at(0.0));
     let command = column(&commands["Commands"]["Command"], "CommandId")[0].to_owned();
     let later = at(86_400.0);
     let invocations = get(&mut simulator, Operation::DescribeInvocations, &place, later);
@@ -89,14 +105,20 @@ fn results_are_there_when_the_list_shows_their_run_or_command_no_more() {
 fn results_come_late_or_never_and_show_something_else_until_then() {
     let late = |shown: &str| {
         let mut simulator = small();
-        let fault = format!(r#"[{{"fault": {{"kind": "late_results", "seconds": 100, "shown": "{shown}"}}}}]"#);
+        let fault = format!(
+            r#"[{{"fault": {{"kind": "late_results", "seconds": 100, "shown": "{shown}"}}}}]"#
+        );
         simulator.add_faults(&fault).unwrap();
         simulator
     };
     let invocation = |shown, second| {
         let (status, answer) = of_invocation(&mut late(shown), second);
         let result = &answer["InvocationResult"];
-        (status, result["InvocationStatus"].as_str().unwrap_or_default().to_owned(), result["ExitCode"].as_i64())
+        (
+            status,
+            result["InvocationStatus"].as_str().unwrap_or_default().to_owned(),
+            result["ExitCode"].as_i64(),
+        )
     };
     assert_eq!(invocation("running", 109.0), (200, "Running".to_owned(), Some(0)));
     assert_eq!(invocation("running", 110.0), (200, "Failed".to_owned(), Some(7)));

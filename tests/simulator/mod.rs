@@ -1,4 +1,5 @@
-//! The simulator as its callers see it: requests in, answers out, and the truth to compare them with.
+//! The simulator as its callers see it: requests in, answers out, and the truth to compare them
+//! with.
 
 mod alive;
 mod api;

@@ -1,8 +1,8 @@
 //! Worlds of a test's own making.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation, ServerSpec, Settings,
-    Simulator, TaskEnd, TaskSpec, World,
+    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation,
+    ServerSpec, Settings, Simulator, TaskEnd, TaskSpec, World,
 };
 use jiff::SignedDuration;
 
@@ -13,13 +13,30 @@ fn scripted() -> Simulator {
     world.add_cluster(ClusterSpec { id: "cluster".to_owned(), ..ClusterSpec::default() });
     world.add_server(ServerSpec { id: "server".to_owned(), ..ServerSpec::default() });
     let born = SignedDuration::from_secs(10);
-    let task = TaskSpec { id: "task".to_owned(), born, end: TaskEnd::PartialFail, errors: 2, ..TaskSpec::default() };
+    let task = TaskSpec {
+        id: "task".to_owned(),
+        born,
+        end: TaskEnd::PartialFail,
+        errors: 2,
+        ..TaskSpec::default()
+    };
     world.add_task("cluster", task).unwrap();
-    let nodes =
-        vec![NodeSpec::default(), NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() }];
-    world.add_command("cluster", CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() }).unwrap();
-    let invocation =
-        InvocationSpec { id: "run".to_owned(), end: InvocationEnd::Failed, exit_code: 7, ..InvocationSpec::default() };
+    let nodes = vec![
+        NodeSpec::default(),
+        NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() },
+    ];
+    world
+        .add_command(
+            "cluster",
+            CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() },
+        )
+        .unwrap();
+    let invocation = InvocationSpec {
+        id: "run".to_owned(),
+        end: InvocationEnd::Failed,
+        exit_code: 7,
+        ..InvocationSpec::default()
+    };
     world.add_invocation("server", invocation).unwrap();
     Simulator::with_world(Settings::default(), world, start())
 }
@@ -30,7 +47,11 @@ fn things_happen_as_the_script_says() {
     let mut task = |second| {
         let own = [("ClusterId", "cluster"), ("TaskId", "task")];
         let task = &get(&mut simulator, Operation::ListTasks, &own, at(second))["Tasks"][0];
-        (task["Status"].as_str().unwrap_or("absent").to_owned(), task["CurrentStep"].as_u64(), task["Errors"] == "[]")
+        (
+            task["Status"].as_str().unwrap_or("absent").to_owned(),
+            task["CurrentStep"].as_u64(),
+            task["Errors"] == "[]",
+        )
     };
     assert_eq!(task(9.0), ("absent".to_owned(), None, false));
     assert_eq!(task(40.0), ("Processing".to_owned(), Some(5), true));
@@ -53,16 +74,25 @@ fn a_script_may_change_the_world_while_it_runs() {
         .unwrap();
     let truth = simulator.truth(at(1.0));
     assert_eq!(
-        (column(&truth["clusters"][0]["tasks"], "id"), &truth["clusters"][0]["tasks"][0]["total_steps"]),
+        (
+            column(&truth["clusters"][0]["tasks"], "id"),
+            &truth["clusters"][0]["tasks"][0]["total_steps"]
+        ),
         (vec!["task"], &99.into())
     );
     for id in ["task", "command", "run"] {
         simulator.world_mut().remove(id);
     }
     let own = [("ClusterId", "cluster"), ("CommandId", "command")];
-    assert_eq!(code(ask(&mut simulator, Operation::ListInvocationStatus, &own, at(1.0))).1, "ObjectNotFound");
+    assert_eq!(
+        code(ask(&mut simulator, Operation::ListInvocationStatus, &own, at(1.0))).1,
+        "ObjectNotFound"
+    );
     simulator.world_mut().remove("cluster");
-    assert_eq!(code(ask(&mut simulator, Operation::ListTasks, &own[..1], at(1.0))).1, "ClusterNotFound");
+    assert_eq!(
+        code(ask(&mut simulator, Operation::ListTasks, &own[..1], at(1.0))).1,
+        "ClusterNotFound"
+    );
     let lost = simulator.world_mut().add_task("cluster", TaskSpec::default()).unwrap_err();
     assert_eq!(lost.to_string(), "there is no cluster or server \"cluster\"");
 }
@@ -73,10 +103,15 @@ fn things_of_a_living_world_may_vanish_too() {
     let truth = simulator.truth(at(0.0));
     let invocation = truth["servers"][0]["invocations"][4]["id"].as_str().unwrap();
     simulator.world_mut().remove(invocation);
-    assert!(!column(&simulator.truth(at(0.0))["servers"][0]["invocations"], "id").contains(&invocation));
+    assert!(
+        !column(&simulator.truth(at(0.0))["servers"][0]["invocations"], "id").contains(&invocation)
+    );
     let server = truth["servers"][0]["id"].as_str().unwrap();
     let own = [("RegionId", "cn-hangzhou"), ("InstanceId", server), ("InvokeId", invocation)];
-    assert_eq!(code(ask(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))).0, 404);
+    assert_eq!(
+        code(ask(&mut simulator, Operation::DescribeInvocationResult, &own, at(0.0))).0,
+        404
+    );
 }
 
 #[test]
@@ -87,24 +122,31 @@ fn a_job_runs_at_its_interval_until_it_runs_no_more() {
     simulator.world_mut().add_job("server", &JobSpec { first, every, invocations: 3 }).unwrap();
     let times = |second: f64| {
         let invocations = simulator.truth(at(second))["servers"][0]["invocations"].clone();
-        let is_job = |invocation: &&serde_json::Value| invocation["id"].as_str().unwrap().starts_with("t-hz");
+        let is_job = |invocation: &&serde_json::Value| {
+            invocation["id"].as_str().unwrap().starts_with("t-hz")
+        };
         let job: Vec<_> = invocations.as_array().unwrap().iter().filter(is_job).cloned().collect();
         job.iter()
             .map(|invocation| {
-                (invocation["created_time"].as_str().unwrap().to_owned(), invocation["status"] == "Timeout")
+                (
+                    invocation["created_time"].as_str().unwrap().to_owned(),
+                    invocation["status"] == "Timeout",
+                )
             })
             .collect()
     };
-    let wanted =
-        |times: &[(&str, bool)]| times.iter().map(|(time, over)| ((*time).to_owned(), *over)).collect::<Vec<_>>();
+    let wanted = |times: &[(&str, bool)]| {
+        times.iter().map(|(time, over)| ((*time).to_owned(), *over)).collect::<Vec<_>>()
+    };
     let a = "2024-05-06T07:00:30Z";
     let b = "2024-05-06T07:01:30Z";
     let c = "2024-05-06T07:02:30Z";
     assert_eq!(times(65.0), wanted(&[(b, false), (a, true)]));
     let all = wanted(&[(c, true), (b, true), (a, true)]);
     assert_eq!((times(130.0), times(9000.0)), (all.clone(), all));
-    let lost =
-        simulator.world_mut().add_job("ghost", &JobSpec { first: InvocationSpec::default(), every, invocations: 1 });
+    let lost = simulator
+        .world_mut()
+        .add_job("ghost", &JobSpec { first: InvocationSpec::default(), every, invocations: 1 });
     assert!(lost.is_err());
 }
 
@@ -113,7 +155,8 @@ fn runs_are_kept_for_two_weeks() {
     let mut simulator = scripted();
     let mut invocations = |days: f64| {
         let own = [("RegionId", "cn-hangzhou"), ("InstanceId", "server")];
-        get(&mut simulator, Operation::DescribeInvocations, &own, at(days * 86_400.0))["TotalCount"].as_u64()
+        get(&mut simulator, Operation::DescribeInvocations, &own, at(days * 86_400.0))["TotalCount"]
+            .as_u64()
     };
     assert_eq!((invocations(13.9), invocations(14.1)), (Some(1), Some(0)));
 }

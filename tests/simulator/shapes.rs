@@ -58,7 +58,8 @@ fn every_answer_has_the_shape_of_its_sample() {
     let command_id = text(&cluster["commands"][0]["id"]);
     let invocation_id = text(&server["invocations"][0]["id"]);
     let region = ("RegionId", "cn-hangzhou");
-    let in_cluster = [("ClusterId", cluster_id.as_str()), ("CommandId", &command_id), ("Archived", "true")];
+    let in_cluster =
+        [("ClusterId", cluster_id.as_str()), ("CommandId", &command_id), ("Archived", "true")];
     let on_server = [region, ("InstanceId", server_id.as_str()), ("InvokeId", &invocation_id)];
     let cases: [Case; 11] = [
         ("ehpc_ListTasks", Operation::ListTasks, &in_cluster),
@@ -74,16 +75,22 @@ fn every_answer_has_the_shape_of_its_sample() {
         ("swas_ListRegions", Operation::SwasListRegions, &[]),
     ];
     for (name, operation, own) in cases {
-        assert_eq!(shape(&get(&mut simulator, operation, own, at(0.0))), shape(&sample(name)), "{name}");
+        assert_eq!(
+            shape(&get(&mut simulator, operation, own, at(0.0))),
+            shape(&sample(name)),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn empty_lists_are_there_and_empty() {
-    let mut simulator = Simulator::new(Settings { clusters: 0, servers: 0, ..Settings::default() }, start());
+    let mut simulator =
+        Simulator::new(Settings { clusters: 0, servers: 0, ..Settings::default() }, start());
     let clusters = get(&mut simulator, Operation::ListClusters, &[], at(0.0));
     assert_eq!(shape(&clusters), shape(&sample("ehpc_ListClusters.empty")));
-    let servers = get(&mut simulator, Operation::ListInstances, &[("RegionId", "cn-hangzhou")], at(0.0));
+    let servers =
+        get(&mut simulator, Operation::ListInstances, &[("RegionId", "cn-hangzhou")], at(0.0));
     assert_eq!(shape(&servers), shape(&sample("swas_ListInstances.empty")));
 }
 
@@ -96,16 +103,33 @@ fn every_failure_says_what_its_sample_says() {
     let region = ("RegionId", "cn-hangzhou");
     let mut cases = vec![
         ("error_407_NotAuthorized", ask(&mut strict, Operation::ListTasks, &[], at(0.0))),
-        ("error_403_NoPermission", ask(&mut strict, Operation::DescribeInvocations, &[region], at(0.0))),
-        ("error_404_ClusterNotFound", ask(&mut simulator, Operation::ListTasks, &[("ClusterId", "x")], at(0.0))),
-        ("error_400_InvalidParams", ask(&mut simulator, Operation::ListClusters, &[("PageSize", "99")], at(0.0))),
+        (
+            "error_403_NoPermission",
+            ask(&mut strict, Operation::DescribeInvocations, &[region], at(0.0)),
+        ),
+        (
+            "error_404_ClusterNotFound",
+            ask(&mut simulator, Operation::ListTasks, &[("ClusterId", "x")], at(0.0)),
+        ),
+        (
+            "error_400_InvalidParams",
+            ask(&mut simulator, Operation::ListClusters, &[("PageSize", "99")], at(0.0)),
+        ),
         (
             "error_500_InternalError",
-            ask(&mut simulator, Operation::ListInstances, &[region, ("InstanceIds", "[\"x\"]")], at(0.0)),
+            ask(
+                &mut simulator,
+                Operation::ListInstances,
+                &[region, ("InstanceIds", "[\"x\"]")],
+                at(0.0),
+            ),
         ),
     ];
     strict.settings_mut().permitted = None;
-    cases.push(("error_400_Throttling.User", ask(&mut strict, Operation::ListCommands, &[], at(0.0))));
+    cases.push((
+        "error_400_Throttling.User",
+        ask(&mut strict, Operation::ListCommands, &[], at(0.0)),
+    ));
     for (name, parameter, value) in [
         ("error_404_InvalidAccessKeyId.NotFound", "AccessKeyId", "nobody"),
         ("error_400_InvalidTimeStamp.Expired", "Timestamp", "2024-05-06T06:00:00Z"),

@@ -28,7 +28,8 @@ fn exchange(address: SocketAddr, target: &str, method: &str, body: &str) -> Stri
 }
 
 fn list_clusters(address: SocketAddr, nonce: &str) -> String {
-    let draft = Draft::new(Operation::ListClusters, &[], Timestamp::now()).set("SignatureNonce", nonce);
+    let draft =
+        Draft::new(Operation::ListClusters, &[], Timestamp::now()).set("SignatureNonce", nonce);
     exchange(address, &format!("/?{}", draft.query()), "GET", "")
 }
 
@@ -80,6 +81,7 @@ async fn the_simulator_serves_until_it_is_told_to_stop() {
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).is_err());
-    let outcomes: Vec<_> = simulator.lock().unwrap().calls().map(|call| call.outcome.clone()).collect();
+    let outcomes: Vec<_> =
+        simulator.lock().unwrap().calls().map(|call| call.outcome.clone()).collect();
     assert_eq!(outcomes, ["ok", "SignatureNonceUsed", "ok", "fault:reset", "fault:truncated"]);
 }

@@ -1,5 +1,5 @@
-//! The exporter and its simulated cloud over TCP, each on a port of its own, in threads of their own, which log to where
-//! the thread of the test does.
+//! The exporter and its simulated cloud over TCP, each on a port of its own, in threads of their
+//! own, which log to where the thread of the test does.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -46,7 +46,8 @@ impl Answer {
     /// The value of a header, if it is there once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        let mut values = lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let mut values =
+            lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
     }
 }
@@ -63,13 +64,19 @@ pub fn quick() -> Poll {
 }
 
 impl Exporter {
-    /// Polls everything of the simulator's world, under a configuration that `change` has had its way with.
+    /// Polls everything of the simulator's world, under a configuration that `change` has had its
+    /// way with.
     pub fn start(sim: Simulator, change: impl FnOnce(&mut Config)) -> Self {
         Self::start_on(Arc::new(Mutex::new(sim)), change)
     }
 
-    /// Ends it, lets something happen to the cloud, and starts another one that polls the same cloud.
-    pub fn again(self, meanwhile: impl FnOnce(&mut Simulator), change: impl FnOnce(&mut Config)) -> Self {
+    /// Ends it, lets something happen to the cloud, and starts another one that polls the same
+    /// cloud.
+    pub fn again(
+        self,
+        meanwhile: impl FnOnce(&mut Simulator),
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let sim = Arc::clone(&self.sim);
         drop(self);
         meanwhile(&mut sim.lock().unwrap_or_else(PoisonError::into_inner));
@@ -108,7 +115,8 @@ impl Exporter {
         });
         let (address, cloud) = addresses.recv().unwrap();
         let mut config = Config { poll: quick(), ..demo::config(&truth, cloud) };
-        config.accounts[0].quotas = [(Product::Ehpc.into(), 60_000), (Product::Swas.into(), 60_000)].into();
+        config.accounts[0].quotas =
+            [(Product::Ehpc.into(), 60_000), (Product::Swas.into(), 60_000)].into();
         change(&mut config);
         configs.send(config).unwrap();
         Self { address, cloud, sim, stop, thread: Some(thread) }
@@ -174,12 +182,20 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 /// One request on a connection of its own.
-pub fn exchange(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\nContent-Length: {length}");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\nContent-Length: {length}"
+    );
     write!(stream, "{head}\r\n{more}\r\n{body}").unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

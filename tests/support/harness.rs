@@ -1,4 +1,5 @@
-//! The exporter without sockets, threads and clocks: its engine on a simulated cloud and a pretended disk.
+//! The exporter without sockets, threads and clocks: its engine on a simulated cloud and a
+//! pretended disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Exposition, Format};
 use aliyun_task_exporter::model::{
-    BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason, SwasInvocationsReading,
+    BudgetState, EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, Reason,
+    SwasInvocationsReading,
 };
 use aliyun_task_exporter::poll::{
-    Attempt, BudgetKey, Chores, Done, Engine, Entry, Event, Next, Notice, Outcome, Recalled, Saved, SavedHint,
-    Scheduler, Throttling,
+    Attempt, BudgetKey, Chores, Done, Engine, Entry, Event, Next, Notice, Outcome, Recalled, Saved,
+    SavedHint, Scheduler, Throttling,
 };
 use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::{Reply, Settings, Simulator, Transfer, World};
@@ -66,7 +68,8 @@ const CHORES_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// A pretended state file, and what of it may be asserted.
 #[derive(Default)]
 struct Disk {
-    /// What is written of each target, and when that was: by this machine's clock when it was read, and truly.
+    /// What is written of each target, and when that was: by this machine's clock when it was
+    /// read, and truly.
     entries: BTreeMap<TargetId, (Vec<u8>, Timestamp, Timestamp)>,
     hints: Vec<SavedHint>,
     running: Duration,
@@ -86,8 +89,14 @@ struct Disk {
 }
 
 impl Disk {
-    /// Writes what the engine wants written of the targets that were read; whether that was possible.
-    fn commit(&mut self, entries: Vec<Entry>, read: &[(TargetId, Timestamp)], now: Timestamp) -> bool {
+    /// Writes what the engine wants written of the targets that were read; whether that was
+    /// possible.
+    fn commit(
+        &mut self,
+        entries: Vec<Entry>,
+        read: &[(TargetId, Timestamp)],
+        now: Timestamp,
+    ) -> bool {
         if entries.is_empty() {
             return true;
         }
@@ -97,7 +106,12 @@ impl Disk {
             return false;
         }
         for (id, entry) in entries {
-            let at = read.iter().rev().find(|(read, _)| *read == id).expect("an entry of what was read").1;
+            let at = read
+                .iter()
+                .rev()
+                .find(|(read, _)| *read == id)
+                .expect("an entry of what was read")
+                .1;
             self.unsaved.remove(&id);
             self.first.entry(id.clone()).or_insert(at);
             self.entries.insert(id, (entry, at, now));
@@ -155,7 +169,8 @@ pub struct Harness {
     pub throttlings: Vec<(BudgetKey, Throttling, BudgetState, Timestamp)>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
-    /// When each target was read last, so that its values are to be shown for `stale_after` from then; true time.
+    /// When each target was read last, so that its values are to be shown for `stale_after` from
+    /// then; true time.
     reads: BTreeMap<TargetId, Timestamp>,
     nonces: u64,
     /// Number of attempts that get this nonce instead of a fresh one.
@@ -271,7 +286,8 @@ impl Harness {
         let recalled = self.disk.as_ref().map(Disk::recall).unwrap_or_default();
         self.store = Arc::new(Store::default());
         self.exposition = Exposition::new(Arc::clone(&self.store), self.config.metrics.clone());
-        self.engine = Engine::new(&self.config, Arc::clone(&self.store), recalled, seed, self.local());
+        self.engine =
+            Engine::new(&self.config, Arc::clone(&self.store), recalled, seed, self.local());
         self.started = self.now;
         self.chores_at = self.now;
         self.retarget();
@@ -291,7 +307,8 @@ impl Harness {
         self.disk.as_mut().expect("a state").kill = Some((kill, commits));
     }
 
-    /// The next commits fail, as on a full disk. What is published then is not safe from a kill, and the log says so.
+    /// The next commits fail, as on a full disk. What is published then is not safe from a kill,
+    /// and the log says so.
     pub fn lose_writes(&mut self, commits: u32) {
         self.disk.as_mut().expect("a state").failing = commits;
     }
@@ -312,13 +329,14 @@ impl Harness {
         self.disk.as_ref()?.first.get(id).copied()
     }
 
-    /// What was published last of a target, and when it was read; `None` while it could not be saved before.
+    /// What was published last of a target, and when it was read; `None` while it could not be
+    /// saved before.
     pub fn published(&self, id: &TargetId) -> Option<&(Reading, Timestamp)> {
         self.disk.as_ref()?.published.get(id)
     }
 
-    /// Ends the exporter as it stands, attempts under way and all, and starts another one `down` seconds later on what was
-    /// committed. Asserts that nothing that was published is lost.
+    /// Ends the exporter as it stands, attempts under way and all, and starts another one `down`
+    /// seconds later on what was committed. Asserts that nothing that was published is lost.
     pub fn restart(&mut self, down: i64) {
         self.in_flight.clear();
         self.reads.clear();
@@ -334,13 +352,25 @@ impl Harness {
         disk.unsaved.clear();
         for (id, (reading, _)) in &disk.published {
             let view = views.iter().find(|view| view.target.id == *id);
-            let read_at = view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
-            let restored = self.engine.scheduler().reading(id).map(|reading| finished(&reading)).unwrap_or_default();
-            let fewer = finished(reading).into_iter().find(|(word, count)| restored.get(word) < Some(count));
+            let read_at =
+                view.and_then(|view| view.read_at).unwrap_or_else(|| panic!("{id:?} is lost"));
+            let restored = self
+                .engine
+                .scheduler()
+                .reading(id)
+                .map(|reading| finished(&reading))
+                .unwrap_or_default();
+            let fewer = finished(reading)
+                .into_iter()
+                .find(|(word, count)| restored.get(word) < Some(count));
             assert_eq!(fewer, None, "{id:?} has lost what was published: {restored:?}");
             let (_, committed, truly) = &disk.entries[id];
             let older = disk.told[id].duration_since(*truly);
-            assert!(older < SignedDuration::from_secs(60), "{id:?} was told at {}, written at {truly}", disk.told[id]);
+            assert!(
+                older < SignedDuration::from_secs(60),
+                "{id:?} was told at {}, written at {truly}",
+                disk.told[id]
+            );
             // What was read later than now, by a clock that was ahead, is as old as nothing.
             assert_eq!(read_at, (*committed).min(now), "{id:?}");
         }
@@ -356,14 +386,20 @@ impl Harness {
         (*left == 0).then_some(*kill)
     }
 
-    /// This moment by both clocks of this machine: whatever the wall clock is set to, the other one goes forward.
+    /// This moment by both clocks of this machine: whatever the wall clock is set to, the other one
+    /// goes forward.
     pub fn moment(&self) -> Moment {
         Moment { wall: self.local(), boot: self.now.duration_since(start()) }
     }
 
-    /// Whether the values of a target are to be shown now: for `stale_after` since they were read, whatever the clocks say.
+    /// Whether the values of a target are to be shown now: for `stale_after` since they were read,
+    /// whatever the clocks say.
     pub fn is_fresh(&self, id: &TargetId) -> bool {
-        let last = self.polled.iter().rev().find(|poll| poll.target == *id && !self.is_restored.contains(id));
+        let last = self
+            .polled
+            .iter()
+            .rev()
+            .find(|poll| poll.target == *id && !self.is_restored.contains(id));
         let stale_after = last.map_or(self.config.poll.stale_after, |poll| poll.stale_after);
         self.reads.get(id).is_some_and(|read| self.now < *read + stale_after)
     }
@@ -394,7 +430,10 @@ impl Harness {
                 continue;
             }
             let arrival = self.in_flight.keys().next().map(|(time, _)| *time);
-            let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end) else { break };
+            let Some(time) = wake.into_iter().chain(arrival).min().filter(|time| *time <= end)
+            else {
+                break;
+            };
             self.now = self.now.max(time);
             self.finish_attempts();
         }
@@ -416,7 +455,8 @@ impl Harness {
     }
 
     fn make(&mut self, attempt: Attempt) {
-        let of_target = self.in_flight.values().filter(|(other, ..)| other.target == attempt.target).count();
+        let of_target =
+            self.in_flight.values().filter(|(other, ..)| other.target == attempt.target).count();
         assert_eq!(of_target, 0, "{} has two calls at once", attempt.target.id);
         self.nonces += 1;
         let nonce = match self.stuck_nonces.checked_sub(1) {
@@ -429,7 +469,8 @@ impl Harness {
         let operation = &attempt.operation;
         let region = &attempt.region;
         let signature = self.config.accounts[0].signature;
-        let signer = Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
+        let signer =
+            Signer { signature, credential: &credential(), nonce: &nonce, now: self.local() };
         let request = request::build(operation, region, "http://sim", signer).expect("a request");
         let reply = self.sim.handle(&request, self.now);
         let (took, outcome) = self.deliver(operation, reply);
@@ -438,7 +479,8 @@ impl Harness {
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
     }
 
-    /// Another program of the user's lists the invocations of a server; whether the cloud's quota lets it.
+    /// Another program of the user's lists the invocations of a server; whether the cloud's quota
+    /// lets it.
     pub fn another_program_asks(&mut self, server: &str) -> bool {
         self.nonces += 1;
         let operation = DescribeInvocations { instance_id: server.into(), page: 1 }.into();
@@ -456,7 +498,9 @@ impl Harness {
         let Reply { response, delivery } = reply;
         let body = response.body();
         let transfer = match &delivery.transfer {
-            Transfer::Drip(bytes, pause) => *pause * u32::try_from(body.len() / bytes).unwrap_or(u32::MAX),
+            Transfer::Drip(bytes, pause) => {
+                *pause * u32::try_from(body.len() / bytes).unwrap_or(u32::MAX)
+            }
             _ => Duration::ZERO,
         };
         let took = delivery.delay.saturating_add(transfer);
@@ -492,7 +536,9 @@ impl Harness {
     }
 
     fn finish_attempts(&mut self) {
-        while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
+        while let Some(entry) =
+            self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now)
+        {
             let (attempt, outcome, sent) = entry.remove();
             let failure = error_of(&outcome).map(Error::reason);
             let target = attempt.target.clone();
@@ -515,7 +561,8 @@ impl Harness {
         }
         self.commit(batch.entries, &batch.events);
         if dies == Some(Kill::AfterCommit) {
-            // Counts of the process itself end with it, so no test misses these; but they want to know them.
+            // Counts of the process itself end with it, so no test misses these; but they want to
+            // know them.
             let notices = batch.events.into_iter().filter_map(|event| match event {
                 Event::Notice(id, notice) => Some((id, notice)),
                 _ => None,
@@ -534,8 +581,12 @@ impl Harness {
         for event in events {
             match event {
                 Event::Notice(id, notice) => self.notices.push((id, notice)),
-                Event::Overdue { target, failure, .. } => self.overdue.push((target, failure, self.now)),
-                Event::Throttling(key, change, state) => self.throttlings.push((key, change, state, self.now)),
+                Event::Overdue { target, failure, .. } => {
+                    self.overdue.push((target, failure, self.now))
+                }
+                Event::Throttling(key, change, state) => {
+                    self.throttlings.push((key, change, state, self.now))
+                }
                 Event::PollEnded { target, failure, ended, stale_after, .. } => {
                     self.is_restored.remove(&target);
                     self.polled.push(Polled { target, failure, ended, stale_after });
@@ -600,12 +651,18 @@ impl Harness {
 
     pub fn view(&self, id: &TargetId) -> View {
         let views = self.store.views(self.moment());
-        views.into_iter().find(|view| view.target.id == *id).unwrap_or_else(|| panic!("there is no {id:?}"))
+        views
+            .into_iter()
+            .find(|view| view.target.id == *id)
+            .unwrap_or_else(|| panic!("there is no {id:?}"))
     }
 
     /// What is shown of a target.
     pub fn reading(&self, id: &TargetId) -> Reading {
-        self.view(id).reading.map(|reading| (*reading).clone()).unwrap_or_else(|| panic!("{id:?} shows nothing"))
+        self.view(id)
+            .reading
+            .map(|reading| (*reading).clone())
+            .unwrap_or_else(|| panic!("{id:?} shows nothing"))
     }
 
     /// What was told to have ended.
@@ -677,10 +734,12 @@ pub fn config_for(sim: &Simulator) -> Config {
     config
 }
 
-/// The configuration that polls nothing but what `regions` of both products hold, looked for each minute.
+/// The configuration that polls nothing but what `regions` of both products hold, looked for each
+/// minute.
 pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
     let filter = Filter::default();
-    let entry = Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
+    let entry =
+        Discovery { account: "demo".into(), regions, filter, interval: Duration::from_secs(60) };
     let mut config = config_for(sim);
     config.clusters = Vec::new();
     config.servers = Vec::new();
@@ -690,5 +749,9 @@ pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
 }
 
 fn credential() -> Credential {
-    Credential { access_key_id: "testid".into(), access_key_secret: Secret::new("testsecret"), security_token: None }
+    Credential {
+        access_key_id: "testid".into(),
+        access_key_secret: Secret::new("testsecret"),
+        security_token: None,
+    }
 }

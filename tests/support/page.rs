@@ -75,10 +75,16 @@ impl Page {
     }
 
     /// The samples of a family with these labels among others.
-    pub fn all<'a>(&'a self, name: &str, labels: &[(&str, &str)]) -> impl Iterator<Item = &'a Sample> {
+    pub fn all<'a>(
+        &'a self,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> impl Iterator<Item = &'a Sample> {
         let has = |sample: &&Sample| {
             sample.name == name
-                && labels.iter().all(|(key, value)| sample.labels.get(*key).map(String::as_str) == Some(value))
+                && labels
+                    .iter()
+                    .all(|(key, value)| sample.labels.get(*key).map(String::as_str) == Some(value))
         };
         self.samples.iter().filter(has).collect::<Vec<_>>().into_iter()
     }
@@ -96,13 +102,16 @@ fn sample(line: &str) -> Sample {
     if let Some(inside) = rest.strip_prefix('{') {
         rest = inside;
         loop {
-            let (label, after) = rest.split_once("=\"").unwrap_or_else(|| panic!("no label: {line}"));
+            let (label, after) =
+                rest.split_once("=\"").unwrap_or_else(|| panic!("no label: {line}"));
             let (value, after) = quoted(after);
             assert!(labels.insert(label.to_owned(), value).is_none(), "{label} twice: {line}");
             match after.strip_prefix(',') {
                 Some(more) => rest = more,
                 None => {
-                    rest = after.strip_prefix('}').unwrap_or_else(|| panic!("no end of labels: {line}"));
+                    rest = after
+                        .strip_prefix('}')
+                        .unwrap_or_else(|| panic!("no end of labels: {line}"));
                     break;
                 }
             }

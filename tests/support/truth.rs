@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aliyun_task_exporter::config::SwasStrategy;
-use aliyun_task_exporter::model::{InvocationResult, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation};
+use aliyun_task_exporter::model::{
+    InvocationResult, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation,
+};
 use aliyun_task_exporter::target::{Kind, TargetId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,7 +32,8 @@ pub fn things<'a>(truth: &'a Value, target: &TargetId) -> impl Iterator<Item = (
         Kind::SwasInvocations | Kind::SwasRegion => ("servers", "invocations"),
         Kind::Discovery => panic!("{target:?} is no thing's owner"),
     };
-    let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
+    let owner =
+        list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"])).unwrap();
     list(&owner[things]).iter().map(|thing| (text(&thing["id"]), text(&thing["status"])))
 }
 
@@ -56,8 +59,12 @@ pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTre
 
 /// How many things of a target ended between its first and its last poll, by word.
 pub fn truly_finished(harness: &Harness, target: &TargetId) -> BTreeMap<String, u64> {
-    let polls: Vec<Timestamp> =
-        harness.polled.iter().filter(|poll| poll.target == *target).map(|poll| poll.ended).collect();
+    let polls: Vec<Timestamp> = harness
+        .polled
+        .iter()
+        .filter(|poll| poll.target == *target)
+        .map(|poll| poll.ended)
+        .collect();
     let mut all = Ends::new();
     for time in &polls {
         all.extend(ended(&harness.sim.truth(*time), target));
@@ -91,8 +98,12 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
 /// The ids of all that a reading shows.
 pub fn shown(reading: &Reading) -> BTreeSet<String> {
     match reading {
-        Reading::EhpcTasks(tasks) => tasks.tasks.iter().map(|seen| seen.task.id.to_string()).collect(),
-        Reading::EhpcInvocations(commands) => commands.commands.iter().map(|seen| seen.id.to_string()).collect(),
+        Reading::EhpcTasks(tasks) => {
+            tasks.tasks.iter().map(|seen| seen.task.id.to_string()).collect()
+        }
+        Reading::EhpcInvocations(commands) => {
+            commands.commands.iter().map(|seen| seen.id.to_string()).collect()
+        }
         Reading::SwasInvocations(invocations) => {
             invocations.invocations.iter().map(|seen| seen.invocation.id.to_string()).collect()
         }
@@ -123,11 +134,17 @@ pub fn open(reading: &Reading) -> BTreeSet<String> {
 
 /// Asserts that what is shown of a target and still there has its result, however late that came.
 pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
-    let (owners, things) =
-        if target.kind == Kind::EhpcInvocations { ("clusters", "commands") } else { ("servers", "invocations") };
+    let (owners, things) = if target.kind == Kind::EhpcInvocations {
+        ("clusters", "commands")
+    } else {
+        ("servers", "invocations")
+    };
     let owner = list(&truth[owners]).iter().find(|owner| *target.id == *text(&owner["id"]));
-    let true_things: BTreeMap<&str, &Value> =
-        owner.map_or(&[][..], |owner| list(&owner[things])).iter().map(|thing| (text(&thing["id"]), thing)).collect();
+    let true_things: BTreeMap<&str, &Value> = owner
+        .map_or(&[][..], |owner| list(&owner[things]))
+        .iter()
+        .map(|thing| (text(&thing["id"]), thing))
+        .collect();
     match reading {
         Reading::EhpcInvocations(reading) => {
             for seen in &reading.commands {
@@ -155,7 +172,8 @@ pub fn assert_shown(harness: &Harness, context: &str) {
         let id = text(&cluster["id"]);
         let tasks = harness.tasks(id);
         let commands = harness.commands(id);
-        let tasks: BTreeMap<&str, &SeenEhpcTask> = tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
+        let tasks: BTreeMap<&str, &SeenEhpcTask> =
+            tasks.tasks.iter().map(|seen| (&*seen.task.id, seen)).collect();
         for task in list(&cluster["tasks"]).iter() {
             assert_task(task, tasks.get(text(&task["id"])), context);
         }
@@ -188,8 +206,9 @@ pub struct Job {
     pub interval: Option<f64>,
 }
 
-/// What is true of each command name of a server, as far as one can know who is told by the list of its server or, if it is
-/// `regional`, by that of the region, which tells no creation of an invocation that has never started.
+/// What is true of each command name of a server, as far as one can know who is told by the list of
+/// its server or, if it is `regional`, by that of the region, which tells no creation of an
+/// invocation that has never started.
 pub fn jobs(truth: &Value, server: &str, regional: bool) -> BTreeMap<String, Job> {
     let server = list(&truth["servers"]).iter().find(|other| text(&other["id"]) == server).unwrap();
     let mut names: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
@@ -201,14 +220,20 @@ pub fn jobs(truth: &Value, server: &str, regional: bool) -> BTreeMap<String, Job
 
 fn job(invocations: &[&Value], regional: bool) -> Job {
     let created = |invocation: &Value| {
-        time(&invocation["created_time"]).filter(|_| !regional || time(&invocation["start_time"]).is_some())
+        time(&invocation["created_time"])
+            .filter(|_| !regional || time(&invocation["start_time"]).is_some())
     };
     let ended = invocations.iter().filter(|invocation| !is_open(text(&invocation["status"])));
     let place = |invocation: &&&Value| {
-        (created(invocation).or(time(&invocation["finished_time"])), text(&invocation["id"]).to_owned())
+        (
+            created(invocation).or(time(&invocation["finished_time"])),
+            text(&invocation["id"]).to_owned(),
+        )
     };
-    let last_status = ended.max_by_key(place).map(|invocation| text(&invocation["status"]).to_owned());
-    let mut times: Vec<Timestamp> = invocations.iter().filter_map(|invocation| created(invocation)).collect();
+    let last_status =
+        ended.max_by_key(place).map(|invocation| text(&invocation["status"]).to_owned());
+    let mut times: Vec<Timestamp> =
+        invocations.iter().filter_map(|invocation| created(invocation)).collect();
     times.sort_unstable_by(|a, b| b.cmp(a));
     times.truncate(8);
     Job { last_status, last_created: times.first().copied(), interval: interval(&times) }
@@ -216,13 +241,18 @@ fn job(invocations: &[&Value], regional: bool) -> Job {
 
 /// The median gap between times that go back.
 fn interval(times: &[Timestamp]) -> Option<f64> {
-    let mut gaps: Vec<f64> = times.windows(2).map(|pair| pair[0].duration_since(pair[1]).as_secs_f64()).collect();
+    let mut gaps: Vec<f64> =
+        times.windows(2).map(|pair| pair[0].duration_since(pair[1]).as_secs_f64()).collect();
     gaps.sort_unstable_by(f64::total_cmp);
     let count = gaps.len();
     if count < 3 {
         return None;
     }
-    let median = if count % 2 == 1 { gaps[count / 2] } else { (gaps[count / 2 - 1] + gaps[count / 2]) / 2.0 };
+    let median = if count % 2 == 1 {
+        gaps[count / 2]
+    } else {
+        (gaps[count / 2 - 1] + gaps[count / 2]) / 2.0
+    };
     (median > 0.0 && gaps[count - 1] <= 1.5 * median).then_some(median)
 }
 
@@ -239,10 +269,17 @@ pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
 
 fn assert_task(truth: &Value, seen: Option<&&SeenEhpcTask>, context: &str) {
     let task = &seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown")).task;
-    let shown = (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);
+    let shown =
+        (task.task_type.word(), task.status.word(), task.current_step, task.steps, task.errors);
     let steps = truth["total_steps"].as_i64();
     let errors = truth["errors"].as_u64();
-    let wanted = (text(&truth["type"]), text(&truth["status"]), truth["current_step"].as_i64(), steps, errors);
+    let wanted = (
+        text(&truth["type"]),
+        text(&truth["status"]),
+        truth["current_step"].as_i64(),
+        steps,
+        errors,
+    );
     assert_eq!(shown, wanted, "{context}: {truth}");
     let makes_nodes = ["CreateCluster", "AddComputes"].contains(&task.task_type.label());
     assert_eq!(task.nodes, truth["nodes"].as_u64().filter(|_| makes_nodes), "{context}: {truth}");
@@ -251,16 +288,20 @@ fn assert_task(truth: &Value, seen: Option<&&SeenEhpcTask>, context: &str) {
 fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &str) {
     let seen = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
     assert_eq!(seen.invocation.status.word(), text(&truth["status"]), "{context}: {truth}");
-    let nodes: Vec<_> = seen.invocation.nodes.iter().map(|(id, status)| (&**id, status.word())).collect();
-    let mut wanted: Vec<_> =
-        list(&truth["nodes"]).iter().map(|node| (text(&node["instance_id"]), text(&node["status"]))).collect();
+    let nodes: Vec<_> =
+        seen.invocation.nodes.iter().map(|(id, status)| (&**id, status.word())).collect();
+    let mut wanted: Vec<_> = list(&truth["nodes"])
+        .iter()
+        .map(|node| (text(&node["instance_id"]), text(&node["status"])))
+        .collect();
     wanted.sort_unstable();
     assert_eq!(nodes, wanted, "{context}: {truth}");
     let ended = !is_open(text(&truth["status"]));
     assert_eq!(seen.results.is_some(), ended, "{context}: {truth}");
     for node in list(&truth["nodes"]).iter().filter(|_| ended) {
         let id = text(&node["instance_id"]);
-        let result = seen.results.iter().flatten().find(|result| *result.instance_id == *id).unwrap();
+        let result =
+            seen.results.iter().flatten().find(|result| *result.instance_id == *id).unwrap();
         let code = exit_code(text(&node["status"]), node);
         assert_eq!(result.exit_code, code, "{context}: {node}");
         assert_eq!(result.finished, time(&node["finished_time"]), "{context}: {node}");
@@ -269,7 +310,8 @@ fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &s
 
 /// A region's list sends no record, and the time of a creation only next to a start.
 fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool, context: &str) {
-    let SeenSwasInvocation { invocation, result } = seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
+    let SeenSwasInvocation { invocation, result } =
+        seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
     let record = invocation.record.as_ref().map(|record| record.word());
     let shown = (
         &*invocation.command_name,
@@ -282,21 +324,34 @@ fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool,
     let kind = text(&truth["command_type"]);
     let status = text(&truth["status"]);
     let record = truth["record_status"].as_str();
-    let created = time(&truth["created_time"]).filter(|_| !regional || time(&truth["start_time"]).is_some());
+    let created =
+        time(&truth["created_time"]).filter(|_| !regional || time(&truth["start_time"]).is_some());
     let wanted = (name, kind, status, record.filter(|_| !regional), created);
     assert_eq!(shown, wanted, "{context}: {truth}");
     let ended = !["Pending", "Running", "Stopping"].contains(&status);
     assert_eq!(result.is_some(), ended, "{context}: {truth}");
     let Some(InvocationResult { exit_code, error, started, finished, .. }) = result else { return };
     assert_eq!(*exit_code, self::exit_code(status, truth), "{context}: {truth}");
-    assert_eq!(error.as_ref().map_or("", |error| error.word()), text(&truth["error_code"]), "{context}: {truth}");
-    assert_eq!((*started, *finished), (time(&truth["start_time"]), time(&truth["finished_time"])), "{context}");
+    assert_eq!(
+        error.as_ref().map_or("", |error| error.word()),
+        text(&truth["error_code"]),
+        "{context}: {truth}"
+    );
+    assert_eq!(
+        (*started, *finished),
+        (time(&truth["start_time"]), time(&truth["finished_time"])),
+        "{context}"
+    );
 }
 
 /// The exit code that counts: a 0 only beside words of what exited, none of what was stopped.
 fn exit_code(status: &str, truth: &Value) -> Option<i64> {
     let code = truth["exit_code"].as_i64()?;
-    let counts = if code == 0 { ["Finished", "Success", "Failed"].contains(&status) } else { status != "Stopped" };
+    let counts = if code == 0 {
+        ["Finished", "Success", "Failed"].contains(&status)
+    } else {
+        status != "Stopped"
+    };
     counts.then_some(code)
 }
 

@@ -1,7 +1,8 @@
 //! Worlds of the tests' own making.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, ServerSpec, TaskSpec, World,
+    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, ServerSpec,
+    TaskSpec, World,
 };
 use jiff::SignedDuration;
 
@@ -31,7 +32,12 @@ pub fn command(id: &str, nodes: usize, from: i64, to: i64) -> CommandSpec {
         ..NodeSpec::default()
     };
     let born = SignedDuration::from_secs(from);
-    CommandSpec { id: id.into(), born, nodes: (0..nodes).map(node).collect(), ..CommandSpec::default() }
+    CommandSpec {
+        id: id.into(),
+        born,
+        nodes: (0..nodes).map(node).collect(),
+        ..CommandSpec::default()
+    }
 }
 
 /// An invocation from one second to another that ends with this exit code.
@@ -49,7 +55,8 @@ pub fn invocation(id: &str, from: i64, to: i64, exit_code: i64) -> InvocationSpe
     }
 }
 
-/// A command of this name that starts at this interval in seconds, runs for five seconds and succeeds.
+/// A command of this name that starts at this interval in seconds, runs for five seconds and
+/// succeeds.
 pub fn job(name: &str, from: i64, every: i64, invocations: u32) -> JobSpec {
     let first = InvocationSpec { command_name: name.into(), ..invocation(name, from, from + 5, 0) };
     JobSpec { first, every: SignedDuration::from_secs(every), invocations }
@@ -72,7 +79,10 @@ pub fn servers(count: usize, invocations: usize) -> World {
         for index in 0..invocations {
             let from = -1000 - index as i64;
             world
-                .add_invocation(&server, invocation(&format!("{server}-r{index}"), from, from + 5, index as i64 % 3))
+                .add_invocation(
+                    &server,
+                    invocation(&format!("{server}-r{index}"), from, from + 5, index as i64 % 3),
+                )
                 .unwrap();
         }
     }

@@ -1,5 +1,5 @@
-//! The floor of polling: the exporter's HTTP client alone. It reads every body and drops it; or reads what it says, and drops
-//! that.
+//! The floor of polling: the exporter's HTTP client alone. It reads every body and drops it; or
+//! reads what it says, and drops that.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,7 +33,9 @@ struct Printed {
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
     // reqwest is built without TLS of its own choice, and wants one even for plain HTTP.
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| "TLS is set up already")?;
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| "TLS is set up already")?;
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
     let left = Arc::new(AtomicUsize::new(arguments.calls));
     let url: Arc<str> = arguments.url.into();
@@ -57,7 +59,10 @@ async fn call(
 ) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let operation = Operation::from(DescribeInvocations { instance_id: "any".into(), page: 1 });
     let mut bytes = 0;
-    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+    while left
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+        .is_ok()
+    {
         let mut response = http.post(&*url).send().await?.error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {

@@ -1,6 +1,6 @@
-//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open invocations, made once by the
-//! simulator, under a new `RequestId` each time. So what a poll costs and how long a sweep takes are the exporter's own
-//! figures.
+//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open
+//! invocations, made once by the simulator, under a new `RequestId` each time. So what a poll costs
+//! and how long a sweep takes are the exporter's own figures.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub(crate) struct Arguments {
     /// How long every answer takes.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
-    /// An invocation is called otherwise in each answer, so that none says what the one before has said.
+    /// An invocation is called otherwise in each answer, so that none says what the one before has
+    /// said.
     #[arg(long)]
     moving: bool,
 }
@@ -36,9 +37,11 @@ pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
     let answer = move || async move {
         tokio::time::sleep(arguments.latency).await;
         let mut page = page.to_vec();
-        page[request_id..request_id + 8].copy_from_slice(format!("{:08X}", rand::random::<u32>()).as_bytes());
+        page[request_id..request_id + 8]
+            .copy_from_slice(format!("{:08X}", rand::random::<u32>()).as_bytes());
         if arguments.moving {
-            page[name..name + 4].copy_from_slice(format!("{:04x}", rand::random::<u16>()).as_bytes());
+            page[name..name + 4]
+                .copy_from_slice(format!("{:04x}", rand::random::<u16>()).as_bytes());
         }
         ([(header::CONTENT_TYPE, "application/json")], page)
     };
@@ -48,10 +51,13 @@ pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
 /// Where the text that begins so goes on.
 fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
     let found = page.windows(beginning.len()).position(|part| part == beginning);
-    found.map(|at| at + beginning.len()).ok_or_else(|| format!("the page has no {}", beginning.escape_ascii()))
+    found
+        .map(|at| at + beginning.len())
+        .ok_or_else(|| format!("the page has no {}", beginning.escape_ascii()))
 }
 
-/// What the simulator answers about a server with `invocations` open invocations of scripts of a kilobyte.
+/// What the simulator answers about a server with `invocations` open invocations of scripts of a
+/// kilobyte.
 fn page(invocations: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let mut world = World::empty();
     let server = ServerSpec::default();
@@ -70,7 +76,8 @@ fn open_invocation() -> InvocationSpec {
     InvocationSpec {
         id: format!("t-{:016x}", rand::random::<u64>()),
         command_name: format!("backup-{:04x}", rand::random::<u16>()),
-        content: "rsync --archive --delete /srv/data/ /mnt/backup/data/ && echo 'done' # 24/7\n".repeat(13),
+        content: "rsync --archive --delete /srv/data/ /mnt/backup/data/ && echo 'done' # 24/7\n"
+            .repeat(13),
         running: SignedDuration::from_hours(24 * 365),
         ..InvocationSpec::default()
     }

@@ -1,4 +1,5 @@
-//! The programs that `make bench` needs beside the exporter: one that scrapes, and those it is compared with.
+//! The programs that `make bench` needs beside the exporter: one that scrapes, and those it is
+//! compared with.
 
 mod bare;
 mod cloud;

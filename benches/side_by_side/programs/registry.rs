@@ -1,4 +1,5 @@
-//! The `prometheus` crate as its documentation shows it: series in a Registry, gathered and encoded at each scrape.
+//! The `prometheus` crate as its documentation shows it: series in a Registry, gathered and encoded
+//! at each scrape.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,7 +18,8 @@ use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 pub(crate) struct Arguments {
     /// Address to listen on.
     listen: String,
-    /// A page in the text format; its series are registered, histograms as the series they are made of.
+    /// A page in the text format; its series are registered, histograms as the series they are
+    /// made of.
     page: PathBuf,
 }
 
@@ -75,7 +77,8 @@ fn load(page: &str) -> Result<Registry, Box<dyn Error + Send + Sync>> {
     Ok(registry)
 }
 
-/// A series' name and labels. What the exporter writes is never escaped here, and has no spaces between labels.
+/// A series' name and labels. What the exporter writes is never escaped here, and has no spaces
+/// between labels.
 fn labels(series: &str) -> Option<(&str, Vec<(&str, &str)>)> {
     let Some((name, labels)) = series.split_once('{') else { return Some((series, Vec::new())) };
     let labels = labels.strip_suffix("\"}")?.split("\",").map(|label| label.split_once("=\""));

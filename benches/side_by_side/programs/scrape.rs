@@ -124,8 +124,14 @@ async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure
     if response.status() != 200 {
         return Err(format!("{} answered {}", arguments.url, response.status()).into());
     }
-    let named =
-        |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let named = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let content_type = named(header::CONTENT_TYPE);
     let content_encoding = named(header::CONTENT_ENCODING);
     let mut bytes = 0;

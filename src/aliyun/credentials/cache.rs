@@ -14,10 +14,11 @@ use crate::model::{Lasts, Login};
 const AHEAD: SignedDuration = SignedDuration::from_mins(15);
 /// One that is makeshift is looked at again after so long.
 const FALLBACK: SignedDuration = SignedDuration::from_mins(5);
-/// After a failure, or an answer whose credential has not proved itself yet, no request is made for this time.
+/// After a failure, or an answer whose credential has not proved itself yet, no request is made for
+/// this time.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
-/// After credentials that had ended before they came, by this machine's clock, the pause doubles up to this: what gives them has no
-/// newer ones yet, or the clock is wrong.
+/// After credentials that had ended before they came, by this machine's clock, the pause doubles up
+/// to this: what gives them has no newer ones yet, or the clock is wrong.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Maximum refused credentials that are remembered.
 const REFUSED: usize = 4;
@@ -52,7 +53,8 @@ struct Held {
     credential: Arc<Credential>,
     expires: Option<Timestamp>,
     renew_at: Option<Timestamp>,
-    /// How long before it came it had ended, if it had. Whether it has is then for the cloud to say.
+    /// How long before it came it had ended, if it had. Whether it has is then for the cloud to
+    /// say.
     late_by: Option<SignedDuration>,
     watched: Vec<WatchedFile>,
 }
@@ -77,13 +79,15 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// What to do about an attempt that is made now. One that neither ends nor is a fallback is read again each time: that is
-    /// cheap.
+    /// What to do about an attempt that is made now. One that neither ends nor is a fallback is
+    /// read again each time: that is cheap.
     pub(super) fn advice(&self, now: Timestamp) -> Advice {
         if self.is_quiet(now) {
             return self.answer(now).map_or_else(Advice::Fail, Advice::Use);
         }
-        let Some(held) = self.held.as_ref().filter(|held| held.renew_at.is_some()) else { return Advice::Ask };
+        let Some(held) = self.held.as_ref().filter(|held| held.renew_at.is_some()) else {
+            return Advice::Ask;
+        };
         match self.usable(now) {
             None => Advice::Ask,
             Some(usable) if usable.credential != held.credential || held.is_due(now) => {
@@ -98,10 +102,14 @@ impl Cache {
     /// # Errors
     /// Why there is none.
     pub(super) fn answer(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
-        let failure =
-            || self.failure.clone().unwrap_or_else(|| Error::Credentials("no request has been made yet".into()));
+        let failure = || {
+            self.failure
+                .clone()
+                .unwrap_or_else(|| Error::Credentials("no request has been made yet".into()))
+        };
         let last_hope = || match (&self.held, &self.failure) {
-            // It is as new as can be: let the cloud be the judge of it, and of this machine's clock.
+            // It is as new as can be: let the cloud be the judge of it, and of this machine's
+            // clock.
             (Some(held), None) => Ok(held),
             // Refused, but perhaps wrongly.
             (Some(held), Some(_)) if !held.has_ended(now) => Ok(held),
@@ -113,21 +121,30 @@ impl Cache {
     /// The newest that has not ended and was not refused.
     fn usable(&self, now: Timestamp) -> Option<&Held> {
         let newest_first = self.held.iter().chain(&self.good);
-        newest_first.into_iter().find(|held| !held.has_ended(now) && !self.refused.contains(&held.credential))
+        newest_first
+            .into_iter()
+            .find(|held| !held.has_ended(now) && !self.refused.contains(&held.credential))
     }
 
     /// Notes what a request for credentials has come to, and what of that is news.
-    pub(super) fn put(&mut self, result: Result<ProvidedCredential, Error>, now: Timestamp) -> Option<News> {
+    pub(super) fn put(
+        &mut self,
+        result: Result<ProvidedCredential, Error>,
+        now: Timestamp,
+    ) -> Option<News> {
         self.asked += 1;
         match result {
             Ok(provided) => {
                 let was_late = self.late_pause;
                 let had_failed = self.failure.take().is_some();
-                let late_by =
-                    provided.expires.map(|expires| now.duration_since(expires)).filter(|by| !by.is_negative());
+                let late_by = provided
+                    .expires
+                    .map(|expires| now.duration_since(expires))
+                    .filter(|by| !by.is_negative());
                 let doubled = was_late.map_or(PAUSE, |pause| LONGEST_PAUSE.min(pause * 2));
                 self.late_pause = late_by.map(|_| doubled);
-                self.quiet = provided.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
+                self.quiet =
+                    provided.expires.and_then(|_| quiet(now, self.late_pause.unwrap_or(PAUSE)));
                 self.held = Some(Held::new(provided, late_by.map(|by| (by, doubled)), now));
                 match self.late() {
                     Some(late) => was_late.is_none().then_some(News::Late(late)),
@@ -137,7 +154,8 @@ impl Cache {
             Err(error) => {
                 self.quiet = quiet(now, PAUSE);
                 let known = self.failure.replace(error.clone());
-                (self.held.is_some() && known.as_ref() != Some(&error)).then_some(News::Failed(error))
+                (self.held.is_some() && known.as_ref() != Some(&error))
+                    .then_some(News::Failed(error))
             }
         }
     }
@@ -145,7 +163,8 @@ impl Cache {
     /// By how much the newest had ended before it came, in words; `None` if it had not.
     fn late(&self) -> Option<String> {
         let by = self.held.as_ref()?.late_by?;
-        let by = humantime::format_duration(std::time::Duration::from_secs(by.as_secs().unsigned_abs()));
+        let by =
+            humantime::format_duration(std::time::Duration::from_secs(by.as_secs().unsigned_abs()));
         Some(format!(
             "the credentials had ended {by} before they came, by this machine's clock: check the clock, and what gives them"
         ))
@@ -163,8 +182,8 @@ impl Cache {
         }
     }
 
-    /// The cloud has refused a request that was signed with it. If it has worked before, something has changed, and asking is
-    /// worth while at once.
+    /// The cloud has refused a request that was signed with it. If it has worked before, something
+    /// has changed, and asking is worth while at once.
     pub(super) fn rejected(&mut self, credential: &Arc<Credential>) {
         if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
             self.good = None;
@@ -188,7 +207,8 @@ impl Cache {
         let present = usable.or(self.held.as_ref());
         Login {
             lasts: present.map(Held::lasts),
-            is_refused: usable.is_none() && present.is_some_and(|held| self.refused.contains(&held.credential)),
+            is_refused: usable.is_none()
+                && present.is_some_and(|held| self.refused.contains(&held.credential)),
             trouble: self.failure.as_ref().map(ToString::to_string).or_else(|| self.late()),
         }
     }
@@ -198,10 +218,12 @@ impl Cache {
         self.asked
     }
 
-    /// A pause that is longer than at its beginning was begun before the clock was set back. One for a credential that came late
-    /// ends when a file that it depends on has changed.
+    /// A pause that is longer than at its beginning was begun before the clock was set back. One
+    /// for a credential that came late ends when a file that it depends on has changed.
     fn is_quiet(&self, now: Timestamp) -> bool {
-        let lasts = |(until, pause): (Timestamp, SignedDuration)| now < until && until.duration_since(now) <= pause;
+        let lasts = |(until, pause): (Timestamp, SignedDuration)| {
+            now < until && until.duration_since(now) <= pause
+        };
         let is_replaced = |held: &Held| held.late_by.is_some() && held.has_changed();
         self.quiet.is_some_and(lasts) && !self.held.as_ref().is_some_and(is_replaced)
     }
@@ -213,8 +235,13 @@ fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDura
 }
 
 impl Held {
-    /// `late` is by how much it had ended before it came, and after which pause it is asked for again.
-    fn new(provided: ProvidedCredential, late: Option<(SignedDuration, SignedDuration)>, now: Timestamp) -> Self {
+    /// `late` is by how much it had ended before it came, and after which pause it is asked for
+    /// again.
+    fn new(
+        provided: ProvidedCredential,
+        late: Option<(SignedDuration, SignedDuration)>,
+        now: Timestamp,
+    ) -> Self {
         let ahead_of_end = provided.expires.map(|expires| {
             let left = expires.duration_since(now);
             late.map_or(left - AHEAD.min(left / 4), |(_, pause)| pause)
@@ -265,7 +292,11 @@ mod tests {
     }
 
     fn credential(id: &str) -> Arc<Credential> {
-        Arc::new(Credential { access_key_id: id.into(), access_key_secret: Secret::new("s"), security_token: None })
+        Arc::new(Credential {
+            access_key_id: id.into(),
+            access_key_secret: Secret::new("s"),
+            security_token: None,
+        })
     }
 
     fn provided(id: &str, expires: Option<i64>) -> Result<ProvidedCredential, Error> {
@@ -321,7 +352,11 @@ mod tests {
         assert_eq!(cache.put(trouble("x"), at(57)), None, "the same failure is none");
         assert_eq!(cache.advice(at(60)), Advice::Fail(Error::Credentials("x".into())));
         assert_eq!(cache.advice(at(62)), Advice::Ask);
-        assert_eq!(cache.put(provided("b", Some(120)), at(62)), Some(News::Well), "so is the first success");
+        assert_eq!(
+            cache.put(provided("b", Some(120)), at(62)),
+            Some(News::Well),
+            "so is the first success"
+        );
         assert_eq!(cache.answer(at(62)), Ok(credential("b")));
     }
 
@@ -382,7 +417,11 @@ mod tests {
         assert_eq!(cache.answer(at(2)), Ok(credential("whole")));
         cache.put(provided("half", None), at(3));
         cache.rejected(&credential("a"));
-        assert_eq!(cache.answer(at(3)), Ok(credential("half")), "there is no other: let the cloud judge");
+        assert_eq!(
+            cache.answer(at(3)),
+            Ok(credential("half")),
+            "there is no other: let the cloud judge"
+        );
     }
 
     fn late(cache: &mut Cache, id: &str, second: i64) -> Option<News> {
@@ -400,13 +439,23 @@ mod tests {
                 cache.accepted(&credential("a"));
             }
             assert_eq!(cache.advice(at(1004)), using("a"));
-            assert_eq!(cache.advice(at(1005)), Advice::Renew(credential("a")), "no call waits for it");
+            assert_eq!(
+                cache.advice(at(1005)),
+                Advice::Renew(credential("a")),
+                "no call waits for it"
+            );
         }
         assert_eq!(late(&mut cache, "b", 1005), None, "it is told once");
-        assert_eq!((cache.advice(at(1014)), cache.advice(at(1015))), (using("b"), Advice::Renew(credential("b"))));
+        assert_eq!(
+            (cache.advice(at(1014)), cache.advice(at(1015))),
+            (using("b"), Advice::Renew(credential("b")))
+        );
         assert_eq!(cache.put(provided("c", Some(9000)), at(1015)), Some(News::Well));
         assert_eq!((cache.advice(at(1016)), cache.login(at(1016)).trouble), (using("c"), None));
-        assert!(late(&mut cache, "d", 8000).is_some() && cache.advice(at(8005)) == Advice::Renew(credential("d")));
+        assert!(
+            late(&mut cache, "d", 8000).is_some()
+                && cache.advice(at(8005)) == Advice::Renew(credential("d"))
+        );
     }
 
     #[test]
@@ -429,7 +478,8 @@ mod tests {
         let mut cache = Cache::default();
         for (expires, start) in [(Some(6 * 3600), 0), (None, 1000)] {
             cache.put(
-                provided("a", expires).map(|provided| ProvidedCredential { fallback: true, ..provided }),
+                provided("a", expires)
+                    .map(|provided| ProvidedCredential { fallback: true, ..provided }),
                 at(start),
             );
             assert_eq!(cache.advice(at(start + 299)), using("a"));
@@ -452,7 +502,11 @@ mod tests {
         cache.put(provided("b", Some(60)), at(6));
         assert_eq!(told(&cache, 6), (Some(Lasts::Until(at(60))), false, false));
         cache.put(trouble("x"), at(50));
-        assert_eq!(told(&cache, 70), (Some(Lasts::Until(at(60))), false, true), "it has ended, and nothing came");
+        assert_eq!(
+            told(&cache, 70),
+            (Some(Lasts::Until(at(60))), false, true),
+            "it has ended, and nothing came"
+        );
         cache.put(provided("c", Some(160)), at(71));
         cache.rejected(&credential("c"));
         assert_eq!(told(&cache, 71), (Some(Lasts::Until(at(160))), true, false));

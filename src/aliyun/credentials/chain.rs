@@ -1,5 +1,5 @@
-//! The vendor's default chain: the places where its SDKs look, in their order. Source: "Credentials" in
-//! `docs/alibaba-cloud-api.md`.
+//! The vendor's default chain: the places where its SDKs look, in their order. Source:
+//! "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,16 +21,26 @@ enum Place {
     Uri,
 }
 
-const PLACES: [Place; 6] =
-    [Place::Environment, Place::Oidc, Place::CliProfile, Place::CredentialsFile, Place::EcsRamRole, Place::Uri];
+const PLACES: [Place; 6] = [
+    Place::Environment,
+    Place::Oidc,
+    Place::CliProfile,
+    Place::CredentialsFile,
+    Place::EcsRamRole,
+    Place::Uri,
+];
 
-/// The chain, and which place had one. From then on only that place is asked, so a hiccup there does not turn the exporter
-/// into another identity.
+/// The chain, and which place had one. From then on only that place is asked, so a hiccup there
+/// does not turn the exporter into another identity.
 #[derive(Debug, Default)]
 pub(super) struct Chain(Mutex<Option<Place>>);
 
 impl Chain {
-    pub(super) async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    pub(super) async fn issue(
+        &self,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         let worked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = worked {
             match place.issue(context, now).await {
@@ -47,7 +57,10 @@ impl Chain {
                     if !set_up {
                         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
                     }
-                    return Ok(ProvidedCredential { fallback: set_up && worked != Some(place), ..provided });
+                    return Ok(ProvidedCredential {
+                        fallback: set_up && worked != Some(place),
+                        ..provided
+                    });
                 }
                 Err(failure) => {
                     set_up |= matches!(failure, Failure::Failed(_));
@@ -71,7 +84,11 @@ impl Place {
         }
     }
 
-    async fn issue(self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    async fn issue(
+        self,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         match self {
             Self::Environment => environment::issue(context),
             Self::Oidc => oidc::issue(&Oidc::default(), context, now).await,

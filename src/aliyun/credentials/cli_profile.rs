@@ -17,7 +17,8 @@ use crate::secret::Secret;
 const LONGEST_CHAIN: usize = 8;
 
 /// What a server can use; the others want a person, or start a program.
-const MODES: &str = "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn or CredentialsURI";
+const MODES: &str =
+    "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn or CredentialsURI";
 
 #[derive(Deserialize)]
 struct File {
@@ -68,14 +69,20 @@ pub(super) async fn issue(
     let (text, watched) = read(&path).await?;
     let shown = path.display().to_string();
     let file: File = json(text.as_bytes(), &shown).map_err(Failure::Failed)?;
-    let name =
-        name.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_PROFILE")).unwrap_or(file.current.clone());
-    let provided = file.issue(&name, context, now).await.map_err(|failure| failure.wanted().while_doing(&shown))?;
+    let name = name
+        .map(str::to_owned)
+        .or_else(|| context.variable("ALIBABA_CLOUD_PROFILE"))
+        .unwrap_or(file.current.clone());
+    let provided = file
+        .issue(&name, context, now)
+        .await
+        .map_err(|failure| failure.wanted().while_doing(&shown))?;
     Ok(provided.with_files([watched]))
 }
 
 impl File {
-    /// Follows `source_profile` down to a profile that needs no other, then takes on role by role on the way back.
+    /// Follows `source_profile` down to a profile that needs no other, then takes on role by role
+    /// on the way back.
     async fn issue(
         &self,
         name: &str,
@@ -87,9 +94,12 @@ impl File {
         while profile.mode == "ChainableRamRoleArn" {
             roles.push(profile);
             if roles.len() > LONGEST_CHAIN {
-                return Err(Failure::failed(format!("profile {name:?}: its source_profile leads back to itself")));
+                return Err(Failure::failed(format!(
+                    "profile {name:?}: its source_profile leads back to itself"
+                )));
             }
-            profile = self.profile(profile.wanted("source_profile", profile.source_profile.as_deref())?)?;
+            profile =
+                self.profile(profile.wanted("source_profile", profile.source_profile.as_deref())?)?;
         }
         let mut provided = profile.issue(context, now).await?;
         for profile in roles.into_iter().rev() {
@@ -105,13 +115,21 @@ impl File {
 }
 
 impl Profile {
-    async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    async fn issue(
+        &self,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         let provided = match self.mode.as_str() {
             "AK" => Ok(self.key(None)?),
             "StsToken" => Ok(self.key(Some(self.secret("sts_token", self.sts_token.as_ref())?))?),
             "RamRoleArn" => return self.take_on(&self.key(None)?, context, now).await,
             "EcsRamRole" => {
-                ecs_ram_role::issue(self.ram_role_name.as_deref().filter(|name| !name.is_empty()), context).await
+                ecs_ram_role::issue(
+                    self.ram_role_name.as_deref().filter(|name| !name.is_empty()),
+                    context,
+                )
+                .await
             }
             "OIDC" => self.oidc(context, now).await,
             "CredentialsURI" => {
@@ -137,11 +155,17 @@ impl Profile {
         context: &ProviderContext,
         now: Timestamp,
     ) -> Result<ProvidedCredential, Failure> {
-        let provided = sts::assume_role(base, &self.role(self.ram_session_name.as_deref())?, context, now).await;
+        let provided =
+            sts::assume_role(base, &self.role(self.ram_session_name.as_deref())?, context, now)
+                .await;
         provided.map_err(|failure| failure.while_doing(&self.shown()))
     }
 
-    async fn oidc(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    async fn oidc(
+        &self,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         let file = PathBuf::from(self.wanted("oidc_token_file", self.oidc_token_file.as_deref())?);
         let provider = self.wanted("oidc_provider_arn", self.oidc_provider_arn.as_deref())?;
         let session = self.ram_session_name.as_deref().filter(|name| !name.is_empty());
@@ -153,7 +177,10 @@ impl Profile {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         Ok(Role {
             arn: self.wanted("ram_role_arn", self.ram_role_arn.as_deref())?.to_owned(),
-            session_name: session_name.filter(|name| !name.is_empty()).unwrap_or(SESSION_NAME).to_owned(),
+            session_name: session_name
+                .filter(|name| !name.is_empty())
+                .unwrap_or(SESSION_NAME)
+                .to_owned(),
             seconds: self.expired_seconds.filter(|seconds| *seconds > 0),
             external_id: self.external_id.clone().filter(|id| !id.expose().is_empty()),
             policy: filled(&self.policy),

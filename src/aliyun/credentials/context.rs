@@ -1,4 +1,5 @@
-//! What a provider may look at: the environment, files, HTTP, and the addresses that the account sets.
+//! What a provider may look at: the environment, files, HTTP, and the addresses that the account
+//! sets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -82,8 +83,9 @@ pub(super) struct WatchedFile {
 
 impl WatchedFile {
     fn new(path: &Path) -> Self {
-        let seen =
-            std::fs::metadata(path).ok().and_then(|data| Some((data.len(), data.modified().ok()?.try_into().ok()?)));
+        let seen = std::fs::metadata(path)
+            .ok()
+            .and_then(|data| Some((data.len(), data.modified().ok()?.try_into().ok()?)));
         Self { path: path.to_owned(), seen }
     }
 
@@ -107,10 +109,11 @@ pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, WatchedFile)
     }
 }
 
-/// A value in a file, without white space around it and the quotation marks that some write around it: no part of a credential
-/// has any.
+/// A value in a file, without white space around it and the quotation marks that some write around
+/// it: no part of a credential has any.
 pub(super) fn unquoted(value: &str) -> &str {
     let value = value.trim();
-    let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    let inner =
+        ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
     inner.map_or(value, str::trim)
 }

@@ -1,5 +1,6 @@
-//! The vendor's credentials file (INI). The SDKs disagree on its name: Python's says `~/.alibabacloud/credentials.ini`,
-//! Go's `~/.alibabacloud/credentials`. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! The vendor's credentials file (INI). The SDKs disagree on its name: Python's says
+//! `~/.alibabacloud/credentials.ini`, Go's `~/.alibabacloud/credentials`. Source: "Credentials" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,13 +34,17 @@ pub(super) async fn issue(
         return Err(Failure::failed(format!("{shown}: there is no section [{name}]")));
     };
     let section = Section { name, values };
-    let provided =
-        section.issue(context, now).await.map_err(|failure| failure.wanted().while_doing(&shown.to_string()))?;
+    let provided = section
+        .issue(context, now)
+        .await
+        .map_err(|failure| failure.wanted().while_doing(&shown.to_string()))?;
     Ok(provided.with_files([watched]))
 }
 
 /// The file of the environment, or the first of the usual two that is there.
-async fn file(context: &ProviderContext) -> Result<(PathBuf, Zeroizing<String>, WatchedFile), Failure> {
+async fn file(
+    context: &ProviderContext,
+) -> Result<(PathBuf, Zeroizing<String>, WatchedFile), Failure> {
     if let Some(path) = context.variable("ALIBABA_CLOUD_CREDENTIALS_FILE") {
         let (text, watched) = read(Path::new(&path)).await?;
         return Ok((path.into(), text, watched));
@@ -56,8 +61,8 @@ async fn file(context: &ProviderContext) -> Result<(PathBuf, Zeroizing<String>, 
     Err(Failure::absent(format!("there is no file ~/{one} and no ~/{two}")))
 }
 
-/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, a value ends at `#`, and quotation
-/// marks around it do not belong to it.
+/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, a value
+/// ends at `#`, and quotation marks around it do not belong to it.
 fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
     let mut found: Option<BTreeMap<String, String>> = None;
     let mut inside = false;
@@ -90,13 +95,24 @@ struct Section {
 }
 
 impl Section {
-    async fn issue(&self, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+    async fn issue(
+        &self,
+        context: &ProviderContext,
+        now: Timestamp,
+    ) -> Result<ProvidedCredential, Failure> {
         let provided = match self.wanted("type")? {
             "access_key" => Ok(self.key()?),
             "ram_role_arn" => sts::assume_role(&self.key()?, &self.role()?, context, now).await,
             "oidc_role_arn" => {
                 let file = PathBuf::from(self.wanted("oidc_token_file_path")?);
-                oidc::exchange(&file, self.wanted("oidc_provider_arn")?, &self.role()?, context, now).await
+                oidc::exchange(
+                    &file,
+                    self.wanted("oidc_provider_arn")?,
+                    &self.role()?,
+                    context,
+                    now,
+                )
+                .await
             }
             "ecs_ram_role" => ecs_ram_role::issue(self.get("role_name"), context).await,
             other => Err(unsupported("type", &self.without_key(other), TYPES)),
@@ -108,7 +124,9 @@ impl Section {
         let id = self.wanted("access_key_id")?;
         let secret = self.wanted("access_key_secret")?;
         let told = |problem| Failure::failed(format!("section [{}]: {problem}", self.name));
-        Credential::new(id, Secret::new(secret), None).map(ProvidedCredential::lasting).map_err(told)
+        Credential::new(id, Secret::new(secret), None)
+            .map(ProvidedCredential::lasting)
+            .map_err(told)
     }
 
     fn role(&self) -> Result<Role, Failure> {
@@ -122,7 +140,10 @@ impl Section {
 
     /// A value of the section, should its key stand there, too.
     fn without_key(&self, text: &str) -> String {
-        scrub(text, &["access_key_id", "access_key_secret"].map(|key| self.get(key).unwrap_or_default()))
+        scrub(
+            text,
+            &["access_key_id", "access_key_secret"].map(|key| self.get(key).unwrap_or_default()),
+        )
     }
 
     fn get(&self, key: &str) -> Option<&str> {
@@ -130,7 +151,8 @@ impl Section {
     }
 
     fn wanted(&self, key: &str) -> Result<&str, Failure> {
-        self.get(key).ok_or_else(|| Failure::failed(format!("section [{}] has no {key}", self.name)))
+        self.get(key)
+            .ok_or_else(|| Failure::failed(format!("section [{}] has no {key}", self.name)))
     }
 }
 
@@ -144,7 +166,8 @@ mod tests {
                     access_key_id=foo\nempty =\nno pair\npath: /a=b\nquoted = \"a # b\" # c\nsingle='x'\nopen = \"a # b\n\
                     [last]\ntype = y";
         let found = section(text, "default").unwrap();
-        let pairs: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let pairs: Vec<_> =
+            found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let wanted = [
             ("access_key_id", "foo"),
             ("empty", ""),

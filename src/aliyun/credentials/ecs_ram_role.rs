@@ -1,4 +1,5 @@
-//! The RAM role of an ECS instance, from its metadata server. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! The RAM role of an ECS instance, from its metadata server. Source: "Credentials" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::time::Duration;
 
@@ -12,34 +13,43 @@ const SERVER: &str = "http://100.100.100.200";
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
-/// The server is on the same host. The vendor's SDKs wait one second for the connection and one for the answer.
+/// The server is on the same host. The vendor's SDKs wait one second for the connection and one for
+/// the answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The name of the header, and for how long a token is asked, in seconds: its longest life.
 const TTL: (&str, &str) = ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600");
 const TOKEN_HEADER: &str = "X-aliyun-ecs-metadata-token";
 
-/// Asks for the credential of a role: the one that is named, else that of the environment, else the instance's own.
-pub(super) async fn issue(role: Option<&str>, context: &ProviderContext) -> Result<ProvidedCredential, Failure> {
+/// Asks for the credential of a role: the one that is named, else that of the environment, else the
+/// instance's own.
+pub(super) async fn issue(
+    role: Option<&str>,
+    context: &ProviderContext,
+) -> Result<ProvidedCredential, Failure> {
     if context.is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
         return Err(Failure::absent("ALIBABA_CLOUD_ECS_METADATA_DISABLED is true"));
     }
     let server = Server::connect(context).await?;
-    let role = match role.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_ECS_METADATA")) {
-        Some(role) => role,
-        None => server.role().await?,
-    };
+    let role =
+        match role.map(str::to_owned).or_else(|| context.variable("ALIBABA_CLOUD_ECS_METADATA")) {
+            Some(role) => role,
+            None => server.role().await?,
+        };
     if !role.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
         return Err(server.failed("what it names is not the name of a RAM role"));
     }
     let answer = server.get(&format!("{ROLES}{role}")).await?;
     match answer.status {
         200 => {}
-        404 => return Err(server.failed(&format!("the instance has no RAM role {role} (HTTP 404)"))),
+        404 => {
+            return Err(server.failed(&format!("the instance has no RAM role {role} (HTTP 404)")));
+        }
         status => return Err(server.failed(&format!("HTTP {status} for the RAM role {role}"))),
     }
     let wire: Result<Wire, String> = json(&answer.body, "the answer");
-    wire.and_then(Wire::provided).map_err(|problem| server.failed(&format!("RAM role {role}: {problem}")))
+    wire.and_then(Wire::provided)
+        .map_err(|problem| server.failed(&format!("RAM role {role}: {problem}")))
 }
 
 struct Server<'a> {
@@ -50,7 +60,8 @@ struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    /// Version 2 wants a token; a server that gives none is asked without, unless that is switched off.
+    /// Version 2 wants a token; a server that gives none is asked without, unless that is switched
+    /// off.
     async fn connect(context: &'a ProviderContext) -> Result<Self, Failure> {
         let url = context.metadata.clone().unwrap_or_else(|| SERVER.to_owned());
         let mut server = Self { context, url, token: None };
@@ -69,7 +80,9 @@ impl<'a> Server<'a> {
             Err(Unanswered { message, .. }) => message,
         };
         if context.is_on("ALIBABA_CLOUD_IMDSV1_DISABLED") {
-            return Err(server.failed(&format!("{refused}, and ALIBABA_CLOUD_IMDSV1_DISABLED is true")));
+            return Err(
+                server.failed(&format!("{refused}, and ALIBABA_CLOUD_IMDSV1_DISABLED is true"))
+            );
         }
         Ok(server)
     }
@@ -80,7 +93,9 @@ impl<'a> Server<'a> {
         match answer.status {
             200 => {}
             404 => return Err(self.failed("the instance has no RAM role (HTTP 404)")),
-            status => return Err(self.failed(&format!("HTTP {status} for the name of the RAM role"))),
+            status => {
+                return Err(self.failed(&format!("HTTP {status} for the name of the RAM role")));
+            }
         }
         let text = String::from_utf8_lossy(&answer.body);
         match text.lines().next().map(str::trim) {
@@ -94,12 +109,18 @@ impl<'a> Server<'a> {
         self.send(Method::GET, path, header).await.map_err(|trouble| self.failed(&trouble.message))
     }
 
-    async fn send(&self, method: Method, path: &str, header: Option<(&str, &str)>) -> Result<Answer, Unanswered> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(&str, &str)>,
+    ) -> Result<Answer, Unanswered> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
-        let wrong = |error: http::Error| Unanswered { message: error.to_string(), unreachable: false };
+        let wrong =
+            |error: http::Error| Unanswered { message: error.to_string(), unreachable: false };
         let timeout = TIMEOUT.min(self.context.http.timeout);
         self.context.http.send_near(request.body(Vec::new()).map_err(wrong)?, timeout).await
     }

@@ -20,7 +20,8 @@ pub(super) async fn issue(
         None => None,
     };
     let credential = Credential::new(id.expose(), access_key_secret, security_token);
-    let credential = credential.map_err(|problem| Failure::failed(problem).while_doing("reading the credentials"))?;
+    let credential = credential
+        .map_err(|problem| Failure::failed(problem).while_doing("reading the credentials"))?;
     Ok(ProvidedCredential::lasting(credential).with_files(files))
 }
 

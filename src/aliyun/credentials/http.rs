@@ -1,5 +1,5 @@
-//! HTTP for credentials: short requests, small answers, no redirects. What is on this machine or next to it, and asked over
-//! plain HTTP, is asked without a proxy.
+//! HTTP for credentials: short requests, small answers, no redirects. What is on this machine or
+//! next to it, and asked over plain HTTP, is asked without a proxy.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,25 +65,40 @@ impl Http {
             .map_err(|error| Error::Transport(chain(&error)))
     }
 
-    /// Sends a request the way the account's other requests go, and reads the whole answer within the usual time.
+    /// Sends a request the way the account's other requests go, and reads the whole answer within
+    /// the usual time.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
         self.told(request, self.timeout, false).await
     }
 
-    /// Sends a request to something on this machine or next to it, and reads the whole answer within `timeout`.
-    pub(super) async fn send_near(&self, request: Request<Vec<u8>>, timeout: Duration) -> Result<Answer, Unanswered> {
+    /// Sends a request to something on this machine or next to it, and reads the whole answer
+    /// within `timeout`.
+    pub(super) async fn send_near(
+        &self,
+        request: Request<Vec<u8>>,
+        timeout: Duration,
+    ) -> Result<Answer, Unanswered> {
         self.told(request, timeout, true).await
     }
 
     /// Tells a request at level debug. Of the URL only the host: path and query may hold secrets.
-    async fn told(&self, request: Request<Vec<u8>>, timeout: Duration, near: bool) -> Result<Answer, Unanswered> {
+    async fn told(
+        &self,
+        request: Request<Vec<u8>>,
+        timeout: Duration,
+        near: bool,
+    ) -> Result<Answer, Unanswered> {
         let host = host(request.uri());
         let started = Instant::now();
         let answer = self.exchange(request, timeout, near).await;
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &answer {
-            Ok(Answer { status, body, .. }) => debug!(host, status, ms, bytes = body.len(), "request for credentials"),
-            Err(Unanswered { message, .. }) => debug!(host, ms, error = message, "request for credentials"),
+            Ok(Answer { status, body, .. }) => {
+                debug!(host, status, ms, bytes = body.len(), "request for credentials")
+            }
+            Err(Unanswered { message, .. }) => {
+                debug!(host, ms, error = message, "request for credentials")
+            }
         }
         answer
     }
@@ -92,7 +107,12 @@ impl Http {
         uri.scheme_str() == Some("http") && (near || uri.host().is_some_and(is_loopback))
     }
 
-    async fn exchange(&self, request: Request<Vec<u8>>, timeout: Duration, near: bool) -> Result<Answer, Unanswered> {
+    async fn exchange(
+        &self,
+        request: Request<Vec<u8>>,
+        timeout: Duration,
+        near: bool,
+    ) -> Result<Answer, Unanswered> {
         let uri = request.uri().clone();
         let (client, proxy) = match Self::is_plain(&uri, near) {
             true => (&self.plain, None),
@@ -120,16 +140,23 @@ fn unusable(problem: &str) -> Unanswered {
     Unanswered { message: problem.to_owned(), unreachable: false }
 }
 
-/// The URL may hold a secret and stays out. What is advised of credentials would not help against a proxy or a certificate.
+/// The URL may hold a secret and stays out. What is advised of credentials would not help against a
+/// proxy or a certificate.
 fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
     let unreachable = error.is_connect();
     let host = asked.endpoint.split("://").last().unwrap_or(asked.endpoint);
     if unreachable && error.is_timeout() && asked.proxy.is_none() {
-        return Unanswered { message: format!("{host}: {}", chain(&error.without_url())), unreachable };
+        return Unanswered {
+            message: format!("{host}: {}", chain(&error.without_url())),
+            unreachable,
+        };
     }
     let message = match trouble(asked, error) {
         error @ Error::Timeout(_) => format!("{host}: {error}"),
-        error @ (Error::Proxy(_) | Error::ProxyLogin(_) | Error::Untrusted(_) | Error::AuthorityAsServer(_)) => {
+        error @ (Error::Proxy(_)
+        | Error::ProxyLogin(_)
+        | Error::Untrusted(_)
+        | Error::AuthorityAsServer(_)) => {
             format!("{error}; {}", error.advice())
         }
         error => error.to_string(),
@@ -140,7 +167,8 @@ fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
 /// A TLS that trusts no authority: the client with it is never given an https URL.
 fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
     builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
 }

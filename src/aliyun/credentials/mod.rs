@@ -1,5 +1,6 @@
-//! Where the key comes from: one file per way to log in. What can change is read again for each attempt, what is temporary is
-//! renewed before it ends, so a rotation needs no restart. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! Where the key comes from: one file per way to log in. What can change is read again for each
+//! attempt, what is temporary is renewed before it ends, so a rotation needs no restart. Source:
+//! "Credentials" in `docs/alibaba-cloud-api.md`.
 
 mod cache;
 mod chain;
@@ -57,10 +58,19 @@ impl Credential {
     /// The credential of these parts.
     ///
     /// # Errors
-    /// Which of them holds a character that none has, without its text: the cloud would only say that it does not know the key.
-    pub(super) fn new(id: &str, access_key_secret: Secret, security_token: Option<Secret>) -> Result<Self, String> {
+    /// Which of them holds a character that none has, without its text: the cloud would only say
+    /// that it does not know the key.
+    pub(super) fn new(
+        id: &str,
+        access_key_secret: Secret,
+        security_token: Option<Secret>,
+    ) -> Result<Self, String> {
         let token = security_token.as_ref().map_or("", Secret::expose);
-        let parts = [("AccessKeyId", id), ("AccessKeySecret", access_key_secret.expose()), ("SecurityToken", token)];
+        let parts = [
+            ("AccessKeyId", id),
+            ("AccessKeySecret", access_key_secret.expose()),
+            ("SecurityToken", token),
+        ];
         for (name, part) in parts {
             if let Some(character) = part.chars().find_map(odd) {
                 return Err(format!("the {name} holds {character}: write it without"));
@@ -87,10 +97,11 @@ fn odd(character: char) -> Option<&'static str> {
     }
 }
 
-/// Replaces every one of `secrets` that occurs in `text`, plain or percent-encoded. One of a few letters, which no real key
-/// has, stays: it would be found in the middle of words.
+/// Replaces every one of `secrets` that occurs in `text`, plain or percent-encoded. One of a few
+/// letters, which no real key has, stays: it would be found in the middle of words.
 fn scrub(text: &str, secrets: &[&str]) -> String {
-    let forms = secrets.iter().flat_map(|secret| [(*secret).to_owned(), super::sign::encode(secret)]);
+    let forms =
+        secrets.iter().flat_map(|secret| [(*secret).to_owned(), super::sign::encode(secret)]);
     let mut forms: Vec<String> = forms.filter(|form| form.len() >= SHORTEST_PART).collect();
     forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
     forms.iter().fold(text.to_owned(), |clean, form| clean.replace(form.as_str(), "<secret>"))
@@ -118,18 +129,26 @@ struct Shared {
 }
 
 impl Provider {
-    /// The provider that the configuration names. `transport` is the account's own, `timeout` the limit of one request.
+    /// The provider that the configuration names. `transport` is the account's own, `timeout` the
+    /// limit of one request.
     ///
     /// # Errors
     /// [`Error::Transport`] if no HTTP client can be made.
-    pub(super) fn new(account: &Account, transport: Transport, timeout: Duration) -> Result<Self, Error> {
+    pub(super) fn new(
+        account: &Account,
+        transport: Transport,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
         Self::with_environment(account, transport, timeout, Arc::new(super::environment))
     }
 
     /// The URL at which a role is asked for, where the configuration says that one is.
     pub(super) fn sts(&self) -> Option<String> {
         let is_asked = self.0.role.is_some() || matches!(self.0.source, Credentials::Oidc(_));
-        is_asked.then(|| sts::endpoint(&Role::default(), &self.0.context).ok()).flatten().map(|(url, _)| url)
+        is_asked
+            .then(|| sts::endpoint(&Role::default(), &self.0.context).ok())
+            .flatten()
+            .map(|(url, _)| url)
     }
 
     /// The same with an environment of one's own.
@@ -174,13 +193,15 @@ impl Provider {
         self.0.cache().accepted(credential);
     }
 
-    /// The cloud has refused a request because of its credential. Tells whether there is another one by now.
+    /// The cloud has refused a request because of its credential. Tells whether there is another
+    /// one by now.
     pub async fn rejected(&self, credential: &Arc<Credential>, now: Timestamp) -> bool {
         self.0.cache().rejected(credential);
         self.credential(now).await.is_ok_and(|present| present != *credential)
     }
 
-    /// Has the present credential renewed if that is due, without waiting for it. Tells how the account is logged in.
+    /// Has the present credential renewed if that is due, without waiting for it. Tells how the
+    /// account is logged in.
     pub fn keep(&self, now: Timestamp) -> Login {
         let (advice, ends, login) = {
             let cache = self.0.cache();
@@ -233,7 +254,10 @@ impl Shared {
                 warn!(account, %error, "new credentials could not be had; the present ones are used while they last");
             }
             Some(News::Late(late)) => {
-                warn!(account, "{late}; they are used all the same, and asked for again at growing pauses")
+                warn!(
+                    account,
+                    "{late}; they are used all the same, and asked for again at growing pauses"
+                )
             }
             Some(News::Well) => info!(account, "there are credentials again"),
             None => {}
@@ -252,7 +276,9 @@ impl Shared {
                 fixed::issue(access_key_id, access_key_secret, Some(security_token)).await
             }
             Credentials::Profile { name } => profile(name.as_deref(), context, now).await,
-            Credentials::EcsRamRole { role_name } => ecs_ram_role::issue(role_name.as_deref(), context).await,
+            Credentials::EcsRamRole { role_name } => {
+                ecs_ram_role::issue(role_name.as_deref(), context).await
+            }
             Credentials::Oidc(own) => oidc::issue(own, context, now).await,
             Credentials::Uri { uri } => credentials_uri::issue(uri.as_ref(), context).await,
         }?;
@@ -263,14 +289,21 @@ impl Shared {
     }
 }
 
-/// A profile of the `aliyun` command line or, where it has no file, a section of the credentials file.
-async fn profile(name: Option<&str>, context: &ProviderContext, now: Timestamp) -> Result<ProvidedCredential, Failure> {
+/// A profile of the `aliyun` command line or, where it has no file, a section of the credentials
+/// file.
+async fn profile(
+    name: Option<&str>,
+    context: &ProviderContext,
+    now: Timestamp,
+) -> Result<ProvidedCredential, Failure> {
     let first = match cli_profile::issue(name, context, now).await {
         Err(Failure::Absent(reason)) => reason,
         other => return other,
     };
     match credentials_file::issue(name, context, now).await {
-        Err(Failure::Absent(second)) => Err(Failure::failed(format!("no profile anywhere: {first}; {second}"))),
+        Err(Failure::Absent(second)) => {
+            Err(Failure::failed(format!("no profile anywhere: {first}; {second}")))
+        }
         other => other,
     }
 }

@@ -1,5 +1,5 @@
-//! A RAM role for an OpenID Connect token: RRSA of Container Service (ACK) mounts one into pods and sets the variables.
-//! Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! A RAM role for an OpenID Connect token: RRSA of Container Service (ACK) mounts one into pods and
+//! sets the variables. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use std::path::Path;
 
@@ -25,14 +25,23 @@ pub(super) async fn issue(
     let role_arn = own.role_arn.clone().or_else(|| context.variable(ROLE_ARN));
     let provider_arn = own.oidc_provider_arn.clone().or_else(|| context.variable(PROVIDER_ARN));
     let file = own.oidc_token_file.clone().or_else(|| context.variable(TOKEN_FILE).map(Into::into));
-    let names = [(role_arn.is_none(), ROLE_ARN), (provider_arn.is_none(), PROVIDER_ARN), (file.is_none(), TOKEN_FILE)];
-    let missing: Vec<&str> = names.into_iter().filter_map(|(missing, name)| missing.then_some(name)).collect();
+    let names = [
+        (role_arn.is_none(), ROLE_ARN),
+        (provider_arn.is_none(), PROVIDER_ARN),
+        (file.is_none(), TOKEN_FILE),
+    ];
+    let missing: Vec<&str> =
+        names.into_iter().filter_map(|(missing, name)| missing.then_some(name)).collect();
     let (Some(arn), Some(provider_arn), Some(file)) = (role_arn, provider_arn, file) else {
-        return Err(Failure::absent(format!("the environment has no {}", missing.join(" and no "))));
+        return Err(Failure::absent(format!(
+            "the environment has no {}",
+            missing.join(" and no ")
+        )));
     };
     let session_name = own.role_session_name.clone().or_else(|| context.variable(SESSION));
     let session_name = session_name.unwrap_or_else(|| SESSION_NAME.to_owned());
-    exchange(&file, &provider_arn, &Role { arn, session_name, ..Role::default() }, context, now).await
+    exchange(&file, &provider_arn, &Role { arn, session_name, ..Role::default() }, context, now)
+        .await
 }
 
 /// Exchanges the token in a file, which is read again each time.

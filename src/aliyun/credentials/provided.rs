@@ -93,26 +93,31 @@ impl Wire {
         }
         let lacking = |field: &str| format!("the answer has no {field}");
         let filled = |secret: &Secret| !secret.expose().is_empty();
-        let id = self.access_key_id.filter(|id| !id.is_empty()).ok_or_else(|| lacking("AccessKeyId"))?;
-        let secret = self.access_key_secret.filter(filled).ok_or_else(|| lacking("AccessKeySecret"))?;
+        let id =
+            self.access_key_id.filter(|id| !id.is_empty()).ok_or_else(|| lacking("AccessKeyId"))?;
+        let secret =
+            self.access_key_secret.filter(filled).ok_or_else(|| lacking("AccessKeySecret"))?;
         let token = self.security_token.filter(filled).ok_or_else(|| lacking("SecurityToken"))?;
         let expires = self.expiration.ok_or_else(|| lacking("Expiration"))?;
-        let expires = expires.parse().map_err(|_| "the answer's Expiration is no time".to_owned())?;
-        let credential =
-            Credential::new(&id, secret, Some(token)).map_err(|problem| format!("the answer: {problem}"))?;
+        let expires =
+            expires.parse().map_err(|_| "the answer's Expiration is no time".to_owned())?;
+        let credential = Credential::new(&id, secret, Some(token))
+            .map_err(|problem| format!("the answer: {problem}"))?;
         Ok(ProvidedCredential { expires: Some(expires), ..ProvidedCredential::lasting(credential) })
     }
 }
 
-/// Tells of a word that means nothing here, such as a mistyped mode. It is shown only if it looks like one: anything else may
-/// be a secret that has slipped into the wrong place.
+/// Tells of a word that means nothing here, such as a mistyped mode. It is shown only if it looks
+/// like one: anything else may be a secret that has slipped into the wrong place.
 pub(super) fn unsupported(what: &str, word: &str, supported: &str) -> Failure {
-    let is_word = word.len() <= LONGEST_WORD && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    let is_word =
+        word.len() <= LONGEST_WORD && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
     let shown = if is_word { format!("{what} {word:?}") } else { what.to_owned() };
     Failure::failed(format!("its {shown} is not supported: use {supported}"))
 }
 
-/// No mode of a profile and no type of a section is longer; a real AccessKeySecret has 30 characters.
+/// No mode of a profile and no type of a section is longer; a real AccessKeySecret has 30
+/// characters.
 const LONGEST_WORD: usize = 24;
 
 /// Reads JSON whose text must not be shown.
@@ -123,7 +128,10 @@ pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result
     serde_json::from_slice(text).map_err(|error| {
         let line = error.line();
         let column = error.column();
-        format!("{what} is not the documented JSON (line {line} column {column}, {} bytes)", text.len())
+        format!(
+            "{what} is not the documented JSON (line {line} column {column}, {} bytes)",
+            text.len()
+        )
     })
 }
 
@@ -137,7 +145,13 @@ mod tests {
         for word in ["CloudSSO", "ramrolearn", "rsa_key_pair"] {
             assert_eq!(told(word), format!("its mode {word:?} is not supported: use AK"));
         }
-        for secret in ["LTAI5tSomeKeyId", "hunter2", "pass word", "Passwort\u{e4}", "AbcdefghijklmnopqrstuvwxyzAbcd"] {
+        for secret in [
+            "LTAI5tSomeKeyId",
+            "hunter2",
+            "pass word",
+            "Passwort\u{e4}",
+            "AbcdefghijklmnopqrstuvwxyzAbcd",
+        ] {
             assert_eq!(told(secret), "its mode is not supported: use AK");
         }
     }
@@ -160,13 +174,22 @@ mod tests {
             (r#"{"Code": "Failed"}"#, "the answer's Code is Failed, not Success"),
             (r#"{"AccessKeyId": ""}"#, "the answer has no AccessKeyId"),
             (r#"{"AccessKeyId": "hunter2"}"#, "the answer has no AccessKeySecret"),
-            (r#"{"AccessKeyId": "hunter2", "AccessKeySecret": "hunter2"}"#, "the answer has no SecurityToken"),
-            (r#"{"AccessKeyId": "a", "AccessKeySecret": "b", "SecurityToken": "c"}"#, "the answer has no Expiration"),
+            (
+                r#"{"AccessKeyId": "hunter2", "AccessKeySecret": "hunter2"}"#,
+                "the answer has no SecurityToken",
+            ),
+            (
+                r#"{"AccessKeyId": "a", "AccessKeySecret": "b", "SecurityToken": "c"}"#,
+                "the answer has no Expiration",
+            ),
             (
                 r#"{"AccessKeyId": "a", "AccessKeySecret": "b", "SecurityToken": "c", "Expiration": "hunter2"}"#,
                 "the answer's Expiration is no time",
             ),
-            (r#"{"AccessKeyId": "hunter2"#, "it is not the documented JSON (line 1 column 24, 24 bytes)"),
+            (
+                r#"{"AccessKeyId": "hunter2"#,
+                "it is not the documented JSON (line 1 column 24, 24 bytes)",
+            ),
         ] {
             assert_eq!(problem(text), wanted, "{text}");
         }

@@ -1,4 +1,5 @@
-//! Security Token Service: credentials for a role. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! Security Token Service: credentials for a role. Source: "Credentials" in
+//! `docs/alibaba-cloud-api.md`.
 //!
 //! Secrets go in the form body, since URLs get logged on their way.
 
@@ -70,7 +71,10 @@ pub(super) async fn assume_role_with_oidc(
     now: Timestamp,
 ) -> Result<ProvidedCredential, Failure> {
     let mut form = of_role(role);
-    form.extend([("OIDCProviderArn", provider_arn.to_owned()), ("OIDCToken", token.expose().to_owned())]);
+    form.extend([
+        ("OIDCProviderArn", provider_arn.to_owned()),
+        ("OIDCToken", token.expose().to_owned()),
+    ]);
     let what = format!("AssumeRoleWithOIDC of {}", role.arn);
     let clean = |text: &str| scrub(text, &[token.expose()]);
     ask(&common("AssumeRoleWithOIDC", now), &form, role, context, clean)
@@ -88,7 +92,8 @@ fn common(action: &str, now: Timestamp) -> Parameters {
 }
 
 fn of_role(role: &Role) -> Parameters {
-    let mut form = vec![("RoleArn", role.arn.clone()), ("RoleSessionName", role.session_name.clone())];
+    let mut form =
+        vec![("RoleArn", role.arn.clone()), ("RoleSessionName", role.session_name.clone())];
     form.extend(role.seconds.map(|seconds| ("DurationSeconds", seconds.to_string())));
     form.extend(role.policy.clone().map(|policy| ("Policy", policy)));
     form.extend(role.external_id.as_ref().map(|id| ("ExternalId", id.expose().to_owned())));
@@ -115,12 +120,16 @@ async fn ask(
     let external_id = role.external_id.as_ref().map_or("", Secret::expose);
     let clean = |text: &str| scrub(&clean(text), &[external_id]);
     let answer = answer.map_err(|trouble| Failure::failed(clean(&trouble.message)))?;
-    read(&answer, clean).map_err(|problem| Failure::failed(format!("{}: {problem}", host(&endpoint))))
+    read(&answer, clean)
+        .map_err(|problem| Failure::failed(format!("{}: {problem}", host(&endpoint))))
 }
 
-/// Where a role is asked for, by the vendor's rule: `sts.aliyuncs.com`, or that of a region, or the one inside a VPC of a
-/// region; and what the user should know about that.
-pub(super) fn endpoint(role: &Role, context: &ProviderContext) -> Result<(String, Option<String>), Failure> {
+/// Where a role is asked for, by the vendor's rule: `sts.aliyuncs.com`, or that of a region, or the
+/// one inside a VPC of a region; and what the user should know about that.
+pub(super) fn endpoint(
+    role: &Role,
+    context: &ProviderContext,
+) -> Result<(String, Option<String>), Failure> {
     let region = role.region.clone().or_else(|| context.variable("ALIBABA_CLOUD_STS_REGION"));
     if let Some(own) = &context.sts {
         return match region {
@@ -131,9 +140,13 @@ pub(super) fn endpoint(role: &Role, context: &ProviderContext) -> Result<(String
             None => Ok((own.clone(), None)),
         };
     }
-    let vpc = role.vpc || context.network == Network::Vpc || context.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
+    let vpc = role.vpc
+        || context.network == Network::Vpc
+        || context.is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
     Ok(match region {
-        Some(region) if !is_label(&region) => return Err(Failure::failed("the region of STS is not a region id")),
+        Some(region) if !is_label(&region) => {
+            return Err(Failure::failed("the region of STS is not a region id"));
+        }
         Some(region) => by_region(if vpc { Network::Vpc } else { Network::Public }, &region),
         None => ("https://sts.aliyuncs.com".to_owned(), None),
     })
@@ -188,7 +201,9 @@ fn advice(error: &Error) -> Option<&'static str> {
         code if code.starts_with("AuthenticationFail") => {
             "check that the token is of the identity provider that the role trusts, and still valid"
         }
-        "SignatureDoesNotMatch" => "the AccessKeySecret does not belong to the AccessKeyId: check both",
+        "SignatureDoesNotMatch" => {
+            "the AccessKeySecret does not belong to the AccessKeyId: check both"
+        }
         code if code.starts_with("InvalidTimeStamp") => "set the clock of this machine",
         _ => return None,
     })

@@ -1,4 +1,5 @@
-//! What a body says of an error: `Code`, `Message` and `RequestId`, in JSON or in XML. What cannot be read says nothing.
+//! What a body says of an error: `Code`, `Message` and `RequestId`, in JSON or in XML. What cannot
+//! be read says nothing.
 
 mod json;
 mod xml;
@@ -47,7 +48,8 @@ pub(super) fn request_id(body: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&id).into_owned())
 }
 
-/// Whether a body is an object without a code, as nearly all are: that is told without reading what is in it.
+/// Whether a body is an object without a code, as nearly all are: that is told without reading what
+/// is in it.
 fn has_no_code(body: &[u8]) -> bool {
     top_level(body).is_ok_and(|answer| !answer.has_in_any_case("code"))
 }
@@ -161,8 +163,14 @@ mod tests {
             ("A", r#"{"Code": "A", "Message": "it breaks of"#),
             ("500", r#"{"Code": 500}"#),
             ("A", "<Error><Code>A</Code></Error>"),
-            ("A", "\u{feff}<?xml version='1.0'?>\n<!-- <Code>no</Code> --><Error><Code> A\n</Code></Error>"),
-            ("A", r#"<e:Error xmlns:e="x>y" a='/'><e:Code type="t"><![CDATA[A]]></e:Code></e:Error>"#),
+            (
+                "A",
+                "\u{feff}<?xml version='1.0'?>\n<!-- <Code>no</Code> --><Error><Code> A\n</Code></Error>",
+            ),
+            (
+                "A",
+                r#"<e:Error xmlns:e="x>y" a='/'><e:Code type="t"><![CDATA[A]]></e:Code></e:Error>"#,
+            ),
             ("A.B&C", "<Error><Code>A&#46;B&amp;&#x43;</Code></Error>"),
             ("A", "<!DOCTYPE Error [<!ENTITY x \"y\">]><Error><HostId/><code>A</code>"),
             ("B", "<Error><Code>A</Code><Code>B</Code></Error>"),
@@ -170,8 +178,15 @@ mod tests {
             assert_eq!(code(body, Depth::Top).as_deref(), Some(wanted), "{body}");
             assert_eq!(code(body, Depth::Any).as_deref(), Some(wanted), "{body}");
         }
-        assert_eq!(code(b"{\"Message\": \"\xc4\xfa\xba\xc3\", \"Code\": \"A\"}", Depth::Top).as_deref(), Some("A"));
-        assert_eq!(code(b"<Error><Message>\xc4\xfa</Message><Code>A</Code></Error>", Depth::Top).as_deref(), Some("A"));
+        assert_eq!(
+            code(b"{\"Message\": \"\xc4\xfa\xba\xc3\", \"Code\": \"A\"}", Depth::Top).as_deref(),
+            Some("A")
+        );
+        assert_eq!(
+            code(b"<Error><Message>\xc4\xfa</Message><Code>A</Code></Error>", Depth::Top)
+                .as_deref(),
+            Some("A")
+        );
     }
 
     #[test]
@@ -183,7 +198,11 @@ mod tests {
             r#"{"Code": {"Code": "A"}}"#,
             "<ErrorResponse><Error><Code>A</Code></Error></ErrorResponse>",
         ] {
-            assert_eq!((code(body, Depth::Top), code(body, Depth::Any)), (None, Some("A".into())), "{body}");
+            assert_eq!(
+                (code(body, Depth::Top), code(body, Depth::Any)),
+                (None, Some("A".into())),
+                "{body}"
+            );
         }
         let outer = r#"{"Data": {"Code": "B"}, "Code": "A", "More": {"Code": "C"}}"#;
         assert_eq!(code(outer, Depth::Any).as_deref(), Some("A"));
@@ -226,10 +245,16 @@ mod tests {
     #[test]
     fn the_message_and_the_request_id_come_along() {
         let of = |body: &str| error_body(body.as_bytes(), Depth::Any).unwrap();
-        let wanted = ErrorBody { code: "A".into(), message: Some("m & n".into()), request_id: Some("r".into()) };
+        let wanted = ErrorBody {
+            code: "A".into(),
+            message: Some("m & n".into()),
+            request_id: Some("r".into()),
+        };
         assert_eq!(of(r#"{"requestId": "r", "Error": {"Message": "m & n", "Code": "A"}}"#), wanted);
         assert_eq!(
-            of("<E><RequestId>r</RequestId><Error><Code>A</Code><Message>m &amp; n</Message></Error></E>"),
+            of(
+                "<E><RequestId>r</RequestId><Error><Code>A</Code><Message>m &amp; n</Message></Error></E>"
+            ),
             wanted
         );
     }

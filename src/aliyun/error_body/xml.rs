@@ -1,4 +1,5 @@
-//! An error in XML: enough of it to find three elements, and not to take the HTML of a gateway for it.
+//! An error in XML: enough of it to find three elements, and not to take the HTML of a gateway for
+//! it.
 
 use super::{Best, Depth, ErrorBody, Field, Level};
 
@@ -7,8 +8,8 @@ const DEEPEST: usize = 32;
 
 /// A document that begins with one of these is HTML.
 const HTML: [&str; 18] = [
-    "html", "head", "body", "title", "meta", "script", "style", "center", "div", "p", "h1", "h2", "h3", "form", "pre",
-    "br", "hr", "iframe",
+    "html", "head", "body", "title", "meta", "script", "style", "center", "div", "p", "h1", "h2",
+    "h3", "form", "pre", "br", "hr", "iframe",
 ];
 
 /// What `text` says of an error, also if it breaks off later.
@@ -78,7 +79,8 @@ impl Scan {
         let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         let name = name.rsplit(':').next().unwrap_or_default();
         let is_first = self.open.len() == 1;
-        if name.is_empty() || (is_first && HTML.iter().any(|html| name.eq_ignore_ascii_case(html))) {
+        if name.is_empty() || (is_first && HTML.iter().any(|html| name.eq_ignore_ascii_case(html)))
+        {
             return None;
         }
         if self.open.len() > DEEPEST {

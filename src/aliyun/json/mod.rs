@@ -1,7 +1,9 @@
-//! Lenient reading of JSON, value by value: what is odd in one value leaves those beside it readable.
+//! Lenient reading of JSON, value by value: what is odd in one value leaves those beside it
+//! readable.
 //!
-//! A body is cut into raw values, and each is read only when it is asked for. Brackets and quotes must be in order; what
-//! stands between them may be anything. See "Drift" in `docs/alibaba-cloud-api.md`.
+//! A body is cut into raw values, and each is read only when it is asked for. Brackets and quotes
+//! must be in order; what stands between them may be anything. See "Drift" in
+//! `docs/alibaba-cloud-api.md`.
 
 mod scan;
 mod text;
@@ -37,7 +39,10 @@ pub(super) fn top_level(body: &[u8]) -> Result<Object<'_>, Malformed> {
 
 fn position(before: &[u8]) -> Malformed {
     let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    Malformed { line: 1 + before.iter().filter(|byte| **byte == b'\n').count(), column: 1 + line.len() }
+    Malformed {
+        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        column: 1 + line.len(),
+    }
 }
 
 /// Few objects have more fields.
@@ -90,7 +95,11 @@ impl<'a> Object<'a> {
 
     /// The values of all fields; of two with one name the last.
     pub(super) fn values(&self) -> impl Iterator<Item = Json<'a>> {
-        self.0.iter().map(|(name, value)| (&**name, *value)).collect::<BTreeMap<_, _>>().into_values()
+        self.0
+            .iter()
+            .map(|(name, value)| (&**name, *value))
+            .collect::<BTreeMap<_, _>>()
+            .into_values()
     }
 }
 
@@ -224,7 +233,11 @@ mod tests {
             ("{} {}", 1, 4),
             ("{\"a\": \"\\", 1, 9),
         ] {
-            assert_eq!(top_level(body.as_bytes()).unwrap_err(), Malformed { line, column }, "{body}");
+            assert_eq!(
+                top_level(body.as_bytes()).unwrap_err(),
+                Malformed { line, column },
+                "{body}"
+            );
         }
     }
 
@@ -241,7 +254,10 @@ mod tests {
 
     #[test]
     fn an_object_that_is_out_of_order_is_none_and_leaves_the_next_one_whole() {
-        let list = Json::whole(br#"[{"a": "b" "c"}, {"a": 1}, {7}, [1}, {"a": 2]]"#).unwrap().list().unwrap();
+        let list = Json::whole(br#"[{"a": "b" "c"}, {"a": 1}, {7}, [1}, {"a": 2]]"#)
+            .unwrap()
+            .list()
+            .unwrap();
         let read: Vec<_> = list.clone().map(|entry| entry.object().is_some()).collect();
         assert_eq!(read, [false, true, false, false, false]);
         assert_eq!(list.objects().map(|entry| entry.is_some()).collect::<Vec<_>>(), read);

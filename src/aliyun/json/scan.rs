@@ -15,12 +15,14 @@ pub(super) fn blank(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind `byte`, which is to stand at `at`. Here and below an error is where the text stops being JSON.
+/// Behind `byte`, which is to stand at `at`. Here and below an error is where the text stops being
+/// JSON.
 pub(super) fn expect(bytes: &[u8], at: usize, byte: u8) -> Result<usize, usize> {
     if bytes.get(at) == Some(&byte) { Ok(at + 1) } else { Err(at) }
 }
 
-/// Where the value ends that begins at `at`: never there. However deep it is, this takes no more stack.
+/// Where the value ends that begins at `at`: never there. However deep it is, this takes no more
+/// stack.
 pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
     let mut depth = 0_usize;
     let mut at = start;
@@ -45,7 +47,9 @@ pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
 
 /// Where the word ends that begins at `at`.
 fn word_end(bytes: &[u8], at: usize) -> usize {
-    let ends = |byte: &u8| matches!(byte, b',' | b':' | b'"' | b'{' | b'[' | b'}' | b']') || is_blank(*byte);
+    let ends = |byte: &u8| {
+        matches!(byte, b',' | b':' | b'"' | b'{' | b'[' | b'}' | b']') || is_blank(*byte)
+    };
     bytes[at + 1..].iter().position(ends).map_or(bytes.len(), |length| at + 1 + length)
 }
 
@@ -64,12 +68,13 @@ pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     }
 }
 
-/// In GBK a backslash may be the second byte of a character. It is taken for that where the text ends behind it, and the
-/// byte before is part of no UTF-8.
+/// In GBK a backslash may be the second byte of a character. It is taken for that where the text
+/// ends behind it, and the byte before is part of no UTF-8.
 fn is_half_a_character(bytes: &[u8], backslash: usize) -> bool {
     let ends_text = bytes.get(backslash + 1) == Some(&b'"')
         && matches!(bytes.get(blank(bytes, backslash + 2)), Some(b',' | b':' | b'}' | b']'));
     let before = &bytes[backslash.saturating_sub(4)..backslash];
-    let is_text = |length: usize| str::from_utf8(&before[before.len().saturating_sub(length)..]).is_ok();
+    let is_text =
+        |length: usize| str::from_utf8(&before[before.len().saturating_sub(length)..]).is_ok();
     ends_text && before.last().is_some_and(|byte| *byte >= 0x80) && !(2..=4).any(is_text)
 }

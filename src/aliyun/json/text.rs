@@ -48,7 +48,10 @@ fn unescape<'a>(escape: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
 /// The character of `\u`, of two if they are a pair.
 fn code(hex: &[u8]) -> Option<(u32, &[u8])> {
     let (first, behind) = unit(hex)?;
-    let second = behind.strip_prefix(b"\\u").and_then(unit).filter(|(low, _)| (0xdc00..0xe000).contains(low));
+    let second = behind
+        .strip_prefix(b"\\u")
+        .and_then(unit)
+        .filter(|(low, _)| (0xdc00..0xe000).contains(low));
     match second {
         Some((low, behind)) if (0xd800..0xdc00).contains(&first) => {
             Some((0x1_0000 + ((first - 0xd800) << 10) + (low - 0xdc00), behind))
@@ -68,7 +71,11 @@ fn unit(hex: &[u8]) -> Option<(u32, &[u8])> {
 fn push(code: u32, bytes: &mut Vec<u8>) {
     match char::from_u32(code) {
         Some(character) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => bytes.extend([0xe0 | (code >> 12) as u8, 0x80 | (code >> 6 & 0x3f) as u8, 0x80 | (code & 0x3f) as u8]),
+        None => bytes.extend([
+            0xe0 | (code >> 12) as u8,
+            0x80 | (code >> 6 & 0x3f) as u8,
+            0x80 | (code & 0x3f) as u8,
+        ]),
     }
 }
 
@@ -87,7 +94,10 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_three_bytes_that_no_text_has() {
         assert_eq!(*unescaped(br"a\ud83d"), *b"a\xed\xa0\xbd");
-        assert_eq!(*unescaped(br"\ude00\ud83d\ud83d\ude00"), *b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80");
+        assert_eq!(
+            *unescaped(br"\ude00\ud83d\ud83d\ude00"),
+            *b"\xed\xb8\x80\xed\xa0\xbd\xf0\x9f\x98\x80"
+        );
         assert_eq!(*unescaped(br"\ud83d\n"), *b"\xed\xa0\xbd\n");
     }
 }

@@ -1,5 +1,5 @@
-//! SWAS DescribeCommandInvocations: the command invocations of all servers of a region, with their results.
-//! Source: "DescribeCommandInvocations" in `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeCommandInvocations: the command invocations of all servers of a region, with their
+//! results. Source: "DescribeCommandInvocations" in `docs/alibaba-cloud-api.md`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +10,16 @@ use super::wire::{Entry, Oddities, Unreadable, error_code, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{
-    CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus, Page, ServerInvocation,
+    CommandInvocation, CommandType, ErrorCode, Invocation, InvocationResult, InvocationStatus,
+    Page, ServerInvocation,
 };
 
-/// A CreationTime without a zone is believed if the invocation started no further from it than this.
+/// A CreationTime without a zone is believed if the invocation started no further from it than
+/// this.
 const NEAR_START: SignedDuration = SignedDuration::from_hours(1);
 
-/// Asks for a page of a region's command invocations, or for one of them. `CommandContent`, `Output` and `Parameters` are not read.
+/// Asks for a page of a region's command invocations, or for one of them. `CommandContent`,
+/// `Output` and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeCommandInvocations {
     /// InvokeId: only this one.
@@ -27,11 +30,17 @@ pub struct DescribeCommandInvocations {
 
 impl DescribeCommandInvocations {
     pub(super) fn parameters(&self) -> Parameters<'_> {
-        let page = [("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())];
+        let page = [
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
+        ];
         self.invoke_id.iter().map(|id| ("InvokeId", (&**id).into())).chain(page).collect()
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<CommandInvocation>>, Undecoded> {
+    pub(super) fn decode(
+        &self,
+        body: &[u8],
+    ) -> Result<Decoded<Page<CommandInvocation>>, Undecoded> {
         let asked: Vec<_> = self.invoke_id.iter().map(|id| ("InvokeId", &**id)).collect();
         page(body, ("CommandInvocations", "InvokeId"), &asked, invocation)
     }
@@ -51,10 +60,13 @@ fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvoc
     };
     oddities.note("CommandType", command.command_type.unknown_word());
     oddities.note("InvocationStatus", command.status.unknown_word());
-    let read = |server: &Object<'_>, oddities: &mut Oddities| server_invocation(&command, entry, server, oddities);
+    let read = |server: &Object<'_>, oddities: &mut Oddities| {
+        server_invocation(&command, entry, server, oddities)
+    };
     let servers = servers.filter_map(|server| oddities.read(server, read));
     // A server that is listed twice is one, as it was told last.
-    let servers: BTreeMap<_, _> = servers.map(|server| (Arc::clone(&server.instance_id), server)).collect();
+    let servers: BTreeMap<_, _> =
+        servers.map(|server| (Arc::clone(&server.instance_id), server)).collect();
     Ok(CommandInvocation { id, servers: servers.into_values().collect() })
 }
 
@@ -138,8 +150,12 @@ mod tests {
                 assert_eq!(&*server.instance_id, said["InstanceId"]);
                 assert_eq!(server.invocation.status.label(), said["InvocationStatus"]);
                 assert_eq!(server.result.exit_code, said["ExitCode"].as_i64().filter(|_| exited));
-                assert_eq!(server.result.error.as_ref().map_or("", ErrorCode::label), said["ErrorCode"]);
-                let finished = server.result.finished.map(|time| time.to_string()).unwrap_or_default();
+                assert_eq!(
+                    server.result.error.as_ref().map_or("", ErrorCode::label),
+                    said["ErrorCode"]
+                );
+                let finished =
+                    server.result.finished.map(|time| time.to_string()).unwrap_or_default();
                 assert_eq!(finished, said["FinishTime"]);
                 assert_eq!(
                     server.invocation.created.unwrap().to_string(),
@@ -152,20 +168,24 @@ mod tests {
 
     fn one(mut invocation: Value) -> CommandInvocation {
         invocation["InvokeId"] = "t".into();
-        let mut items = decode(&json!({"CommandInvocations": [invocation]}).to_string()).value.items;
+        let mut items =
+            decode(&json!({"CommandInvocations": [invocation]}).to_string()).value.items;
         items.pop().unwrap()
     }
 
     #[test]
     fn a_creation_time_without_a_zone_is_believed_only_near_the_start() {
         let created = |created: &str, started: &str| {
-            let invocation =
-                json!({"CreationTime": created, "InvokeInstances": [{"InstanceId": "s", "StartTime": started}]});
+            let invocation = json!({"CreationTime": created, "InvokeInstances": [{"InstanceId": "s", "StartTime": started}]});
             one(invocation).servers[0].invocation.created.map(|time| time.to_string())
         };
         let utc = Some("2024-04-27T10:11:58Z".to_owned());
         assert_eq!(created("2024-04-27T10:11:58", "2024-04-27T10:30:00Z"), utc);
-        assert_eq!(created("2024-04-27T18:11:58", "2024-04-27T10:11:59Z"), None, "Chinese time, perhaps");
+        assert_eq!(
+            created("2024-04-27T18:11:58", "2024-04-27T10:11:59Z"),
+            None,
+            "Chinese time, perhaps"
+        );
         assert_eq!(created("2024-04-27T10:11:58", ""), None);
         assert_eq!(created("2024-04-27T10:11:58Z", ""), utc);
         assert_eq!(created("2024-04-27T18:11:58+08:00", ""), utc);
@@ -173,10 +193,14 @@ mod tests {
 
     #[test]
     fn a_server_without_a_word_has_that_of_the_whole_and_one_without_an_id_is_left_out() {
-        let invocation =
-            one(json!({"InvocationStatus": "Timeout", "InvokeInstances": [{"InstanceId": "s"}, {"ExitCode": 0}]}));
-        let found: Vec<_> =
-            invocation.servers.iter().map(|server| (&*server.instance_id, &server.invocation.status)).collect();
+        let invocation = one(
+            json!({"InvocationStatus": "Timeout", "InvokeInstances": [{"InstanceId": "s"}, {"ExitCode": 0}]}),
+        );
+        let found: Vec<_> = invocation
+            .servers
+            .iter()
+            .map(|server| (&*server.instance_id, &server.invocation.status))
+            .collect();
         assert_eq!(found, [("s", &InvocationStatus::Timeout)]);
     }
 
@@ -190,11 +214,25 @@ mod tests {
         ]});
         let decoded = decode(&body.to_string());
         let found = |invocation: &CommandInvocation| {
-            invocation.servers.iter().map(|server| server.instance_id.to_string()).collect::<Vec<_>>().join(" ")
+            invocation
+                .servers
+                .iter()
+                .map(|server| server.instance_id.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
-        let found: Vec<_> = decoded.value.items.iter().map(|invocation| (&*invocation.id, found(invocation))).collect();
+        let found: Vec<_> = decoded
+            .value
+            .items
+            .iter()
+            .map(|invocation| (&*invocation.id, found(invocation)))
+            .collect();
         assert_eq!(found, [("a", "r s".to_owned()), ("c", String::new())]);
-        assert_eq!((decoded.value.entries, decoded.unreadable), (3, 3), "of b it is not known where it runs");
+        assert_eq!(
+            (decoded.value.entries, decoded.unreadable),
+            (3, 3),
+            "of b it is not known where it runs"
+        );
     }
 
     #[test]

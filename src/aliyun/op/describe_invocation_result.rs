@@ -1,4 +1,5 @@
-//! SWAS DescribeInvocationResult: how an invocation went. Source: "DescribeInvocationResult" in `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeInvocationResult: how an invocation went. Source: "DescribeInvocationResult" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -24,11 +25,15 @@ impl DescribeInvocationResult {
     pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<InvocationResult>, Undecoded> {
         let asked = [("InstanceId", &*self.instance_id), ("InvokeId", &*self.invoke_id)];
         let answer = object(body, &asked)?;
-        let result = answer.get("InvocationResult").and_then(Json::object).filter(|result| !result.is_empty());
+        let result = answer
+            .get("InvocationResult")
+            .and_then(Json::object)
+            .filter(|result| !result.is_empty());
         let result = result.ok_or(Undecoded::Missing("InvocationResult"))?;
         is_about(&result, &asked)?;
         let status = InvocationStatus::parse(&result.word("InvocationStatus"));
-        let record = result.optional_word("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
+        let record =
+            result.optional_word("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
         let error = error_code(&result);
         let mut oddities = Oddities::default();
         oddities.note("InvocationStatus", status.unknown_word());
@@ -65,18 +70,24 @@ mod tests {
     use crate::model::{ErrorCode, InvocationResult};
 
     fn decode(body: &[u8]) -> super::Decoded<InvocationResult> {
-        DescribeInvocationResult { instance_id: "s".into(), invoke_id: "r".into() }.decode(body).unwrap()
+        DescribeInvocationResult { instance_id: "s".into(), invoke_id: "r".into() }
+            .decode(body)
+            .unwrap()
     }
 
     #[test]
     fn every_case_decodes_to_what_it_says() {
-        let text = include_str!("../../../tests/fixtures/api/swas_DescribeInvocationResult.cases.json");
+        let text =
+            include_str!("../../../tests/fixtures/api/swas_DescribeInvocationResult.cases.json");
         let cases: Vec<Value> = serde_json::from_str(text).unwrap();
         assert_eq!(cases.len(), 23);
         for case in cases {
             let said = &case["body"]["InvocationResult"];
             let id = |field| said[field].as_str().unwrap().into();
-            let operation = DescribeInvocationResult { instance_id: id("InstanceId"), invoke_id: id("InvokeId") };
+            let operation = DescribeInvocationResult {
+                instance_id: id("InstanceId"),
+                invoke_id: id("InvokeId"),
+            };
             let decoded = operation.decode(case["body"].to_string().as_bytes()).unwrap();
             let result = decoded.value;
             assert_eq!(decoded.unknown, [], "{}", case["name"]);
@@ -85,7 +96,12 @@ mod tests {
             assert_eq!(result.error.as_ref().map_or("", ErrorCode::label), said["ErrorCode"]);
             assert_eq!(result.started.is_some(), said["StartTime"] != "");
             let exited = ["Success", "Failed"].contains(&result.status.label());
-            assert_eq!(result.exit_code, said["ExitCode"].as_i64().filter(|_| exited), "{}", case["name"]);
+            assert_eq!(
+                result.exit_code,
+                said["ExitCode"].as_i64().filter(|_| exited),
+                "{}",
+                case["name"]
+            );
         }
     }
 
@@ -93,9 +109,12 @@ mod tests {
     fn no_result_and_that_of_another_run_are_no_answer() {
         let operation = DescribeInvocationResult { instance_id: "s".into(), invoke_id: "r".into() };
         let read = |body: &str| operation.decode(body.as_bytes()).unwrap_err();
-        for body in
-            ["{}", r#"{"InvocationResult": null}"#, r#"{"InvocationResult": {}}"#, r#"{"InvocationResult": [7]}"#]
-        {
+        for body in [
+            "{}",
+            r#"{"InvocationResult": null}"#,
+            r#"{"InvocationResult": {}}"#,
+            r#"{"InvocationResult": [7]}"#,
+        ] {
             assert_eq!(read(body), Undecoded::Missing("InvocationResult"), "{body}");
         }
         let other = r#"{"InvocationResult": {"InvokeId": "q", "InvocationStatus": "Success", "ExitCode": 0}}"#;

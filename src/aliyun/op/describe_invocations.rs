@@ -1,4 +1,5 @@
-//! SWAS DescribeInvocations: a server's command invocations. Source: "DescribeInvocations" in `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeInvocations: a server's command invocations. Source: "DescribeInvocations" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -7,7 +8,8 @@ use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
 
-/// Asks for a page of a server's command invocations. `CommandContent` and `Parameters` are not read.
+/// Asks for a page of a server's command invocations. `CommandContent` and `Parameters` are not
+/// read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeInvocations {
     /// InstanceId.
@@ -70,16 +72,26 @@ mod tests {
         let operation = DescribeInvocations { instance_id: "s".into(), page: 1 };
         let body = include_bytes!("../../../tests/fixtures/api/swas_DescribeInvocations.json");
         let decoded = operation.decode(body).unwrap();
-        let words: Vec<_> = decoded.value.items.iter().map(|invocation| invocation.status.clone()).collect();
+        let words: Vec<_> =
+            decoded.value.items.iter().map(|invocation| invocation.status.clone()).collect();
         assert_eq!(words, InvocationStatus::KNOWN[..11]);
         assert_eq!(decoded.unknown, []);
         let failed = &decoded.value.items[5];
-        assert_eq!((&failed.status, &failed.record), (&InvocationStatus::Failed, &Some(InvokeStatus::Finished)));
-        assert_eq!((&*failed.command_name, &failed.command_type), ("cmd-5", &CommandType::RunBatScript));
+        assert_eq!(
+            (&failed.status, &failed.record),
+            (&InvocationStatus::Failed, &Some(InvokeStatus::Finished))
+        );
+        assert_eq!(
+            (&*failed.command_name, &failed.command_type),
+            ("cmd-5", &CommandType::RunBatScript)
+        );
         assert_eq!(failed.created, "2024-07-11T06:05:16Z".parse().ok());
-        let seed = include_bytes!("../../../tests/fixtures/api/swas_DescribeInvocations.seed_no_parameters.json");
+        let seed = include_bytes!(
+            "../../../tests/fixtures/api/swas_DescribeInvocations.seed_no_parameters.json"
+        );
         assert_eq!(operation.decode(seed).unwrap().value.items.len(), 1);
-        let empty = include_bytes!("../../../tests/fixtures/api/swas_DescribeInvocations.empty.json");
+        let empty =
+            include_bytes!("../../../tests/fixtures/api/swas_DescribeInvocations.empty.json");
         assert_eq!(operation.decode(empty).unwrap().value.items, []);
     }
 
@@ -90,8 +102,14 @@ mod tests {
             {"InvokeId": "a", "InvocationStatus": "Stopping"}, {"InvokeId": "b", "InvocationStatus": "cancelled"},
             {"InvokeId": "c", "InvocationStatus": "Paused", "InvokeStatus": "Running"},
             {"InvokeId": "d", "InvocationStatus": "Paused", "InvokeStatus": "Stopped"}]}"#;
-        let open: Vec<_> =
-            operation.decode(body).unwrap().value.items.iter().map(|invocation| invocation.is_open()).collect();
+        let open: Vec<_> = operation
+            .decode(body)
+            .unwrap()
+            .value
+            .items
+            .iter()
+            .map(|invocation| invocation.is_open())
+            .collect();
         assert_eq!(open, [true, false, true, false]);
     }
 }

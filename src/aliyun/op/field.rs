@@ -1,4 +1,5 @@
-//! Fields of the cloud's objects, read as what they are to be. What is null, of another type or not to be understood is absent.
+//! Fields of the cloud's objects, read as what they are to be. What is null, of another type or not
+//! to be understood is absent.
 
 use std::borrow::Cow;
 
@@ -16,18 +17,20 @@ const MAX_ID_BYTES: usize = 128;
 /// Longer words are cut.
 const MAX_WORD_BYTES: usize = 64;
 
-/// 2009-01-01T00:00:00Z: the vendor is no older, and writes 0001-01-01 or 1970-01-01 where there is no time.
+/// 2009-01-01T00:00:00Z: the vendor is no older, and writes 0001-01-01 or 1970-01-01 where there is
+/// no time.
 const FIRST_SECOND: i64 = 1_230_768_000;
 
 /// JSON inside JSON strings is looked for so deep.
 const MAX_STRINGS: usize = 3;
 
 impl<'a> Object<'a> {
-    /// The exact text of an id: at most 128 letters, digits and `-_.:`, as all ids of the cloud are. A number without sign,
-    /// point and exponent is one, too.
+    /// The exact text of an id: at most 128 letters, digits and `-_.:`, as all ids of the cloud
+    /// are. A number without sign, point and exponent is one, too.
     pub(super) fn id(&self, field: &str) -> Entry<Cow<'a, str>> {
         let value = self.get(field).ok_or(Unreadable)?;
-        let bytes = value.string().or_else(|| Some(value.number()?.as_bytes().into())).ok_or(Unreadable)?;
+        let bytes =
+            value.string().or_else(|| Some(value.number()?.as_bytes().into())).ok_or(Unreadable)?;
         let is_string = value.number().is_none();
         let of_text = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
         let fits = |byte: &u8| if is_string { of_text(byte) } else { byte.is_ascii_digit() };
@@ -35,8 +38,8 @@ impl<'a> Object<'a> {
         is_id.then(|| repaired(bytes)).ok_or(Unreadable)
     }
 
-    /// A string, number or truth value as text without the space around it, if anything is left. What is not UTF-8 is
-    /// replaced by U+FFFD.
+    /// A string, number or truth value as text without the space around it, if anything is left.
+    /// What is not UTF-8 is replaced by U+FFFD.
     pub(super) fn text(&self, field: &str) -> Option<Cow<'a, str>> {
         text(self.get(field)?)
     }
@@ -53,7 +56,9 @@ impl<'a> Object<'a> {
 
     /// A name as a label, told apart from all others; empty if it is missing.
     pub(super) fn name(&self, field: &str) -> String {
-        let raw = self.get(field).and_then(|value| value.string().or_else(|| Some(value.scalar()?.as_bytes().into())));
+        let raw = self
+            .get(field)
+            .and_then(|value| value.string().or_else(|| Some(value.scalar()?.as_bytes().into())));
         super::name::label(&raw.unwrap_or_default())
     }
 
@@ -68,7 +73,8 @@ impl<'a> Object<'a> {
         self.integer(field).and_then(|number| u64::try_from(number).ok())
     }
 
-    /// A point in time, in any of the forms the cloud uses; without a zone it is UTC. One before 2009 is none.
+    /// A point in time, in any of the forms the cloud uses; without a zone it is UTC. One before
+    /// 2009 is none.
     pub(super) fn time(&self, field: &str) -> Option<Timestamp> {
         time(&self.text(field)?)
     }
@@ -78,9 +84,14 @@ impl<'a> Object<'a> {
         self.text(field).is_some_and(|text| text.parse::<Timestamp>().is_ok())
     }
 
-    /// The entries of a list: bare (`[…]`), wrapped (`{"Task": […]}`), or one that stands alone with or without a wrapper.
-    /// `id` is the field that makes an object an entry. None if there is no list.
-    pub(super) fn entries(&self, field: &str, id: &str) -> Option<impl Iterator<Item = Option<Object<'a>>> + use<'a>> {
+    /// The entries of a list: bare (`[…]`), wrapped (`{"Task": […]}`), or one that stands alone
+    /// with or without a wrapper. `id` is the field that makes an object an entry. None if
+    /// there is no list.
+    pub(super) fn entries(
+        &self,
+        field: &str,
+        id: &str,
+    ) -> Option<impl Iterator<Item = Option<Object<'a>>> + use<'a>> {
         let value = self.get(field)?;
         let lists: Vec<Entries<'a>> = match value.object() {
             None if text(value).is_some_and(|text| text == "[]") => Vec::new(),
@@ -98,7 +109,8 @@ fn wrapped<'a>(wrapper: &Object<'a>) -> Option<Vec<Entries<'a>>> {
     if !lists.is_empty() {
         return Some(lists);
     }
-    let alone: Vec<_> = wrapper.values().filter(|value| value.object().is_some()).map(Json::alone).collect();
+    let alone: Vec<_> =
+        wrapper.values().filter(|value| value.object().is_some()).map(Json::alone).collect();
     (!alone.is_empty()).then_some(alone)
 }
 
@@ -121,11 +133,13 @@ fn exact(number: f64) -> Option<i64> {
 
 fn time(text: &str) -> Option<Timestamp> {
     let zoned = text.parse::<Timestamp>();
-    let time = zoned.ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
+    let time =
+        zoned.ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
     (time.as_second() >= FIRST_SECOND).then_some(time)
 }
 
-/// What `read` makes of JSON that stands inside a string, escaped once or twice, or not in a string at all.
+/// What `read` makes of JSON that stands inside a string, escaped once or twice, or not in a string
+/// at all.
 pub(super) fn embedded<T>(value: Json<'_>, read: &dyn Fn(Json<'_>) -> Option<T>) -> Option<T> {
     within(value, MAX_STRINGS, read)
 }
@@ -142,8 +156,8 @@ fn within<T>(value: Json<'_>, strings: usize, read: &dyn Fn(Json<'_>) -> Option<
     within(Json::whole(&unescaped)?, strings, read)
 }
 
-/// How many things a list has, bare or wrapped, without nulls; one that stands alone is one. Nothing if it is no list or
-/// holds what cannot be understood.
+/// How many things a list has, bare or wrapped, without nulls; one that stands alone is one.
+/// Nothing if it is no list or holds what cannot be understood.
 pub(super) fn length(value: Json<'_>) -> Option<u64> {
     if let Some(list) = value.list() {
         return known(list);
@@ -175,7 +189,17 @@ mod tests {
         for number in ["7", "\"7\"", "7.0", "0.7e1", "\" 7 \""] {
             assert_eq!(integer(number), Some(7), "{number}");
         }
-        for none in ["null", "{}", "[7]", "7.5", "1e999", "\"1e999\"", "\"\"", "true", "123456789012345678901"] {
+        for none in [
+            "null",
+            "{}",
+            "[7]",
+            "7.5",
+            "1e999",
+            "\"1e999\"",
+            "\"\"",
+            "true",
+            "123456789012345678901",
+        ] {
             assert_eq!(integer(none), None, "{none}");
         }
         assert_eq!(integer("-9223372036854775808"), Some(i64::MIN));
@@ -186,12 +210,22 @@ mod tests {
     fn every_form_of_time_is_read_and_one_before_the_cloud_is_none() {
         let time = |text: &str| field(&format!("{text:?}"), |object| object.time("A"));
         let expected = "2021-09-06T09:14:56Z".parse().ok();
-        for text in ["2021-09-06T09:14:56Z", "2021-09-06T09:14:56.000Z", "2021-09-06T09:14:56", "2021-09-06 09:14:56"] {
+        for text in [
+            "2021-09-06T09:14:56Z",
+            "2021-09-06T09:14:56.000Z",
+            "2021-09-06T09:14:56",
+            "2021-09-06 09:14:56",
+        ] {
             assert_eq!(time(text), expected, "{text}");
         }
-        for none in
-            ["soon", "", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1970-01-01T08:00:00", "2008-12-31T23:59:59Z"]
-        {
+        for none in [
+            "soon",
+            "",
+            "0001-01-01T00:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "1970-01-01T08:00:00",
+            "2008-12-31T23:59:59Z",
+        ] {
             assert_eq!(time(none), None, "{none}");
         }
         assert!(time("2009-01-01T00:00:00Z").is_some());

@@ -1,10 +1,12 @@
-//! E-HPC ListClusters: the clusters of an account. Source: "ListClusters" in `docs/alibaba-cloud-api.md`.
+//! E-HPC ListClusters: the clusters of an account. Source: "ListClusters" in
+//! `docs/alibaba-cloud-api.md`.
 
 use super::wire::{found, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::{DiscoveredResource, Page};
 
-/// Asks for a page of the account's clusters. It is left open whether those are of one region or of all.
+/// Asks for a page of the account's clusters. It is left open whether those are of one region or of
+/// all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListClusters {
     /// PageNumber, from 1.
@@ -16,10 +18,16 @@ impl ListClusters {
     pub const PAGE_SIZE: usize = PAGE_SIZE as usize;
 
     pub(super) fn parameters(&self) -> Parameters<'_> {
-        vec![("PageNumber", self.page.to_string().into()), ("PageSize", PAGE_SIZE.to_string().into())]
+        vec![
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", PAGE_SIZE.to_string().into()),
+        ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
+    pub(super) fn decode(
+        &self,
+        body: &[u8],
+    ) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
         page(body, ("Clusters", "Id"), &[], |entry, _| found(entry, ["Id", "Name", "RegionId"]))
     }
 }

@@ -1,4 +1,5 @@
-//! E-HPC ListCommands: the ids of a cluster's commands. Source: "ListCommands" in `docs/alibaba-cloud-api.md`.
+//! E-HPC ListCommands: the ids of a cluster's commands. Source: "ListCommands" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -6,7 +7,8 @@ use super::wire::page;
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::Page;
 
-/// Asks for a page of a cluster's commands. Only their ids are read: the rest is the users' own scripts.
+/// Asks for a page of a cluster's commands. Only their ids are read: the rest is the users' own
+/// scripts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListCommands {
     /// ClusterId.
@@ -39,7 +41,10 @@ mod tests {
     impl ListCommands {
         /// One of it, and the least that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
-            (Self { cluster_id: CLUSTER.into(), page: 1 }, r#""Commands": {"Command": [{"CommandId": "k"}]}"#)
+            (
+                Self { cluster_id: CLUSTER.into(), page: 1 },
+                r#""Commands": {"Command": [{"CommandId": "k"}]}"#,
+            )
         }
     }
 

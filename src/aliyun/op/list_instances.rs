@@ -1,4 +1,5 @@
-//! SWAS ListInstances: the servers of an account in a region. Source: "ListInstances" in `docs/alibaba-cloud-api.md`.
+//! SWAS ListInstances: the servers of an account in a region. Source: "ListInstances" in
+//! `docs/alibaba-cloud-api.md`.
 
 use super::wire::{found, page};
 use super::{Decoded, Parameters, Undecoded};
@@ -16,10 +17,16 @@ impl ListInstances {
     pub const PAGE_SIZE: usize = 100;
 
     pub(super) fn parameters(&self) -> Parameters<'_> {
-        vec![("PageNumber", self.page.to_string().into()), ("PageSize", Self::PAGE_SIZE.to_string().into())]
+        vec![
+            ("PageNumber", self.page.to_string().into()),
+            ("PageSize", Self::PAGE_SIZE.to_string().into()),
+        ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
+    pub(super) fn decode(
+        &self,
+        body: &[u8],
+    ) -> Result<Decoded<Page<DiscoveredResource>>, Undecoded> {
         page(body, ("Instances", "InstanceId"), &[], |entry, _| {
             found(entry, ["InstanceId", "InstanceName", "RegionId"])
         })

@@ -1,4 +1,5 @@
-//! E-HPC ListInvocationResults: exit codes by node. Source: "ListInvocationResults" in `docs/alibaba-cloud-api.md`.
+//! E-HPC ListInvocationResults: exit codes by node. Source: "ListInvocationResults" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -65,11 +66,18 @@ mod tests {
     #[test]
     fn the_sample_decodes_to_what_it_says() {
         let body = include_bytes!("../../../tests/fixtures/api/ehpc_ListInvocationResults.json");
-        let operation =
-            ListInvocationResults { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into(), page: 1 };
+        let operation = ListInvocationResults {
+            cluster_id: "c".into(),
+            command_id: "c-hz01v8x80o30002".into(),
+            page: 1,
+        };
         let page = operation.decode(body).unwrap().value;
-        let codes: Vec<_> = page.items.iter().map(|node| (node.status.label(), node.exit_code)).collect();
-        assert_eq!(codes, [("Finished", Some(0)), ("Running", None), ("Failed", Some(127)), ("Stopped", None)]);
+        let codes: Vec<_> =
+            page.items.iter().map(|node| (node.status.label(), node.exit_code)).collect();
+        assert_eq!(
+            codes,
+            [("Finished", Some(0)), ("Running", None), ("Failed", Some(127)), ("Stopped", None)]
+        );
         let finished: Vec<_> = page.items.iter().map(|node| node.finished.is_some()).collect();
         assert_eq!(finished, [true, false, true, true]);
     }

@@ -1,4 +1,5 @@
-//! E-HPC ListInvocationStatus: a command on its nodes. Source: "ListInvocationStatus" in `docs/alibaba-cloud-api.md`.
+//! E-HPC ListInvocationStatus: a command on its nodes. Source: "ListInvocationStatus" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ impl ListInvocationStatus {
     }
 
     pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<NodeStatuses>, Undecoded> {
-        let answer = object(body, &[("ClusterId", &self.cluster_id), ("CommandId", &self.command_id)])?;
+        let answer =
+            object(body, &[("ClusterId", &self.cluster_id), ("CommandId", &self.command_id)])?;
         let entries = answer.entries("InvokeInstances", "InstanceId");
         let status = answer.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
         // Where nothing has begun, no node need be listed.
@@ -32,7 +34,8 @@ impl ListInvocationStatus {
         let status = status.unwrap_or_else(|| InvokeStatus::parse(""));
         let mut oddities = Oddities::default();
         oddities.note("InvokeStatus", status.unknown_word());
-        let nodes = entries.into_iter().flatten().filter_map(|entry| oddities.read(entry, node)).collect();
+        let nodes =
+            entries.into_iter().flatten().filter_map(|entry| oddities.read(entry, node)).collect();
         Ok(oddities.with(NodeStatuses { status, nodes }))
     }
 }
@@ -63,7 +66,8 @@ mod tests {
     }
 
     fn decode(body: &str) -> super::Decoded<NodeStatuses> {
-        let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into() };
+        let operation =
+            ListInvocationStatus { cluster_id: "c".into(), command_id: "c-hz01v8x80o30002".into() };
         operation.decode(body.as_bytes()).unwrap()
     }
 
@@ -73,19 +77,31 @@ mod tests {
 
     #[test]
     fn the_samples_decode_to_what_they_say() {
-        let all =
-            decode(include_str!("../../../tests/fixtures/api/ehpc_ListInvocationStatus.all_node_states.json")).value;
-        assert_eq!((all.status.clone(), nodes(&all)), (Running, vec![Finished, Running, Failed, Stopped]));
-        let failed = decode(include_str!("../../../tests/fixtures/api/ehpc_ListInvocationStatus.Failed.json")).value;
+        let all = decode(include_str!(
+            "../../../tests/fixtures/api/ehpc_ListInvocationStatus.all_node_states.json"
+        ))
+        .value;
+        assert_eq!(
+            (all.status.clone(), nodes(&all)),
+            (Running, vec![Finished, Running, Failed, Stopped])
+        );
+        let failed = decode(include_str!(
+            "../../../tests/fixtures/api/ehpc_ListInvocationStatus.Failed.json"
+        ))
+        .value;
         assert_eq!((failed.status.clone(), nodes(&failed)), (Failed, vec![Finished, Failed]));
-        let stopped = decode(include_str!("../../../tests/fixtures/api/ehpc_ListInvocationStatus.Stopped.json")).value;
+        let stopped = decode(include_str!(
+            "../../../tests/fixtures/api/ehpc_ListInvocationStatus.Stopped.json"
+        ))
+        .value;
         assert_eq!((stopped.status.clone(), nodes(&stopped)), (Stopped, vec![Stopped, Stopped]));
     }
 
     #[test]
     fn without_a_list_only_what_has_not_ended_is_believed_and_never_the_answer_about_another() {
         let operation = ListInvocationStatus { cluster_id: "c".into(), command_id: "d".into() };
-        let read = |body: &str| operation.decode(body.as_bytes()).map(|decoded| decoded.value.nodes.len());
+        let read =
+            |body: &str| operation.decode(body.as_bytes()).map(|decoded| decoded.value.nodes.len());
         assert_eq!(read(r#"{"InvokeStatus": "Pending", "InvokeInstances": null}"#), Ok(0));
         assert_eq!(read(r#"{"InvokeStatus": "Finished", "InvokeInstances": []}"#), Ok(0));
         let missing = Err(Undecoded::Missing("InvokeInstances"));

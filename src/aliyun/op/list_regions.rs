@@ -1,4 +1,5 @@
-//! ListRegions of E-HPC and of SWAS: where the product is offered. Source: "ListRegions" in `docs/alibaba-cloud-api.md`.
+//! ListRegions of E-HPC and of SWAS: where the product is offered. Source: "ListRegions" in
+//! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -73,7 +74,8 @@ mod tests {
         for (body, list) in [(ehpc, "/Regions/RegionInfo"), (swas, "/Regions")] {
             let said: Value = serde_json::from_str(body).unwrap();
             let said = said.pointer(list).unwrap().as_array().unwrap();
-            let said: Vec<&str> = said.iter().filter_map(|region| region["RegionId"].as_str()).collect();
+            let said: Vec<&str> =
+                said.iter().filter_map(|region| region["RegionId"].as_str()).collect();
             let decoded = decode(body.as_bytes()).unwrap();
             assert!(said.len() > 1);
             assert_eq!(decoded.value.items.iter().map(|id| &**id).collect::<Vec<_>>(), said);

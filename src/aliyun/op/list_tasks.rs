@@ -113,17 +113,25 @@ mod tests {
         let page = decode(include_str!("../../../tests/fixtures/api/ehpc_ListTasks.json")).value;
         assert_eq!((page.items.len(), page.total), (9, Some(9)));
         let create = &page.items[0];
-        assert_eq!((&create.task_type, &create.status), (&TaskType::CreateCluster, &TaskStatus::Success));
+        assert_eq!(
+            (&create.task_type, &create.status),
+            (&TaskType::CreateCluster, &TaskStatus::Success)
+        );
         assert_eq!((create.current_step, create.steps), (Some(42), Some(42)));
         assert_eq!((create.errors, create.nodes), (Some(0), Some(1)));
         let delete = &page.items[3];
-        assert_eq!((&delete.status, delete.errors, delete.nodes), (&TaskStatus::Failed, Some(1), None));
+        assert_eq!(
+            (&delete.status, delete.errors, delete.nodes),
+            (&TaskStatus::Failed, Some(1), None)
+        );
         assert_eq!(page.items[4].status, TaskStatus::PartialFail);
     }
 
     #[test]
     fn the_chinese_documents_words_fold_into_the_english_ones() {
-        let page = decode(include_str!("../../../tests/fixtures/api/ehpc_ListTasks.zh_enum_variants.json"));
+        let page = decode(include_str!(
+            "../../../tests/fixtures/api/ehpc_ListTasks.zh_enum_variants.json"
+        ));
         assert_eq!(page.value.items[0].status, TaskStatus::Failed);
         assert_eq!(page.value.items[1].task_type, TaskType::ResetCompute);
         assert_eq!(page.unknown, []);
@@ -131,7 +139,12 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_empty_and_a_missing_one_is_an_error() {
-        assert_eq!(decode(include_str!("../../../tests/fixtures/api/ehpc_ListTasks.empty.json")).value.items, []);
+        assert_eq!(
+            decode(include_str!("../../../tests/fixtures/api/ehpc_ListTasks.empty.json"))
+                .value
+                .items,
+            []
+        );
         assert!(ListTasks::running("c", 1).decode(b"{}").is_err());
         assert!(ListTasks::running("c", 1).decode(b"<html></html>").is_err());
     }
@@ -143,7 +156,10 @@ mod tests {
                 "CurrentStep": null, "Result": {"Instances": [1]}, "Errors": 0, "New": {}}, {"Status": "Success"}, null]}}"#,
         );
         let task = &page.value.items[0];
-        assert_eq!((task.steps, task.current_step, task.errors, task.nodes), (Some(16), None, None, None));
+        assert_eq!(
+            (task.steps, task.current_step, task.errors, task.nodes),
+            (Some(16), None, None, None)
+        );
         assert_eq!((task.status.word(), task.status.label()), ("PAUSED", "unknown"));
         let expected = [("TaskType", "MoveCluster"), ("Status", "PAUSED")];
         assert_eq!(page.unknown, expected.map(|(field, word)| (field, word.to_owned())));
@@ -151,7 +167,9 @@ mod tests {
     }
 
     fn errors_and_nodes(errors: &str, result: &str) -> (Option<u64>, Option<u64>) {
-        let task = format!(r#"{{"TaskId": "t", "TaskType": "AddComputes", "Errors": {errors}, "Result": {result}}}"#);
+        let task = format!(
+            r#"{{"TaskId": "t", "TaskType": "AddComputes", "Errors": {errors}, "Result": {result}}}"#
+        );
         let page = decode(&format!(r#"{{"Tasks": [{task}, {{"TaskId": "next"}}]}}"#));
         assert_eq!((page.value.items.len(), page.unreadable), (2, 0), "{errors} {result}");
         (page.value.items[0].errors, page.value.items[0].nodes)

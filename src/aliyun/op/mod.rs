@@ -1,6 +1,8 @@
-//! The operations that are asked of the cloud: one file each, with its parameters, its wire structs and its decoding.
+//! The operations that are asked of the cloud: one file each, with its parameters, its wire structs
+//! and its decoding.
 //!
-//! To add one: a file here, a row in `operations!` (`src/action.rs`), and what CONTRIBUTING.md lists.
+//! To add one: a file here, a row in `operations!` (`src/action.rs`), and what CONTRIBUTING.md
+//! lists.
 
 mod describe_command_invocations;
 mod describe_invocation_result;
@@ -37,10 +39,12 @@ use super::Error;
 use super::json::Malformed;
 use crate::action::{Action, Product, operations};
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
+    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
+    Page, Task,
 };
 
-/// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md, "Limits").
+/// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md,
+/// "Limits").
 pub const PAGE_SIZE: u32 = 50;
 
 /// Names and values of a request's parameters.

@@ -10,15 +10,19 @@ const MAX_BYTES: usize = crate::model::COMMAND_NAME_BYTES;
 /// `~` and eight digits.
 const MARK_BYTES: usize = 9;
 
-/// A name as a label: what is no character of UTF-8, control characters and line ends are U+FFFD, and what is too long is cut.
-/// A name that was changed ends in `~` and a hash of what the cloud sent, so two names that differ stay two labels.
+/// A name as a label: what is no character of UTF-8, control characters and line ends are U+FFFD,
+/// and what is too long is cut. A name that was changed ends in `~` and a hash of what the cloud
+/// sent, so two names that differ stay two labels.
 pub(super) fn label(raw: &[u8]) -> String {
     let text = repaired(raw.into());
     if text.as_bytes() == raw && raw.len() <= MAX_BYTES && !text.contains(is_hidden) {
         return text.into_owned();
     }
-    let shown: String =
-        text.chars().take(MAX_BYTES).map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let shown: String = text
+        .chars()
+        .take(MAX_BYTES)
+        .map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
     let hash = Sha256::digest(raw);
     let mark: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{}~{mark}", cut(&shown, MAX_BYTES - MARK_BYTES))
@@ -41,7 +45,9 @@ pub(super) fn repaired(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
             Ok(text) => text.into(),
             Err(_) => replaced(bytes).into(),
         },
-        Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| replaced(error.as_bytes())).into(),
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).unwrap_or_else(|error| replaced(error.as_bytes())).into()
+        }
     }
 }
 
@@ -68,7 +74,9 @@ mod tests {
     #[test]
     fn a_name_that_is_short_and_plain_stays_as_it_is() {
         let longest = "n".repeat(128);
-        for name in ["", "backup", " two  spaces ", "备份", "😀", "\u{202e}tluaf", "a\u{fffd}", &longest] {
+        for name in
+            ["", "backup", " two  spaces ", "备份", "😀", "\u{202e}tluaf", "a\u{fffd}", &longest]
+        {
             assert_eq!(label(name.as_bytes()), name);
         }
     }
@@ -88,7 +96,10 @@ mod tests {
 
     #[test]
     fn half_a_surrogate_pair_is_one_character_and_any_other_byte_its_own() {
-        assert_eq!(repaired(b"\xed\xa0\xbd\xed\xa0\xbdx\x80\xff"[..].into()), "\u{fffd}\u{fffd}x\u{fffd}\u{fffd}");
+        assert_eq!(
+            repaired(b"\xed\xa0\xbd\xed\xa0\xbdx\x80\xff"[..].into()),
+            "\u{fffd}\u{fffd}x\u{fffd}\u{fffd}"
+        );
         assert_eq!(repaired(b"\xed\xa0"[..].into()), "\u{fffd}\u{fffd}");
         assert_eq!(cut("备份", 4), "备");
     }

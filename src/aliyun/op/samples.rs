@@ -1,5 +1,5 @@
-//! A sample of each operation for the tests. Every sample body, damaged at random, is read by every operation: nothing
-//! panics, and ids and names keep their bounds.
+//! A sample of each operation for the tests. Every sample body, damaged at random, is read by every
+//! operation: nothing panics, and ids and names keep their bounds.
 
 #![cfg(test)]
 
@@ -14,7 +14,8 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 use crate::action::{Action, operations};
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses, Page, Task,
+    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
+    Page, Task,
 };
 
 /// What is put into a body, besides pieces of itself.
@@ -166,7 +167,8 @@ fn range(body: &[u8], random: &mut SmallRng) -> Range<usize> {
     from..(from + random.random_range(0..=64)).min(body.len())
 }
 
-/// Does one to four things to a body. Most leave it readable as a whole, or nothing would be learned.
+/// Does one to four things to a body. Most leave it readable as a whole, or nothing would be
+/// learned.
 fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
     for _ in 0..random.random_range(1..=4) {
         let place = range(body, random);
@@ -201,7 +203,9 @@ fn read(operation: &Operation, body: &[u8]) -> bool {
     let is_name = |name: &&str| name.len() <= 128 && !name.contains(char::is_control);
     assert_eq!(ids.iter().find(|id| !is_id(id)), None);
     assert_eq!(names.iter().find(|name| !is_name(name)), None);
-    assert!(decoded.unknown.len() <= 100 && decoded.unknown.iter().all(|(_, word)| word.len() <= 64));
+    assert!(
+        decoded.unknown.len() <= 100 && decoded.unknown.iter().all(|(_, word)| word.len() <= 64)
+    );
     true
 }
 

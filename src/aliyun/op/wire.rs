@@ -1,6 +1,8 @@
-//! Tolerant reading of the cloud's answers: each entry and each field by itself, so that an odd one harms nothing beside it.
+//! Tolerant reading of the cloud's answers: each entry and each field by itself, so that an odd one
+//! harms nothing beside it.
 //!
-//! The vendor's documents, metadata and SDKs disagree on these; see "Drift" in `docs/alibaba-cloud-api.md`.
+//! The vendor's documents, metadata and SDKs disagree on these; see "Drift" in
+//! `docs/alibaba-cloud-api.md`.
 
 use super::{Decoded, Undecoded};
 use crate::aliyun::json::{Object, top_level};
@@ -20,8 +22,8 @@ pub(super) struct Unreadable;
 /// An entry, or what of it can be read.
 pub(super) type Entry<T> = Result<T, Unreadable>;
 
-/// Reads a page of a list: each entry by `read`, which is only handed objects. What cannot be read is left out and counted.
-/// `id` is the field that makes an object an entry.
+/// Reads a page of a list: each entry by `read`, which is only handed objects. What cannot be read
+/// is left out and counted. `id` is the field that makes an object an entry.
 pub(super) fn page<T>(
     body: &[u8],
     (list, id): (&'static str, &str),
@@ -50,15 +52,20 @@ pub(super) fn page<T>(
 }
 
 /// Reads an answer that is one object.
-pub(super) fn object<'a>(body: &'a [u8], asked: &[(&'static str, &str)]) -> Result<Object<'a>, Undecoded> {
+pub(super) fn object<'a>(
+    body: &'a [u8],
+    asked: &[(&'static str, &str)],
+) -> Result<Object<'a>, Undecoded> {
     let answer = top_level(body)?;
     is_about(&answer, asked)?;
     Ok(answer)
 }
 
-/// Whether an answer or entry names no other thing than was asked for; one that names none is believed.
+/// Whether an answer or entry names no other thing than was asked for; one that names none is
+/// believed.
 pub(super) fn is_about(said: &Object<'_>, asked: &[(&'static str, &str)]) -> Result<(), Undecoded> {
-    let is_other = |(field, id): &&(&'static str, &str)| said.text(field).is_some_and(|said| said != *id);
+    let is_other =
+        |(field, id): &&(&'static str, &str)| said.text(field).is_some_and(|said| said != *id);
     asked.iter().find(is_other).map_or(Ok(()), |(field, _)| Err(Undecoded::Other(field)))
 }
 
@@ -98,11 +105,17 @@ impl Oddities {
 
 /// ErrorCode, if it is set; some documents print the text "null" where there is none.
 pub(super) fn error_code(result: &Object<'_>) -> Option<ErrorCode> {
-    result.optional_word("ErrorCode").filter(|code| code != "null").map(|code| ErrorCode::parse(&code))
+    result
+        .optional_word("ErrorCode")
+        .filter(|code| code != "null")
+        .map(|code| ErrorCode::parse(&code))
 }
 
 /// An entry of a list of clusters or servers: its id, name and region.
-pub(super) fn found(entry: &Object<'_>, [id, name, region]: [&str; 3]) -> Entry<DiscoveredResource> {
+pub(super) fn found(
+    entry: &Object<'_>,
+    [id, name, region]: [&str; 3],
+) -> Entry<DiscoveredResource> {
     let id = entry.id(id)?;
     if !crate::config::is_id(&id) {
         return Err(Unreadable);
@@ -125,12 +138,15 @@ mod tests {
     use crate::model::{DiscoveredResource, Page};
 
     fn read(body: &str) -> Result<Decoded<Page<String>>, Undecoded> {
-        page(body.as_bytes(), ("Things", "Id"), &[("Of", "us")], |entry, _| entry.id("Id").map(|id| id.into_owned()))
+        page(body.as_bytes(), ("Things", "Id"), &[("Of", "us")], |entry, _| {
+            entry.id("Id").map(|id| id.into_owned())
+        })
     }
 
     /// Ids, entries, how many were unreadable, and whether the page is partial.
     fn said(body: &str) -> (String, usize, u64, bool) {
-        let Decoded { value: Page { items, entries, is_partial, .. }, unreadable, .. } = read(body).unwrap();
+        let Decoded { value: Page { items, entries, is_partial, .. }, unreadable, .. } =
+            read(body).unwrap();
         (items.join(" "), entries, unreadable, is_partial)
     }
 
@@ -148,21 +164,31 @@ mod tests {
         }
         assert_eq!(said(r#"{"Things": {"Id": "a", "More": [7]}}"#), ("a".into(), 1, 0, false));
         for empty in ["[]", r#""[]""#, r#"{"Thing": []}"#] {
-            assert_eq!(said(&format!(r#"{{"Things": {empty}}}"#)), (String::new(), 0, 0, false), "{empty}");
+            assert_eq!(
+                said(&format!(r#"{{"Things": {empty}}}"#)),
+                (String::new(), 0, 0, false),
+                "{empty}"
+            );
         }
     }
 
     #[test]
     fn without_a_list_the_page_is_partial_unless_there_is_nothing() {
         for list in ["null", "7", r#""soon""#, "{}", r#"{"Thing": null}"#] {
-            let body = |total: &str| format!(r#"{{"RequestId": "r", "Things": {list}, "TotalCount": {total}}}"#);
+            let body = |total: &str| {
+                format!(r#"{{"RequestId": "r", "Things": {list}, "TotalCount": {total}}}"#)
+            };
             assert_eq!(said(&body("3")), (String::new(), 0, 0, true), "{list}");
             assert_eq!(said(&body("null")), (String::new(), 0, 0, true), "{list}");
             assert_eq!(said(&body("\"0\"")), (String::new(), 0, 0, false), "{list}");
         }
         assert!(said(r#"{"RequestId": "r"}"#).3);
         assert!(!said(r#"{"TotalCount": 0}"#).3);
-        assert_eq!(read(r#"{"status": "down"}"#), Err(Undecoded::Missing("Things")), "that is of another program");
+        assert_eq!(
+            read(r#"{"status": "down"}"#),
+            Err(Undecoded::Missing("Things")),
+            "that is of another program"
+        );
         assert!(matches!(read("<html>"), Err(Undecoded::Malformed { line: 1, column: 1 })));
     }
 
@@ -190,7 +216,8 @@ mod tests {
             r#"{"Id": "a", "Id": null}"#,
             &long,
         ] {
-            let body = format!(r#"{{"Things": [{{"Id": "first"}}, {odd}, {{"Id": 7, "Of": "us"}}]}}"#);
+            let body =
+                format!(r#"{{"Things": [{{"Id": "first"}}, {odd}, {{"Id": 7, "Of": "us"}}]}}"#);
             assert_eq!(said(&body), ("first 7".into(), 3, 1, false), "{odd}");
         }
     }
@@ -208,18 +235,27 @@ mod tests {
             let body = format!(r#"{{"Things": [{{{odd}, "Id": "a"}}, {{"Id": "b"}}]}}"#);
             assert_eq!(said(&body), ("a b".into(), 2, 0, false), "{odd}");
         }
-        let latin: Vec<u8> = [&b"\xef\xbb\xbf{\"Things\": [{\"Name\": \"caf\xe9\", \"Id\": \"a\"}]}"[..]].concat();
+        let latin: Vec<u8> =
+            [&b"\xef\xbb\xbf{\"Things\": [{\"Name\": \"caf\xe9\", \"Id\": \"a\"}]}"[..]].concat();
         assert_eq!(
-            page(&latin, ("Things", "Id"), &[], |entry, _| Ok(entry.name("Name"))).unwrap().value.items[0],
+            page(&latin, ("Things", "Id"), &[], |entry, _| Ok(entry.name("Name")))
+                .unwrap()
+                .value
+                .items[0],
             "caf\u{fffd}~dafd66c0"
         );
     }
 
     #[test]
     fn a_page_size_that_is_none_is_none() {
-        for (size, read_as) in
-            [("10", Some(10)), ("\"10\"", Some(10)), ("0", None), ("-1", None), ("null", None), ("\"all\"", None)]
-        {
+        for (size, read_as) in [
+            ("10", Some(10)),
+            ("\"10\"", Some(10)),
+            ("0", None),
+            ("-1", None),
+            ("null", None),
+            ("\"all\"", None),
+        ] {
             let page = read(&format!(r#"{{"Things": [], "PageSize": {size}}}"#)).unwrap().value;
             assert_eq!(page.page_size, read_as, "{size}");
         }

@@ -1,4 +1,5 @@
-//! The cloud's two signature methods, one file each, pure. Source: "Signatures" in `docs/alibaba-cloud-api.md`.
+//! The cloud's two signature methods, one file each, pure. Source: "Signatures" in
+//! `docs/alibaba-cloud-api.md`.
 
 pub(super) mod v1;
 pub(super) mod v3;

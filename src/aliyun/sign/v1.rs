@@ -7,8 +7,13 @@ use sha1::Sha1;
 use super::{encode, mac};
 use crate::secret::Secret;
 
-/// The signature of a request with `method` and a canonical query that holds every parameter but `Signature`.
-pub(in crate::aliyun) fn signature(method: &str, canonical_query: &str, access_key_secret: &Secret) -> String {
+/// The signature of a request with `method` and a canonical query that holds every parameter but
+/// `Signature`.
+pub(in crate::aliyun) fn signature(
+    method: &str,
+    canonical_query: &str,
+    access_key_secret: &Secret,
+) -> String {
     let key = Secret::new(format!("{}&", access_key_secret.expose()));
     STANDARD.encode(mac::<Sha1>(&key, &string_to_sign(method, canonical_query)))
 }
@@ -49,7 +54,8 @@ mod tests {
         let vectors: Vectors = serde_json::from_str(text).unwrap();
         assert_eq!(vectors.cases.len(), 24);
         for case in vectors.cases {
-            let parameters: Vec<(&str, String)> = case.params.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+            let parameters: Vec<(&str, String)> =
+                case.params.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
             let query = canonical_query(&parameters);
             assert_eq!(query, case.canonicalized_query_string, "{}", case.name);
             assert_eq!(string_to_sign(&case.method, &query), case.string_to_sign, "{}", case.name);

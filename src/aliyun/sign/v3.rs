@@ -23,10 +23,16 @@ pub(in crate::aliyun) struct Signable<'a> {
 
 impl Signable<'_> {
     /// The value of the `Authorization` header.
-    pub(in crate::aliyun) fn authorization(&self, access_key_id: &str, access_key_secret: &Secret) -> String {
+    pub(in crate::aliyun) fn authorization(
+        &self,
+        access_key_id: &str,
+        access_key_secret: &Secret,
+    ) -> String {
         let signature = hex(&mac::<Sha256>(access_key_secret, &self.string_to_sign()));
         let headers = self.signed_headers();
-        format!("{ALGORITHM} Credential={access_key_id},SignedHeaders={headers},Signature={signature}")
+        format!(
+            "{ALGORITHM} Credential={access_key_id},SignedHeaders={headers},Signature={signature}"
+        )
     }
 
     fn string_to_sign(&self) -> String {
@@ -34,8 +40,10 @@ impl Signable<'_> {
     }
 
     fn canonical_request(&self) -> String {
-        let headers: String = self.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        [self.method, "/", self.query, &headers, &self.signed_headers(), self.hashed_body].join("\n")
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        [self.method, "/", self.query, &headers, &self.signed_headers(), self.hashed_body]
+            .join("\n")
     }
 
     fn signed_headers(&self) -> String {
@@ -95,17 +103,24 @@ mod tests {
         let vectors: Vectors = serde_json::from_str(text).unwrap();
         assert_eq!(vectors.cases.len(), 21);
         for case in vectors.cases {
-            let parameters: Vec<(&str, String)> = case.query.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+            let parameters: Vec<(&str, String)> =
+                case.query.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
             let query = canonical_query(&parameters);
             assert_eq!((&query, &*case.path), (&case.canonical_query_string, "/"), "{}", case.name);
             let hashed_body = hash(case.body.as_bytes());
             assert_eq!(hashed_body, case.hashed_payload, "{}", case.name);
-            let headers: Vec<(&str, String)> = case.headers.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
-            let signable =
-                Signable { method: &case.method, query: &query, headers: &headers, hashed_body: &hashed_body };
+            let headers: Vec<(&str, String)> =
+                case.headers.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+            let signable = Signable {
+                method: &case.method,
+                query: &query,
+                headers: &headers,
+                hashed_body: &hashed_body,
+            };
             assert_eq!(signable.canonical_request(), case.canonical_request, "{}", case.name);
             assert_eq!(signable.string_to_sign(), case.string_to_sign, "{}", case.name);
-            let made = signable.authorization(&case.access_key_id, &Secret::new(case.access_key_secret));
+            let made =
+                signable.authorization(&case.access_key_id, &Secret::new(case.access_key_secret));
             assert_eq!(made, case.authorization, "{}", case.name);
         }
     }

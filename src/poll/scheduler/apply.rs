@@ -47,8 +47,9 @@ struct Past {
 }
 
 impl Scheduler {
-    /// Starts, changes and stops targets so that they are those of `config` and of what discovery has found for it so far. A
-    /// changed target keeps what is known of it, a new one takes it from `restore`, a removed one leaves it to the caller.
+    /// Starts, changes and stops targets so that they are those of `config` and of what discovery
+    /// has found for it so far. A changed target keeps what is known of it, a new one takes it
+    /// from `restore`, a removed one leaves it to the caller.
     ///
     /// To be called again after each [`crate::poll::Notice::Discovered`].
     pub fn apply(
@@ -60,7 +61,8 @@ impl Scheduler {
         self.apply_all(config, &mut restore, targets, now)
     }
 
-    /// The same for nothing but discovery: where there is to be looked, and nothing of what is found.
+    /// The same for nothing but discovery: where there is to be looked, and nothing of what is
+    /// found.
     pub fn apply_searches(&mut self, config: &Config, now: Timestamp) -> Change {
         self.apply_all(config, &mut |_| None, searches, now)
     }
@@ -75,28 +77,37 @@ impl Scheduler {
         let same_settings = self.settings == config.poll;
         self.settings = config.poll.clone();
         let before: BTreeSet<TargetId> = self.members().collect();
-        let mut start = Start { restore, same_settings, now, pasts: BTreeMap::new(), known: BTreeMap::new() };
+        let mut start =
+            Start { restore, same_settings, now, pasts: BTreeMap::new(), known: BTreeMap::new() };
         let findings = self.look(config, &mut start);
         let targets = targets(config, &findings);
         let mut asked = polled(targets.clone());
         self.budget(config, &asked);
         let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
-        let gone: Vec<TargetId> = self.targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
+        let gone: Vec<TargetId> =
+            self.targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
         for id in &gone {
             self.set_aside(id, &mut start);
         }
         asked.retain(|target| target.id.kind != Kind::Discovery);
         self.start_all(asked, &mut start);
-        let added = targets.iter().map(|target| target.id.clone()).filter(|id| !before.contains(id)).collect();
+        let added = targets
+            .iter()
+            .map(|target| target.id.clone())
+            .filter(|id| !before.contains(id))
+            .collect();
         Change { targets, added, removed: start.known.into_iter().collect() }
     }
 
     /// Every target there is.
     fn members(&self) -> impl Iterator<Item = TargetId> {
-        self.targets.values().flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
+        self.targets
+            .values()
+            .flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
     }
 
-    /// Starts what looks for others: what it knows already may lead to more places to look in. What all of it has found.
+    /// Starts what looks for others: what it knows already may lead to more places to look in. What
+    /// all of it has found.
     fn look(&mut self, config: &Config, start: &mut Start<'_>) -> Findings {
         let mut findings = Findings::new();
         loop {
@@ -113,7 +124,8 @@ impl Scheduler {
         }
     }
 
-    /// Starts what is new and changes what is other than it was; first polls follow each other at a distance.
+    /// Starts what is new and changes what is other than it was; first polls follow each other at a
+    /// distance.
     fn start_all(&mut self, wanted: Vec<Target>, start: &mut Start<'_>) {
         let spread = spread(&self.settings, wanted.len());
         let changed = wanted.into_iter().filter_map(|target| self.unless_it_stays(target, start));
@@ -122,15 +134,21 @@ impl Scheduler {
         let mut first = start.now;
         for target in changed {
             // What was known of a server goes with it from one way of asking to the other.
-            let mut recall =
-                |id: &TargetId| start.known.remove(id).or_else(|| (start.restore)(id).map(Memory::after_a_gap));
+            let mut recall = |id: &TargetId| {
+                start.known.remove(id).or_else(|| (start.restore)(id).map(Memory::after_a_gap))
+            };
             let tracker = Tracker::new(&target, &self.settings, &mut recall);
             match start.pasts.remove(&target.id) {
                 Some(past) => {
                     let same_target = past.target.is_asked_like(&target);
                     // No later than the new settings say, should they be the quicker ones.
                     let due = if same_target { past.due.min(soonest) } else { start.now };
-                    self.insert(target, tracker, due, (past.last_open, past.failing.filter(|_| same_target)));
+                    self.insert(
+                        target,
+                        tracker,
+                        due,
+                        (past.last_open, past.failing.filter(|_| same_target)),
+                    );
                 }
                 None => {
                     self.insert(target, tracker, first, (start.now, None));
@@ -158,7 +176,11 @@ impl Scheduler {
     /// Stops asking for a target, and keeps what is known of it, or of each that it stands for.
     fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
         // A new one has nothing to keep.
-        let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) = self.remove(id) else { return };
+        let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) =
+            self.remove(id)
+        else {
+            return;
+        };
         start.known.extend(tracker.into_memories(id.clone()));
         start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
     }
@@ -188,8 +210,18 @@ impl Scheduler {
         let cut_short = false;
         let ends = EndRate::new(due);
         let poll = None;
-        let scheduled =
-            ScheduledTarget { target, tracker, due, last_open, failing, is_overdue, cut_short, ends, poll, phase };
+        let scheduled = ScheduledTarget {
+            target,
+            tracker,
+            due,
+            last_open,
+            failing,
+            is_overdue,
+            cut_short,
+            ends,
+            poll,
+            phase,
+        };
         self.targets.insert(id, scheduled);
     }
 

@@ -66,7 +66,8 @@ pub enum Event {
         /// Age at which values are withdrawn.
         stale_after: Duration,
     },
-    /// A poll is overdue because the cloud throttles an operation that it needs; the next poll that ends says otherwise.
+    /// A poll is overdue because the cloud throttles an operation that it needs; the next poll that
+    /// ends says otherwise.
     Overdue {
         /// Of which target.
         target: TargetId,

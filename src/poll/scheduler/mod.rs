@@ -1,7 +1,9 @@
-//! ONE state machine over all targets: who is due, who may ask, what an answer leads to. No I/O, no clock.
+//! ONE state machine over all targets: who is due, who may ask, what an answer leads to. No I/O, no
+//! clock.
 //!
-//! A target is waiting for its tick or for a retry (a timer), waiting for its budget (a queue), or being answered (in
-//! flight). It has one call at a time, so a slow poll never stacks; those longest overdue are served first.
+//! A target is waiting for its tick or for a retry (a timer), waiting for its budget (a queue), or
+//! being answered (in flight). It has one call at a time, so a slow poll never stacks; those
+//! longest overdue are served first.
 
 mod apply;
 mod event;
@@ -119,7 +121,9 @@ impl Scheduler {
         // It may have gone meanwhile, or be another one with the same id.
         let Some(scheduled) = self.targets.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = scheduled.phase else { return };
-        let Some(poll) = scheduled.poll.as_mut().filter(|_| ticket == attempt.ticket) else { return };
+        let Some(poll) = scheduled.poll.as_mut().filter(|_| ticket == attempt.ticket) else {
+            return;
+        };
         poll.spent += since(sent, now);
         poll.detailed |= scheduled.tracker.is_readable();
         match outcome {
@@ -164,11 +168,13 @@ impl Scheduler {
 
     /// What each discovery target has found last.
     pub fn findings(&self) -> Findings {
-        let searches = self.targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
+        let searches =
+            self.targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
         searches.map(|scheduled| (scheduled.target.id.clone(), scheduled.tracker.found())).collect()
     }
 
-    /// Whether every list of what there is was read whole at least once, before a restart or after it.
+    /// Whether every list of what there is was read whole at least once, before a restart or after
+    /// it.
     pub fn has_found_all(&self) -> bool {
         self.targets.values().all(|scheduled| scheduled.tracker.has_found_all())
     }
@@ -194,12 +200,15 @@ impl Scheduler {
 
     /// Calls per minute that the targets need at their present cadence, for each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
-        let mut planned: BTreeMap<BudgetKey, f64> = self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
+        let mut planned: BTreeMap<BudgetKey, f64> =
+            self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
         for scheduled in self.targets.values() {
             let period = scheduled.period(&self.settings, self.last_now);
             let load = scheduled.load(self.last_now);
             let history_interval = self.settings.history_interval;
-            for (key, calls) in planned_load::per_poll(&scheduled.target, &load, period, history_interval) {
+            for (key, calls) in
+                planned_load::per_poll(&scheduled.target, &load, period, history_interval)
+            {
                 *planned.entry(key).or_default() += calls * planned_load::per_minute(period);
             }
         }
@@ -226,7 +235,8 @@ impl Scheduler {
         }
     }
 
-    /// A target's timer has run out: its tick has come, its retry is due, or its details have waited long enough.
+    /// A target's timer has run out: its tick has come, its retry is due, or its details have
+    /// waited long enough.
     fn fire(&mut self, id: &TargetId, now: Timestamp) {
         let Some(scheduled) = self.targets.get_mut(id) else {
             return debug_assert!(false, "{id:?} has a timer, and is gone");
@@ -239,7 +249,9 @@ impl Scheduler {
             }
             (Phase::Timer(_), Some(_)) => self.go_on(id, now),
             (Phase::Queued { .. }, _) => self.finish(id, None, now),
-            (Phase::InFlight { .. }, _) => debug_assert!(false, "{id:?} has a call under way, and a timer"),
+            (Phase::InFlight { .. }, _) => {
+                debug_assert!(false, "{id:?} has a call under way, and a timer")
+            }
         }
     }
 
@@ -256,8 +268,9 @@ impl Scheduler {
         };
         let next_tick = after(scheduled.due, period).max(now);
         // Where lists and details share a budget, lists alone could use it up for ever.
-        let is_patient =
-            scheduled.cut_short && !poll.detailed && tracker::details_share_the_budget(scheduled.target.id.kind);
+        let is_patient = scheduled.cut_short
+            && !poll.detailed
+            && tracker::details_share_the_budget(scheduled.target.id.kind);
         let is_over = next_tick <= now && poll.published && !is_patient;
         if scheduled.tracker.is_readable() && (poll.spent >= limit || is_over) {
             return self.finish(id, None, now);
@@ -278,9 +291,14 @@ impl Scheduler {
         let until = (scheduled.tracker.is_readable() && !is_patient).then_some(next_tick);
         self.timers.extend(until.map(|until| (until, id.clone())));
         let shares = tracker::details_share_the_budget(scheduled.target.id.kind);
-        let turn = if shares && scheduled.tracker.is_readable() { Turn::OneByOne } else { Turn::Poll(cadence) };
+        let turn = if shares && scheduled.tracker.is_readable() {
+            Turn::OneByOne
+        } else {
+            Turn::Poll(cadence)
+        };
         self.queues.entry(key.clone()).or_default().insert(turn, scheduled.due, id.clone());
-        scheduled.phase = Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
+        scheduled.phase =
+            Phase::Queued { operation, key, turn, since: now, until, overdue_at: None };
         self.watch(id, now);
     }
 
@@ -305,13 +323,24 @@ impl Scheduler {
         if let Some(queue) = self.queues.get_mut(&key) {
             queue.served(turn);
         }
-        let waited = self.rate_limiter.blocked_until(&key).map(|until| since(queued, until)).unwrap_or_default();
+        let waited = self
+            .rate_limiter
+            .blocked_until(&key)
+            .map(|until| since(queued, until))
+            .unwrap_or_default();
         if waited > Duration::ZERO {
             self.events.push(Event::Waited(key.clone(), waited));
         }
         self.rate_limiter.take(&key, ticket, now);
         self.in_flight += 1;
-        Next::Call(Box::new(Attempt { target: id.clone(), account, region, operation, key, ticket }))
+        Next::Call(Box::new(Attempt {
+            target: id.clone(),
+            account,
+            region,
+            operation,
+            key,
+            ticket,
+        }))
     }
 
     fn failed(&mut self, attempt: &Attempt, error: &Error, now: Timestamp) {
@@ -359,12 +388,15 @@ impl Scheduler {
         let again = match error.retry() {
             Retry::Never => false,
             Retry::Once => attempts < 2,
-            Retry::Backoff => attempts < self.max_attempts && poll.spent < self.settings.timeout * 3,
+            Retry::Backoff => {
+                attempts < self.max_attempts && poll.spent < self.settings.timeout * 3
+            }
         };
         // A poll does not wait for longer; it ends, and the next one does.
         let rest = wanted_rest(error).unwrap_or_default();
         let longest = MAX_BACKOFF.min(FIRST_BACKOFF * 2u32.saturating_pow(attempts - 1));
-        (again && rest <= MAX_BACKOFF).then(|| longest.mul_f64(self.random.random_range(0.0..1.0)).max(rest))
+        (again && rest <= MAX_BACKOFF)
+            .then(|| longest.mul_f64(self.random.random_range(0.0..1.0)).max(rest))
     }
 
     /// Once a poll has read enough to be true, others may know at once; details follow.
@@ -375,10 +407,13 @@ impl Scheduler {
         };
         let has_news = scheduled.tracker.has_news();
         // What was published before is told again only with something new.
-        let Some(poll) = scheduled.poll.as_mut().filter(|poll| has_news || !poll.published) else { return };
+        let Some(poll) = scheduled.poll.as_mut().filter(|poll| has_news || !poll.published) else {
+            return;
+        };
         if scheduled.tracker.is_readable() {
             poll.published = true;
-            // A poll that comes later than its next tick begins a new rhythm, else there would never be time for details.
+            // A poll that comes later than its next tick begins a new rhythm, else there would
+            // never be time for details.
             if after(scheduled.due, period) <= now {
                 scheduled.due = now;
             }
@@ -417,7 +452,8 @@ impl Scheduler {
         let earliest = if is_cut_off { now } else { after(now, period) };
         let next = Some(after(due, period)).filter(|next| *next > now).unwrap_or(earliest);
         let next = poll.rests_until.map_or(next, |until| next.max(until));
-        // Refused before it has read anything: it keeps its place, or one refusal would cost it two turns.
+        // Refused before it has read anything: it keeps its place, or one refusal would cost it two
+        // turns.
         let keeps_its_turn = is_refused && !poll.published;
         let next = if keeps_its_turn { now } else { next };
         if let Some(scheduled) = self.targets.get_mut(id) {
@@ -429,27 +465,39 @@ impl Scheduler {
         // Where budgets are small, a target's turn comes more seldom than its cadence says.
         let rhythm = self.targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
-        let ended =
-            |(target, failure)| Event::PollEnded { target, failure, lists, ended: now, took, next, stale_after };
+        let ended = |(target, failure)| Event::PollEnded {
+            target,
+            failure,
+            lists,
+            ended: now,
+            took,
+            next,
+            stale_after,
+        };
         self.events.extend(members.into_iter().map(ended));
     }
 
     /// Time between two polls of a target as it stands.
     fn period(&self, id: &TargetId) -> Duration {
-        self.targets.get(id).map(|scheduled| scheduled.period(&self.settings, self.last_now)).unwrap_or_default()
+        self.targets
+            .get(id)
+            .map(|scheduled| scheduled.period(&self.settings, self.last_now))
+            .unwrap_or_default()
     }
 
     fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
         // Where only an answer brings the next turn, there will be one.
-        let budget = self.queues.keys().filter_map(|key| self.rate_limiter.ready_at(key, now)).min();
+        let budget =
+            self.queues.keys().filter_map(|key| self.rate_limiter.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
             Some(time) => Next::WakeAt(time),
             None => Next::Wait,
         }
     }
 
-    /// When this machine's clock was set back, all that is planned moves with it; else nothing would happen for as long.
+    /// When this machine's clock was set back, all that is planned moves with it; else nothing
+    /// would happen for as long.
     fn notice_clock(&mut self, now: Timestamp) {
         let step = now.duration_since(self.last_now);
         self.throttled.notice_silence(self.last_now, now);
@@ -459,7 +507,10 @@ impl Scheduler {
         }
         self.rate_limiter.shift(step);
         self.throttled.shift(step);
-        self.timers = std::mem::take(&mut self.timers).into_iter().map(|(time, id)| (later(time, step), id)).collect();
+        self.timers = std::mem::take(&mut self.timers)
+            .into_iter()
+            .map(|(time, id)| (later(time, step), id))
+            .collect();
         for queue in self.queues.values_mut() {
             queue.shift(step);
         }
@@ -470,11 +521,17 @@ impl Scheduler {
 }
 
 /// Calls per minute of a budget that the targets need when all of them are idle.
-fn idle_need(targets: &HashMap<TargetId, ScheduledTarget>, settings: &Poll, key: &BudgetKey, now: Timestamp) -> f64 {
+fn idle_need(
+    targets: &HashMap<TargetId, ScheduledTarget>,
+    settings: &Poll,
+    key: &BudgetKey,
+    now: Timestamp,
+) -> f64 {
     let period = settings.idle_interval;
     let of_scheduled = |scheduled: &ScheduledTarget| {
         let load = scheduled.load(now);
-        let calls = planned_load::per_poll(&scheduled.target, &load, period, settings.history_interval);
+        let calls =
+            planned_load::per_poll(&scheduled.target, &load, period, settings.history_interval);
         calls.filter(|(budget, _)| budget == key).map(|(_, calls)| calls).sum::<f64>()
     };
     targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
@@ -493,11 +550,16 @@ fn heard(outcome: &Outcome) -> Heard {
     }
 }
 
-/// How long the cloud, in trouble of its own, wants not to be asked again. (While it throttles, the operation rests.)
+/// How long the cloud, in trouble of its own, wants not to be asked again. (While it throttles, the
+/// operation rests.)
 fn wanted_rest(error: &Error) -> Option<Duration> {
     error.pause().filter(|_| error.retry() == Retry::Backoff)
 }
 
 fn failure(operation: &Operation, error: &Error) -> Failure {
-    Failure { reason: error.reason(), message: format!("{}: {error}", operation.name()), advice: error.advice() }
+    Failure {
+        reason: error.reason(),
+        message: format!("{}: {error}", operation.name()),
+        advice: error.advice(),
+    }
 }

@@ -82,10 +82,11 @@ pub(super) enum Phase {
 }
 
 impl ScheduledTarget {
-    /// How often it is polled now. One that cannot succeed before a person changes something is asked as seldom as
-    /// an idle one.
+    /// How often it is polled now. One that cannot succeed before a person changes something is
+    /// asked as seldom as an idle one.
     pub(super) fn cadence(&self, settings: &Poll, now: Timestamp) -> Cadence {
-        let hopeless = matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
+        let hopeless =
+            matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
         // What looks for others never has open work, and is not idle for it.
         let idle = since(self.last_open, now) >= settings.idle_after && self.own_period().is_none();
         match (hopeless, self.tracker.has_open(), idle) {
@@ -98,27 +99,37 @@ impl ScheduledTarget {
     /// What has happened, and, if it is true by now, what is known of each of its targets.
     pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
         let notices = self.tracker.notices(&self.target.id);
-        self.ends.note(notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count(), now);
-        let mut events: Vec<Event> = notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
+        self.ends.note(
+            notices.iter().filter(|(_, notice)| matches!(notice, Notice::Ended { .. })).count(),
+            now,
+        );
+        let mut events: Vec<Event> =
+            notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
         if self.tracker.is_readable() {
-            let there = self.target.members().iter().filter(|member| self.tracker.failure(&member.id).is_none());
-            events.extend(
-                there.filter_map(|member| {
-                    Some(Event::Reading(member.id.clone(), self.tracker.reading(&member.id)?, now))
-                }),
-            );
+            let there = self
+                .target
+                .members()
+                .iter()
+                .filter(|member| self.tracker.failure(&member.id).is_none());
+            events.extend(there.filter_map(|member| {
+                Some(Event::Reading(member.id.clone(), self.tracker.reading(&member.id)?, now))
+            }));
         }
         events
     }
 
-    /// Each of its targets with why its poll has failed: because all of it has, or for a reason of its own.
-    pub(super) fn members_ended(&self, failure: Option<Failure>) -> Vec<(TargetId, Option<Failure>)> {
+    /// Each of its targets with why its poll has failed: because all of it has, or for a reason of
+    /// its own.
+    pub(super) fn members_ended(
+        &self,
+        failure: Option<Failure>,
+    ) -> Vec<(TargetId, Option<Failure>)> {
         let own = |id| failure.clone().or_else(|| self.tracker.failure(id));
         self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
     }
 
-    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it fails it is asked as often
-    /// as anything else, if that is more often.
+    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it
+    /// fails it is asked as often as anything else, if that is more often.
     pub(super) fn period(&self, settings: &Poll, now: Timestamp) -> Duration {
         let usual = self.cadence(settings, now).period(settings);
         match (self.own_period(), self.failing) {
@@ -145,7 +156,10 @@ impl ScheduledTarget {
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.tracker.shift(step);
         let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
-        let of_poll = self.poll.iter_mut().flat_map(|poll| [Some(&mut poll.started), poll.rests_until.as_mut()]);
+        let of_poll = self
+            .poll
+            .iter_mut()
+            .flat_map(|poll| [Some(&mut poll.started), poll.rests_until.as_mut()]);
         for t in times.into_iter().chain(of_poll.flatten()) {
             *t = later(*t, step);
         }
@@ -221,7 +235,10 @@ mod tests {
         let mut ends = EndRate::new(start);
         for number in 1..=300 {
             ends.note(1, minute(number));
-            assert!(number < 20 || (55.0..65.0).contains(&ends.per_hour(minute(number))), "minute {number}");
+            assert!(
+                number < 20 || (55.0..65.0).contains(&ends.per_hour(minute(number))),
+                "minute {number}"
+            );
         }
         assert!(ends.per_hour(minute(300 + 240)) < 1.2);
         let mut first = EndRate::new(start);

@@ -1,7 +1,8 @@
 //! Operations that the cloud throttles, and targets whose polls are overdue because of that. Pure.
 //!
-//! While an operation is refused, targets that wait for it end no poll, so their last one would speak for them for as long.
-//! Each that waits gets a timer, so that nothing looks through all of them.
+//! While an operation is refused, targets that wait for it end no poll, so their last one would
+//! speak for them for as long. Each that waits gets a timer, so that nothing looks through all of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,15 +19,17 @@ use crate::poll::rate_limiter::BudgetKey;
 use crate::poll::{after, later};
 use crate::target::TargetId;
 
-/// An operation that was throttled is taken for well after this time without refusal, rest or lowered budget: one whose
-/// quota others use up is refused in each calendar minute and answered in between.
+/// An operation that was throttled is taken for well after this time without refusal, rest or
+/// lowered budget: one whose quota others use up is refused in each calendar minute and answered in
+/// between.
 const RECOVERY: SignedDuration = SignedDuration::from_secs(120);
 /// How often it is looked whether that time is over.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// Minimum lateness that counts as overdue, however short the period is.
 const MIN_OVERDUE: Duration = Duration::from_secs(60);
-/// The scheduler is asked at least each [`CHECK_INTERVAL`] while anything is throttled. After a longer silence than this the
-/// clock was set forward, or the machine stood still: that time is not the cloud's doing.
+/// The scheduler is asked at least each [`CHECK_INTERVAL`] while anything is throttled. After a
+/// longer silence than this the clock was set forward, or the machine stood still: that time is not
+/// the cloud's doing.
 const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(60);
 /// How long what the plan needs is remembered: counting it takes a walk over all targets.
 const NEEDS_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
@@ -86,9 +89,12 @@ impl Throttled {
 
     /// Moves every time by `step`, after the clock of this machine was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
-        self.overdue =
-            std::mem::take(&mut self.overdue).into_iter().map(|(time, id)| (later(time, step), id)).collect();
-        let spells = self.operations.values_mut().flat_map(|spell| [&mut spell.since, &mut spell.last]);
+        self.overdue = std::mem::take(&mut self.overdue)
+            .into_iter()
+            .map(|(time, id)| (later(time, step), id))
+            .collect();
+        let spells =
+            self.operations.values_mut().flat_map(|spell| [&mut spell.since, &mut spell.last]);
         let times = spells.chain(&mut self.check_at).chain([&mut self.counts_from]);
         for time in times {
             *time = later(*time, step);
@@ -142,7 +148,8 @@ impl Scheduler {
         self.throttled.operations.insert(key.clone(), spell);
         self.throttled.check_at.get_or_insert(after(now, CHECK_INTERVAL));
         self.events.push(Event::Throttling(key.clone(), Throttling::Began, state));
-        let waiting: Vec<TargetId> = self.queues.get(key).into_iter().flat_map(|queue| queue.ids()).cloned().collect();
+        let waiting: Vec<TargetId> =
+            self.queues.get(key).into_iter().flat_map(|queue| queue.ids()).cloned().collect();
         for id in &waiting {
             self.watch(id, now);
         }
@@ -155,9 +162,12 @@ impl Scheduler {
             for key in &keys {
                 self.look_at(key, false, now);
             }
-            self.throttled.check_at = (!self.throttled.operations.is_empty()).then(|| after(now, CHECK_INTERVAL));
+            self.throttled.check_at =
+                (!self.throttled.operations.is_empty()).then(|| after(now, CHECK_INTERVAL));
         }
-        while let Some((time, id)) = self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now) {
+        while let Some((time, id)) =
+            self.throttled.overdue.first().cloned().filter(|(time, _)| *time <= now)
+        {
             self.throttled.overdue.remove(&(time, id.clone()));
             if let Some(Phase::Queued { overdue_at, .. }) =
                 self.targets.get_mut(&id).map(|scheduled| &mut scheduled.phase)
@@ -168,7 +178,8 @@ impl Scheduler {
         }
     }
 
-    /// Gives a target that waits for a throttled operation the time at which it is overdue, or tells that it is.
+    /// Gives a target that waits for a throttled operation the time at which it is overdue, or
+    /// tells that it is.
     pub(super) fn watch(&mut self, id: &TargetId, now: Timestamp) {
         let Some(scheduled) = self.targets.get(id) else {
             return debug_assert!(false, "{id:?} is watched, and is gone");
@@ -199,17 +210,26 @@ impl Scheduler {
         }
     }
 
-    /// How much later than planned a target's turn comes because what `quotas` allows is less than the plan needs: that is not
-    /// the cloud's doing.
+    /// How much later than planned a target's turn comes because what `quotas` allows is less than
+    /// the plan needs: that is not the cloud's doing.
     fn wait_of_quota(&mut self, key: &BudgetKey, period: Duration, now: Timestamp) -> Duration {
-        let is_known = |(time, _): &(Timestamp, _)| now.duration_since(*time).abs() < NEEDS_INTERVAL;
+        let is_known =
+            |(time, _): &(Timestamp, _)| now.duration_since(*time).abs() < NEEDS_INTERVAL;
         if !self.throttled.needs.as_ref().is_some_and(is_known) {
             self.throttled.needs = Some((now, self.planned()));
         }
-        let needs = self.throttled.needs.as_ref().and_then(|(_, needs)| needs.get(key)).copied().unwrap_or_default();
-        let configured = self.rate_limiter.state(key, now).map_or(1, |state| state.configured.max(1));
+        let needs = self
+            .throttled
+            .needs
+            .as_ref()
+            .and_then(|(_, needs)| needs.get(key))
+            .copied()
+            .unwrap_or_default();
+        let configured =
+            self.rate_limiter.state(key, now).map_or(1, |state| state.configured.max(1));
         let factor = needs / f64::from(configured) * WINDOW.as_secs_f64() / 60.0;
-        Duration::try_from_secs_f64(period.as_secs_f64() * (factor - 1.0).max(0.0)).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(period.as_secs_f64() * (factor - 1.0).max(0.0))
+            .unwrap_or(Duration::MAX)
     }
 
     fn tell_overdue(&mut self, id: &TargetId, now: Timestamp) {

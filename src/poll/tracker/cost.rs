@@ -1,4 +1,5 @@
-//! What a target costs in calls: the one arithmetic behind the live plan and the estimate before a start. Pure.
+//! What a target costs in calls: the one arithmetic behind the live plan and the estimate before a
+//! start. Pure.
 
 use std::time::Duration;
 
@@ -18,9 +19,11 @@ pub struct Load {
     pub listed: bool,
     /// Whether the order of the list is known; all of it is read at each poll until then.
     pub ordered: bool,
-    /// Whether the newest come first, so that a page with something new on it is not the last to be read.
+    /// Whether the newest come first, so that a page with something new on it is not the last to
+    /// be read.
     pub newest_first: bool,
-    /// Things that are asked for one by one at each poll: open commands, and open invocations that are not on the pages that are read.
+    /// Things that are asked for one by one at each poll: open commands, and open invocations that
+    /// are not on the pages that are read.
     pub open: usize,
     /// Things that end in an hour; each changes the list and has a result.
     pub ended_per_hour: f64,
@@ -65,9 +68,10 @@ pub(in crate::poll) fn per_poll(
         Action::DescribeCommandInvocations => list + open,
         Action::ListInstances if kind == Kind::SwasRegion => f64::from(load.server_pages) * whole,
         // Discovery reads its whole list each time.
-        Action::ListInstances | Action::ListClusters | Action::EhpcListRegions | Action::SwasListRegions => {
-            f64::from(load.pages)
-        }
+        Action::ListInstances
+        | Action::ListClusters
+        | Action::EhpcListRegions
+        | Action::SwasListRegions => f64::from(load.pages),
     }
 }
 
@@ -79,7 +83,9 @@ pub(in crate::poll) fn first_pass(action: Action, kind: Kind, load: &Load, follo
     match action {
         Action::ListTasks => f64::from(load.running_pages) + pages,
         Action::ListCommands if !load.listed => 0.0,
-        Action::ListInvocationStatus | Action::ListInvocationResults | Action::DescribeInvocationResult => followed,
+        Action::ListInvocationStatus
+        | Action::ListInvocationResults
+        | Action::DescribeInvocationResult => followed,
         Action::ListInstances if kind == Kind::SwasRegion => f64::from(load.server_pages),
         Action::ListCommands
         | Action::DescribeInvocations
@@ -95,7 +101,9 @@ pub(in crate::poll) fn first_pass(action: Action, kind: Kind, load: &Load, follo
 /// ended, or tell which servers there are.
 pub fn refreshes(action: Action) -> bool {
     match action {
-        Action::ListInvocationResults | Action::DescribeInvocationResult | Action::ListInstances => false,
+        Action::ListInvocationResults
+        | Action::DescribeInvocationResult
+        | Action::ListInstances => false,
         Action::ListTasks
         | Action::ListCommands
         | Action::ListInvocationStatus
@@ -118,7 +126,8 @@ mod tests {
     const HALF_HOUR: Duration = Duration::from_secs(1800);
     const EHPC_INVOCATIONS: [Action; 3] =
         [Action::ListCommands, Action::ListInvocationStatus, Action::ListInvocationResults];
-    const SWAS_INVOCATIONS: [Action; 2] = [Action::DescribeInvocations, Action::DescribeInvocationResult];
+    const SWAS_INVOCATIONS: [Action; 2] =
+        [Action::DescribeInvocations, Action::DescribeInvocationResult];
     const SWAS_REGION: [Action; 2] = [Action::DescribeCommandInvocations, Action::ListInstances];
 
     fn calls<const N: usize>(actions: [Action; N], load: Load, seconds: u64) -> [f64; N] {
@@ -135,15 +144,27 @@ mod tests {
             [1.4],
             "archived tasks come on top"
         );
-        assert_eq!(calls(SWAS_INVOCATIONS, Load { pages: 4, ..Load::QUIET }, 7200), [4.0, 0.0], "at most all");
+        assert_eq!(
+            calls(SWAS_INVOCATIONS, Load { pages: 4, ..Load::QUIET }, 7200),
+            [4.0, 0.0],
+            "at most all"
+        );
         let unordered = Load { pages: 4, ordered: false, ..Load::QUIET };
-        assert_eq!(calls(EHPC_INVOCATIONS, unordered, 180), [4.0, 0.0, 0.0], "a new entry may be anywhere");
+        assert_eq!(
+            calls(EHPC_INVOCATIONS, unordered, 180),
+            [4.0, 0.0, 0.0],
+            "a new entry may be anywhere"
+        );
     }
 
     #[test]
     fn what_ends_costs_a_result_and_another_page_of_the_list() {
         let load = Load { pages: 2, ended_per_hour: 6.0, ..Load::QUIET };
-        assert_eq!(calls(SWAS_INVOCATIONS, load, 180), [1.4, 0.3], "a tenth for the history, 0.3 for news");
+        assert_eq!(
+            calls(SWAS_INVOCATIONS, load, 180),
+            [1.4, 0.3],
+            "a tenth for the history, 0.3 for news"
+        );
         let oldest_first = Load { newest_first: false, ..load };
         assert_eq!(
             calls(SWAS_INVOCATIONS, oldest_first, 180),
@@ -156,9 +177,16 @@ mod tests {
 
     #[test]
     fn a_region_costs_one_list_however_many_servers_it_has() {
-        assert_eq!(calls(SWAS_REGION, Load { pages: 10, server_pages: 2, ..Load::QUIET }, 180), [1.9, 0.2]);
+        assert_eq!(
+            calls(SWAS_REGION, Load { pages: 10, server_pages: 2, ..Load::QUIET }, 180),
+            [1.9, 0.2]
+        );
         let busy = Load { pages: 10, open: 2, ended_per_hour: 6.0, ..Load::QUIET };
-        assert_eq!(calls(SWAS_REGION, busy, 180), [4.2, 0.1], "two by id, and 0.3 for news: results come along");
+        assert_eq!(
+            calls(SWAS_REGION, busy, 180),
+            [4.2, 0.1],
+            "two by id, and 0.3 for news: results come along"
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! A directory of clusters or servers, read page by page to its end: what there is, and what is there no longer.
+//! A directory of clusters or servers, read page by page to its end: what there is, and what is
+//! there no longer.
 //!
-//! All pages are read each time, in whatever order they come, and what they show is in the directory at once. Only a reading
-//! that has shown all there is takes anything out of it. A reading that a failure or the next tick has interrupted goes on
-//! where it stood: a long list on a small budget comes to its end too.
+//! All pages are read each time, in whatever order they come, and what they show is in the
+//! directory at once. Only a reading that has shown all there is takes anything out of it. A
+//! reading that a failure or the next tick has interrupted goes on where it stood: a long list on a
+//! small budget comes to its end too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +78,8 @@ impl Directory {
         self.pager.as_ref().map(Pager::page)
     }
 
-    /// Takes note of the page that was asked for; those of its entries that `is_ours` are in the directory.
+    /// Takes note of the page that was asked for; those of its entries that `is_ours` are in the
+    /// directory.
     pub(super) fn read(
         &mut self,
         page: Page<DiscoveredResource>,
@@ -106,7 +109,8 @@ impl Directory {
         }
     }
 
-    /// The page could not be had. One that fails again ends the reading: what is new may be on the pages before it.
+    /// The page could not be had. One that fails again ends the reading: what is new may be on the
+    /// pages before it.
     pub(super) fn failed(&mut self) {
         if !self.has_advanced {
             self.pager = None;
@@ -130,7 +134,8 @@ mod tests {
     use crate::model::{DiscoveredResource, Page};
 
     fn page(ids: &[&str], total: Option<u64>) -> Page<DiscoveredResource> {
-        let found = |id: &&str| DiscoveredResource { id: (*id).into(), name: "".into(), region: None };
+        let found =
+            |id: &&str| DiscoveredResource { id: (*id).into(), name: "".into(), region: None };
         Page::new(ids.iter().map(found).collect(), total)
     }
 
@@ -140,7 +145,9 @@ mod tests {
         loop {
             let number = directory.page().unwrap() as usize;
             let ids = pages.get(number - 1).copied().unwrap_or_default();
-            if directory.read(page(ids, total), |found| !found.id.starts_with('x')) != Progress::Next {
+            if directory.read(page(ids, total), |found| !found.id.starts_with('x'))
+                != Progress::Next
+            {
                 return (number, ids_of(directory));
             }
         }
@@ -154,7 +161,11 @@ mod tests {
     fn every_page_is_read_and_what_is_gone_is_gone() {
         let mut directory = Directory::default();
         assert_eq!(read(&mut directory, &[&["b", "a"], &["c"]], Some(3)), (2, "abc".into()));
-        assert_eq!(read(&mut directory, &[&["c", "b"]], Some(2)), (2, "bc".into()), "a full page may not be the last");
+        assert_eq!(
+            read(&mut directory, &[&["c", "b"]], Some(2)),
+            (2, "bc".into()),
+            "a full page may not be the last"
+        );
         assert_eq!(read(&mut directory, &[&["b"]], None), (1, "b".into()));
         assert_eq!(read(&mut directory, &[&[]], Some(0)), (1, String::new()));
     }
@@ -191,8 +202,15 @@ mod tests {
             }
         }
         assert_eq!(told, [Change::Missing(6), Change::Missing(0), Change::TotalWrong(6)]);
-        assert_eq!(read(&mut directory, &[&["a", "b"], &["c"]], Some(9)), (2, "abc".into()), "no further page");
-        assert_eq!(read(&mut directory, &[&["a", "b"], &["c"], &["d", "e"]], Some(11)), (4, "abcde".into()));
+        assert_eq!(
+            read(&mut directory, &[&["a", "b"], &["c"]], Some(9)),
+            (2, "abc".into()),
+            "no further page"
+        );
+        assert_eq!(
+            read(&mut directory, &[&["a", "b"], &["c"], &["d", "e"]], Some(11)),
+            (4, "abcde".into())
+        );
     }
 
     #[test]
@@ -201,7 +219,11 @@ mod tests {
         directory.begin(2);
         directory.read(page(&["a", "b"], Some(3)), |_| true);
         directory.begin(2);
-        assert_eq!((directory.page(), ids_of(&directory)), (Some(2), "ab".into()), "what was found is there at once");
+        assert_eq!(
+            (directory.page(), ids_of(&directory)),
+            (Some(2), "ab".into()),
+            "what was found is there at once"
+        );
         directory.read(page(&["c", "d"], Some(9)), |_| true);
         directory.failed();
         directory.begin(2);

@@ -1,5 +1,5 @@
-//! Which clusters or servers a region has, or which regions a product has: all of it is read at each tick, and the last good
-//! list stays whatever fails.
+//! Which clusters or servers a region has, or which regions a product has: all of it is read at
+//! each tick, and the last good list stays whatever fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,14 +86,15 @@ impl DiscoveryTracker {
         })
     }
 
-    /// A page of clusters or servers. What is said to be in another region is left to those who look there: one answer may
-    /// hold the things of all regions.
+    /// A page of clusters or servers. What is said to be in another region is left to those who
+    /// look there: one answer may hold the things of all regions.
     pub(super) fn listed(&mut self, page: Page<DiscoveredResource>, now: Timestamp) {
         let Step::Reading(read) = self.step else {
             return debug_assert!(false, "no page was asked for");
         };
         let here = Arc::clone(&self.region);
-        let is_ours = |found: &DiscoveredResource| found.region.as_ref().is_none_or(|region| *region == here);
+        let is_ours =
+            |found: &DiscoveredResource| found.region.as_ref().is_none_or(|region| *region == here);
         match self.memory.directory.read(page, is_ours) {
             Progress::Next => {
                 self.step = Step::Reading(read + 1);
@@ -109,13 +110,16 @@ impl DiscoveryTracker {
         }
     }
 
-    /// The regions of a product. A product without any region is no answer: the last good list stays.
+    /// The regions of a product. A product without any region is no answer: the last good list
+    /// stays.
     pub(super) fn regions(&mut self, answer: Page<Arc<str>>, now: Timestamp) {
         let found = |id: Arc<str>| DiscoveredResource { id, name: "".into(), region: None };
         let Page { items, entries, total, page_size, is_partial } = answer;
         if !items.is_empty() {
             let items = items.into_iter().map(found).collect();
-            self.memory.directory.read(Page { items, entries, total, page_size, is_partial }, |_| true);
+            self.memory
+                .directory
+                .read(Page { items, entries, total, page_size, is_partial }, |_| true);
         }
         self.end(now);
     }
@@ -220,17 +224,31 @@ mod tests {
     #[test]
     fn a_change_is_told_and_nothing_else() {
         let mut tracker = tracker(DiscoveryKind::Servers, Memory::default());
-        assert_eq!(poll(&mut tracker, &[&[found("a", None), found("b", Some("here"))], &[]]), [Notice::Discovered]);
-        assert_eq!(poll(&mut tracker, &[&[found("b", Some("here")), found("a", None)], &[]]), [], "in any order");
+        assert_eq!(
+            poll(&mut tracker, &[&[found("a", None), found("b", Some("here"))], &[]]),
+            [Notice::Discovered]
+        );
+        assert_eq!(
+            poll(&mut tracker, &[&[found("b", Some("here")), found("a", None)], &[]]),
+            [],
+            "in any order"
+        );
         let renamed = DiscoveredResource { name: "new".into(), ..found("a", None) };
-        assert_eq!(poll(&mut tracker, &[&[renamed]]), [Notice::Discovered], "one is gone, one has another name");
+        assert_eq!(
+            poll(&mut tracker, &[&[renamed]]),
+            [Notice::Discovered],
+            "one is gone, one has another name"
+        );
         assert_eq!((ids(&tracker), &*tracker.found()[0].name), ("a".into(), "new"));
     }
 
     #[test]
     fn what_is_said_to_be_elsewhere_is_left_to_those_who_look_there() {
         let mut tracker = tracker(DiscoveryKind::Clusters, Memory::default());
-        poll(&mut tracker, &[&[found("a", Some("here")), found("b", Some("there"))], &[found("c", None)]]);
+        poll(
+            &mut tracker,
+            &[&[found("a", Some("here")), found("b", Some("there"))], &[found("c", None)]],
+        );
         assert_eq!(ids(&tracker), "ac");
     }
 
@@ -241,7 +259,10 @@ mod tests {
         tracker.begin(Timestamp::UNIX_EPOCH);
         tracker.listed(of_two(vec![found("b", None), found("c", None)]), Timestamp::UNIX_EPOCH);
         assert_eq!(tracker.ask(), Some(Operation::ListInstances(ListInstances { page: 2 })));
-        assert_eq!((tracker.fail(Harm::All), tracker.ask(), tracker.is_readable()), (Verdict::Stop, None, false));
+        assert_eq!(
+            (tracker.fail(Harm::All), tracker.ask(), tracker.is_readable()),
+            (Verdict::Stop, None, false)
+        );
         assert_eq!(ids(&tracker), "abc", "what was shown is there, and nothing is gone");
     }
 
@@ -272,12 +293,17 @@ mod tests {
     #[test]
     fn regions_come_in_one_answer_and_none_at_all_is_none() {
         let mut tracker = tracker(DiscoveryKind::ServerRegions, Memory::default());
-        for (answer, known, notices) in [(&["r1", "r2"][..], "r1r2", 1), (&[], "r1r2", 0), (&["r2"], "r2", 1)] {
+        for (answer, known, notices) in
+            [(&["r1", "r2"][..], "r1r2", 1), (&[], "r1r2", 0), (&["r2"], "r2", 1)]
+        {
             tracker.begin(Timestamp::UNIX_EPOCH);
             assert_eq!(tracker.ask().map(|operation| operation.name()), Some("ListRegions"));
             let regions = answer.iter().map(|id| (*id).into()).collect();
             tracker.regions(Page::new(regions, None), Timestamp::UNIX_EPOCH);
-            assert_eq!((ids(&tracker).as_str(), std::mem::take(&mut tracker.notices).len()), (known, notices));
+            assert_eq!(
+                (ids(&tracker).as_str(), std::mem::take(&mut tracker.notices).len()),
+                (known, notices)
+            );
             assert_eq!((tracker.ask(), tracker.is_readable()), (None, true));
         }
     }
@@ -287,7 +313,8 @@ mod tests {
         let mut tracker = tracker(DiscoveryKind::Servers, Memory::default());
         poll(&mut tracker, &[&[found("a", None), found("b", None)], &[]]);
         let bytes = rmp_serde::to_vec_named(&tracker.memory).unwrap();
-        let mut again = self::tracker(DiscoveryKind::Servers, rmp_serde::from_slice(&bytes).unwrap());
+        let mut again =
+            self::tracker(DiscoveryKind::Servers, rmp_serde::from_slice(&bytes).unwrap());
         assert_eq!(ids(&again), "ab");
         assert_eq!(poll(&mut again, &[&[found("b", None)]]), [Notice::Discovered]);
         assert_eq!(ids(&again), "b");

@@ -1,7 +1,8 @@
 //! The commands of an E-HPC cluster on its nodes.
 //!
-//! Commands are named by the user or found by ListCommands. ListInvocationStatus is asked while a command is open; once it
-//! has ended, ListInvocationResults is read over all its pages, once, or until it tells how each node has ended.
+//! Commands are named by the user or found by ListCommands. ListInvocationStatus is asked while a
+//! command is open; once it has ended, ListInvocationResults is read over all its pages, once, or
+//! until it tells how each node has ended.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -15,15 +16,18 @@ use super::follow::{Follow, LOOKED_FOR, turns};
 use super::history::{History, Progress};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::{Harm, Limits, ListChange, Load, Notice, Verdict, Window};
-use crate::aliyun::op::{ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE};
+use crate::aliyun::op::{
+    ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE,
+};
 use crate::config::Commands;
 use crate::model::{
-    EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page, SeenEhpcInvocation,
+    EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page,
+    SeenEhpcInvocation,
 };
 use crate::poll::{later, since};
 
-/// A command whose status is unknown, and results that are late, are given up after so long: the cloud sends no time by which
-/// a command grows old, and keeps no results for longer.
+/// A command whose status is unknown, and results that are late, are given up after so long: the
+/// cloud sends no time by which a command grows old, and keeps no results for longer.
 const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[derive(Debug)]
@@ -52,7 +56,8 @@ pub struct Memory {
 struct Held {
     invocation: Option<NodeStatuses>,
     results: Option<Vec<NodeResult>>,
-    /// Newest is largest: those first seen last. Within a reading of the list, the first is taken for the newest.
+    /// Newest is largest: those first seen last. Within a reading of the list, the first is taken
+    /// for the newest.
     place: (u64, Reverse<usize>),
     /// How it, or once it has ended its results, were asked for.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
@@ -109,7 +114,12 @@ enum Step {
 }
 
 impl EhpcInvocationsTracker {
-    pub(super) fn new(cluster_id: Arc<str>, scope: Commands, limits: Limits, memory: Memory) -> Self {
+    pub(super) fn new(
+        cluster_id: Arc<str>,
+        scope: Commands,
+        limits: Limits,
+        memory: Memory,
+    ) -> Self {
         let began = Timestamp::UNIX_EPOCH;
         Self { cluster_id, scope, limits, memory, notices: Vec::new(), step: Step::Idle, began }
     }
@@ -119,7 +129,8 @@ impl EhpcInvocationsTracker {
         self.give_up();
         if self.scope.ids.is_empty() {
             // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
-            let shown_new = self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
+            let shown_new =
+                self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
             self.memory.history.begin(&self.limits, now);
             self.step = Step::List;
@@ -137,7 +148,9 @@ impl EhpcInvocationsTracker {
         let cluster_id = Arc::clone(&self.cluster_id);
         Some(match &self.step {
             Step::List => ListCommands { cluster_id, page: self.memory.history.page()? }.into(),
-            Step::Status(ids) => ListInvocationStatus { cluster_id, command_id: Arc::clone(ids.last()?) }.into(),
+            Step::Status(ids) => {
+                ListInvocationStatus { cluster_id, command_id: Arc::clone(ids.last()?) }.into()
+            }
             Step::Results(ids) => {
                 let command_id = Arc::clone(ids.last()?);
                 let reading = self.memory.commands.get(&command_id)?.reading.as_ref();
@@ -198,7 +211,13 @@ impl EhpcInvocationsTracker {
             let invocation = held.invocation.clone()?;
             let results = held.results.clone();
             let end_seen = held.end_seen;
-            Some(SeenEhpcInvocation { id: Arc::clone(id), invocation, results, is_outstanding, end_seen })
+            Some(SeenEhpcInvocation {
+                id: Arc::clone(id),
+                invocation,
+                results,
+                is_outstanding,
+                end_seen,
+            })
         };
         EhpcInvocationsReading {
             commands: held.into_iter().filter_map(seen).collect(),
@@ -232,7 +251,8 @@ impl EhpcInvocationsTracker {
             }
         }
         let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
-        match history.read(&shape, false, window, &self.limits, now, |id| commands.contains_key(id)) {
+        match history.read(&shape, false, window, &self.limits, now, |id| commands.contains_key(id))
+        {
             Progress::Next => return,
             Progress::Read(notices) => self.notices.extend(notices),
         }
@@ -245,12 +265,18 @@ impl EhpcInvocationsTracker {
             return debug_assert!(false, "no status was asked for");
         };
         let Memory { commands, finished, .. } = &mut self.memory;
-        if let Some((id, held)) = ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held))) {
+        if let Some((id, held)) =
+            ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held)))
+        {
             let counts = held.invocation.is_some() || held.begun;
             if counts && !invocation.is_open() {
                 held.end_seen = Some(self.began);
                 *finished.entry(invocation.status.clone()).or_default() += 1;
-                self.notices.push(Notice::Ended { id, status: invocation.status.word().to_owned(), exit_code: None });
+                self.notices.push(Notice::Ended {
+                    id,
+                    status: invocation.status.word().to_owned(),
+                    exit_code: None,
+                });
             }
             held.update(invocation, self.began);
         }
@@ -279,8 +305,10 @@ impl EhpcInvocationsTracker {
 
     fn begin_status(&mut self) {
         let named = !self.scope.ids.is_empty();
-        let asked =
-            |held: &Held| (held.invocation.is_none() || held.is_open()) && (named || held.follow.is_due(self.began));
+        let asked = |held: &Held| {
+            (held.invocation.is_none() || held.is_open())
+                && (named || held.follow.is_due(self.began))
+        };
         let ids = self.by_urgency(asked);
         self.next_status(ids);
     }
@@ -290,7 +318,8 @@ impl EhpcInvocationsTracker {
             self.step = Step::Status(ids);
             return;
         }
-        let ids = self.by_urgency(|held| held.wants_results() && held.follow.is_result_due(self.began));
+        let ids =
+            self.by_urgency(|held| held.wants_results() && held.follow.is_result_due(self.began));
         self.next_results(ids);
     }
 
@@ -308,12 +337,16 @@ impl EhpcInvocationsTracker {
         ids
     }
 
-    /// The commands that `pick` wants, newest last; before them some of those that were not there, or not to be told.
+    /// The commands that `pick` wants, newest last; before them some of those that were not there,
+    /// or not to be told.
     fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
         let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
-        let (again, mut first): (Vec<_>, Vec<_>) = picked.partition(|(_, held)| held.follow.is_again());
+        let (again, mut first): (Vec<_>, Vec<_>) =
+            picked.partition(|(_, held)| held.follow.is_again());
         first.sort_unstable_by_key(|(_, held)| held.place);
-        let mut ids = turns(again.into_iter().map(|(id, held)| ((held.follow.turn(), held.place), Arc::clone(id))));
+        let mut ids = turns(
+            again.into_iter().map(|(id, held)| ((held.follow.turn(), held.place), Arc::clone(id))),
+        );
         ids.extend(first.into_iter().map(|(id, _)| Arc::clone(id)));
         ids
     }
@@ -354,8 +387,8 @@ impl EhpcInvocationsTracker {
         }
     }
 
-    /// Keeps what is open, and the newest of the rest. A word that is not known holds a command no longer than one that cannot
-    /// be found.
+    /// Keeps what is open, and the newest of the rest. A word that is not known holds a command no
+    /// longer than one that cannot be found.
     fn trim(&mut self) {
         let newest = self.by_age();
         let surplus = newest.len().saturating_sub(self.scope.discover);
@@ -383,14 +416,16 @@ impl Held {
         self.invocation.as_ref().is_some_and(|invocation| !invocation.is_open())
     }
 
-    /// Takes note of a page of its results, which are known once all of them were read. What the user should hear of the
-    /// reading, if it has ended.
+    /// Takes note of a page of its results, which are known once all of them were read. What the
+    /// user should hear of the reading, if it has ended.
     fn read_results(&mut self, page: Page<NodeResult>, now: Timestamp) -> Option<Vec<ListChange>> {
         let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
         let mut reading = self.reading.take().unwrap_or_else(begun);
         let shape = Shape::of(&page, |node| &*node.instance_id);
         let before = reading.read.len();
-        reading.read.extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
+        reading
+            .read
+            .extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
         let new = reading.read.len() - before;
         let Turn::End(ended) = reading.pager.read(&shape, new, &self.trust, MAX_PAGES) else {
             self.reading = Some(reading);
@@ -427,7 +462,8 @@ impl Held {
         self.invocation = Some(invocation);
     }
 
-    /// Takes note of all results that there are now. What was known of a node stays if it is not among them.
+    /// Takes note of all results that there are now. What was known of a node stays if it is not
+    /// among them.
     fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
         let known = self.results.take().into_iter().flatten().filter(|node| !node.status.is_open());
         for node in known {
@@ -445,7 +481,10 @@ impl Held {
         // A list of nodes may have been missing when the command had ended.
         if let Some(invocation) = &mut self.invocation {
             for node in read.values().filter(|node| !node.status.is_open()) {
-                invocation.nodes.entry(Arc::clone(&node.instance_id)).or_insert_with(|| node.status.clone());
+                invocation
+                    .nodes
+                    .entry(Arc::clone(&node.instance_id))
+                    .or_insert_with(|| node.status.clone());
             }
         }
         self.results = Some(read.into_values().collect());
@@ -466,7 +505,11 @@ mod tests {
 
     fn tracker(ids: &[&str], discover: usize) -> EhpcInvocationsTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
-        let scope = Commands { ids: ids.iter().map(|id| (*id).to_owned()).collect(), discover, per_node: false };
+        let scope = Commands {
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            discover,
+            per_node: false,
+        };
         EhpcInvocationsTracker::new("c".into(), scope, limits, Memory::default())
     }
 
@@ -480,7 +523,11 @@ mod tests {
     }
 
     /// The same, this many seconds later.
-    fn poll_at(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)], second: i64) -> Vec<String> {
+    fn poll_at(
+        tracker: &mut EhpcInvocationsTracker,
+        world: &[(&str, InvokeStatus)],
+        second: i64,
+    ) -> Vec<String> {
         let mut asked = Vec::new();
         let now = at(second);
         tracker.begin(now);
@@ -548,10 +595,15 @@ mod tests {
                 tracker.status(invocation(InvokeStatus::Finished));
             }
             for page in [1, 2] {
-                assert!(matches!(tracker.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page));
+                assert!(
+                    matches!(tracker.ask(), Some(Operation::ListInvocationResults(call)) if call.page == page)
+                );
                 tracker.results(Page::new(nodes(1, 60), Some(60)));
             }
-            assert_eq!((tracker.ask(), tracker.reading().commands[0].results.is_none()), (None, true));
+            assert_eq!(
+                (tracker.ask(), tracker.reading().commands[0].results.is_none()),
+                (None, true)
+            );
             told.push(std::mem::take(&mut tracker.notices));
         }
         assert_eq!(told, [vec![], vec![Notice::List(ListChange::Missing(10))]]);
@@ -565,7 +617,10 @@ mod tests {
         );
         tracker.results(Page::new(nodes(2, 60), Some(60)));
         assert_eq!(tracker.reading().commands[0].results.as_ref().map(Vec::len), Some(60));
-        assert_eq!((tracker.list_state().missing, tracker.notices), (0, vec![Notice::List(ListChange::Missing(0))]));
+        assert_eq!(
+            (tracker.list_state().missing, tracker.notices),
+            (0, vec![Notice::List(ListChange::Missing(0))])
+        );
     }
 
     #[test]
@@ -574,7 +629,10 @@ mod tests {
         poll(&mut tracker, &[("old", InvokeStatus::Failed)]);
         assert!(tracker.reading().finished.is_empty());
         poll(&mut tracker, &[("quick", InvokeStatus::Stopped), ("old", InvokeStatus::Failed)]);
-        assert_eq!(tracker.reading().finished.iter().collect::<Vec<_>>(), [(&InvokeStatus::Stopped, &1)]);
+        assert_eq!(
+            tracker.reading().finished.iter().collect::<Vec<_>>(),
+            [(&InvokeStatus::Stopped, &1)]
+        );
         assert_eq!(&*tracker.reading().commands[0].id, "quick", "first seen last is newest");
     }
 
@@ -582,9 +640,11 @@ mod tests {
     fn the_newest_are_followed_and_open_ones_are_never_let_go() {
         let mut tracker = tracker(&[], 1);
         poll(&mut tracker, &[("a", InvokeStatus::Running), ("b", InvokeStatus::Running)]);
-        let asked = poll(&mut tracker, &[("c", InvokeStatus::Finished), ("a", InvokeStatus::Running)]);
+        let asked =
+            poll(&mut tracker, &[("c", InvokeStatus::Finished), ("a", InvokeStatus::Running)]);
         assert_eq!(asked[..3], ["list", "status c", "status a"]);
-        let shown: Vec<_> = tracker.reading().commands.iter().map(|command| command.id.to_string()).collect();
+        let shown: Vec<_> =
+            tracker.reading().commands.iter().map(|command| command.id.to_string()).collect();
         assert_eq!(shown, ["c", "a"]);
     }
 
@@ -599,7 +659,8 @@ mod tests {
     }
 
     #[test]
-    fn a_discovered_command_that_vanishes_while_open_is_asked_for_with_growing_pauses_and_then_lost() {
+    fn a_discovered_command_that_vanishes_while_open_is_asked_for_with_growing_pauses_and_then_lost()
+     {
         let mut tracker = tracker(&[], 20);
         poll(&mut tracker, &[("a", InvokeStatus::Running)]);
         let asks = |second: &i64| poll_at(&mut tracker, &[], *second).len() > 1;
@@ -616,8 +677,12 @@ mod tests {
         tracker.begin(at(10));
         tracker.listed(Page::new(vec!["a".into()], Some(1)), at(10));
         let ids = ["i-000", "i-001", "i-002"];
-        let nodes_of = |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
-        tracker.status(NodeStatuses { status: InvokeStatus::PartialFailed, nodes: nodes_of(InvokeStatus::Failed) });
+        let nodes_of =
+            |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
+        tracker.status(NodeStatuses {
+            status: InvokeStatus::PartialFailed,
+            nodes: nodes_of(InvokeStatus::Failed),
+        });
         let running = |mut node: NodeResult| {
             node.status = InvokeStatus::Running;
             node.exit_code = None;
@@ -635,13 +700,19 @@ mod tests {
         assert_eq!(poll_at(&mut tracker, &list, 15), ["list"], "after ten seconds");
         tracker.begin(at(20));
         tracker.listed(Page::new(vec!["a".into()], Some(1)), at(20));
-        tracker.results(Page::new(vec![running(all[0].clone()), all[1].clone(), all[2].clone()], None));
+        tracker.results(Page::new(
+            vec![running(all[0].clone()), all[1].clone(), all[2].clone()],
+            None,
+        ));
         let seen = &tracker.reading().commands[0];
         assert_eq!(
             (seen.is_outstanding, seen.nonzero_exit_nodes(), seen.unknown_exit_nodes()),
             (false, Some(2), Some(0))
         );
-        assert_eq!((seen.end_seen, tracker.reading().finished[&InvokeStatus::PartialFailed]), (Some(at(10)), 1));
+        assert_eq!(
+            (seen.end_seen, tracker.reading().finished[&InvokeStatus::PartialFailed]),
+            (Some(at(10)), 1)
+        );
         assert_eq!(poll_at(&mut tracker, &list, 3600), ["list"]);
     }
 
@@ -658,7 +729,9 @@ mod tests {
             while let Some(operation) = tracker.ask() {
                 asked += 1;
                 match operation {
-                    Operation::ListInvocationStatus(_) => tracker.status(invocation(InvokeStatus::Finished)),
+                    Operation::ListInvocationStatus(_) => {
+                        tracker.status(invocation(InvokeStatus::Finished))
+                    }
                     _ => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
                 }
             }
@@ -682,15 +755,23 @@ mod tests {
         tracker.notices.clear();
         tracker.scope.discover = 1;
         poll_at(&mut tracker, &[("d", InvokeStatus::Running)], day + 20);
-        assert_eq!(tracker.notices, [given_up("c", GivenUp::PushedOut), given_up("b", GivenUp::PushedOut)]);
+        assert_eq!(
+            tracker.notices,
+            [given_up("c", GivenUp::PushedOut), given_up("b", GivenUp::PushedOut)]
+        );
     }
 
     #[test]
-    fn an_unknown_word_is_open_while_a_node_is_or_none_is_listed_and_is_given_up_after_the_window() {
+    fn an_unknown_word_is_open_while_a_node_is_or_none_is_listed_and_is_given_up_after_the_window()
+    {
         let unknown = || InvokeStatus::Unknown("".into());
         let of = |nodes: &[InvokeStatus]| NodeStatuses {
             status: unknown(),
-            nodes: nodes.iter().enumerate().map(|(n, status)| (n.to_string().into(), status.clone())).collect(),
+            nodes: nodes
+                .iter()
+                .enumerate()
+                .map(|(n, status)| (n.to_string().into(), status.clone()))
+                .collect(),
         };
         assert!(of(&[]).is_open() && of(&[InvokeStatus::Success, unknown()]).is_open());
         assert!(!of(&[InvokeStatus::Success, InvokeStatus::Failed]).is_open());

@@ -1,7 +1,9 @@
 //! The tasks of an E-HPC cluster.
 //!
-//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by its id, with growing
-//! pauses, until it answers ended or has not been found for ten minutes. `Archived=true`, at the start and each `history_interval`, finds what began and ended in between.
+//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by
+//! its id, with growing pauses, until it answers ended or has not been found for ten minutes.
+//! `Archived=true`, at the start and each `history_interval`, finds what began and ended in
+//! between.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,7 +19,9 @@ use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::{Harm, Limits, Load, Notice, Verdict, Window};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
-use crate::model::{EhpcTasksReading, Histogram, ListState, Page, SeenEhpcTask, Task, TaskStatus, TaskType};
+use crate::model::{
+    EhpcTasksReading, Histogram, ListState, Page, SeenEhpcTask, Task, TaskStatus, TaskType,
+};
 use crate::poll::{later, since};
 
 #[derive(Debug)]
@@ -63,11 +67,14 @@ struct Held {
 }
 
 impl Memory {
-    /// The same after a gap in watching: anything may have happened anywhere in the lists, and how long it
-    /// took cannot be told.
+    /// The same after a gap in watching: anything may have happened anywhere in the lists, and how
+    /// long it took cannot be told.
     pub(super) fn after_a_gap(mut self) -> Self {
         self.history.whole_due = None;
-        self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()).for_each(|held| held.begun = false);
+        self.tasks
+            .values_mut()
+            .filter(|held| held.seen.task.status.is_open())
+            .for_each(|held| held.begun = false);
         self
     }
 
@@ -93,7 +100,12 @@ enum Step {
 }
 
 impl EhpcTasksTracker {
-    pub(super) fn new(cluster_id: Arc<str>, window: TaskWindow, limits: Limits, memory: Memory) -> Self {
+    pub(super) fn new(
+        cluster_id: Arc<str>,
+        window: TaskWindow,
+        limits: Limits,
+        memory: Memory,
+    ) -> Self {
         let began = Timestamp::UNIX_EPOCH;
         Self {
             cluster_id,
@@ -175,7 +187,11 @@ impl EhpcTasksTracker {
     }
 
     pub(super) fn load(&self) -> Load {
-        Load { pages: self.memory.history.pages_read(), running_pages: self.memory.running_pages.max(1), ..Load::QUIET }
+        Load {
+            pages: self.memory.history.pages_read(),
+            running_pages: self.memory.running_pages.max(1),
+            ..Load::QUIET
+        }
     }
 
     fn running(&mut self, mut pager: Pager, page: Page<Task>, now: Timestamp) {
@@ -227,10 +243,13 @@ impl EhpcTasksTracker {
         self.memory.running.state().and(self.memory.history.trust().state())
     }
 
-    /// Looks for open tasks that no list of this poll has shown, those first that have waited longest.
+    /// Looks for open tasks that no list of this poll has shown, those first that have waited
+    /// longest.
     fn begin_chase(&mut self) {
         let missing = self.memory.tasks.iter().filter(|(id, held)| {
-            held.seen.task.status.is_open() && !self.listed.contains(*id) && held.follow.is_due(self.began)
+            held.seen.task.status.is_open()
+                && !self.listed.contains(*id)
+                && held.follow.is_due(self.began)
         });
         let ids = turns(missing.map(|(id, held)| (held.follow.turn(), Arc::clone(id))));
         self.chase(ids);
@@ -284,11 +303,14 @@ impl EhpcTasksTracker {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
         let seen = SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None };
-        self.memory.tasks.insert(id, Held { seen, place: self.memory.seen, follow: Follow::default(), begun });
+        self.memory
+            .tasks
+            .insert(id, Held { seen, place: self.memory.seen, follow: Follow::default(), begun });
     }
 
     fn count(&mut self, task: &Task, took: Option<Duration>) {
-        *self.memory.finished.entry((task.task_type.clone(), task.status.clone())).or_default() += 1;
+        *self.memory.finished.entry((task.task_type.clone(), task.status.clone())).or_default() +=
+            1;
         if let Some(took) = took {
             self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
         }
@@ -297,7 +319,8 @@ impl EhpcTasksTracker {
         self.notices.push(Notice::Ended { id, status, exit_code: None });
     }
 
-    /// Drops what has left the window: ended tasks that are old or too many, and unknown words that never ended.
+    /// Drops what has left the window: ended tasks that are old or too many, and unknown words that
+    /// never ended.
     fn trim(&mut self, now: Timestamp) {
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
@@ -324,7 +347,8 @@ impl EhpcTasksTracker {
 }
 
 impl Held {
-    /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of it.
+    /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of
+    /// it.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let SeenEhpcTask { finished, last_progress, .. } = self.seen;
         (finished.unwrap_or(last_progress), Reverse(self.place))
@@ -364,7 +388,15 @@ mod tests {
     fn task(id: &str, status: TaskStatus, step: i64) -> Task {
         let current_step = Some(step);
         let steps = Some(9);
-        Task { id: id.into(), task_type: TaskType::AddComputes, status, current_step, steps, errors: None, nodes: None }
+        Task {
+            id: id.into(),
+            task_type: TaskType::AddComputes,
+            status,
+            current_step,
+            steps,
+            errors: None,
+            nodes: None,
+        }
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -381,8 +413,13 @@ mod tests {
                 TaskFilter::Archived => true,
                 TaskFilter::Id(id) => task.id == *id,
             };
-            let items: Vec<Task> =
-                tasks.iter().filter(wanted).skip((call.page as usize - 1) * 50).take(50).cloned().collect();
+            let items: Vec<Task> = tasks
+                .iter()
+                .filter(wanted)
+                .skip((call.page as usize - 1) * 50)
+                .take(50)
+                .cloned()
+                .collect();
             tracker.answer(Page::new(items, None), now);
             asked.push(call.filter);
         }
@@ -412,11 +449,17 @@ mod tests {
         assert_eq!(asked, [TaskFilter::Running, TaskFilter::Id("a".into())]);
         let reading = tracker.reading();
         let seen = &reading.tasks[0];
-        assert_eq!((seen.first_seen, seen.last_progress, seen.finished), (at(1), at(3), Some(at(3))));
+        assert_eq!(
+            (seen.first_seen, seen.last_progress, seen.finished),
+            (at(1), at(3), Some(at(3)))
+        );
         assert_eq!(reading.finished[&(TaskType::AddComputes, TaskStatus::Failed)], 1);
         assert_eq!(reading.durations[&TaskType::AddComputes].sum, 120.0);
         assert_eq!(ended(&mut tracker), ["a Failed"]);
-        assert_eq!(poll(&mut tracker, &[task("a", TaskStatus::Failed, 2)], at(4)), [TaskFilter::Running]);
+        assert_eq!(
+            poll(&mut tracker, &[task("a", TaskStatus::Failed, 2)], at(4)),
+            [TaskFilter::Running]
+        );
     }
 
     #[test]
@@ -440,7 +483,10 @@ mod tests {
         let over = task("a", TaskStatus::Success, 9);
         poll(&mut tracker, &[over.clone(), over, running], at(40));
         poll(&mut tracker, &[task("a", TaskStatus::Success, 9)], at(80));
-        assert_eq!((tracker.reading().tasks.len(), ended(&mut tracker)), (1, vec!["a Success".to_owned()]));
+        assert_eq!(
+            (tracker.reading().tasks.len(), ended(&mut tracker)),
+            (1, vec!["a Success".to_owned()])
+        );
     }
 
     #[test]
@@ -448,10 +494,16 @@ mod tests {
         let mut tracker = tracker();
         poll(&mut tracker, &[task("old", TaskStatus::Success, 9)], at(0));
         assert_eq!(tracker.reading().tasks.len(), 1);
-        assert!(tracker.reading().finished.is_empty() && tracker.reading().tasks[0].finished.is_none());
+        assert!(
+            tracker.reading().finished.is_empty() && tracker.reading().tasks[0].finished.is_none()
+        );
         let both = [task("old", TaskStatus::Success, 9), task("quick", TaskStatus::PartialFail, 9)];
         poll(&mut tracker, &both, at(31));
-        assert_eq!(ended(&mut tracker), ["quick PartialFail"], "it began and ended between two ticks");
+        assert_eq!(
+            ended(&mut tracker),
+            ["quick PartialFail"],
+            "it began and ended between two ticks"
+        );
         assert!(tracker.reading().durations.is_empty());
         poll(&mut tracker, &both, at(62));
         assert_eq!(ended(&mut tracker), [""; 0]);
@@ -465,10 +517,16 @@ mod tests {
             tracker.begin(at(minute));
             tracker.answer(Page::new(vec![], None), at(minute));
             if tracker.ask().is_some() {
-                assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn, "ObjectNotFound counts as not found");
+                assert_eq!(
+                    tracker.fail(Harm::Gone),
+                    Verdict::GoOn,
+                    "ObjectNotFound counts as not found"
+                );
             }
         }
-        let asked = (6..30).filter(|minute| poll(&mut tracker, &[], at(*minute)).len() > 1).collect::<Vec<i64>>();
+        let asked = (6..30)
+            .filter(|minute| poll(&mut tracker, &[], at(*minute)).len() > 1)
+            .collect::<Vec<i64>>();
         assert_eq!((asked, ended(&mut tracker)), (vec![6, 9, 15], vec!["a lost".to_owned()]));
         assert!(!tracker.has_open());
     }
@@ -476,9 +534,13 @@ mod tests {
     #[test]
     fn a_hundred_open_tasks_that_vanish_are_asked_for_in_turns() {
         let mut tracker = tracker();
-        let running: Vec<Task> = (0..100).map(|n| task(&format!("t{n:02}"), TaskStatus::Processing, 1)).collect();
+        let running: Vec<Task> =
+            (0..100).map(|n| task(&format!("t{n:02}"), TaskStatus::Processing, 1)).collect();
         poll(&mut tracker, &running, at(0));
-        let ended: Vec<Task> = running.iter().map(|seen| Task { status: TaskStatus::Failed, ..seen.clone() }).collect();
+        let ended: Vec<Task> = running
+            .iter()
+            .map(|seen| Task { status: TaskStatus::Failed, ..seen.clone() })
+            .collect();
         let asked = [1, 2, 3].map(|minute| poll(&mut tracker, &ended, at(minute)).len());
         assert_eq!(asked, [51, 51, 1]);
         assert_eq!(tracker.memory.finished.values().sum::<u64>(), 100);
@@ -487,10 +549,15 @@ mod tests {
     #[test]
     fn the_window_drops_old_and_surplus_ended_tasks_and_never_open_ones() {
         let mut tracker = tracker();
-        let mut tasks: Vec<Task> = (0..4).map(|n| task(&format!("o{n}"), TaskStatus::Processing, n)).collect();
+        let mut tasks: Vec<Task> =
+            (0..4).map(|n| task(&format!("o{n}"), TaskStatus::Processing, n)).collect();
         tasks.extend((0..4).map(|n| task(&format!("e{n}"), TaskStatus::Success, 9)));
         poll(&mut tracker, &tasks, at(0));
-        assert_eq!(tracker.reading().tasks.len(), 4, "four open ones already fill the window of three");
+        assert_eq!(
+            tracker.reading().tasks.len(),
+            4,
+            "four open ones already fill the window of three"
+        );
         assert!(tracker.reading().tasks.iter().all(|seen| seen.task.status.is_open()));
         poll(&mut tracker, &tasks[4..], at(1));
         for task in &mut tasks {
@@ -506,7 +573,8 @@ mod tests {
     #[test]
     fn a_history_that_is_cut_off_is_reported_and_never_counted_as_new() {
         let mut tracker = tracker();
-        let many: Vec<Task> = (0..130).map(|n| task(&format!("e{n:03}"), TaskStatus::Success, 9)).collect();
+        let many: Vec<Task> =
+            (0..130).map(|n| task(&format!("e{n:03}"), TaskStatus::Success, 9)).collect();
         poll(&mut tracker, &many, at(0));
         assert_eq!(ended(&mut tracker), ["truncated"]);
         poll(&mut tracker, &many[60..], at(31));

@@ -1,8 +1,8 @@
 //! What is asked for one by one: how often, and when it is given up.
 //!
-//! An open thing that the lists do not show, and a result that is late, are asked for at once. After an answer that it is not
-//! there the next question waits 10 s, then 20 s, 40 s and so on. A failed call says nothing of the thing: it is asked for again
-//! in the next poll, after the others.
+//! An open thing that the lists do not show, and a result that is late, are asked for at once.
+//! After an answer that it is not there the next question waits 10 s, then 20 s, 40 s and so on. A
+//! failed call says nothing of the thing: it is asked for again in the next poll, after the others.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ pub(super) const MAX_ASKS: usize = 50;
 pub(super) struct Follow {
     /// Answers in a row that said it is not there.
     misses: u32,
-    /// How long it was looked for. Of a time between two questions no more counts than the pause: a clock that is set forward
-    /// ends no search.
+    /// How long it was looked for. Of a time between two questions no more counts than the pause:
+    /// a clock that is set forward ends no search.
     looked_for: Duration,
     /// When it was last asked for or seen. After a restart everything is asked for at once.
     #[serde(skip)]
@@ -49,7 +49,8 @@ pub(super) struct Follow {
     failed: bool,
 }
 
-/// Which of two is asked for first: the larger. What has failed comes last, before it what was asked for most recently.
+/// Which of two is asked for first: the larger. What has failed comes last, before it what was
+/// asked for most recently.
 pub(super) type Turn = (Reverse<bool>, Reverse<Option<Timestamp>>);
 
 impl Follow {
@@ -110,7 +111,8 @@ impl Follow {
     /// It was asked for, and is not there, or not yet.
     pub(super) fn missed(&mut self, now: Timestamp) {
         let pause = self.pause(LONGEST_OF_RESULTS);
-        self.looked_for += self.asked_at.map_or(Duration::ZERO, |asked| since(asked, now).min(pause));
+        self.looked_for +=
+            self.asked_at.map_or(Duration::ZERO, |asked| since(asked, now).min(pause));
         self.misses = self.misses.saturating_add(1);
         self.asked_at = Some(now);
         self.failed = false;
@@ -132,7 +134,8 @@ impl Follow {
     }
 }
 
-/// What is asked for one by one in a poll: of `ids` with their urgency the most urgent, which are last.
+/// What is asked for one by one in a poll: of `ids` with their urgency the most urgent, which are
+/// last.
 pub(super) fn turns<K: Ord>(ids: impl Iterator<Item = (K, Arc<str>)>) -> Vec<Arc<str>> {
     let mut ids: Vec<(K, Arc<str>)> = ids.collect();
     ids.sort_unstable();
@@ -184,7 +187,10 @@ mod tests {
         follow.missed(at(0));
         follow.failed();
         assert!(follow.is_due(at(1)) && follow.was_asked());
-        assert!(follow.turn() < Follow::found(at(9)).turn() && Follow::found(at(9)).turn() < Follow::default().turn());
+        assert!(
+            follow.turn() < Follow::found(at(9)).turn()
+                && Follow::found(at(9)).turn() < Follow::default().turn()
+        );
         for _ in 0..100 {
             follow.failed();
         }
@@ -221,7 +227,10 @@ mod tests {
     fn a_poll_asks_for_no_more_than_its_bound_and_each_gets_its_turn() {
         let mut all: Vec<Follow> = (0..120).map(|_| Follow::default()).collect();
         for poll in 0..3 {
-            let ids = all.iter().enumerate().map(|(number, follow)| (follow.turn(), number.to_string().into()));
+            let ids = all
+                .iter()
+                .enumerate()
+                .map(|(number, follow)| (follow.turn(), number.to_string().into()));
             let asked = turns(ids);
             assert_eq!(asked.len(), MAX_ASKS);
             for id in &asked {

@@ -1,7 +1,9 @@
-//! A history of the cloud's, such as a server's invocations: which ids it has shown, and which of its pages is read next.
+//! A history of the cloud's, such as a server's invocations: which ids it has shown, and which of
+//! its pages is read next.
 //!
-//! Until its order is learned all pages are read, at most `history_max_pages`. Then one page is enough while nothing new
-//! is on it; all pages are still read once in `history_interval`, should the order have been a coincidence.
+//! Until its order is learned all pages are read, at most `history_max_pages`. Then one page is
+//! enough while nothing new is on it; all pages are still read once in `history_interval`, should
+//! the order have been a coincidence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,8 @@ use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::{after, since};
 
-/// Maximum number of entries of a list that can be read: the maximum number of pages of the maximum size.
+/// Maximum number of entries of a list that can be read: the maximum number of pages of the maximum
+/// size.
 const MAX_ENTRIES: u64 = MAX_PAGES as u64 * 100;
 
 /// What is known of a list.
@@ -25,7 +28,8 @@ pub(super) struct History {
     known: SeenIds,
     /// Once it was read for the first time: whether all of it was.
     whole: Option<bool>,
-    /// The newest entry's time when a reading that begins with the newest was first cut off: what is newer is new.
+    /// The newest entry's time when a reading that begins with the newest was first cut off: what
+    /// is newer is new.
     #[serde(default)]
     since: Option<Timestamp>,
     #[serde(default)]
@@ -35,7 +39,8 @@ pub(super) struct History {
     /// Pages of the last whole reading.
     #[serde(default)]
     pages_read: u32,
-    /// TotalCount at the last reading. After a restart anything may have happened, so all is read again.
+    /// TotalCount at the last reading. After a restart anything may have happened, so all is read
+    /// again.
     #[serde(skip)]
     total: Option<u64>,
     /// Entries up to the last page that was read; no total is believed beyond that.
@@ -51,7 +56,8 @@ pub(super) struct History {
     pub(super) whole_due: Option<Timestamp>,
     #[serde(skip)]
     reading: Option<Reading>,
-    /// Whether the last reading, from the first page to the last, has shown all there is; `None` if it was not such a one.
+    /// Whether the last reading, from the first page to the last, has shown all there is; `None`
+    /// if it was not such a one.
     #[serde(skip)]
     ended_whole: Option<bool>,
 }
@@ -94,7 +100,8 @@ impl History {
         self.is_watched() || self.since.zip(time).is_some_and(|(since, time)| time > since)
     }
 
-    /// What it shows from now on may be old, though it was never seen: it is read from another list than before.
+    /// What it shows from now on may be old, though it was never seen: it is read from another list
+    /// than before.
     pub(super) fn forget_whole(&mut self) {
         self.whole = None;
         self.since = None;
@@ -106,7 +113,8 @@ impl History {
         self.known.begin();
     }
 
-    /// Notes an entry of the part, or one that another list has shown. Whether it was never seen before.
+    /// Notes an entry of the part, or one that another list has shown. Whether it was never seen
+    /// before.
     pub(super) fn note_part(&mut self, id: &Arc<str>) -> bool {
         self.known.note(id)
     }
@@ -123,7 +131,8 @@ impl History {
         self.known.bound(list.entries(), keep);
     }
 
-    /// Bounds what is known of a list by its length, where other lists show its entries, too: see [`SeenIds::bound`].
+    /// Bounds what is known of a list by its length, where other lists show its entries, too: see
+    /// [`SeenIds::bound`].
     pub(super) fn bound(&mut self, keep: impl Fn(&str) -> bool) {
         self.known.bound(self.entries(), keep);
     }
@@ -159,7 +168,8 @@ impl History {
         self.pages_read.max(1)
     }
 
-    /// The last page with entries, as far as is known: a total that is too large must not lead beyond it.
+    /// The last page with entries, as far as is known: a total that is too large must not lead
+    /// beyond it.
     fn last_page(&self) -> Option<u32> {
         let total = self.total?;
         let entries = if self.is_too_long { total } else { total.min(self.read_to) };
@@ -187,7 +197,9 @@ impl History {
         self.ended_whole = None;
         let last = self.last_page();
         // With room for the empty page that may end it.
-        let newest = last.filter(|last| *last > limits.max_pages).map_or(1, |last| last - limits.max_pages + 2);
+        let newest = last
+            .filter(|last| *last > limits.max_pages)
+            .map_or(1, |last| last - limits.max_pages + 2);
         let (first, whole) = match (self.order.order, last) {
             // The newest are what is wanted of a list that is too long.
             (Order::OldestFirst, _) if self.is_due(now) => (newest, true),
@@ -226,8 +238,9 @@ impl History {
         unseen
     }
 
-    /// A page whose entries were noted has come. `looking`: something that should be in the list has not been seen yet.
-    /// What a whole reading has not shown is forgotten, but for what `keep` wants.
+    /// A page whose entries were noted has come. `looking`: something that should be in the list
+    /// has not been seen yet. What a whole reading has not shown is forgotten, but for what
+    /// `keep` wants.
     pub(super) fn read(
         &mut self,
         shape: &Shape,
@@ -245,7 +258,8 @@ impl History {
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
         let is_first_page = reading.pager.pages() == 1;
-        // As old entries leave the list, new ones move to earlier pages: something known must stand before them.
+        // As old entries leave the list, new ones move to earlier pages: something known must stand
+        // before them.
         if is_first_page && first > 1 && page.begins_unseen && !reading.whole {
             self.begin_at(first - 1, false);
             return Progress::Next;
@@ -255,7 +269,8 @@ impl History {
             self.begin_at(1, true);
             return Progress::Next;
         }
-        let wanted = reading.whole || self.order.order == Order::OldestFirst || page.unseen > 0 || looking;
+        let wanted =
+            reading.whole || self.order.order == Order::OldestFirst || page.unseen > 0 || looking;
         let max_pages = if wanted { limits.max_pages } else { u32::MAX };
         let turn = reading.pager.read(shape, page.new, &self.trust, max_pages);
         self.learn_page_size(shape, turn, is_first_page && first == 1);
@@ -280,7 +295,8 @@ impl History {
         Progress::Read(notices)
     }
 
-    /// A page that others follow is a full one, however few entries it has; of several the largest tells.
+    /// A page that others follow is a full one, however few entries it has; of several the largest
+    /// tells.
     fn learn_page_size(&mut self, shape: &Shape, turn: Turn, is_page_one: bool) {
         let size = if turn == Turn::Next { shape.entries.max(1) } else { shape.full(PAGE_SIZE) };
         if is_page_one {
@@ -307,7 +323,8 @@ impl History {
         let settles = is_read_out && self.known.complete(pager.shows_all(ended, &self.trust), keep);
         let complete = settles && ended != Ended::Capped;
         self.ended_whole = (is_read_out && ended != Ended::Capped).then_some(complete);
-        // What lies before the first page, or after the last one that may be read or is ever shown, is not known.
+        // What lies before the first page, or after the last one that may be read or is ever shown,
+        // is not known.
         let is_cut_off = ended == Ended::Limit || pager.first() > 1 || (settles && !complete);
         if complete || is_cut_off {
             self.order.learn(evidence, self.whole.is_some());
@@ -317,7 +334,13 @@ impl History {
         self.trust.weigh(pager, ended, missing)
     }
 
-    fn end_known(&mut self, pager: &Pager, evidence: &Evidence, complete: bool, keep: &impl Fn(&str) -> bool) {
+    fn end_known(
+        &mut self,
+        pager: &Pager,
+        evidence: &Evidence,
+        complete: bool,
+        keep: &impl Fn(&str) -> bool,
+    ) {
         let is_oldest_cut_off = self.order.order == Order::NewestFirst || pager.first() > 1;
         match evidence.latest.filter(|_| !complete && is_oldest_cut_off) {
             Some(latest) => self.cut_off(latest, keep),
@@ -326,8 +349,8 @@ impl History {
         }
     }
 
-    /// What lies beyond the pages that may be read is older than all that was shown: it is forgotten, and from now on
-    /// only what is newer than all that was seen is new.
+    /// What lies beyond the pages that may be read is older than all that was shown: it is
+    /// forgotten, and from now on only what is newer than all that was seen is new.
     fn cut_off(&mut self, latest: Timestamp, keep: &impl Fn(&str) -> bool) {
         self.known.end(true, keep);
         self.ended_whole = Some(true);
@@ -367,14 +390,21 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds as i64).unwrap()
     }
 
-    /// Reads a list; the pages that were asked for, and how it ended. An entry is its own age: larger is newer.
-    fn read(history: &mut History, list: &[u64], timed: bool, now: Timestamp) -> (Vec<u32>, Progress) {
+    /// Reads a list; the pages that were asked for, and how it ended. An entry is its own age:
+    /// larger is newer.
+    fn read(
+        history: &mut History,
+        list: &[u64],
+        timed: bool,
+        now: Timestamp,
+    ) -> (Vec<u32>, Progress) {
         history.begin(&LIMITS, now);
         let mut pages = Vec::new();
         loop {
             let number = history.page().unwrap();
             pages.push(number);
-            let page: Vec<u64> = list.iter().skip((number as usize - 1) * 50).take(50).copied().collect();
+            let page: Vec<u64> =
+                list.iter().skip((number as usize - 1) * 50).take(50).copied().collect();
             for entry in &page {
                 history.note(&Arc::from(entry.to_string()), timed.then(|| at(*entry)));
             }
@@ -407,17 +437,29 @@ mod tests {
         let mut newest = History::default();
         assert_eq!(read(&mut newest, &newest_first(120), true, at(0)).0, [1, 2, 3]);
         assert_eq!(read(&mut newest, &newest_first(120), true, at(1)).0, [1]);
-        assert_eq!(read(&mut newest, &newest_first(121), true, at(2)).0, [1, 2], "as long as there is something new");
+        assert_eq!(
+            read(&mut newest, &newest_first(121), true, at(2)).0,
+            [1, 2],
+            "as long as there is something new"
+        );
         let mut oldest = History::default();
         assert_eq!(read(&mut oldest, &oldest_first(120), true, at(0)).0, [1, 2, 3]);
         assert_eq!(read(&mut oldest, &oldest_first(121), true, at(1)).0, [3]);
         assert_eq!(read(&mut oldest, &oldest_first(150), true, at(2)).0, [3]);
         assert_eq!(read(&mut oldest, &oldest_first(151), true, at(2)).0, [3, 4]);
-        assert_eq!(read(&mut oldest, &oldest_first(40), true, at(3)).0, [4, 1], "it has become shorter");
+        assert_eq!(
+            read(&mut oldest, &oldest_first(40), true, at(3)).0,
+            [4, 1],
+            "it has become shorter"
+        );
         let mut sliding = History::default();
         read(&mut sliding, &oldest_first(101), true, at(0));
         let slid: Vec<u64> = (2..103).collect();
-        assert_eq!(read(&mut sliding, &slid, true, at(1)).0, [3, 2, 3], "one of two new ones has moved to page 2");
+        assert_eq!(
+            read(&mut sliding, &slid, true, at(1)).0,
+            [3, 2, 3],
+            "one of two new ones has moved to page 2"
+        );
     }
 
     #[test]
@@ -461,7 +503,8 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_cut_off_at_its_old_end_what_is_newer_than_all_is_new_and_what_is_beyond_is_forgotten() {
+    fn of_a_list_cut_off_at_its_old_end_what_is_newer_than_all_is_new_and_what_is_beyond_is_forgotten()
+     {
         let mut history = History::default();
         for round in 0..40 {
             read(&mut history, &newest_first(1000 + 50 * round), true, at(1800 * round));
@@ -469,22 +512,37 @@ mod tests {
         assert!(!history.is_watched() && history.is_watched_since(Some(at(1000))));
         assert!(!history.is_watched_since(Some(at(999))) && !history.is_watched_since(None));
         let saved = rmp_serde::to_vec_named(&history).unwrap();
-        assert!(saved.len() < 400 * 6, "the ids of four pages, not of all that ever was: {} bytes", saved.len());
+        assert!(
+            saved.len() < 400 * 6,
+            "the ids of four pages, not of all that ever was: {} bytes",
+            saved.len()
+        );
         let mut unordered = History::default();
         read(&mut unordered, &newest_first(1000), false, at(0));
-        assert!(!unordered.is_watched_since(Some(at(5000))), "without times it is not known what is beyond");
+        assert!(
+            !unordered.is_watched_since(Some(at(5000))),
+            "without times it is not known what is beyond"
+        );
     }
 
     #[test]
     fn a_total_that_was_right_about_several_pages_spares_the_empty_one_after_a_full_one() {
         let mut history = History::default();
-        assert_eq!(read(&mut history, &newest_first(50), true, at(0)).0, [1, 2], "nothing says that it is the last");
+        assert_eq!(
+            read(&mut history, &newest_first(50), true, at(0)).0,
+            [1, 2],
+            "nothing says that it is the last"
+        );
         assert_eq!(read(&mut history, &newest_first(50), true, at(1800)).0, [1]);
         assert_eq!(read(&mut history, &newest_first(100), true, at(3600)).0, [1, 2]);
         assert_eq!(read(&mut history, &newest_first(101), true, at(5400)).0, [1, 2, 3]);
         let mut short = History::default();
         read(&mut short, &newest_first(30), true, at(0));
-        assert_eq!(read(&mut short, &newest_first(50), true, at(1800)).0, [1, 2], "one page proves nothing");
+        assert_eq!(
+            read(&mut short, &newest_first(50), true, at(1800)).0,
+            [1, 2],
+            "one page proves nothing"
+        );
     }
 
     #[test]
@@ -511,11 +569,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_that_shrinks_between_two_pages_of_its_first_reading_nothing_is_taken_for_new_later() {
+    fn of_a_list_that_shrinks_between_two_pages_of_its_first_reading_nothing_is_taken_for_new_later()
+     {
         let mut history = History::default();
         history.begin(&LIMITS, at(0));
         let list: Vec<u64> = (0..120).collect();
-        let pages: [(&[u64], u64); 3] = [(&list[..50], 120), (&list[60..110], 110), (&list[110..], 110)];
+        let pages: [(&[u64], u64); 3] =
+            [(&list[..50], 120), (&list[60..110], 110), (&list[110..], 110)];
         for (page, total) in pages {
             for entry in page {
                 history.note(&Arc::from(entry.to_string()), None);
@@ -536,7 +596,9 @@ mod tests {
         assert_eq!(history.trust().state().missing_once, 300, "the newest were not shown");
         assert_eq!(read(&mut history, &oldest_first(500), true, at(1800)).0, [8, 9, 10, 11]);
         assert_eq!(history.trust().state().missing_once, 0);
-        assert!(history.is_watched_since(Some(at(500))) && !history.is_watched_since(Some(at(499))));
+        assert!(
+            history.is_watched_since(Some(at(500))) && !history.is_watched_since(Some(at(499)))
+        );
     }
 
     #[test]
@@ -575,7 +637,9 @@ mod tests {
                     }
                     let shape = Shape::of(&Page::new(page, Some(listed)), |entry| *entry);
                     let window = Window { entries: window, ..WINDOW };
-                    if history.read(&shape, false, window, &LIMITS, at(round * 1800), |_| true) != Progress::Next {
+                    if history.read(&shape, false, window, &LIMITS, at(round * 1800), |_| true)
+                        != Progress::Next
+                    {
                         break;
                     }
                 }
@@ -609,7 +673,8 @@ mod tests {
             history.begin(&LIMITS, at(round * 1800));
             loop {
                 let skipped = (history.page().unwrap() - 1) * 50;
-                let page: Vec<u64> = (0..120).map(|place| newest - place).skip(skipped as usize).take(50).collect();
+                let page: Vec<u64> =
+                    (0..120).map(|place| newest - place).skip(skipped as usize).take(50).collect();
                 for entry in &page {
                     history.note(&Arc::from(entry.to_string()), Some(at(*entry)));
                 }

@@ -1,7 +1,9 @@
-//! What to ask about a target, and what an answer does to what is known of it. Pure, one file per kind of target.
+//! What to ask about a target, and what an answer does to what is known of it. Pure, one file per
+//! kind of target.
 //!
-//! A tracker is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in turn until `ask` has
-//! nothing more. What outlives a poll is in its memory; the rest is where the present poll stands.
+//! A tracker is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in
+//! turn until `ask` has nothing more. What outlives a poll is in its memory; the rest is where the
+//! present poll stands.
 
 pub(super) mod cost;
 mod directory;
@@ -83,7 +85,8 @@ impl Memory {
         if let Self::Discovery(memory) = self { Some(memory) } else { None }
     }
 
-    /// The same after a gap in watching. (What is due of a [`history::History`] is not kept at all then.)
+    /// The same after a gap in watching. (What is due of a [`history::History`] is not kept at all
+    /// then.)
     pub(super) fn after_a_gap(self) -> Self {
         match self {
             Self::EhpcTasks(memory) => Self::EhpcTasks(memory.after_a_gap()),
@@ -180,9 +183,15 @@ macro_rules! each {
 }
 
 impl Tracker {
-    /// The tracker of `target`; `recall` tells what earlier trackers knew of it, or of each server of a region.
-    pub(super) fn new(target: &Target, poll: &Poll, mut recall: impl FnMut(&TargetId) -> Option<Memory>) -> Self {
-        let limits = Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
+    /// The tracker of `target`; `recall` tells what earlier trackers knew of it, or of each server
+    /// of a region.
+    pub(super) fn new(
+        target: &Target,
+        poll: &Poll,
+        mut recall: impl FnMut(&TargetId) -> Option<Memory>,
+    ) -> Self {
+        let limits =
+            Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
         let id = Arc::clone(&target.id.id);
         match &target.scope {
             Scope::EhpcTasks(window) => {
@@ -190,18 +199,29 @@ impl Tracker {
                 Self::EhpcTasks(EhpcTasksTracker::new(id, window.clone(), limits, memory))
             }
             Scope::EhpcInvocations(scope) => {
-                let memory = recall(&target.id).and_then(Memory::ehpc_invocations).unwrap_or_default();
-                Self::EhpcInvocations(EhpcInvocationsTracker::new(id, scope.clone(), limits, memory))
+                let memory =
+                    recall(&target.id).and_then(Memory::ehpc_invocations).unwrap_or_default();
+                Self::EhpcInvocations(EhpcInvocationsTracker::new(
+                    id,
+                    scope.clone(),
+                    limits,
+                    memory,
+                ))
             }
             Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => {
-                let memory = recall(&target.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                let memory =
+                    recall(&target.id).and_then(Memory::swas_invocations).unwrap_or_default();
                 Self::SwasInvocations(SwasServerTracker::new(id, window.clone(), limits, memory))
             }
             Scope::SwasRegion(servers) => {
                 let servers = servers.iter().filter_map(|server| {
                     let Scope::SwasRegionServer(window) = &server.scope else { return None };
-                    let memory = recall(&server.id).and_then(Memory::swas_invocations).unwrap_or_default();
-                    Some((Arc::clone(&server.id.id), SwasInvocations::new(window.clone(), memory, true)))
+                    let memory =
+                        recall(&server.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                    Some((
+                        Arc::clone(&server.id.id),
+                        SwasInvocations::new(window.clone(), memory, true),
+                    ))
                 });
                 Self::SwasRegion(Box::new(SwasRegionTracker::new(servers, limits)))
             }
@@ -226,22 +246,39 @@ impl Tracker {
     pub(super) fn answer(&mut self, answer: Answer, now: Timestamp) {
         match (self, answer) {
             (Self::EhpcTasks(tracker), Answer::ListTasks(page)) => tracker.answer(page, now),
-            (Self::EhpcInvocations(tracker), Answer::ListCommands(page)) => tracker.listed(page, now),
-            (Self::EhpcInvocations(tracker), Answer::ListInvocationStatus(invocation)) => tracker.status(invocation),
-            (Self::EhpcInvocations(tracker), Answer::ListInvocationResults(page)) => tracker.results(page),
-            (Self::SwasInvocations(tracker), Answer::DescribeInvocations(page)) => tracker.listed(page, now),
-            (Self::SwasInvocations(tracker), Answer::DescribeInvocationResult(result)) => tracker.result(result, now),
-            (Self::SwasRegion(tracker), Answer::DescribeCommandInvocations(page)) => tracker.answer(page, now),
+            (Self::EhpcInvocations(tracker), Answer::ListCommands(page)) => {
+                tracker.listed(page, now)
+            }
+            (Self::EhpcInvocations(tracker), Answer::ListInvocationStatus(invocation)) => {
+                tracker.status(invocation)
+            }
+            (Self::EhpcInvocations(tracker), Answer::ListInvocationResults(page)) => {
+                tracker.results(page)
+            }
+            (Self::SwasInvocations(tracker), Answer::DescribeInvocations(page)) => {
+                tracker.listed(page, now)
+            }
+            (Self::SwasInvocations(tracker), Answer::DescribeInvocationResult(result)) => {
+                tracker.result(result, now)
+            }
+            (Self::SwasRegion(tracker), Answer::DescribeCommandInvocations(page)) => {
+                tracker.answer(page, now)
+            }
             (Self::SwasRegion(tracker), Answer::ListInstances(page)) => tracker.counted(page),
             (Self::Discovery(tracker), Answer::ListClusters(page)) => tracker.listed(page, now),
             (Self::Discovery(tracker), Answer::ListInstances(page)) => tracker.listed(page, now),
-            (Self::Discovery(tracker), Answer::EhpcListRegions(regions)) => tracker.regions(regions, now),
-            (Self::Discovery(tracker), Answer::SwasListRegions(regions)) => tracker.regions(regions, now),
+            (Self::Discovery(tracker), Answer::EhpcListRegions(regions)) => {
+                tracker.regions(regions, now)
+            }
+            (Self::Discovery(tracker), Answer::SwasListRegions(regions)) => {
+                tracker.regions(regions, now)
+            }
             (tracker, answer) => unreachable!("{tracker:?} never asks for {answer:?}"),
         }
     }
 
-    /// What was asked last could not be had, and is not asked again in this poll; `failure` is the error in words.
+    /// What was asked last could not be had, and is not asked again in this poll; `failure` is the
+    /// error in words.
     pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> Verdict {
         let harm = match error {
             error if error.is_one_thing_gone() => Harm::Gone,
@@ -257,7 +294,8 @@ impl Tracker {
         }
     }
 
-    /// Whether the poll has read enough that [`Tracker::reading`] is true as of now; what follows are details.
+    /// Whether the poll has read enough that [`Tracker::reading`] is true as of now; what follows
+    /// are details.
     pub(super) fn is_readable(&self) -> bool {
         each!(self, tracker => tracker.is_readable())
     }
@@ -286,13 +324,16 @@ impl Tracker {
         each!(self, tracker => tracker.has_open())
     }
 
-    /// All that is to be shown of a target: of `id`, which is the tracker's own or one of its servers.
+    /// All that is to be shown of a target: of `id`, which is the tracker's own or one of its
+    /// servers.
     pub(super) fn reading(&self, id: &TargetId) -> Option<Reading> {
         Some(match self {
             Self::EhpcTasks(tracker) => Reading::EhpcTasks(tracker.reading()),
             Self::EhpcInvocations(tracker) => Reading::EhpcInvocations(tracker.reading()),
             Self::SwasInvocations(tracker) => Reading::SwasInvocations(tracker.reading()),
-            Self::SwasRegion(tracker) => Reading::SwasInvocations(tracker.invocations(&id.id)?.reading()),
+            Self::SwasRegion(tracker) => {
+                Reading::SwasInvocations(tracker.invocations(&id.id)?.reading())
+            }
             Self::Discovery(tracker) => Reading::Discovery(tracker.reading()),
         })
     }
@@ -301,9 +342,10 @@ impl Tracker {
     pub(super) fn found(&self) -> Vec<DiscoveredResource> {
         match self {
             Self::Discovery(tracker) => tracker.found(),
-            Self::EhpcTasks(_) | Self::EhpcInvocations(_) | Self::SwasInvocations(_) | Self::SwasRegion(_) => {
-                Vec::new()
-            }
+            Self::EhpcTasks(_)
+            | Self::EhpcInvocations(_)
+            | Self::SwasInvocations(_)
+            | Self::SwasRegion(_) => Vec::new(),
         }
     }
 
@@ -311,7 +353,10 @@ impl Tracker {
     pub(super) fn has_found_all(&self) -> bool {
         match self {
             Self::Discovery(tracker) => tracker.has_found_all(),
-            Self::EhpcTasks(_) | Self::EhpcInvocations(_) | Self::SwasInvocations(_) | Self::SwasRegion(_) => true,
+            Self::EhpcTasks(_)
+            | Self::EhpcInvocations(_)
+            | Self::SwasInvocations(_)
+            | Self::SwasRegion(_) => true,
         }
     }
 
@@ -357,23 +402,32 @@ impl Tracker {
         Some(match self {
             Self::EhpcTasks(tracker) => MemoryRef::EhpcTasks(&tracker.memory),
             Self::EhpcInvocations(tracker) => MemoryRef::EhpcInvocations(&tracker.memory),
-            Self::SwasInvocations(tracker) => MemoryRef::SwasInvocations(&tracker.invocations.memory),
-            Self::SwasRegion(tracker) => MemoryRef::SwasInvocations(&tracker.invocations(&id.id)?.memory),
+            Self::SwasInvocations(tracker) => {
+                MemoryRef::SwasInvocations(&tracker.invocations.memory)
+            }
+            Self::SwasRegion(tracker) => {
+                MemoryRef::SwasInvocations(&tracker.invocations(&id.id)?.memory)
+            }
             Self::Discovery(tracker) => MemoryRef::Discovery(&tracker.memory),
         })
     }
 
-    /// What the tracker knows of each target, for the next tracker of the same; `id` is the tracker's own.
+    /// What the tracker knows of each target, for the next tracker of the same; `id` is the
+    /// tracker's own.
     pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory)> {
         match self {
             Self::EhpcTasks(tracker) => vec![(id, Memory::EhpcTasks(tracker.memory))],
             Self::EhpcInvocations(tracker) => vec![(id, Memory::EhpcInvocations(tracker.memory))],
-            Self::SwasInvocations(tracker) => vec![(id, Memory::SwasInvocations(tracker.invocations.memory))],
+            Self::SwasInvocations(tracker) => {
+                vec![(id, Memory::SwasInvocations(tracker.invocations.memory))]
+            }
             Self::Discovery(tracker) => vec![(id, Memory::Discovery(tracker.memory))],
             Self::SwasRegion(tracker) => {
                 let servers = tracker.into_servers();
                 servers
-                    .map(|(id, invocations)| (TargetId::server(&id), Memory::SwasInvocations(invocations.memory)))
+                    .map(|(id, invocations)| {
+                        (TargetId::server(&id), Memory::SwasInvocations(invocations.memory))
+                    })
                     .collect()
             }
         }
@@ -387,7 +441,8 @@ impl Tracker {
 
 /// The operations that a target needs as it is configured.
 pub fn needed(target: &Target) -> impl Iterator<Item = Action> {
-    let named = matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
+    let named =
+        matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
     let all = operations(target).iter().copied();
     all.filter(move |action| !(named && *action == Action::ListCommands))
 }
@@ -399,7 +454,9 @@ pub(super) fn operations(target: &Target) -> &'static [Action] {
         Scope::EhpcInvocations(_) => {
             &[Action::ListCommands, Action::ListInvocationStatus, Action::ListInvocationResults]
         }
-        Scope::SwasInvocations(_) => &[Action::DescribeInvocations, Action::DescribeInvocationResult],
+        Scope::SwasInvocations(_) => {
+            &[Action::DescribeInvocations, Action::DescribeInvocationResult]
+        }
         Scope::SwasRegion(_) | Scope::SwasRegionServer(_) => {
             &[Action::DescribeCommandInvocations, Action::ListInstances]
         }
@@ -412,7 +469,8 @@ pub(super) fn operations(target: &Target) -> &'static [Action] {
     }
 }
 
-/// Whether what makes a reading true and its details are asked of one operation, and so share a budget.
+/// Whether what makes a reading true and its details are asked of one operation, and so share a
+/// budget.
 pub(super) fn details_share_the_budget(kind: Kind) -> bool {
     matches!(kind, Kind::EhpcTasks | Kind::SwasRegion)
 }

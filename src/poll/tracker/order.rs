@@ -26,7 +26,8 @@ pub(super) struct OrderDetector {
 }
 
 impl OrderDetector {
-    /// A reading has shown `evidence`; where new entries turn up says something only if the list had been read before.
+    /// A reading has shown `evidence`; where new entries turn up says something only if the list
+    /// had been read before.
     pub(super) fn learn(&mut self, evidence: &Evidence, was_read_before: bool) {
         if let Some(order) = evidence.by_times() {
             self.order = order;

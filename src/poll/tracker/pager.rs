@@ -1,8 +1,9 @@
-//! Reads one list page by page to its end, and judges whether all of it was shown. Every list of the cloud is read by this.
+//! Reads one list page by page to its end, and judges whether all of it was shown. Every list of
+//! the cloud is read by this.
 //!
-//! What the documents leave open is not assumed: a back end may hand out smaller pages than it was asked for, repeat a
-//! page, stop early, leave out the list, or say a `TotalCount` that is the page's own. See "Paging" in
-//! `docs/alibaba-cloud-api.md`.
+//! What the documents leave open is not assumed: a back end may hand out smaller pages than it was
+//! asked for, repeat a page, stop early, leave out the list, or say a `TotalCount` that is the
+//! page's own. See "Paging" in `docs/alibaba-cloud-api.md`.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,7 +15,8 @@ use crate::model::{ListState, Page};
 /// No list is read beyond this page: the largest PageNumber that a configuration may name.
 pub(super) const MAX_PAGES: u32 = 999;
 
-/// A total that exceeded what was shown by the same number in this many whole readings in a row is wrong.
+/// A total that exceeded what was shown by the same number in this many whole readings in a row is
+/// wrong.
 const MAX_SHORTFALLS: u8 = 8;
 
 /// A list that must be whole and was not in this many readings in a row is told.
@@ -26,7 +28,8 @@ pub(super) struct Shape {
     /// Entries, those that could not be read included.
     pub(super) entries: u64,
     unreadable: u64,
-    /// Entries that stand on the page more than once, each time after the first: the total counts them, too.
+    /// Entries that stand on the page more than once, each time after the first: the total counts
+    /// them, too.
     doubles: u64,
     /// TotalCount.
     pub(super) total: Option<u64>,
@@ -58,7 +61,8 @@ impl Shape {
         self.page_size.filter(|size| (1..asked).contains(size)).unwrap_or(asked)
     }
 
-    /// Whether this number of its first entries were on the page `before`, in the same order. Others of that may have left the list.
+    /// Whether this number of its first entries were on the page `before`, in the same order.
+    /// Others of that may have left the list.
     fn begins_with(&self, entries: usize, before: &[u64]) -> bool {
         let mut before = before.iter();
         self.keys.iter().take(entries).all(|key| before.any(|other| other == key))
@@ -80,15 +84,17 @@ pub(super) struct Pager {
     first: u32,
     /// The page to ask for.
     page: u32,
-    /// Entries that were shown, each once; those of the pages before `first` are taken to be there.
+    /// Entries that were shown, each once; those of the pages before `first` are taken to be
+    /// there.
     shown: u64,
     unreadable: u64,
-    /// Entries that new ones have moved from the end of one page to the beginning of the next, before that was read.
+    /// Entries that new ones have moved from the end of one page to the beginning of the next,
+    /// before that was read.
     moved: u64,
     /// The page before, if what was on it may have moved to this one.
     before: Vec<u64>,
-    /// The largest TotalCount of the reading: a list that has become shorter between two pages may have moved an entry
-    /// from a page not yet read to one that was.
+    /// The largest TotalCount of the reading: a list that has become shorter between two pages may
+    /// have moved an entry from a page not yet read to one that was.
     largest_total: Option<u64>,
     total: Option<u64>,
     /// The total has become less between two pages.
@@ -123,7 +129,8 @@ pub(super) enum Ended {
     Short,
     /// With nothing after a full page, though the total says that there is more.
     Capped,
-    /// With a page that was shown before, and either the total says that there is more or there is no total.
+    /// With a page that was shown before, and either the total says that there is more or there is
+    /// no total.
     Repeated,
     /// With the last page that may be read.
     Limit,
@@ -153,8 +160,9 @@ impl Pager {
         }
     }
 
-    /// The same, where a total that was right before spares the empty page after a full one. Where that is all there is, such a
-    /// reading takes nothing away: some back end may say the page's own count this time.
+    /// The same, where a total that was right before spares the empty page after a full one. Where
+    /// that is all there is, such a reading takes nothing away: some back end may say the
+    /// page's own count this time.
     pub(super) fn believing_total(self) -> Self {
         Self { believes_total: true, ..self }
     }
@@ -174,9 +182,15 @@ impl Pager {
         self.page - self.first + 1
     }
 
-    /// The page that was asked for has come; `new` of its entries had not been shown in this reading. At most
-    /// `max_pages` are read.
-    pub(super) fn read(&mut self, shape: &Shape, new: usize, trust: &Trust, max_pages: u32) -> Turn {
+    /// The page that was asked for has come; `new` of its entries had not been shown in this
+    /// reading. At most `max_pages` are read.
+    pub(super) fn read(
+        &mut self,
+        shape: &Shape,
+        new: usize,
+        trust: &Trust,
+        max_pages: u32,
+    ) -> Turn {
         let ended = self.judge(shape, new as u64, trust);
         match ended {
             Some(ended) => Turn::End(ended),
@@ -196,7 +210,8 @@ impl Pager {
         self.total = shape.total.or(self.total);
         self.largest_total = self.largest_total.max(shape.total);
         self.is_partial |= shape.is_partial;
-        let was_full = std::mem::replace(&mut self.was_full, shape.entries >= shape.full(self.asked));
+        let was_full =
+            std::mem::replace(&mut self.was_full, shape.entries >= shape.full(self.asked));
         let was_unreadable = std::mem::replace(&mut self.was_unreadable, new == 0);
         let more = self.lacking() > 0;
         let unexplained = more && !trust.is_wrong_by(self.lacking());
@@ -222,8 +237,9 @@ impl Pager {
         is_last.then_some(Ended::Whole)
     }
 
-    /// New entries at the beginning of a list move others to the next page, which begins with them in their order.
-    /// What stands anywhere else once more tells of a list that has changed its order.
+    /// New entries at the beginning of a list move others to the next page, which begins with them
+    /// in their order. What stands anywhere else once more tells of a list that has changed its
+    /// order.
     fn note_moved(&mut self, shape: &Shape, new: u64) {
         let repeated = (shape.keys.len() as u64).saturating_sub(shape.doubles + new);
         if new > 0 && shape.begins_with(repeated as usize, &self.before) {
@@ -234,7 +250,9 @@ impl Pager {
 
     /// Whether it has come to an end of the list's own, and no answer has left something out.
     pub(super) fn is_read_out(&self, ended: Ended) -> bool {
-        matches!(ended, Ended::Whole | Ended::Short | Ended::Capped) && self.first == 1 && !self.is_partial
+        matches!(ended, Ended::Whole | Ended::Short | Ended::Capped)
+            && self.first == 1
+            && !self.is_partial
     }
 
     /// Whether all was shown that can be read.
@@ -242,7 +260,8 @@ impl Pager {
         ended == Ended::Whole && !self.is_partial
     }
 
-    /// Entries that the total counts and no page has shown. As many as have moved have come since the pages before were read.
+    /// Entries that the total counts and no page has shown. As many as have moved have come since
+    /// the pages before were read.
     fn lacking(&self) -> u64 {
         self.total.unwrap_or_default().saturating_sub(self.seen() + self.moved)
     }
@@ -272,11 +291,16 @@ impl Pager {
         let lacking = self.largest_total.unwrap_or_default().saturating_sub(self.shown);
         let has_only_grown = !self.has_shrunk && self.lacking() == 0;
         let is_all = lacking == 0 || has_only_grown || trust.is_wrong_by(lacking);
-        ended == Ended::Whole && !self.is_partial && !self.is_ended_by_total && self.unreadable == 0 && is_all
+        ended == Ended::Whole
+            && !self.is_partial
+            && !self.is_ended_by_total
+            && self.unreadable == 0
+            && is_all
     }
 }
 
-/// How far a list's `TotalCount` is to be trusted, and whether the last readings have shown all of it.
+/// How far a list's `TotalCount` is to be trusted, and whether the last readings have shown all of
+/// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Trust {
@@ -284,7 +308,8 @@ pub(super) struct Trust {
     total_holds: bool,
     /// It was this at the last whole reading. One that is less is looked into.
     last_total: u64,
-    /// By how much the total exceeded what the last readings have shown, and in how many of them in a row.
+    /// By how much the total exceeded what the last readings have shown, and in how many of them
+    /// in a row.
     shortfall: u64,
     shortfalls: u8,
     /// Readings in a row that have not shown what they must.
@@ -313,7 +338,11 @@ impl Trust {
 
     /// The same for the user.
     pub(super) fn state(&self) -> ListState {
-        ListState { missing: self.missing(), missing_once: self.missing, total_excess: self.excess() }
+        ListState {
+            missing: self.missing(),
+            missing_once: self.missing,
+            total_excess: self.excess(),
+        }
     }
 
     /// Entries by which the total exceeds what there is, once that is certain.
@@ -326,7 +355,8 @@ impl Trust {
         if self.incomplete >= MAX_INCOMPLETE { self.missing } else { 0 }
     }
 
-    /// A reading that came from the first page has `ended`; of what it lacks, `missing` must be shown.
+    /// A reading that came from the first page has `ended`; of what it lacks, `missing` must be
+    /// shown.
     pub(super) fn weigh(&mut self, pager: &Pager, ended: Ended, missing: u64) -> Vec<Change> {
         let excess = self.excess();
         self.weigh_total(pager, ended);
@@ -337,14 +367,20 @@ impl Trust {
         self.missing = missing;
         let after = self.missing();
         let turned = ((before > 0) != (after > 0)).then_some(Change::Missing(after));
-        turned.into_iter().chain(is_found_wrong.then_some(Change::TotalWrong(self.excess()))).collect()
+        turned
+            .into_iter()
+            .chain(is_found_wrong.then_some(Change::TotalWrong(self.excess())))
+            .collect()
     }
 
-    /// Only a list that ends with a short page makes its total wrong: one that is cut off is not read to its end.
+    /// Only a list that ends with a short page makes its total wrong: one that is cut off is not
+    /// read to its end.
     fn weigh_total(&mut self, pager: &Pager, ended: Ended) {
         let seen = pager.seen();
         if let Some(total) = pager.total {
-            let is_right = ended == Ended::Whole && pager.pages() > 1 && (seen == total || seen + pager.moved == total);
+            let is_right = ended == Ended::Whole
+                && pager.pages() > 1
+                && (seen == total || seen + pager.moved == total);
             self.total_holds = (self.total_holds || is_right) && seen <= total;
             if ended == Ended::Whole {
                 self.last_total = total;
@@ -373,8 +409,8 @@ mod tests {
     use super::{Change, Ended, Pager, Shape, Trust, Turn};
     use crate::model::Page;
 
-    /// Reads pages of `(entries, new, total)`, up to four of them, when ten entries were asked for; how it ended, and after
-    /// how many pages.
+    /// Reads pages of `(entries, new, total)`, up to four of them, when ten entries were asked for;
+    /// how it ended, and after how many pages.
     fn read(trust: &mut Trust, pages: &[(usize, usize, Option<u64>)]) -> (Ended, u32, Vec<Change>) {
         let mut pager = Pager::new(10, 1, 0);
         for (entries, new, total) in pages {
@@ -426,7 +462,12 @@ mod tests {
         ] {
             let page = Page { page_size: said, ..Page::new(vec![1, 2, 3, 4, 5], Some(5)) };
             assert_eq!(
-                Pager::new(10, 1, 0).read(&Shape::of(&page, |entry| *entry), 5, &Trust::default(), 9),
+                Pager::new(10, 1, 0).read(
+                    &Shape::of(&page, |entry| *entry),
+                    5,
+                    &Trust::default(),
+                    9
+                ),
                 wanted,
                 "{said:?}"
             );
@@ -435,17 +476,37 @@ mod tests {
 
     #[test]
     fn entries_that_cannot_be_read_end_no_list_but_prove_nothing_either() {
-        let odd =
-            |items: usize, entries: usize, total| Page { entries, ..Page::new((0..items).collect(), Some(total)) };
+        let odd = |items: usize, entries: usize, total| Page {
+            entries,
+            ..Page::new((0..items).collect(), Some(total))
+        };
         let trust = Trust::default();
         let mut pager = Pager::new(10, 1, 0);
-        assert_eq!(pager.read(&Shape::of(&odd(9, 10, 25), |entry| *entry), 9, &trust, 9), Turn::Next);
-        assert_eq!(pager.read(&Shape::of(&odd(0, 10, 25), |entry| *entry), 0, &trust, 9), Turn::Next);
-        assert_eq!(pager.read(&Shape::of(&odd(5, 5, 25), |entry| *entry), 5, &trust, 9), Turn::End(Ended::Whole));
-        assert_eq!((pager.missing(Ended::Whole), pager.shows_all(Ended::Whole, &trust)), (0, false));
+        assert_eq!(
+            pager.read(&Shape::of(&odd(9, 10, 25), |entry| *entry), 9, &trust, 9),
+            Turn::Next
+        );
+        assert_eq!(
+            pager.read(&Shape::of(&odd(0, 10, 25), |entry| *entry), 0, &trust, 9),
+            Turn::Next
+        );
+        assert_eq!(
+            pager.read(&Shape::of(&odd(5, 5, 25), |entry| *entry), 5, &trust, 9),
+            Turn::End(Ended::Whole)
+        );
+        assert_eq!(
+            (pager.missing(Ended::Whole), pager.shows_all(Ended::Whole, &trust)),
+            (0, false)
+        );
         let mut endless = Pager::new(10, 1, 0);
-        assert_eq!(endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 9, &trust, 999), Turn::Next);
-        assert_eq!(endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999), Turn::Next);
+        assert_eq!(
+            endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 9, &trust, 999),
+            Turn::Next
+        );
+        assert_eq!(
+            endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999),
+            Turn::Next
+        );
         let end = endless.read(&Shape::of(&odd(9, 10, 99), |entry| *entry), 0, &trust, 999);
         assert_eq!(end, Turn::End(Ended::Repeated), "one page for ever");
     }
@@ -483,11 +544,19 @@ mod tests {
         let mut pager = Pager::new(10, 1, 0);
         let end = pager.read(&Shape::of(&unlisted, |entry| *entry), 0, &Trust::default(), 9);
         assert_eq!(end, Turn::End(Ended::Unlisted));
-        assert!(!pager.shows_all(Ended::Unlisted, &Trust::default()) && !pager.is_read_out(Ended::Unlisted));
+        assert!(
+            !pager.shows_all(Ended::Unlisted, &Trust::default())
+                && !pager.is_read_out(Ended::Unlisted)
+        );
         let beside = Page { is_partial: true, ..Page::new(vec![1, 2, 3, 4], None) };
         let mut pager = Pager::new(10, 1, 0);
-        assert_eq!(pager.read(&Shape::of(&beside, |entry| *entry), 4, &Trust::default(), 9), Turn::End(Ended::Whole));
-        assert!(!pager.shows_all(Ended::Whole, &Trust::default()) && !pager.is_read_out(Ended::Whole));
+        assert_eq!(
+            pager.read(&Shape::of(&beside, |entry| *entry), 4, &Trust::default(), 9),
+            Turn::End(Ended::Whole)
+        );
+        assert!(
+            !pager.shows_all(Ended::Whole, &Trust::default()) && !pager.is_read_out(Ended::Whole)
+        );
     }
 
     #[test]
@@ -498,7 +567,8 @@ mod tests {
         assert_eq!((end, pager.missing(Ended::Whole)), (Turn::End(Ended::Whole), 0));
     }
 
-    /// Reads pages of entries with their total, ten to a page; how it ended, and whether all was shown.
+    /// Reads pages of entries with their total, ten to a page; how it ended, and whether all was
+    /// shown.
     fn read_entries(trust: &mut Trust, pages: &[(Vec<u64>, u64)]) -> (Ended, bool, Vec<Change>) {
         let mut pager = Pager::new(10, 1, 0);
         let mut shown = HashSet::new();
@@ -518,23 +588,40 @@ mod tests {
         let mut trust = Trust::default();
         let pages = [((0..10).collect(), 25), ((8..18).collect(), 25), ((17..22).collect(), 25)];
         for _ in 0..3 {
-            assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "three have come, three left");
+            assert_eq!(
+                read_entries(&mut trust, &pages),
+                (Ended::Whole, true, vec![]),
+                "three have come, three left"
+            );
         }
-        let pages = [((0..10).collect(), 20), (vec![6, 7, 9, 10, 11, 12, 13, 14, 15, 16], 20), (vec![], 20)];
-        assert_eq!(read_entries(&mut trust, &pages), (Ended::Whole, true, vec![]), "8 has left before 9");
+        let pages = [
+            ((0..10).collect(), 20),
+            (vec![6, 7, 9, 10, 11, 12, 13, 14, 15, 16], 20),
+            (vec![], 20),
+        ];
+        assert_eq!(
+            read_entries(&mut trust, &pages),
+            (Ended::Whole, true, vec![]),
+            "8 has left before 9"
+        );
         assert!(trust.total_holds && trust.state().missing_once == 0);
     }
 
     #[test]
-    fn a_total_of_several_pages_proves_that_the_last_full_one_is_the_last_and_one_of_a_single_page_does_not() {
+    fn a_total_of_several_pages_proves_that_the_last_full_one_is_the_last_and_one_of_a_single_page_does_not()
+     {
         let mut trust = Trust::default();
-        let full = |pages: u64| (0..pages).map(move |page| ((page * 10..page * 10 + 10).collect(), pages * 10));
+        let full = |pages: u64| {
+            (0..pages).map(move |page| ((page * 10..page * 10 + 10).collect(), pages * 10))
+        };
         read_entries(&mut trust, &full(2).chain([(vec![], 20)]).collect::<Vec<_>>());
         let mut believing = |pages: u64| {
             let mut pager = Pager::new(10, 1, 0).believing_total();
             for (entries, total) in full(pages) {
                 let page: Page<u64> = Page::new(entries, Some(total));
-                if let Turn::End(ended) = pager.read(&Shape::of(&page, |entry| *entry), 10, &trust, 9) {
+                if let Turn::End(ended) =
+                    pager.read(&Shape::of(&page, |entry| *entry), 10, &trust, 9)
+                {
                     let all = pager.shows_all(ended, &trust);
                     trust.weigh(&pager, ended, 0);
                     return Some((ended, all));
@@ -548,7 +635,10 @@ mod tests {
         trust.last_total = 10;
         let mut pager = Pager::new(10, 1, 0).believing_total();
         let page = Page::new((0..10).collect(), Some(10));
-        assert_eq!(pager.read(&Shape::of(&page, |entry: &u64| *entry), 10, &trust, 9), Turn::End(Ended::Whole));
+        assert_eq!(
+            pager.read(&Shape::of(&page, |entry: &u64| *entry), 10, &trust, 9),
+            Turn::End(Ended::Whole)
+        );
         assert!(!pager.shows_all(Ended::Whole, &trust), "it may be the page's own");
     }
 

@@ -1,4 +1,5 @@
-//! Ids that have been seen, so that nothing is counted twice or shown again after it has left the window.
+//! Ids that have been seen, so that nothing is counted twice or shown again after it has left the
+//! window.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// The ids of a list that were seen in it.
 ///
-/// An id is forgotten when two whole readings in a row have not shown it. One is not enough: when an entry leaves an earlier
-/// page between two pages, another one slips past, though as many were shown as there are. Where no reading is whole, and
-/// between those that are, [`SeenIds::bound`] keeps their number within that of the list's entries.
+/// An id is forgotten when two whole readings in a row have not shown it. One is not enough: when
+/// an entry leaves an earlier page between two pages, another one slips past, though as many were
+/// shown as there are. Where no reading is whole, and between those that are, [`SeenIds::bound`]
+/// keeps their number within that of the list's entries.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Saved")]
 pub(super) struct SeenIds {
@@ -22,23 +24,25 @@ pub(super) struct SeenIds {
     /// The number of the last whole reading, and of the whole one before it.
     whole: u64,
     whole_before: u64,
-    /// Readings since the last whole one that have come to the last page and have shown less than there is.
+    /// Readings since the last whole one that have come to the last page and have shown less than
+    /// there is.
     gaps: u8,
 }
 
 /// What this many readings with gaps have not shown is not there: it is the total that is wrong.
 const MAX_GAPS: u8 = 8;
 
-/// An id is still in the list only while fewer others than this many times the list's entries were shown after it: entries
-/// leave a list roughly in the order in which they came.
+/// An id is still in the list only while fewer others than this many times the list's entries were
+/// shown after it: entries leave a list roughly in the order in which they came.
 const TURNOVERS: usize = 4;
 
 /// Number of ids that are kept however short a list is.
 const SPARE: usize = 1000;
 
-/// As it is saved: `absent` is what the last whole reading has not shown, `lately` what readings with gaps have shown since.
-/// What a page has shown beside those is saved with the `ids`: else each reading of a page would be something to write. An
-/// earlier version has written all of them among the `ids`, too.
+/// As it is saved: `absent` is what the last whole reading has not shown, `lately` what readings
+/// with gaps have shown since. What a page has shown beside those is saved with the `ids`: else
+/// each reading of a page would be something to write. An earlier version has written all of them
+/// among the `ids`, too.
 #[derive(Serialize, Deserialize)]
 struct Saved<I = Vec<Arc<str>>> {
     ids: I,
@@ -51,8 +55,16 @@ struct Saved<I = Vec<Arc<str>>> {
 impl From<Saved> for SeenIds {
     fn from(saved: Saved) -> Self {
         let aged = [(saved.ids, 2), (saved.absent, 1), (saved.lately, 3)];
-        let last_shown = aged.into_iter().flat_map(|(ids, last)| ids.into_iter().map(move |id| (id, last)));
-        Self { last_shown: last_shown.collect(), reading: 4, fresh: 0, whole: 2, whole_before: 1, gaps: saved.gaps }
+        let last_shown =
+            aged.into_iter().flat_map(|(ids, last)| ids.into_iter().map(move |id| (id, last)));
+        Self {
+            last_shown: last_shown.collect(),
+            reading: 4,
+            fresh: 0,
+            whole: 2,
+            whole_before: 1,
+            gaps: saved.gaps,
+        }
     }
 }
 
@@ -103,16 +115,17 @@ impl SeenIds {
         self.fresh
     }
 
-    /// The list was read to its last page, and has shown all of it if it `shows_all`: what it did not show for the second
-    /// time is forgotten, but for what `keep` wants. Whether it was whole, or has long shown as much as it ever will; if
-    /// not, nothing is forgotten yet.
+    /// The list was read to its last page, and has shown all of it if it `shows_all`: what it did
+    /// not show for the second time is forgotten, but for what `keep` wants. Whether it was
+    /// whole, or has long shown as much as it ever will; if not, nothing is forgotten yet.
     pub(super) fn complete(&mut self, shows_all: bool, keep: impl Fn(&str) -> bool) -> bool {
         let whole = self.is_whole(shows_all);
         self.end(whole, keep);
         whole
     }
 
-    /// The same, but what was not shown is forgotten at once: where it only slipped past, it is back after the next reading.
+    /// The same, but what was not shown is forgotten at once: where it only slipped past, it is
+    /// back after the next reading.
     pub(super) fn complete_at_once(&mut self, shows_all: bool) -> bool {
         let whole = self.is_whole(shows_all);
         if whole {
@@ -129,7 +142,8 @@ impl SeenIds {
         self.gaps >= MAX_GAPS || shows_all
     }
 
-    /// The same where the caller knows whether the reading was `whole`: these are but a part of what the list shows.
+    /// The same where the caller knows whether the reading was `whole`: these are but a part of
+    /// what the list shows.
     pub(super) fn end(&mut self, whole: bool, keep: impl Fn(&str) -> bool) {
         if whole {
             self.forget(self.whole_before, keep);
@@ -139,8 +153,8 @@ impl SeenIds {
         }
     }
 
-    /// Bounds the number of ids by that of the list's entries, which is at most `entries`: what was shown longest ago is
-    /// forgotten, but for what `keep` wants.
+    /// Bounds the number of ids by that of the list's entries, which is at most `entries`: what was
+    /// shown longest ago is forgotten, but for what `keep` wants.
     pub(super) fn bound(&mut self, entries: usize, keep: impl Fn(&str) -> bool) {
         let most = entries.saturating_mul(TURNOVERS).saturating_add(SPARE);
         if self.last_shown.len() <= most.saturating_mul(2) {
@@ -169,22 +183,32 @@ mod tests {
 
     use super::{MAX_GAPS, SPARE, SeenIds};
 
-    /// Reads a list that shows `ids` and says it has `total` entries; those not known before, and whether it was whole.
+    /// Reads a list that shows `ids` and says it has `total` entries; those not known before, and
+    /// whether it was whole.
     fn read(known: &mut SeenIds, ids: &[&str], total: u64) -> (Vec<String>, bool) {
         known.begin();
-        let new = ids.iter().filter(|id| known.note(&Arc::from(**id))).map(|id| (*id).to_owned()).collect();
+        let new = ids
+            .iter()
+            .filter(|id| known.note(&Arc::from(**id)))
+            .map(|id| (*id).to_owned())
+            .collect();
         let shows_all = known.fresh_count() as u64 >= total;
         (new, known.complete(shows_all, |_| false))
     }
 
     #[test]
-    fn what_two_whole_readings_do_not_show_is_forgotten_and_what_one_with_gaps_does_not_show_is_not() {
+    fn what_two_whole_readings_do_not_show_is_forgotten_and_what_one_with_gaps_does_not_show_is_not()
+     {
         let mut known = SeenIds::default();
         read(&mut known, &["a", "b", "c"], 3);
         assert_eq!(read(&mut known, &["a"], 3), (vec![], false));
         assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec![], true));
         assert_eq!(read(&mut known, &["a", "b"], 2), (vec![], true));
-        assert_eq!(read(&mut known, &["a", "b", "c"], 3), (vec![], true), "another entry had left, and c slipped past");
+        assert_eq!(
+            read(&mut known, &["a", "b", "c"], 3),
+            (vec![], true),
+            "another entry had left, and c slipped past"
+        );
         for _ in 0..2 {
             assert_eq!(read(&mut known, &["a", "b"], 2), (vec![], true));
         }
@@ -194,7 +218,8 @@ mod tests {
     #[test]
     fn a_total_that_is_always_wrong_does_not_make_it_grow_for_ever() {
         let mut known = SeenIds::default();
-        let whole = (0..100).filter(|number| read(&mut known, &[&format!("n{number}")], 99).1).count();
+        let whole =
+            (0..100).filter(|number| read(&mut known, &[&format!("n{number}")], 99).1).count();
         assert_eq!(whole, 100 / usize::from(MAX_GAPS));
         assert!(known.last_shown.len() <= 3 * usize::from(MAX_GAPS));
     }
@@ -228,7 +253,8 @@ mod tests {
             absent: [&'a str; 1],
         }
         let saved = Earlier { ids: ["a", "b", "c"], gaps: 1, lately: ["a"], absent: ["c"] };
-        let mut known: SeenIds = rmp_serde::from_slice(&rmp_serde::to_vec_named(&saved).unwrap()).unwrap();
+        let mut known: SeenIds =
+            rmp_serde::from_slice(&rmp_serde::to_vec_named(&saved).unwrap()).unwrap();
         assert!(["a", "b", "c"].into_iter().all(|id| known.has(id) && !known.is_fresh(id)));
         read(&mut known, &["a"], 1);
         assert_eq!((known.has("b"), known.has("c")), (true, false), "c was absent before");
@@ -248,8 +274,14 @@ mod tests {
             assert!(known.last_shown.len() <= 2 * (4 * 200 + SPARE));
         }
         let newest = 20_049;
-        assert!((newest - 4 * 200..newest).all(|number| known.has(&number.to_string())), "four times the entries");
-        assert!(known.has("0") && known.has("1") && !known.has("2"), "0 was shown each time, and 1 is wanted");
+        assert!(
+            (newest - 4 * 200..newest).all(|number| known.has(&number.to_string())),
+            "four times the entries"
+        );
+        assert!(
+            known.has("0") && known.has("1") && !known.has("2"),
+            "0 was shown each time, and 1 is wanted"
+        );
         assert!(known.last_shown.capacity() < 10_000);
     }
 }

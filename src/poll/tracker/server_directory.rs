@@ -1,4 +1,5 @@
-//! Which servers a region has, by ListInstances: only that tells a server without invocations from one that does not exist.
+//! Which servers a region has, by ListInstances: only that tells a server without invocations from
+//! one that does not exist.
 
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ pub(super) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Whether it is to be read now, or read on. One reading is enough for a while, whether it succeeds or not.
+    /// Whether it is to be read now, or read on. One reading is enough for a while, whether it
+    /// succeeds or not.
     pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) -> bool {
         let is_due = self.due.is_none_or(|due| due <= now);
         if is_due {
@@ -82,7 +84,9 @@ impl ServerDirectory {
 
     /// Pages that a reading takes, as far as is known.
     pub(super) fn pages(&self) -> u32 {
-        u32::try_from(self.servers.found().count() / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.servers.found().count() / ListInstances::PAGE_SIZE)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1)
     }
 
     /// This machine's clock was set back by `step`.
@@ -109,7 +113,11 @@ mod tests {
     }
 
     fn page(ids: std::ops::Range<u32>, total: u64) -> Page<DiscoveredResource> {
-        let found = |id: u32| DiscoveredResource { id: format!("s{id}").into(), name: "".into(), region: None };
+        let found = |id: u32| DiscoveredResource {
+            id: format!("s{id}").into(),
+            name: "".into(),
+            region: None,
+        };
         Page::new(ids.map(found).collect(), Some(total))
     }
 
@@ -123,24 +131,38 @@ mod tests {
         assert!(server_directory.listed(page(100..150, 150)).is_some());
         assert!(server_directory.lacks("s200") && !server_directory.lacks("s149"));
         assert_eq!(server_directory.pages(), 2);
-        assert!(!server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800)));
+        assert!(
+            !server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800))
+        );
     }
 
     #[test]
-    fn a_list_with_gaps_says_of_no_server_that_it_is_gone_and_one_that_was_interrupted_is_read_on() {
+    fn a_list_with_gaps_says_of_no_server_that_it_is_gone_and_one_that_was_interrupted_is_read_on()
+    {
         let mut gap = ServerDirectory::default();
         gap.begin(&LIMITS, at(0));
-        assert!(gap.listed(page(0..9, 10)).is_none() && gap.listed(page(0..0, 10)).is_some() && !gap.lacks("s9"));
+        assert!(
+            gap.listed(page(0..9, 10)).is_none()
+                && gap.listed(page(0..0, 10)).is_some()
+                && !gap.lacks("s9")
+        );
         let mut long = ServerDirectory::default();
         long.begin(&LIMITS, at(0));
         for number in 0..20 {
             assert!(long.listed(page(number * 100..number * 100 + 100, 2050)).is_none());
         }
         assert!(long.begin(&LIMITS, at(10)) && long.ask() == Some(ListInstances { page: 21 }));
-        assert!(long.listed(page(2000..2050, 2050)).is_some() && long.lacks("s2050") && !long.begin(&LIMITS, at(20)));
+        assert!(
+            long.listed(page(2000..2050, 2050)).is_some()
+                && long.lacks("s2050")
+                && !long.begin(&LIMITS, at(20))
+        );
         let mut repeating = ServerDirectory::default();
         repeating.begin(&LIMITS, at(0));
-        assert!(repeating.listed(page(0..100, 200)).is_none() && repeating.listed(page(0..100, 200)).is_some());
+        assert!(
+            repeating.listed(page(0..100, 200)).is_none()
+                && repeating.listed(page(0..100, 200)).is_some()
+        );
         assert!(!repeating.lacks("s150"));
     }
 
@@ -151,13 +173,20 @@ mod tests {
         server_directory.begin(&LIMITS, at(0));
         server_directory.failed(&failure(Reason::Permission), at(1));
         assert!(server_directory.failure().is_some() && !server_directory.lacks("s0"));
-        assert!(!server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800)));
+        assert!(
+            !server_directory.begin(&LIMITS, at(1799)) && server_directory.begin(&LIMITS, at(1800))
+        );
         server_directory.failed(&failure(Reason::Timeout), at(1801));
-        assert!(!server_directory.begin(&LIMITS, at(1920)) && server_directory.begin(&LIMITS, at(1921)));
+        assert!(
+            !server_directory.begin(&LIMITS, at(1920)) && server_directory.begin(&LIMITS, at(1921))
+        );
         server_directory.listed(page(0..1, 1));
         assert_eq!(server_directory.failure(), None);
         server_directory.begin(&LIMITS, at(4000));
         server_directory.failed(&failure(Reason::Permission), at(4001));
-        assert!(server_directory.failure().is_none() && server_directory.lacks("s1"), "what was known still holds");
+        assert!(
+            server_directory.failure().is_none() && server_directory.lacks("s1"),
+            "what was known still holds"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The command invocations of several Simple Application Servers of a region, asked for at once.
 //!
-//! DescribeCommandInvocations carries every server's invocations with their results; it is asked again by InvokeId for open invocations that
-//! the list no longer shows. Invocations of servers that are not configured are passed over.
+//! DescribeCommandInvocations carries every server's invocations with their results; it is asked
+//! again by InvokeId for open invocations that the list no longer shows. Invocations of servers
+//! that are not configured are passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,14 +18,17 @@ use super::swas_invocations::{SwasInvocations, Urgency};
 use super::{Harm, Limits, Load, Notice, Verdict, Window};
 use crate::action::Action;
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
-use crate::model::{CommandInvocation, DiscoveredResource, Failure, ListState, Page, Reason, ServerInvocation};
+use crate::model::{
+    CommandInvocation, DiscoveredResource, Failure, ListState, Page, Reason, ServerInvocation,
+};
 use crate::poll::later;
 
 #[derive(Debug)]
 pub(in crate::poll) struct SwasRegionTracker {
     limits: Limits,
     servers: BTreeMap<Arc<str>, SwasInvocations>,
-    /// Which invocations the list has shown, whosever they are. It is not saved: after a restart the list is read whole again anyway.
+    /// Which invocations the list has shown, whosever they are. It is not saved: after a restart
+    /// the list is read whole again anyway.
     history: History,
     server_directory: ServerDirectory,
     /// Of the list itself.
@@ -53,7 +57,10 @@ enum Step {
 }
 
 impl SwasRegionTracker {
-    pub(super) fn new(servers: impl Iterator<Item = (Arc<str>, SwasInvocations)>, limits: Limits) -> Self {
+    pub(super) fn new(
+        servers: impl Iterator<Item = (Arc<str>, SwasInvocations)>,
+        limits: Limits,
+    ) -> Self {
         Self {
             limits,
             servers: servers.collect(),
@@ -77,11 +84,15 @@ impl SwasRegionTracker {
 
     pub(super) fn ask(&self) -> Option<Operation> {
         Some(match &self.step {
-            Step::List => DescribeCommandInvocations { invoke_id: None, page: self.history.page()? }.into(),
-            Step::ServerDirectory => self.server_directory.ask()?.into(),
-            Step::Follow { ids, pager, .. } => {
-                DescribeCommandInvocations { invoke_id: Some(Arc::clone(ids.last()?)), page: pager.page() }.into()
+            Step::List => {
+                DescribeCommandInvocations { invoke_id: None, page: self.history.page()? }.into()
             }
+            Step::ServerDirectory => self.server_directory.ask()?.into(),
+            Step::Follow { ids, pager, .. } => DescribeCommandInvocations {
+                invoke_id: Some(Arc::clone(ids.last()?)),
+                page: pager.page(),
+            }
+            .into(),
             Step::Idle | Step::Done => return None,
         })
     }
@@ -104,7 +115,8 @@ impl SwasRegionTracker {
                 self.see(server, now);
             }
         }
-        // An open invocation is found by its id in one call, wherever it is; a further page may show many, or none.
+        // An open invocation is found by its id in one call, wherever it is; a further page may
+        // show many, or none.
         let looking = self.missing().len() > self.history.pages_so_far();
         let window = self.window();
         match self.history.read(&shape, looking, window, &self.limits, now, |_| false) {
@@ -164,7 +176,8 @@ impl SwasRegionTracker {
 
     fn begin_to_follow(&mut self) {
         let mut wanted: BTreeMap<&Arc<str>, Urgency> = BTreeMap::new();
-        for (urgency, id) in self.live().flat_map(|(_, invocations)| invocations.wanted(self.began)) {
+        for (urgency, id) in self.live().flat_map(|(_, invocations)| invocations.wanted(self.began))
+        {
             let most = wanted.entry(id).or_insert(urgency);
             *most = urgency.max(*most);
         }
@@ -181,7 +194,9 @@ impl SwasRegionTracker {
     fn follow(&mut self, ids: Vec<Arc<str>>) {
         self.step = match ids.is_empty() {
             true => Step::Done,
-            false => Step::Follow { ids, pager: Pager::new(PAGE_SIZE, 1, 0), named: BTreeSet::new() },
+            false => {
+                Step::Follow { ids, pager: Pager::new(PAGE_SIZE, 1, 0), named: BTreeSet::new() }
+            }
         };
     }
 
@@ -217,7 +232,8 @@ impl SwasRegionTracker {
     fn each_that_misses(&mut self, id: &Arc<str>, note: impl Fn(&mut SwasInvocations, &Arc<str>)) {
         let Self { servers, server_directory, .. } = self;
         let live = servers.iter_mut().filter(|(server, _)| !server_directory.lacks(server));
-        live.filter(|(_, invocations)| invocations.misses(id)).for_each(|(_, invocations)| note(invocations, id));
+        live.filter(|(_, invocations)| invocations.misses(id))
+            .for_each(|(_, invocations)| note(invocations, id));
     }
 
     pub(super) fn fail(&mut self, harm: Harm, failure: &Failure) -> Verdict {
@@ -248,7 +264,8 @@ impl SwasRegionTracker {
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        // Until a list has told which servers there are, nothing is shown of those that may not be there.
+        // Until a list has told which servers there are, nothing is shown of those that may not be
+        // there.
         let is_listed = self.step == Step::ServerDirectory && self.server_directory.is_known();
         is_listed || matches!(self.step, Step::Follow { .. } | Step::Done)
     }
@@ -272,11 +289,13 @@ impl SwasRegionTracker {
 
     /// Takes what has happened on each server.
     pub(super) fn server_notices(&mut self) -> impl Iterator<Item = (&Arc<str>, Vec<Notice>)> {
-        self.servers.iter_mut().map(|(id, invocations)| (id, std::mem::take(&mut invocations.notices)))
+        self.servers
+            .iter_mut()
+            .map(|(id, invocations)| (id, std::mem::take(&mut invocations.notices)))
     }
 
-    /// What is wrong with one server alone: it is not there, or that is not known. One that was seen to run
-    /// something is there.
+    /// What is wrong with one server alone: it is not there, or that is not known. One that was
+    /// seen to run something is there.
     pub(super) fn failure(&self, id: &str) -> Option<Failure> {
         if self.server_directory.lacks(id) {
             return Some(Failure {
@@ -309,11 +328,14 @@ impl SwasRegionTracker {
     }
 }
 
-/// What tells an entry of the list from every other. An InvokeId may span servers: whether in one entry, as in the document's
-/// sample, or in one for each, is open.
+/// What tells an entry of the list from every other. An InvokeId may span servers: whether in one
+/// entry, as in the document's sample, or in one for each, is open.
 fn entry(invocation: &CommandInvocation) -> Arc<str> {
     let first = invocation.servers.iter().map(|server| &server.instance_id).min();
-    first.map_or_else(|| Arc::clone(&invocation.id), |server| format!("{}@{server}", invocation.id).into())
+    first.map_or_else(
+        || Arc::clone(&invocation.id),
+        |server| format!("{}@{server}", invocation.id).into(),
+    )
 }
 
 #[cfg(test)]
@@ -327,8 +349,8 @@ mod tests {
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
     use crate::model::{
-        CommandInvocation, CommandType, DiscoveredResource, Failure, Invocation, InvocationResult, InvocationStatus,
-        Page, Reason, ServerInvocation,
+        CommandInvocation, CommandType, DiscoveredResource, Failure, Invocation, InvocationResult,
+        InvocationStatus, Page, Reason, ServerInvocation,
     };
     use crate::poll::tracker::swas_invocations::Memory;
 
@@ -336,8 +358,12 @@ mod tests {
 
     fn tracker(servers: &[&str]) -> SwasRegionTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 4 };
-        let invocations =
-            |id: &&str| (Arc::from(*id), SwasInvocations::new(InvocationWindow::default(), Memory::default(), true));
+        let invocations = |id: &&str| {
+            (
+                Arc::from(*id),
+                SwasInvocations::new(InvocationWindow::default(), Memory::default(), true),
+            )
+        };
         SwasRegionTracker::new(servers.iter().map(invocations), limits)
     }
 
@@ -345,7 +371,11 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
-    fn invocation(id: &str, servers: &[(&str, InvocationStatus)], created: i64) -> CommandInvocation {
+    fn invocation(
+        id: &str,
+        servers: &[(&str, InvocationStatus)],
+        created: i64,
+    ) -> CommandInvocation {
         let on = |(server, status): &(&str, InvocationStatus)| ServerInvocation {
             instance_id: (*server).into(),
             invocation: Invocation {
@@ -368,7 +398,8 @@ mod tests {
         CommandInvocation { id: id.into(), servers: servers.iter().map(on).collect() }
     }
 
-    /// Polls once against a region that lists `listed`, also knows `hidden`, and has all servers that are asked for.
+    /// Polls once against a region that lists `listed`, also knows `hidden`, and has all servers
+    /// that are asked for.
     fn poll(
         tracker: &mut SwasRegionTracker,
         listed: &[CommandInvocation],
@@ -390,10 +421,19 @@ mod tests {
             };
             let wanted: Vec<CommandInvocation> = match &call.invoke_id {
                 None => listed.to_vec(),
-                Some(id) => listed.iter().chain(hidden).filter(|invocation| invocation.id == *id).cloned().collect(),
+                Some(id) => listed
+                    .iter()
+                    .chain(hidden)
+                    .filter(|invocation| invocation.id == *id)
+                    .cloned()
+                    .collect(),
             };
-            asked
-                .push(call.invoke_id.map_or_else(|| format!("page {}", call.page), |id| format!("{id} {}", call.page)));
+            asked.push(
+                call.invoke_id.map_or_else(
+                    || format!("page {}", call.page),
+                    |id| format!("{id} {}", call.page),
+                ),
+            );
             let total = Some(wanted.len() as u64);
             let items = wanted.into_iter().skip((call.page as usize - 1) * 50).take(50).collect();
             tracker.answer(Page::new(items, total), at(now));
@@ -403,23 +443,31 @@ mod tests {
     }
 
     fn notices(tracker: &mut SwasRegionTracker) -> Vec<(String, Notice)> {
-        let all =
-            tracker.server_notices().flat_map(|(id, notices)| notices.into_iter().map(move |n| (id.to_string(), n)));
+        let all = tracker
+            .server_notices()
+            .flat_map(|(id, notices)| notices.into_iter().map(move |n| (id.to_string(), n)));
         all.collect()
     }
 
     #[test]
-    fn a_command_that_is_listed_once_for_each_server_is_read_to_its_last_page_and_followed_over_pages() {
+    fn a_command_that_is_listed_once_for_each_server_is_read_to_its_last_page_and_followed_over_pages()
+     {
         let names: Vec<String> = (0..120).map(|n| format!("s{n:03}")).collect();
         let servers: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut tracker = tracker(&servers);
         let each = |status: InvocationStatus| -> Vec<CommandInvocation> {
-            servers.iter().map(|server| invocation("all", &[(*server, status.clone())], 0)).collect()
+            servers
+                .iter()
+                .map(|server| invocation("all", &[(*server, status.clone())], 0))
+                .collect()
         };
         assert_eq!(poll(&mut tracker, &each(Running), &[], 1), ["page 1", "page 2", "page 3"]);
         assert!(tracker.servers.values().all(SwasInvocations::has_open));
         // The list shows it no more; by its id, it still comes in pages.
-        assert_eq!(poll(&mut tracker, &[], &each(Success), 11), ["page 1", "all 1", "all 2", "all 3"]);
+        assert_eq!(
+            poll(&mut tracker, &[], &each(Success), 11),
+            ["page 1", "all 1", "all 2", "all 3"]
+        );
         assert_eq!(notices(&mut tracker).len(), 120);
         assert!(!tracker.has_open());
     }
@@ -430,7 +478,10 @@ mod tests {
         poll(&mut tracker, &[invocation("x", &[("a", Running), ("b", Running)], 0)], &[], 1);
         for now in (11..=611).step_by(10) {
             assert_eq!(notices(&mut tracker), [], "ten minutes are not over");
-            assert_eq!(poll(&mut tracker, &[], &[invocation("x", &[("a", Running)], 0)], now), ["page 1", "x 1"]);
+            assert_eq!(
+                poll(&mut tracker, &[], &[invocation("x", &[("a", Running)], 0)], now),
+                ["page 1", "x 1"]
+            );
         }
         assert_eq!(notices(&mut tracker), [("b".to_owned(), Notice::Lost { id: "x".into() })]);
         assert!(tracker.has_open(), "on the other one it still runs");
@@ -439,8 +490,9 @@ mod tests {
     #[test]
     fn pages_are_read_on_only_while_more_runs_are_missing_than_pages_were_read() {
         let mut tracker = tracker(&["a"]);
-        let mut list: Vec<_> =
-            (0..110).map(|n| invocation(&format!("n{n:03}"), &[("foreign", Success)], 1000 - n)).collect();
+        let mut list: Vec<_> = (0..110)
+            .map(|n| invocation(&format!("n{n:03}"), &[("foreign", Success)], 1000 - n))
+            .collect();
         let open = |n: i64| invocation(&format!("open{n}"), &[("a", Running)], 941);
         for n in 0..3 {
             list.insert(60 + n as usize, open(n));
@@ -468,7 +520,10 @@ mod tests {
         poll(&mut tracker, &all([Running, Running, Running]), &[], 1);
         poll(&mut tracker, &all([Stopped, PartialFailed, Unknown("New".into())]), &[], 11);
         let ends = notices(&mut tracker).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-        assert_eq!((ends, tracker.servers["c"].has_open()), (vec!["a".to_owned(), "b".to_owned()], true));
+        assert_eq!(
+            (ends, tracker.servers["c"].has_open()),
+            (vec!["a".to_owned(), "b".to_owned()], true)
+        );
         let finished = tracker.servers["b"].reading().finished;
         assert_eq!(finished.into_iter().collect::<Vec<_>>(), [(PartialFailed, 1)]);
     }
@@ -477,17 +532,31 @@ mod tests {
     fn a_failure_harms_only_what_was_asked() {
         let failure = Failure { reason: Reason::Service, message: "m".into(), advice: "a".into() };
         let mut tracker = tracker(&["a"]);
-        poll(&mut tracker, &[invocation("x", &[("a", Running)], 0), invocation("y", &[("a", Running)], 1)], &[], 1);
+        poll(
+            &mut tracker,
+            &[invocation("x", &[("a", Running)], 0), invocation("y", &[("a", Running)], 1)],
+            &[],
+            1,
+        );
         tracker.begin(at(11));
-        assert_eq!(tracker.fail(Harm::One, &failure), Verdict::Stop, "without the list nothing is known");
+        assert_eq!(
+            tracker.fail(Harm::One, &failure),
+            Verdict::Stop,
+            "without the list nothing is known"
+        );
         assert!(!tracker.is_readable());
-        for (harm, verdict) in
-            [(Harm::One, Verdict::GoOnFailed), (Harm::Gone, Verdict::GoOn), (Harm::All, Verdict::Stop)]
-        {
+        for (harm, verdict) in [
+            (Harm::One, Verdict::GoOnFailed),
+            (Harm::Gone, Verdict::GoOn),
+            (Harm::All, Verdict::Stop),
+        ] {
             tracker.begin(at(21));
             tracker.answer(Page::new(vec![], None), at(21));
             assert_eq!(tracker.fail(harm, &failure), verdict);
-            assert!(tracker.is_readable() && tracker.ask().is_some(), "the other one can still be asked for");
+            assert!(
+                tracker.is_readable() && tracker.ask().is_some(),
+                "the other one can still be asked for"
+            );
         }
     }
 
@@ -505,16 +574,24 @@ mod tests {
         };
         let one_by_one = of(tracker.servers.remove("a").unwrap(), false);
         tracker.servers.insert("a".into(), of(one_by_one, true));
-        let list = [("older", -9), ("old", 0), ("open", 9)].map(|(id, born)| invocation(id, &[("a", Success)], born));
+        let list = [("older", -9), ("old", 0), ("open", 9)]
+            .map(|(id, born)| invocation(id, &[("a", Success)], born));
         tracker.history = super::History::default();
         poll(&mut tracker, &list, &[], 20);
-        let counted = |tracker: &SwasRegionTracker| tracker.servers["a"].reading().finished.values().sum::<u64>();
+        let counted = |tracker: &SwasRegionTracker| {
+            tracker.servers["a"].reading().finished.values().sum::<u64>()
+        };
         assert_eq!(
             (counted(&tracker), tracker.servers["a"].reading().invocations.len()),
             (1, 3),
             "the open one has ended"
         );
-        poll(&mut tracker, &[&list[..], &[invocation("next", &[("a", Success)], 21)]].concat(), &[], 30);
+        poll(
+            &mut tracker,
+            &[&list[..], &[invocation("next", &[("a", Success)], 21)]].concat(),
+            &[],
+            30,
+        );
         assert_eq!(counted(&tracker), 2);
     }
 }

@@ -1,8 +1,8 @@
 //! The command invocations of a Simple Application Server, asked for server by server.
 //!
-//! DescribeInvocations carries the status of open invocations; DescribeInvocationResult is asked once, when an invocation has ended, Failed
-//! ones first, and for open invocations that the list no longer shows. A result that is late is asked for until the invocation leaves its
-//! window.
+//! DescribeInvocations carries the status of open invocations; DescribeInvocationResult is asked
+//! once, when an invocation has ended, Failed ones first, and for open invocations that the list no
+//! longer shows. A result that is late is asked for until the invocation leaves its window.
 
 use std::sync::Arc;
 
@@ -40,9 +40,21 @@ enum Step {
 }
 
 impl SwasServerTracker {
-    pub(super) fn new(instance_id: Arc<str>, window: InvocationWindow, limits: Limits, memory: Memory) -> Self {
+    pub(super) fn new(
+        instance_id: Arc<str>,
+        window: InvocationWindow,
+        limits: Limits,
+        memory: Memory,
+    ) -> Self {
         let invocations = SwasInvocations::new(window, memory, false);
-        Self { instance_id, limits, invocations, step: Step::Idle, began: Timestamp::UNIX_EPOCH, overdue: 0 }
+        Self {
+            instance_id,
+            limits,
+            invocations,
+            step: Step::Idle,
+            began: Timestamp::UNIX_EPOCH,
+            overdue: 0,
+        }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -54,8 +66,13 @@ impl SwasServerTracker {
     pub(super) fn ask(&mut self) -> Option<Operation> {
         let instance_id = Arc::clone(&self.instance_id);
         Some(match &self.step {
-            Step::List => DescribeInvocations { instance_id, page: self.invocations.memory.history.page()? }.into(),
-            Step::Details(ids) => DescribeInvocationResult { instance_id, invoke_id: Arc::clone(ids.last()?) }.into(),
+            Step::List => {
+                DescribeInvocations { instance_id, page: self.invocations.memory.history.page()? }
+                    .into()
+            }
+            Step::Details(ids) => {
+                DescribeInvocationResult { instance_id, invoke_id: Arc::clone(ids.last()?) }.into()
+            }
             Step::Idle | Step::Done => return None,
         })
     }
@@ -126,7 +143,9 @@ impl SwasServerTracker {
         let window = self.invocations.list_window();
         let looking = self.invocations.missing(now).next().is_some();
         let Memory { history, invocations, .. } = &mut self.invocations.memory;
-        match history.read(&shape, looking, window, &self.limits, now, |id| invocations.contains_key(id)) {
+        match history
+            .read(&shape, looking, window, &self.limits, now, |id| invocations.contains_key(id))
+        {
             Progress::Next => return,
             Progress::Read(notices) => self.invocations.notices.extend(notices),
         }
@@ -171,7 +190,8 @@ mod tests {
 
     fn tracker() -> SwasServerTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
-        let window = InvocationWindow { max_invocations: 100, max_age: Duration::from_secs(86_400) };
+        let window =
+            InvocationWindow { max_invocations: 100, max_age: Duration::from_secs(86_400) };
         SwasServerTracker::new("s".into(), window, limits, Memory::default())
     }
 
@@ -182,7 +202,14 @@ mod tests {
     fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
         let command_type = CommandType::RunShellScript;
         let created = Some(at(created));
-        Invocation { id: id.into(), command_name: "backup".into(), command_type, status, record: None, created }
+        Invocation {
+            id: id.into(),
+            command_name: "backup".into(),
+            command_type,
+            status,
+            record: None,
+            created,
+        }
     }
 
     fn result(invocation: &Invocation) -> InvocationResult {
@@ -191,7 +218,8 @@ mod tests {
             Failed => Some(3),
             _ => None,
         };
-        let finished = invocation.created.map(|created| crate::poll::after(created, Duration::from_secs(9)));
+        let finished =
+            invocation.created.map(|created| crate::poll::after(created, Duration::from_secs(9)));
         InvocationResult {
             status: invocation.status.clone(),
             record: None,
@@ -203,19 +231,33 @@ mod tests {
     }
 
     /// Polls once against a world that lists `listed` and also knows `hidden`.
-    fn poll(tracker: &mut SwasServerTracker, listed: &[Invocation], hidden: &[Invocation], now: i64) -> Vec<String> {
+    fn poll(
+        tracker: &mut SwasServerTracker,
+        listed: &[Invocation],
+        hidden: &[Invocation],
+        now: i64,
+    ) -> Vec<String> {
         let mut asked = Vec::new();
         tracker.begin(at(now));
         while let Some(operation) = tracker.ask() {
             match operation {
                 Operation::DescribeInvocations(call) => {
                     asked.push(format!("page {}", call.page));
-                    let items = listed.iter().skip((call.page as usize - 1) * 50).take(50).cloned().collect();
+                    let items = listed
+                        .iter()
+                        .skip((call.page as usize - 1) * 50)
+                        .take(50)
+                        .cloned()
+                        .collect();
                     tracker.listed(Page::new(items, Some(listed.len() as u64)), at(now));
                 }
                 Operation::DescribeInvocationResult(call) => {
                     asked.push(call.invoke_id.to_string());
-                    match listed.iter().chain(hidden).find(|invocation| invocation.id == call.invoke_id) {
+                    match listed
+                        .iter()
+                        .chain(hidden)
+                        .find(|invocation| invocation.id == call.invoke_id)
+                    {
                         Some(invocation) => tracker.result(result(invocation), at(now)),
                         None => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
                     }
@@ -274,7 +316,8 @@ mod tests {
     }
 
     #[test]
-    fn an_open_run_is_asked_for_with_growing_pauses_and_lost_when_it_was_not_found_for_ten_minutes() {
+    fn an_open_run_is_asked_for_with_growing_pauses_and_lost_when_it_was_not_found_for_ten_minutes()
+    {
         let mut tracker = tracker();
         poll(&mut tracker, &[invocation("a", Running, 0)], &[], 1);
         let asks = |now: &i64| poll(&mut tracker, &[], &[], *now).len() > 1;
@@ -287,15 +330,24 @@ mod tests {
     #[test]
     fn a_run_that_has_vanished_does_not_have_every_page_read_at_each_poll() {
         let mut tracker = tracker();
-        let mut world: Vec<Invocation> = (0..120).map(|n| invocation(&format!("r{n:03}"), Success, 1000 - n)).collect();
+        let mut world: Vec<Invocation> =
+            (0..120).map(|n| invocation(&format!("r{n:03}"), Success, 1000 - n)).collect();
         world.push(invocation("gone", Running, 0));
         tracker.invocations.window.max_invocations = 200;
         poll(&mut tracker, &world, &[], 2000);
         world.pop();
-        let pages =
-            |now: i64| poll(&mut tracker, &world, &[], now).iter().filter(|asked| asked.starts_with("page")).count();
+        let pages = |now: i64| {
+            poll(&mut tracker, &world, &[], now)
+                .iter()
+                .filter(|asked| asked.starts_with("page"))
+                .count()
+        };
         let pages: Vec<usize> = (2010..2650).step_by(10).map(pages).collect();
-        assert_eq!((pages.len(), pages.iter().filter(|pages| **pages > 1).count()), (64, 7), "{pages:?}");
+        assert_eq!(
+            (pages.len(), pages.iter().filter(|pages| **pages > 1).count()),
+            (64, 7),
+            "{pages:?}"
+        );
     }
 
     #[test]
@@ -316,10 +368,15 @@ mod tests {
             }
         }
         for id in ["a", "b"] {
-            let times: Vec<i64> = asked.iter().filter(|(other, _)| other == id).map(|(_, now)| *now).collect();
+            let times: Vec<i64> =
+                asked.iter().filter(|(other, _)| other == id).map(|(_, now)| *now).collect();
             assert_eq!(times, [10, 20, 40, 80], "{id}: 404, or it still runs");
         }
-        assert_eq!((tracker.notices(), tracker.reading().finished[&Failed]), (vec![], 2), "announced with the result");
+        assert_eq!(
+            (tracker.notices(), tracker.reading().finished[&Failed]),
+            (vec![], 2),
+            "announced with the result"
+        );
         assert_eq!(poll(&mut tracker, &list[..1], &[], 170), ["page 1", "a", "b"]);
         let is_end = |notice: &Notice| matches!(notice, Notice::Ended { exit_code: Some(3), .. });
         assert!(tracker.notices().iter().all(is_end));
@@ -346,7 +403,8 @@ mod tests {
     #[test]
     fn an_open_run_beyond_the_first_page_is_found_and_further_pages_are_left_alone_without_need() {
         let mut tracker = tracker();
-        let mut world: Vec<Invocation> = (0..70).map(|n| invocation(&format!("r{n:02}"), Success, 1000 - n)).collect();
+        let mut world: Vec<Invocation> =
+            (0..70).map(|n| invocation(&format!("r{n:02}"), Success, 1000 - n)).collect();
         world.push(invocation("long", Running, 0));
         poll(&mut tracker, &world, &[], 2000);
         assert_eq!(poll(&mut tracker, &world, &[], 2010), ["page 1", "page 2"]);
@@ -356,7 +414,8 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_whose_word_nobody_knows_for_a_while_is_followed_on_and_given_up_only_after_the_window() {
+    fn a_long_run_whose_word_nobody_knows_for_a_while_is_followed_on_and_given_up_only_after_the_window()
+     {
         let unknown = || InvocationStatus::Unknown("Hibernating".into());
         let mut tracker = tracker();
         poll(&mut tracker, &[invocation("a", Running, 0), invocation("b", Running, 0)], &[], 5);
@@ -364,7 +423,11 @@ mod tests {
         let a = invocation("a", unknown(), 0);
         let b = invocation("b", unknown(), 0);
         poll(&mut tracker, &[a, b.clone()], &[], old);
-        assert_eq!(tracker.notices(), [], "it has run for longer than the window, but was unknown only now");
+        assert_eq!(
+            tracker.notices(),
+            [],
+            "it has run for longer than the window, but was unknown only now"
+        );
         poll(&mut tracker, &[invocation("a", Success, 0), b.clone()], &[], old + 60);
         assert_eq!(tracker.reading().finished[&Success], 1);
         tracker.notices();
@@ -381,7 +444,10 @@ mod tests {
         poll(&mut tracker, &[running.clone(), running.clone()], &[], 5);
         poll(&mut tracker, &[over.clone(), running, over.clone(), over], &[], 10);
         let reading = tracker.reading();
-        assert_eq!((reading.invocations.len(), reading.finished[&Success], tracker.notices().len()), (1, 1, 1));
+        assert_eq!(
+            (reading.invocations.len(), reading.finished[&Success], tracker.notices().len()),
+            (1, 1, 1)
+        );
         assert_eq!(reading.invocations[0].invocation.status, Success);
     }
 
@@ -392,24 +458,35 @@ mod tests {
         poll(&mut tracker, &[invocation("a", Failed, 1)], &[], 5);
         poll(&mut tracker, &[invocation("a", Running, 100)], &[], 105);
         poll(&mut tracker, &[invocation("a", Failed, 100)], &[], 205);
-        assert_eq!((tracker.reading().invocations.len(), tracker.reading().finished[&Failed]), (1, 1));
+        assert_eq!(
+            (tracker.reading().invocations.len(), tracker.reading().finished[&Failed]),
+            (1, 1)
+        );
     }
 
     #[test]
-    fn a_memory_from_before_command_names_had_one_of_their_own_loads_and_learns_them_from_the_list() {
+    fn a_memory_from_before_command_names_had_one_of_their_own_loads_and_learns_them_from_the_list()
+    {
         let mut old = tracker();
-        let world = [0, 60, 120, 180].map(|created| invocation(&format!("r{created}"), Success, created));
+        let world =
+            [0, 60, 120, 180].map(|created| invocation(&format!("r{created}"), Success, created));
         poll(&mut old, &world, &[], 200);
         let mut saved = serde_json::to_value(&old.invocations.memory).unwrap();
         let fields = saved.as_object_mut().unwrap();
         fields.remove("jobs").unwrap();
-        fields.insert("last".into(), serde_json::json!({"backup": {"exit_code": 0, "finished": null}}));
+        fields.insert(
+            "last".into(),
+            serde_json::json!({"backup": {"exit_code": 0, "finished": null}}),
+        );
         let mut new = tracker();
         new.invocations.memory = serde_json::from_value(saved).unwrap();
         assert!(new.reading().jobs.is_empty());
         assert_eq!(poll(&mut new, &world, &[], 300), ["page 1"], "no result is asked for again");
         let job = &new.reading().jobs["backup"];
-        assert_eq!((job.interval, job.last.as_ref().unwrap().exit_code), (Some(Duration::from_secs(60)), Some(0)));
+        assert_eq!(
+            (job.interval, job.last.as_ref().unwrap().exit_code),
+            (Some(Duration::from_secs(60)), Some(0))
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What is known of a server's command invocations, whichever operation tells it: which are open, which have ended and how, and
-//! what was counted.
+//! What is known of a server's command invocations, whichever operation tells it: which are open,
+//! which have ended and how, and what was counted.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +14,8 @@ use super::swas_jobs::{Jobs, Sighting};
 use super::{Notice, Window};
 use crate::config::InvocationWindow;
 use crate::model::{
-    Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation, SwasInvocationsReading,
+    Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation,
+    SwasInvocationsReading,
 };
 use crate::poll::{later, since};
 
@@ -73,9 +74,11 @@ pub(super) struct Held {
 pub(super) type Urgency = (Turn, bool, bool, (Timestamp, Reverse<u64>));
 
 impl SwasInvocations {
-    /// A server's invocations, listed by DescribeInvocations or, if it is `regional`, by DescribeCommandInvocations.
+    /// A server's invocations, listed by DescribeInvocations or, if it is `regional`, by
+    /// DescribeCommandInvocations.
     ///
-    /// It is not known whether both show as much: where the one shows what the other never did, it must not count as new.
+    /// It is not known whether both show as much: where the one shows what the other never did, it
+    /// must not count as new.
     pub(super) fn new(window: InvocationWindow, mut memory: Memory, regional: bool) -> Self {
         if memory.regional != regional {
             memory.regional = regional;
@@ -110,15 +113,19 @@ impl SwasInvocations {
         }
     }
 
-    /// Open invocations that this poll has not yet found in the list, and that are to be looked for now.
+    /// Open invocations that this poll has not yet found in the list, and that are to be looked for
+    /// now.
     pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
         let missing = move |(id, held): &(&Arc<str>, &Held)| {
-            held.invocation.is_open() && !self.memory.history.has_shown(id) && held.follow.is_due(now)
+            held.invocation.is_open()
+                && !self.memory.history.has_shown(id)
+                && held.follow.is_due(now)
         };
         self.memory.invocations.iter().filter(missing).map(|(id, _)| id)
     }
 
-    /// Whether an invocation is to be asked for by its id: it is open and not in the list, or its result is not there.
+    /// Whether an invocation is to be asked for by its id: it is open and not in the list, or its
+    /// result is not there.
     pub(super) fn misses(&self, id: &str) -> bool {
         let is_wanted = |held: &Held| match held.invocation.is_open() {
             true => !self.memory.history.has_shown(id),
@@ -127,21 +134,27 @@ impl SwasInvocations {
         self.memory.invocations.get(id).is_some_and(is_wanted)
     }
 
-    /// What else than results, as soon as they are there, is to be asked for one by one now: open invocations that the list has not
-    /// shown, and results that are late.
+    /// What else than results, as soon as they are there, is to be asked for one by one now: open
+    /// invocations that the list has not shown, and results that are late.
     pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
         let is_due = move |held: &Held| match held.invocation.is_open() {
             true => held.follow.is_due(now),
             false => held.follow.was_asked() && held.follow.is_result_due(now),
         };
-        let invocations = self.memory.invocations.iter().filter(move |(id, held)| is_due(held) && self.misses(id));
+        let invocations = self
+            .memory
+            .invocations
+            .iter()
+            .filter(move |(id, held)| is_due(held) && self.misses(id));
         invocations.map(|(id, held)| (held.urgency(), id))
     }
 
     /// The same where results come with the list: one that did not is late, too.
     pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
-        let fresh = |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
-        let fresh = self.memory.invocations.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
+        let fresh =
+            |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
+        let fresh =
+            self.memory.invocations.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
         self.overdue(now).chain(fresh)
     }
 
@@ -149,7 +162,13 @@ impl SwasInvocations {
     pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
         let mut ids = turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
         let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
-        ids.extend(self.memory.invocations.iter().filter(|(_, held)| fresh(held)).map(|(id, _)| Arc::clone(id)));
+        ids.extend(
+            self.memory
+                .invocations
+                .iter()
+                .filter(|(_, held)| fresh(held))
+                .map(|(id, _)| Arc::clone(id)),
+        );
         ids.sort_unstable_by_key(|id| self.urgency(id));
         ids
     }
@@ -164,7 +183,8 @@ impl SwasInvocations {
                 self.count(&id);
             }
         } else if new {
-            let counts = !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
+            let counts =
+                !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
             self.memory.seen += 1;
             let place = self.memory.seen;
             self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, place, now));
@@ -209,12 +229,16 @@ impl SwasInvocations {
         }
     }
 
-    /// Takes note of how an invocation went; an answer that it still runs is one of something that the list has lost.
+    /// Takes note of how an invocation went; an answer that it still runs is one of something that
+    /// the list has lost.
     pub(super) fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         let was_open = held.invocation.is_open();
-        let told =
-            Invocation { status: result.status.clone(), record: result.record.clone(), ..held.invocation.clone() };
+        let told = Invocation {
+            status: result.status.clone(),
+            record: result.record.clone(),
+            ..held.invocation.clone()
+        };
         if told.is_open() {
             match was_open {
                 true => held.update(told, now),
@@ -241,7 +265,9 @@ impl SwasInvocations {
     }
 
     fn announce(&mut self, id: &Arc<str>) {
-        let Some(held) = self.memory.invocations.get_mut(id).filter(|held| held.unannounced) else { return };
+        let Some(held) = self.memory.invocations.get_mut(id).filter(|held| held.unannounced) else {
+            return;
+        };
         held.unannounced = false;
         let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
         let status = held.invocation.status.word().to_owned();
@@ -258,15 +284,19 @@ impl SwasInvocations {
         }
     }
 
-    /// An invocation leaves the window: if its end was watched and its result is not there, that is given up.
+    /// An invocation leaves the window: if its end was watched and its result is not there, that is
+    /// given up.
     fn give_up(&mut self, id: &Arc<str>) {
-        let Some(held) = self.memory.invocations.get(id).filter(|held| held.unannounced) else { return };
+        let Some(held) = self.memory.invocations.get(id).filter(|held| held.unannounced) else {
+            return;
+        };
         debug_assert!(held.result.is_none(), "with the result it was announced");
         self.notices.push(Notice::GivenUp { id: Arc::clone(id), cause: held.follow.cause() });
         self.announce(id);
     }
 
-    /// Drops what has left the window: ended invocations that are old or too many, and unknown words that never ended.
+    /// Drops what has left the window: ended invocations that are old or too many, and unknown
+    /// words that never ended.
     pub(super) fn trim(&mut self, now: Timestamp) {
         self.memory.jobs.see(self.memory.invocations.values().map(Held::sighting));
         let max_age = self.window.max_age;
@@ -274,7 +304,8 @@ impl SwasInvocations {
         let unannounced = |(id, held): (&Arc<str>, &Held)| {
             (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
         };
-        let leaving: Vec<Arc<str>> = self.memory.invocations.iter().filter_map(unannounced).collect();
+        let leaving: Vec<Arc<str>> =
+            self.memory.invocations.iter().filter_map(unannounced).collect();
         for id in &leaving {
             self.give_up(id);
         }
@@ -320,8 +351,8 @@ impl Held {
         self.invocation.is_open() && self.invocation.status.unknown_word().is_some()
     }
 
-    /// Since when it grows old, if it does. One answer that cannot be understood must not end the watch over what has run for
-    /// long.
+    /// Since when it grows old, if it does. One answer that cannot be understood must not end the
+    /// watch over what has run for long.
     fn ages_from(&self) -> Option<Timestamp> {
         match (self.invocation.is_open(), self.is_unknown()) {
             (true, false) => None,
@@ -333,11 +364,15 @@ impl Held {
     /// Newest is largest. A region's list does not always say when an invocation was created.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let result = self.result.as_ref();
-        let told = self.invocation.created.or(result.and_then(|result| result.started.or(result.finished)));
+        let told = self
+            .invocation
+            .created
+            .or(result.and_then(|result| result.started.or(result.finished)));
         (told.unwrap_or(self.first_seen), Reverse(self.place))
     }
 
-    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last what was asked for in vain.
+    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last
+    /// what was asked for in vain.
     fn urgency(&self) -> Urgency {
         (
             self.follow.turn(),
@@ -364,7 +399,11 @@ impl Held {
     }
 
     fn sighting(&self) -> Sighting<'_> {
-        Sighting { invocation: &self.invocation, result: self.result.as_ref(), at: self.recency().0 }
+        Sighting {
+            invocation: &self.invocation,
+            result: self.result.as_ref(),
+            at: self.recency().0,
+        }
     }
 
     fn seen(&self) -> SeenSwasInvocation {

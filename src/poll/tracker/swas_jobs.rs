@@ -1,5 +1,5 @@
-//! What is known of the invocations of each command name of a server, whether the window still holds them or not: how the newest
-//! ended one went, and how regularly they are created.
+//! What is known of the invocations of each command name of a server, whether the window still
+//! holds them or not: how the newest ended one went, and how regularly they are created.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ struct Past {
     succeeded: Option<Timestamp>,
 }
 
-/// When an invocation was created, in seconds since 1970, and a hash of its id, so that it is counted once. Eight bytes, since a
-/// server has up to 400 of them.
+/// When an invocation was created, in seconds since 1970, and a hash of its id, so that it is
+/// counted once. Eight bytes, since a server has up to 400 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Created(u32, u32);
 
@@ -57,14 +57,19 @@ struct Ended {
 impl Jobs {
     /// Takes note of invocations, in any order and however often they were seen.
     pub(super) fn see<'a>(&mut self, invocations: impl Iterator<Item = Sighting<'a>> + Clone) {
-        // A result may say that the one that was last is older than it seemed: its place is known before others are compared.
-        for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open()) {
+        // A result may say that the one that was last is older than it seemed: its place is known
+        // before others are compared.
+        for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open())
+        {
             if let Some(past) = self.0.get_mut(&invocation.invocation.command_name) {
                 past.learn(invocation);
             }
         }
         for invocation in invocations {
-            self.0.entry(Arc::clone(&invocation.invocation.command_name)).or_default().see(invocation);
+            self.0
+                .entry(Arc::clone(&invocation.invocation.command_name))
+                .or_default()
+                .see(invocation);
         }
         self.forget();
     }
@@ -73,7 +78,8 @@ impl Jobs {
         if self.0.len() <= MAX_NAMES {
             return;
         }
-        let mut names: Vec<_> = self.0.iter().map(|(name, past)| (past.newest(), Arc::clone(name))).collect();
+        let mut names: Vec<_> =
+            self.0.iter().map(|(name, past)| (past.newest(), Arc::clone(name))).collect();
         names.sort_unstable();
         let surplus = names.len() - MAX_NAMES;
         for (_, name) in names.into_iter().take(surplus) {
@@ -130,7 +136,9 @@ impl Past {
     }
 
     fn newest_created(&self) -> Option<Timestamp> {
-        self.created.last().and_then(|Created(second, _)| Timestamp::from_second(i64::from(*second)).ok())
+        self.created
+            .last()
+            .and_then(|Created(second, _)| Timestamp::from_second(i64::from(*second)).ok())
     }
 
     fn shown(&self) -> Job {
@@ -167,13 +175,14 @@ impl Ended {
         Self { at, id: Arc::clone(&invocation.id), invocation: last }
     }
 
-    /// Newest is largest. Invocations of the same second are told apart by their ids: by chance, but always in the same way.
+    /// Newest is largest. Invocations of the same second are told apart by their ids: by chance,
+    /// but always in the same way.
     fn place(&self) -> (Timestamp, &str) {
         (self.at, &self.id)
     }
 
-    /// The same invocation once more: what is known of it is never unlearned, and where only guesses tell its time, the earliest is
-    /// the best.
+    /// The same invocation once more: what is known of it is never unlearned, and where only
+    /// guesses tell its time, the earliest is the best.
     fn learn(&mut self, again: Self) {
         self.at = self.at.min(again.at);
         self.invocation.status = again.invocation.status;
@@ -182,18 +191,20 @@ impl Ended {
     }
 }
 
-/// The median of the gaps between invocations, the oldest first; `None` where there are too few, or where they are too irregular to
-/// expect a next one.
+/// The median of the gaps between invocations, the oldest first; `None` where there are too few, or
+/// where they are too irregular to expect a next one.
 fn interval(created: &[Created]) -> Option<Duration> {
     if created.len() < MIN_INVOCATIONS {
         return None;
     }
-    let mut gaps: Vec<u64> = created.windows(2).map(|pair| u64::from(pair[1].0 - pair[0].0)).collect();
+    let mut gaps: Vec<u64> =
+        created.windows(2).map(|pair| u64::from(pair[1].0 - pair[0].0)).collect();
     gaps.sort_unstable();
     let middle = gaps.len() / 2;
     let twice_the_median = gaps[middle] + gaps[gaps.len() - 1 - middle];
     let largest = gaps[gaps.len() - 1];
-    (twice_the_median > 0 && 4 * largest <= 3 * twice_the_median).then(|| Duration::from_millis(500 * twice_the_median))
+    (twice_the_median > 0 && 4 * largest <= 3 * twice_the_median)
+        .then(|| Duration::from_millis(500 * twice_the_median))
 }
 
 #[cfg(test)]
@@ -206,7 +217,9 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::{Jobs, MAX_NAMES, Sighting};
-    use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
+    use crate::model::{
+        CommandType, Invocation, InvocationResult, InvocationStatus, Job, LastInvocation,
+    };
     use InvocationStatus::{Failed, Running, Success, Timeout};
 
     fn at(seconds: i64) -> Timestamp {
@@ -217,15 +230,37 @@ mod tests {
     fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
         let command_type = CommandType::RunShellScript;
         let created = Some(at(created));
-        Invocation { id: id.into(), command_name: "backup".into(), command_type, status, record: None, created }
+        Invocation {
+            id: id.into(),
+            command_name: "backup".into(),
+            command_type,
+            status,
+            record: None,
+            created,
+        }
     }
 
-    fn result(status: InvocationStatus, exit_code: Option<i64>, finished: Option<i64>) -> InvocationResult {
-        InvocationResult { status, record: None, exit_code, error: None, started: None, finished: finished.map(at) }
+    fn result(
+        status: InvocationStatus,
+        exit_code: Option<i64>,
+        finished: Option<i64>,
+    ) -> InvocationResult {
+        InvocationResult {
+            status,
+            record: None,
+            exit_code,
+            error: None,
+            started: None,
+            finished: finished.map(at),
+        }
     }
 
     fn see(jobs: &mut Jobs, invocation: &Invocation, result: Option<&InvocationResult>) {
-        jobs.see(std::iter::once(Sighting { invocation, result, at: invocation.created.unwrap_or(at(999_999)) }));
+        jobs.see(std::iter::once(Sighting {
+            invocation,
+            result,
+            at: invocation.created.unwrap_or(at(999_999)),
+        }));
     }
 
     fn backup(jobs: &Jobs) -> Job {
@@ -242,15 +277,24 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_the_median_gap_of_the_newest_eight_runs_if_there_are_four_and_they_are_regular() {
+    fn the_interval_is_the_median_gap_of_the_newest_eight_runs_if_there_are_four_and_they_are_regular()
+     {
         let seconds = |times: &[i64]| after(times).interval.map(|interval| interval.as_secs_f64());
         assert_eq!(seconds(&[0, 100, 200]), None, "three runs");
         assert_eq!(seconds(&[0, 100, 200, 300]), Some(100.0));
-        assert_eq!(seconds(&[0, 100, 201, 301, 402]), Some(100.5), "between the two gaps in the middle");
+        assert_eq!(
+            seconds(&[0, 100, 201, 301, 402]),
+            Some(100.5),
+            "between the two gaps in the middle"
+        );
         assert_eq!(seconds(&[0, 100, 200, 350]), Some(100.0), "half as much again");
         assert_eq!(seconds(&[0, 100, 200, 351]), None, "one second more");
         let late = [0, 500, 600, 700, 800, 900, 1000, 1100, 1200];
-        assert_eq!((seconds(&late[..8]), seconds(&late)), (None, Some(100.0)), "the odd gap has left");
+        assert_eq!(
+            (seconds(&late[..8]), seconds(&late)),
+            (None, Some(100.0)),
+            "the odd gap has left"
+        );
         assert_eq!(seconds(&[7, 7, 7, 7, 7]), None, "all at once");
         assert_eq!(seconds(&[-1_800_000_000, 0, 100, 200]), None, "before 1970 is no time");
     }
@@ -263,7 +307,11 @@ mod tests {
             let invocations: Vec<Invocation> = (0..random.random_range(1..30))
                 .map(|number| {
                     let created = random.random_range(0..20) * 60;
-                    invocation(&format!("r{number}"), status[random.random_range(0..4)].clone(), created)
+                    invocation(
+                        &format!("r{number}"),
+                        status[random.random_range(0..4)].clone(),
+                        created,
+                    )
                 })
                 .collect();
             let told = |invocations: &[Invocation]| {
@@ -289,14 +337,25 @@ mod tests {
         let last = |status, exit_code, finished: Option<i64>| {
             Some(LastInvocation { status, exit_code, finished: finished.map(at) })
         };
-        assert_eq!((backup(&jobs).last, backup(&jobs).created), (last(Success, Some(0), Some(9)), Some(at(100))));
+        assert_eq!(
+            (backup(&jobs).last, backup(&jobs).created),
+            (last(Success, Some(0), Some(9)), Some(at(100)))
+        );
         see(&mut jobs, &new, None);
-        assert_eq!(backup(&jobs).last, last(Timeout, None, None), "the list says it before the result does");
+        assert_eq!(
+            backup(&jobs).last,
+            last(Timeout, None, None),
+            "the list says it before the result does"
+        );
         see(&mut jobs, &old, Some(&result(Success, Some(0), Some(9))));
         assert_eq!(backup(&jobs).last, last(Timeout, None, None));
         see(&mut jobs, &new, Some(&result(Timeout, None, Some(130))));
         see(&mut jobs, &new, None);
-        assert_eq!(backup(&jobs).last, last(Timeout, None, Some(130)), "what is known is not forgotten");
+        assert_eq!(
+            backup(&jobs).last,
+            last(Timeout, None, Some(130)),
+            "what is known is not forgotten"
+        );
         assert_eq!(backup(&jobs).succeeded, Some(at(9)));
     }
 
@@ -336,13 +395,22 @@ mod tests {
         let invocations: Vec<Invocation> = (0..count)
             .map(|number| {
                 let status = if number % 2 == 0 { Running } else { Success };
-                Invocation { command_name: format!("n{number}").into(), ..invocation("r", status, count - number) }
+                Invocation {
+                    command_name: format!("n{number}").into(),
+                    ..invocation("r", status, count - number)
+                }
             })
             .collect();
-        jobs.see(invocations.iter().map(|invocation| Sighting { invocation, result: None, at: at(0) }));
+        jobs.see(invocations.iter().map(|invocation| Sighting {
+            invocation,
+            result: None,
+            at: at(0),
+        }));
         let shown = jobs.shown();
         assert_eq!(shown.len(), MAX_NAMES);
-        assert!((count - 3..count).all(|number| !shown.contains_key(format!("n{number}").as_str())));
+        assert!(
+            (count - 3..count).all(|number| !shown.contains_key(format!("n{number}").as_str()))
+        );
     }
 
     #[test]
@@ -350,11 +418,14 @@ mod tests {
         let mut jobs = Jobs::default();
         for number in 0..50 * 12 {
             let name = format!("command-{:02}", number % 50);
-            let invocation = invocation(&format!("t-hz0{number:013}"), Failed, i64::from(number) * 3600);
+            let invocation =
+                invocation(&format!("t-hz0{number:013}"), Failed, i64::from(number) * 3600);
             let result = result(Failed, Some(1), Some(i64::from(number) * 3600));
             see(&mut jobs, &Invocation { command_name: name.into(), ..invocation }, Some(&result));
         }
-        assert!(jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8));
+        assert!(
+            jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8)
+        );
         let saved = rmp_serde::to_vec_named(&jobs).unwrap();
         assert!(saved.len() < 16_000, "{} bytes", saved.len());
         let restored: Jobs = rmp_serde::from_slice(&saved).unwrap();

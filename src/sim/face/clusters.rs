@@ -20,7 +20,8 @@ pub(super) fn list_clusters(view: &View<'_>) -> Result<Value, Failure> {
 
 /// `ListRegions`.
 pub(super) fn list_regions() -> Value {
-    let region = |region: region::Region| json!({"RegionId": region.id, "LocalName": region.chinese});
+    let region =
+        |region: region::Region| json!({"RegionId": region.id, "LocalName": region.chinese});
     json!({"Regions": {"RegionInfo": region::REGIONS.map(region)}})
 }
 

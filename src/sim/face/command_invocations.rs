@@ -21,18 +21,25 @@ pub(super) fn describe_command_invocations(view: &View<'_>) -> Result<Value, Fai
     let page = Page::swas(view, 50)?;
     let servers = view.world.servers.iter().filter(|server| server.spec.region == region);
     let mut invocations: Vec<Placed<'_>> = servers
-        .flat_map(|server| server.invocations.all(view.at, view.order).map(move |invocation| (server, invocation)))
+        .flat_map(|server| {
+            server.invocations.all(view.at, view.order).map(move |invocation| (server, invocation))
+        })
         .filter(|(server, invocation)| is_wanted(view, server, invocation))
         .collect();
     match view.order {
-        ListOrder::NewestFirst => invocations.sort_by_key(|(_, invocation)| Reverse(invocation.born)),
+        ListOrder::NewestFirst => {
+            invocations.sort_by_key(|(_, invocation)| Reverse(invocation.born))
+        }
         ListOrder::OldestFirst => invocations.sort_by_key(|(_, invocation)| invocation.born),
         ListOrder::Reordering => {}
     }
     let invocations = by_id(&invocations);
     let mut body = page.body(invocations.len());
-    body["CommandInvocations"] =
-        page.slice(&invocations).iter().filter_map(|invocations| invocation_json(view, invocations)).collect();
+    body["CommandInvocations"] = page
+        .slice(&invocations)
+        .iter()
+        .filter_map(|invocations| invocation_json(view, invocations))
+        .collect();
     Ok(body)
 }
 
@@ -64,7 +71,8 @@ fn is_wanted(view: &View<'_>, server: &Server, invocation: &InvocationSpec) -> b
 /// Here the creation has no zone, and the command is plain text.
 fn invocation_json(view: &View<'_>, invocations: &[&Placed<'_>]) -> Option<Value> {
     let (_, invocation) = invocations.first()?;
-    let statuses: Vec<&str> = invocations.iter().map(|(_, invocation)| invocation.at(view.at).status).collect();
+    let statuses: Vec<&str> =
+        invocations.iter().map(|(_, invocation)| invocation.at(view.at).status).collect();
     Some(json!({
         "InvokeId": invocation.id,
         "CommandId": command_id(invocation),
@@ -97,7 +105,8 @@ fn server_json(view: &View<'_>, (server, invocation): &Placed<'_>) -> Value {
     })
 }
 
-/// The status of the whole: open as long as any part is; `PartialFailed` if its parts have ended differently.
+/// The status of the whole: open as long as any part is; `PartialFailed` if its parts have ended
+/// differently.
 fn overall<'a>(statuses: &[&'a str]) -> &'a str {
     let open = ["Running", "Stopping", "Pending"].into_iter().find(|word| statuses.contains(word));
     let first = statuses.first().copied().unwrap_or_default();

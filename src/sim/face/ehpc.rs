@@ -10,7 +10,8 @@ use crate::sim::world::ids;
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{Cluster, CommandSpec, Life, NodeState, TaskSpec};
 
-/// `ListTasks`. `TaskId` finds a task whatever `Archived` says; without it only open tasks are listed unless asked for all.
+/// `ListTasks`. `TaskId` finds a task whatever `Archived` says; without it only open tasks are
+/// listed unless asked for all.
 pub(super) fn list_tasks(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let page = Page::ehpc(view)?;
@@ -37,7 +38,8 @@ fn all_tasks(view: &View<'_>, cluster: &Cluster, page: &Page) -> (usize, Vec<Val
 }
 
 fn open_tasks(view: &View<'_>, cluster: &Cluster, page: &Page) -> (usize, Vec<Value>) {
-    let open: Vec<_> = cluster.tasks.all(view.at, view.order).filter(|task| task.at(view.at).open).collect();
+    let open: Vec<_> =
+        cluster.tasks.all(view.at, view.order).filter(|task| task.at(view.at).open).collect();
     (open.len(), page.slice(&open).iter().map(|task| task_json(view, cluster, task)).collect())
 }
 
@@ -96,7 +98,8 @@ pub(super) fn list_commands(view: &View<'_>) -> Result<Value, Failure> {
     let page = Page::ehpc(view)?;
     let wanted = view.optional("CommandId");
     let is_wanted = |command: &CommandSpec| wanted.is_none_or(|id| id == command.id);
-    let commands: Vec<_> = cluster.commands.all(view.at, view.order).filter(|command| is_wanted(command)).collect();
+    let commands: Vec<_> =
+        cluster.commands.all(view.at, view.order).filter(|command| is_wanted(command)).collect();
     let mut body = page.body(commands.len());
     body["Commands"] = json!({
         "Command": page.slice(&commands).iter().map(|command| command_json(command)).collect::<Vec<_>>(),
@@ -127,18 +130,21 @@ pub(super) fn list_invocation_status(view: &View<'_>) -> Result<Value, Failure> 
     }))
 }
 
-/// `ListInvocationResults`, of all nodes or of those named or in one status. Results are kept whatever the lists show.
+/// `ListInvocationResults`, of all nodes or of those named or in one status. Results are kept
+/// whatever the lists show.
 pub(super) fn list_invocation_results(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let page = Page::ehpc(view)?;
-    let command = cluster.commands.kept(view.required("CommandId")?, view.at).ok_or_else(no_command)?;
+    let command =
+        cluster.commands.kept(view.required("CommandId")?, view.at).ok_or_else(no_command)?;
     if view.late(command.ended()).is_some_and(|late| late.shown == Shown::NotFound) {
         return Err(no_command());
     }
     let instances = named_instances(view);
     let status = record_status(view)?;
     let is_wanted = |node: &NodeState<'_>| {
-        (instances.is_empty() || instances.contains(&node.instance_id)) && status.is_none_or(|word| word == node.status)
+        (instances.is_empty() || instances.contains(&node.instance_id))
+            && status.is_none_or(|word| word == node.status)
     };
     let nodes = command.nodes_at(view.at).into_iter().filter_map(|node| told(view, node));
     let nodes: Vec<_> = nodes.filter(is_wanted).collect();
@@ -173,7 +179,11 @@ fn node_json(view: &View<'_>, command: &CommandSpec, node: &NodeState<'_>) -> Va
 /// The values of `Instance.N.Id`.
 fn named_instances<'a>(view: &'a View<'_>) -> Vec<&'a str> {
     let is_name = |name: &str| name.starts_with("Instance.") && name.ends_with(".Id");
-    view.parameters.iter().filter(|(name, _)| is_name(name)).map(|(_, value)| value.as_str()).collect()
+    view.parameters
+        .iter()
+        .filter(|(name, _)| is_name(name))
+        .map(|(_, value)| value.as_str())
+        .collect()
 }
 
 fn record_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
@@ -186,11 +196,15 @@ fn record_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
 }
 
 fn cluster<'a>(view: &View<'a>) -> Result<&'a Cluster, Failure> {
-    let not_found = || Failure::new(404, "ClusterNotFound", "The specified cluster does not exist.");
+    let not_found =
+        || Failure::new(404, "ClusterNotFound", "The specified cluster does not exist.");
     view.world.cluster(view.required("ClusterId")?).ok_or_else(not_found)
 }
 
-fn command<'a>(view: &View<'_>, cluster: &'a Cluster) -> Result<std::borrow::Cow<'a, CommandSpec>, Failure> {
+fn command<'a>(
+    view: &View<'_>,
+    cluster: &'a Cluster,
+) -> Result<std::borrow::Cow<'a, CommandSpec>, Failure> {
     cluster.commands.find(view.required("CommandId")?, view.at).ok_or_else(no_command)
 }
 

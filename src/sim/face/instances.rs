@@ -15,22 +15,32 @@ pub(super) fn list_instances(view: &View<'_>) -> Result<Value, Failure> {
     let is_wanted = |server: &&Server| {
         server.spec.region == region
             && ids.as_ref().is_none_or(|ids| ids.contains(&server.spec.id))
-            && view.optional("InstanceName").is_none_or(|pattern| matches(pattern, &server.spec.name))
+            && view
+                .optional("InstanceName")
+                .is_none_or(|pattern| matches(pattern, &server.spec.name))
             && view.optional("Status").is_none_or(|status| status == server.spec.status)
     };
     let servers: Vec<&Server> = view.world.servers.iter().filter(is_wanted).collect();
     if servers.is_empty() && ids.is_some_and(|ids| !ids.is_empty()) {
-        // Terraform's provider had to learn that this is how the API says that it knows none of the ids.
-        return Err(Failure::new(500, "InternalError", "An error occurred while processing your request."));
+        // Terraform's provider had to learn that this is how the API says that it knows none of the
+        // ids.
+        return Err(Failure::new(
+            500,
+            "InternalError",
+            "An error occurred while processing your request.",
+        ));
     }
     let mut body = page.body(servers.len());
-    body["Instances"] = page.slice(&servers).iter().map(|server| server_json(view, server)).collect();
+    body["Instances"] =
+        page.slice(&servers).iter().map(|server| server_json(view, server)).collect();
     Ok(body)
 }
 
 /// `ListRegions`, in Chinese unless asked otherwise.
 pub(super) fn list_regions(view: &View<'_>) -> Value {
-    let english = view.optional("AcceptLanguage").is_some_and(|language| language.eq_ignore_ascii_case("en-US"));
+    let english = view
+        .optional("AcceptLanguage")
+        .is_some_and(|language| language.eq_ignore_ascii_case("en-US"));
     let region = |region: region::Region| {
         json!({
             "RegionId": region.id,
@@ -44,7 +54,9 @@ pub(super) fn list_regions(view: &View<'_>) -> Value {
 /// The region every operation of SWAS but one must name.
 pub(super) fn region<'a>(view: &'a View<'_>) -> Result<&'a str, Failure> {
     let region = view.required("RegionId")?;
-    if region::exists(region) || view.world.servers.iter().any(|server| server.spec.region == region) {
+    if region::exists(region)
+        || view.world.servers.iter().any(|server| server.spec.region == region)
+    {
         return Ok(region);
     }
     Err(Failure::new(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist."))
@@ -53,7 +65,8 @@ pub(super) fn region<'a>(view: &'a View<'_>) -> Result<&'a str, Failure> {
 /// `InstanceIds` is a JSON array in a string.
 fn wanted_ids(view: &View<'_>) -> Result<Option<Vec<String>>, Failure> {
     let Some(text) = view.optional("InstanceIds") else { return Ok(None) };
-    let ids: Vec<String> = serde_json::from_str(text).map_err(|_| Failure::invalid("InstanceIds"))?;
+    let ids: Vec<String> =
+        serde_json::from_str(text).map_err(|_| Failure::invalid("InstanceIds"))?;
     if ids.len() > 100 { Err(Failure::invalid("InstanceIds")) } else { Ok(Some(ids)) }
 }
 
@@ -71,7 +84,8 @@ fn server_json(view: &View<'_>, server: &Server) -> Value {
     let noise = Noise::of_word(&server.spec.id);
     let region = &server.spec.region;
     let host = noise.with(1).between(2, 250);
-    let created = view.stamp(jiff::SignedDuration::from_hours(-24 * noise.with(2).between(1, 300) as i64));
+    let created =
+        view.stamp(jiff::SignedDuration::from_hours(-24 * noise.with(2).between(1, 300) as i64));
     json!({
         "InstanceId": server.spec.id,
         "InstanceName": server.spec.name,

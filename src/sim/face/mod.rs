@@ -39,7 +39,9 @@ pub(crate) fn answer(operation: Operation, view: &View<'_>) -> Result<Value, Fai
         Operation::EhpcListRegions => Ok(clusters::list_regions()),
         Operation::DescribeInvocations => swas::describe_invocations(view),
         Operation::DescribeInvocationResult => swas::describe_invocation_result(view),
-        Operation::DescribeCommandInvocations => command_invocations::describe_command_invocations(view),
+        Operation::DescribeCommandInvocations => {
+            command_invocations::describe_command_invocations(view)
+        }
         Operation::ListInstances => instances::list_instances(view),
         Operation::SwasListRegions => Ok(instances::list_regions(view)),
         // These hand out credentials, which a look at the world cannot.

@@ -24,15 +24,25 @@ pub(super) fn describe_invocations(view: &View<'_>) -> Result<Value, Failure> {
 
 fn all_invocations(view: &View<'_>, server: &Server, page: &Page) -> (usize, Vec<Value>) {
     let members = server.invocations.listed(view.at, view.order);
-    let invocations = page.slice(&members).iter().filter_map(|member| server.invocations.get(*member));
+    let invocations =
+        page.slice(&members).iter().filter_map(|member| server.invocations.get(*member));
     (members.len(), invocations.map(|invocation| invocation_json(view, &invocation)).collect())
 }
 
 fn runs_with(view: &View<'_>, server: &Server, page: &Page, status: &str) -> (usize, Vec<Value>) {
     let has_status = |invocation: &InvocationSpec| invocation.at(view.at).record_status == status;
-    let invocations: Vec<_> =
-        server.invocations.all(view.at, view.order).filter(|invocation| has_status(invocation)).collect();
-    (invocations.len(), page.slice(&invocations).iter().map(|invocation| invocation_json(view, invocation)).collect())
+    let invocations: Vec<_> = server
+        .invocations
+        .all(view.at, view.order)
+        .filter(|invocation| has_status(invocation))
+        .collect();
+    (
+        invocations.len(),
+        page.slice(&invocations)
+            .iter()
+            .map(|invocation| invocation_json(view, invocation))
+            .collect(),
+    )
 }
 
 fn invocation_json(view: &View<'_>, invocation: &InvocationSpec) -> Value {
@@ -52,7 +62,9 @@ fn invocation_json(view: &View<'_>, invocation: &InvocationSpec) -> Value {
 /// The filter has three words; answers have `Stopped` too.
 fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
     match view.optional("InvokeStatus") {
-        Some(word) if !["Running", "Finished", "Failed"].contains(&word) => Err(Failure::invalid("InvokeStatus")),
+        Some(word) if !["Running", "Finished", "Failed"].contains(&word) => {
+            Err(Failure::invalid("InvokeStatus"))
+        }
         word => Ok(word),
     }
 }
@@ -60,8 +72,10 @@ fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
 /// `DescribeInvocationResult`. Results are kept whatever the lists show.
 pub(super) fn describe_invocation_result(view: &View<'_>) -> Result<Value, Failure> {
     let server = server(view)?;
-    let not_found = || Failure::new(404, "InvalidInvokeId.NotFound", "The specified InvokeId does not exist.");
-    let invocation = server.invocations.kept(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
+    let not_found =
+        || Failure::new(404, "InvalidInvokeId.NotFound", "The specified InvokeId does not exist.");
+    let invocation =
+        server.invocations.kept(view.required("InvokeId")?, view.at).ok_or_else(not_found)?;
     let state = match view.late(invocation.ended()).map(|late| late.shown) {
         None => invocation.at(view.at),
         Some(Shown::Running) => invocation.at(invocation.ended() - BEFORE),
@@ -84,6 +98,8 @@ pub(super) fn describe_invocation_result(view: &View<'_>) -> Result<Value, Failu
 
 fn server<'a>(view: &View<'a>) -> Result<&'a Server, Failure> {
     let region = instances::region(view)?;
-    let not_found = || Failure::new(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.");
+    let not_found = || {
+        Failure::new(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
+    };
     view.world.server(region, view.required("InstanceId")?).ok_or_else(not_found)
 }

@@ -18,7 +18,8 @@ use crate::sim::quota::Others;
 /// Maximum number of calls a minute of another program: each of them is told one by one.
 const MAX_OTHERS: u32 = 100_000;
 
-/// What goes wrong. The variants without fields are structs because only those refuse unknown fields.
+/// What goes wrong. The variants without fields are structs because only those refuse unknown
+/// fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Fault {
@@ -37,7 +38,8 @@ pub(super) enum Fault {
         #[serde(default)]
         retry_after_ms: Option<u64>,
     },
-    /// Maximum calls a minute that are let through of each operation in each region, whatever the settings say.
+    /// Maximum calls a minute that are let through of each operation in each region, whatever the
+    /// settings say.
     Quota { per_minute: u32 },
     /// Another program calls each operation in each region, and what it calls is not there for us.
     OtherCalls(Others),
@@ -153,7 +155,9 @@ impl Fault {
             {
                 Err(format!("status {status} is not between 200 and 599"))
             }
-            Self::Paging(Paging { page_size: Some(0), .. }) => Err("a page of 0 entries shows nothing".to_owned()),
+            Self::Paging(Paging { page_size: Some(0), .. }) => {
+                Err("a page of 0 entries shows nothing".to_owned())
+            }
             Self::Gateway(Gateway { status, .. }) if !(200..600).contains(status) => {
                 Err(format!("status {status} is not between 200 and 599"))
             }
@@ -173,9 +177,13 @@ impl Fault {
             Self::OtherCalls(others) => effects.strain.others.push(*others),
             Self::Truncated { keep } => effects.set_harm(Harm::Truncated(*keep)),
             Self::Reset {} => effects.set_harm(Harm::Reset),
-            Self::Drip { bytes, pause_ms } => effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms))),
+            Self::Drip { bytes, pause_ms } => {
+                effects.set_harm(Harm::Drip(*bytes, Duration::from_millis(*pause_ms)))
+            }
             Self::WrongTypes {} => effects.distortions.push(Distortion::WrongTypes),
-            Self::UnknownWords { word } => effects.distortions.push(Distortion::UnknownWords(word.clone())),
+            Self::UnknownWords { word } => {
+                effects.distortions.push(Distortion::UnknownWords(word.clone()))
+            }
             Self::OddEntries { odd } => effects.distortions.push(Distortion::OddEntries(*odd)),
             Self::NullWords {} => effects.distortions.push(Distortion::NullWords),
             Self::NullLists {} => effects.distortions.push(Distortion::NullLists),
@@ -190,10 +198,14 @@ impl Fault {
                 effects.distortions.push(Distortion::Code { code: code.clone(), list: *list });
             }
             Self::WrongIds { field, once } => {
-                effects.distortions.push(Distortion::WrongIds { field: field.clone(), once: *once });
+                effects
+                    .distortions
+                    .push(Distortion::WrongIds { field: field.clone(), once: *once });
             }
             Self::Bom {} => effects.coat = effects.coat.or(Some(Coat::Bom)),
-            Self::Gzip { untold } => effects.coat = effects.coat.or(Some(Coat::Gzip { is_told: !untold })),
+            Self::Gzip { untold } => {
+                effects.coat = effects.coat.or(Some(Coat::Gzip { is_told: !untold }))
+            }
             Self::Throttle { .. }
             | Self::Error { .. }
             | Self::ExpiredToken {}
@@ -210,7 +222,8 @@ impl Fault {
                 Some(Instead::Failure(throttled(code, *status, *time_left_ms, *retry_after_ms)))
             }
             Self::Error { status, code, message } => {
-                let message = message.clone().unwrap_or_else(|| format!("The request failed with {code}."));
+                let message =
+                    message.clone().unwrap_or_else(|| format!("The request failed with {code}."));
                 Some(Instead::Failure(Failure::new(*status, code.clone(), message)))
             }
             Self::ExpiredToken {} => Some(Instead::Failure(Failure::new(
@@ -225,10 +238,18 @@ impl Fault {
     }
 }
 
-fn throttled(code: &str, status: u16, time_left_ms: Option<u64>, retry_after_ms: Option<u64>) -> Failure {
-    let mut failure = Failure::new(status, code.to_owned(), "Request was denied due to user flow control.");
+fn throttled(
+    code: &str,
+    status: u16,
+    time_left_ms: Option<u64>,
+    retry_after_ms: Option<u64>,
+) -> Failure {
+    let mut failure =
+        Failure::new(status, code.to_owned(), "Request was denied due to user flow control.");
     if let Some(ms) = time_left_ms {
-        failure.headers.push(("x-ratelimit-user-api", format!("Limit:1,Remain:0,TimeLeft:{ms},Reset:0")));
+        failure
+            .headers
+            .push(("x-ratelimit-user-api", format!("Limit:1,Remain:0,TimeLeft:{ms},Reset:0")));
     }
     if let Some(ms) = retry_after_ms {
         failure.headers.push(("x-acs-retry-after", ms.to_string()));

@@ -25,8 +25,8 @@ pub(crate) struct Faults {
 impl Faults {
     /// Adds rules from a JSON list: all of them, or none if one is bad.
     pub(crate) fn add(&mut self, text: &[u8]) -> Result<(), String> {
-        let rules: Vec<Rule> =
-            serde_json::from_slice(text).map_err(|error| format!("not a list of faults: {error}"))?;
+        let rules: Vec<Rule> = serde_json::from_slice(text)
+            .map_err(|error| format!("not a list of faults: {error}"))?;
         for (index, rule) in rules.iter().enumerate() {
             rule.check().map_err(|problem| format!("fault {index}: {problem}"))?;
         }
@@ -82,11 +82,17 @@ mod tests {
     #[test]
     fn bad_faults_are_refused_with_a_reason() {
         assert!(problem("{}").starts_with("not a list of faults: "));
-        assert!(problem(r#"[{"fault": {"kind": "gremlin"}}]"#).contains("unknown variant `gremlin`"));
-        assert!(problem(r#"[{"fault": {"kind": "reset", "soon": 1}}]"#).contains("unknown field `soon`"));
+        assert!(
+            problem(r#"[{"fault": {"kind": "gremlin"}}]"#).contains("unknown variant `gremlin`")
+        );
+        assert!(
+            problem(r#"[{"fault": {"kind": "reset", "soon": 1}}]"#)
+                .contains("unknown field `soon`")
+        );
         assert!(problem(r#"[{"fault": {"kind": "latency"}}]"#).contains("missing field `ms`"));
         assert!(
-            problem(r#"[{"match": {"aktion": "X"}, "fault": {"kind": "reset"}}]"#).contains("unknown field `aktion`")
+            problem(r#"[{"match": {"aktion": "X"}, "fault": {"kind": "reset"}}]"#)
+                .contains("unknown field `aktion`")
         );
         assert_eq!(
             problem(r#"[{"fault": {"kind": "html", "status": 99}}]"#),
@@ -96,7 +102,10 @@ mod tests {
             problem(r#"[{"match": {"action": "X"}, "fault": {"kind": "reset"}}]"#),
             "fault 0: no operation is called \"X\""
         );
-        assert!(problem(r#"[{"match": {"product": "ECS"}, "fault": {"kind": "reset"}}]"#).contains("unknown product"));
+        assert!(
+            problem(r#"[{"match": {"product": "ECS"}, "fault": {"kind": "reset"}}]"#)
+                .contains("unknown product")
+        );
     }
 
     #[test]
@@ -107,7 +116,10 @@ mod tests {
         faults.add(rule).unwrap();
         let cluster = |id: &str| Parameters::from([("ClusterId".to_owned(), id.to_owned())]);
         let mut delay = |operation, id, second| {
-            faults.strike(operation, "", &cluster(id), SignedDuration::from_secs(second)).delay.as_millis()
+            faults
+                .strike(operation, "", &cluster(id), SignedDuration::from_secs(second))
+                .delay
+                .as_millis()
         };
         assert_eq!(delay(Operation::ListTasks, "a", 9), 0);
         assert_eq!(delay(Operation::ListTasks, "b", 10), 0);

@@ -61,14 +61,18 @@ impl Paging {
     /// What it makes of an answer. One that is no page of a list stays as it is.
     pub(crate) fn answer(&self, body: &mut Value) {
         let entries = entries(body);
-        let Some(body) = body.as_object_mut().filter(|body| body.contains_key("PageNumber")) else { return };
+        let Some(body) = body.as_object_mut().filter(|body| body.contains_key("PageNumber")) else {
+            return;
+        };
         if self.silent {
             body.remove("PageSize");
             body.remove("PageNumber");
         }
         let list = body.get("TotalCount").and_then(Value::as_i64).unwrap_or_default();
         match self.total {
-            Total::List => body.insert("TotalCount".to_owned(), (list + self.total_off).max(0).into()),
+            Total::List => {
+                body.insert("TotalCount".to_owned(), (list + self.total_off).max(0).into())
+            }
             Total::Page => body.insert("TotalCount".to_owned(), entries.into()),
             Total::None => body.remove("TotalCount"),
         };

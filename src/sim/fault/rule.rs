@@ -53,13 +53,17 @@ struct Schedule {
 impl Rule {
     /// What serde cannot see.
     pub(super) fn check(&self) -> Result<(), String> {
-        let product: Option<Product> = self.matches.product.as_deref().map(str::parse).transpose()?;
+        let product: Option<Product> =
+            self.matches.product.as_deref().map(str::parse).transpose()?;
         let fits = |operation: &Operation| {
             product.is_none_or(|product| operation.product() == product)
                 && self.matches.action.as_deref().is_none_or(|action| operation.action() == action)
         };
         if !Operation::ALL.iter().any(fits) {
-            return Err(format!("no operation is called {:?}", self.matches.action.as_deref().unwrap_or_default()));
+            return Err(format!(
+                "no operation is called {:?}",
+                self.matches.action.as_deref().unwrap_or_default()
+            ));
         }
         self.fault.check()
     }
@@ -77,7 +81,9 @@ impl Rule {
 
 impl Match {
     fn fits(&self, operation: Operation, region: &str, parameters: &Parameters) -> bool {
-        let is = |wanted: &Option<String>, value: Option<&str>| wanted.is_none() || wanted.as_deref() == value;
+        let is = |wanted: &Option<String>, value: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == value
+        };
         let parameter = |name: &str| parameters.get(name).map(String::as_str);
         self.product.as_ref().is_none_or(|product| product.parse() == Ok(operation.product()))
             && is(&self.action, Some(operation.action()))

@@ -81,7 +81,8 @@ impl Acs3 {
             let message = format!("The signature method is not supported, only: {ALGORITHM}.");
             return Err(Failure::new(400, "UnsupportedSignatureMethod", message));
         };
-        let fields: BTreeMap<&str, &str> = fields.split(',').filter_map(|field| field.trim().split_once('=')).collect();
+        let fields: BTreeMap<&str, &str> =
+            fields.split(',').filter_map(|field| field.trim().split_once('=')).collect();
         let field = |name: &str| fields.get(name).copied().filter(|value| !value.is_empty());
         let read = || {
             Some(Authorization {
@@ -90,17 +91,25 @@ impl Acs3 {
                 signature: field("Signature")?,
             })
         };
-        read().ok_or_else(|| incomplete("Authorization must hold Credential, SignedHeaders and Signature"))
+        read().ok_or_else(|| {
+            incomplete("Authorization must hold Credential, SignedHeaders and Signature")
+        })
     }
 
-    /// The signed headers with their values. `host` and every `x-acs-` header must be among them, else anyone on the way
-    /// could change them.
+    /// The signed headers with their values. `host` and every `x-acs-` header must be among them,
+    /// else anyone on the way could change them.
     fn signed<'a>(&'a self, list: &'a str) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
         let names: Vec<&str> = list.split(';').collect();
-        if !names.is_sorted() || names.iter().any(|name| name.contains(|c: char| c.is_ascii_uppercase())) {
+        if !names.is_sorted()
+            || names.iter().any(|name| name.contains(|c: char| c.is_ascii_uppercase()))
+        {
             return Err(incomplete("SignedHeaders must be in lower case and sorted"));
         }
-        let own = self.headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("x-acs-"));
+        let own = self
+            .headers
+            .keys()
+            .map(http::HeaderName::as_str)
+            .filter(|name| name.starts_with("x-acs-"));
         if let Some(unsigned) = own.chain(["host"]).find(|name| !names.contains(name)) {
             return Err(incomplete(&format!("this header is not signed: {unsigned}")));
         }
@@ -110,7 +119,8 @@ impl Acs3 {
     }
 
     fn canonical_request(&self, headers: &BTreeMap<&str, &str>, signed_headers: &str) -> String {
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let method = &self.method;
         let path = &self.path;
         let query = pairs(&self.query, "");
@@ -120,12 +130,19 @@ impl Acs3 {
 }
 
 fn incomplete(why: &str) -> Failure {
-    Failure::new(400, "IncompleteSignature", format!("The request signature does not conform to the standard: {why}."))
+    Failure::new(
+        400,
+        "IncompleteSignature",
+        format!("The request signature does not conform to the standard: {why}."),
+    )
 }
 
 fn sign(secret: &str, text: &str) -> String {
-    // HMAC takes keys of any length, so the constructor's error cannot occur; an empty signature would match nothing.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    // HMAC takes keys of any length, so the constructor's error cannot occur; an empty signature
+    // would match nothing.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return String::new();
+    };
     mac.update(text.as_bytes());
     hex(&mac.finalize().into_bytes())
 }
@@ -147,10 +164,9 @@ mod tests {
 
     /// The request of a case as it came over the wire.
     fn request(case: &Value) -> Request<Vec<u8>> {
-        let target = case["wire_url"]
-            .as_str()
-            .map(str::to_owned)
-            .unwrap_or_else(|| format!("https://host/?{}", case["canonical_query_string"].as_str().unwrap()));
+        let target = case["wire_url"].as_str().map(str::to_owned).unwrap_or_else(|| {
+            format!("https://host/?{}", case["canonical_query_string"].as_str().unwrap())
+        });
         let mut request = Request::builder().method(case["method"].as_str().unwrap()).uri(target);
         for (name, value) in case["headers"].as_object().unwrap() {
             request = request.header(name, value.as_str().unwrap());
@@ -170,10 +186,19 @@ mod tests {
             let request = request(&case);
             let acs3 = Acs3::read(&request).unwrap();
             assert_eq!(acs3.access_key_id().unwrap(), case["access_key_id"].as_str().unwrap());
-            verified(&request, &case).unwrap_or_else(|failure| panic!("{}: {failure:?}", case["name"]));
+            verified(&request, &case)
+                .unwrap_or_else(|failure| panic!("{}: {failure:?}", case["name"]));
             let told = acs3.verify("another").unwrap_err().message;
-            assert!(told.ends_with(case["canonical_request"].as_str().unwrap()), "{}: {told}", case["name"]);
-            assert!(told.contains(case["string_to_sign"].as_str().unwrap()), "{}: {told}", case["name"]);
+            assert!(
+                told.ends_with(case["canonical_request"].as_str().unwrap()),
+                "{}: {told}",
+                case["name"]
+            );
+            assert!(
+                told.contains(case["string_to_sign"].as_str().unwrap()),
+                "{}: {told}",
+                case["name"]
+            );
         }
     }
 
@@ -187,8 +212,14 @@ mod tests {
                 verified(&request, &case).expect_err("it was changed").code.into_owned()
             };
             assert_eq!(changed(&|request| request.body_mut().push(b'x')), "SignatureDoesNotMatch");
-            assert_eq!(changed(&|request| *request.method_mut() = Method::PUT), "SignatureDoesNotMatch");
-            assert_eq!(changed(&|request| *request.uri_mut() = "/?A=1".parse().unwrap()), "SignatureDoesNotMatch");
+            assert_eq!(
+                changed(&|request| *request.method_mut() = Method::PUT),
+                "SignatureDoesNotMatch"
+            );
+            assert_eq!(
+                changed(&|request| *request.uri_mut() = "/?A=1".parse().unwrap()),
+                "SignatureDoesNotMatch"
+            );
             for name in fine.headers().keys().filter(|name| *name != AUTHORIZATION) {
                 let forged = changed(&|request| {
                     request.headers_mut().insert(name, "other".parse().unwrap());

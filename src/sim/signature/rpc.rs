@@ -16,7 +16,8 @@ pub(crate) fn string_to_sign(method: &str, parameters: &Parameters) -> String {
 /// The signature of a text under the secret of an access key.
 pub(crate) fn sign(secret: &str, text: &str) -> String {
     let key = format!("{secret}&");
-    // HMAC takes keys of any length, so the constructor's error cannot occur; an empty signature would match nothing.
+    // HMAC takes keys of any length, so the constructor's error cannot occur; an empty signature
+    // would match nothing.
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key.as_bytes()) else { return String::new() };
     mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
@@ -41,7 +42,12 @@ mod tests {
             let text = string_to_sign(case["method"].as_str().unwrap(), &parameters);
             assert_eq!(text, case["string_to_sign"].as_str().unwrap(), "{}", case["name"]);
             let secret = case["access_key_secret"].as_str().unwrap();
-            assert_eq!(sign(secret, &text), case["signature"].as_str().unwrap(), "{}", case["name"]);
+            assert_eq!(
+                sign(secret, &text),
+                case["signature"].as_str().unwrap(),
+                "{}",
+                case["name"]
+            );
         }
     }
 

@@ -25,7 +25,8 @@ pub enum CommandWords {
     /// The four documented ones.
     #[default]
     Documented,
-    /// Those of Cloud Assistant, which tell a command that failed on some of its nodes from one that failed on all.
+    /// Those of Cloud Assistant, which tell a command that failed on some of its nodes from one
+    /// that failed on all.
     CloudAssistant,
     /// None: it is null.
     Missing,
@@ -139,7 +140,8 @@ impl CommandSpec {
         reached.map(|node| node.at(self.born, at)).collect()
     }
 
-    /// What the command as a whole is: running while any node is to come or runs, then by how its nodes have ended.
+    /// What the command as a whole is: running while any node is to come or runs, then by how its
+    /// nodes have ended.
     pub(crate) fn status(&self, at: SignedDuration) -> &'static str {
         if at < self.ended() {
             return self.open_word(at);
@@ -213,10 +215,12 @@ mod tests {
             exit_code: 127,
             ..NodeSpec::default()
         };
-        let command = CommandSpec { nodes: vec![NodeSpec::default(), late], ..CommandSpec::default() };
+        let command =
+            CommandSpec { nodes: vec![NodeSpec::default(), late], ..CommandSpec::default() };
         let seen = |second| {
             let at = SignedDuration::from_secs(second);
-            let nodes: Vec<_> = command.nodes_at(at).iter().map(|node| (node.status, node.exit_code)).collect();
+            let nodes: Vec<_> =
+                command.nodes_at(at).iter().map(|node| (node.status, node.exit_code)).collect();
             (command.status(at), nodes)
         };
         assert_eq!(seen(4), ("Running", vec![("Running", 0)]));
@@ -229,7 +233,11 @@ mod tests {
         let whole = |words, ends: &[NodeEnd], second| {
             let starts = SignedDuration::from_secs(1);
             let node = |end: &NodeEnd| NodeSpec { end: *end, starts, ..NodeSpec::default() };
-            let command = CommandSpec { words, nodes: ends.iter().map(node).collect(), ..CommandSpec::default() };
+            let command = CommandSpec {
+                words,
+                nodes: ends.iter().map(node).collect(),
+                ..CommandSpec::default()
+            };
             command.overall(SignedDuration::from_secs(second))
         };
         let ended = |ends: &[NodeEnd]| whole(CommandWords::CloudAssistant, ends, 60).unwrap();
@@ -239,7 +247,10 @@ mod tests {
         assert_eq!(ended(&[NodeEnd::Stopped]), "Stopped");
         let open = |second| whole(CommandWords::CloudAssistant, &[NodeEnd::Success], second);
         assert_eq!((open(0), open(1)), (Some("Pending"), Some("Running")));
-        assert_eq!(whole(CommandWords::Documented, &[NodeEnd::Stopped, NodeEnd::Finished], 60), Some("Stopped"));
+        assert_eq!(
+            whole(CommandWords::Documented, &[NodeEnd::Stopped, NodeEnd::Finished], 60),
+            Some("Stopped")
+        );
         assert_eq!(whole(CommandWords::Missing, &[NodeEnd::Finished], 60), None);
     }
 }

@@ -1,11 +1,12 @@
-//! Ids that look like the cloud's. Those of things that are born for ever hold their number, so that asking for one thing
-//! does not mean making all of them.
+//! Ids that look like the cloud's. Those of things that are born for ever hold their number, so
+//! that asking for one thing does not mean making all of them.
 
 use super::noise::Noise;
 
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// Numbers are scattered over sixty bits: less than twelve digits of base 36 and less than sixteen of base 16.
+/// Numbers are scattered over sixty bits: less than twelve digits of base 36 and less than sixteen
+/// of base 16.
 const MASK: u64 = (1 << 60) - 1;
 const SCATTER: u64 = 0x0B4B_82E3_9E37_79B9;
 const GATHER: u64 = inverse(SCATTER);
@@ -86,7 +87,11 @@ pub(crate) fn swas_instance(noise: Noise) -> String {
 pub(crate) fn cluster_suffix(noise: Noise) -> String {
     let letter = |index: u64| {
         let digit = DIGITS[noise.with(index).between(0, 35) as usize] as char;
-        if noise.with(index + 100).bits().is_multiple_of(2) { digit.to_ascii_uppercase() } else { digit }
+        if noise.with(index + 100).bits().is_multiple_of(2) {
+            digit.to_ascii_uppercase()
+        } else {
+            digit
+        }
     };
     (0..10).map(letter).collect()
 }
@@ -109,7 +114,10 @@ mod tests {
         let numbering = Numbering::new(Noise::new(7));
         for number in [-1_000_000, -1, 0, 1, 123_456_789] {
             assert_eq!(numbering.number_of_uuid(&numbering.uuid(number)), Some(number));
-            assert_eq!(numbering.number_of_word("t-hz0", &numbering.word("t-hz0", number)), Some(number));
+            assert_eq!(
+                numbering.number_of_word("t-hz0", &numbering.word("t-hz0", number)),
+                Some(number)
+            );
         }
     }
 
@@ -125,8 +133,14 @@ mod tests {
     #[test]
     fn foreign_ids_do_no_harm() {
         let numbering = Numbering::new(Noise::new(7));
-        for id in ["", "x", "B745C159-3155-4B94-95D0-4B73D4D2****", "c-hz0", "t-hz0ÄÖÜ", "ffffffffffffffffffé-ffff"]
-        {
+        for id in [
+            "",
+            "x",
+            "B745C159-3155-4B94-95D0-4B73D4D2****",
+            "c-hz0",
+            "t-hz0ÄÖÜ",
+            "ffffffffffffffffffé-ffff",
+        ] {
             let _ = (numbering.number_of_uuid(id), numbering.number_of_word("t-hz0", id));
         }
     }

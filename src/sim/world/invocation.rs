@@ -115,7 +115,8 @@ impl InvocationSpec {
     pub(crate) fn at(&self, at: SignedDuration) -> InvocationState<'_> {
         let ended = at >= self.ended();
         let started = self.started().filter(|start| *start <= at);
-        let (status, record_status) = if ended { self.end.words() } else { (self.open_status(at), "Running") };
+        let (status, record_status) =
+            if ended { self.end.words() } else { (self.open_status(at), "Running") };
         InvocationState {
             status,
             record_status,
@@ -137,7 +138,8 @@ impl InvocationSpec {
         }
     }
 
-    /// A cancelled run never starts; an invocation that fails on its way to the server has a start all the same.
+    /// A cancelled run never starts; an invocation that fails on its way to the server has a start
+    /// all the same.
     fn started(&self) -> Option<SignedDuration> {
         (self.end != InvocationEnd::Cancelled).then(|| self.born + self.pending)
     }
@@ -212,6 +214,9 @@ mod tests {
         let open = invocation.at(SignedDuration::from_secs(5));
         assert_eq!((open.exit_code, open.error_code), (0, ""));
         let ended = invocation.at(SignedDuration::from_secs(10));
-        assert_eq!((ended.record_status, ended.exit_code, ended.error_code), ("Finished", 2, "ExitCodeNonzero"));
+        assert_eq!(
+            (ended.record_status, ended.exit_code, ended.error_code),
+            ("Finished", 2, "ExitCodeNonzero")
+        );
     }
 }

@@ -7,7 +7,8 @@ use super::InvocationSpec;
 /// A command that something starts again and again on a server.
 #[derive(Clone, Debug)]
 pub struct JobSpec {
-    /// Its first run. Each later one has a birth and an id of its own: `first.id`, a dash and its number, from 0 on.
+    /// Its first run. Each later one has a birth and an id of its own: `first.id`, a dash and its
+    /// number, from 0 on.
     pub first: InvocationSpec,
     /// From one invocation to the next.
     pub every: SignedDuration,

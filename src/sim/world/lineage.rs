@@ -1,4 +1,5 @@
-//! Things of one kind that belong to one owner: those a script added, and those that are born for ever.
+//! Things of one kind that belong to one owner: those a script added, and those that are born for
+//! ever.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -91,7 +92,8 @@ pub(crate) struct Lineage<G: Generator> {
 }
 
 impl<G: Generator> Lineage<G> {
-    /// Things of a stream, or none until a script adds some. What is older than the retention is not listed.
+    /// Things of a stream, or none until a script adds some. What is older than the retention is
+    /// not listed.
     pub(crate) fn new(stream: Option<G>, retention: Option<SignedDuration>) -> Self {
         Self { script: Vec::new(), stream, removed: HashSet::new(), retention }
     }
@@ -123,19 +125,26 @@ impl<G: Generator> Lineage<G> {
     pub(crate) fn get(&self, member: Member) -> Option<Cow<'_, G::Thing>> {
         match member.source {
             Source::Script(index) => self.script.get(index).map(Cow::Borrowed),
-            Source::Stream(number) => self.stream.as_ref().map(|stream| Cow::Owned(stream.make(number))),
+            Source::Stream(number) => {
+                self.stream.as_ref().map(|stream| Cow::Owned(stream.make(number)))
+            }
         }
     }
 
     /// Everything listed at a time, made.
-    pub(crate) fn all(&self, at: SignedDuration, order: ListOrder) -> impl Iterator<Item = Cow<'_, G::Thing>> {
+    pub(crate) fn all(
+        &self,
+        at: SignedDuration,
+        order: ListOrder,
+    ) -> impl Iterator<Item = Cow<'_, G::Thing>> {
         self.listed(at, order).into_iter().filter_map(|member| self.get(member))
     }
 
     /// The thing with an id, if it is listed.
     pub(crate) fn find(&self, id: &str, at: SignedDuration) -> Option<Cow<'_, G::Thing>> {
         if let Some(thing) = self.script.iter().find(|thing| thing.id() == id) {
-            return (thing.born() <= at && self.is_retained(thing.born(), at)).then_some(Cow::Borrowed(thing));
+            return (thing.born() <= at && self.is_retained(thing.born(), at))
+                .then_some(Cow::Borrowed(thing));
         }
         let stream = self.stream.as_ref()?;
         let number = stream.number(id)?;
@@ -149,7 +158,8 @@ impl<G: Generator> Lineage<G> {
         (thing.id() == id && listed && !self.removed.contains(id)).then_some(Cow::Owned(thing))
     }
 
-    /// The thing with an id, if it is there or has ended less than two weeks ago, whatever the lists show.
+    /// The thing with an id, if it is there or has ended less than two weeks ago, whatever the
+    /// lists show.
     pub(crate) fn kept(&self, id: &str, at: SignedDuration) -> Option<Cow<'_, G::Thing>> {
         let is_kept = |thing: &G::Thing| thing.born() <= at && at - thing.ended() <= RESULTS_KEPT;
         if let Some(thing) = self.script.iter().find(|thing| thing.id() == id) {
@@ -164,11 +174,15 @@ impl<G: Generator> Lineage<G> {
             return None;
         }
         let thing = stream.make(number);
-        (thing.id() == id && is_kept(&thing) && !self.removed.contains(id)).then_some(Cow::Owned(thing))
+        (thing.id() == id && is_kept(&thing) && !self.removed.contains(id))
+            .then_some(Cow::Owned(thing))
     }
 
     fn scripted(&self, at: SignedDuration) -> impl Iterator<Item = Member> {
-        let member = |(index, thing): (usize, &G::Thing)| Member { born: thing.born(), source: Source::Script(index) };
+        let member = |(index, thing): (usize, &G::Thing)| Member {
+            born: thing.born(),
+            source: Source::Script(index),
+        };
         self.script
             .iter()
             .enumerate()
@@ -179,8 +193,13 @@ impl<G: Generator> Lineage<G> {
     fn streamed(&self, stream: &G, at: SignedDuration) -> impl Iterator<Item = Member> {
         let newest = stream.cadence().newest(at);
         (oldest_possible(stream, at, newest)..=newest)
-            .filter(move |&number| is_listed(stream, number, newest, at) && !self.is_removed(stream, number))
-            .map(|number| Member { born: stream.cadence().born(number), source: Source::Stream(number) })
+            .filter(move |&number| {
+                is_listed(stream, number, newest, at) && !self.is_removed(stream, number)
+            })
+            .map(|number| Member {
+                born: stream.cadence().born(number),
+                source: Source::Stream(number),
+            })
             .filter(move |member| self.is_retained(member.born, at))
     }
 

@@ -1,4 +1,5 @@
-//! The world behind the API: clusters with tasks and commands, servers with invocations. Nothing here knows of requests.
+//! The world behind the API: clusters with tasks and commands, servers with invocations. Nothing
+//! here knows of requests.
 
 mod command;
 mod generate;
@@ -73,7 +74,8 @@ pub(crate) struct Server {
     pub(crate) invocations: Lineage<InvocationStream>,
 }
 
-/// Everything there is. A generated world goes on for ever; a scripted one does what its script says.
+/// Everything there is. A generated world goes on for ever; a scripted one does what its script
+/// says.
 #[derive(Debug, Default)]
 pub struct World {
     pub(crate) clusters: Vec<Cluster>,
@@ -125,15 +127,21 @@ impl World {
 
     /// A living world.
     pub fn generated(settings: &Settings) -> Self {
-        let clusters = (0..settings.clusters).map(|index| generate::cluster(settings, index)).collect();
-        let servers = (0..settings.servers).map(|index| generate::server(settings, index)).collect();
+        let clusters =
+            (0..settings.clusters).map(|index| generate::cluster(settings, index)).collect();
+        let servers =
+            (0..settings.servers).map(|index| generate::server(settings, index)).collect();
         Self { clusters, servers }
     }
 
     /// Adds a cluster without tasks and commands, in place of the one with its id if there is one.
     pub fn add_cluster(&mut self, spec: ClusterSpec) {
         self.clusters.retain(|cluster| cluster.spec.id != spec.id);
-        self.clusters.push(Cluster { spec, tasks: Lineage::new(None, None), commands: Lineage::new(None, None) });
+        self.clusters.push(Cluster {
+            spec,
+            tasks: Lineage::new(None, None),
+            commands: Lineage::new(None, None),
+        });
     }
 
     /// Adds a server without invocations, in place of the one with its id if there is one.
@@ -155,7 +163,11 @@ impl World {
     ///
     /// # Errors
     /// There is no such cluster.
-    pub fn add_command(&mut self, cluster_id: &str, command: CommandSpec) -> Result<(), UnknownOwner> {
+    pub fn add_command(
+        &mut self,
+        cluster_id: &str,
+        command: CommandSpec,
+    ) -> Result<(), UnknownOwner> {
         self.cluster_mut(cluster_id)?.commands.add(command);
         Ok(())
     }
@@ -164,7 +176,11 @@ impl World {
     ///
     /// # Errors
     /// There is no such server.
-    pub fn add_invocation(&mut self, instance_id: &str, invocation: InvocationSpec) -> Result<(), UnknownOwner> {
+    pub fn add_invocation(
+        &mut self,
+        instance_id: &str,
+        invocation: InvocationSpec,
+    ) -> Result<(), UnknownOwner> {
         let server = self.servers.iter_mut().find(|server| server.spec.id == instance_id);
         server.ok_or_else(|| UnknownOwner(instance_id.to_owned()))?.invocations.add(invocation);
         Ok(())

@@ -1,4 +1,5 @@
-//! Numbers that look random and are a function of the seed: any one can be had without those before it.
+//! Numbers that look random and are a function of the seed: any one can be had without those before
+//! it.
 
 /// A point in the tree of numbers that grows from the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,9 @@ impl Noise {
 
     /// The branch with a number.
     pub(crate) fn with(self, branch: u64) -> Self {
-        Self(finalize(self.0 ^ branch.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x2545_F491_4F6C_DD1D)))
+        Self(finalize(
+            self.0 ^ branch.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x2545_F491_4F6C_DD1D),
+        ))
     }
 
     /// Sixty-four bits.

@@ -12,10 +12,16 @@ pub(crate) struct Region {
 
 /// The regions the cloud lists. Nothing lives in the last one.
 pub(crate) const REGIONS: [Region; 4] = [
-    Region { id: "cn-hangzhou", code: "hz", chinese: "华东1（杭州）", english: "China (Hangzhou)" },
-    Region { id: "cn-shanghai", code: "sh", chinese: "华东2（上海）", english: "China (Shanghai)" },
+    Region {
+        id: "cn-hangzhou", code: "hz", chinese: "华东1（杭州）", english: "China (Hangzhou)"
+    },
+    Region {
+        id: "cn-shanghai", code: "sh", chinese: "华东2（上海）", english: "China (Shanghai)"
+    },
     Region { id: "ap-southeast-1", code: "sg", chinese: "新加坡", english: "Singapore" },
-    Region { id: "us-east-1", code: "us", chinese: "美国（弗吉尼亚）", english: "US (Virginia)" },
+    Region {
+        id: "us-east-1", code: "us", chinese: "美国（弗吉尼亚）", english: "US (Virginia)"
+    },
 ];
 
 /// Where the n-th cluster or server of a generated world lives: half of them in the first region.

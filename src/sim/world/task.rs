@@ -80,8 +80,13 @@ impl TaskSpec {
     /// What the task is at a moment of its life.
     pub(crate) fn at(&self, at: SignedDuration) -> TaskState {
         let open = at < self.ended();
-        let progress = if open { (at - self.born).as_secs_f64() / self.duration.as_secs_f64() } else { 1.0 };
-        let nodes = if matches!(self.task_type.as_str(), "CreateCluster" | "AddComputes") { self.nodes } else { 0 };
+        let progress =
+            if open { (at - self.born).as_secs_f64() / self.duration.as_secs_f64() } else { 1.0 };
+        let nodes = if matches!(self.task_type.as_str(), "CreateCluster" | "AddComputes") {
+            self.nodes
+        } else {
+            0
+        };
         TaskState {
             status: if open { "Processing" } else { self.end.word() },
             current_step: share(self.last_step, progress),
@@ -116,11 +121,15 @@ mod tests {
 
     #[test]
     fn steps_go_by_and_the_end_comes() {
-        let task = TaskSpec { end: TaskEnd::Failed, last_step: 4, errors: 1, ..TaskSpec::default() };
+        let task =
+            TaskSpec { end: TaskEnd::Failed, last_step: 4, errors: 1, ..TaskSpec::default() };
         let state = |second| task.at(SignedDuration::from_secs(second));
         assert_eq!((state(0).status, state(0).current_step), ("Processing", 0));
         assert_eq!((state(30).current_step, state(30).errors), (2, 0));
-        assert_eq!(state(60), TaskState { status: "Failed", current_step: 4, nodes: 1, errors: 1, open: false });
+        assert_eq!(
+            state(60),
+            TaskState { status: "Failed", current_step: 4, nodes: 1, errors: 1, open: false }
+        );
     }
 
     #[test]

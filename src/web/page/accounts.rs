@@ -1,4 +1,5 @@
-//! The accounts: what is wrong with them, and how each is logged in, allowed to ask, and with what time of day.
+//! The accounts: what is wrong with them, and how each is logged in, allowed to ask, and with what
+//! time of day.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -108,7 +109,9 @@ fn clock(skew_seconds: Option<f64>) -> Markup {
 
 /// How many may be asked, and on demand which.
 fn operations(account: &AccountStatus) -> Markup {
-    let count = |wanted: Option<bool>| account.operations.iter().filter(|of| of.authorized == wanted).count();
+    let count = |wanted: Option<bool>| {
+        account.operations.iter().filter(|of| of.authorized == wanted).count()
+    };
     let refused = count(Some(false));
     let unknown = count(None);
     html! {
@@ -163,7 +166,9 @@ mod tests {
     #[test]
     fn an_account_in_order_is_one_quiet_line() {
         let html = section(&[&account("main", Some(3600))], at(0)).into_string();
-        for said in ["logged in", "end <time", "in 1 h", "right", "1 of 2 authorized", "1 not asked yet"] {
+        for said in
+            ["logged in", "end <time", "in 1 h", "right", "1 of 2 authorized", "1 not asked yet"]
+        {
             assert!(html.contains(said), "{said}: {html}");
         }
         assert!(!html.contains("tr class=\"why\"") && !html.contains("loud"), "{html}");
@@ -185,7 +190,10 @@ mod tests {
             "ended <time",
             "no file &lt;b&gt;",
         ] {
-            assert!(html.contains(said) || html.contains(&said.replace("&#39;", "'")), "{said}: {html}");
+            assert!(
+                html.contains(said) || html.contains(&said.replace("&#39;", "'")),
+                "{said}: {html}"
+            );
         }
     }
 

@@ -11,7 +11,8 @@ const FIRST: usize = 20;
 /// Maximum further ones, shown on demand.
 const MORE: usize = 40;
 
-/// The section at `now`, of an exporter that `started` then; what is throttled first, then the tightest budget.
+/// The section at `now`, of an exporter that `started` then; what is throttled first, then the
+/// tightest budget.
 pub(super) fn section(budgets: &[Budget], started: Timestamp, now: Timestamp) -> Markup {
     let mut sorted: Vec<&Budget> = budgets.iter().collect();
     sorted.sort_by(|a, b| a.worse(b, now));
@@ -67,14 +68,16 @@ fn row(budget: &Budget, started: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
-/// What was asked, in calls per minute since the start; of less than a minute, as if it had been one.
+/// What was asked, in calls per minute since the start; of less than a minute, as if it had been
+/// one.
 fn actual(asked: u64, up: SignedDuration) -> String {
     format!("{} a minute", calls(asked as f64 / (up.as_secs_f64() / 60.0).max(1.0)))
 }
 
 /// How many requests were not answered with `ok`, and why.
 fn outcomes(budget: &Budget, failed: u64) -> Markup {
-    let reasons = budget.requests.iter().filter(|(outcome, count)| **outcome != "ok" && **count > 0);
+    let reasons =
+        budget.requests.iter().filter(|(outcome, count)| **outcome != "ok" && **count > 0);
     html! {
         @if failed == 0 { "0" } @else { strong { (failed) } }
         @for (outcome, count) in reasons { span.sub { (count) " " (outcome.replace('_', " ")) } }
@@ -101,7 +104,8 @@ mod tests {
 
     #[test]
     fn the_tightest_budget_stands_first_and_one_that_is_too_small_is_told() {
-        let asked = Budget { requests: [("ok", 90)].into(), waited_seconds: 61.5, ..budget("Tight", 12.0) };
+        let asked =
+            Budget { requests: [("ok", 90)].into(), waited_seconds: 61.5, ..budget("Tight", 12.0) };
         let html = section(&[budget("Easy", 1.0), asked], at(0), at(180)).into_string();
         assert!(html.contains("30 a minute") && html.contains("waited 61 s in all"), "{html}");
         assert!(html.find("Tight") < html.find("Easy"), "{html}");
@@ -111,18 +115,27 @@ mod tests {
     #[test]
     fn what_is_throttled_stands_before_what_is_tight_and_only_what_it_harms_is_loud() {
         let code = || "Throttling.User".into();
-        let lowered = Some(LoweredStatus { since: at(-60), code: code(), refused_at_per_minute: 5, retry_at: at(300) });
-        let short = Budget { budget_per_minute: 3.0, lowered: lowered.clone(), ..budget("Short", 4.0) };
+        let lowered = Some(LoweredStatus {
+            since: at(-60),
+            code: code(),
+            refused_at_per_minute: 5,
+            retry_at: at(300),
+        });
+        let short =
+            Budget { budget_per_minute: 3.0, lowered: lowered.clone(), ..budget("Short", 4.0) };
         let harmless = Budget { budget_per_minute: 5.0, lowered, ..budget("Harmless", 4.0) };
         let resting = Some(RestingStatus { since: at(-60), until: at(20), code: code() });
         let refused = Budget { resting, ..budget("Refused", 0.1) };
-        let html = section(&[budget("Tight", 9.0), harmless, short, refused], at(-600), at(0)).into_string();
+        let html = section(&[budget("Tight", 9.0), harmless, short, refused], at(-600), at(0))
+            .into_string();
         let place = |name: &str| html.find(name).unwrap();
         assert!(place("Refused") < place("Short") && place("Short") < place("Harmless"), "{html}");
         assert!(place("Harmless") < place("Tight"), "{html}");
         assert_eq!(html.matches("sub loud").count(), 2, "{html}");
         assert!(
-            html.contains("lowered to 3 of 10 a minute since 22:12 UTC after a refusal (Throttling.User)"),
+            html.contains(
+                "lowered to 3 of 10 a minute since 22:12 UTC after a refusal (Throttling.User)"
+            ),
             "{html}"
         );
     }

@@ -66,7 +66,12 @@ pub(super) fn section<T>(
     }
 }
 
-fn part<T>(words: Words, cluster: &Cluster<'_, T>, now: Timestamp, table: &impl Fn(&str, &[&T]) -> Markup) -> Markup {
+fn part<T>(
+    words: Words,
+    cluster: &Cluster<'_, T>,
+    now: Timestamp,
+    table: &impl Fn(&str, &[&T]) -> Markup,
+) -> Markup {
     let target = &cluster.view.target;
     let rows = bounded(&cluster.rows, FIRST, MORE);
     let id = format!("{}-{}", words.id, target.id.id);
@@ -101,7 +106,9 @@ pub(super) fn kept(view: &View, now: Timestamp) -> Markup {
 
 /// Says of which targets nothing can be shown, and why.
 pub(super) fn absent(views: &[&View], singular: &str, plural: &str) -> Markup {
-    let count = |wanted: &[Condition]| views.iter().filter(|view| wanted.contains(&condition(view))).count();
+    let count = |wanted: &[Condition]| {
+        views.iter().filter(|view| wanted.contains(&condition(view))).count()
+    };
     let without = count(&[Condition::FailsWithout, Condition::Withdrawn]);
     let waiting = count(&[Condition::Waiting]);
     html! {

@@ -15,15 +15,20 @@ use crate::web::status::{finished, nodes};
 /// Nodes whose unknown words are looked at.
 const MAX_WORDS: usize = 3;
 
-const WORDS: Words = Words { id: "commands", title: "E-HPC commands", singular: "command", plural: "commands" };
+const WORDS: Words =
+    Words { id: "commands", title: "E-HPC commands", singular: "command", plural: "commands" };
 
 /// The section of `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
-        Some(Reading::EhpcInvocations(reading)) => Some(Cluster::new(view, &reading.commands, judge)),
+        Some(Reading::EhpcInvocations(reading)) => {
+            Some(Cluster::new(view, &reading.commands, judge))
+        }
         _ => None,
     });
-    clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| table(caption, rows, now))
+    clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| {
+        table(caption, rows, now)
+    })
 }
 
 fn table(caption: &str, rows: &[&SeenEhpcInvocation], now: Timestamp) -> Markup {
@@ -86,11 +91,17 @@ const ORDER: [Tone; 5] = [Tone::Good, Tone::Bad, Tone::Quiet, Tone::Unknown, Ton
 
 /// Nodes by status: a bar of their proportions, and the counts in words.
 fn bar(seen: &SeenEhpcInvocation) -> Markup {
-    let mut counts: Vec<(&str, usize)> = nodes(seen).into_iter().filter(|(_, count)| *count > 0).collect();
+    let mut counts: Vec<(&str, usize)> =
+        nodes(seen).into_iter().filter(|(_, count)| *count > 0).collect();
     counts.sort_by_key(|(word, _)| ORDER.iter().position(|tone| *tone == of_word(word)));
     let parts = counts.into_iter();
-    let unknown: BTreeSet<&str> =
-        seen.invocation.nodes.values().filter_map(InvokeStatus::unknown_word).take(MAX_WORDS).collect();
+    let unknown: BTreeSet<&str> = seen
+        .invocation
+        .nodes
+        .values()
+        .filter_map(InvokeStatus::unknown_word)
+        .take(MAX_WORDS)
+        .collect();
     let total = seen.invocation.nodes.len();
     html! {
         @if total == 0 {
@@ -116,7 +127,9 @@ fn of_word(label: &str) -> Tone {
 }
 
 /// Each part with the place where it begins.
-fn placed<'a>(parts: impl Iterator<Item = (&'a str, usize)>) -> impl Iterator<Item = (&'a str, usize, usize)> {
+fn placed<'a>(
+    parts: impl Iterator<Item = (&'a str, usize)>,
+) -> impl Iterator<Item = (&'a str, usize, usize)> {
     parts.scan(0, |end, (word, count)| {
         let from = *end;
         *end += count;
@@ -130,7 +143,13 @@ mod tests {
     use crate::model::{InvokeStatus, NodeStatuses, SeenEhpcInvocation};
 
     fn command(invocation: NodeStatuses) -> SeenEhpcInvocation {
-        SeenEhpcInvocation { id: "c".into(), invocation, results: None, is_outstanding: false, end_seen: None }
+        SeenEhpcInvocation {
+            id: "c".into(),
+            invocation,
+            results: None,
+            is_outstanding: false,
+            end_seen: None,
+        }
     }
 
     #[test]
@@ -147,11 +166,16 @@ mod tests {
     #[test]
     fn the_bar_has_every_node_once() {
         let words = ["Running", "Finished", "Failed", "Finished", "Sleeping"];
-        let nodes = words.iter().zip(0..).map(|(word, at)| (format!("i-{at}").into(), InvokeStatus::parse(word)));
+        let nodes = words
+            .iter()
+            .zip(0..)
+            .map(|(word, at)| (format!("i-{at}").into(), InvokeStatus::parse(word)));
         let invocation = NodeStatuses { status: InvokeStatus::Running, nodes: nodes.collect() };
         let html = bar(&command(invocation)).into_string();
         assert!(html.contains(r#"viewBox="0 0 5 1""#), "{html}");
-        for rect in [r#"x="0" y="0" width="2""#, r#"x="2" y="0" width="1""#, r#"x="4" y="0" width="1""#] {
+        for rect in
+            [r#"x="0" y="0" width="2""#, r#"x="2" y="0" width="1""#, r#"x="4" y="0" width="1""#]
+        {
             assert!(html.contains(rect), "{html}");
         }
         assert!(

@@ -65,7 +65,12 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_neither_running_nor_ended() {
-        let things = [(true, Tone::Active), (true, Tone::Unknown), (false, Tone::Unknown), (false, Tone::Bad)];
+        let things = [
+            (true, Tone::Active),
+            (true, Tone::Unknown),
+            (false, Tone::Unknown),
+            (false, Tone::Bad),
+        ];
         let counts = Counts::of(things.into_iter());
         assert_eq!(counts, Counts { running: 1, ended: 1, bad: 1, unknown: 2 });
         assert_eq!(counts.plus(counts).to_string(), "2 running, 2 ended, 4 unknown");

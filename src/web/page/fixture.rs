@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Commands, Filter, InvocationWindow, Pattern, TaskWindow};
 use crate::model::{
-    AccountState, CommandType, DiscoveredResource, DiscoveryReading, EhpcTasksReading, Failure, Invocation,
-    InvocationStatus, Lasts, Login, Permission, Reading, Reason, SeenEhpcTask, SeenSwasInvocation, SeriesUse,
-    SwasInvocationsReading, Task, TaskStatus, TaskType,
+    AccountState, CommandType, DiscoveredResource, DiscoveryReading, EhpcTasksReading, Failure,
+    Invocation, InvocationStatus, Lasts, Login, Permission, Reading, Reason, SeenEhpcTask,
+    SeenSwasInvocation, SeriesUse, SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
 use crate::store::{Role, TargetState, View};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
@@ -29,7 +29,9 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
     let scope = match kind {
         Kind::EhpcTasks => Scope::EhpcTasks(TaskWindow::default()),
         Kind::EhpcInvocations => Scope::EhpcInvocations(Commands::default()),
-        Kind::SwasInvocations | Kind::SwasRegion => Scope::SwasInvocations(InvocationWindow::default()),
+        Kind::SwasInvocations | Kind::SwasRegion => {
+            Scope::SwasInvocations(InvocationWindow::default())
+        }
         Kind::Discovery => Scope::Discovery(search()),
     };
     let target = Arc::new(Target {
@@ -41,7 +43,15 @@ pub(super) fn waiting(kind: Kind, id: &str) -> View {
         scope,
     });
     let state = TargetState::default();
-    View { target, state, failure: None, failing_since: None, last_failure: None, read_at: None, reading: None }
+    View {
+        target,
+        state,
+        failure: None,
+        failing_since: None,
+        last_failure: None,
+        read_at: None,
+        reading: None,
+    }
 }
 
 /// Looks for servers whose names begin with `web`.
@@ -52,8 +62,11 @@ fn search() -> DiscoveryQuery {
 
 /// A discovery target that has found servers with these names.
 pub(super) fn discovery(id: &str, names: &[&str]) -> View {
-    let found =
-        |name: &&str| DiscoveredResource { id: format!("id-of-{name}").into(), name: (*name).into(), region: None };
+    let found = |name: &&str| DiscoveredResource {
+        id: format!("id-of-{name}").into(),
+        name: (*name).into(),
+        region: None,
+    };
     let reading = DiscoveryReading { found: names.iter().map(found).collect() };
     fresh(Kind::Discovery, id, Reading::Discovery(reading))
 }
@@ -61,7 +74,12 @@ pub(super) fn discovery(id: &str, names: &[&str]) -> View {
 /// A target whose values are fresh.
 pub(super) fn fresh(kind: Kind, id: &str, reading: Reading) -> View {
     let stale_after = Some(Duration::from_secs(600));
-    let state = TargetState { up: Some(true), next_poll: Some(at(30)), stale_after, ..TargetState::default() };
+    let state = TargetState {
+        up: Some(true),
+        next_poll: Some(at(30)),
+        stale_after,
+        ..TargetState::default()
+    };
     View { state, read_at: Some(at(0)), reading: Some(Arc::new(reading)), ..waiting(kind, id) }
 }
 
@@ -82,7 +100,10 @@ pub(super) fn server(id: &str, invocations: &[(&str, &str)]) -> View {
     fresh(
         Kind::SwasInvocations,
         id,
-        Reading::SwasInvocations(SwasInvocationsReading { invocations, ..SwasInvocationsReading::default() }),
+        Reading::SwasInvocations(SwasInvocationsReading {
+            invocations,
+            ..SwasInvocationsReading::default()
+        }),
     )
 }
 
@@ -103,12 +124,17 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
         finished: None,
     };
     let tasks = statuses.iter().enumerate().map(task).collect();
-    fresh(Kind::EhpcTasks, id, Reading::EhpcTasks(EhpcTasksReading { tasks, ..EhpcTasksReading::default() }))
+    fresh(
+        Kind::EhpcTasks,
+        id,
+        Reading::EhpcTasks(EhpcTasksReading { tasks, ..EhpcTasksReading::default() }),
+    )
 }
 
 /// The same target, failing.
 pub(super) fn failing(view: View, reason: Reason, since: i64) -> View {
-    let failure = Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something".into() };
+    let failure =
+        Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something".into() };
     let last_failure = Some((failure.clone(), at(since)));
     View { failure: Some(failure), failing_since: Some(at(since)), last_failure, ..view }
 }
@@ -159,14 +185,19 @@ pub(super) fn account(name: &str, end: Option<i64>) -> AccountStatus {
 /// An account in which everything is wrong.
 pub(super) fn troubled(name: &str) -> AccountStatus {
     let state = AccountState {
-        login: Login { lasts: Some(Lasts::Until(at(-60))), is_refused: false, trouble: Some("no file <b>".into()) },
+        login: Login {
+            lasts: Some(Lasts::Until(at(-60))),
+            is_refused: false,
+            trouble: Some("no file <b>".into()),
+        },
         clock_skew: Some(SignedDuration::from_secs(720)),
         permissions: vec![permission("ListTasks", Some(false))],
     };
     AccountStatus::new(name, name, state, at(0))
 }
 
-/// A budget that was lowered a minute before the tests' beginning of time, of which so much is needed.
+/// A budget that was lowered a minute before the tests' beginning of time, of which so much is
+/// needed.
 pub(super) fn throttled_budget(planned_per_minute: f64) -> Budget {
     let code = "Throttling.User".into();
     Budget {
@@ -177,7 +208,12 @@ pub(super) fn throttled_budget(planned_per_minute: f64) -> Budget {
         quota_per_minute: 900.0,
         budget_per_minute: 66.0,
         planned_per_minute,
-        lowered: Some(LoweredStatus { since: at(-60), code, refused_at_per_minute: 110, retry_at: at(300) }),
+        lowered: Some(LoweredStatus {
+            since: at(-60),
+            code,
+            refused_at_per_minute: 110,
+            retry_at: at(300),
+        }),
         ..Budget::default()
     }
 }

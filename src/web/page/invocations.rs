@@ -49,8 +49,10 @@ fn recent<'a>(views: &[&'a View], limit: usize) -> (Vec<Invocation<'a>>, usize) 
         Some(Reading::SwasInvocations(reading)) => reading.invocations.as_slice(),
         _ => &[],
     };
-    let mut all: Vec<Invocation<'a>> =
-        views.iter().flat_map(|view| of(view).iter().map(|invocation| (*view, invocation))).collect();
+    let mut all: Vec<Invocation<'a>> = views
+        .iter()
+        .flat_map(|view| of(view).iter().map(|invocation| (*view, invocation)))
+        .collect();
     let others = all.len().saturating_sub(limit);
     if others > 0 {
         all.select_nth_unstable_by_key(limit - 1, rank);
@@ -61,7 +63,12 @@ fn recent<'a>(views: &[&'a View], limit: usize) -> (Vec<Invocation<'a>>, usize) 
 }
 
 fn rank<'a>((view, seen): &Invocation<'a>) -> (bool, Reverse<Option<Timestamp>>, &'a str, &'a str) {
-    (!seen.invocation.is_open(), Reverse(seen.invocation.created), &view.target.id.id, &seen.invocation.id)
+    (
+        !seen.invocation.is_open(),
+        Reverse(seen.invocation.created),
+        &view.target.id.id,
+        &seen.invocation.id,
+    )
 }
 
 fn table(caption: &str, rows: &[Invocation<'_>], now: Timestamp) -> Markup {
@@ -106,8 +113,8 @@ pub(super) fn judge(seen: &SeenSwasInvocation) -> (bool, Tone) {
 /// The tone of an invocation's status.
 fn tone(status: &InvocationStatus) -> Tone {
     use InvocationStatus::{
-        Aborted, Cancelled, Error, Failed, Invalid, PartialFailed, Pending, Running, Stopped, Stopping, Success,
-        Terminated, Timeout, Unknown,
+        Aborted, Cancelled, Error, Failed, Invalid, PartialFailed, Pending, Running, Stopped,
+        Stopping, Success, Terminated, Timeout, Unknown,
     };
     match status {
         Pending | Running | Stopping => Tone::Active,
@@ -134,7 +141,8 @@ fn exit(seen: &SeenSwasInvocation) -> Markup {
     }
 }
 
-/// How long an invocation has lasted. The cloud tells the start with the result only: an open invocation counts from its creation.
+/// How long an invocation has lasted. The cloud tells the start with the result only: an open
+/// invocation counts from its creation.
 fn lasted(seen: &SeenSwasInvocation, result: Option<&InvocationResult>, now: Timestamp) -> Markup {
     let started = result.and_then(|result| result.started);
     let finished = result.and_then(|result| result.finished);

@@ -109,7 +109,8 @@ pub(super) fn grouped(number: usize) -> String {
 /// What begins in lower case and has no full stop, as a sentence.
 pub(super) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
+    rest.next()
+        .map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }
 
 #[cfg(test)]
@@ -124,7 +125,11 @@ mod tests {
         let parts = bounded(&all, 20, 4);
         assert_eq!((parts.first.len(), parts.more.len(), parts.hidden), (10, 0, 0));
         assert!(elsewhere(0, "invocation", "invocations").into_string().is_empty());
-        assert!(elsewhere(1, "invocation", "invocations").into_string().contains("1 more invocation not shown"));
+        assert!(
+            elsewhere(1, "invocation", "invocations")
+                .into_string()
+                .contains("1 more invocation not shown")
+        );
     }
 
     #[test]

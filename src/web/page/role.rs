@@ -4,7 +4,8 @@ use super::parts::Tone;
 use super::verdict::Verdict;
 use crate::store::Role;
 
-/// The verdict on an instance in this role, which, if it polls, is `verdict` and what cannot be saved.
+/// The verdict on an instance in this role, which, if it polls, is `verdict` and what cannot be
+/// saved.
 pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
     if !role.leads {
         let rest = vec![
@@ -14,10 +15,11 @@ pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
         let line = "Standing by: another instance holds the state file and polls".to_owned();
         return Verdict { tone: Tone::Quiet, line, rest };
     }
-    let unsaved = role
-        .unsaved
-        .as_ref()
-        .map(|why| format!("What is known is not saved, so a restart would go back to what was saved before: {why}"));
+    let unsaved = role.unsaved.as_ref().map(|why| {
+        format!(
+            "What is known is not saved, so a restart would go back to what was saved before: {why}"
+        )
+    });
     verdict.and(unsaved.into_iter().collect())
 }
 
@@ -41,7 +43,10 @@ mod tests {
     #[test]
     fn what_cannot_be_saved_spoils_the_calm() {
         let verdict = judged(&Role { leads: true, unsaved: Some("disk full".into()) }, calm());
-        assert_eq!((verdict.tone, verdict.line.as_str(), verdict.rest.len()), (Tone::Warn, "All is well", 1));
+        assert_eq!(
+            (verdict.tone, verdict.line.as_str(), verdict.rest.len()),
+            (Tone::Warn, "All is well", 1)
+        );
         assert!(verdict.rest[0].ends_with(": disk full"), "{verdict:?}");
         assert_eq!(judged(&Role::default(), calm()), calm());
     }

@@ -5,7 +5,10 @@ use crate::exposition::TargetSeries;
 use crate::model::SeriesUse;
 
 /// What is wrong, in sentences without their ends.
-pub(super) fn said<'a>(series: &SeriesUse, targets: impl Iterator<Item = &'a TargetSeries>) -> Vec<String> {
+pub(super) fn said<'a>(
+    series: &SeriesUse,
+    targets: impl Iterator<Item = &'a TargetSeries>,
+) -> Vec<String> {
     [above(series), targets_above(series), open(targets)].into_iter().flatten().collect()
 }
 
@@ -54,15 +57,25 @@ mod tests {
     #[test]
     fn limits_that_are_too_small_are_told_with_the_reason_and_others_are_not() {
         let dropped = |dropped| TargetSeries { shown: 0, dropped };
-        let series = |shown, targets_above| SeriesUse { shown, limit: 1000, floor: 900, targets_above };
+        let series =
+            |shown, targets_above| SeriesUse { shown, limit: 1000, floor: 900, targets_above };
         assert_eq!(said(&series(1000, 0), [dropped([9, 9, 0])].iter()), Vec::<String>::new());
-        let told = said(&series(1001, 1), [dropped([0, 0, 1]), dropped([0, 9, 9]), dropped([0; 3])].iter());
-        assert!(
-            told[0].starts_with("/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters")
+        let told = said(
+            &series(1001, 1),
+            [dropped([0, 0, 1]), dropped([0, 9, 9]), dropped([0; 3])].iter(),
         );
-        assert!(told[1].starts_with("1 target has more series than metrics.max_series_per_target allows"), "{told:?}");
+        assert!(told[0].starts_with(
+            "/metrics has 1\u{202f}001 series though metrics.max_series is 1\u{202f}000: counters"
+        ));
         assert!(
-            told[2].starts_with("Open tasks, commands or invocations of 2 targets are left out of /metrics"),
+            told[1]
+                .starts_with("1 target has more series than metrics.max_series_per_target allows"),
+            "{told:?}"
+        );
+        assert!(
+            told[2].starts_with(
+                "Open tasks, commands or invocations of 2 targets are left out of /metrics"
+            ),
             "{told:?}"
         );
         assert_eq!(told.len(), 3);

@@ -69,7 +69,9 @@ fn share(facts: &Facts) -> String {
 fn throttled(facts: &Facts, now: Timestamp) -> Option<String> {
     let is_harmed = |budget: &&Budget| budget.throttling(now) >= Throttling::Short;
     let count = facts.budgets.iter().filter(is_harmed).count();
-    (count > 0).then(|| format!("{} {} throttled", grouped(count), counted_word(count, "operation", "operations")))
+    (count > 0).then(|| {
+        format!("{} {} throttled", grouped(count), counted_word(count, "operation", "operations"))
+    })
 }
 
 /// Counts of tasks, commands and runs; absent where nothing of the kind is known.
@@ -78,8 +80,12 @@ fn counts(views: &[View]) -> [Option<Counts>; 3] {
     for reading in views.iter().filter_map(|view| view.reading.as_deref()) {
         let (place, counts) = match reading {
             Reading::EhpcTasks(reading) => (0, Counts::of(reading.tasks.iter().map(tasks::judge))),
-            Reading::EhpcInvocations(reading) => (1, Counts::of(reading.commands.iter().map(commands::judge))),
-            Reading::SwasInvocations(reading) => (2, Counts::of(reading.invocations.iter().map(invocations::judge))),
+            Reading::EhpcInvocations(reading) => {
+                (1, Counts::of(reading.commands.iter().map(commands::judge)))
+            }
+            Reading::SwasInvocations(reading) => {
+                (2, Counts::of(reading.invocations.iter().map(invocations::judge)))
+            }
             Reading::Discovery(_) => continue,
         };
         all[place] = Some(counts.plus(all[place].unwrap_or_default()));

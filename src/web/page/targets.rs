@@ -97,7 +97,8 @@ fn row(facts: &Facts, view: &View, now: Timestamp) -> Markup {
 }
 
 fn state(view: &View) -> Markup {
-    let reason = view.failure.as_ref().map_or("", |failure| failure.reason.label()).replace('_', " ");
+    let reason =
+        view.failure.as_ref().map_or("", |failure| failure.reason.label()).replace('_', " ");
     match condition(view) {
         Condition::Fails | Condition::FailsWithout => pill(Tone::Bad, &reason),
         Condition::Withdrawn => pill(Tone::Bad, "too old"),
@@ -180,7 +181,9 @@ fn why(view: &View, now: Timestamp) -> Markup {
 
 fn kept(view: &View) -> &'static str {
     match (view.read_at, &view.reading) {
-        (Some(_), _) if view.target.id.kind == Kind::Discovery => "What was found before is still polled.",
+        (Some(_), _) if view.target.id.kind == Kind::Discovery => {
+            "What was found before is still polled."
+        }
         (None, _) if view.target.id.kind == Kind::Discovery => "Nothing has been found yet.",
         (_, Some(_)) => "The last good values are still shown and exported.",
         (Some(_), None) => "The last good values are too old and were withdrawn.",

@@ -17,7 +17,9 @@ pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
         Some(Reading::EhpcTasks(reading)) => Some(Cluster::new(view, &reading.tasks, judge)),
         _ => None,
     });
-    clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| table(caption, rows, now))
+    clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| {
+        table(caption, rows, now)
+    })
 }
 
 fn table(caption: &str, rows: &[&SeenEhpcTask], now: Timestamp) -> Markup {
@@ -120,14 +122,24 @@ mod tests {
     fn drawn(current_step: Option<i64>, steps: Option<i64>) -> String {
         let task_type = TaskType::AddComputes;
         let status = TaskStatus::Processing;
-        let task = Task { id: "t".into(), task_type, status, current_step, steps, errors: None, nodes: None };
+        let task = Task {
+            id: "t".into(),
+            task_type,
+            status,
+            current_step,
+            steps,
+            errors: None,
+            nodes: None,
+        };
         progress(&task).into_string()
     }
 
     #[test]
     fn a_bar_is_drawn_only_where_the_numbers_make_one() {
         assert!(drawn(Some(5), Some(17)).contains(r#"value="5" max="17""#));
-        for (current, steps) in [(Some(0), Some(0)), (None, Some(3)), (Some(1), None), (Some(1), Some(-1))] {
+        for (current, steps) in
+            [(Some(0), Some(0)), (None, Some(3)), (Some(1), None), (Some(1), Some(-1))]
+        {
             assert!(!drawn(current, steps).contains("<progress"), "{current:?} of {steps:?}");
         }
         assert!(drawn(None, Some(3)).contains("?/3"));

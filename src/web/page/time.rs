@@ -1,4 +1,5 @@
-//! Points in time and durations in words. The script lets the same words tick: see `words` in page.js.
+//! Points in time and durations in words. The script lets the same words tick: see `words` in
+//! page.js.
 
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -20,11 +21,19 @@ pub(super) fn span(duration: SignedDuration) -> String {
 /// A duration that no longer changes, to the second while that matters.
 pub(super) fn exact(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
-    if (60..3600).contains(&seconds) { two(seconds / 60, "min", seconds % 60, "s") } else { span(duration) }
+    if (60..3600).contains(&seconds) {
+        two(seconds / 60, "min", seconds % 60, "s")
+    } else {
+        span(duration)
+    }
 }
 
 fn two(large: i64, large_unit: &str, small: i64, small_unit: &str) -> String {
-    if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+    if small == 0 {
+        format!("{large} {large_unit}")
+    } else {
+        format!("{large} {large_unit} {small} {small_unit}")
+    }
 }
 
 /// RFC 3339 in UTC, to the second.

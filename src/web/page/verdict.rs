@@ -77,7 +77,10 @@ pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict 
     let mut said = Vec::new();
     if failing > 0 {
         let verb = counted_word(failing, "fails", "fail");
-        said.push((Tone::Bad, format!("{} {verb}: {}", of(failing, all), named(&sorted[..failing]))));
+        said.push((
+            Tone::Bad,
+            format!("{} {verb}: {}", of(failing, all), named(&sorted[..failing])),
+        ));
     }
     if without > 0 {
         let verb = counted_word(without, "has", "have");
@@ -85,11 +88,19 @@ pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict 
     }
     if withdrawn > 0 {
         let names = named(&sorted[failing..failing + withdrawn]);
-        said.push((Tone::Bad, format!("The values of {} are too old to show: {names}", of(withdrawn, all))));
+        said.push((
+            Tone::Bad,
+            format!("The values of {} are too old to show: {names}", of(withdrawn, all)),
+        ));
     }
-    let incomplete: Vec<&View> = sorted.iter().filter(|view| view.state.lists.missing > 0).copied().collect();
+    let incomplete: Vec<&View> =
+        sorted.iter().filter(|view| view.state.lists.missing > 0).copied().collect();
     if !incomplete.is_empty() {
-        let line = format!("The lists of {} are not whole: {}", of(incomplete.len(), all), named(&incomplete));
+        let line = format!(
+            "The lists of {} are not whole: {}",
+            of(incomplete.len(), all),
+            named(&incomplete)
+        );
         said.push((Tone::Warn, line));
     }
     if waiting > 0 {
@@ -105,9 +116,11 @@ pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict 
 
 /// What is wrong with accounts, a line for each.
 fn troubled(accounts: &[&AccountStatus]) -> Vec<(Tone, String)> {
-    let troubled: Vec<&&AccountStatus> = accounts.iter().filter(|account| !account.problems.is_empty()).collect();
+    let troubled: Vec<&&AccountStatus> =
+        accounts.iter().filter(|account| !account.problems.is_empty()).collect();
     let line = |account: &&&AccountStatus| {
-        let problems: Vec<&str> = account.problems.iter().map(|problem| &*problem.message).collect();
+        let problems: Vec<&str> =
+            account.problems.iter().map(|problem| &*problem.message).collect();
         let worst = account.problems.first().map_or(Tone::Warn, tone);
         (worst, format!("Account {}: {}", account.name, problems.join("; ")))
     };
@@ -167,13 +180,22 @@ mod tests {
     #[test]
     fn all_is_well_only_if_every_target_is_fresh() {
         let [a, b] = ["a", "b"].map(|id| server(id, &[]));
-        assert_eq!(said(&[a.clone(), b.clone()]), (Tone::Good, "All 2 targets are fresh".into(), vec![]));
-        assert_eq!(said(std::slice::from_ref(&a)), (Tone::Good, "The target is fresh".into(), vec![]));
+        assert_eq!(
+            said(&[a.clone(), b.clone()]),
+            (Tone::Good, "All 2 targets are fresh".into(), vec![])
+        );
+        assert_eq!(
+            said(std::slice::from_ref(&a)),
+            (Tone::Good, "The target is fresh".into(), vec![])
+        );
         assert_eq!(said(&[]).0, Tone::Warn);
         let (tone, line, _) = said(&[a.clone(), waiting(Kind::EhpcTasks, "c")]);
         assert_eq!((tone, line.as_str()), (Tone::Warn, "1 of 2 targets waits for the first poll"));
         let (tone, line, _) = said(&[a, withdrawn(b)]);
-        assert_eq!((tone, line.as_str()), (Tone::Bad, "The values of 1 of 2 targets are too old to show: name-of-b"));
+        assert_eq!(
+            (tone, line.as_str()),
+            (Tone::Bad, "The values of 1 of 2 targets are too old to show: name-of-b")
+        );
     }
 
     #[test]
@@ -181,11 +203,16 @@ mod tests {
         let kept = failing(server("kept", &[]), Reason::Throttled, 1);
         let later = failing(withdrawn(server("later", &[])), Reason::NotFound, 3);
         let first = failing(withdrawn(server("first", &[])), Reason::Permission, 2);
-        let (tone, line, rest) = said(&[kept, later, first, waiting(Kind::EhpcTasks, "w"), server("well", &[])]);
+        let (tone, line, rest) =
+            said(&[kept, later, first, waiting(Kind::EhpcTasks, "w"), server("well", &[])]);
         assert_eq!(tone, Tone::Bad);
-        let named = "name-of-first (permission), name-of-later (not found), name-of-kept (throttled)";
+        let named =
+            "name-of-first (permission), name-of-later (not found), name-of-kept (throttled)";
         assert_eq!(line, format!("3 of 5 targets fail: {named}"));
-        assert_eq!(rest, ["2 of them have no fresh values", "1 of 5 targets waits for the first poll"]);
+        assert_eq!(
+            rest,
+            ["2 of them have no fresh values", "1 of 5 targets waits for the first poll"]
+        );
     }
 
     #[test]
@@ -199,7 +226,9 @@ mod tests {
 
     #[test]
     fn only_a_few_are_named() {
-        let many: Vec<View> = (0..1234).map(|id| failing(server(&id.to_string(), &[]), Reason::Timeout, id)).collect();
+        let many: Vec<View> = (0..1234)
+            .map(|id| failing(server(&id.to_string(), &[]), Reason::Timeout, id))
+            .collect();
         let (_, line, _) = said(&many);
         assert!(line.ends_with("name-of-2 (timeout) and 1\u{202f}231 more"), "{line}");
     }
@@ -212,10 +241,17 @@ mod tests {
         assert!(line.starts_with("Account bad: the credentials have ended"), "{line}");
         assert!(line.contains("; the clock of this machine is 12m behind"), "{line}");
         assert_eq!(rest, ["The target is fresh"]);
-        let (_, line, rest) = said_with(&[failing(server("a", &[]), Reason::Timeout, 1)], &accounts);
-        assert!(line.starts_with("1 of 1 target fails") && rest[0].starts_with("Account bad: "), "{line} {rest:?}");
+        let (_, line, rest) =
+            said_with(&[failing(server("a", &[]), Reason::Timeout, 1)], &accounts);
+        assert!(
+            line.starts_with("1 of 1 target fails") && rest[0].starts_with("Account bad: "),
+            "{line} {rest:?}"
+        );
         accounts.extend(["b", "c", "d", "e"].map(troubled));
         let (_, _, rest) = said_with(&[], &accounts);
-        assert_eq!(rest[2..], ["2 more accounts are not in order", "No targets: the configuration names none"]);
+        assert_eq!(
+            rest[2..],
+            ["2 more accounts are not in order", "No targets: the configuration names none"]
+        );
     }
 }

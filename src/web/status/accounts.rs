@@ -31,7 +31,8 @@ pub(in crate::web) struct AccountStatus {
 /// What an account is logged in with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(in crate::web) struct CredentialsStatus {
-    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, without a known end).
+    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, without
+    /// a known end).
     pub(in crate::web) kind: &'static str,
     /// When they end, if that is known.
     pub(in crate::web) end: Option<Timestamp>,
@@ -69,8 +70,17 @@ pub(in crate::web) struct AccountProblem {
 
 impl AccountStatus {
     /// How an account is at `now`.
-    pub(in crate::web) fn new(name: &str, quota_group: &str, state: AccountState, now: Timestamp) -> Self {
-        let problems = [credentials(&state.login, now), permissions(&state.permissions), clock(state.clock_skew)];
+    pub(in crate::web) fn new(
+        name: &str,
+        quota_group: &str,
+        state: AccountState,
+        now: Timestamp,
+    ) -> Self {
+        let problems = [
+            credentials(&state.login, now),
+            permissions(&state.permissions),
+            clock(state.clock_skew),
+        ];
         let kind = match state.login.lasts {
             None => "none",
             Some(Lasts::Unlimited) => "unlimited",
@@ -104,7 +114,9 @@ fn operation(permission: Permission) -> OperationStatus {
 
 /// What the cloud throttles of a quota group's operations, if that harms.
 fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<AccountProblem> {
-    let is_harmed = |budget: &&Budget| budget.group == quota_group && budget.throttling(now) >= Throttling::Short;
+    let is_harmed = |budget: &&Budget| {
+        budget.group == quota_group && budget.throttling(now) >= Throttling::Short
+    };
     let mut harmed: Vec<&Budget> = budgets.iter().filter(is_harmed).collect();
     harmed.sort_by(|a, b| a.worse(b, now));
     let worst = harmed.first()?;
@@ -129,7 +141,9 @@ fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
     let has_ended = login.ends().is_some_and(|end| end <= now);
     let (kind, grave, message, advice) = match (&login.lasts, &login.trouble) {
         (None, None) => return None,
-        (None, Some(_)) => ("no_credentials", true, "there are no credentials", "check accounts[].credentials"),
+        (None, Some(_)) => {
+            ("no_credentials", true, "there are no credentials", "check accounts[].credentials")
+        }
         (Some(_), _) if login.is_refused => (
             "credentials_refused",
             true,
@@ -156,7 +170,8 @@ fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
 }
 
 fn permissions(permissions: &[Permission]) -> Option<AccountProblem> {
-    let refused: Vec<&Permission> = permissions.iter().filter(|of| of.is_granted == Some(false)).collect();
+    let refused: Vec<&Permission> =
+        permissions.iter().filter(|of| of.is_granted == Some(false)).collect();
     let targets = refused.iter().map(|of| of.refused).max()?;
     let mut actions: Vec<&str> = refused.iter().map(|of| &*of.action).take(NAMED).collect();
     let more = format!("{} more", refused.len() - actions.len());
@@ -168,7 +183,9 @@ fn permissions(permissions: &[Permission]) -> Option<AccountProblem> {
         grave: true,
         message: format!("not authorized for {targets}: {actions}"),
         cause: None,
-        advice: format!("grant {actions} to the RAM user or role; aliyun-task-exporter doctor prints the policy"),
+        advice: format!(
+            "grant {actions} to the RAM user or role; aliyun-task-exporter doctor prints the policy"
+        ),
     })
 }
 
@@ -181,7 +198,8 @@ fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
         grave: skew.abs() >= LARGEST_SKEW,
         message: format!("the clock of this machine is {off} {side} the cloud's"),
         cause: None,
-        advice: "set the clock of this machine: requests more than 15 minutes off are refused".to_owned(),
+        advice: "set the clock of this machine: requests more than 15 minutes off are refused"
+            .to_owned(),
     })
 }
 
@@ -199,7 +217,11 @@ mod tests {
 
     fn problems(state: AccountState) -> Vec<(&'static str, bool, String)> {
         let status = AccountStatus::new("a", "g", state, at(100));
-        status.problems.into_iter().map(|problem| (problem.kind, problem.grave, problem.message)).collect()
+        status
+            .problems
+            .into_iter()
+            .map(|problem| (problem.kind, problem.grave, problem.message))
+            .collect()
     }
 
     fn login(lasts: Option<Lasts>, is_refused: bool, trouble: Option<&str>) -> AccountState {
@@ -220,26 +242,39 @@ mod tests {
         assert_eq!(kind(login(None, false, Some("x"))), Some(("no_credentials", true)));
         assert_eq!(kind(login(until(200), true, None)), Some(("credentials_refused", true)));
         assert_eq!(kind(login(until(100), false, Some("x"))), Some(("credentials_ended", true)));
-        assert_eq!(kind(login(until(101), false, Some("x"))), Some(("credentials_not_renewed", false)));
-        assert_eq!(kind(login(Some(Lasts::Unlimited), false, Some("x"))), Some(("credentials_not_renewed", false)));
+        assert_eq!(
+            kind(login(until(101), false, Some("x"))),
+            Some(("credentials_not_renewed", false))
+        );
+        assert_eq!(
+            kind(login(Some(Lasts::Unlimited), false, Some("x"))),
+            Some(("credentials_not_renewed", false))
+        );
     }
 
     #[test]
     fn a_clock_is_told_with_its_side_and_is_grave_once_requests_are_refused() {
         let skewed = |seconds| {
-            problems(AccountState { clock_skew: Some(SignedDuration::from_secs(seconds)), ..AccountState::default() })
+            problems(AccountState {
+                clock_skew: Some(SignedDuration::from_secs(seconds)),
+                ..AccountState::default()
+            })
         };
         assert!(skewed(0).is_empty() && skewed(-59).is_empty());
         assert_eq!(
             skewed(725),
             [("clock", false, "the clock of this machine is 12m 5s behind the cloud's".to_owned())]
         );
-        assert_eq!(skewed(-900), [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]);
+        assert_eq!(
+            skewed(-900),
+            [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]
+        );
     }
 
     #[test]
     fn what_the_cloud_throttles_is_a_problem_of_each_account_of_the_quota_group_if_it_harms() {
-        let resting = RestingStatus { since: at(0), until: at(120), code: "Throttling.User".into() };
+        let resting =
+            RestingStatus { since: at(0), until: at(120), code: "Throttling.User".into() };
         let budget = |group: &str, region: &str, resting: Option<&RestingStatus>| Budget {
             group: group.into(),
             region: region.into(),
@@ -251,20 +286,28 @@ mod tests {
             ..Budget::default()
         };
         let problems = |budgets: &[Budget]| {
-            let status = AccountStatus::new("a", "g", AccountState::default(), at(60)).throttled(budgets, at(60));
-            let told = |problem: AccountProblem| (problem.kind, problem.message, problem.cause.unwrap_or_default());
+            let status = AccountStatus::new("a", "g", AccountState::default(), at(60))
+                .throttled(budgets, at(60));
+            let told = |problem: AccountProblem| {
+                (problem.kind, problem.message, problem.cause.unwrap_or_default())
+            };
             status.problems.into_iter().map(told).collect::<Vec<_>>()
         };
         assert_eq!(problems(&[budget("g", "r", None), budget("other", "r", Some(&resting))]), []);
         let message = "the cloud throttles ListTasks in r".to_owned();
-        let cause = "refused since 00:00 UTC (Throttling.User); tried again at 00:02 UTC; 12 needed".to_owned();
+        let cause =
+            "refused since 00:00 UTC (Throttling.User); tried again at 00:02 UTC; 12 needed"
+                .to_owned();
         assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", message, cause)]);
         let regions: Vec<Budget> =
             (0..25).map(|number| budget("g", &format!("r{number:02}"), Some(&resting))).collect();
         let told = problems(&regions);
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].1, "the cloud throttles ListTasks in r00 and 24 more operations");
-        assert_eq!(problems(&regions[..2])[0].1, "the cloud throttles ListTasks in r00 and 1 more operation");
+        assert_eq!(
+            problems(&regions[..2])[0].1,
+            "the cloud throttles ListTasks in r00 and 1 more operation"
+        );
         let untried = RestingStatus { until: at(-120), ..resting };
         assert_eq!(problems(&[budget("g", "r", Some(&untried))]), [], "no target needs it");
     }
@@ -278,7 +321,8 @@ mod tests {
             is_granted,
             refused,
         };
-        let mut permissions = vec![permission("ListTasks", Some(true), 0), permission("ListClusters", None, 0)];
+        let mut permissions =
+            vec![permission("ListTasks", Some(true), 0), permission("ListClusters", None, 0)];
         let clock_skew = Some(SignedDuration::from_secs(60));
         let state = |permissions: &[Permission]| AccountState {
             permissions: permissions.to_vec(),
@@ -288,10 +332,17 @@ mod tests {
         assert_eq!(kind(state(&permissions)), Some(("clock", false)));
         permissions.push(permission("ListCommands", Some(false), 1));
         let told = problems(state(&permissions));
-        assert_eq!(told[0], ("not_authorized", true, "not authorized for a target: ehpc:ListCommands".to_owned()));
+        assert_eq!(
+            told[0],
+            ("not_authorized", true, "not authorized for a target: ehpc:ListCommands".to_owned())
+        );
         permissions.extend(["A", "B", "C", "D"].map(|name| permission(name, Some(false), 3)));
         let status = AccountStatus::new("a", "g", state(&permissions), at(0));
-        assert!(status.problems[0].message.ends_with("3 targets: ehpc:ListCommands, ehpc:A, ehpc:B, ehpc:C, 1 more"));
+        assert!(
+            status.problems[0]
+                .message
+                .ends_with("3 targets: ehpc:ListCommands, ehpc:A, ehpc:B, ehpc:C, 1 more")
+        );
         let json = serde_json::to_value(&status).unwrap();
         assert_eq!(json["operations"][1]["authorized"], serde_json::Value::Null);
         assert_eq!(

@@ -108,7 +108,9 @@ pub(super) fn command(seen: &SeenEhpcInvocation) -> CommandStatusRow {
 }
 
 /// How many nodes of a command have each status; none is left out.
-pub(in crate::web) fn nodes(seen: &SeenEhpcInvocation) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
+pub(in crate::web) fn nodes(
+    seen: &SeenEhpcInvocation,
+) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
     let mut counts = [0; InvokeStatus::LABELS.len()];
     for status in seen.invocation.nodes.values() {
         if let Some(at) = InvokeStatus::LABELS.iter().position(|label| *label == status.label()) {

@@ -5,8 +5,13 @@ use super::*;
 
 #[tokio::test]
 async fn when_nobody_has_one_everything_is_named_in_order() {
-    let bench = Bench::new(Credentials::Default).await.settings(|settings| settings.metadata = Metadata::Off);
-    bench.file(".aliyun/config.json", r#"{"current": "a", "profiles": [{"name": "a", "mode": "OAuth"}]}"#);
+    let bench = Bench::new(Credentials::Default)
+        .await
+        .settings(|settings| settings.metadata = Metadata::Off);
+    bench.file(
+        ".aliyun/config.json",
+        r#"{"current": "a", "profiles": [{"name": "a", "mode": "OAuth"}]}"#,
+    );
     let wanted = "no credentials anywhere: \
         (1) environment: the environment has no ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET; \
         (2) OIDC: the environment has no ALIBABA_CLOUD_ROLE_ARN and no ALIBABA_CLOUD_OIDC_PROVIDER_ARN and no \
@@ -23,13 +28,17 @@ async fn when_nobody_has_one_everything_is_named_in_order() {
 async fn the_chain_takes_the_first_that_has_one() {
     let bench = Bench::new(Credentials::Default).await;
     let uri = format!("{}/credentials", bench.url);
-    let bench = bench.settings(|settings| settings.metadata = Metadata::Off).with("CREDENTIALS_URI", &uri);
+    let bench =
+        bench.settings(|settings| settings.metadata = Metadata::Off).with("CREDENTIALS_URI", &uri);
     bench.credential().await;
     assert_eq!(bench.calls().last().unwrap(), "CredentialsUri ok");
     let bench = bench.settings(|settings| settings.metadata = Metadata::Both);
     bench.credential().await;
     assert_eq!(bench.calls().last().unwrap(), "MetadataCredentials ok");
-    bench.file(".alibabacloud/credentials", "[default]\ntype=access_key\naccess_key_id=ini\naccess_key_secret=x\n");
+    bench.file(
+        ".alibabacloud/credentials",
+        "[default]\ntype=access_key\naccess_key_id=ini\naccess_key_secret=x\n",
+    );
     assert_eq!(bench.credential().await.access_key_id, "ini");
     bench.file(".aliyun/config.json", &cli_config(&bench));
     assert_eq!(bench.credential().await.access_key_id, "testid");
@@ -52,7 +61,11 @@ async fn the_chain_stays_with_what_worked_and_does_not_become_somebody_else() {
     let later = Timestamp::now() + SignedDuration::from_mins(61);
     let problem = provider.credential(later).await.unwrap_err().to_string();
     assert!(problem.starts_with("AssumeRoleWithOIDC of "), "{problem}");
-    assert!(bench.calls().iter().all(|call| call.starts_with("AssumeRoleWithOIDC ")), "{:?}", bench.calls());
+    assert!(
+        bench.calls().iter().all(|call| call.starts_with("AssumeRoleWithOIDC ")),
+        "{:?}",
+        bench.calls()
+    );
 }
 
 #[tokio::test]
@@ -71,7 +84,10 @@ async fn what_comes_after_something_broken_is_used_for_a_few_minutes_only() {
 #[tokio::test]
 async fn a_broken_place_is_not_asked_for_each_attempt() {
     let bench = Bench::new(Credentials::Default).await.with_rrsa(SECRET);
-    bench.file(".alibabacloud/credentials", "[default]\ntype=access_key\naccess_key_id=ini\naccess_key_secret=x\n");
+    bench.file(
+        ".alibabacloud/credentials",
+        "[default]\ntype=access_key\naccess_key_id=ini\naccess_key_secret=x\n",
+    );
     let provider = bench.provider();
     for _ in 0..100 {
         assert_eq!(provider.credential(Timestamp::now()).await.unwrap().access_key_id, "ini");

@@ -23,16 +23,23 @@ async fn the_metadata_server_is_asked_with_a_token_and_for_the_role_it_names() {
 async fn a_metadata_server_without_tokens_is_asked_without_unless_that_is_off() {
     let bench = Bench::new(ecs(None)).await.settings(|settings| settings.metadata = Metadata::V1);
     assert!(is_temporary(&bench.credential().await));
-    let wanted = "the ECS metadata server: HTTP 404 for a token, and ALIBABA_CLOUD_IMDSV1_DISABLED is true";
+    let wanted =
+        "the ECS metadata server: HTTP 404 for a token, and ALIBABA_CLOUD_IMDSV1_DISABLED is true";
     assert_eq!(bench.with("IMDSV1_DISABLED", "True").problem().await, wanted);
 }
 
 #[tokio::test]
 async fn what_the_metadata_server_cannot_give_is_named() {
     let bench = Bench::new(ecs(Some("other"))).await;
-    assert_eq!(bench.problem().await, "the ECS metadata server: the instance has no RAM role other (HTTP 404)");
+    assert_eq!(
+        bench.problem().await,
+        "the ECS metadata server: the instance has no RAM role other (HTTP 404)"
+    );
     let bench = Bench::new(ecs(None)).await.settings(|settings| settings.ecs_role = None);
-    assert_eq!(bench.problem().await, "the ECS metadata server: the instance has no RAM role (HTTP 404)");
+    assert_eq!(
+        bench.problem().await,
+        "the ECS metadata server: the instance has no RAM role (HTTP 404)"
+    );
     let bench = Bench::new(ecs(None)).await.with("ECS_METADATA_DISABLED", "true");
     assert_eq!(bench.problem().await, "ALIBABA_CLOUD_ECS_METADATA_DISABLED is true");
     assert!(bench.calls().is_empty());
@@ -45,8 +52,14 @@ async fn what_the_metadata_server_cannot_give_is_named() {
 #[tokio::test]
 async fn a_metadata_server_in_trouble_is_told_as_it_is() {
     for (fault, wanted) in [
-        (r#"{"kind": "latency", "ms": 2500}"#, "the ECS metadata server: CLOUD: no answer within 2s"),
-        (r#"{"kind": "html", "status": 500}"#, "the ECS metadata server: HTTP 500 for the RAM role exporter"),
+        (
+            r#"{"kind": "latency", "ms": 2500}"#,
+            "the ECS metadata server: CLOUD: no answer within 2s",
+        ),
+        (
+            r#"{"kind": "html", "status": 500}"#,
+            "the ECS metadata server: HTTP 500 for the RAM role exporter",
+        ),
         (
             r#"{"kind": "html", "status": 200}"#,
             "the ECS metadata server: RAM role exporter: the answer is not the documented JSON (line 1 column 1, 90 bytes)",
@@ -72,9 +85,15 @@ async fn a_credentials_uri_is_asked_and_only_its_host_is_shown() {
     assert!(is_temporary(&bench.credential().await));
     bench.fault("CredentialsUri", r#"{"kind": "html", "status": 403}"#);
     assert_eq!(bench.problem().await, "the credentials URI at CLOUD: HTTP 403");
-    for gone in [format!("http://127.0.0.1:1/{SECRET}"), format!("http://user:{SECRET}@127.0.0.1:1/")] {
-        let problem = Bench::new(Credentials::Uri { uri: Some(Secret::new(gone)) }).await.problem().await;
-        assert!(problem.starts_with("the credentials URI: 127.0.0.1:1: ") && !problem.contains(SECRET), "{problem}");
+    for gone in
+        [format!("http://127.0.0.1:1/{SECRET}"), format!("http://user:{SECRET}@127.0.0.1:1/")]
+    {
+        let problem =
+            Bench::new(Credentials::Uri { uri: Some(Secret::new(gone)) }).await.problem().await;
+        assert!(
+            problem.starts_with("the credentials URI: 127.0.0.1:1: ") && !problem.contains(SECRET),
+            "{problem}"
+        );
     }
     let problem = Bench::new(Credentials::Uri { uri: None }).await.problem().await;
     assert_eq!(problem, "the environment has no ALIBABA_CLOUD_CREDENTIALS_URI");
@@ -82,12 +101,14 @@ async fn a_credentials_uri_is_asked_and_only_its_host_is_shown() {
 
 #[tokio::test]
 async fn a_machine_without_a_metadata_server_is_found_out_with_one_connection() {
-    // A listener whose queue is full lets others knock for ever, as a network does that drops what goes nowhere.
+    // A listener whose queue is full lets others knock for ever, as a network does that drops what
+    // goes nowhere.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    let waiting: Vec<_> = (0..8).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address))).collect();
+    let waiting: Vec<_> =
+        (0..8).map(|_| tokio::spawn(tokio::net::TcpStream::connect(address))).collect();
     let mut bench = Bench::new(Credentials::Default).await;
     bench.account.endpoints.metadata = Some(format!("http://{address}"));
     let provider = bench.provider();

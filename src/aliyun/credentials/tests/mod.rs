@@ -1,5 +1,6 @@
 #![cfg(test)]
-//! Every way to log in, against a pretended cloud over TCP, with an environment and a home of the test's own.
+//! Every way to log in, against a pretended cloud over TCP, with an environment and a home of the
+//! test's own.
 
 mod chain;
 mod files;
@@ -46,9 +47,14 @@ impl Bench {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(sim::serve(listener, Arc::clone(&sim), std::future::pending()));
         let number = BENCHES.fetch_add(1, Ordering::Relaxed);
-        let home = std::env::temp_dir().join(format!("aliyun-task-exporter-home-{}-{number}", std::process::id()));
+        let home = std::env::temp_dir()
+            .join(format!("aliyun-task-exporter-home-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
-        let endpoints = Endpoints { sts: Some(url.clone()), metadata: Some(url.clone()), ..Endpoints::default() };
+        let endpoints = Endpoints {
+            sts: Some(url.clone()),
+            metadata: Some(url.clone()),
+            ..Endpoints::default()
+        };
         let variables = BTreeMap::from([("HOME".to_owned(), home.display().to_string())]);
         let account = Account { credentials, endpoints, ..Account::default() };
         Self { sim, url, home, variables, account }
@@ -62,7 +68,9 @@ impl Bench {
     /// RRSA, as ACK sets it up.
     fn with_rrsa(self, token: &str) -> Self {
         let file = self.file("token", token);
-        self.with("ROLE_ARN", ROLE).with("OIDC_PROVIDER_ARN", PROVIDER).with("OIDC_TOKEN_FILE", &file)
+        self.with("ROLE_ARN", ROLE)
+            .with("OIDC_PROVIDER_ARN", PROVIDER)
+            .with("OIDC_TOKEN_FILE", &file)
     }
 
     fn with_role(mut self, change: impl FnOnce(&mut AssumeRole)) -> Self {
@@ -95,7 +103,8 @@ impl Bench {
         let environment = Arc::new(move |name: &str| variables.get(name).cloned());
         // The simulator's addresses are all plain HTTP: this client is never used.
         let transport = Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() };
-        Provider::with_environment(&self.account, transport, Duration::from_secs(2), environment).unwrap()
+        Provider::with_environment(&self.account, transport, Duration::from_secs(2), environment)
+            .unwrap()
     }
 
     async fn credential(&self) -> Arc<Credential> {
@@ -108,12 +117,19 @@ impl Bench {
         let problem = provider.credential(Timestamp::now()).await.unwrap_err().to_string();
         let printed = format!("{problem} {provider:?}");
         assert!(!printed.contains(SECRET) && !printed.contains("testsecret"), "{printed}");
-        problem.replace(&self.url["http://".len()..], "CLOUD").replace(&self.home.display().to_string(), "HOME")
+        problem
+            .replace(&self.url["http://".len()..], "CLOUD")
+            .replace(&self.home.display().to_string(), "HOME")
     }
 
     /// The calls that the cloud has seen, with what became of them.
     fn calls(&self) -> Vec<String> {
-        self.sim.lock().unwrap().calls().map(|call| format!("{} {}", call.action, call.outcome)).collect()
+        self.sim
+            .lock()
+            .unwrap()
+            .calls()
+            .map(|call| format!("{} {}", call.action, call.outcome))
+            .collect()
     }
 
     fn fault(&self, action: &str, fault: &str) {

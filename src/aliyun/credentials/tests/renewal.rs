@@ -10,7 +10,9 @@ async fn many_at_once_ask_once_and_share_a_failure() {
     let now = Timestamp::now();
     let ask = |provider: &Provider| {
         let provider = provider.clone();
-        tokio::spawn(async move { provider.credential(now).await.map_err(|error| error.to_string()) })
+        tokio::spawn(
+            async move { provider.credential(now).await.map_err(|error| error.to_string()) },
+        )
     };
     let asked: Vec<_> = (0..50).map(|_| ask(&provider)).collect();
     for one in asked {
@@ -49,7 +51,8 @@ async fn a_file_that_vanishes_or_is_empty_does_not_take_the_key_away() {
     let secret = SecretSource::File(bench.home.join("secret"));
     let id = SecretSource::File(bench.home.join("id"));
     let mut bench = bench;
-    bench.account.credentials = Credentials::AccessKey { access_key_id: id, access_key_secret: secret };
+    bench.account.credentials =
+        Credentials::AccessKey { access_key_id: id, access_key_secret: secret };
     assert_eq!(bench.problem().await, "reading the credentials: there is no file HOME/id");
     bench.file("id", "one\n");
     bench.file("secret", "\n");
@@ -80,7 +83,10 @@ async fn what_had_ended_before_it_came_is_told_and_asked_for_at_growing_pauses()
                 provider.accepted(&credential);
             }
             let told = provider.keep(now).trouble.unwrap();
-            assert!(told.starts_with("the credentials had ended ") && told.contains("before they came"), "{told}");
+            assert!(
+                told.starts_with("the credentials had ended ") && told.contains("before they came"),
+                "{told}"
+            );
         }
         assert_eq!(given(), 1, "{is_accepted}");
     }

@@ -48,7 +48,12 @@ pub(crate) struct CommandStream {
 
 impl CommandStream {
     /// As many as keep the settings' number of commands listed.
-    pub(crate) fn new(settings: &Settings, noise: Noise, prefix: String, nodes: Vec<String>) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        noise: Noise,
+        prefix: String,
+        nodes: Vec<String>,
+    ) -> Self {
         Self {
             noise,
             numbering: Numbering::new(noise.with(0)),
@@ -64,12 +69,16 @@ impl CommandStream {
     fn node(&self, index: usize, mood: Mood, command: Noise) -> NodeSpec {
         let noise = command.with(index as u64);
         let count = self.nodes.len();
-        // The command spreads over the first sixth of its time, and ends node by node over the last four fifths. Each
-        // node has its own share of both, so that there is never long nothing to see.
+        // The command spreads over the first sixth of its time, and ends node by node over the last
+        // four fifths. Each node has its own share of both, so that there is never long
+        // nothing to see.
         let place = |turn: usize, noise: Noise| (turn as f64 + 0.3 * noise.unit()) / count as f64;
         let rotation = (command.bits() % count as u64) as usize;
-        let starts =
-            if index == 0 { SignedDuration::ZERO } else { part(self.longest, place(index, noise.with(1)) / 6.0) };
+        let starts = if index == 0 {
+            SignedDuration::ZERO
+        } else {
+            part(self.longest, place(index, noise.with(1)) / 6.0)
+        };
         let end = part(self.longest, 0.2 + 0.8 * place((index + rotation) % count, noise.with(2)));
         let (outcome, exit_code, message) = outcome(mood, noise.with(3));
         NodeSpec {
@@ -101,8 +110,13 @@ impl Generator for CommandStream {
     fn make(&self, number: i64) -> CommandSpec {
         let noise = self.noise.with(3).with(number as u64);
         let (content, working_dir, timeout) = noise.with(1).pick(SCRIPTS);
-        let mood =
-            noise.with(2).pick([Mood::Fine, Mood::Fine, Mood::SomeFail, Mood::SomeExitNonzero, Mood::Interrupted]);
+        let mood = noise.with(2).pick([
+            Mood::Fine,
+            Mood::Fine,
+            Mood::SomeFail,
+            Mood::SomeExitNonzero,
+            Mood::Interrupted,
+        ]);
         let node = |index| self.node(index, mood, noise.with(3));
         CommandSpec {
             id: self.numbering.word(&self.prefix, number),
@@ -128,7 +142,9 @@ fn outcome(mood: Mood, noise: Noise) -> (NodeEnd, i32, &'static str) {
             (NodeEnd::Failed, 1, "df: /scratch: No such file or directory"),
             (NodeEnd::Failed, 137, "Killed"),
         ]),
-        Mood::SomeExitNonzero if hit => (NodeEnd::Finished, noise.with(2).pick([1, 2, 3]), "some checks did not pass"),
+        Mood::SomeExitNonzero if hit => {
+            (NodeEnd::Finished, noise.with(2).pick([1, 2, 3]), "some checks did not pass")
+        }
         Mood::Interrupted if hit => (NodeEnd::Stopped, noise.with(2).pick([130, 143]), ""),
         _ => (NodeEnd::Finished, 0, "done"),
     }

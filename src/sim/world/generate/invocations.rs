@@ -29,7 +29,8 @@ const SCRIPTS: [(&str, &str, &str); 5] = [
 ];
 
 /// Every third run is one of this, so each server has a command with an interval.
-const REGULAR: (&str, &str, &str) = ("health-check", "RunShellScript", "curl -fsS http://localhost/health");
+const REGULAR: (&str, &str, &str) =
+    ("health-check", "RunShellScript", "curl -fsS http://localhost/health");
 
 /// Every way to end badly: the end, its error code, an exit code.
 const BAD_ENDS: [(InvocationEnd, &str, i64); 20] = [
@@ -117,10 +118,14 @@ impl Generator for InvocationStream {
     fn make(&self, number: i64) -> InvocationSpec {
         let noise = self.noise.with(3).with(number as u64);
         let is_regular = number.rem_euclid(3) == 0;
-        let (command_name, command_type, content) = if is_regular { REGULAR } else { noise.with(1).pick(SCRIPTS) };
+        let (command_name, command_type, content) =
+            if is_regular { REGULAR } else { noise.with(1).pick(SCRIPTS) };
         let (end, error_code, exit_code) = self.end(number);
         let stops = matches!(end, InvocationEnd::Cancelled | InvocationEnd::Terminated);
-        let invocations = !matches!(end, InvocationEnd::Cancelled | InvocationEnd::Invalid | InvocationEnd::Aborted);
+        let invocations = !matches!(
+            end,
+            InvocationEnd::Cancelled | InvocationEnd::Invalid | InvocationEnd::Aborted
+        );
         let zero = SignedDuration::ZERO;
         InvocationSpec {
             id: self.numbering.word(&self.prefix, number),
@@ -130,8 +135,16 @@ impl Generator for InvocationStream {
             parameters: parameters(noise.with(2)),
             born: born(self, number),
             pending: part(self.pending, 0.3 + 0.7 * noise.with(3).unit()),
-            running: if invocations { part(self.running, 0.1 + 0.9 * noise.with(4).unit()) } else { zero },
-            stopping: if stops { part(self.stopping, 0.3 + 0.7 * noise.with(5).unit()) } else { zero },
+            running: if invocations {
+                part(self.running, 0.1 + 0.9 * noise.with(4).unit())
+            } else {
+                zero
+            },
+            stopping: if stops {
+                part(self.stopping, 0.3 + 0.7 * noise.with(5).unit())
+            } else {
+                zero
+            },
             end,
             error_code: error_code.to_owned(),
             exit_code,
@@ -146,7 +159,8 @@ impl Generator for InvocationStream {
 
 /// One invocation in four has parameters.
 fn parameters(noise: Noise) -> BTreeMap<String, String> {
-    let some = [("name", "value 1"), ("count", "3")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let some = [("name", "value 1"), ("count", "3")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     if noise.between(0, 3) == 0 { BTreeMap::from(some) } else { BTreeMap::new() }
 }
 

@@ -1,4 +1,5 @@
-//! Generated worlds: who lives there, and what each birth brings. Everything is a function of the seed.
+//! Generated worlds: who lives there, and what each birth brings. Everything is a function of the
+//! seed.
 
 use jiff::SignedDuration;
 
@@ -33,9 +34,12 @@ pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
         nodes: settings.nodes,
     };
     let tasks = (settings.tasks > 0).then(|| TaskStream::new(settings, noise.with(TASKS)));
-    let nodes = (0..settings.nodes).map(|node| ids::ecs_instance(noise.with(NODES).with(node as u64))).collect();
-    let commands = (settings.commands > 0)
-        .then(|| CommandStream::new(settings, noise.with(COMMANDS), format!("c-{}0", home.code), nodes));
+    let nodes = (0..settings.nodes)
+        .map(|node| ids::ecs_instance(noise.with(NODES).with(node as u64)))
+        .collect();
+    let commands = (settings.commands > 0).then(|| {
+        CommandStream::new(settings, noise.with(COMMANDS), format!("c-{}0", home.code), nodes)
+    });
     Cluster { spec, tasks: Lineage::new(tasks, None), commands: Lineage::new(commands, None) }
 }
 
@@ -49,15 +53,20 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
         region: home.id.to_owned(),
         status: "Running".to_owned(),
     };
-    let invocations = (settings.invocations > 0)
-        .then(|| InvocationStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index));
+    let invocations = (settings.invocations > 0).then(|| {
+        InvocationStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index)
+    });
     Server { spec, invocations: Lineage::new(invocations, Some(RUN_RETENTION)) }
 }
 
 /// Seconds between births, by the settings' speed.
 fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
     let interval = micros(settings, seconds).max(1);
-    Cadence { noise: noise.with(1), interval, phase: (noise.with(2).unit() * interval as f64) as i64 }
+    Cadence {
+        noise: noise.with(1),
+        interval,
+        phase: (noise.with(2).unit() * interval as f64) as i64,
+    }
 }
 
 /// A length of time as the settings scale it.
@@ -67,7 +76,11 @@ fn scaled(settings: &Settings, seconds: f64) -> SignedDuration {
 
 fn micros(settings: &Settings, seconds: f64) -> i64 {
     // A scale that is no positive number would stop the world; it is read as 1.
-    let scale = if settings.time_scale.is_finite() && settings.time_scale > 0.0 { settings.time_scale } else { 1.0 };
+    let scale = if settings.time_scale.is_finite() && settings.time_scale > 0.0 {
+        settings.time_scale
+    } else {
+        1.0
+    };
     (seconds / scale * 1e6) as i64
 }
 

@@ -9,7 +9,8 @@ use crate::sim::world::lineage::{Cadence, Generator};
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{TaskEnd, TaskSpec};
 
-/// A task takes from a third to three times twenty seconds less than a minute: forty seconds on average.
+/// A task takes from a third to three times twenty seconds less than a minute: forty seconds on
+/// average.
 const SHORTEST: f64 = 15.0;
 const LONGEST: f64 = 65.0;
 
