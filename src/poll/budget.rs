@@ -208,11 +208,17 @@ impl Budget {
         BudgetState { configured: self.configured, in_force, resting, lowered }
     }
 
-    /// What is to be kept over a restart.
+    /// What is to be kept over a restart: nothing that may still be taken back.
     pub(super) fn hint(&self) -> Hint {
-        let lowered = self.lesson.as_ref().zip(self.limit());
-        let lowered = lowered
-            .map(|(lesson, limit)| (lesson.since, lesson.code.to_string(), limit.per_minute));
+        let taught = self.rest.as_ref().and_then(|rest| rest.taught.as_ref());
+        let lesson = match taught {
+            Some(taught) => taught.before.as_ref(),
+            None => self.lesson.as_ref(),
+        };
+        let lowered = lesson.and_then(|lesson| {
+            let limit = lesson.limits.last()?;
+            Some((lesson.since, lesson.code.to_string(), limit.per_minute))
+        });
         Hint { configured: self.configured, proven: self.proven, lowered }
     }
 

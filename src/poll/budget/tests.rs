@@ -533,8 +533,11 @@ fn a_budget_is_not_lowered_below_what_is_needed_unless_the_limit_is_known_to_be_
 fn what_was_learned_outlives_the_process_as_a_hint_and_another_figure_forgets_it() {
     let mut old = Budget::new(600);
     ask(&mut old, 0..50_000, |time| time < 5000);
+    assert!(old.state().lowered.is_some());
+    assert_eq!(old.hint().lowered, None, "it may still be taken back");
+    ask(&mut old, 50_000..90_000, |_| true);
     let hint = old.hint();
-    assert!(hint.lowered.is_some());
+    assert!(hint.lowered.is_some(), "a call that got through has confirmed it");
     let text = serde_json::to_string(&hint).unwrap();
     let hint: Hint = serde_json::from_str(&text).unwrap();
     let (since, _, refused_at) = hint.lowered.clone().unwrap();
