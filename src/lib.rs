@@ -1,7 +1,7 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
 //! command runs.
 //!
-//! Who imports whom: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`]
+//! What imports what: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`]
 //! -> `store`, and `poll` -> [`aliyun`] -> `config`. No arrow points back. All rest on [`action`],
 //! [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
 //!

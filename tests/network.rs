@@ -24,6 +24,15 @@ use tokio_rustls::TlsAcceptor;
 /// How long a condition is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Every command that reads the configuration and would ask the cloud.
+const COMMANDS: [&[&str]; 5] = [
+    &["serve", "--web.listen-address", "127.0.0.1:0"],
+    &["check"],
+    &["check", "--estimate"],
+    &["check", "--estimate", "--live"],
+    &["doctor"],
+];
+
 /// A name that no resolver knows, so only a proxy leads there.
 const FAR_AWAY: &str = "cloud.test";
 
@@ -373,19 +382,11 @@ fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too
     let cloud = Cloud::start();
     let folder = Folder::new();
     let empty = folder.write("empty.pem", "");
-    let serve: [&str; 3] = ["serve", "--web.listen-address", "127.0.0.1:0"];
-    let commands: [&[&str]; 5] = [
-        &serve,
-        &["check"],
-        &["check", "--estimate"],
-        &["check", "--estimate", "--live"],
-        &["doctor"],
-    ];
     for (file, trouble) in
         [("/nonexistent/ca.pem", "No such file or directory"), (&*empty, "it holds no certificate")]
     {
         let config = folder.write("config.yaml", &cloud.config(&format!("    ca_file: {file}\n")));
-        for arguments in commands {
+        for arguments in COMMANDS {
             let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
             let output = program
                 .args(arguments)
@@ -541,17 +542,9 @@ fn a_proxy_of_the_environment_that_cannot_be_used_is_refused_by_name_wherever_it
     let config = folder.write("config.yaml", text);
     let role = "accounts: [{assume_role: {arn: 'acs:ram::1:role/a'}, endpoints: {ehpc: 'http://[::1]', swas: 'http://[::1]'}}]\n";
     let role = folder.write("role.yaml", &(role.to_owned() + text));
-    let serve = ["serve", "--web.listen-address", "127.0.0.1:0"];
-    let commands: [&[&str]; 5] = [
-        &serve,
-        &["check"],
-        &["check", "--estimate"],
-        &["check", "--estimate", "--live"],
-        &["doctor"],
-    ];
     let value = "socks5h://user:hunter2@127.0.0.1:1080";
     for (name, config) in [("ALL_PROXY", &config), ("all_proxy", &role), ("HTTPS_PROXY", &config)] {
-        for arguments in commands {
+        for arguments in COMMANDS {
             let (code, _, told) =
                 invocation(&[arguments, &["--config.file", config]].concat(), &[(name, value)]);
             let wanted = format!(

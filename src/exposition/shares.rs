@@ -22,17 +22,17 @@ pub(super) fn shares<'a>(
         floor += demand.floor;
         wanted.push(alone.granted(demand));
     }
-    let series_shares = metrics.max_series.saturating_sub(floor);
+    let room = metrics.max_series.saturating_sub(floor);
     let used = used(&wanted, before);
-    let is_cut = self::used(&wanted, ALL) > series_shares;
+    let is_cut = self::used(&wanted, ALL) > room;
     if !is_cut {
         return ALL;
     }
     let spare = metrics.max_series / SPARE;
-    if before != ALL && used <= series_shares && used >= series_shares.saturating_sub(2 * spare) {
+    if before != ALL && used <= room && used >= room.saturating_sub(2 * spare) {
         return before;
     }
-    share(&wanted, series_shares, spare)
+    share(&wanted, room, spare)
 }
 
 fn used(wanted: &[PerPart], shares: PerPart) -> usize {
@@ -43,9 +43,9 @@ fn used(wanted: &[PerPart], shares: PerPart) -> usize {
         .sum()
 }
 
-fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
+fn share(wanted: &[PerPart], room: usize, spare: usize) -> PerPart {
     let mut shares = PerPart::default();
-    let mut left = series_shares;
+    let mut left = room;
     for part in (0..Part::ALL.len()).rev() {
         let mut wanted: Vec<usize> = wanted.iter().map(|parts| parts[part]).collect();
         let all: usize = wanted.iter().sum();
@@ -59,11 +59,11 @@ fn share(wanted: &[PerPart], series_shares: usize, spare: usize) -> PerPart {
     shares
 }
 
-/// The largest share with which all fit into `series_shares`: who wants less leaves the rest to the
+/// The largest share with which all fit into `room`: who wants less leaves the rest to the
 /// others.
-fn level(wanted: &mut [usize], series_shares: usize) -> usize {
+fn level(wanted: &mut [usize], room: usize) -> usize {
     wanted.sort_unstable();
-    let mut left = series_shares;
+    let mut left = room;
     let mut others = wanted.len();
     for wanted in wanted {
         let share = left / others;
@@ -126,12 +126,12 @@ mod tests {
                 let limits = Limits { target: 1000, shares: before };
                 let granted: Vec<PerPart> = demands.iter().map(|demand| limits.granted(demand)).collect();
                 let floor: usize = demands.iter().map(|demand| demand.floor).sum();
-                let series_shares = max_series.saturating_sub(floor);
+                let room = max_series.saturating_sub(floor);
                 let shown = used(&granted, ALL);
-                prop_assert!(shown <= series_shares, "{shown} of {series_shares}");
+                prop_assert!(shown <= room, "{shown} of {room}");
                 let alone: Vec<PerPart> =
                     demands.iter().map(|demand| Limits::alone(&metrics(max_series)).granted(demand)).collect();
-                prop_assert_eq!(used(&alone, ALL) <= series_shares, before == ALL, "nothing is cut that has room");
+                prop_assert_eq!(used(&alone, ALL) <= room, before == ALL, "nothing is cut that has room");
             }
         }
     }

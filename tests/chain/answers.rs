@@ -6,6 +6,7 @@ use aliyun_task_exporter::model::{Failure, Reason};
 use aliyun_task_exporter::poll::Notice;
 use aliyun_task_exporter::target::{Kind, TargetId};
 
+use super::trouble::one_task;
 use crate::support::harness::{Harness, id};
 use crate::support::page::parse;
 use crate::support::worlds;
@@ -14,22 +15,10 @@ fn tasks() -> TargetId {
     id(Kind::EhpcTasks, "c")
 }
 
-/// A cluster with one task that runs for long, read once.
-fn harness() -> Harness {
-    let mut harness = Harness::scripted(worlds::one_task());
-    harness.config.clusters[0].commands.discover = 0;
-    harness.apply(harness.config.clone());
-    harness.run_until(1);
-    assert_eq!(harness.tasks("c").tasks.len(), 1);
-    harness.made.clear();
-    harness.polled.clear();
-    harness
-}
-
 /// Strikes every call for a while. What the page must show meanwhile: not up, the reason, and the
 /// task as it was.
 fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
-    let mut harness = harness();
+    let mut harness = one_task();
     harness.fault(&format!(r#"{{"fault": {fault}}}"#));
     harness.run_until(29);
     let failure = harness.failure(&tasks()).unwrap_or_else(|| panic!("{fault}: nothing failed"));
@@ -176,7 +165,7 @@ fn what_is_wrong_with_a_body_is_named() {
 
 #[test]
 fn a_byte_order_mark_changes_nothing() {
-    let mut harness = harness();
+    let mut harness = one_task();
     harness.fault(r#"{"fault": {"kind": "bom"}}"#);
     harness.run_until(60);
     assert!(harness.polled.len() > 3 && harness.polled.iter().all(|poll| poll.failure.is_none()));
@@ -231,7 +220,7 @@ fn a_known_code_beside_entries_shows_them_and_fails_the_target() {
 
 #[test]
 fn an_unknown_code_beside_entries_is_a_word_and_no_error() {
-    let mut harness = harness();
+    let mut harness = one_task();
     harness.fault(r#"{"fault": {"kind": "code_in_answer", "code": "Brand.New", "list": "kept"}}"#);
     harness.run_until(25);
     assert!(harness.polled.len() >= 2 && harness.polled.iter().all(|poll| poll.failure.is_none()));
@@ -246,7 +235,7 @@ fn an_unknown_code_beside_entries_is_a_word_and_no_error() {
 fn a_code_that_says_that_all_is_well_is_no_error_with_or_without_a_list() {
     for code in ["0", "200", "\"200\"", "\"OK\"", "\"success\"", "\"\"", "null"] {
         for list in ["kept", "empty"] {
-            let mut harness = harness();
+            let mut harness = one_task();
             harness.fault(&format!(
                 r#"{{"fault": {{"kind": "code_in_answer", "code": {code}, "list": "{list}"}}, "times": 1}}"#
             ));
@@ -283,7 +272,7 @@ fn hints_to_wait_are_honoured_in_every_form_and_capped() {
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 100000}"#, 300),
         (r#"{"kind": "gateway", "status": 503, "body": "empty", "retry_after_s": 3}"#, 3),
     ] {
-        let mut harness = harness();
+        let mut harness = one_task();
         harness.fault(&format!(r#"{{"fault": {fault}, "times": 1}}"#));
         harness.run_until(400);
         let waited = harness.made[1].sent.duration_since(harness.made[0].sent).as_secs_f64();

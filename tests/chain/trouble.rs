@@ -18,7 +18,7 @@ fn tasks_of(cluster: &str) -> TargetId {
 }
 
 /// One cluster with one running task, polled once without trouble.
-fn one_task() -> Harness {
+pub(super) fn one_task() -> Harness {
     let mut harness = Harness::scripted(worlds::one_task());
     harness.config.clusters[0].commands.discover = 0;
     harness.apply(harness.config.clone());
