@@ -154,8 +154,21 @@ pub struct Hint {
     pub configured: u32,
     /// Maximum number of calls that has got through in a minute.
     pub proven: u32,
-    /// What was refused: since when, with which code, and what got through.
-    pub lowered: Option<(Timestamp, String, u32)>,
+    /// What refusals have taught.
+    pub lowered: Option<SavedLesson>,
+}
+
+/// What refusals have taught, as it is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedLesson {
+    /// When less was asked for first.
+    pub since: Timestamp,
+    /// The cloud's `Code`, or the HTTP status.
+    pub code: String,
+    /// Calls of a minute that got through when others were refused.
+    pub refused_at: u32,
+    /// When more is tried again.
+    pub retry_at: Timestamp,
 }
 
 impl Budget {
@@ -217,7 +230,12 @@ impl Budget {
         };
         let lowered = lesson.and_then(|lesson| {
             let limit = lesson.limits.last()?;
-            Some((lesson.since, lesson.code.to_string(), limit.per_minute))
+            Some(SavedLesson {
+                since: lesson.since,
+                code: lesson.code.to_string(),
+                refused_at: limit.per_minute,
+                retry_at: lesson.probing.unwrap_or(limit.probe_at),
+            })
         });
         Hint { configured: self.configured, proven: self.proven, lowered }
     }
@@ -229,13 +247,16 @@ impl Budget {
             return;
         }
         self.proven = self.proven.max(hint.proven);
-        let Some((since, code, per_minute)) = &hint.lowered else { return };
-        let per_minute = (*per_minute).clamp(1, self.configured.max(1));
+        let Some(saved) = &hint.lowered else { return };
+        let per_minute = saved.refused_at.clamp(1, self.configured.max(1));
         let regained = share(per_minute, REGAINED);
+        let mut limit = Limit::new(per_minute, now);
+        // Sooner, if it was to be: a program that is restarted often would never try.
+        limit.probe_at = limit.probe_at.min(saved.retry_at);
         self.lesson = Some(Lesson {
-            since: (*since).min(now),
-            code: code.as_str().into(),
-            limits: vec![Limit::new(per_minute, now)],
+            since: saved.since.min(now),
+            code: saved.code.as_str().into(),
+            limits: vec![limit],
             base: regained,
             floor: 1,
             clean_minutes: CLIMB_MINUTES,

@@ -120,12 +120,12 @@ class Disk:
 
 
 class Watched(Running):
-    """A program whose log is read and counted."""
+    """A program whose log is read, counted and kept."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str) -> None:
         # The signal of the limit that stands for a full disk must not end the program.
         command = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"', str(BINARY), *arguments]
-        self.lines, self.last, self._said = 0, "", ""
+        self.log, self.lines, self.last, self._said = log, 0, "", ""
         self.process = subprocess.Popen(
             command,
             env=environment(),
@@ -144,10 +144,12 @@ class Watched(Running):
             self.process.stdout.close()
 
     def _read(self) -> None:
-        for line in self.process.stdout or ():
-            self.lines, self.last = self.lines + 1, line
-            if self.lines < 20:
-                self._said += line
+        with self.log.open("a") as log:
+            for line in self.process.stdout or ():
+                self.lines, self.last = self.lines + 1, line
+                log.write(line)
+                if self.lines < 20:
+                    self._said += line
 
     def said(self, pattern: str) -> str:
         """The first group of what fits among the first lines; what has ended says nothing more."""
@@ -170,9 +172,9 @@ class Watched(Running):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-def simulated(stack: ExitStack, size: dict[str, object]) -> Cloud:
+def simulated(stack: ExitStack, log: Path, size: dict[str, object]) -> Cloud:
     flags = (part for name, value in size.items() for part in (f"--{name}", str(value)))
-    program = stack.enter_context(Watched("simulate", "--listen", "127.0.0.1:0", *flags))
+    program = stack.enter_context(Watched(log, "simulate", "--listen", "127.0.0.1:0", *flags))
     return Cloud(program.said(r"listens on (http://\S+)/"))
 
 
@@ -197,7 +199,7 @@ class Steady:
         self.strategy, self.state = strategy, disk.folder / f"{strategy}.redb"
         config = configured(cloud, folder / strategy, self.state, strategy)
         listen = ("--web.listen-address", "127.0.0.1:0")
-        self.program = stack.enter_context(Watched("--config.file", config, *listen))
+        self.program = stack.enter_context(Watched(folder / f"{strategy}.log", "--config.file", config, *listen))
         self.url = "http://" + self.program.said(r"address\"?[=:]\"?([\d.]+:\d+)")
         self.most = 0.0
 
@@ -241,7 +243,8 @@ class Killed:
         world = cloud.world()
         # A cluster's tasks and its commands are targets of their own.
         self.targets = len(world["servers"]) + 2 * len(world["clusters"])
-        self.program = Watched(*self.arguments)
+        self.log = folder / "killed.log"
+        self.program = Watched(self.log, *self.arguments)
         stack.callback(self.close)
         wait_for("the first readings", self._has_read_all, 120)
         cloud.go_on()
@@ -269,7 +272,7 @@ class Killed:
         """A start that is refused, as on a full disk, is tried again, as whatever supervises it would."""
         for _ in range(MAX_STARTS):
             self.program.__exit__()
-            self.program = Watched(*self.arguments)
+            self.program = Watched(self.log, *self.arguments)
             self.disk.limit(self.program)
             try:
                 self.program.said(r"(listening)")
@@ -344,7 +347,8 @@ class Day:
     ) -> None:
         self.troubles, self.hour = troubles, minutes * 60 / (WARM_UP + DAY + 1)
         self.disk = stack.enter_context(Disk(folder / "disk"))
-        storming, calm = simulated(stack, STORMING), simulated(stack, CALM)
+        storming = simulated(stack, folder / "storming_cloud.log", STORMING)
+        calm = simulated(stack, folder / "calm_cloud.log", CALM)
         self.clouds = (storming, calm)
         self.steady = [Steady(stack, storming, folder, self.disk, name) for name in ("per_region", "per_server")]
         self.killed = Killed(stack, calm, folder, self.disk, seed)
@@ -431,9 +435,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=25.0, help="how long the day and its warm-up take")
     parser.add_argument("--seed", type=int, default=1, help="decides when it is killed")
+    parser.add_argument("--folder", type=Path, help="an empty folder that configurations and logs are kept in")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="aliyun-endurance-") as folder:
-        told, wrong = run(arguments.minutes, arguments.seed, Path(folder))
+    with ExitStack() as stack:
+        folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aliyun-endurance-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        told, wrong = run(arguments.minutes, arguments.seed, folder)
     say("\n".join(told))
     for line in wrong:
         say(f"NOT FLAT OR NOT TRUE: {line}")
