@@ -1,21 +1,20 @@
 # docker build --tag aliyun-task-exporter .
 # docker run --publish 10977:10977 --volume "$PWD/config.yaml:/config.yaml:ro" aliyun-task-exporter --config.file /config.yaml
 #
-# With state.path, mount a volume that belongs to user 65532 (docs/configuration.md, "state").
+# With state.path, mount a volume owned by user 65532 (docs/configuration.md, "state").
 #
-# The image holds the program and the three libraries of C it needs, nothing else: the certificates of the
-# certification authorities are compiled in.
+# The image contains only the program and the three C libraries it needs; root certificates are compiled in.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 ARG REVISION=
 COPY . .
-# The caches keep what was downloaded and compiled from one build of the image to the next.
+# The caches keep downloads and compiled crates between image builds.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin aliyun-task-exporter \
  && install -D target/release/aliyun-task-exporter /image/aliyun-task-exporter
-# What `ldd` names are the libraries and the loader, each at the path where the program looks for it.
+# `ldd` lists the libraries and the loader, each at the path where the program looks for it.
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN ldd /image/aliyun-task-exporter | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} /image
 

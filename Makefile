@@ -1,7 +1,7 @@
-# Everything that is done with this project. `make` lists it.
+# Development tasks. `make` lists them.
 #
 # A fresh clone needs cargo, make, gcc and python3; `make deps` installs the rest. No other target installs anything:
-# where something is missing, it says what, and which command installs it.
+# if something is missing, it says what, and which command installs it.
 
 CARGO   ?= cargo
 PYTHON  ?= python3
@@ -14,7 +14,7 @@ BINARY := target/debug/aliyun-task-exporter
 VENV   := target/venv
 E2E    := tests/e2e
 TOOLS  := $(E2E)/tools
-# Number of end-to-end tests that run at once: they wait as much as they compute.
+# Number of end-to-end tests to run in parallel: they spend as much time waiting as computing.
 JOBS   ?= 4
 PYTEST := $(VENV)/bin/pytest --color=no
 BENCH  := benches/side_by_side
@@ -33,7 +33,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-demo: build ## a simulated Alibaba Cloud and an exporter on it; ARGS=... is passed on
+demo: build ## run a simulated Alibaba Cloud and an exporter that polls it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
 deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv
@@ -41,16 +41,16 @@ deps: ## install what `make test` needs: Debian packages (as root), crates, Pyth
 	$(CARGO) fetch --locked
 	@$(TOOLS) venv $(VENV) $(PYTHON)
 
-check: ## the one-minute habit: formatting, clippy and the unit tests of the library; needs no `make deps`
+check: ## one-minute check: formatting, clippy and the library's unit tests; needs no `make deps`
 	@$(TOOLS) component rustfmt
 	@$(TOOLS) component clippy
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked --lib --quiet
 
-test: ready fmt lint unit doc docs-check e2e ## every check there is, after `make deps`
+test: ready fmt lint unit doc docs-check e2e ## all checks; needs `make deps`
 
-fmt: ready ## formatting of Rust and Python
+fmt: ready ## check the formatting of Rust and Python
 	$(CARGO) fmt --check
 	$(VENV)/bin/ruff format --check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
 
@@ -65,33 +65,33 @@ unit: ## cargo test: unit, integration and documentation tests
 	$(CARGO) test --locked --lib --bins --tests
 	$(CARGO) test --locked --doc --quiet
 
-soak: ## simulated days at random, as many as SEEDS=1000; unit has 200 of them
+soak: ## run SEEDS=1000 random simulated days; unit runs 200
 	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
 
-endurance: ready ## a compressed day with storms, kills and full disks, of MINUTES=25; whether anything grows or is miscounted
+endurance: ready ## a compressed day of MINUTES=25 with error storms, kills and full disks; fails if anything grows or is miscounted
 	$(CARGO) build --locked --release --bins
 	ALIYUN_TASK_EXPORTER=target/release/aliyun-task-exporter $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
 
-doc: ## cargo doc, private items too, without warnings
+doc: ## cargo doc with private items; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 
 docs: build ## write docs/metrics.md
 	$(BINARY) catalog > target/metrics.md
 	mv target/metrics.md docs/metrics.md
 
-docs-check: build ## docs/metrics.md is what the program says
+docs-check: build ## check that docs/metrics.md is up to date
 	@$(BINARY) catalog | diff -u docs/metrics.md - || { echo 'docs/metrics.md is out of date: run make docs' >&2; exit 1; }
 
-promtool: build ready ## the lint of exposition and alerts alone; a part of e2e
+promtool: build ready ## only the lint of exposition and alerts; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
-e2e: build ready ## the real program with a real Prometheus, the vendor's SDKs and strict parsers
+e2e: build ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) -n $(JOBS) --dist worksteal $(E2E)
 
-bench: bench-tools ## speed and memory beside other exporters, to docs/performance.md; about twenty minutes
+bench: bench-tools ## compare speed and memory with other exporters, writes docs/performance.md; about twenty minutes
 	$(VENV)/bin/python $(BENCH)/main.py $(ARGS)
 
-bench-smoke: bench-tools ## the same on a small scale, to target/bench-smoke: whether it runs, not how fast
+bench-smoke: bench-tools ## the same on a small scale, writes target/bench-smoke; checks that it runs, not how fast
 	$(VENV)/bin/python $(BENCH)/main.py --sizes 1000 --growth 10 20 30 --rounds 1 --seconds 0.1 --sweep 100 --start 100 \
 		--patience 2 --out target/bench-smoke $(ARGS)
 

@@ -61,7 +61,7 @@ fn steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What each scrape makes again.
+/// What each scrape renders itself.
 fn own(group: &mut BenchmarkGroup<'_, WallTime>, exporter: &Exporter) {
     let metrics = SelfMetrics::new().unwrap();
     let own = || process_metrics(&metrics.gather(SeriesUse::default()), Format::Text);

@@ -1,6 +1,6 @@
-//! What a call costs besides the network: its request is built and signed, its answer read. Bodies
+//! The cost of a call without the network: its request is built and signed, its answer read. Bodies
 //! are the simulator's, with 50 entries, scripts of 16 kB and outputs of 24 kB (the cloud's own
-//! limits), of which nothing is kept.
+//! limits), none of which is kept.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -51,7 +51,7 @@ fn cloud() -> Simulator {
     simulator
 }
 
-/// One of each operation that lists or details, for what is in the cloud.
+/// A call of each operation that reads a list or a detail, about what is in the cloud.
 fn operations(simulator: &Simulator) -> Vec<Operation> {
     let world = simulator.truth(now());
     let text = |value: &serde_json::Value| Arc::<str>::from(value.as_str().unwrap());

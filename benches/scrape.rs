@@ -1,6 +1,7 @@
-//! What a scrape costs over loopback, against a static body of the same bytes from the same stack.
+//! The cost of a scrape over loopback, compared with a static body of the same bytes from the same
+//! stack.
 //!
-//! `cargo bench --bench scrape` prints a table; each world is measured in a process of its own. `--
+//! `cargo bench --bench scrape` prints a table; each world is measured in a separate process. `--
 //! TARGETS` measures one world.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, unreachable_pub)]
@@ -25,7 +26,7 @@ use fleet::{Exporter, Fleet, THINGS};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// About a hundred thousand and a million series; the smallest shows what does not grow.
+/// About a hundred thousand and a million series; the smallest shows the fixed cost.
 const WORLDS: [usize; 3] = [100, 1_100, 11_000];
 const ROUNDS: usize = 21;
 const SCRAPERS: usize = 50;
@@ -46,7 +47,7 @@ fn main() {
     }
 }
 
-/// Measures in a process of its own.
+/// Measures in a separate process.
 fn again(arguments: &[&str]) {
     let program = std::env::current_exe().unwrap();
     assert!(std::process::Command::new(program).args(arguments).status().unwrap().success());
@@ -138,8 +139,8 @@ fn changed(
     }
 }
 
-/// Processor time of a scrape, alone and among fifty; all of it in this process, the reader's part
-/// too.
+/// CPU time of a scrape, alone and among fifty. All of it is in this process, including the
+/// reader's part.
 fn many(exporter: SocketAddr) {
     let scrapes =
         |count: usize| -> usize { (0..count).map(|_| scrape(exporter, "/metrics", GZIP)).sum() };
@@ -159,8 +160,8 @@ fn many(exporter: SocketAddr) {
     );
 }
 
-/// What the whole process holds, once all bodies were asked for, and then all targets were polled
-/// and some have changed.
+/// Memory of the whole process after all bodies were requested, and again after all targets were
+/// polled.
 fn memory(targets: usize) {
     let fleet = Fleet::new(targets, THINGS);
     let polled = Exporter::new();
@@ -255,7 +256,7 @@ fn serve(router: Router) -> SocketAddr {
     address.recv().unwrap()
 }
 
-/// Asks and drops the body as it comes.
+/// Makes a request and drops the body as it arrives.
 fn scrape(address: SocketAddr, path: &str, headers: &str) -> usize {
     let mut stream = ask(address, path, headers);
     let mut buffer = vec![0; 256 * 1024];
@@ -264,7 +265,7 @@ fn scrape(address: SocketAddr, path: &str, headers: &str) -> usize {
         .sum()
 }
 
-/// Asks `/metrics` and keeps the body.
+/// Requests `/metrics` and keeps the body.
 fn get(address: SocketAddr, headers: &str) -> Vec<u8> {
     let mut answer = Vec::new();
     ask(address, "/metrics", headers).read_to_end(&mut answer).unwrap();
@@ -279,13 +280,13 @@ fn ask(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
     stream
 }
 
-/// Bytes of this process in memory.
+/// Resident memory of this process, in bytes.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
-/// Processor time that this process spends on `work`, in ticks of 10 ms.
+/// CPU time that this process spends on `work`, in ticks of 10 ms.
 fn cpu(work: impl FnOnce()) -> Duration {
     let spent = || {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap();

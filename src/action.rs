@@ -1,7 +1,7 @@
-//! The operations that are asked of the cloud: the one table of them, and what each is called.
+//! The one table of the cloud's operations, and their names.
 //!
 //! Where every operation needs something of its own (a decoder, a cost, a probe), a `match` on
-//! [`Action`] has no `_` arm: the compiler then names each place that a new row needs.
+//! [`Action`] has no `_` arm, so the compiler points to each place that a new row needs.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ impl Product {
         }
     }
 
-    /// What its RAM actions begin with.
+    /// Prefix of its RAM actions.
     pub fn ram_prefix(self) -> &'static str {
         match self {
             Self::Ehpc => "ehpc",
@@ -34,7 +34,7 @@ impl Product {
         }
     }
 
-    /// `Version` of a request.
+    /// `Version` parameter of its requests.
     pub fn version(self) -> &'static str {
         match self {
             Self::Ehpc => "2018-04-12",
@@ -42,7 +42,7 @@ impl Product {
         }
     }
 
-    /// HTTP method: E-HPC's metadata allow only GET, the vendor's SDKs ask SWAS by POST.
+    /// HTTP method. E-HPC's metadata allow only GET; the vendor's SDKs call SWAS by POST.
     pub fn method(self) -> &'static str {
         match self {
             Self::Ehpc => "GET",
@@ -50,8 +50,8 @@ impl Product {
         }
     }
 
-    /// Default budget of an operation in calls per minute: 60 % of the published 1000 for SWAS; for
-    /// E-HPC, which publishes none, a guess far below the gateway's default.
+    /// Default budget of an operation, in calls per minute. SWAS: 60 % of the published 1000. E-HPC
+    /// publishes none: a guess far below the gateway's default.
     pub fn default_quota(self) -> u32 {
         match self {
             Self::Ehpc => 300,
@@ -65,9 +65,9 @@ impl Product {
     }
 }
 
-/// Calls a macro with the table of operations. A row has the product, the cloud's name of the
-/// operation, its type in `aliyun::op` (also its variant of [`Action`]), and what it answers. Rows
-/// are sorted by product and name, because operations are shown in this order.
+/// Calls a macro with the table of operations. A row has the product, the operation's name in the
+/// API, its type in `aliyun::op` (also its variant of [`Action`]), and the type of its answer. Rows
+/// are sorted by product and name; operations are shown in this order.
 macro_rules! operations {
     ($declare:ident) => {
         $declare! {
@@ -105,7 +105,7 @@ macro_rules! actions {
                 match self { $(Self::$name => Product::$product,)+ }
             }
 
-            /// Its name: `Action` of a request, and the `operation` label.
+            /// Its name: the `Action` parameter of a request, and the `operation` label.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($action),)+ }
             }

@@ -1,4 +1,4 @@
-//! Wires the parts: the only file that knows them all.
+//! Wires the parts together: the only file that knows them all.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -31,28 +31,28 @@ pub enum Error {
     /// The state file cannot be used.
     #[error("{0}")]
     State(#[from] state::Error),
-    /// The exporter's own metrics contradict each other.
+    /// The exporter's own metrics conflict with each other.
     #[error("making the exporter's own metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The thread that polls could not be set up.
     #[error("setting up the thread that polls: {0}")]
     Thread(#[source] io::Error),
-    /// What is listened on cannot be told.
+    /// The address of a listener cannot be read.
     #[error("looking at a listener: {0}")]
     Listener(#[source] io::Error),
-    /// Polling or serving has ended by itself.
+    /// Polling or serving ended by itself.
     #[error(
         "a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}"
     )]
     Ended(String),
 }
 
-/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets requests
-/// under way finish. With `state.wait`, it serves only itself while another process holds the state
-/// file.
+/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets in-flight
+/// requests finish. With `state.wait`, it serves only data about itself while another process holds
+/// the state file.
 ///
 /// # Errors
-/// If the parts cannot be made, or if one of them ends before `shutdown`.
+/// If the parts cannot be created, or if one of them ends before `shutdown`.
 pub async fn serve(
     config: Config,
     listeners: Vec<TcpListener>,
@@ -62,7 +62,7 @@ pub async fn serve(
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::default());
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), config.metrics.clone()));
-    // What would be refused later is refused before anything is served.
+    // Report unusable settings before anything is served.
     clients(&config)?;
     let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
         Err(state::Error::InUse { .. }) if config.state.wait => None,
@@ -92,7 +92,7 @@ pub async fn serve(
     let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();
     // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a
-    // shared pool of threads.
+    // shared thread pool.
     parts.spawn_blocking(move || {
         polling.block_on(async {
             tokio::select! {
@@ -109,8 +109,8 @@ pub async fn serve(
     until_ended(parts, shutdown, &stop).await
 }
 
-/// Renders what polling changes, on its thread and between its steps: a scrape finds most of its
-/// work done.
+/// Renders what polling changes, on its thread and between its steps, so that a scrape finds most
+/// of its work done.
 async fn render(exposition: &Exposition, store: &Store) -> Infallible {
     loop {
         store.changed().await;
@@ -118,7 +118,7 @@ async fn render(exposition: &Exposition, store: &Store) -> Infallible {
     }
 }
 
-/// Polls until it is stopped, at once or as soon as the state file is free.
+/// Polls until it is stopped, starting at once or as soon as the state file is free.
 async fn poll(
     runner: Option<Runner>,
     config: Config,
@@ -144,9 +144,9 @@ async fn poll(
     Ok(())
 }
 
-/// Waits for `shutdown` and then for all parts. One that ends before takes the others with it: an
-/// exporter that serves and no longer polls would look well until its values are stale, and no
-/// supervisor would start it again.
+/// Waits for `shutdown` and then for all parts. One that ends earlier stops the others: an exporter
+/// that serves and no longer polls would look healthy until its values are stale, and no supervisor
+/// would restart it.
 async fn until_ended(
     mut parts: JoinSet<Result<(), Error>>,
     shutdown: impl Future<Output = ()>,
@@ -168,7 +168,8 @@ async fn until_ended(
     ended
 }
 
-/// Why a part has ended. Of a panic's message only what stands in the source, as in the log.
+/// Why a part ended. A panic's message is shown only if it is a literal in the source, as in the
+/// log.
 fn why(error: JoinError) -> String {
     match error.try_into_panic() {
         Ok(payload) => {

@@ -1,5 +1,5 @@
-//! What `check` says of a configuration: what a start would refuse, what it would warn of, what is
-//! worth knowing, and on request what polling it will cost.
+//! What `check` reports about a configuration: what a start would refuse or warn about, notes, and
+//! on request what polling will cost.
 
 use std::fmt::Write;
 
@@ -11,17 +11,17 @@ use crate::poll::{Clients, DiscoveryPass, route_notes, route_warnings};
 use crate::state::Remark;
 use crate::target::{Findings, Target, polled, targets};
 
-/// What a usable configuration is like.
+/// Remarks about a usable configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remarks {
-    /// What a start would warn of.
+    /// What a start would warn about.
     pub warnings: Vec<String>,
-    /// What is worth knowing, and no fault.
+    /// Worth knowing, but not a fault.
     pub notes: Vec<String>,
 }
 
 impl Remarks {
-    /// With what there is to say of the state file.
+    /// Adds the remark about the state file, if there is one.
     pub fn and(mut self, state: Option<Remark>) -> Self {
         match state {
             Some(Remark::Warning(warning)) => self.warnings.push(warning),
@@ -32,8 +32,8 @@ impl Remarks {
     }
 }
 
-/// Looks at a configuration whose `clients` could be made. What is odd about its series is left to
-/// the estimate, where there is one.
+/// Checks a configuration whose `clients` could be created. Warnings about its series are left to
+/// the estimate, if there is one.
 pub fn remarks(config: &Config, clients: &Clients, is_estimated: bool) -> Remarks {
     let asked = polled(targets(config, &Findings::new()));
     let mut warnings: Vec<String> = route_warnings(config, clients, &asked).into_iter().collect();
@@ -43,7 +43,7 @@ pub fn remarks(config: &Config, clients: &Clients, is_estimated: bool) -> Remark
     Remarks { warnings, notes: route_notes(clients, &asked).into_iter().collect() }
 }
 
-/// What is printed of a usable configuration without an estimate.
+/// What is printed for a usable configuration without an estimate.
 pub fn text(config: &Config, remarks: &Remarks) -> String {
     let list = targets(config, &Findings::new());
     let things = if list.len() == 1 { "target" } else { "targets" };
@@ -67,23 +67,23 @@ pub fn text(config: &Config, remarks: &Remarks) -> String {
     page + &remarked(remarks)
 }
 
-/// Notes and warnings, each on a line of its own.
+/// Notes and warnings, each on its own line.
 pub fn remarked(remarks: &Remarks) -> String {
     let notes = remarks.notes.iter().map(|note| format!("\nnote: {note}\n"));
     let warnings = remarks.warnings.iter().map(|warning| format!("\nwarning: {warning}\n"));
     notes.chain(warnings).collect()
 }
 
-/// What an estimate rests on.
+/// An estimate, and what it is based on.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs<'a> {
     /// The estimate.
     pub estimate: &'a Estimate,
-    /// What discovery has found, if the cloud was asked.
+    /// What discovery found, if the cloud was called.
     pub discovery_pass: Option<&'a DiscoveryPass>,
 }
 
-/// All of that for a program. It means what stands in "What it will cost" in
+/// All of that as JSON. The fields are described under "What it will cost" in
 /// `docs/configuration.md`.
 pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: bool) -> String {
     let estimate = costs.map(|costs| {
@@ -104,7 +104,7 @@ pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: boo
     }))
 }
 
-/// The same of a configuration that a start would refuse.
+/// The JSON for a configuration that a start would refuse.
 pub fn refused_json(problems: &[Problem]) -> String {
     let problem = |problem: &Problem| {
         let Problem { file, line, path, message } = problem;

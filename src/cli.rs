@@ -1,4 +1,4 @@
-//! The command line: what may be typed, and what it means.
+//! The command line: commands, flags and what they mean.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct Cli {
     /// What to do; without a command, poll and serve.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What `serve` takes.
+    /// Arguments of `serve`.
     #[command(flatten)]
     pub serve: Serve,
     /// How to log.
@@ -33,18 +33,18 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Poll the cloud and serve /metrics; this is what happens without a command.
+    /// Poll the cloud and serve /metrics; the default if no command is given.
     Serve(Serve),
-    /// Read the configuration and print what would be polled; exit with 2 if there is a problem.
+    /// Read the configuration and print what would be polled; exit code 2 if there is a problem.
     Check(Check),
-    /// Try each operation that the configuration needs, once per account and region, and say what
-    /// to do about what fails.
+    /// Try each operation that the configuration needs, once per account and region, and say how to
+    /// fix what fails.
     Doctor(Doctor),
-    /// Try it out: a simulated Alibaba Cloud and an exporter on it, in one process, without an
-    /// account.
+    /// Try it without an account: a simulated Alibaba Cloud, and an exporter that polls it, in one
+    /// process.
     Demo(Demo),
-    /// Run the simulated Alibaba Cloud alone: E-HPC, SWAS, STS, and an ECS metadata server to log
-    /// in at; GET / says how.
+    /// Run only the simulated Alibaba Cloud: E-HPC, SWAS, STS, and an ECS metadata server to log in
+    /// with; GET / explains it.
     Simulate(Simulate),
     /// Print docs/metrics.md: every metric family with its type, labels and meaning.
     Catalog,
@@ -56,8 +56,8 @@ pub struct Serve {
     /// What to poll.
     #[command(flatten)]
     pub targets: Targets,
-    /// Address to listen on, HOST:PORT or :PORT for every address of this machine; may be given
-    /// several times.
+    /// Address to listen on: HOST:PORT, or :PORT for all addresses of this machine; may be
+    /// repeated.
     #[arg(
         long = "web.listen-address",
         env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",
@@ -74,14 +74,14 @@ pub struct Check {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
-    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit
-    /// with 1 if that cannot be kept.
+    /// Print what it would cost instead: calls by budget, time of the first pass, series; exit code
+    /// 1 if the plan cannot be kept.
     #[arg(long)]
     pub estimate: bool,
-    /// With --estimate: first ask the cloud what discovery would find; exit with 1 if that fails.
+    /// With --estimate: first ask the cloud what discovery would find; exit code 1 if that fails.
     #[arg(long, requires = "estimate")]
     pub live: bool,
-    /// How to print what was found.
+    /// How to print the result.
     #[arg(id = "report_format", long = "format", value_name = "FORMAT", default_value = "table")]
     pub format: ReportFormat,
 }
@@ -92,7 +92,7 @@ pub struct Doctor {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
-    /// How to print what was found.
+    /// How to print the result.
     #[arg(id = "report_format", long = "format", value_name = "FORMAT", default_value = "table")]
     pub format: ReportFormat,
 }
@@ -100,9 +100,9 @@ pub struct Doctor {
 /// A format of `check --format` and `doctor --format`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ReportFormat {
-    /// For a person.
+    /// For people.
     Table,
-    /// For a program.
+    /// For programs.
     Json,
 }
 
@@ -112,8 +112,7 @@ pub struct Targets {
     /// The configuration file.
     #[arg(long = "config.file", env = "ALIYUN_TASK_EXPORTER_CONFIG_FILE", value_name = "PATH")]
     pub config_file: Option<String>,
-    /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be given several
-    /// times.
+    /// An E-HPC cluster to poll, such as cn-hangzhou/ehpc-hz-FYUr32aaaa; may be repeated.
     #[arg(
         long = "ehpc.cluster",
         env = "ALIYUN_TASK_EXPORTER_EHPC_CLUSTER",
@@ -121,7 +120,7 @@ pub struct Targets {
         value_name = "REGION/ID"
     )]
     pub clusters: Vec<String>,
-    /// A Simple Application Server to poll; may be given several times.
+    /// A Simple Application Server to poll; may be repeated.
     #[arg(
         long = "swas.server",
         env = "ALIYUN_TASK_EXPORTER_SWAS_SERVER",
@@ -129,7 +128,7 @@ pub struct Targets {
         value_name = "REGION/ID"
     )]
     pub servers: Vec<String>,
-    /// URL that the first account asks in place of the vendor's endpoints of E-HPC, SWAS and STS,
+    /// URL for the first account to use instead of the vendor's endpoints of E-HPC, SWAS and STS,
     /// such as that of `simulate`; {region} is replaced.
     #[arg(
         long = "account.endpoint",
@@ -151,7 +150,7 @@ pub struct Log {
         ignore_case = true
     )]
     pub level: Level,
-    /// How log messages are written.
+    /// Format of log messages.
     #[arg(
         long = "log.format",
         env = "ALIYUN_TASK_EXPORTER_LOG_FORMAT",
@@ -167,11 +166,11 @@ pub struct Log {
 pub enum Level {
     /// Everything.
     Trace,
-    /// Also each request, and every line that was folded.
+    /// Also each request, and lines that would otherwise be folded.
     Debug,
-    /// What happens: the start, each ended task or run, recoveries.
+    /// Normal events: the start, each ended task or run, recoveries.
     Info,
-    /// What an operator should look at.
+    /// What an operator should check.
     Warn,
     /// What stops the exporter.
     Error,
@@ -194,17 +193,17 @@ impl From<Level> for LevelFilter {
 pub enum LogFormat {
     /// key=value pairs.
     Logfmt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Arguments of `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// Address on which the exporter listens.
+    /// Address for the exporter to listen on.
     #[arg(long = "web.listen-address", default_value = "127.0.0.1:10977", value_name = "ADDRESS")]
     pub listen: String,
-    /// Address on which the simulated cloud listens.
+    /// Address for the simulated cloud to listen on.
     #[arg(long = "sim.listen-address", default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
     pub sim_listen: String,
     /// The simulated cloud.
@@ -226,13 +225,13 @@ pub struct Simulate {
 /// How large the simulated cloud is.
 #[derive(Clone, Debug, Args)]
 pub struct WorldSize {
-    /// Decides every id, duration and outcome.
+    /// Determines every id, duration and outcome.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// E-HPC clusters.
     #[arg(long, default_value_t = 2)]
     pub clusters: usize,
-    /// Tasks running at once in each cluster.
+    /// Tasks running at the same time in each cluster.
     #[arg(long, default_value_t = 6)]
     pub tasks: usize,
     /// Commands of each cluster.
@@ -247,14 +246,14 @@ pub struct WorldSize {
     /// Command runs that each server lists.
     #[arg(long, default_value_t = 12)]
     pub invocations: usize,
-    /// How long every answer takes.
+    /// Latency of every answer.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub latency: Duration,
-    /// Calls per minute that every operation lets through in each region; more are throttled. The
-    /// exporter of `demo` asks for nine tenths of it.
+    /// Calls per minute that every operation allows in each region; more are throttled. The
+    /// exporter of `demo` uses nine tenths of it.
     #[arg(long, default_value_t = 1000)]
     pub quota: u32,
-    /// How many times faster things happen; more than 0.
+    /// How many times faster than real time it runs; more than 0.
     #[arg(long, default_value_t = 1.0, value_parser = time_scale)]
     pub time_scale: f64,
 }
@@ -294,15 +293,15 @@ impl WorldSize {
 }
 
 impl Targets {
-    /// The configuration file, if one is named.
+    /// The configuration file, if one is given.
     pub fn file(&self) -> Option<&str> {
         self.config_file.as_deref().filter(|path| !path.is_empty())
     }
 
-    /// The configuration that was asked for.
+    /// The configuration from the file and the flags.
     ///
     /// # Errors
-    /// Every problem in the file, or that it cannot be read.
+    /// All problems in the file, or why it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
         let file = self.file().map(|path| {
             let text = files::text_or_stream(path.as_ref(), MAX_FILE)
@@ -318,7 +317,7 @@ impl Targets {
     }
 }
 
-/// Without what an empty environment variable leaves behind.
+/// Drops the empty value that an empty environment variable leaves.
 fn given(values: &[String]) -> Vec<String> {
     values.iter().filter(|value| !value.is_empty()).cloned().collect()
 }

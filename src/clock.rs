@@ -1,8 +1,8 @@
 //! The time by both clocks of this machine, and the CPU time of this process.
 //!
-//! The wall clock may be set at any moment, so it cannot tell how old something is. The clock of
-//! the time since the machine was booted only goes forward, while the machine sleeps, too, and
-//! means nothing elsewhere or after a boot.
+//! The wall clock may be set at any time, so it cannot tell the age of anything. The clock since
+//! boot only goes forward, during sleep as well, and means nothing on another machine or after a
+//! reboot.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use rustix::time::{ClockId, clock_gettime};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SINCE_BOOT: ClockId = ClockId::Boottime;
-/// Elsewhere the nearest that there is; on macOS it counts sleep as well.
+/// The closest available elsewhere; on macOS it counts sleep as well.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
-/// Two readings of both clocks that disagree by less were taken without the wall clock being set in
+/// If two readings of both clocks disagree by less than this, the wall clock was not set in
 /// between.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
 
@@ -29,22 +29,22 @@ pub fn cpu_time() -> Duration {
 /// A moment by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// By the wall clock, as it was set then.
+    /// By the wall clock, as it was set at the time.
     pub wall: Timestamp,
-    /// Since this machine was booted; negative if it was before.
+    /// Since boot; negative if it was before.
     pub boot: SignedDuration,
 }
 
 impl Moment {
-    /// This moment.
+    /// The current moment.
     pub fn now() -> Self {
         let time = clock_gettime(SINCE_BOOT);
         let nanoseconds = i32::try_from(time.tv_nsec).unwrap_or_default();
         Self { wall: Timestamp::now(), boot: SignedDuration::new(time.tv_sec, nanoseconds) }
     }
 
-    /// A moment of which only the time by the wall clock is known, judged at `self`: it is as old
-    /// as the wall clock says, and not younger than now.
+    /// A moment of which only the wall clock time is known, seen from `self`: it is as old as the
+    /// wall clock says, but never in the future.
     pub fn remembered(self, wall: Timestamp) -> Self {
         let age = self.wall.duration_since(wall).max(SignedDuration::ZERO);
         Self { wall, boot: self.boot.saturating_sub(age) }
@@ -55,8 +55,8 @@ impl Moment {
         self.boot.saturating_sub(earlier.boot)
     }
 
-    /// The time of this moment by the wall clock as it is set at `now`: what a person may compare
-    /// with `now`.
+    /// The wall clock time of this moment, by the clock as it is set at `now`, so that the two can
+    /// be compared.
     pub fn by_clock_of(self, now: Self) -> Timestamp {
         let limit = if now.boot < self.boot { Timestamp::MAX } else { Timestamp::MIN };
         let time = now.wall.checked_sub(now.since(self)).unwrap_or(limit);

@@ -1,4 +1,4 @@
-//! What the commands of the command line do.
+//! The commands of the command line.
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -23,7 +23,7 @@ pub enum Error {
     /// The configuration is unusable.
     #[error("{0}")]
     Config(#[from] Problems),
-    /// An address cannot be listened on.
+    /// Listening on an address failed.
     #[error("listening on {address}: {error}")]
     Listen {
         /// The address.
@@ -31,11 +31,10 @@ pub enum Error {
         /// Why not.
         error: io::Error,
     },
-    /// `check --estimate` has found that budgets are too small, or that lists or series pass their
-    /// limits.
+    /// `check --estimate` found budgets that are too small, or lists or series beyond their limits.
     #[error("the plan cannot be kept")]
     DoesNotFit,
-    /// `check --estimate --live` could not ask everywhere, or was not shown all there is.
+    /// `check --estimate --live` could not query everything, or got incomplete lists.
     #[error(
         "discovery has not shown all there is (see the lines with !), so the estimate is not complete"
     )]
@@ -43,25 +42,25 @@ pub enum Error {
     /// An account's settings cannot be used, such as its `ca_file`.
     #[error("{0}")]
     Setup(#[from] aliyun::SetupError),
-    /// `check` has found that a start would be refused because of the state file.
+    /// `check` found that a start would be refused because of the state file.
     #[error("{0}")]
     State(#[from] state::Error),
-    /// `doctor` has found something that does not work.
+    /// `doctor` found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
-    /// `demo` was told to simulate neither clusters nor servers.
+    /// `demo` has neither clusters nor servers to simulate.
     #[error("there would be nothing to poll: let --clusters or --servers be at least 1")]
     EmptyDemo,
     /// The exporter could not start.
     #[error("starting: {0}")]
     Start(#[from] app::Error),
-    /// The simulator broke, or standard output did.
+    /// The simulator or standard output failed.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
 impl Error {
-    /// What is wrong with a configuration that a start would refuse, one by one.
+    /// The problems of a configuration that a start would refuse, one by one.
     fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Config(Problems(problems)) => problems.clone(),
@@ -72,7 +71,7 @@ impl Error {
         }
     }
 
-    /// 2 for what the user typed or wrote, 1 for what went wrong.
+    /// 2 if the user's input is wrong, 1 if something failed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_)
@@ -87,10 +86,10 @@ impl Error {
     }
 }
 
-/// Does what `cli` says, until it is done or `shutdown`.
+/// Runs the command in `cli` until it is done or `shutdown`.
 ///
 /// # Errors
-/// Whatever stopped it.
+/// Why it failed.
 pub async fn run(
     cli: Cli,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -122,7 +121,7 @@ fn announce_start() {
     info!(version = env!("CARGO_PKG_VERSION"), revision = env!("BUILD_REVISION"), "starting");
 }
 
-/// Says which file was read, what it names, and what in it a user may not have meant.
+/// Logs which file was read, what it names, and the warnings about it.
 fn announce_configuration(targets: &Targets, config: &Config) {
     let file = targets.file().unwrap_or("none: flags and environment only");
     let Config { accounts, clusters, servers, .. } = config;
@@ -135,7 +134,7 @@ fn announce_configuration(targets: &Targets, config: &Config) {
     }
 }
 
-/// What a start would refuse is refused, what it would warn of is printed.
+/// Refuses what a start would refuse, and prints what it would warn about.
 async fn check(arguments: &Check) -> Result<(), Error> {
     let checked = arguments.targets.config(&environment).map_err(Error::from);
     let checked = checked.and_then(|config| Ok((clients(&config)?, check_state(&config)?, config)));
@@ -159,7 +158,7 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     Ok(io::stdout().write_all(printed.as_bytes())?)
 }
 
-/// What a start would say of the state file. Nothing is made or changed.
+/// What a start would report about the state file. Creates and changes nothing.
 fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
     Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
 }

@@ -13,8 +13,8 @@ use crate::config::{
 };
 use crate::secret::Secret;
 
-/// The configuration that polls everything in `world` (the simulator's truth) at `address`, often
-/// enough to watch.
+/// The configuration that polls everything in `world` (the simulator's truth) at `address`,
+/// frequently enough to watch.
 pub fn config(world: &Value, address: SocketAddr) -> Config {
     Config {
         poll: Poll {
@@ -32,8 +32,8 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
     }
 }
 
-/// The same, with budgets that fit a cloud that lets `per_minute` calls of each operation through.
-/// It leaves a tenth.
+/// The same, with budgets that fit a cloud that allows `per_minute` calls of each operation. A
+/// tenth is left unused.
 pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
     let budget = (per_minute - per_minute.div_ceil(10)).max(1);
     for account in &mut config.accounts {
@@ -54,7 +54,7 @@ fn account(address: SocketAddr) -> Account {
             access_key_id: SecretSource::Value(Secret::new("testid")),
             access_key_secret: SecretSource::Value(Secret::new("testsecret")),
         },
-        // By default the simulator lets 1000 through.
+        // By default the simulator allows 1000.
         quotas: Product::ALL.map(|product| (product.into(), 900)).into(),
         endpoints: Endpoints {
             ehpc: Some(url.clone()),

@@ -1,4 +1,4 @@
-//! Reading a file that the user has named: whole, but never without end.
+//! Reads files named by the user: whole, but never without end.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 /// Maximum size of a file that holds certificates, an access key, a token or profiles, in bytes.
 pub(crate) const MAX_SMALL: u64 = 4 << 20;
 
-/// How long the end of a pipe or a terminal is waited for.
+/// Timeout for the end of a pipe or a terminal.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What stands before the text of some files, written there by Windows' editors.
+/// Written before the text by some editors on Windows.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The bytes of a regular file of at most `max_bytes`.
 ///
 /// # Errors
-/// That it cannot be read, is no regular file, or is too large.
+/// If it cannot be read, is not a regular file, or is too large.
 pub(crate) fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     match kind(path)? {
         Kind::Regular => read(path, max_bytes),
@@ -30,19 +30,19 @@ pub(crate) fn bytes(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The text of a regular file of at most `max_bytes`, without a byte order mark. It may hold
+/// The text of a regular file of at most `max_bytes`, without a byte order mark. It may contain
 /// secrets, so it is zeroed on drop.
 ///
 /// # Errors
-/// Those of [`bytes()`], or that it is not UTF-8.
+/// Those of [`bytes()`], or if it is not UTF-8.
 pub(crate) fn text(path: &Path, max_bytes: u64) -> io::Result<Zeroizing<String>> {
     decode(bytes(path, max_bytes)?)
 }
 
-/// The same where it may also be a pipe or a terminal, such as `/dev/stdin`.
+/// Like [`text()`], but also reads a pipe or a terminal, such as `/dev/stdin`.
 ///
 /// # Errors
-/// Those of [`text()`], or that its end has not come within ten seconds.
+/// Those of [`text()`], or if its end does not come within ten seconds.
 pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<Zeroizing<String>> {
     match kind(path)? {
         Kind::Regular => decode(read(path, max_bytes)?),
@@ -52,12 +52,12 @@ pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<Zeroizin
 
 enum Kind {
     Regular,
-    /// Called so; reading it may never end.
+    /// With a word for it; reading it may never end.
     Stream(&'static str),
 }
 
-/// Looked at before it is opened: opening a pipe waits for its other end, and opening a device may
-/// do something.
+/// Checks the type before opening: opening a pipe waits for its other end, and opening a device may
+/// have side effects.
 fn kind(path: &Path) -> io::Result<Kind> {
     let kind = fs::metadata(path)?.file_type();
     match () {
@@ -72,7 +72,7 @@ fn kind(path: &Path) -> io::Result<Kind> {
 
 fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    // A buffer that grows leaves parts of the text behind. One byte more shows the end without
+    // A growing buffer would leave copies of the text behind. The extra byte finds the end without
     // growing.
     let size = file.metadata()?.len().min(max_bytes);
     let mut bytes = Vec::with_capacity(size as usize + 1);
@@ -83,8 +83,8 @@ fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads on a thread of its own, which is left behind where the other end of a pipe is never opened
-/// or closed.
+/// Reads on a separate thread, which is abandoned if the other end of a pipe is never opened or
+/// closed.
 fn read_stream(path: &Path, max_bytes: u64, what: &str) -> io::Result<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     let path = path.to_owned();
@@ -115,7 +115,7 @@ mod tests {
 
     use super::{bytes, text, text_or_stream};
 
-    /// A folder that goes with the value.
+    /// A folder that is removed on drop.
     struct Folder(TempDir);
 
     impl Folder {

@@ -1,11 +1,12 @@
 //! Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
 //! command runs.
 //!
-//! What imports what: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`]
-//! -> `store`, and `poll` -> [`aliyun`] -> `config`. No arrow points back. All rest on [`action`],
-//! [`model`], [`catalog`] and [`secret`]; [`app`] wires them, and [`sim`] is reached only by URL.
+//! Imports: [`web`] -> [`exposition`] -> [`store`] -> [`target`] -> [`config`]; [`poll`] ->
+//! `store`, and `poll` -> [`aliyun`] -> `config`. No arrow points back. All use [`action`],
+//! [`model`], [`catalog`] and [`secret`]; [`app`] wires them together, and [`sim`] is reached only
+//! by URL.
 //!
-//! What data does: `config` says what to ask, and an answer goes `aliyun` -> `poll` -> `store` ->
+//! Data: `config` says what to request, and an answer goes `aliyun` -> `poll` -> `store` ->
 //! `exposition` -> `web`.
 
 pub mod action;

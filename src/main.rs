@@ -11,8 +11,8 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-/// How many arenas glibc's allocator may have: it reads this when a process starts, and offers no
-/// safe call for it.
+/// Number of arenas of glibc's allocator, which reads this when a process starts and offers no safe
+/// call for it.
 const ARENAS: &str = "MALLOC_ARENA_MAX";
 
 fn main() -> ExitCode {
@@ -32,28 +32,28 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere else to say it.
+            // There is nowhere else to report it.
             let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Begins again with one arena, in the same process. By default glibc gives each thread its own,
-/// and what one thread allocates and another frees leaves holes there: resident memory creeps up
-/// for hours while no more of it is in use.
+/// Re-executes the program in the same process, with one arena. By default glibc gives each thread
+/// its own, and what one thread allocates and another frees leaves holes there: resident memory
+/// grows for hours while no more of it is in use.
 fn limit_arenas() {
     if !cfg!(target_env = "gnu") || env::var_os(ARENAS).is_some() {
         return;
     }
     let mut arguments = env::args_os();
     if let (Ok(program), Some(name)) = (env::current_exe(), arguments.next()) {
-        // It returns only where that is not possible: with more arenas everything works as well.
+        // It returns only if that fails: everything works with more arenas as well.
         let _ = Command::new(program).arg0(name).args(arguments).env(ARENAS, "1").exec();
     }
 }
 
-/// Polling waits for the network most of the time: a few threads serve any number of targets.
+/// Polling mostly waits for the network, so a few threads serve any number of targets.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4))
 }
@@ -68,7 +68,8 @@ fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             tokio::select! {
                 _ = terminate.recv() => return info!(signal = "SIGTERM", "stopping"),
                 _ = interrupt.recv() => return info!(signal = "SIGINT", "stopping"),
-                // By default it would end the process, and a service manager's reload is no wish to stop.
+                // By default it would end the process, but a service manager's reload must not stop
+                // it.
                 _ = hangup.recv() => warn!("SIGHUP: there is no reload; restart to change the configuration"),
             }
         }

@@ -1,4 +1,4 @@
-//! A string that cannot be printed, and is gone from memory when it is dropped.
+//! A string that cannot be printed and is zeroed on drop.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// A secret: an access key secret, a security token. `Debug`, `Display` and `Serialize` show
-/// `<secret>`. Its bytes are zeroed when it is dropped.
+/// `<secret>`. Its bytes are zeroed on drop.
 #[derive(Clone, Deserialize, PartialEq, Eq)]
 #[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Hides `value`. A `String` is taken as it is, so that no copy of it stays behind.
+    /// Hides `value`. A `String` is moved, so no copy of it is left behind.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The secret itself, for signing and for nothing else.
+    /// The secret itself, only for signing.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,4 @@
-//! What the exporter counts of its own work, in the `prometheus` crate's own Registry. Never
-//! global.
+//! The exporter's own metrics, in a Registry of the `prometheus` crate, never the global one.
 
 #[cfg(target_os = "linux")]
 mod process;
@@ -51,14 +50,14 @@ pub struct SelfMetrics {
     state_saved: IntGaugeVec,
 }
 
-/// An attempt, for counting.
+/// An attempt to be counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Which account has asked.
+    /// Account that made it.
     pub account: &'a Arc<str>,
-    /// In which region.
+    /// Region it was made in.
     pub region: &'a Arc<str>,
-    /// What.
+    /// The operation.
     pub operation: &'a Operation,
 }
 
@@ -66,10 +65,10 @@ pub struct Request<'a> {
 const DURATION_BOUNDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl SelfMetrics {
-    /// Everything at its start.
+    /// All metrics at their initial values.
     ///
     /// # Errors
-    /// If the catalog has a family that the Registry refuses.
+    /// If the Registry rejects a family of the catalog.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let metrics = Self {
@@ -134,12 +133,12 @@ impl SelfMetrics {
         }
     }
 
-    /// A poll has ended.
+    /// Counts a poll that has ended.
     pub fn poll_ended(&self, kind: Kind, failure: Option<Reason>) {
         self.polls.with_label_values(&[kind.label(), failure.map_or("ok", Reason::label)]).inc();
     }
 
-    /// An attempt has ended.
+    /// Counts an attempt that has ended.
     pub fn attempted(&self, request: &Request<'_>, failure: Option<Reason>, took: Duration) {
         let product = request.operation.product().label();
         let name = request.operation.name();
@@ -150,7 +149,7 @@ impl SelfMetrics {
         self.request_duration.with_label_values(&[product, name]).observe(took.as_secs_f64());
     }
 
-    /// Sets whether an account may ask for an operation, for each change.
+    /// For each change, sets whether an account may call an operation.
     pub fn permissions(&self, changes: &[PermissionChange]) {
         for PermissionChange { account, action, is_granted } in changes {
             let labels = [&**account, action.product().label(), action.name()];
@@ -158,20 +157,20 @@ impl SelfMetrics {
                 Some(is_granted) => {
                     self.authorized.with_label_values(&labels).set(i64::from(*is_granted))
                 }
-                // It is there: it was set with the first answer.
+                // It exists: it was set with the first answer.
                 None => drop(self.authorized.remove_label_values(&labels)),
             }
         }
     }
 
-    /// Takes away what is said of logins and clocks.
+    /// Removes the series about logins and clocks.
     pub fn forget_logins(&self) {
         self.clock_skew.reset();
         self.credentials_expiry.reset();
     }
 
-    /// An operation will be asked for `target`: its counters start at 0, so that `increase()` sees
-    /// the first event.
+    /// Starts the counters of an operation that `target` needs at 0, so that `increase()` sees the
+    /// first event.
     pub fn expect_requests(&self, target: &Target, action: Action) {
         let product = action.product().label();
         let operation = action.name();
@@ -183,7 +182,7 @@ impl SelfMetrics {
         }
     }
 
-    /// Every budget, and those that there were before and are `gone`.
+    /// Sets the series of every budget and removes those of budgets that are `gone`.
     pub fn budgets(&self, budgets: &[PlannedBudget], gone: &[ApiLabels]) {
         for PlannedBudget { labels, state, per_minute } in budgets {
             let labels = labels.values();
@@ -197,7 +196,7 @@ impl SelfMetrics {
         }
         for labels in gone {
             let labels = labels.values();
-            // Whether it was there does not matter.
+            // It may be absent.
             drop(self.quota.remove_label_values(&labels));
             drop(self.budget.remove_label_values(&labels));
             for gauge in [&self.planned, &self.resting, &self.lowered, &self.next_try] {
@@ -206,51 +205,51 @@ impl SelfMetrics {
         }
     }
 
-    /// A call has waited for its budget.
+    /// Counts the time that a call waited for its budget.
     pub fn waited(&self, budget: &ApiLabels, wait: Duration) {
         self.quota_wait.with_label_values(&budget.values()).inc_by(wait.as_secs_f64());
     }
 
-    /// Something open was lost.
+    /// Counts something open that was lost.
     pub fn lost(&self, kind: Kind) {
         self.lost.with_label_values(&[kind.label()]).inc();
     }
 
-    /// The result of something whose end was watched is not asked for any more.
+    /// Counts a result that was given up, of something whose end was watched.
     pub fn given_up(&self, kind: Kind, cause: GivenUp) {
         self.given_up.with_label_values(&[kind.label(), cause.label()]).inc();
     }
 
-    /// A list was cut off.
+    /// Counts a list that was cut off.
     pub fn truncated(&self, kind: Kind) {
         self.truncated.with_label_values(&[kind.label()]).inc();
     }
 
-    /// The cloud sent an unknown word.
+    /// Counts an unknown word from the cloud.
     pub fn unknown_value(&self, operation: &Operation, field: &'static str) {
         let product = operation.product().label();
         let operation = operation.name();
         self.unknown.with_label_values(&[product, operation, field]).inc();
     }
 
-    /// Entries of an answer that could not be read.
+    /// Counts entries of an answer that could not be read.
     pub fn unreadable(&self, operation: &Operation, entries: u64) {
         self.unreadable
             .with_label_values(&[operation.product().label(), operation.name()])
             .inc_by(entries);
     }
 
-    /// How far the cloud's clock is ahead of this machine's.
+    /// Sets how far the cloud's clock is ahead of this machine's.
     pub fn clock_skew(&self, account: &Arc<str>, skew: SignedDuration) {
         self.clock_skew.with_label_values(&[account]).set(skew.as_secs_f64());
     }
 
-    /// How an account is logged in.
+    /// Sets when an account's credentials expire.
     pub fn logged_in(&self, account: &Arc<str>, login: &Login) {
         set_time(&self.credentials_expiry, &[account], login.ends());
     }
 
-    /// Whether this instance polls; else it stands by.
+    /// Sets whether this instance polls; otherwise it stands by.
     pub fn leads(&self, leads: bool) {
         self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
         if !leads {
@@ -258,21 +257,21 @@ impl SelfMetrics {
         }
     }
 
-    /// It polls no more, and another instance may begin to.
+    /// Marks that this instance no longer polls and another one may start to.
     pub fn stops(&self) {
         self.leader.with_label_values::<&str>(&[]).set(0);
     }
 
-    /// Whether what is known could be saved; `None` without a file.
+    /// Sets whether the state could be saved; `None` without a file.
     pub fn saved(&self, saved: Option<bool>) {
         match saved {
             Some(saved) => self.state_saved.with_label_values::<&str>(&[]).set(i64::from(saved)),
-            // Whether it was there does not matter.
+            // It may be absent.
             None => drop(self.state_saved.remove_label_values::<&str>(&[])),
         }
     }
 
-    /// The configuration was loaded, or could not be.
+    /// Records whether the configuration could be loaded.
     pub fn reloaded(&self, success: bool, now: Timestamp) {
         self.reload_successful.with_label_values::<&str>(&[]).set(i64::from(success));
         if success {
@@ -296,11 +295,11 @@ impl SelfMetrics {
     }
 }
 
-/// Sets a gauge to a time, or takes it away.
+/// Sets a gauge to a time, or removes it.
 fn set_time(gauge: &GaugeVec, labels: &[&str], time: Option<Timestamp>) {
     match time {
         Some(time) => gauge.with_label_values(labels).set(time.as_millisecond() as f64 / 1000.0),
-        // Whether it was there does not matter.
+        // It may be absent.
         None => drop(gauge.remove_label_values(labels)),
     }
 }

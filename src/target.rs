@@ -1,4 +1,4 @@
-//! Configuration, and what discovery has found -> what is polled.
+//! Configuration and findings of discovery -> what is polled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::config::{
 };
 use crate::model::DiscoveredResource;
 
-/// Where a product is asked for its regions. ListRegions answers the same everywhere, and this
-/// region has every product.
+/// The region in which a product's regions are requested. ListRegions answers the same everywhere,
+/// and this region has every product.
 const REGION_OF_REGIONS: &str = "cn-hangzhou";
 
-/// What kind of thing a target is: the `kind` label.
+/// Kind of target: the `kind` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// The tasks of an E-HPC cluster.
@@ -22,8 +22,8 @@ pub enum Kind {
     EhpcInvocations,
     /// The command invocations of a Simple Application Server.
     SwasInvocations,
-    /// The same of all servers of a region that are asked for at once. It has no values of its own;
-    /// its servers have.
+    /// The command invocations of all servers of a region, read together. It has no values of its
+    /// own; its servers have.
     SwasRegion,
     /// Which clusters, servers or regions there are.
     Discovery,
@@ -45,12 +45,12 @@ impl Kind {
     }
 }
 
-/// What tells a target from every other: ids are unique within a kind.
+/// Identity of a target: ids are unique within a kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId {
     /// Its kind.
     pub kind: Kind,
-    /// Cluster id, instance id, or where is looked, as in `swas/default/cn-hangzhou`: the `target`
+    /// Cluster id, instance id, or where to look, as in `swas/default/cn-hangzhou`: the `target`
     /// label.
     pub id: Arc<str>,
 }
@@ -62,14 +62,14 @@ impl TargetId {
     }
 }
 
-/// Something that has values, and is polled.
+/// Something that has values and is polled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// Its identity.
     pub id: TargetId,
-    /// Name of the account that asks for it.
+    /// Name of the account that it is polled with.
     pub account: Arc<str>,
-    /// Whose budgets its calls use.
+    /// The quota group whose budgets its calls use.
     pub quota_group: Arc<str>,
     /// Region id.
     pub region: Arc<str>,
@@ -88,11 +88,12 @@ pub enum Scope {
     EhpcInvocations(Commands),
     /// Of a server's invocations.
     SwasInvocations(InvocationWindow),
-    /// The same, where they are asked for together with those of the other servers of its region.
+    /// Of a server's invocations, if they are read together with those of the region's other
+    /// servers.
     SwasRegionServer(InvocationWindow),
     /// Of a region: these servers.
     SwasRegion(Vec<Target>),
-    /// Of what there is.
+    /// Of discovery: what it looks for.
     Discovery(DiscoveryQuery),
 }
 
@@ -110,7 +111,7 @@ impl Scope {
 }
 
 impl Target {
-    /// The targets that it stands for: the servers of a region, else itself.
+    /// The targets it stands for: the servers of a region, else itself.
     pub fn members(&self) -> &[Self] {
         match &self.scope {
             Scope::SwasRegion(servers) => servers,
@@ -118,7 +119,7 @@ impl Target {
         }
     }
 
-    /// Whether the same is asked of the same place: all but names.
+    /// Whether both lead to the same calls to the same place: everything but names is compared.
     pub fn is_asked_like(&self, other: &Self) -> bool {
         let place = |target: &Self| {
             let Self { id, account, quota_group, region, .. } = target;
@@ -138,15 +139,15 @@ impl Target {
 /// What a discovery target looks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiscoveryQuery {
-    /// What kind of thing.
+    /// Kind of resource.
     pub kind: DiscoveryKind,
-    /// Which of those it finds are taken.
+    /// Which of the resources found are taken.
     pub filter: Filter,
     /// Time between two readings.
     pub interval: Duration,
 }
 
-/// What there is to be found.
+/// What can be discovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiscoveryKind {
     /// E-HPC clusters of a region.
@@ -160,7 +161,7 @@ pub enum DiscoveryKind {
 }
 
 impl DiscoveryKind {
-    /// What is sought, in words.
+    /// What it looks for, in words.
     pub fn things(self) -> &'static str {
         match self {
             Self::Clusters => "clusters",
@@ -171,7 +172,8 @@ impl DiscoveryKind {
 }
 
 impl DiscoveryQuery {
-    /// Whether it takes what it has found. Regions are all taken: a filter is for what is in them.
+    /// Whether it takes a resource that it has found. Regions are all taken: the filter is for what
+    /// is in them.
     pub fn takes(&self, found: &DiscoveredResource) -> bool {
         match self.kind {
             DiscoveryKind::Clusters | DiscoveryKind::Servers => {
@@ -182,14 +184,14 @@ impl DiscoveryQuery {
     }
 }
 
-/// What each discovery target has found last.
+/// What each discovery target found last.
 pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 
-/// Every target of a configuration where discovery has found this: what is configured, in its
-/// order, then where to look, then what was found and stands nowhere before. What is configured
-/// without a name has the cloud's.
+/// All targets of a configuration with these findings: the configured ones in their order, then the
+/// discovery targets, then what was found and is not configured. A configured target without a name
+/// gets the cloud's.
 ///
-/// New findings may bring new places to look in (regions); asked with those again, it comes to an
+/// New findings may add places to look in (regions); repeated with their findings, this comes to an
 /// end.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let searches = searches(config, findings);
@@ -211,7 +213,7 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let mut known: HashSet<Arc<str>> =
         all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
     all.extend(searches.iter().cloned());
-    // A cluster and a server never have the same id: their forms differ.
+    // A cluster and a server never have the same id: their formats differ.
     for (search, thing) in clusters.iter().filter(|(search, thing)| takes(search, thing)) {
         if known.insert(Arc::clone(&thing.id)) {
             accounts.cluster(&found_cluster(config, search, thing), &mut all);
@@ -225,7 +227,7 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     all
 }
 
-/// Only where to look: the discovery targets.
+/// Only the discovery targets.
 pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
     let accounts = Accounts::of(config);
     let products = [
@@ -260,7 +262,7 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
                     let all = target("all", REGION_OF_REGIONS, regions);
                     let found = findings.get(&all.id).into_iter().flatten();
                     searches.push(all);
-                    // Its place is taken.
+                    // That id is taken by the target above.
                     found
                         .map(|region| region.id.to_string())
                         .filter(|region| region != "all")
@@ -273,7 +275,7 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
     searches
 }
 
-/// What a discovery target has found, with itself; `None` if it looks for something else.
+/// What a discovery target found, each with the target; `None` if it looks for something else.
 fn finds<'a>(
     target: &'a Target,
     wanted: DiscoveryKind,
@@ -288,7 +290,7 @@ fn takes(target: &Target, thing: &DiscoveredResource) -> bool {
     matches!(&target.scope, Scope::Discovery(search) if search.takes(thing))
 }
 
-/// The cloud's name of each thing.
+/// The cloud's name of each resource.
 fn names<'a>(found: &[(&Target, &'a DiscoveredResource)]) -> HashMap<&'a str, &'a str> {
     found.iter().map(|(_, thing)| (&*thing.id, &*thing.name)).collect()
 }
@@ -330,8 +332,8 @@ fn found_server(config: &Config, search: &Target, found: &DiscoveredResource) ->
     }
 }
 
-/// What is polled on its own of these: each target, but for servers that are asked for by account
-/// and region.
+/// The scheduled targets: each target, except that servers read together become one per account and
+/// region.
 pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     let (together, mut polled): (Vec<Target>, Vec<Target>) =
         targets.into_iter().partition(|target| matches!(target.scope, Scope::SwasRegionServer(_)));
@@ -351,7 +353,7 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     polled
 }
 
-/// The quota group of each account, and how servers are asked for.
+/// The quota group of each account, and how the invocations of servers are read.
 struct Accounts<'a> {
     groups: HashMap<&'a str, &'a str>,
     strategy: SwasStrategy,

@@ -1,17 +1,17 @@
-//! `wire_enum!`: an enum for a word on the wire. Known words become variants, any other word is
-//! kept as `Unknown`.
+//! `wire_enum!`: an enum for a word on the wire. Known words are variants, any other word is kept
+//! as `Unknown`.
 
-/// Declares an enum of the words a field of the cloud's answers may hold.
+/// Declares an enum of the words that a field of the cloud's answers may have.
 ///
-/// Words compare in any letter case; an alias after `|` folds into the word before it. A word that
-/// is not in the list is data, not an error: it is kept in `Unknown` and shown as `unknown`.
+/// Words are compared in any letter case; an alias after `|` counts as the word before it. A word
+/// that is not in the list is data, not an error: it is kept in `Unknown` and shown as `unknown`.
 macro_rules! wire_enum {
     ($(#[$meta:meta])* $name:ident { $($variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $(#[doc = concat!("The word `", $word, "`.")] $variant,)+
-            /// A word that no document names, as it was sent.
+            /// An undocumented word, as it was sent.
             Unknown(Box<str>),
         }
 
@@ -19,10 +19,10 @@ macro_rules! wire_enum {
             /// Every known value, in the order of the vendor's documents.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Every value [`Self::label`] can give: the known words, then `unknown`.
+            /// Every value that [`Self::label`] can return: the known words, then `unknown`.
             pub const LABELS: &'static [&'static str] = &[$($word,)+ "unknown"];
 
-            /// Reads a word in any letter case.
+            /// Parses a word in any letter case.
             pub fn parse(word: &str) -> Self {
                 $(if word.eq_ignore_ascii_case($word) $(|| word.eq_ignore_ascii_case($alias))* {
                     return Self::$variant;
@@ -30,7 +30,7 @@ macro_rules! wire_enum {
                 Self::Unknown(word.into())
             }
 
-            /// The word as a label value: closed set, `unknown` for the rest.
+            /// The word as a label value, from a closed set: `unknown` for all others.
             pub fn label(&self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -38,7 +38,7 @@ macro_rules! wire_enum {
                 }
             }
 
-            /// The word as a person wants to read it: the one that was sent, if it is unknown.
+            /// The word to show to people: the one that was sent, if it is unknown.
             pub fn word(&self) -> &str {
                 match self {
                     Self::Unknown(word) => word,

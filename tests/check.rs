@@ -1,13 +1,13 @@
-//! `check` as the real program: what a start would refuse is refused with 2, what it would warn of
-//! is printed with 0.
+//! `check` as the real program: it exits with 2 where a start would be refused, and with 0 and a
+//! message where it would warn.
 
 use std::process::Command;
 
 use crate::support::folder::Folder;
 use serde_json::Value;
 
-/// Exit code, standard output and standard error of `check` on a file, run in its folder with an
-/// empty environment.
+/// Exit code, standard output and standard error of `check` on a file, run in the file's folder
+/// with an empty environment.
 fn check(file: &str, arguments: &[&str]) -> (i32, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
     let folder = std::path::Path::new(file).parent().unwrap();

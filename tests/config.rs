@@ -17,7 +17,7 @@ use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
 use regex::Regex;
 
-/// Stands wherever a secret stands in the files, and must not come out.
+/// Stands for every secret in the files, and must not appear in any output.
 const SECRET: &str = "hunter2";
 
 fn env(name: &str) -> Option<String> {
@@ -34,7 +34,7 @@ fn env(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// What the program does with a file and no flags.
+/// What the program makes of a file without flags.
 fn load(file: &str, text: &str) -> Result<Config, Problems> {
     with_targets(Some(parse(file, text, &env)?), &[], &[])
 }
@@ -416,7 +416,7 @@ fn no_secret_survives_printing() {
     assert!(yaml.contains("access_key_secret: file:/run/secrets/aliyun"), "{yaml}");
 }
 
-/// Every key that may hold a secret, as `secrets.yaml` has them.
+/// Every key that may hold a secret, as in `secrets.yaml`.
 const SECRET_KEYS: [&str; 6] =
     ["access_key_id", "access_key_secret", "security_token", "uri", "external_id", "password"];
 
@@ -543,13 +543,13 @@ fn nesting_is_bounded_however_it_is_written() {
     }
 }
 
-/// A server with these words in place of its id and its name.
+/// A server with these values as its id and its name.
 fn server(id: &str, name: &str) -> String {
     format!("swas: {{servers: [{{id: {id}, region: cn-hangzhou, name: {name}}}]}}")
 }
 
-/// Words are taken as YAML 1.2 has them; where 1.1 differs, nothing is guessed that a user would
-/// not see.
+/// Scalars are read as in YAML 1.2. Where 1.1 differs, nothing is guessed without the user
+/// noticing.
 #[test]
 fn words_that_other_readers_take_for_something_else_are_text() {
     for word in ["no", "yes", "on", "off", "y", "N", "2024-01-01", "2024-1-1", "0-1"] {
@@ -763,7 +763,7 @@ fn neither_file_nor_flag_says_how_to_start() {
     assert_eq!(with_targets(None, &[], &[]).unwrap_err().to_string(), expected);
 }
 
-/// One edit of a text: something is put in the place of some characters.
+/// One edit of a text: some characters are replaced.
 fn edit() -> impl Strategy<Value = (usize, usize, String)> {
     let pieces = "[:{}\\[\\]&*!|>'\"%@`,#?<~$\\-]|\n|\n  |\t|: |- |\\$\\{|<<: |null|0|-1|\u{0}|\u{85}|\u{feff}|é|[a-z]{1,9}";
     (any::<usize>(), 0..9usize, proptest::string::string_regex(pieces).unwrap())
@@ -802,7 +802,7 @@ proptest! {
         }
     }
 
-    /// By this program's reader and by another library's.
+    /// By this program's parser and by another library's.
     #[test]
     fn any_name_is_written_so_that_it_is_read_again(name in "[^\\p{Cc}]{0,32}|[-+.0-9_eExobn:T ~=<]{1,12}") {
         let mut config = example();

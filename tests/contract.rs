@@ -11,7 +11,7 @@ use aliyun_task_exporter::exposition::Part;
 use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
 use aliyun_task_exporter::{sim, target};
 
-/// Labels that Prometheus adds, and that of buckets.
+/// Labels that Prometheus adds, and the label of buckets.
 const GIVEN: [&str; 3] = ["job", "instance", "le"];
 
 /// Families that neither a dashboard nor an alert needs, each with its reason.
@@ -102,7 +102,7 @@ fn all() -> Vec<Text> {
     )
 }
 
-/// A metric as it is named in a text, and what follows it.
+/// The metrics named in a text, each with what follows it.
 fn names(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     text.match_indices("aliyun_")
@@ -115,7 +115,7 @@ fn names(text: &str) -> impl Iterator<Item = (&str, &str)> {
         })
 }
 
-/// The family that a sample belongs to.
+/// The family of a sample.
 fn family(name: &str) -> Option<&'static Family> {
     let exact = CATALOG.iter().find(|family| family.name == name);
     let base = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
@@ -192,7 +192,7 @@ fn every_word_that_a_label_is_compared_with_can_occur() {
     words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).collect());
     words.insert("reason", Reason::ALL.iter().map(|reason| reason.label()).collect());
     words.insert("outcome", words["reason"].iter().copied().chain(["ok"]).collect());
-    // Why series are left out.
+    // Reasons for which series are left out.
     words.entry("reason").or_default().extend(Part::ALL.map(Part::label));
     words.insert("operation", Action::ALL.iter().map(|action| action.name()).collect());
     words.insert("product", Product::ALL.map(Product::label).into());
@@ -299,7 +299,7 @@ fn every_reason_is_explained_where_alerts_are() {
     }
 }
 
-/// What a request names, and what RAM calls it.
+/// Version and name of an operation, and its RAM action.
 type Named = (&'static str, &'static str, String);
 
 #[test]
@@ -419,7 +419,7 @@ fn every_failure_of_others_is_held_by_a_test_or_has_a_reason() {
             .skip(1)
             .map(|rest| rest.split(')').next().unwrap());
         assert!(places.clone().count() > 0 && places.all(is_public), "{what}: {links}");
-        // Whatever stands between backquotes with `::` in it is a test.
+        // Everything between backquotes that contains `::` is a test.
         let tests: Vec<_> =
             held.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
         for (path, name) in &tests {
@@ -474,11 +474,11 @@ fn every_file_names_the_same_version_of_rust() {
     }
 }
 
-/// Words that gave way to those of the field: no name is, or has, one of them again.
+/// Words that were replaced by terms of the field; no name may be or contain one of them.
 const OLD_WORDS: [&str; 9] =
     ["governor", "inventory", "ledger", "makeshift", "pace", "rig", "snapshot", "sought", "survey"];
 
-/// Names that gave way as a whole; their words are used in other senses.
+/// Names that were replaced as a whole; their words still occur in other senses.
 const OLD_NAMES: [&str; 12] = [
     "Around",
     "CommandsPlan",

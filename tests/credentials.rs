@@ -56,7 +56,7 @@ fn all_up(exporter: &Exporter) -> Page {
     exporter.wait("everything is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 4.0)
 }
 
-/// Waits for many more polls, and asserts that none of all has failed.
+/// Waits for many more polls, and asserts that no poll at all has failed.
 fn assert_no_poll_lost(exporter: &Exporter) -> Page {
     let before = polls(&exporter.metrics());
     let page = exporter.wait("many more polls", |page| polls(page) >= before + 40.0);
@@ -73,7 +73,7 @@ fn failed(page: &Page) -> Vec<String> {
     all.map(ToString::to_string).collect()
 }
 
-/// How often the cloud was asked so, with that outcome.
+/// Number of calls of an action with an outcome.
 fn calls(exporter: &Exporter, action: &str, outcome: &str) -> usize {
     exporter.sim().calls().filter(|call| call.action == action && call.outcome == outcome).count()
 }
@@ -87,7 +87,7 @@ fn refused(exporter: &Exporter) -> usize {
 }
 
 /// Asserts that every target fails because of the credentials, that the status page says why, and
-/// that no secret is on it.
+/// that it shows no secret.
 fn assert_failing(exporter: &Exporter, wanted: &str) {
     let page = exporter.wait("everything fails", |page| {
         page.sum("aliyun_task_exporter_target_failing", &[]) == 4.0

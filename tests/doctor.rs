@@ -55,7 +55,7 @@ impl Patient {
         assert_eq!(posted.status, 200, "{}", posted.text());
     }
 
-    /// The actions that the cloud was asked for.
+    /// The actions that were called.
     fn asked(&self) -> Vec<String> {
         let cloud = self.cloud;
         let calls = std::thread::spawn(move || exchange(cloud, "GET", "/_sim/calls", &[], ""))
@@ -68,7 +68,7 @@ impl Patient {
 }
 
 impl Patient {
-    /// The actions that what is configured needs, each once.
+    /// The actions that the configuration needs, each once.
     fn needed(&self) -> Vec<&'static str> {
         let mut actions: Vec<&str> = Vec::new();
         for target in targets(&self.config, &Findings::new()) {

@@ -15,7 +15,7 @@ use aliyun_task_exporter::sim::{
 
 const GOLDEN: &str = "tests/golden/metrics.prom";
 
-/// A small world in which everything occurs.
+/// A small world with everything in it.
 fn world() -> World {
     let mut world = World::empty();
     for cluster in ["ehpc-hz-prod", "ehpc-hz-odd", "ehpc-hz-gone"] {
@@ -239,7 +239,7 @@ fn what_is_shown_means_what_it_says() {
     assert_eq!(one("aliyun_task_exporter_target_failing", &gone), Some(1.0));
 }
 
-/// The counts on a page, by what they are of, against the things on it.
+/// Compares the counts on a page with the things on it.
 #[test]
 fn counts_are_those_of_the_things_that_are_shown() {
     let mut harness =
@@ -313,7 +313,7 @@ fn full_style_writes_every_word_of_a_status_and_one_of_them_is_true() {
     }
 }
 
-/// A budget of series, and how a server with fifty runs looks under it.
+/// A limit of series, and how a server with fifty invocations looks under it.
 fn cut(max_series_per_target: usize, max_series: usize) -> (Harness, Page) {
     let mut harness = Harness::scripted(worlds::servers(3, 50));
     let mut config = harness.config.clone();

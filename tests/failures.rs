@@ -1,4 +1,4 @@
-//! One fault per test, over TCP: what Prometheus sees of it, and that what was known is kept.
+//! One fault per test, over TCP: what Prometheus sees of it, and that known values are kept.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support::worlds;
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
 
-/// A world with a cluster, `c`, of one running task, and a server, `s00`, of three ended
+/// A world with a cluster, `c`, that has one running task, and a server, `s00`, with three ended
 /// invocations.
 fn exporter() -> Exporter {
     start(|_| {})
@@ -37,8 +37,8 @@ fn failing(page: &Page, reason: &str) -> bool {
     ) == Some(1.0)
 }
 
-/// Strikes ListTasks with a fault, and asserts all that a failing target must show; then that it
-/// recovers.
+/// Applies a fault to ListTasks, and asserts everything that a failing target must show, then that
+/// it recovers.
 fn assert_failing(exporter: &Exporter, fault: &str, reason: &str) {
     exporter.fault(&format!(r#"{{"match": {{"action": "ListTasks"}}, "fault": {fault}}}"#));
     let tasks = [("target", "c"), ("kind", "ehpc_tasks")];
@@ -154,7 +154,7 @@ fn a_cloud_that_takes_requests_and_never_answers_runs_into_the_timeout_and_harms
         worlds::add_cluster(&mut world, "c");
         world
     };
-    // Connections are made by the system and never read.
+    // The system accepts connections; nothing reads from them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let exporter = Exporter::start(
         Simulator::with_world(Settings::default(), world(), Timestamp::now()),

@@ -1,5 +1,5 @@
-//! What is served over HTTP: health, readiness, the configuration, the status, and the manners of
-//! all of it.
+//! What is served over HTTP: health, readiness, the configuration, the status, and the HTTP details
+//! of all of it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -42,7 +42,7 @@ fn ready(exporter: &Exporter) {
 #[test]
 fn it_is_healthy_at_once_and_ready_once_the_cloud_has_answered() {
     let mut sim = still();
-    // Nothing is answered before the fault is taken away.
+    // Nothing is answered before the latency is removed.
     sim.settings_mut().latency = std::time::Duration::from_secs(3600);
     let exporter = Exporter::start(sim, |_| {});
     assert_eq!(exporter.get("/-/healthy").status, 200);
@@ -141,7 +141,7 @@ fn the_status_tells_what_the_metrics_tell() {
     assert!(targets.iter().all(|target| target["up"] == true && target["failure"].is_null()));
 }
 
-/// The only account, as `/api/v1/status` tells of it.
+/// The only account, as shown by `/api/v1/status`.
 fn account(exporter: &Exporter) -> serde_json::Value {
     let status: serde_json::Value =
         serde_json::from_slice(&exporter.get("/api/v1/status").body).unwrap();
@@ -257,7 +257,7 @@ fn series(page: &Page) -> Vec<String> {
 #[test]
 fn both_formats_show_the_same_series_the_exporters_own_among_them() {
     let exporter = Exporter::start(still(), |_| {});
-    // Everything has been read when nothing is asked for any more but lists.
+    // Everything has been read once only lists are still requested.
     exporter.wait("results are read", |page| {
         let clusters = "aliyun_ehpc_cluster_info";
         let servers = "aliyun_swas_server_info";
@@ -290,7 +290,7 @@ fn both_formats_show_the_same_series_the_exporters_own_among_them() {
 fn the_exporter_tells_of_its_own_work() {
     let state =
         std::env::temp_dir().join(format!("aliyun-task-exporter-http-{}.redb", std::process::id()));
-    // Credentials of a role end, and what is known is saved.
+    // The role's credentials expire, and there is a state file.
     let exporter = Exporter::start(living(), |config| {
         config.state.path = Some(state.clone());
         config.accounts[0].assume_role = Some(AssumeRole {
@@ -306,8 +306,8 @@ fn the_exporter_tells_of_its_own_work() {
         page.sum("aliyun_task_exporter_unknown_values_total", &[("field", "InvocationStatus")])
             > 0.0
     });
-    // After enough calls that are answered, a refusal is a lesson; the operation rests for long
-    // enough to look.
+    // After enough answered calls, a refusal lowers the budget; the rest is long enough to look at
+    // it.
     exporter.fault(
         r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "retry_after_ms": 20000}, "times": 1}"#,
     );
@@ -388,17 +388,17 @@ fn many_scrapes_at_once_get_whole_pages() {
     });
 }
 
-/// Each target is polled once, and then for an hour no more.
+/// Each target is polled once, and then not for an hour.
 fn once(config: &mut Config) {
     let hour = Duration::from_secs(3600);
     config.poll =
         Poll { interval: hour, active_interval: hour, idle_interval: hour, ..Poll::default() };
 }
 
-/// Waits until all that is asked in the first polls has been answered.
+/// Waits until everything requested in the first polls has been answered.
 fn settled(exporter: &Exporter) {
     exporter.wait("all is up and nothing is missing", |page| {
-        // A poll that was refused is made again, so there may be more polls than targets.
+        // A refused poll is made again, so there may be more polls than targets.
         page.sum("aliyun_task_exporter_target_up", &[])
             == page.all("aliyun_task_exporter_target_next_poll_timestamp_seconds", &[]).count()
                 as f64
@@ -454,7 +454,7 @@ fn the_request_counter_is_the_clouds_own_count_retries_and_refusals_included() {
     assert_eq!(["ListTasks", "ListCommands", "DescribeInvocations"].map(refused), [3.0, 2.0, 1.0]);
 }
 
-/// Nothing is listed, and everything in Hangzhou is looked for.
+/// Nothing is listed, and everything in Hangzhou is discovered.
 fn discovering(config: &mut Config) {
     let regions = Regions::Named(vec!["cn-hangzhou".into()]);
     let account = "demo".into();
@@ -476,7 +476,7 @@ fn a_fleet_that_nobody_has_listed_is_found_and_followed() {
     let exporter = Exporter::start(sim, discovering);
     let servers =
         |page: &Page| page.all("aliyun_swas_server_info", &[("region_id", "cn-hangzhou")]).count();
-    // Half of them live there, and one server is left out.
+    // Half of them are there, and one server is excluded.
     let page = exporter.wait("all is up", |page| {
         page.sum("aliyun_task_exporter_target_up", &[]) == 2.0 + 2.0 * 3.0 + 3.0
     });

@@ -1,7 +1,7 @@
-//! The house's walls: which part may know which, and who alone may touch what lies outside.
+//! The boundaries of the architecture: which part may import which, and which parts may use certain
+//! crates and clocks.
 //!
-//! A part is a top-level module. Its tests may know more; what stands behind `#[cfg(test)]` is not
-//! looked at.
+//! A part is a top-level module. Its tests may import more; code behind `#[cfg(test)]` is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use aliyun_task_exporter::action::Action;
 use regex::Regex;
 
 /// Each part, and the parts that it may import: web -> exposition -> store -> target -> config,
-/// poll -> store, poll -> aliyun -> config; everything rests on action, model, catalog, secret and
+/// poll -> store, poll -> aliyun -> config; all of them may use action, model, catalog, secret and
 /// wire_enum.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli", "commands", "logging"]),
@@ -71,13 +71,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("secret", &[]),
     ("wire_enum", &[]),
-    // The simulated cloud shares nothing with the client, so that neither can hide a mistake of
-    // the other.
+    // The simulated cloud shares nothing with the client, so that neither can hide the other's
+    // mistakes.
     ("sim", &[]),
     ("lib", &[]),
 ];
 
-/// Crates with consequences, and the only parts that may name them.
+/// Restricted crates, and the only parts that may use them.
 const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["config"]),
     ("saphyr_parser", &["config"]),
@@ -97,7 +97,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("twox_hash", &["aliyun"]),
 ];
 
-/// The only files that may look at a clock: everywhere else the time is an argument.
+/// The only files that may read a clock; everywhere else the time is an argument.
 const CLOCKS: &[&str] = &[
     "src/aliyun/credentials/http.rs",
     "src/aliyun/mod.rs",
@@ -145,7 +145,7 @@ fn source(path: &Path, text: &str) -> Source {
     }
 }
 
-/// The parts that a line names after `root`, one or a list in braces.
+/// The parts that a line imports from `root`: one, or a list in braces.
 fn named(line: &str, root: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (place, _) in line.match_indices(root) {
@@ -166,7 +166,7 @@ fn named(line: &str, root: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every edge between parts, with the places that make it.
+/// Every dependency between parts, with the places that cause it.
 fn edges(sources: &[Source]) -> BTreeMap<(String, String), Vec<String>> {
     let mut edges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for source in sources {
@@ -268,7 +268,7 @@ fn nothing_knows_whether_the_cloud_is_real() {
     }
 }
 
-/// The operations that the string literals of a file name.
+/// The operations named in a file's string literals.
 fn operations_named(source: &Source) -> Vec<String> {
     let literal = r##"(?s)r#".*?"#|r"[^"]*"|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\[^']+)'|//[^\n]*"##;
     let literal = Regex::new(literal).unwrap();

@@ -1,4 +1,4 @@
-//! What the log says of trouble that lasts: once that it is there, once that it is over.
+//! What the log says about lasting trouble: once that it began, once that it is over.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Log {
         Self { text, _logging: (tracing::subscriber::set_default(subscriber), logging) }
     }
 
-    /// Lines that hold all of these.
+    /// Lines that contain all of these.
     fn lines(&self, parts: &[&str]) -> Vec<String> {
         let text = self.text.lock().unwrap();
         text.lines()
@@ -43,7 +43,7 @@ fn polls(page: &Page, outcome: &str) -> f64 {
     page.sum("aliyun_task_exporter_polls_total", &[("kind", "ehpc_tasks"), ("outcome", outcome)])
 }
 
-/// One cluster of this name.
+/// A cluster with this name.
 fn start(cluster: &str, tasks: usize, max_pages: u32) -> Exporter {
     let mut world = aliyun_task_exporter::sim::World::empty();
     worlds::add_cluster(&mut world, cluster);
@@ -94,7 +94,7 @@ fn a_list_that_stays_too_long_is_one_line_and_each_reading_is_counted() {
     assert_eq!(told.len(), 1, "{told:?}");
 }
 
-/// Servers that need one operation.
+/// Servers that all need one operation.
 fn start_servers(names: &str, count: usize) -> Exporter {
     let mut world = aliyun_task_exporter::sim::World::empty();
     for number in 0..count {

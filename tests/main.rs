@@ -1,8 +1,8 @@
-//! All integration tests, in one program: it is linked once, and waits for sockets in one test
-//! while it computes in another.
+//! All integration tests, as one program: it is linked once, and some tests compute while others
+//! wait for sockets.
 //!
 //! So no test changes what belongs to the whole process (its environment, its directory, its
-//! default log); one that must, runs itself in a process of its own, as `panics` does.
+//! default log). A test that must do so runs itself in a separate process, as `panics` does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
 

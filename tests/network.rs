@@ -1,5 +1,4 @@
-//! The way to the cloud, as the real program goes it: trust, proxies, connections that are used
-//! again.
+//! Connections to the cloud, as the real program makes them: trust, proxies, reuse.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -21,10 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
-/// How long a condition is waited for.
+/// Timeout for a condition.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Every command that reads the configuration and would ask the cloud.
+/// Every command that reads the configuration and would call the cloud.
 const COMMANDS: [&[&str]; 5] = [
     &["serve", "--web.listen-address", "127.0.0.1:0"],
     &["check"],
@@ -33,20 +32,20 @@ const COMMANDS: [&[&str]; 5] = [
     &["doctor"],
 ];
 
-/// A name that no resolver knows, so only a proxy leads there.
+/// A name that no resolver knows, so it is reachable only through a proxy.
 const FAR_AWAY: &str = "cloud.test";
 
-/// What a proxy wants to hear, and it is hard to write into a URL.
+/// The proxy's password, which is hard to write in a URL.
 const PASSWORD: &str = "p@ss:w/rd %41";
 
-/// A simulated cloud, and what stands before it. It ends with the value.
+/// A simulated cloud. Dropping it also stops the servers in front of it.
 struct Cloud {
     runtime: Runtime,
     sim: Arc<Mutex<Simulator>>,
     address: SocketAddr,
 }
 
-/// Something that listens, and counts who comes.
+/// A listener that counts its connections.
 struct Front {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
@@ -73,7 +72,7 @@ impl Cloud {
         Self { runtime, sim, address }
     }
 
-    /// Hands every connection to `answer`.
+    /// Passes every connection to `answer`.
     fn front<F>(&self, answer: impl Fn(TcpStream) -> F + Send + 'static) -> Front
     where
         F: Future<Output = std::io::Result<()>> + Send + 'static,
@@ -91,13 +90,13 @@ impl Cloud {
         Front { address, accepted }
     }
 
-    /// Counts connections and does nothing else.
+    /// Counts connections and relays them.
     fn plain(&self) -> Front {
         let cloud = self.address;
         self.front(move |stream| relay(stream, cloud))
     }
 
-    /// TLS with a certificate of an authority for `localhost` and the far-away name.
+    /// TLS with a certificate of an authority, for `localhost` and the far-away name.
     fn tls(&self, authority: &CertifiedIssuer<'static, KeyPair>) -> Front {
         let cloud = self.address;
         let acceptor = acceptor(authority);
@@ -107,7 +106,7 @@ impl Cloud {
         })
     }
 
-    /// A proxy that wants to know a user, and leads to `upstream` whatever it is asked for.
+    /// A proxy that requires a login and connects to `upstream`, whatever the request says.
     fn proxy(&self, upstream: SocketAddr) -> Front {
         self.front(move |stream| proxy(stream, upstream))
     }
@@ -116,7 +115,7 @@ impl Cloud {
         self.sim.lock().unwrap().calls().len()
     }
 
-    /// A configuration that polls this world, with the account's own lines.
+    /// A configuration that polls this world, with these lines for the account.
     fn config(&self, account: &str) -> String {
         let truth = self.sim.lock().unwrap().truth(Timestamp::now());
         let ids = |key: &str| {
@@ -143,7 +142,7 @@ async fn relay(
     copy_bidirectional(&mut near, &mut far).await.map(drop)
 }
 
-/// HTTP's basic authentication of the user and the password.
+/// HTTP basic authentication with the user and the password.
 fn authentication() -> String {
     base64::engine::general_purpose::STANDARD.encode(format!("exporter:{PASSWORD}"))
 }
@@ -204,7 +203,7 @@ fn accepting(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor
     ))
 }
 
-/// The real program. It ends with the value.
+/// The real program; stopped when dropped.
 struct Program {
     child: Child,
     address: SocketAddr,
@@ -212,7 +211,7 @@ struct Program {
 }
 
 impl Program {
-    /// Starts it with a configuration file, and an environment of nothing but `variables`.
+    /// Starts it with a configuration file, and only `variables` in its environment.
     fn start(config: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"))
             .args(["--config.file", config, "--web.listen-address", "127.0.0.1:0"])
@@ -261,8 +260,7 @@ impl Program {
         self.wait("all is up", |page| page.sum("aliyun_task_exporter_target_up", &[]) == 7.0);
     }
 
-    /// Waits until all seven targets fail for a reason, and tells how the page of the status
-    /// explains it.
+    /// Waits until all seven targets fail for a reason; returns the status page's explanation.
     fn wait_failing(&self, reason: &str) -> String {
         let failing = |page: &Page| {
             page.sum("aliyun_task_exporter_target_failing", &[("reason", reason)]) == 7.0
@@ -271,7 +269,7 @@ impl Program {
         exchange(self.address, "GET", "/api/v1/status", &[], "").text().to_owned()
     }
 
-    /// All that it shows to the outside.
+    /// Everything that it shows.
     fn all(&self) -> String {
         let pages = ["/", "/metrics", "/config", "/api/v1/status"];
         let pages: String = pages
@@ -306,8 +304,8 @@ fn polling_uses_its_connections_again() {
         program.wait("many calls", |_| cloud.calls() > 400);
         let calls = cloud.calls();
         let connections = front.accepted();
-        // A few more than are under way at once: a connection that is begun may find another one
-        // free again.
+        // There may be a few more than concurrent calls: while one is being opened, another may
+        // become free.
         assert!(
             connections * 20 < calls,
             "{connections} connections for {calls} calls, three at once"
@@ -324,7 +322,7 @@ fn an_authority_of_ones_own_is_trusted_only_if_the_account_says_so() {
     let account = endpoints(&format!("https://localhost:{}", front.address.port()));
     let ca_file = folder.write("ca.pem", &authority.pem());
 
-    // The system's certificates count for nothing, be they right or missing.
+    // The system's certificates do not matter, whether right or missing.
     let config = folder.write("without.yaml", &cloud.config(&account));
     let told = Program::start(&config, &[("SSL_CERT_FILE", &ca_file)]).wait_failing("tls");
     assert!(
@@ -345,7 +343,7 @@ fn why_no_connection_comes_about_is_told_apart() {
     let cloud = Cloud::start();
     let folder = Folder::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    // Closes each connection at once, as some firewalls do because of a name.
+    // Closes each connection at once, as some firewalls do for certain names.
     let rude = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let cut_off = rude.local_addr().unwrap();
     std::thread::spawn(move || rude.incoming().for_each(drop));
@@ -405,7 +403,7 @@ fn a_ca_file_that_cannot_be_used_stops_the_start_and_check_and_doctor_say_so_too
     assert_eq!(cloud.calls(), 0, "nothing was asked");
 }
 
-/// An account beyond a proxy: the cloud's own lines, and a file with the password.
+/// An account behind a proxy: the cloud's own lines, and a file with the password.
 fn beyond(folder: &Folder, authority: &CertifiedIssuer<'static, KeyPair>) -> String {
     let ca_file = folder.write("ca.pem", &authority.pem());
     folder.write("password", &format!("{PASSWORD}\n"));
@@ -430,7 +428,7 @@ fn a_proxy_of_the_account_leads_to_the_cloud_and_its_password_is_shown_nowhere()
             folder.path().display()
         );
         let config = folder.write(name, &cloud.config(&account));
-        // The account's own proxy comes before that of the environment.
+        // The account's own proxy takes precedence over that of the environment.
         let program = Program::start(&config, &[("HTTPS_PROXY", "http://127.0.0.1:9")]);
         program.wait_up();
         assert!(proxy.accepted() > 0, "{name}");
@@ -448,7 +446,7 @@ fn a_proxy_that_wants_to_know_who_asks_says_so_and_is_not_taken_for_the_cloud() 
     let authority = authority();
     let proxy = cloud.proxy(cloud.address);
     let url = format!("http://{}", proxy.address);
-    // A tunnel for TLS; and without TLS, where the proxy answers in the cloud's place.
+    // A tunnel for TLS; without TLS, the proxy itself answers.
     let tunnel = beyond(&folder, &authority);
     let plain = endpoints(&format!("http://{FAR_AWAY}")) + "    insecure_http: true\n";
     for (name, account) in [("tunnel", tunnel), ("plain", plain)] {
@@ -497,7 +495,7 @@ fn what_the_environment_excepts_is_asked_without_the_proxy() {
         let before = proxy.accepted();
         let program = Program::start(&config, &[("ALL_PROXY", &url), ("no_proxy", list)]);
         match is_excepted {
-            // Its name is known to no resolver.
+            // No resolver knows its name.
             true => drop(program.wait_failing("dns")),
             false => program.wait_up(),
         }
@@ -525,8 +523,8 @@ fn this_machine_is_never_asked_through_a_proxy() {
     }
 }
 
-/// Runs a command to its end, with an environment of nothing but `variables`: exit code, standard
-/// output, standard error.
+/// Runs a command to its end, with only `variables` in its environment: exit code, standard output,
+/// standard error.
 fn invocation(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_aliyun-task-exporter"));
     let output =

@@ -1,5 +1,5 @@
-//! Whatever is recorded, goes stale, comes or goes: `/metrics` is to the byte what a plain
-//! rendering of all of it would be, in each format and encoding.
+//! Whatever is recorded, goes stale, appears or disappears: `/metrics` equals a plain rendering of
+//! everything, byte for byte, in each format and encoding.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -19,7 +19,7 @@ use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-/// How many targets there may be.
+/// Number of possible targets.
 const TARGETS: usize = 12;
 
 /// Something that happens.
@@ -31,15 +31,15 @@ enum Step {
     ReadAgain(usize),
     /// A poll has ended, well or not; values go stale after this many seconds.
     Ended(usize, bool, u64),
-    /// From now on these are the targets, by their bits, and statuses are written so.
+    /// From now on, these are the targets (as bits), and statuses are written in this style.
     Targets(u16, StatusStyle),
     /// This many seconds pass.
     Pass(i64),
     /// The wall clock is set back or forward by this many seconds.
     Set(i64),
-    /// What has changed is rendered, for a page that is not asked for yet.
+    /// Changes are rendered while the page is not requested.
     Update,
-    /// The page is asked for.
+    /// The page is requested.
     Scrape,
 }
 
@@ -125,18 +125,18 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
     })
 }
 
-/// What is known of a target, plainly.
+/// A plain model of a target.
 #[derive(Debug)]
 struct Known {
     target: usize,
     state: TargetState,
     series: TargetSeries,
     read: Option<(Reading, Moment)>,
-    /// It was on the page; else it will find its place there by its id.
+    /// It was on the page; otherwise its place there is determined by its id.
     placed: bool,
 }
 
-/// All that is known, plainly.
+/// A plain model of everything.
 struct Plain {
     known: Vec<Known>,
     style: StatusStyle,
@@ -332,7 +332,7 @@ fn begin() -> Moment {
     }
 }
 
-/// Time goes by, by both clocks.
+/// Time passes, on both clocks.
 fn pass(plain: &mut Plain, seconds: i64) {
     let passed = SignedDuration::from_secs(seconds);
     plain.now = Moment { wall: plain.now.wall + passed, boot: plain.now.boot + passed };
@@ -374,7 +374,7 @@ fn so_is_a_large_one_that_is_put_together_in_portions() {
     let mut plain = Plain { known: Vec::new(), style, now: begin() };
     apply(Step::Targets(u16::MAX, style), &store, &exposition, &mut plain);
     for turn in 0..4 {
-        // The page is not asked for meanwhile, so some of it is put there before it is.
+        // The page is not requested meanwhile, so parts of it are put in place beforehand.
         for index in 0..TARGETS {
             apply(Step::Read(index, turn, 1_000), &store, &exposition, &mut plain);
             apply(Step::Ended(index, true, 60), &store, &exposition, &mut plain);

@@ -1,4 +1,4 @@
-//! What a panic says: where it was, and nothing that was formatted into it.
+//! What is logged of a panic: where it occurred, and nothing that was formatted into it.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ use clap::Parser;
 
 const SECRET: &str = "LTAI5tCanary/of=a+panic";
 
-/// Panics in a process of its own, whose log is set up as the program's is.
+/// Panics in a separate process, with the same logging as the program.
 fn panicked(format: &str) -> Output {
     let test = "panics::the_log_tells_where_a_panic_was_and_nothing_that_was_formatted_into_it";
     let mut program = Command::new(std::env::current_exe().unwrap());
@@ -24,7 +24,7 @@ fn panic_in(format: &str) {
     let cli = Cli::parse_from(["aliyun-task-exporter", "--log.format", format]);
     let _logging = logging::start(&cli.log);
     let secret = std::hint::black_box(SECRET.to_owned());
-    // The last but one cuts a letter in two, and says in which text.
+    // The last but one cuts a character in two; its message quotes the text.
     let panics: [fn(String); 5] = [
         |secret| panic!("signing with {secret}"),
         |secret| assert_eq!(secret, "another"),

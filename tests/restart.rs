@@ -1,4 +1,4 @@
-//! The exporter ends and starts again on its state file, over TCP.
+//! The exporter stops and starts again on its state file, over TCP.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,8 +12,7 @@ use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
 use jiff::Timestamp;
 
-/// A cluster, `c`, and a server, `s00`, with old things, and with open ones that end soon, by the
-/// script.
+/// A cluster, `c`, and a server, `s00`, with old things, and with open ones that are about to end.
 fn start(folder: &Folder) -> Exporter {
     let mut world = worlds::servers(1, 3);
     worlds::add_cluster(&mut world, "c");
@@ -64,7 +63,7 @@ fn servers_asked_for_by_region_go_on_where_they_were_and_so_do_they_one_by_one()
                 .sum("aliyun_task_exporter_api_requests_total", &[("operation", "ListInstances")])
                 == 1.0
     );
-    // It ends while no exporter runs, and then again by the other way of asking.
+    // It ends while no exporter runs, and both strategies see that end.
     let end = |id: &'static str| {
         move |sim: &mut Simulator| {
             sim.world_mut().add_invocation("s00", invocation(id, -10, -5, 3)).unwrap();
@@ -100,7 +99,7 @@ fn counts(page: &Page) -> [f64; 3] {
     COUNTERS.map(|name| page.sum(name, &[]))
 }
 
-/// Everything that is open ends. The second in which it did.
+/// Ends everything that is open; returns the second in which it ended.
 fn end_open(sim: &mut Simulator, started: Timestamp) -> i64 {
     let now = Timestamp::now().duration_since(started).as_secs();
     let world = sim.world_mut();
@@ -110,7 +109,7 @@ fn end_open(sim: &mut Simulator, started: Timestamp) -> i64 {
     now
 }
 
-/// Everything that is open ends, and more begins and ends.
+/// Ends everything that is open, and adds more that has begun and ended.
 fn end_all(sim: &mut Simulator, started: Timestamp) {
     let now = end_open(sim, started);
     let world = sim.world_mut();
@@ -121,7 +120,7 @@ fn end_all(sim: &mut Simulator, started: Timestamp) {
     }
 }
 
-/// All that the cloud has said.
+/// Everything that comes from the cloud.
 fn shown(page: &Page) -> BTreeSet<String> {
     let is_of_cloud =
         |name: &str| name.starts_with("aliyun_ehpc_") || name.starts_with("aliyun_swas_");
@@ -150,7 +149,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
         calls.map(|call| call.parameters["InvokeId"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(results(&exporter).len(), 3);
-    // The first poll does not end before the test has looked.
+    // The first poll must not end before the test has looked.
     let path = folder.state();
     let exporter = exporter.again(
         |sim| {
@@ -169,7 +168,7 @@ fn what_was_shown_is_shown_again_at_once_with_its_age_and_counts_go_on() {
     {
         assert!(now <= then + 0.2 && now > then - 60.0, "{target}: {then} then {now}");
     }
-    // The first poll, now in earnest.
+    // Now the first poll can succeed.
     let path = folder.state();
     let exporter = exporter.again(Simulator::clear_faults, |config| config.state.path = Some(path));
     let all = |page: &Page| {

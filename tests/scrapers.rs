@@ -1,5 +1,5 @@
-//! However many scrape, and however they leave: all are sent the same bytes, and nothing of them
-//! stays behind.
+//! However many clients scrape, and however they disconnect: all are sent the same bytes, and none
+//! leaves anything behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn target(index: usize) -> Target {
     }
 }
 
-/// A server whose last invocation ended so.
+/// A server whose last invocation exited with `code`.
 fn read(store: &Store, index: usize, code: i64) {
     let invocation = |invocation: usize| Invocation {
         id: format!("t-hz0{:x}", (index * 1000 + invocation) * 0x9E37_79B9).into(),
@@ -171,7 +171,7 @@ fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
             read(&store, round, 1);
             for _ in 0..10 {
                 let waiting = router.clone().oneshot(request(format, encoding));
-                // It is begun, and dropped where it waits.
+                // Started, and dropped while it waits.
                 cut_off +=
                     usize::from(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
             }
@@ -180,7 +180,7 @@ fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
         cut_off
     });
     assert!(cut_off > 0);
-    // What was begun on other threads has come to its end then.
+    // By then, what was started on other threads has ended.
     drop(runtime);
     assert_eq!(Arc::strong_count(&shown(&exposition, format, encoding)), 2, "the page's, and ours");
 }

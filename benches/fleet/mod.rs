@@ -1,7 +1,6 @@
-//! Fleets of targets for measuring: their ids look like the cloud's, and what they read like what
-//! it answers.
+//! Fleets of targets for benchmarks, with ids and readings that look like the cloud's.
 
-// Each benchmark uses its own part.
+// Each benchmark uses only a part of this.
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
@@ -18,9 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-/// When the fleet is read first, in seconds since 1970.
+/// When the fleet is first read, in seconds since 1970.
 const START: i64 = 1_790_000_000;
-/// Things that each target shows: about a hundred series.
+/// Things per target: about a hundred series.
 pub const THINGS: usize = 7;
 
 const INVOCATION_NAMES: [&str; 8] = [
@@ -34,27 +33,27 @@ const INVOCATION_NAMES: [&str; 8] = [
     "report-usage",
 ];
 
-/// Targets and what was read of each.
+/// Targets, and what was read of each.
 pub struct Fleet {
     pub targets: Vec<Target>,
     readings: Vec<Reading>,
     random: SmallRng,
 }
 
-/// What is known of a fleet, and `/metrics` of that.
+/// The store of a fleet, and its `/metrics`.
 pub struct Exporter {
     pub store: Arc<Store>,
     pub exposition: Arc<Exposition>,
 }
 
 impl Exporter {
-    /// It knows nothing yet.
+    /// An exporter without any readings.
     pub fn new() -> Self {
         let store = Arc::new(Store::default());
         Self { exposition: Arc::new(Exposition::new(Arc::clone(&store), metrics())), store }
     }
 
-    /// A good poll that read this. It is rendered at once, as on the thread that polls.
+    /// Records a successful poll with this reading, and renders it at once like the polling thread.
     fn polled(&self, id: &TargetId, reading: Option<Reading>, seconds: i64) {
         if let Some(reading) = reading {
             self.store.record(id, reading, moment(seconds));
@@ -69,7 +68,7 @@ pub fn metrics() -> Metrics {
     Metrics { max_series: usize::MAX, max_series_per_target: usize::MAX, ..Metrics::default() }
 }
 
-/// Seconds after the fleet was read first.
+/// Seconds after the fleet was first read.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(START + seconds).unwrap()
 }
@@ -79,7 +78,7 @@ pub fn moment(seconds: i64) -> Moment {
     Moment { wall: at(seconds), boot: SignedDuration::from_secs(seconds) }
 }
 
-/// A good poll.
+/// A successful poll.
 fn end(seconds: i64) -> PollEnd {
     PollEnd {
         lists: ListState::default(),
@@ -91,15 +90,15 @@ fn end(seconds: i64) -> PollEnd {
     }
 }
 
-/// Polls a target of which only the store knows; nothing has changed.
+/// Polls a target that only the store knows; nothing has changed.
 pub fn poll_again(exporter: &Exporter, view: &View, seconds: i64) {
     let reading = view.reading.as_ref().map(|reading| (**reading).clone());
     exporter.polled(&view.target.id, reading, seconds);
 }
 
 impl Fleet {
-    /// A number of targets, two of three of them servers and each third a cluster, with `things`
-    /// runs, tasks or commands.
+    /// A number of targets, two thirds of them servers and one third clusters, with `things`
+    /// invocations, tasks or commands each.
     pub fn new(targets: usize, things: usize) -> Self {
         let mut fleet =
             Self { targets: Vec::new(), readings: Vec::new(), random: SmallRng::seed_from_u64(7) };
@@ -125,7 +124,7 @@ impl Fleet {
         exporter
     }
 
-    /// Gives all that was read to an exporter, and keeps nothing.
+    /// Moves all readings into an exporter.
     pub fn give(self, exporter: &Exporter) {
         exporter.store.retarget(self.targets.clone());
         for (target, reading) in self.targets.iter().zip(self.readings) {
@@ -133,18 +132,18 @@ impl Fleet {
         }
     }
 
-    /// Polls a target, as it is, some seconds after the beginning.
+    /// Polls an unchanged target, some seconds after the start.
     pub fn poll(&self, exporter: &Exporter, index: usize, seconds: i64) {
         exporter.polled(&self.targets[index].id, Some(self.readings[index].clone()), seconds);
     }
 
-    /// Targets picked by chance, a percentage of all.
+    /// Randomly chosen targets, a percentage of all.
     pub fn some(&mut self, percent: usize) -> Vec<usize> {
         let count = (self.targets.len() * percent / 100).max(1);
         rand::seq::index::sample(&mut self.random, self.targets.len(), count).into_vec()
     }
 
-    /// Something of a target moves on.
+    /// Changes something of a target.
     pub fn change(&mut self, index: usize, seconds: i64) {
         match &mut self.readings[index] {
             Reading::EhpcTasks(reading) => {
@@ -276,7 +275,7 @@ impl Fleet {
     }
 }
 
-/// How an invocation went that began at `began`.
+/// The result of an invocation that started at `began`.
 fn result(began: Timestamp) -> InvocationResult {
     InvocationResult {
         status: InvocationStatus::Success,
@@ -303,7 +302,7 @@ fn job(created: Timestamp, finished: Timestamp) -> Job {
     }
 }
 
-/// The newest invocation ends; if it has, it begins again.
+/// Ends the newest invocation, or starts it again if it has ended.
 fn end_a_run(reading: &mut SwasInvocationsReading, seconds: i64) {
     let seen = &mut reading.invocations[0];
     if seen.result.take().is_some() {

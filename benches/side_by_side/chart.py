@@ -1,4 +1,4 @@
-"""Lines over two logarithmic axes as an SVG that is legible on light and on dark ground."""
+"""Lines over two logarithmic axes, as an SVG that is legible on a light and on a dark background."""
 
 import math
 from html import escape
@@ -7,7 +7,7 @@ WIDTH, HEIGHT = 860, 480
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 50, 60
 LABEL_HEIGHT = 17
 
-# In each theme all of them stand out from the ground and from each other.
+# In each theme, all of them contrast with the background and with each other.
 COLOURS = (
     ("#0072b2", "#56b4e9"),
     ("#6e6e6e", "#a8a8a8"),
@@ -21,7 +21,7 @@ Lines = dict[str, list[tuple[float, float]]]
 
 
 def draw(title: str, horizontal: str, vertical: str, lines: Lines) -> str:
-    """A chart of points (x, y), all above 0, line by line."""
+    """A chart of the points (x, y) of each line, all above 0."""
     points = [point for line in lines.values() for point in line]
     across = _Axis([x for x, _ in points], LEFT, WIDTH - RIGHT)
     up = _Axis([y for _, y in points], HEIGHT - BOTTOM, TOP)
@@ -36,7 +36,7 @@ def draw(title: str, horizontal: str, vertical: str, lines: Lines) -> str:
 
 
 class _Axis:
-    """From a value to its place, over whole powers of ten."""
+    """Maps a value to its position, over whole powers of ten."""
 
     def __init__(self, values: list[float], start: float, end: float) -> None:
         self.low, self.high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -97,7 +97,7 @@ def _line(number: int, line: list[tuple[float, float]], across: _Axis, up: _Axis
 
 
 def _apart(ends: dict[str, float]) -> dict[str, float]:
-    """The heights of the names, pushed down where they would touch."""
+    """The vertical positions of the names, moved down where they would overlap."""
     placed: dict[str, float] = {}
     below = -math.inf
     for name, height in sorted(ends.items(), key=lambda end: end[1]):

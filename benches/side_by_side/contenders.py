@@ -1,4 +1,4 @@
-"""The programs that serve the exporter's page besides itself."""
+"""The other programs that serve the exporter's page."""
 
 import gzip
 import importlib.metadata
@@ -34,7 +34,7 @@ http {{
 
 @dataclass(frozen=True)
 class Contender:
-    """A program that can be compared with the exporter, at up to some number of series."""
+    """A program that is compared with the exporter, up to a number of series."""
 
     name: str
     command: Callable[[int, Path], list[str]]
@@ -48,7 +48,7 @@ class Contender:
 
 
 def write_page(page: bytes, compressed: bytes, folder: Path) -> None:
-    """The page as every contender takes it: what the exporter itself has sent."""
+    """Writes the page for all contenders: what the exporter itself has sent."""
     if gzip.decompress(compressed).count(b"\n") != page.count(b"\n"):
         raise RuntimeError("the exporter's two encodings are not of the same page")
     (folder / "metrics").write_bytes(page)
@@ -62,7 +62,7 @@ def _fixed(port: int, folder: Path) -> list[str]:
 def _nginx(port: int, folder: Path) -> list[str]:
     conf = folder / "nginx.conf"
     conf.write_text(NGINX.format(folder=folder, port=port))
-    # Its workers are another user's: the files must be readable to it.
+    # Otherwise its workers run as another user, who may not read the files.
     return ["/usr/sbin/nginx", "-p", str(folder), "-c", str(conf), "-g", "user root;"]
 
 

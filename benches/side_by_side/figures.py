@@ -1,4 +1,4 @@
-"""All that one run has measured, and what follows from it."""
+"""Everything that a run has measured, and what follows from it."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Way = tuple[str, str]
 
 @dataclass(frozen=True)
 class Figures:
-    """All that one run has measured."""
+    """Everything that a run has measured."""
 
     sizes: list[Sized]
     polling: Polling
@@ -27,7 +27,7 @@ def floor(sized: Sized, way: Way) -> float:
 
 
 def added(before: Grown, after: Grown) -> tuple[float, float, float]:
-    """What each target between two steps adds to a scrape, to the memory, and to the CPU of polling once."""
+    """What each target added between two steps costs in a scrape, in memory, and in CPU for one poll."""
     between = after.targets - before.targets
     scrape = (after.scrape.median - before.scrape.median) / between
     rounds = [step.poll_cpu * step.targets for step in (before, after)]
@@ -35,5 +35,5 @@ def added(before: Grown, after: Grown) -> tuple[float, float, float]:
 
 
 def count(number: int) -> str:
-    """A number as people write it."""
+    """A number with its thousands separated."""
     return f"{number:,}".replace(",", "\u202f")

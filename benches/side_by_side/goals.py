@@ -1,4 +1,4 @@
-"""What the exporter wants to be, and what it is."""
+"""The exporter's goals, and whether it reaches them."""
 
 from figures import Figures, added, count, floor
 from machine import MIB
@@ -9,7 +9,7 @@ Row = tuple[str, str, str, str]
 
 
 def rows(figures: Figures) -> list[Row]:
-    """Each goal, its limit, what was measured, and whether that is enough."""
+    """Each goal, its limit, the measured value, and whether it is reached."""
     polling, start, idle = figures.polling, figures.start, figures.idle
     found: list[Row] = []
     for sized in figures.sizes:

@@ -1,4 +1,4 @@
-"""The machine, and what its processes have used."""
+"""The machine, and the resources its processes have used."""
 
 import os
 import platform
@@ -13,19 +13,19 @@ MIB = 1 << 20
 
 
 def family(pid: int) -> list[int]:
-    """A process and those it has started, as far as they live."""
+    """A process and those it started that are still alive."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(member for child in children for member in family(int(child)))]
 
 
 def cpu_seconds(pid: int) -> float:
-    """The time a process and those it has started have run, threads that have ended too, to the nanosecond."""
+    """CPU time of a process and those it started, including threads that have ended, to the nanosecond."""
     # What clock_getcpuclockid(3) gives, which Python does not offer.
     return sum(time.clock_gettime(~member << 3 | 2) for member in family(pid))
 
 
 def memory(pid: int) -> tuple[int, int]:
-    """Resident bytes of a process and those it has started: now, and the most there have been."""
+    """Resident bytes of a process and those it started: now, and at the peak."""
     now = most = 0
     for member in family(pid):
         status = Path(f"/proc/{member}/status").read_text()
@@ -56,6 +56,6 @@ def description() -> str:
 
 
 def said(*command: str) -> str:
-    """What a command says, first line."""
+    """The first line of a command's output."""
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     return (result.stdout + result.stderr).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""The exporter beside static bytes and the clients of other languages, in one run: `make bench`."""
+"""The exporter compared with static bytes and with clients of other languages, in one run: `make bench`."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ FOLDER = ROOT / "target/bench"
 
 
 def arguments() -> argparse.Namespace:
-    """What may be typed."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000], help="series")
     parser.add_argument("--growth", type=int, nargs="+", default=[100, 1000, 10_000], help="targets")
@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
 
 
 def build(skipped: list[str]) -> None:
-    """The programs of other languages; those in Rust were built by make."""
+    """Builds the programs of other languages; make has built those in Rust."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     if "client_golang" not in skipped:
@@ -49,7 +49,7 @@ def build(skipped: list[str]) -> None:
 
 
 def lines(sizes: list[Sized]) -> chart.Lines:
-    """Milliseconds over series, a line for each program, for the plain text."""
+    """Milliseconds over series for the plain text, one line per program."""
     drawn: chart.Lines = {}
     for sized in sizes:
         for (name, way), scrapes in sized.scrapes.items():
@@ -59,12 +59,12 @@ def lines(sizes: list[Sized]) -> chart.Lines:
 
 
 def told(what: str) -> None:
-    """Says on standard error what is going on."""
+    """Reports progress on standard error."""
     sys.stderr.write(f"bench: {what}\n")
 
 
 def main() -> None:
-    """Measures everything, then writes it down."""
+    """Measures everything, then writes the report."""
     given = arguments()
     effort = Effort(given.rounds, given.seconds, given.scrapes, frozenset(given.skip))
     load = os.getloadavg()[0]
@@ -84,7 +84,7 @@ def main() -> None:
     for series in given.sizes:
         told(f"{series} series")
         sizes.append(scraping.measure(series, effort, FOLDER))
-        # What there is so far, should the next size be too much for the machine.
+        # Draws what there is so far, in case the next size is too much for the machine.
         drawing = chart.draw("Time of a scrape, text format, median", "series", "milliseconds", lines(sizes))
         (FOLDER / "performance.svg").write_text(drawing)
         figures = Figures(sizes, swept, start, idle, growth)

@@ -1,4 +1,4 @@
-"""How long a sweep over all targets takes, and what a poll costs, against an HTTP client that does nothing else."""
+"""How long a sweep over all targets takes, and what a poll costs, compared with a bare HTTP client."""
 
 import json
 import os
@@ -18,7 +18,7 @@ CONCURRENCY = 64
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast calls go, and the CPU each takes."""
+    """The speed of calls, and the CPU time of each."""
 
     calls: int
     seconds: float
@@ -45,12 +45,12 @@ class Polling:
 
     @property
     def limit(self) -> float:
-        """No client can be faster."""
+        """The minimum for any client."""
         return self.targets * LATENCY / CONCURRENCY
 
 
 def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
-    """The exporter with everything overdue, and the bare client with as many calls, in turn."""
+    """Measures the exporter with everything overdue and the bare client with as many calls, in turn."""
     with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms") as cloud:
         page = fetch(cloud.url)
         ours, moving, bare, decoding = [], [], [], []
@@ -66,14 +66,14 @@ def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
 
 
 def fixed_cloud(folder: Path, latency: str, *more: str) -> Program:
-    """The cloud that costs next to nothing."""
+    """Starts the cloud that costs next to nothing."""
     port = free_port()
     command = [str(BENCH), "cloud", f"127.0.0.1:{port}", "--latency", latency, *more]
     return Program("fixed cloud", command, port, folder).listening()
 
 
 def servers(count: int) -> list[dict[str, str]]:
-    """Servers with ids such as real ones have."""
+    """Servers with realistic ids."""
     return [{"id": os.urandom(16).hex(), "region": "cn-hangzhou"} for _ in range(count)]
 
 
@@ -88,7 +88,7 @@ def _polled(cloud: Program, targets: int, seconds: float, folder: Path) -> Pace:
         world.filled(exporter, targets)
         before, begun, cpu = _polls(exporter), time.monotonic(), exporter.cpu_seconds()
         time.sleep(seconds)
-        # The next look is a scrape, whose CPU is not that of polling.
+        # The polls are counted by a scrape, whose CPU time does not belong to polling.
         cpu_share = (exporter.cpu_seconds() - cpu) / (time.monotonic() - begun)
         polls, elapsed = _polls(exporter) - before, time.monotonic() - begun
         return Pace(polls, elapsed, cpu_share * elapsed)

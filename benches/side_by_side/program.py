@@ -1,4 +1,4 @@
-"""Programs that run while something is measured."""
+"""Programs that run during a measurement."""
 
 import signal
 import socket
@@ -12,21 +12,21 @@ import machine
 
 
 def free_port() -> int:
-    """A port without a listener now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def fetch(url: str, encoding: str = "identity", data: bytes | None = None) -> bytes:
-    """A body as it was sent."""
+    """A body as sent."""
     request = Request(url, data=data, headers={"Accept-Encoding": encoding})
     with urlopen(request, timeout=300) as response:
         return bytes(response.read())
 
 
 class Program:
-    """A program on `port`; what it says goes to a file in `folder`."""
+    """A program on `port`, with its output in a file in `folder`."""
 
     def __init__(self, name: str, command: list[str], port: int, folder: Path) -> None:
         self.name, self.port, self.log = name, port, folder / f"{name.replace(' ', '-')}.log"
@@ -50,7 +50,7 @@ class Program:
         return f"http://127.0.0.1:{self.port}"
 
     def listening(self, seconds: float = 600) -> Self:
-        """Waits until it takes connections."""
+        """Waits until it accepts connections."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -70,7 +70,7 @@ class Program:
         return machine.memory(self.process.pid)
 
     def hold(self) -> None:
-        """Stops it where it is."""
+        """Pauses it."""
         self.process.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:

@@ -1,4 +1,4 @@
-"""What was measured -> docs/performance.md."""
+"""Turns the measurements into docs/performance.md."""
 
 from collections.abc import Sequence
 from datetime import date

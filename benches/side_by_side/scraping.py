@@ -1,4 +1,4 @@
-"""How long a scrape takes, what it costs, and how much memory the program holds."""
+"""The duration of a scrape, its CPU time, and the memory of the program."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from world import BENCH, Size
 
 OURS = "aliyun-task-exporter"
 
-# The second is what Prometheus 2 says; some clients know OpenMetrics only by its first version.
+# The second is what Prometheus 2 sends; some clients know only the first version of OpenMetrics.
 ACCEPT = {
     "text": "text/plain;version=0.0.4,*/*;q=0.1",
     "OpenMetrics": (
@@ -24,13 +24,13 @@ ACCEPT = {
         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
     ),
 }
-# Format and encoding, as scrapers ask for them.
+# Format and encoding, as scrapers request them.
 WAYS = (("text", "identity"), ("text", "gzip"), ("OpenMetrics", "gzip"))
 
 
 @dataclass
 class Scrapes:
-    """What came of scraping a program in one way."""
+    """Results of scraping a program in one way."""
 
     seconds: list[float] = field(default_factory=list)
     count: int = 0
@@ -50,7 +50,7 @@ class Scrapes:
         return self.cpu / self.count
 
     def add(self, program: Program, way: tuple[str, str], *more: str) -> None:
-        """Scrapes on; an answer that is not what was asked for is an error."""
+        """Scrapes further; an answer other than the requested one is an error."""
         before = program.cpu_seconds()
         command = [str(BENCH), "scrape", f"{program.url}/metrics", "--accept", ACCEPT[way[0]], "--encoding", way[1]]
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
@@ -69,7 +69,7 @@ class Scrapes:
 
 @dataclass
 class Sized:
-    """All that was measured at one number of series."""
+    """Everything that was measured at one number of series."""
 
     series: int
     targets: int
@@ -83,7 +83,7 @@ class Sized:
 
 @dataclass(frozen=True)
 class Whole:
-    """Compressing the page as a whole, at the exporter's level."""
+    """Compressing the whole page at the exporter's level."""
 
     seconds: float
     bytes: int
@@ -104,7 +104,7 @@ class Effort:
 
 
 def measure(series: int, effort: Effort, folder: Path) -> Sized:
-    """Scrapes the exporter and all that can serve the same page."""
+    """Scrapes the exporter and all programs that can serve the same page."""
     size = Size.of_series(series)
     with world.cloud(size, folder) as cloud:
         config = world.written(world.everything(cloud, **world.every(size.period)), folder)
@@ -141,7 +141,7 @@ def _started(stack: ExitStack, series: int, effort: Effort, folder: Path) -> dic
 def _alternating(
     cloud: Program, programs: dict[str, Program], effort: Effort
 ) -> dict[tuple[str, tuple[str, str]], Scrapes]:
-    """Every program in every way in turn, and all of it again: what disturbs the machine disturbs all of them."""
+    """All programs in all ways in turn, several times, so that disturbances of the machine affect all of them."""
     known = {one.name: one.openmetrics for one in contenders.ALL} | {OURS: True}
     scrapes: dict[tuple[str, tuple[str, str]], Scrapes] = {}
     for _ in range(effort.rounds):
@@ -150,7 +150,7 @@ def _alternating(
             for name, program in programs.items():
                 if way[0] == "text" or known[name]:
                     scrapes.setdefault((name, way), Scrapes()).add(program, way, *effort.flags)
-        # In time for the polls that wait for it.
+        # Resumes the cloud before polls that wait for it time out.
         cloud.go_on()
         time.sleep(2)
     return scrapes
@@ -163,7 +163,7 @@ def _crowd(exporter: Program, effort: Effort) -> Scrapes:
 
 
 def _changing(cloud: Program, exporter: Program, size: Size, effort: Effort) -> dict[tuple[str, str], Scrapes]:
-    """The world goes on, and between two scrapes a hundredth of the targets is polled."""
+    """Scrapes while the world runs and a hundredth of the targets is polled between two scrapes."""
     changed: dict[tuple[str, str], Scrapes] = {}
     if size.targets < 50:
         return changed

@@ -1,4 +1,4 @@
-"""What the exporter takes to start, while there is little to do, and with more and more targets."""
+"""What the exporter needs to start, when there is little to do, and as targets are added."""
 
 import statistics
 import time
@@ -48,7 +48,7 @@ class Grown:
 
 
 def start(targets: int, times: int, folder: Path) -> Start:
-    """Starts it again and again."""
+    """Starts it repeatedly."""
     seconds = []
     with polling.fixed_cloud(folder, "50ms") as cloud:
         config = world.written(world.configuration(cloud.url, [], polling.servers(targets)), folder)
@@ -63,7 +63,7 @@ def start(targets: int, times: int, folder: Path) -> Start:
 
 
 def idle(clusters: int, servers: int, seconds: float, folder: Path) -> Idle:
-    """Watches it do next to nothing."""
+    """Measures it with next to nothing to do."""
     size = Size(clusters, servers)
     with world.cloud(size, folder, "50ms") as cloud:
         world.freeze(cloud, False)
@@ -79,7 +79,7 @@ def idle(clusters: int, servers: int, seconds: float, folder: Path) -> Idle:
 
 
 def grown(targets: int, seconds: float, effort: Effort, folder: Path) -> Grown:
-    """The exporter with a number of servers of three invocations each."""
+    """Measures the exporter with a number of servers of three invocations each."""
     size = Size(0, targets, invocations=3)
     with world.cloud(size, folder) as cloud:
         config = world.written(world.everything(cloud, **world.every(20)), folder)

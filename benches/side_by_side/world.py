@@ -19,7 +19,7 @@ SERIES_OF_A_CLUSTER = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """How large a simulated cloud is."""
+    """Size of a simulated cloud."""
 
     clusters: int
     servers: int
@@ -32,7 +32,7 @@ class Size:
 
     @property
     def targets(self) -> int:
-        """A cluster's tasks and its commands are targets of their own."""
+        """A cluster's tasks and its commands are separate targets."""
         return 2 * self.clusters + self.servers
 
     @property
@@ -42,7 +42,7 @@ class Size:
 
 
 def cloud(size: Size, folder: Path, latency: str = "0s") -> Program:
-    """A simulated cloud in which nothing moves."""
+    """Starts a simulated cloud in which nothing changes."""
     port = free_port()
     counts = {"clusters": size.clusters, "servers": size.servers, "invocations": size.invocations, "tasks": 20}
     flags = [part for name, count in counts.items() for part in (f"--{name}", str(count))]
@@ -53,12 +53,12 @@ def cloud(size: Size, folder: Path, latency: str = "0s") -> Program:
 
 
 def freeze(simulator: Program, frozen: bool) -> None:
-    """Stops the simulated world, or lets it go on."""
+    """Freezes the simulated world, or lets it run."""
     fetch(f"{simulator.url}/_sim/time", data=json.dumps({"frozen": frozen}).encode())
 
 
 def everything(simulator: Program, **poll: object) -> dict[str, Any]:
-    """A configuration that polls all there is."""
+    """A configuration that polls everything."""
     world = json.loads(fetch(f"{simulator.url}/_sim/world"))
     clusters, servers = places(world["clusters"]), places(world["servers"])
     return configuration(simulator.url, clusters, servers, **poll)
@@ -71,7 +71,7 @@ def places(entries: list[dict[str, Any]]) -> list[dict[str, str]]:
 def configuration(
     url: str, clusters: list[dict[str, str]], servers: list[dict[str, str]], **poll: object
 ) -> dict[str, Any]:
-    """A configuration whose budgets never bind."""
+    """A configuration whose budgets are never the limit."""
     account = {
         "name": "default",
         "credentials": {"provider": "access_key", "access_key_id": "testid", "access_key_secret": "testsecret"},
@@ -89,32 +89,32 @@ def configuration(
 
 
 def every(seconds: float) -> dict[str, object]:
-    """Every target is polled in this time, whatever it does; a poll may be held up for minutes."""
+    """Every target is polled at this interval, whatever it does; a poll may be held up for minutes."""
     same = dict.fromkeys(("interval", "active_interval", "idle_interval"), f"{seconds * 1000:.0f}ms")
     return {**same, "history_interval": "10h", "stale_after": "10h", "timeout": "300s", "concurrency": 64}
 
 
 def written(config: dict[str, Any], folder: Path) -> Path:
-    """The configuration's file. JSON is YAML too; one target on a line, as people write it."""
+    """Writes the configuration file, as JSON, which is YAML too, with one target per line as in a real file."""
     path = folder / "config.yaml"
     path.write_text(json.dumps(config).replace('{"id"', '\n{"id"'))
     return path
 
 
 def exporter(config: Path, folder: Path) -> Program:
-    """An exporter, not yet listening."""
+    """Starts an exporter without waiting until it listens."""
     port = free_port()
     command = [str(EXPORTER), "--config.file", str(config), "--web.listen-address", f"127.0.0.1:{port}"]
     return Program("exporter", [*command, "--log.level", "error"], port, folder)
 
 
 def value(page: str, series: str) -> float:
-    """The sum of a family's samples, or of those that begin so."""
+    """The sum of a family's samples, or of those that start with `series`."""
     return sum(float(number) for number in re.findall(rf"^{re.escape(series)}\S* (\S+)$", page, re.MULTILINE))
 
 
 def filled(program: Program, targets: int, seconds: float = 900) -> str:
-    """Waits until every target was polled and no further series come up; the page."""
+    """Waits until every target was polled and the number of series no longer grows; returns the page."""
     deadline, before = time.monotonic() + seconds, -1
     while time.monotonic() < deadline:
         page = fetch(f"{program.url}/metrics").decode()

@@ -1,4 +1,4 @@
-//! What the simulator answers, as bytes: the bodies that are read in the benches.
+//! The simulator's answers as bytes: the bodies that the benches read.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use aliyun_task_exporter::secret::Secret;
 use aliyun_task_exporter::sim::Simulator;
 use jiff::Timestamp;
 
-/// The key that a simulator knows by default.
+/// The key that a simulator accepts by default.
 pub(crate) fn credential() -> Credential {
     Credential {
         access_key_id: "testid".to_owned(),

@@ -60,7 +60,7 @@ impl Error {
     }
 }
 
-/// What the user can do about calls that the cloud refuses because of their number.
+/// What the user can do about throttled calls.
 pub const THROTTLED_ADVICE: &str = "the quota of the account is used up, maybe by others: find what else uses the account, \
      raise its quota at Alibaba Cloud, divide accounts[].quotas between the exporters of the account, or raise \
      poll.interval";
@@ -117,8 +117,8 @@ fn advice(reason: Reason) -> &'static str {
 const NO_ANSWER_OF_THE_API: &str = "this is no answer of the API: check that the endpoint is one of Alibaba Cloud, and \
      what is between here and there (accounts[].endpoints, accounts[].proxy)";
 
-/// What to do about a body that is not the documented JSON. Only what comes from the API itself can
-/// be a bug of this program.
+/// What to do about a body that is not the documented JSON. It can be a bug of this program only if
+/// the API itself sent it.
 fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static str {
     let is_json = content_type.contains("json") || content_type == "no content type";
     match content {
@@ -145,7 +145,7 @@ fn unread_advice(status: u16, content_type: &str, content: &Content) -> &'static
     }
 }
 
-/// Names by how much the clock is wrong, to the minute.
+/// States how wrong the clock is, to the minute.
 fn clock_advice(skew: SignedDuration) -> Option<String> {
     let minutes = (skew.as_secs().unsigned_abs() + 30) / 60;
     let side = if skew.is_negative() { "ahead of" } else { "behind" };

@@ -1,21 +1,21 @@
-//! The one table Code -> reason, retryable, and what an answer without a Code means by its status.
-//! Source: "Errors" in `docs/alibaba-cloud-api.md`.
+//! The one table Code -> reason and retry, and what a status means without a Code. Source: "Errors"
+//! in `docs/alibaba-cloud-api.md`.
 
 use crate::model::Reason;
 
-/// Whether to ask again within the same poll.
+/// Whether to retry within the same poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Not before the next tick.
     Never,
-    /// Once, with a new nonce and the credential of that moment.
+    /// Once, with a new nonce and the credential of that time.
     Once,
-    /// After a pause that grows.
+    /// With exponential backoff.
     Backoff,
 }
 
-/// Code -> reason, retryable. A code that ends in `.` stands for all that begin so; the first match
-/// holds.
+/// Code -> reason, retry. A code that ends in `.` matches every code with that prefix; the first
+/// match wins.
 const CODES: &[(&str, Reason, Retry)] = &[
     ("Throttling", Reason::Throttled, Retry::Never),
     ("Throttling.", Reason::Throttled, Retry::Never),
@@ -69,7 +69,7 @@ const CODES: &[(&str, Reason, Retry)] = &[
     ("NoSuchVersion", Reason::InvalidRequest, Retry::Never),
 ];
 
-/// What a code means that is in the table.
+/// The meaning of a code in the table.
 pub(super) fn known(code: &str) -> Option<(Reason, Retry)> {
     let begins =
         |with: &str| code.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
@@ -80,8 +80,8 @@ pub(super) fn known(code: &str) -> Option<(Reason, Retry)> {
     CODES.iter().find(|(known, ..)| is_meant(known)).map(|(_, reason, retry)| (*reason, *retry))
 }
 
-/// What a code means that no document names, by HTTP status. A number that is a status counts as
-/// that.
+/// The meaning of an undocumented code, by HTTP status. A numeric code that is itself a status
+/// replaces the real one.
 pub(super) fn undocumented(status: u16, code: &str) -> (Reason, Retry) {
     let number = code.parse().ok().filter(|number| (300..600).contains(number));
     match (number.unwrap_or(status), by_status(number.unwrap_or(status))) {
@@ -90,13 +90,13 @@ pub(super) fn undocumented(status: u16, code: &str) -> (Reason, Retry) {
             (Reason::InvalidRequest, Retry::Never)
         }
         (_, Some(meant)) => meant,
-        // The cloud says that it went well, and yet it has nothing to show.
+        // A success status, yet with an error code.
         (200..300, None) => (Reason::Service, Retry::Backoff),
         (_, None) => (Reason::InvalidRequest, Retry::Never),
     }
 }
 
-/// What an answer without a code means; `None` if its status does not tell.
+/// The meaning of an answer without a code; `None` if the status is not conclusive.
 pub(super) fn by_status(status: u16) -> Option<(Reason, Retry)> {
     match status {
         429 => Some((Reason::Throttled, Retry::Never)),

@@ -1,4 +1,4 @@
-//! What a body is that is not the answer it should be.
+//! What a body is when it is not the expected answer.
 
 use std::fmt;
 
@@ -9,36 +9,36 @@ use serde::de::IgnoredAny;
 use super::error_body::unmarked;
 use super::op::Undecoded;
 
-/// What a body is. None of its own text is in here.
+/// Kind of body. Contains none of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// There is none.
     Empty,
-    /// It is compressed although that was not asked for.
+    /// Compressed, although that was not requested.
     Compressed,
     /// A page for a browser.
     Html,
     /// XML.
     Xml,
-    /// JSON, but not what the documents say; where its reading stopped.
+    /// JSON, but not as documented; where parsing stopped.
     Json {
-        /// Line, from 1; 0 if it could not be told.
+        /// Line, from 1; 0 if unknown.
         line: usize,
         /// Column.
         column: usize,
     },
-    /// JSON without the list or object that was asked for.
+    /// JSON without this expected list or object.
     Lacks(&'static str),
-    /// An answer that names another thing in this field than was asked for.
+    /// An answer about something other than requested, judging by this field.
     OfAnother(&'static str),
-    /// JSON that breaks off or has a mistake.
+    /// JSON that is cut off or invalid.
     BrokenJson,
     /// Anything else.
     Other,
 }
 
 impl Content {
-    /// Looks at a body; `why` it could not be read, if that was tried.
+    /// Classifies a body; `why` is the reason that it could not be decoded, if that was tried.
     pub(super) fn of(headers: &HeaderMap, body: &[u8], why: Option<Undecoded>) -> Self {
         let body = unmarked(body).trim_ascii_start();
         let encoding =
@@ -100,12 +100,12 @@ impl fmt::Display for Content {
     }
 }
 
-/// The body with what is no UTF-8 replaced, as it is read.
+/// The body with invalid UTF-8 replaced, as the decoder reads it.
 fn valid(body: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(body).into_owned().into_bytes()
 }
 
-/// Whether a body is a page: one of its first words is HTML's.
+/// Whether a body is an HTML page: its first 1024 bytes contain an HTML tag.
 fn is_html(body: &[u8]) -> bool {
     let start = String::from_utf8_lossy(&body[..body.len().min(1024)]).to_ascii_lowercase();
     ["<html", "<!doctype html", "<head", "<body", "<title", "<script", "<center"]

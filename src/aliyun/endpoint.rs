@@ -8,9 +8,9 @@ use self::regions::{EHPC, STS, SWAS, Service};
 use crate::action::Product;
 use crate::config::{Account, Config, Endpoints, Network, is_loopback};
 
-/// The base URL at which `account` asks `product` in `region`.
+/// The base URL that `account` uses for `product` in `region`.
 ///
-/// The vendor's rule is `<product>.<region>.aliyuncs.com`, `<product>-vpc.…` inside a VPC. (The
+/// The vendor's rule is `<product>.<region>.aliyuncs.com`, and `<product>-vpc.…` inside a VPC. (The
 /// vendor's own SDKs compute another host for Simple Application Server, which does not answer.)
 pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
     match own(account, product) {
@@ -19,9 +19,9 @@ pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
     }
 }
 
-/// What the user should know about the endpoints of a configuration, in words: regions in which
-/// none is known, and requests without TLS. `asked` is who is asked: product, account and region.
-/// Each region is named once for each product and network.
+/// Warnings about the endpoints of a configuration: regions without a known endpoint, and requests
+/// without TLS. `asked` has the product, account and region of each call. Each region is named once
+/// per product and network.
 pub fn warnings<'a>(
     config: &Config,
     asked: impl IntoIterator<Item = (Product, &'a str, &'a str)>,
@@ -81,7 +81,7 @@ fn unknown(service: &Service, network: Network, region: &str) -> Option<String> 
     })
 }
 
-/// Only `accounts[].insecure_http` allows that beyond this machine.
+/// Only `accounts[].insecure_http` allows plain HTTP beyond this machine.
 fn without_tls(account: &Account) -> Vec<String> {
     let Endpoints { ehpc, swas, sts, metadata } = &account.endpoints;
     let open = |url: &&String| url.starts_with("http://") && !is_local(url);
@@ -100,7 +100,7 @@ fn without_tls(account: &Account) -> Vec<String> {
     urls.map(warning).collect()
 }
 
-/// Whether a URL leads to this machine.
+/// Whether a URL points to this machine.
 fn is_local(url: &str) -> bool {
     let uri = url.replace("{region}", "region").parse::<http::Uri>();
     uri.is_ok_and(|uri| uri.host().is_some_and(is_loopback))

@@ -9,13 +9,13 @@ use super::codes::{self, Retry};
 use super::content::Content;
 use crate::model::Reason;
 
-/// Why an attempt brought no answer. Its text holds no URL, key, token or signature.
+/// Why an attempt failed. Its text contains no URL, key, token or signature.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// There is nothing to sign with.
+    /// There is no credential to sign with.
     #[error("{0}")]
     Credentials(String),
-    /// The cloud refused a credential that has been replaced meanwhile.
+    /// The cloud refused a credential that has since been replaced.
     #[error("{0}")]
     Replaced(Box<Error>),
     /// The name of the endpoint cannot be resolved.
@@ -24,46 +24,46 @@ pub enum Error {
     /// No connection can be made.
     #[error("{0}")]
     Connect(String),
-    /// There is a connection, but no TLS on it.
+    /// There is a connection, but TLS failed on it.
     #[error("{0}")]
     Tls(String),
-    /// The other side's certificate is of no authority that is trusted, or not valid.
+    /// The server's certificate is invalid, or not signed by a trusted authority.
     #[error("{0}")]
     Untrusted(String),
-    /// The other side shows the certificate of an authority as its own.
+    /// The server uses an authority's certificate as its own.
     #[error("{0}")]
     AuthorityAsServer(String),
-    /// The proxy cannot be reached, or does not lead to the cloud.
+    /// The proxy cannot be reached, or does not connect to the cloud.
     #[error("{0}")]
     Proxy(String),
-    /// The proxy wants to know who asks.
+    /// The proxy requires a user name and password.
     #[error("{0}")]
     ProxyLogin(String),
-    /// A connection broke, or anything else on the way.
+    /// The connection broke, or something else failed in transit.
     #[error("{0}")]
     Transport(String),
-    /// No answer in time.
+    /// No answer within the timeout.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
     /// The answer is larger than the limit, in bytes.
     #[error("the answer is larger than poll.max_response_bytes ({0} bytes)")]
     TooLarge(u64),
-    /// The answer is not the documented JSON, and its status does not tell why.
+    /// The answer is not the documented JSON, and its status does not explain why.
     #[error("{came}: {content}")]
     Decode {
-        /// Where it may be asked about.
+        /// Identifies the answer.
         came: Came,
-        /// What it is.
+        /// What its body is.
         content: Content,
     },
-    /// The answer has no error code: its status tells what it means.
+    /// The answer has no error code; its status says what it means.
     #[error("{came}: {detail}")]
     Status {
-        /// Where it may be asked about.
+        /// Identifies the answer.
         came: Came,
-        /// What it is, or where it sends us.
+        /// What its body is, or where it redirects to.
         detail: String,
-        /// How long it wants us to wait, where its headers say so.
+        /// How long to wait, if its headers say so.
         pause: Option<Duration>,
     },
     /// The cloud answered with an error.
@@ -73,18 +73,18 @@ pub enum Error {
         status: u16,
         /// `Code`.
         code: String,
-        /// `Message`, without what it repeats of the request.
+        /// `Message`, without the parts of the request that it repeats.
         message: String,
         /// `RequestId`.
         request_id: String,
-        /// How long the cloud wants to be left alone, where its headers say so.
+        /// How long to wait, if its headers say so.
         pause: Option<Duration>,
-        /// How far the cloud's clock is ahead of ours, where that is the trouble.
+        /// How far the cloud's clock is ahead of ours, if that is the cause.
         clock_skew: Option<SignedDuration>,
     },
 }
 
-/// What names an answer.
+/// Identifies an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Came {
     /// HTTP status.
@@ -102,12 +102,12 @@ impl fmt::Display for Came {
     }
 }
 
-/// Longer texts of the cloud are cut, in characters.
+/// Maximum length of a text from the cloud, in characters; longer ones are cut.
 const LONGEST_TEXT: usize = 200;
 
 impl Error {
-    /// The same, with what the cloud has said cleaned of secrets by `clean`, and then short: of a
-    /// secret that was cut in two, a half would stay.
+    /// The same error, with the cloud's text cleaned of secrets by `clean` and then cut. Cutting
+    /// first could leave half a secret.
     pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
         let named = |came: Came| {
@@ -131,7 +131,7 @@ impl Error {
         }
     }
 
-    /// The same, told how far the clocks are apart if they are the reason.
+    /// The same error, with the difference of the clocks if that is its reason.
     pub(crate) fn with_clock_skew(mut self, skew: Option<SignedDuration>) -> Self {
         let of_clock = self.reason() == Reason::Clock;
         if let Self::Service { clock_skew, .. } = &mut self
@@ -142,7 +142,7 @@ impl Error {
         self
     }
 
-    /// The cloud's own code, if it has answered with one.
+    /// The cloud's own code, if it answered with one.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Service { code, .. } => Some(code),
@@ -151,12 +151,12 @@ impl Error {
         }
     }
 
-    /// Which of the closed set of reasons it is.
+    /// Its reason, one of a closed set.
     pub fn reason(&self) -> Reason {
         self.meaning().0
     }
 
-    /// Whether to ask again within the same poll.
+    /// Whether to retry within the same poll.
     pub fn retry(&self) -> Retry {
         self.meaning().1
     }
@@ -178,7 +178,7 @@ impl Error {
             Self::Status { came, .. } => {
                 codes::by_status(came.status).unwrap_or((Reason::Decode, Retry::Never))
             }
-            // ECS has answered InvalidParameter with this in the message.
+            // ECS is known to answer InvalidParameter with this in the message.
             Self::Service { code, message, .. }
                 if code.starts_with("InvalidParameter") && message.contains("SecurityToken") =>
             {
@@ -201,20 +201,21 @@ impl Error {
         }
     }
 
-    /// Whether the cloud, or something in its place, has answered at all.
+    /// Whether the cloud, or something in its place, answered at all.
     pub fn is_answer(&self) -> bool {
         let is_read =
             matches!(self, Self::Service { .. } | Self::Status { .. } | Self::Decode { .. });
         is_read || matches!(self, Self::TooLarge(_) | Self::Replaced(_))
     }
 
-    /// Whether one task, command or run is not found, rather than the cluster or the server.
+    /// Whether one task, command or invocation was not found, rather than the cluster or the
+    /// server.
     pub fn is_one_thing_gone(&self) -> bool {
         let whole = ["ClusterNotFound", "InvalidInstanceId.NotFound", "InvalidRegionId.NotFound"];
         matches!(self, Self::Service { code, .. } if self.reason() == Reason::NotFound && !whole.contains(&code.as_str()))
     }
 
-    /// Whether it says nothing about other questions: another one may well be answered.
+    /// Whether it says nothing about other requests: another one may well succeed.
     pub fn is_of_one_question(&self) -> bool {
         matches!(
             self.reason(),
@@ -222,8 +223,7 @@ impl Error {
         )
     }
 
-    /// How long the cloud wants to be left alone, if it throttles or has trouble of its own and its
-    /// headers say so.
+    /// How long to wait, if the cloud throttles or has an internal error, and its headers say so.
     pub fn pause(&self) -> Option<Duration> {
         match self {
             Self::Service { pause, .. } | Self::Status { pause, .. } => pause.filter(|_| {

@@ -1,4 +1,4 @@
-//! How long an answer asks to be left alone.
+//! How long the headers of an answer ask to wait.
 
 use std::time::Duration;
 
@@ -6,11 +6,12 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use jiff::Timestamp;
 
-/// However long an answer asks for: a wrong figure must not silence an operation for hours.
+/// Maximum pause, whatever an answer asks for: a wrong value must not silence an operation for
+/// hours.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The longest pause that the headers ask for, at most [`LONGEST_PAUSE`]. `received` is when they
-/// came, by this machine's clock: a date counts from the answer's own Date, or else from then.
+/// arrived, by this machine's clock: a date counts from the answer's own Date, or else from then.
 pub(super) fn pause(headers: &HeaderMap, received: Option<Timestamp>) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let limits = ["x-ratelimit-user-api", "x-ratelimit-user"];
@@ -21,7 +22,7 @@ pub(super) fn pause(headers: &HeaderMap, received: Option<Timestamp>) -> Option<
     (!longest.is_zero()).then(|| longest.min(LONGEST_PAUSE))
 }
 
-/// When an answer was written, by its Date.
+/// When an answer was written, by its Date header.
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
@@ -30,7 +31,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }
 
-/// Seconds, or the time after which to come again.
+/// Parses Retry-After: seconds, or a date.
 fn retry_after(text: &str, headers: &HeaderMap, received: Option<Timestamp>) -> Option<Duration> {
     if let Some(seconds) = number(text) {
         return Some(Duration::from_secs(seconds));
@@ -50,7 +51,7 @@ fn time_left(limit: &str) -> Option<Duration> {
     (field("Remain")? == 0).then(|| field("TimeLeft"))?.map(Duration::from_millis)
 }
 
-/// A whole number; one that is too large for words is the largest there is.
+/// A whole number; one too large for u64 becomes its maximum.
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))

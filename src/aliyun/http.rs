@@ -1,5 +1,4 @@
-//! The HTTP client of an account: which authorities it trusts, how long it waits, how many
-//! connections it keeps.
+//! The HTTP client of an account: the authorities it trusts, its timeouts, its connections.
 
 use std::io;
 use std::path::Path;
@@ -15,10 +14,10 @@ use super::proxy::Proxies;
 use crate::config::{Account, Poll};
 use crate::files;
 
-/// Maximum time until a connection stands, however long the request may take.
+/// Maximum timeout for connecting, even if the request may take longer.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
 
-/// An account's settings cannot be used. Its text holds no secret.
+/// An account's settings cannot be used. The text contains no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("account {account:?}: {problem}")]
 pub struct SetupError {
@@ -28,14 +27,14 @@ pub struct SetupError {
     pub problem: String,
 }
 
-/// How the requests of an account get out: a client, and the proxies through which it goes.
+/// How the requests of an account are sent: a client, and the proxies it uses.
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     pub(super) client: reqwest::Client,
     pub(super) proxies: Proxies,
 }
 
-/// The transport with which `account` asks the cloud; `env` looks up environment variables.
+/// The transport for requests of `account`; `env` looks up environment variables.
 pub(super) fn transport(
     account: &Account,
     poll: &Poll,
@@ -56,7 +55,7 @@ fn make(
         .timeout(poll.timeout)
         .connect_timeout(connect_limit(poll.timeout))
         .pool_idle_timeout(Duration::from_secs(60))
-        // No more are ever under way at once, so each finds its connection again.
+        // No more requests are ever in flight at once, so each finds an idle connection.
         .pool_max_idle_per_host(poll.concurrency)
         .dns_resolver(Arc::new(Resolver { limit: lookup_limit(poll.timeout) }))
         // A redirect would carry the signature elsewhere.
@@ -66,18 +65,18 @@ fn make(
     Ok(Transport { client, proxies })
 }
 
-/// Maximum time until a connection stands, of a request that may take `timeout`.
+/// Timeout for connecting, for a request with this `timeout`.
 pub(super) fn connect_limit(timeout: Duration) -> Duration {
     MAX_CONNECT.min(timeout)
 }
 
-/// Maximum time to resolve a name: shorter than that of the connection, so that a DNS server that
-/// does not answer is told from an endpoint that does not.
+/// Timeout for resolving a name: shorter than for the connection, so that a silent DNS server can
+/// be distinguished from a silent endpoint.
 fn lookup_limit(timeout: Duration) -> Duration {
     connect_limit(timeout) * 4 / 5
 }
 
-/// The system's way to resolve names, whose failure can be told from others.
+/// The system's resolver, with errors that can be distinguished from others.
 struct Resolver {
     limit: Duration,
 }
@@ -103,8 +102,8 @@ impl Resolve for Resolver {
     }
 }
 
-/// TLS with built-in roots, so an image without system certificates still verifies, and those of
-/// `ca_file` beside them.
+/// TLS with built-in root certificates, so that an image needs no system certificates, plus those
+/// of `ca_file`.
 fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =

@@ -1,8 +1,7 @@
-//! What an answer is: the one order in which that is judged, for every operation.
+//! Judges answers: the one order of checks, for every operation.
 //!
-//! 1. A `Code`, whatever the status. In an answer that went well only one that stands beside what
-//!    was asked for counts: as an error if it is known, or if nothing else is there; else as an
-//!    unknown word.
+//! 1. A `Code`, whatever the status. In a successful answer only one at the top level counts: as an
+//!    error if it is known, or if there is no data; otherwise as an unknown word.
 //! 2. Without one, the status.
 //! 3. The body of the operation.
 
@@ -16,18 +15,18 @@ use super::error_body::{self, Depth, ErrorBody};
 use super::op::{Answer, Decoded, Operation, Undecoded};
 use super::{codes, hints};
 
-/// An answer as it is judged.
+/// An answer to judge.
 pub(super) struct Heard<'a> {
     pub(super) status: u16,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
-    /// When its head came, by this machine's clock.
+    /// When its head arrived, by this machine's clock.
     pub(super) received: Option<Timestamp>,
-    /// It came through a proxy that the user has named.
+    /// Whether it came through a proxy that the user has configured.
     pub(super) is_proxied: bool,
 }
 
-/// Reads the answer of an operation. What the cloud says of an error is to be
+/// Decodes the answer to an operation. The cloud's text in an error must still be
 /// [cleaned](Error::cleaned).
 pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Answer>, Error> {
     if !(200..300).contains(&heard.status) {
@@ -46,7 +45,7 @@ pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Ans
     }
 }
 
-/// What is there is shown, and the error is told.
+/// Keeps the data, and reports the error with it.
 fn beside(mut decoded: Decoded<Answer>, error: Error) -> Decoded<Answer> {
     decoded.value.set_partial();
     Decoded { error: Some(error), ..decoded }
@@ -57,7 +56,7 @@ fn with_unknown_code(mut decoded: Decoded<Answer>, code: &str) -> Decoded<Answer
     decoded
 }
 
-/// The error of an answer whose status is not a success.
+/// The error of an answer with a failure status.
 pub(super) fn refused(heard: &Heard) -> Error {
     if let Some(error_body) = error_body::error_body(heard.body, Depth::Any) {
         return heard.service(error_body);
@@ -87,13 +86,13 @@ fn is_of_proxy(headers: &HeaderMap) -> bool {
 }
 
 impl Error {
-    /// Whether a body says beside what was asked for that something has gone wrong.
+    /// Whether a body has an error code beside the requested data.
     pub(crate) fn has_code(body: &[u8]) -> bool {
         error_body::error_body(body, Depth::Top).is_some()
     }
 
-    /// Reads the error of an answer whose status is not a success. What the cloud says there is to
-    /// be [cleaned](Self::cleaned).
+    /// Reads the error of an answer with a failure status. The cloud's text in it must still be
+    /// [cleaned](Self::cleaned).
     pub(crate) fn from_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         refused(&Heard { status, headers, body, received: None, is_proxied: false })
     }
@@ -135,7 +134,7 @@ impl Heard<'_> {
     }
 }
 
-/// Maximum length of an unknown code that is told, in characters.
+/// Maximum length of an unknown code that is reported, in characters.
 const LONGEST_WORD: usize = 64;
 
 /// `x-acs-request-id`, or `unknown`.
@@ -147,18 +146,17 @@ fn header_request_id(headers: &HeaderMap) -> Option<String> {
     headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map(presentable)
 }
 
-/// The request id of any answer, as its headers or its body tell it. It is to be cleaned of
-/// secrets.
+/// The request id of any answer, from its headers or its body. Must still be cleaned of secrets.
 pub(super) fn request_id(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let id =
         header_request_id(headers).or_else(|| Some(presentable(&error_body::request_id(body)?)));
     id.filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID)
 }
 
-/// Maximum length of a request id that is told, in bytes. The vendor's have 36.
+/// Maximum length of a request id that is reported, in bytes. The vendor's have 36.
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// Where a redirect leads. Only the host is told: the rest may hold the request with its signature.
+/// Where a redirect leads. Only the host is shown: the rest may contain the signed request.
 fn host(headers: &HeaderMap) -> String {
     let Some(location) = headers.get(LOCATION) else { return "nowhere".into() };
     let text = location.to_str().unwrap_or_default();
@@ -174,12 +172,11 @@ fn host(headers: &HeaderMap) -> String {
     }
 }
 
-/// Where a message begins to repeat the request; the two methods of signing have words of their
-/// own.
+/// Where a message begins to repeat the request; the two signature methods use different words.
 const REPEATED: [&str; 4] =
     ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
 
-/// One line of the cloud's text, without the request that some messages repeat.
+/// The cloud's text as one line, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let end = REPEATED.iter().filter_map(|words| lower.find(words)).min().unwrap_or(text.len());
@@ -402,7 +399,7 @@ mod tests {
         }
     }
 
-    /// Each operation, and the least that answers it.
+    /// Each operation, and the smallest body that answers it.
     fn full() -> impl Iterator<Item = (Operation, &'static str)> {
         Action::ALL.iter().copied().map(sample)
     }

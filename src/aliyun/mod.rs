@@ -43,10 +43,10 @@ use op::{Answer, Decoded, Operation};
 use request::Signer;
 use trouble::{Asked, trouble};
 
-/// Few answers are larger.
+/// Usual maximum size of an answer, in bytes.
 const USUAL_BYTES: u64 = 1 << 20;
 
-/// Asks the cloud on behalf of one account.
+/// Calls the cloud for one account.
 #[derive(Clone, Debug)]
 pub struct Client {
     transport: Transport,
@@ -56,28 +56,27 @@ pub struct Client {
     max_response_bytes: u64,
 }
 
-/// What came of one attempt.
+/// Outcome of one attempt.
 #[derive(Debug)]
 pub struct Attempted {
-    /// What the answer says, or why there is none.
+    /// The decoded answer, or why there is none.
     pub outcome: Result<Decoded<Answer>, Error>,
     /// How far the cloud's clock is ahead of ours, by the Date of its answer.
     pub clock_skew: Option<SignedDuration>,
-    /// How long the request took, without what was asked for its credential; `None` if there was
-    /// none to send.
+    /// How long the request took, without getting the credential; `None` if none was sent.
     pub took: Option<Duration>,
-    /// What came back, whether it could be read or not.
+    /// The answer received, whether readable or not.
     pub answer: Option<Receipt>,
 }
 
-/// What names an answer in the log.
+/// Identifies an answer in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Receipt {
     /// HTTP status.
     pub status: u16,
     /// Length of the body.
     pub bytes: usize,
-    /// Request id, by which the vendor's support finds it. Looked for at log level debug only.
+    /// Request id, by which the vendor's support finds it. Read only at log level debug.
     pub request_id: Option<String>,
 }
 
@@ -102,10 +101,10 @@ impl Client {
         Ok(client)
     }
 
-    /// Whether `product` can be asked in `region` as the environment says.
+    /// Checks that the environment's proxy for `product` in `region`, if any, can be used.
     ///
     /// # Errors
-    /// If the environment names a proxy for it that cannot be used.
+    /// If the environment names an unusable proxy for it.
     pub fn check_route(&self, product: Product, region: &str) -> Result<(), SetupError> {
         self.check_route_to(&endpoint::endpoint(&self.account, product, region))
     }
@@ -119,14 +118,14 @@ impl Client {
         self.transport.proxies.through(&uri).map(drop).map_err(failed)
     }
 
-    /// The proxy through which `product` is asked in `region`, if it is: its address, and what
+    /// The proxy used for `product` in `region`, if there is one: its address, and which setting
     /// names it.
     pub fn proxy(&self, product: Product, region: &str) -> Option<String> {
         let uri = endpoint::endpoint(&self.account, product, region).parse().ok()?;
         self.transport.proxies.through(&uri).ok()?.map(ToString::to_string)
     }
 
-    /// What of the environment has no effect on the way to the cloud, in words.
+    /// A warning about entries of `NO_PROXY` that have no effect, if any.
     pub fn warning(&self) -> Option<&str> {
         self.transport.proxies.warning()
     }
@@ -161,13 +160,13 @@ impl Client {
         Attempted { outcome, clock_skew, took, answer: receipt }
     }
 
-    /// Has the account's credential renewed if that is due, without waiting for it. Tells how it is
-    /// logged in.
+    /// Starts to renew the account's credential if that is due, without waiting. Returns how the
+    /// account is logged in.
     pub fn keep_credentials(&self) -> Login {
         self.provider.keep(Timestamp::now())
     }
 
-    /// An answer, cleaned of what must not be told.
+    /// An answer, cleaned of secrets.
     async fn heard(
         &self,
         mut decoded: Decoded<Answer>,
@@ -186,7 +185,7 @@ impl Client {
         decoded
     }
 
-    /// A credential that was refused may have been replaced meanwhile.
+    /// A refused credential may have been replaced since.
     async fn judged(&self, error: Error, credential: &Arc<Credential>) -> Error {
         let is_refused = error.reason() == Reason::Credentials;
         if is_refused && self.provider.rejected(credential, Timestamp::now()).await {
@@ -230,11 +229,11 @@ impl Client {
         if length.is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
-        // Of a length that is only claimed, no more than usual is set aside.
+        // Reserves no more than the usual size for a length that is only claimed.
         let claimed = length.unwrap_or_default().min(USUAL_BYTES) as usize;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
-            // Most bodies come in one piece, which is not copied.
+            // Most bodies arrive as one chunk, which is not copied.
             if length == Some(chunk.len() as u64) {
                 return Ok(chunk);
             }
@@ -248,7 +247,7 @@ impl Client {
     }
 }
 
-/// Looks up a variable of the process.
+/// Looks up an environment variable of the process.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -258,7 +257,7 @@ enum Unread {
     Broken(reqwest::Error),
 }
 
-/// An answer as it came.
+/// An answer as it arrived.
 #[derive(Clone, Debug)]
 pub struct RawAnswer {
     /// HTTP status.
@@ -267,17 +266,17 @@ pub struct RawAnswer {
     pub headers: HeaderMap,
     /// Its whole body.
     pub body: Bytes,
-    /// When, by this machine's clock, the request was signed.
+    /// When the request was signed, by this machine's clock.
     pub sent: Timestamp,
-    /// When its head came.
+    /// When its head arrived.
     pub received: Timestamp,
-    /// It came through a proxy that the user has named.
+    /// Whether it came through a proxy that the user has configured.
     pub is_proxied: bool,
 }
 
 impl RawAnswer {
     fn receipt(&self, credential: &Credential) -> Receipt {
-        // Finding and cleaning it costs as much as reading a short answer.
+        // Finding and cleaning it costs as much as decoding a short answer.
         let request_id = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| judge::request_id(&self.headers, &self.body))
             .flatten()
@@ -285,8 +284,8 @@ impl RawAnswer {
         Receipt { status: self.status, bytes: self.body.len(), request_id }
     }
 
-    /// How far the cloud's clock is ahead of ours, as far as its Date proves: it was written
-    /// between sending and receiving, and is cut to the second.
+    /// How far the cloud's clock is ahead of ours, as far as its Date proves: that was written
+    /// between sending and receiving, and is truncated to the second.
     fn clock_skew(&self) -> Option<SignedDuration> {
         let date = hints::date(&self.headers)?;
         let least = date.duration_since(self.received);
@@ -295,7 +294,7 @@ impl RawAnswer {
     }
 }
 
-/// Reads an answer, pure: what it says, or why it is none, and how far the cloud's clock is ahead
+/// Decodes an answer, pure. Returns the data or the error, and how far the cloud's clock is ahead
 /// of ours.
 pub fn decode(
     operation: &Operation,
@@ -316,12 +315,12 @@ pub fn decode(
     )
 }
 
-/// What has gone wrong: why there is no answer, or what came beside it.
+/// The error, if any: why there is no answer, or what was reported with it.
 pub fn error_of(outcome: &Result<Decoded<Answer>, Error>) -> Option<&Error> {
     outcome.as_ref().map_or_else(Some, |decoded| decoded.error.as_ref())
 }
 
-/// Why there is no request. With signature V3 the key stands in headers.
+/// Why no request could be built. With signature V3 the key is in headers.
 fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
     match error.is::<InvalidHeaderValue>() {
         true => Error::Credentials(

@@ -1,6 +1,6 @@
-//! Which requests go through which proxy: that of the account, else those of the environment. The
-//! variables are read as Go's `golang.org/x/net/http/httpproxy` reads them, and `ALL_PROXY`, which
-//! Go does not know, where the others are not set.
+//! Which requests go through which proxy: the account's, else the environment's. The variables are
+//! read as in Go's `golang.org/x/net/http/httpproxy`, plus `ALL_PROXY`, which Go does not know, if
+//! the others are not set.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::config::{
 use crate::files;
 use crate::secret::Secret;
 
-/// Where the requests of an account go.
+/// How the requests of an account are routed.
 #[derive(Clone, Debug)]
 pub(super) struct Proxies(Arc<Ways>);
 
@@ -25,14 +25,13 @@ struct Ways {
     http: Way,
     https: Way,
     no_proxy: NoProxy,
-    /// Host and port of the account's own metadata server: that of a machine is asked by nothing
-    /// in between.
+    /// Host and port of the account's own metadata server, which is never reached through a proxy.
     metadata: Option<(String, u16)>,
-    /// What of `NO_PROXY` means nothing.
+    /// Which entries of `NO_PROXY` are invalid.
     warning: Option<String>,
 }
 
-/// Where the requests of a scheme go.
+/// How the requests of a scheme are routed.
 #[derive(Clone, Debug)]
 enum Way {
     Direct,
@@ -41,7 +40,7 @@ enum Way {
     Unusable(String),
 }
 
-/// A proxy. Shown, it is its address and what names it.
+/// A proxy. Displayed as its address and the setting that names it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Proxy {
     url: reqwest::Url,
@@ -61,7 +60,7 @@ impl Proxies {
     /// The proxies of an account; `env` looks up environment variables.
     ///
     /// # Errors
-    /// If the account's own proxy cannot be used. What is wrong with a variable is told by
+    /// If the account's own proxy cannot be used. An invalid variable is reported by
     /// [`Self::through`], since perhaps no request needs it.
     pub(super) fn of(
         account: &Account,
@@ -99,22 +98,22 @@ impl Proxies {
         }))
     }
 
-    /// The proxy through which a request to this URL goes, if it does.
+    /// The proxy for requests to this URL, if any.
     ///
     /// # Errors
-    /// If the environment names one that cannot be used.
+    /// If the environment names an unusable one.
     pub(super) fn through(&self, uri: &Uri) -> Result<Option<&Proxy>, &str> {
         let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Ok(None) };
         self.0.through(scheme, host, port(uri))
     }
 
-    /// What of `NO_PROXY` has no effect, if there is a proxy.
+    /// Which entries of `NO_PROXY` have no effect, if there is a proxy.
     pub(super) fn warning(&self) -> Option<&str> {
         let is_direct = matches!((&self.0.http, &self.0.https), (Way::Direct, Way::Direct));
         self.0.warning.as_deref().filter(|_| !is_direct)
     }
 
-    /// A client that goes that way, and reads no variable itself.
+    /// Makes the client use these proxies, and read no variables itself.
     pub(super) fn lead(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         let led = |builder: reqwest::ClientBuilder, (scheme, way): (&'static str, &Way)| match way {
             Way::Through(proxy) => builder.proxy(self.for_scheme(scheme, proxy)),
@@ -139,7 +138,7 @@ impl Proxies {
     }
 }
 
-/// The port of a URL, or that of its scheme.
+/// The port of a URL, or its scheme's default.
 fn port(uri: &Uri) -> u16 {
     uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 })
 }
@@ -159,7 +158,7 @@ impl Ways {
         let all = || first(&["ALL_PROXY", "all_proxy"]);
         let of_http = first(&["HTTP_PROXY", "http_proxy"]);
         let http = match &of_http {
-            // A CGI program gets the header `Proxy` of its client as HTTP_PROXY.
+            // A CGI program gets its client's `Proxy` header as HTTP_PROXY.
             Some((name, _)) if first(&["REQUEST_METHOD"]).is_some() => Way::Unusable(format!(
                 "{name} is not used where REQUEST_METHOD is set, as it is for a CGI program: unset one of them, or name the \
                  proxy in accounts[].proxy"
@@ -169,7 +168,7 @@ impl Ways {
         let https = way(first(&["HTTPS_PROXY", "https_proxy"]).or_else(all));
         let (name, list) = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
         let (no_proxy, unknown) = NoProxy::read(&list);
-        // A URL with a password in it may stand there by mistake.
+        // A URL with a password may be there by mistake.
         let unknown: Vec<&str> =
             unknown.iter().map(|word| if word.contains('@') { "…" } else { word }).collect();
         let warning = (!unknown.is_empty()).then(|| {
@@ -209,8 +208,8 @@ impl Proxy {
         Ok(Self { url, login, named_by })
     }
 
-    /// Of `[http[s]://][user[:password]@]host[:port]`. What is wrong is told without the text,
-    /// which may hold a password.
+    /// Parses `[http[s]://][user[:password]@]host[:port]`. Errors do not show the text, which may
+    /// contain a password.
     fn of_variable(name: &'static str, value: &str) -> Result<Self, String> {
         let wrong = |problem: &str| format!("{name} {problem}");
         let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
@@ -231,7 +230,7 @@ impl Proxy {
     }
 }
 
-/// HTTP's basic authentication.
+/// HTTP basic authentication.
 fn login(user: &str, password: &str) -> HeaderValue {
     let text = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let Ok(mut header) = HeaderValue::from_str(&text) else {
@@ -269,7 +268,7 @@ mod tests {
         Proxies::of(&Account::default(), &env).unwrap()
     }
 
-    /// Through which proxy a URL is asked, or why it is not.
+    /// The proxy for a URL, or why there is none.
     fn way(proxies: &Proxies, url: &str) -> String {
         match proxies.through(&url.parse::<Uri>().unwrap()) {
             Ok(Some(proxy)) => proxy.to_string(),

@@ -11,7 +11,7 @@ use super::sign::{self, v1, v3};
 use crate::action::Product;
 use crate::config::Signature;
 
-/// A request of any of the cloud's RPC APIs, before it is signed.
+/// A request to any of the cloud's RPC APIs, before signing.
 #[derive(Clone, Debug)]
 pub struct Rpc<'a> {
     /// HTTP method.
@@ -24,23 +24,23 @@ pub struct Rpc<'a> {
     pub parameters: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-/// What a request is signed with, once.
+/// What one request is signed with.
 #[derive(Clone, Copy, Debug)]
 pub struct Signer<'a> {
-    /// The method.
+    /// The signature method.
     pub signature: Signature,
     /// The key.
     pub credential: &'a Credential,
-    /// No other request has the same.
+    /// Unique for each request.
     pub nonce: &'a str,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
 }
 
 /// Builds the signed request of one attempt. `endpoint` is a base URL.
 ///
 /// # Errors
-/// If `endpoint` is no base URL, or the credential holds what cannot stand in a request.
+/// If `endpoint` is not a base URL, or the credential contains what is not allowed in a request.
 pub fn build(
     operation: &Operation,
     region: &str,
@@ -61,8 +61,8 @@ pub fn build(
     signed(rpc, endpoint, signer)
 }
 
-/// Signs a request of any product. Every parameter goes into the query, also with POST: that is
-/// what the vendor's SDKs send.
+/// Signs a request of any product. All parameters go into the query, also with POST, as in the
+/// vendor's SDKs.
 ///
 /// # Errors
 /// As [`build`].
@@ -141,7 +141,7 @@ fn signed_v3(rpc: &Rpc, endpoint: &str, signer: Signer) -> Result<Request<Vec<u8
     request.body(Vec::new())
 }
 
-/// A value that no Debug output shows.
+/// A header value that no Debug output shows.
 fn sensitive(text: &str) -> Result<HeaderValue, http::Error> {
     let mut value = HeaderValue::from_str(text)?;
     value.set_sensitive(true);
@@ -153,8 +153,8 @@ fn url(endpoint: &str, query: &str) -> String {
     format!("{}/{separator}{query}", endpoint.trim_end_matches('/'))
 }
 
-/// Host of a URL, with the port unless it is the scheme's own: no user name and no password. It is
-/// the `Host` header, and what may be shown.
+/// Host of a URL, and its port unless it is the scheme's default; no user name or password. It is
+/// the `Host` header, and safe to show.
 pub(super) fn host(uri: &Uri) -> String {
     let own = if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let host = uri.host().unwrap_or_default();

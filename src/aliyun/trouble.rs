@@ -1,4 +1,4 @@
-//! Why a request brought no whole answer: what the HTTP client says, by the types of its errors.
+//! Why a request got no complete answer, by the types of the HTTP client's errors.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -11,17 +11,18 @@ use super::http::{Unresolved, connect_limit};
 use super::proxy::Proxy;
 use super::{Error, chain};
 
-/// What was asked, where and how.
+/// What was requested, where and how.
 pub(super) struct Asked<'a> {
     /// The endpoint, with its scheme.
     pub(super) endpoint: &'a str,
-    /// The proxy through which it is asked.
+    /// The proxy it went through, if any.
     pub(super) proxy: Option<&'a Proxy>,
-    /// Limit of a request.
+    /// Timeout for the request.
     pub(super) timeout: Duration,
 }
 
-/// The error of a request that brought no whole answer. The URL holds the signature and stays out.
+/// The error of a request that got no complete answer. The URL is left out: it contains the
+/// signature.
 pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     let Asked { endpoint, proxy, timeout } = asked;
     let host = endpoint.split("://").last().unwrap_or(endpoint);
@@ -49,12 +50,11 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     let is_tls = endpoint.starts_with("https");
     match (error.is_connect(), proxy) {
         (true, _) => {}
-        // Without TLS there is no tunnel: the other end of the connection is the proxy.
+        // Without TLS there is no tunnel, so the other end of the connection is the proxy.
         (false, Some(_)) if !is_tls => return Error::Proxy(text),
         (false, _) => return Error::Transport(text),
     }
-    // The words of the library that makes the tunnel; its errors have no type that could be asked
-    // for.
+    // The text of the library that makes the tunnel; its errors have no type to check.
     if text.contains("proxy authorization required") {
         return Error::ProxyLogin(text);
     }
@@ -65,15 +65,14 @@ pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
     if first_of(&error, |error| error.downcast_ref::<Unresolved>()).is_some() {
         return Error::Dns(text);
     }
-    // TCP refuses at once or not at all: what ends later ends while TLS is made.
+    // TCP refuses at once or not at all; what is cut off later is cut off during the TLS handshake.
     match is_cut_off(&error) && is_tls {
         true => Error::Tls(text),
         false => Error::Connect(text),
     }
 }
 
-/// Whether a server has shown the certificate of an authority as its own, which the library has no
-/// error of its own for.
+/// Whether a server used an authority's certificate as its own; the library has no error for that.
 fn is_authority(why: &CertificateError) -> bool {
     matches!(why, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
@@ -82,17 +81,17 @@ fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::E
     error.downcast_ref()
 }
 
-/// Whether the other side has ended a connection that was made.
+/// Whether the other side closed an established connection.
 fn is_cut_off(error: &(dyn StdError + 'static)) -> bool {
     let ends = |error: &io::Error| {
         use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
     };
-    // One I/O error may stand around another.
+    // One I/O error may wrap another.
     first_of(error, |error| error.downcast_ref::<io::Error>().filter(|error| ends(error))).is_some()
 }
 
-/// The outermost error of a kind, in the chain of causes.
+/// The outermost error of a kind in the chain of causes.
 fn first_of<'a, T>(
     error: &'a (dyn StdError + 'static),
     find: impl Fn(&'a (dyn StdError + 'static)) -> Option<T> + Copy,
@@ -100,7 +99,7 @@ fn first_of<'a, T>(
     if let Some(found) = find(error) {
         return Some(found);
     }
-    // What an I/O error is made of is not its source.
+    // The error inside an I/O error is not its source.
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let inner = inner.and_then(|inner| first_of(inner as &(dyn StdError + 'static), find));
     inner.or_else(|| first_of(error.source()?, find))

@@ -23,7 +23,7 @@ pub struct Account {
     pub quota_group: String,
     /// How to log in, before `assume_role`.
     pub credentials: Credentials,
-    /// `assume_role`: the RAM role that those credentials are exchanged for.
+    /// `assume_role`: the RAM role to assume with those credentials.
     pub assume_role: Option<AssumeRole>,
     /// How requests are signed.
     pub signature: Signature,
@@ -31,12 +31,12 @@ pub struct Account {
     pub network: Network,
     /// Endpoints that replace the vendor's.
     pub endpoints: Endpoints,
-    /// Whether endpoints without TLS may lie beyond this machine.
+    /// Whether endpoints beyond this machine may be without TLS.
     pub insecure_http: bool,
-    /// What stands between here and the endpoints; `None` leaves it to the environment.
+    /// The proxy to the endpoints; `None` leaves it to the environment.
     #[serde(serialize_with = "network::write_proxy")]
     pub proxy: Option<Proxy>,
-    /// A PEM file of certificate authorities that are trusted beside the built-in ones.
+    /// A PEM file of certificate authorities to trust in addition to the built-in ones.
     pub ca_file: Option<PathBuf>,
     /// Calls per minute by operation, as set by the user; the defaults are
     /// [`crate::action::Product::default_quota`].
@@ -99,16 +99,16 @@ pub(super) const KEYS: &[&str] = &[
 const SIGNATURES: &[Choice<Signature>] = &[("v1", Signature::V1), ("v3", Signature::V3)];
 const NETWORKS: &[Choice<Network>] = &[("public", Network::Public), ("vpc", Network::Vpc)];
 
-/// The accounts, and whether their names are all known.
+/// The accounts, and whether all their names are known.
 pub(super) struct Accounts {
     pub(super) all: Vec<Account>,
-    /// The place of each name among them.
+    /// Index of each name.
     places: HashMap<String, usize>,
     complete: bool,
 }
 
 impl Accounts {
-    /// The account that is meant where none is named.
+    /// The account used where none is named.
     pub(super) fn first(&self) -> String {
         self.all.first().map_or_else(String::new, |account| account.name.clone())
     }
@@ -154,7 +154,7 @@ pub(super) fn read(root: &Section) -> Accounts {
     Accounts { all, places, complete }
 }
 
-/// An account and the place of its name; `None` if that is not known.
+/// An account, and where to report problems with its name; `None` if that is unknown.
 fn account<'a>(item: &Value<'a>) -> Option<(Value<'a>, Account)> {
     let section = item.section(KEYS);
     let name = section.get("name").map(|value| names::label(&value, false));

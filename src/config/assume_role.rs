@@ -13,18 +13,18 @@ use crate::secret::Secret;
 pub struct AssumeRole {
     /// ARN of the role, such as `acs:ram::1234567890123456:role/exporter`.
     pub arn: String,
-    /// What a role of another account may require.
+    /// External id, which a role of another account may require.
     pub external_id: Option<Secret>,
-    /// Name of the session, as the cloud's audit log shows it.
+    /// Name of the session, shown in the cloud's audit log.
     pub session_name: String,
-    /// How long the credentials are to be valid.
+    /// Requested lifetime of the credentials.
     #[serde(serialize_with = "write_duration")]
     pub duration: Duration,
 }
 
 const KEYS: &[&str] = &["arn", "external_id", "session_name", "duration"];
 
-/// The name of a session where the user gives none.
+/// Default name of a session.
 pub const SESSION_NAME: &str = "aliyun-task-exporter";
 
 const SHORTEST: Duration = Duration::from_secs(15 * 60);
@@ -49,7 +49,7 @@ pub(super) fn read(account: &Section) -> Option<AssumeRole> {
     })
 }
 
-/// 2 to 1224 characters; no problem repeats them.
+/// 2 to 1224 characters; problems never show them.
 fn external_id(value: &Value) -> Option<Secret> {
     let text = value.filled()?.value;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@:/_-".contains(c);

@@ -15,9 +15,9 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "provider", rename_all = "snake_case")]
 pub enum Credentials {
-    /// `default`: the first of the vendor's places that has one.
+    /// `default`: the first of the vendor's places that has credentials.
     Default,
-    /// `env`: the vendor's own environment variables.
+    /// `env`: the vendor's environment variables.
     #[serde(rename = "env")]
     Environment,
     /// `access_key`: written in the file, expanded from `${ENV}` or read from `file:`.
@@ -36,32 +36,32 @@ pub enum Credentials {
         /// SecurityToken.
         security_token: SecretSource,
     },
-    /// `profile`: a profile of the `aliyun` command line or, without its file, a section of the
-    /// vendor's credentials file.
+    /// `profile`: a profile of the `aliyun` command line or, if its file does not exist, a section
+    /// of the vendor's credentials file.
     Profile {
-        /// Its name; else that of the environment, else the file's own default.
+        /// Its name; else the environment's, else the file's own default.
         #[serde(rename = "profile", skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
     /// `ecs_ram_role`: the RAM role of the ECS instance, from its metadata server.
     EcsRamRole {
-        /// Its name; else that of the environment, else the one that the metadata server names.
+        /// Its name; else the environment's, else the one that the metadata server names.
         #[serde(skip_serializing_if = "Option::is_none")]
         role_name: Option<String>,
     },
-    /// `oidc`: a RAM role for an OpenID Connect token, as RRSA of Container Service (ACK) hands
-    /// them out.
+    /// `oidc`: a RAM role in exchange for an OpenID Connect token, as issued by RRSA of Container
+    /// Service (ACK).
     Oidc(Oidc),
-    /// `credentials_uri`: an address that answers with temporary credentials.
+    /// `credentials_uri`: a URL that returns temporary credentials.
     #[serde(rename = "credentials_uri")]
     Uri {
-        /// The address, which may hold a secret; else that of the environment.
+        /// The URL, which may contain a secret; else the environment's.
         #[serde(serialize_with = "write_host", skip_serializing_if = "Option::is_none")]
         uri: Option<Secret>,
     },
 }
 
-/// The keys of `provider: oidc`; what is not given comes from the environment.
+/// The keys of `provider: oidc`; those not set come from the environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Oidc {
     /// ARN of the role.
@@ -83,7 +83,7 @@ pub struct Oidc {
 pub enum SecretSource {
     /// The value itself.
     Value(Secret),
-    /// A file that holds it, read again for each request, trailing white space cut.
+    /// A file that contains it, read again for each request; trailing white space is removed.
     File(PathBuf),
 }
 
@@ -96,7 +96,7 @@ impl Serialize for SecretSource {
     }
 }
 
-/// Serialises an address without its path and query, which may hold a secret.
+/// Serialises a URL without its path and query, which may contain a secret.
 fn write_host<S: Serializer>(uri: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(uri) = uri else { return serializer.serialize_none() };
     let uri: Uri = uri.expose().parse().unwrap_or_default();
@@ -124,7 +124,7 @@ struct Provider {
     word: &'static str,
     /// The keys that belong to it.
     keys: &'static [&'static str],
-    /// Reads them; `None` if a part that must be there is missing or wrong, and reported.
+    /// Reads them; `None` if a required one is missing or wrong, which is reported.
     read: fn(&Section) -> Option<Credentials>,
 }
 
@@ -170,13 +170,13 @@ pub(super) fn read(section: &Section) -> Credentials {
     }
     let choices: Vec<Choice<&Provider>> =
         PROVIDERS.iter().map(|provider| (provider.word, provider)).collect();
-    // Without a known provider, it cannot be said which keys belong to it.
+    // Without a known provider, it is unknown which keys belong to it.
     let Some(provider) = section.choice("provider", &choices) else { return Credentials::Default };
     refuse_others(provider.word, provider.keys, section);
     (provider.read)(section).unwrap_or(Credentials::Default)
 }
 
-/// Keys of other providers would have no effect.
+/// Refuses keys of other providers, which would have no effect.
 fn refuse_others(word: &str, keys: &[&str], section: &Section) {
     for key in KEYS.iter().filter(|key| **key != "provider" && !keys.contains(key)) {
         if let Some(value) = section.get(key) {
@@ -207,7 +207,7 @@ fn sts(section: &Section) -> Option<Credentials> {
     })
 }
 
-/// A text that is not empty.
+/// A string that is not empty.
 fn filled(section: &Section, key: &str) -> Option<String> {
     Some(section.get(key)?.filled()?.value)
 }
@@ -244,7 +244,7 @@ fn token_file(value: &Value) -> Option<PathBuf> {
     Some(path)
 }
 
-/// The name of a role is part of a URL's path.
+/// The name of a role becomes part of a URL's path.
 fn role_name(section: &Section) -> Option<String> {
     let value = section.get("role_name")?;
     let text = value.filled()?;
@@ -259,8 +259,7 @@ fn role_name(section: &Section) -> Option<String> {
     Some(text.value)
 }
 
-/// Such an address may hold a secret, so no problem repeats it. Most are of this machine, without
-/// TLS.
+/// The URL may contain a secret, so problems never show it. Most are on this machine, without TLS.
 fn uri(section: &Section) -> Option<Secret> {
     let value = section.get("uri")?;
     let text = value.filled()?.value;
@@ -288,7 +287,7 @@ fn required(section: &Section, key: &str) -> Option<SecretSource> {
     Some(source)
 }
 
-/// A secret or the file it is in. No problem repeats the text.
+/// A secret, or the file that contains it. Problems never show the text.
 pub(super) fn source(value: &Value) -> Option<SecretSource> {
     let text = value.filled()?.value;
     if let Some(path) = text.strip_prefix("file:") {

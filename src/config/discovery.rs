@@ -16,11 +16,11 @@ use super::units::{hours, write_duration};
 
 pub(super) const KEYS: &[&str] = &["account", "regions", "include", "exclude", "interval"];
 
-/// Range of `interval`: a new server need not be known at once, and the lists of a large account
+/// Range of `interval`. New servers need not be found at once, and the lists of a large account
 /// have many pages.
 const INTERVAL: RangeInclusive<Duration> = Duration::from_secs(60)..=hours(24);
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(600);
-/// In place of region ids: every region of the product.
+/// Stands for every region of the product.
 const ALL: &str = "all";
 
 /// An entry of `ehpc.discovery` or `swas.discovery`.
@@ -28,9 +28,9 @@ const ALL: &str = "all";
 pub struct Discovery {
     /// Name of an entry of `accounts`.
     pub account: String,
-    /// Where it looks.
+    /// Where to look.
     pub regions: Regions,
-    /// What it takes of that.
+    /// What to take.
     #[serde(flatten)]
     pub filter: Filter,
     /// Time between two readings of the lists.
@@ -41,7 +41,7 @@ pub struct Discovery {
 /// `regions` of a [`Discovery`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Regions {
-    /// `[all]`: every region of the product, as ListRegions names them.
+    /// `[all]`: every region of the product, as listed by ListRegions.
     All,
     /// These.
     Named(Vec<String>),
@@ -59,14 +59,14 @@ impl Serialize for Regions {
 /// `include` and `exclude` of a [`Discovery`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filter {
-    /// Only what this matches; by default everything.
+    /// Take only matches; by default everything.
     pub include: Option<Pattern>,
-    /// Nothing that this matches; by default nothing is left out.
+    /// Leave out matches; by default nothing.
     pub exclude: Option<Pattern>,
 }
 
 impl Filter {
-    /// Whether it takes what has this id and this name. Either may match.
+    /// Whether it takes a resource with this id and this name. Either may match.
     pub fn takes(&self, id: &str, name: &str) -> bool {
         let matches =
             |pattern: &Pattern| pattern.regex.is_match(id) || pattern.regex.is_match(name);
@@ -74,7 +74,7 @@ impl Filter {
     }
 }
 
-/// A regular expression that must match the whole of a text, as in Prometheus.
+/// A regular expression that must match the whole text, as in Prometheus.
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
@@ -82,12 +82,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a regular expression in the syntax of the `regex` crate, which is nearly RE2's.
+    /// Compiles a regular expression in the syntax of the `regex` crate, which is nearly RE2's.
     ///
     /// # Errors
     /// What is wrong with it, in one line that does not repeat it.
     pub fn new(text: &str) -> Result<Self, String> {
-        // By itself first: "a)(b" must not become a pattern by what is put around it.
+        // On its own first: "a)(b" must not become valid inside the group.
         let regex = Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{text})$")));
         let regex = regex.map_err(|error| {
             let text = error.to_string();
@@ -116,7 +116,7 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// The list under `discovery`; `account` is the one of entries that name none.
+/// The entries of `discovery`; `account` is the account of those that name none.
 pub(super) fn read(
     section: &Section,
     account: Option<&str>,
@@ -146,20 +146,20 @@ fn pattern(own: &Section, key: &str) -> Option<Pattern> {
     Pattern::new(&text.value).map_err(wrong).ok()
 }
 
-/// Where each account looks already.
+/// Where each account already looks.
 #[derive(Default)]
 struct Places(HashMap<String, Looked>);
 
-/// Where an account looks, and where that stands.
+/// The regions where an account looks, and where each is in the file.
 #[derive(Default)]
 struct Looked {
     regions: HashMap<String, String>,
-    /// Where it named its first region.
+    /// Where its first region is in the file.
     first: Option<String>,
 }
 
 impl Places {
-    /// Notes a place. One that is there already would be asked, and its things polled, twice.
+    /// Adds a place. A duplicate is a problem: it would be read, and its resources polled, twice.
     fn add(&mut self, account: &str, region: &str, value: &Value) {
         let looked = self.0.entry(account.to_owned()).or_default();
         if let Some(first) = looked.regions.get(region) {
@@ -179,7 +179,7 @@ impl Places {
     }
 }
 
-/// The regions of an entry; `None` if they are not known.
+/// The regions of an entry; `None` if they are unknown.
 fn regions(own: &Section, account: Option<&str>, places: &mut Places) -> Option<Regions> {
     let Some(value) = own.get("regions") else {
         own.missing("regions", ": list region ids, or write [all]");

@@ -34,7 +34,7 @@ pub struct Cluster {
 pub struct TaskWindow {
     /// Maximum number; the newest are kept.
     pub max_tasks: usize,
-    /// None that ended longer ago.
+    /// Maximum time since the end.
     #[serde(serialize_with = "write_duration")]
     pub max_age: Duration,
 }
@@ -48,11 +48,11 @@ impl Default for TaskWindow {
 /// `ehpc.clusters[].commands`: which commands are followed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Commands {
-    /// These commands and no others, if any is named.
+    /// Only these commands, if any are named.
     pub ids: Vec<String>,
-    /// Otherwise, how many of the newest commands of ListCommands are followed; 0 for none.
+    /// Otherwise, how many of the newest commands in ListCommands are followed; 0 for none.
     pub discover: usize,
-    /// Also one series per node.
+    /// Whether to add one series per node.
     pub per_node: bool,
 }
 
@@ -62,7 +62,7 @@ impl Default for Commands {
     }
 }
 
-/// `ehpc.discovery`, and what of the found clusters is followed: the defaults of the section.
+/// `ehpc.discovery`, and what is followed of the clusters found: the section's defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterDiscovery {
     /// Where to look.
@@ -100,7 +100,7 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Cluster>, Clu
     (clusters, ClusterDiscovery { entries, tasks: found_tasks, commands: found_commands })
 }
 
-/// The key `tasks` over what holds otherwise.
+/// The key `tasks`, with `otherwise` as defaults.
 fn tasks(section: &Section, otherwise: TaskWindow) -> TaskWindow {
     let own = section.section("tasks", TASK_KEYS);
     TaskWindow {
@@ -109,7 +109,7 @@ fn tasks(section: &Section, otherwise: TaskWindow) -> TaskWindow {
     }
 }
 
-/// The key `commands` over what holds otherwise.
+/// The key `commands`, with `otherwise` as defaults.
 fn commands(section: &Section, otherwise: &Commands) -> Commands {
     let own = section.section("commands", COMMAND_KEYS);
     Commands {

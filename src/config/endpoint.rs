@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::reader::{Section, Value};
 
-/// `accounts[].endpoints`: base URLs in place of the vendor's; `{region}` is replaced.
+/// `accounts[].endpoints`: base URLs that replace the vendor's; `{region}` in them is replaced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Endpoints {
     /// For E-HPC.
@@ -22,10 +22,10 @@ pub struct Endpoints {
 
 pub(super) const KEYS: &[&str] = &["ehpc", "swas", "sts", "metadata"];
 
-/// The vendor's own; it is reached without leaving the machine.
+/// The vendor's own; requests to it do not leave the machine.
 const METADATA: &str = "http://100.100.100.200";
 
-/// `insecure_http` lets URLs without TLS lead beyond this machine.
+/// `insecure_http` allows URLs without TLS beyond this machine.
 pub(super) fn read(section: &Section, insecure_http: bool) -> Endpoints {
     let url = |key: &str| section.get(key).and_then(|value| endpoint(&value, insecure_http));
     let metadata = metadata(section, insecure_http);
@@ -46,7 +46,7 @@ fn metadata(section: &Section, insecure_http: bool) -> Option<String> {
     Some(url)
 }
 
-/// The URL without a slash at its end. It may hold a password, so no problem repeats it.
+/// The URL without a slash at its end. It may contain a password, so problems never show it.
 fn endpoint(value: &Value, insecure_http: bool) -> Option<String> {
     let text = value.filled()?.value;
     url(&text, insecure_http).map_err(|message| value.problem(message)).ok()
@@ -79,8 +79,8 @@ fn check(url: &str, insecure_http: bool) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A URL of scheme (`wanted` if it is neither http nor https), host, port and path; `malformed` if
-/// it is no URL.
+/// A URL of scheme, host, port and path. The error is `wanted` if the scheme is neither http nor
+/// https, `malformed` if it is not a URL.
 pub(super) fn base_url(
     url: &str,
     wanted: &'static str,
@@ -104,7 +104,7 @@ pub(super) fn base_url(
     Ok(uri)
 }
 
-/// Nothing, or a colon and a port.
+/// Whether it is empty, or a colon and a port.
 fn is_port(text: &str) -> bool {
     text.is_empty()
         || text
@@ -113,7 +113,7 @@ fn is_port(text: &str) -> bool {
             .is_some_and(|port| port > 0)
 }
 
-/// Whether a host, as it stands in a URL, is this machine.
+/// Whether the host of a URL is this machine.
 pub fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost")

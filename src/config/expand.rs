@@ -1,8 +1,8 @@
-//! `${NAME}` in a string, replaced by the environment variable of that name, white space at its end
-//! cut: what fills a variable from a file or a command often leaves a line end.
+//! Replaces `${NAME}` in a string by that environment variable, without trailing white space: a
+//! value read from a file or a command often ends in a line break.
 
-/// `text` with its variables replaced and `$$` read as a dollar; or why that cannot be done, which
-/// never repeats the text: it may hold a secret.
+/// `text` with its variables replaced and `$$` read as a dollar. Errors never show the text, which
+/// may be a secret.
 pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

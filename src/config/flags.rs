@@ -1,4 +1,4 @@
-//! What the command line may say in place of a configuration file.
+//! What flags can configure instead of a file.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,10 @@ const SERVER: &str = "--swas.server";
 const ENDPOINT: &str = "--account.endpoint";
 
 /// The configuration with the targets of `--ehpc.cluster` and `--swas.server`, each `REGION/ID`,
-/// added to those of the file. They are polled with the first account and with the default windows.
-/// Without a file, there is one account, whose credentials come from the environment.
+/// added to those of the file. They use the first account and the default windows. Without a file,
+/// there is one account, whose credentials come from the environment.
 ///
-/// Nothing to poll is a problem.
+/// It is a problem if there is nothing to poll.
 pub fn with_targets(
     config: Option<Config>,
     clusters: &[String],
@@ -49,11 +49,11 @@ pub fn with_targets(
     Problems::or(problems, config)
 }
 
-/// The configuration with the URL of `--account.endpoint` in place of the endpoints of the first
-/// account, but for that of the metadata server.
+/// The configuration with the URL of `--account.endpoint` for all endpoints of the first account
+/// except that of the metadata server.
 ///
 /// # Errors
-/// What is wrong with the URL, which may hold a password and is not repeated.
+/// What is wrong with the URL, without its text, which may contain a password.
 pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> {
     let Some(account) = config.accounts.first_mut() else { return Ok(config) };
     match endpoint::url(url, account.insecure_http) {
@@ -68,7 +68,7 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
     }
 }
 
-/// `cn-hangzhou/ehpc-hz-1` -> its parts; `known` are the ids that are polled already.
+/// `cn-hangzhou/ehpc-hz-1` -> its parts; `known` are the ids that are already polled.
 fn target<'a>(
     flag: &'a str,
     kind: &str,

@@ -10,10 +10,10 @@ use super::scalar::Choice;
 pub struct Metrics {
     /// How a status is written.
     pub status_style: StatusStyle,
-    /// The most polled series of the whole exporter; what goes beyond is left out, but for the
+    /// Maximum number of polled series of the whole exporter; more are left out, except for the
     /// floor.
     pub max_series: usize,
-    /// The same of one target.
+    /// Maximum number of polled series of one target, with the same exception.
     pub max_series_per_target: usize,
 }
 

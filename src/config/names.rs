@@ -1,18 +1,18 @@
-//! What names and ids of the cloud may consist of.
+//! Which names and ids of the cloud are valid.
 
 use super::reader::Value;
 
-/// In bytes; longer names and ids are refused.
+/// Maximum length of a name or an id, in bytes.
 pub(crate) const MAX_LENGTH: usize = 128;
 
-/// Whether `id` can be the id of a cluster, command or server.
+/// Whether `id` is valid as the id of a cluster, command or server.
 pub(crate) fn is_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= MAX_LENGTH
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// Whether `region` can be the id of a region.
+/// Whether `region` is valid as the id of a region.
 pub(crate) fn is_region(region: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !region.is_empty() && region.len() <= MAX_LENGTH && region.bytes().all(fits)
@@ -41,7 +41,7 @@ pub(super) fn region(value: &Value) -> Option<String> {
     None
 }
 
-/// A name that becomes a label: any text up to a length, empty only if `may_be_empty`.
+/// A name that becomes a label: any text up to the maximum length, empty only if `may_be_empty`.
 pub(super) fn label(value: &Value, may_be_empty: bool) -> Option<String> {
     let text = if may_be_empty { value.text() } else { value.filled() }?;
     if text.value.len() > MAX_LENGTH {

@@ -8,7 +8,7 @@ use super::endpoint;
 use super::no_proxy::NoProxy;
 use super::reader::{Section, Value};
 
-/// `accounts[].proxy`: an HTTP proxy, in place of that of the environment.
+/// `accounts[].proxy`: an HTTP proxy that replaces the environment's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Proxy {
     /// `http://host:port` or `https://host:port`.
@@ -17,13 +17,13 @@ pub struct Proxy {
     pub username: Option<String>,
     /// Password for proxy authentication; a file is read when the configuration is applied.
     pub password: Option<SecretSource>,
-    /// What is reached without it.
+    /// Hosts to reach without it.
     pub no_proxy: NoProxy,
 }
 
 pub(super) const PROXY_KEYS: &[&str] = &["url", "username", "password", "no_proxy"];
 
-/// Serialises a proxy; one that is left to the environment has the same keys, all null.
+/// Serialises a proxy; without one, the same keys are all null.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -59,7 +59,7 @@ pub(super) fn proxy(section: &Section) -> Option<Proxy> {
     Some(Proxy { url: url?, username, password, no_proxy })
 }
 
-/// HTTP's basic authentication ends the name at the first colon.
+/// HTTP basic authentication ends the name at the first colon.
 fn username(value: &Value) -> Option<String> {
     let text = value.filled()?.value;
     if text.contains(':') {
@@ -75,7 +75,7 @@ fn refuse(section: &Section, key: &str, why: &str) {
     }
 }
 
-/// The URL may hold a password, so no problem repeats it.
+/// The URL may contain a password, so problems never show it.
 fn url(value: &Value) -> Option<String> {
     let text = value.filled()?.value;
     match check(&text) {
@@ -111,7 +111,7 @@ pub fn proxy_url(url: &str) -> Result<Uri, &'static str> {
     endpoint::base_url(url, wanted, "is not a URL: write one like http://proxy.example.com:3128")
 }
 
-/// A list as in the environment variable `NO_PROXY`, every entry of which must mean something.
+/// A list as in the environment variable `NO_PROXY`, in which every entry must be valid.
 fn no_proxy(value: &Value) -> Option<NoProxy> {
     let text = value.filled()?;
     let (list, unknown) = NoProxy::read(&text.value);
@@ -123,7 +123,7 @@ fn no_proxy(value: &Value) -> Option<NoProxy> {
     None
 }
 
-/// What `no_proxy` and `NO_PROXY` hold.
+/// Format of `no_proxy` and `NO_PROXY`.
 pub const NO_PROXY_FORM: &str = "a comma list of hosts (example.com, example.com:443), domains (.example.com), addresses and \
                                  networks (10.0.0.0/8), or *";
 

@@ -1,6 +1,6 @@
-//! What is reached without a proxy: `proxy.no_proxy` and the environment's `NO_PROXY`, in one
-//! reading, that of Go's `golang.org/x/net/http/httpproxy`, which Prometheus and its exporters use.
-//! Blanks part entries as commas do.
+//! Hosts to reach without a proxy: `proxy.no_proxy` and the environment's `NO_PROXY`, both parsed
+//! as in Go's `golang.org/x/net/http/httpproxy`, which Prometheus and its exporters use. White
+//! space separates entries as commas do.
 
 use std::net::IpAddr;
 
@@ -24,10 +24,10 @@ enum Entry {
     Network(IpNet),
     /// `10.0.0.1`, `[::1]:443`
     Address(IpAddr, Option<u16>),
-    /// `example.com`, which stands for all below it too; `.example.com` and `*.example.com`, only
-    /// for those below.
+    /// `example.com`, which includes its subdomains; `.example.com` and `*.example.com`, which are
+    /// only the subdomains.
     Domain {
-        /// With a dot in front.
+        /// With a leading dot.
         name: String,
         only_below: bool,
         port: Option<u16>,
@@ -35,7 +35,7 @@ enum Entry {
 }
 
 impl NoProxy {
-    /// Reads a list. Entries that mean nothing have no effect, and are given back.
+    /// Parses a list. Invalid entries have no effect, and are returned.
     pub fn read(text: &str) -> (Self, Vec<String>) {
         let mut unknown = Vec::new();
         let mut entries = Vec::new();
@@ -50,15 +50,14 @@ impl NoProxy {
         (Self { text: text.to_owned(), entries }, unknown)
     }
 
-    /// Whether a host, as it stands in a URL, is reached without the proxy at this port. This
-    /// machine always is.
+    /// Whether the host of a URL is reached without the proxy at this port. This machine always is.
     pub fn excepts(&self, host: &str, port: u16) -> bool {
         is_loopback(host)
             || self.entries.iter().any(|entry| entry.matches(&host.to_ascii_lowercase(), port))
     }
 }
 
-/// As it was written, null if it is empty.
+/// As it was written; null if empty.
 impl Serialize for NoProxy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Some(&self.text).filter(|text| !text.is_empty()).serialize(serializer)
@@ -106,7 +105,7 @@ fn entry(word: &str) -> Option<Entry> {
 
 /// `host:443` and `[::1]:443` -> their parts.
 fn host_and_port(word: &str) -> Option<(&str, Option<u16>)> {
-    // Several colons and no bracket: an IPv6 address.
+    // Several colons without a bracket: an IPv6 address.
     let (host, port) = match word.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
         _ => return Some((word, None)),
@@ -117,7 +116,7 @@ fn host_and_port(word: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// An address, in brackets or without; IPv4 written as IPv6 is IPv4.
+/// An address, with or without brackets; an IPv4 address written as IPv6 becomes IPv4.
 fn address(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
@@ -133,7 +132,7 @@ mod tests {
         list.excepts(host, port)
     }
 
-    /// Host and port are matched by the list as `golang.org/x/net/http/httpproxy` does it.
+    /// The list matches host and port as `golang.org/x/net/http/httpproxy` does.
     #[test]
     fn a_list_is_read_as_go_reads_it() {
         for (list, host, port, wanted) in [

@@ -8,36 +8,36 @@ use serde::Serialize;
 use super::reader::Section;
 use super::units::{format_duration, hours, write_duration, write_size};
 
-/// `poll`: how often and how patiently the cloud is asked.
+/// `poll`: intervals, timeouts and limits of polling.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Poll {
     /// Time between two polls of a target.
     #[serde(serialize_with = "write_duration")]
     pub interval: Duration,
-    /// The same while the target has open work.
+    /// Time between two polls of a target with open work.
     #[serde(serialize_with = "write_duration")]
     pub active_interval: Duration,
-    /// The same once the target had no open work for `idle_after`.
+    /// Time between two polls of a target without open work for `idle_after`.
     #[serde(serialize_with = "write_duration")]
     pub idle_interval: Duration,
-    /// How long a target must be without open work to be idle.
+    /// How long a target must have no open work to be idle.
     #[serde(serialize_with = "write_duration")]
     pub idle_after: Duration,
     /// Time between two readings of what is not read at each poll: archived tasks, whole lists
-    /// whose order is known, with `per_region` the servers of a region.
+    /// whose order is known, and with `per_region` the servers of a region.
     #[serde(serialize_with = "write_duration")]
     pub history_interval: Duration,
-    /// Maximum pages of a list that are read in one poll.
+    /// Maximum number of pages of a list that are read in one poll.
     pub history_max_pages: u32,
-    /// Limit of one HTTP request; a poll without an answer for three times that ends.
+    /// Timeout for one HTTP request; a poll that gets no answer for three times as long ends.
     #[serde(serialize_with = "write_duration")]
     pub timeout: Duration,
     /// Values older than this are withdrawn (at least three planned periods).
     #[serde(serialize_with = "write_duration")]
     pub stale_after: Duration,
-    /// Maximum concurrent requests.
+    /// Maximum number of concurrent requests.
     pub concurrency: usize,
-    /// A larger answer is refused.
+    /// Maximum size of an answer, in bytes.
     #[serde(serialize_with = "write_size")]
     pub max_response_bytes: u64,
 }
@@ -76,8 +76,8 @@ const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=hours(30 * 2
 const PATIENCE: RangeInclusive<Duration> = Duration::from_millis(1)..=hours(365 * 24);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 
-/// What is not given keeps its default, except that a longer or shorter `interval` takes the two
-/// others along.
+/// Keys that are not set keep their defaults, but `active_interval` is at most and `idle_interval`
+/// at least `interval`.
 pub(super) fn read(section: &Section) -> Poll {
     let default = Poll::default();
     let given = section.duration("interval", PERIOD);

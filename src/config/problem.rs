@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// One thing that is wrong. It never holds a secret.
+/// One problem. Never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Name of the file, as the user gave it; empty if the problem is not in a file.
     pub file: String,
     /// Line in the file, from 1.
     pub line: Option<usize>,
-    /// Where in the configuration, such as `ehpc.clusters[1].region`; empty for the whole of it.
+    /// Its path in the configuration, such as `ehpc.clusters[1].region`; empty for the whole of it.
     pub path: String,
-    /// What is wrong and, if it can be said, what to write instead.
+    /// What is wrong and, if known, what to write instead.
     pub message: String,
 }
 
@@ -33,13 +33,13 @@ impl fmt::Display for Problem {
 /// Maximum number of problems that are printed.
 const MAX_PRINTED: usize = 20;
 
-/// Everything that is wrong with a configuration, in order of lines. Printed, it is the first
-/// twenty and how many more.
+/// All problems of a configuration, by line. Displays the first twenty, and the number of the
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// `Ok(value)` if nothing is wrong, else everything that is.
+    /// `Ok(value)` if there are no problems, else all of them.
     pub(super) fn or<T>(mut problems: Vec<Problem>, value: T) -> Result<T, Self> {
         if problems.is_empty() {
             return Ok(value);
@@ -65,12 +65,12 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// `, did you mean "region"?` if one of `words` is near to `word`, else nothing.
+/// `, did you mean "region"?` if one of `words` is similar to `word`, else nothing.
 pub(super) fn hint<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, words).map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
 }
 
-/// Longer words are not compared: no key, account or choice is as long.
+/// Maximum length of a word that is compared: no key, account or choice is longer.
 const MAX_COMPARED: usize = 128;
 
 /// The one of `words` that `word` was probably meant to be.

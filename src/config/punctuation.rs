@@ -1,6 +1,6 @@
-//! Full-width punctuation, as input methods for Chinese type it: YAML takes it for text.
+//! Full-width punctuation, as typed with Chinese input methods: YAML reads it as text.
 
-/// What is typed, and what YAML wants in its place.
+/// What was typed, and what YAML needs instead.
 const FULL_WIDTH: &[(char, &str)] = &[
     ('，', "a comma (,)"),
     ('、', "a comma (,)"),
@@ -25,17 +25,17 @@ const FULL_WIDTH: &[(char, &str)] = &[
     ('\u{a0}', "a blank"),
 ];
 
-/// Lines before the one that a parser names that may be the cause: text goes on over the end of a
-/// line.
+/// How many lines before the one that the parser reports may contain the cause: text continues
+/// across line ends.
 const LINES_BEFORE: usize = 2;
 
-/// What to write in the place of the first such character in `text`; empty if there is none.
+/// What to write instead of the first such character in `text`; empty if there is none.
 pub(super) fn hint(text: &str) -> String {
     found(text.chars()).map_or_else(String::new, |found| format!(" ({found})"))
 }
 
-/// The same for the line, from 1, that cannot be parsed, or for one shortly before it. What stands
-/// in quotes or in a comment is meant as it is.
+/// Like [`hint`], for the line, from 1, that cannot be parsed, or one shortly before it. In quotes
+/// and comments such characters are intended.
 pub(super) fn hint_at(text: &str, line: usize) -> String {
     let last = line.min(text.lines().count());
     let first = last.saturating_sub(LINES_BEFORE).max(1);
@@ -60,7 +60,7 @@ fn found(mut text: impl Iterator<Item = char>) -> Option<String> {
     Some(format!("{shown} is not YAML's: write {wanted}"))
 }
 
-/// The characters of a line that stand in no quotes and no comment.
+/// The characters of a line outside quotes and comments.
 fn unquoted(line: &str) -> impl Iterator<Item = char> {
     let mut quote = None;
     let mut before = ' ';

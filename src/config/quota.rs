@@ -15,7 +15,7 @@ pub type Quotas = BTreeMap<QuotaScope, u32>;
 /// Which operations a quota is set for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum QuotaScope {
-    /// Every operation of a product, each for itself: `SWAS`.
+    /// Every operation of a product, each on its own: `SWAS`.
     Product(Product),
     /// One operation: `SWAS.DescribeInvocations`.
     Action(Action),
@@ -33,7 +33,7 @@ impl From<Action> for QuotaScope {
     }
 }
 
-/// As a file has it.
+/// As in a file.
 impl fmt::Display for QuotaScope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,7 +48,7 @@ pub(super) fn read(account: &Section) -> Quotas {
     value.children().iter().filter_map(|(key, value)| quota(key, value)).collect()
 }
 
-/// Serialises quotas with the keys that a file has, in their order.
+/// Serialises quotas with the keys of a file, sorted.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -69,7 +69,7 @@ fn quota(key: &str, value: &Value) -> Option<(QuotaScope, u32)> {
     }
 }
 
-/// Reads `SWAS` or `SWAS.ListRegions`.
+/// Parses `SWAS` or `SWAS.ListRegions`.
 fn resolve(key: &str) -> Result<QuotaScope, String> {
     let (label, name) = match key.split_once('.') {
         Some((label, name)) => (label, Some(name)),

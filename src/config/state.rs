@@ -11,13 +11,13 @@ use super::units::write_duration;
 /// `state`: what must survive a restart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct State {
-    /// The file that it is kept in; else in memory. The path may be relative to where the exporter
-    /// is started.
+    /// The file to keep it in; without one, it is kept in memory. A relative path counts from the
+    /// working directory at the start.
     pub path: Option<PathBuf>,
-    /// Whether to stand by while another process holds the file, in place of ending.
+    /// Whether to stand by while another process holds the file, instead of exiting.
     pub wait: bool,
-    /// How long what is known of a target that is gone is kept, in time that exporters run on this
-    /// state.
+    /// How long the state of a target that is gone is kept, counting only time in which exporters
+    /// run on this state.
     #[serde(serialize_with = "write_duration")]
     pub keep_gone: Duration,
 }

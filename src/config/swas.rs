@@ -12,7 +12,7 @@ use super::scalar::Choice;
 use super::target::{Ids, MAX_AGE, Place};
 use super::units::write_duration;
 
-/// `swas.strategy`: how the invocations of servers are asked for.
+/// `swas.strategy`: how the invocations of servers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SwasStrategy {
@@ -33,7 +33,7 @@ pub struct Server {
     pub account: String,
     /// The `instance_name` label; empty if the user gave none.
     pub name: String,
-    /// Which command invocations are shown; running ones always are.
+    /// Which command invocations are shown; open ones always are.
     #[serde(flatten)]
     pub window: InvocationWindow,
 }
@@ -41,9 +41,9 @@ pub struct Server {
 /// `swas.servers[].max_invocations` and `.max_age`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InvocationWindow {
-    /// Maximum number: all that are under way, and in the places left the newest that have ended.
+    /// Maximum number: all open ones, then the newest ended ones.
     pub max_invocations: usize,
-    /// None that was created longer ago. The cloud keeps results for two weeks.
+    /// Maximum time since creation. The cloud keeps results for two weeks.
     #[serde(serialize_with = "write_duration")]
     pub max_age: Duration,
 }
@@ -54,7 +54,7 @@ impl Default for InvocationWindow {
     }
 }
 
-/// `swas.discovery`, and what of the found servers is shown: the defaults of the section.
+/// `swas.discovery`, and what is shown of the servers found: the section's defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerDiscovery {
     /// Where to look.
@@ -92,7 +92,7 @@ pub(super) fn read(section: &Section, accounts: &Accounts) -> (Vec<Server>, Serv
     (servers, ServerDiscovery { entries, window })
 }
 
-/// The keys of the window over what holds otherwise.
+/// The window's keys, with `otherwise` as defaults.
 fn window(section: &Section, otherwise: InvocationWindow) -> InvocationWindow {
     InvocationWindow {
         max_invocations: section

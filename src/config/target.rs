@@ -12,9 +12,9 @@ use super::units::hours;
 /// Range of `max_age`.
 pub(super) const MAX_AGE: RangeInclusive<Duration> = Duration::ZERO..=hours(3650 * 24);
 
-/// The region and account that hold for the targets of a section that name none.
+/// The region and account for the targets of a section that name none.
 pub(super) struct Place {
-    /// `Some(None)`: it is given, but wrong.
+    /// `Some(None)`: it is set, but invalid.
     region: Option<Option<String>>,
     account: Option<String>,
 }
@@ -29,12 +29,12 @@ impl Place {
         Self { region, account }
     }
 
-    /// The account that holds where none is named.
+    /// The account used where none is named.
     pub(super) fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
-    /// Region and account of a target; `default` is the key where a region may also stand.
+    /// Region and account of a target; `default` is the other key that can set a region.
     pub(super) fn of(
         &self,
         own: &Section,
@@ -57,11 +57,10 @@ impl Place {
     }
 }
 
-/// The ids of one kind of target, each of which may stand there once: series are told apart by
-/// them.
+/// The ids of one kind of target. Each must be unique, since it distinguishes series.
 pub(super) struct Ids {
     kind: &'static str,
-    /// Where each id was met.
+    /// Where each id was found.
     seen: HashMap<String, String>,
 }
 

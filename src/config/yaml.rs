@@ -1,14 +1,14 @@
-//! YAML text -> a tree that knows the line of each of its nodes. Nothing is interpreted yet: a
-//! scalar is its text and whether it was quoted.
+//! YAML text -> a tree with the line of each node. Nothing is interpreted yet: a scalar is its text
+//! and whether it was quoted.
 
 use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use zeroize::Zeroize;
 
-/// Deeper nesting is refused; the schema needs six levels.
+/// Maximum depth of nesting; the schema needs six levels.
 const MAX_DEPTH: usize = 32;
-/// Maximum nodes of a file after aliases are expanded.
+/// Maximum number of nodes that aliases may add.
 const MAX_NODES: usize = 100_000;
 
 /// A value and the line on which it starts.
@@ -18,7 +18,7 @@ pub(super) struct Node {
     pub(super) kind: Kind,
 }
 
-/// What a value is.
+/// Kind of value.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Scalar(Scalar),
@@ -30,11 +30,11 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
     pub(super) text: String,
-    /// Without quotes: it may be a number, a boolean or null.
+    /// Unquoted: it may be a number, a boolean or null.
     pub(super) plain: bool,
 }
 
-/// A key and its value. A key may stand in a mapping twice: that is for the reader to judge.
+/// A key and its value. Duplicate keys are left for the reader to report.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: String,
@@ -42,7 +42,7 @@ pub(super) struct Entry {
     pub(super) value: Node,
 }
 
-/// It may be a secret.
+/// The text may be a secret.
 impl Drop for Scalar {
     fn drop(&mut self) {
         self.text.zeroize();
@@ -69,7 +69,7 @@ impl Node {
     }
 }
 
-/// Why a text is not a tree.
+/// Why a text could not be parsed.
 #[derive(Debug)]
 pub(super) struct Malformed {
     pub(super) line: usize,
@@ -82,7 +82,7 @@ fn malformed<T>(line: usize, message: impl Into<String>) -> Result<T> {
     Err(Malformed { line, message: message.into() })
 }
 
-/// The tree of the only document in `text`, `None` if it is empty.
+/// The tree of the only document in `text`; `None` if that is empty.
 pub(super) fn load(text: &str) -> Result<Option<Node>> {
     refuse_control_characters(text)?;
     let mut loader =
@@ -106,7 +106,7 @@ pub(super) fn load(text: &str) -> Result<Option<Node>> {
     }
 }
 
-/// The parser takes NUL for the end of the text, and no control character belongs into a
+/// The parser takes NUL for the end of the text, and no control character belongs in a
 /// configuration.
 fn refuse_control_characters(text: &str) -> Result<()> {
     let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
@@ -123,7 +123,7 @@ struct Loader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// The finished nodes that have an anchor.
     anchors: HashMap<usize, Node>,
-    /// How many nodes aliases have added.
+    /// Number of nodes that aliases have added.
     aliased: usize,
 }
 
@@ -229,7 +229,7 @@ fn bases(value: Node) -> Result<Vec<Entry>> {
     }
 }
 
-/// Adds the entries of `base` whose keys are not there yet.
+/// Adds the entries of `base` whose keys are not present yet.
 fn merge(entries: &mut Vec<Entry>, base: Vec<Entry>) {
     if base.is_empty() {
         return;
@@ -242,7 +242,7 @@ fn merge(entries: &mut Vec<Entry>, base: Vec<Entry>) {
     }
 }
 
-/// Whether the tag is YAML's own `name`. Tags that would change what a value is are refused.
+/// Whether the tag is YAML's own `name`. Tags that would change the type of a value are refused.
 fn has_tag(tag: Option<&Tag>, name: &str, line: usize) -> Result<bool> {
     match tag {
         None => Ok(false),

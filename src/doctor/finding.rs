@@ -1,4 +1,4 @@
-//! What came of a trial, in words for a person.
+//! Result of a trial, as text for people.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::aliyun::Error;
 use crate::model::Reason;
 use crate::poll::Asked;
 
-/// What a trial has shown.
+/// Result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The operation can be used.
@@ -21,19 +21,19 @@ pub enum State {
     WrongKey,
     /// No answer came.
     Unreachable,
-    /// Something on the way to the cloud refuses.
+    /// Something on the way to the cloud blocks the request.
     Blocked,
     /// The clock of this machine is too far off.
     ClockOff,
     /// The quota is used up.
     Throttled,
-    /// The cluster or server is not there.
+    /// The cluster or server does not exist.
     TargetNotFound,
     /// The account owes money or has not enabled the service.
     Account,
-    /// The operation answers, but its list has not shown all there is.
+    /// The operation answers, but its list is incomplete.
     Incomplete,
-    /// Anything else: the message says it.
+    /// Anything else; see the message.
     Trouble,
 }
 
@@ -75,31 +75,31 @@ impl State {
     }
 }
 
-/// What came of trying one operation.
+/// Result of trying one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Account that asked.
+    /// Account it was tried with.
     pub account: String,
-    /// Region in which it asked.
+    /// Region it was tried in.
     pub region: String,
     /// The operation.
     pub action: Action,
-    /// Cluster or server that it was tried on.
+    /// Cluster or server it was tried on.
     pub target: String,
-    /// What it has shown.
+    /// The result.
     pub state: State,
-    /// The cloud's words, or why there are none; empty if it works.
+    /// The cloud's message, or why there is none; empty if it works.
     pub message: String,
     /// What the user can do; empty if nothing is to be done.
     pub advice: Cow<'static, str>,
-    /// How far the cloud's clock is ahead of this machine's, where the answer tells.
+    /// How far the cloud's clock is ahead of this machine's, if the answer shows it.
     pub clock_skew: Option<SignedDuration>,
     /// How long the answer took.
     pub took: Duration,
 }
 
 impl Finding {
-    /// What the outcome of asking says.
+    /// The finding from a call.
     pub(super) fn new(asked: Asked) -> Self {
         let error = asked.error.as_ref();
         Self {
@@ -115,7 +115,7 @@ impl Finding {
         }
     }
 
-    /// The same of a list that counts `missing` more entries than its pages have shown.
+    /// The same finding for a list that counts `missing` more entries than its pages have shown.
     pub(super) fn lacking(self, missing: u64) -> Self {
         Self {
             state: State::Incomplete,

@@ -1,6 +1,5 @@
 //! `doctor`: tries each operation that a configuration needs, once for each account and region, and
-//! says what to do. What discovery finds is looked for first; what its lists have shown is told as
-//! it was.
+//! says what to do. Discovery runs first, and what its calls have shown is part of the report.
 //!
 //! Config -> trials -> findings -> report. One attempt of an operation is within any budget.
 
@@ -25,8 +24,8 @@ pub use policy::{Policy, policies};
 use probe::{SampleIds, Trial};
 pub use report::{Report, json, text};
 
-/// Tries all that `config` needs: accounts and regions at once, the operations of each in turn.
-/// What discovery finds is looked for first, and each call is attempted once.
+/// Tries everything that `config` needs: accounts and regions concurrently, the operations of each
+/// one after the other. Discovery runs first, and each call is attempted once.
 ///
 /// # Errors
 /// If an account's client cannot be made.
@@ -61,9 +60,8 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     Ok(Report { findings: places.into_values().flatten().collect(), policies: policies(config) })
 }
 
-/// The operations of one account in one region, one after the other: a later question may need an
-/// earlier answer. The one that asks about something made up and hears that it is not there may
-/// ask.
+/// Tries the operations of one account in one region one after the other: a later call may need an
+/// earlier answer. If a made-up id is not found, the account is allowed to call the operation.
 async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     let mut known = SampleIds::default();
     let mut all = Vec::new();

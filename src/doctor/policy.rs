@@ -15,9 +15,9 @@ use crate::target::{
 /// A permission that an identity needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Policy {
-    /// Who: the RAM user or role of the accounts, or a role that they assume.
+    /// Who needs it: the RAM user or role of the accounts, or a role that they assume.
     pub grantee: String,
-    /// Names of the accounts that need just this.
+    /// Names of the accounts that need exactly this.
     pub accounts: Vec<String>,
     /// The policy document.
     pub policy: Document,
@@ -40,7 +40,7 @@ struct Statement {
     resource: String,
 }
 
-/// What each account needs for `config`, whatever discovery will find; accounts with the same needs
+/// What each account needs for `config`, whatever discovery finds; accounts with the same needs
 /// share a policy.
 pub fn policies(config: &Config) -> Vec<Policy> {
     let mut actions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -64,8 +64,8 @@ pub fn policies(config: &Config) -> Vec<Policy> {
     needs.into_iter().map(policy).collect()
 }
 
-/// Who must be allowed what, so that `account` can ask. Most operations know no narrower resource
-/// than `*`.
+/// Which permissions are needed, and by whom, so that `account` can make its calls. Most operations
+/// support no narrower resource than `*`.
 fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Document)> {
     let actions = document(actions, "*");
     let Some(role) = &account.assume_role else {
@@ -78,7 +78,7 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
     ]
 }
 
-/// What a discovery target leads to: more places to look in, and what is found there.
+/// Targets that a discovery target can lead to: more places to look in, and what is found there.
 fn found(config: &Config, search: &Target) -> Vec<Target> {
     let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
     let of = |scope: Scope| {

@@ -1,4 +1,4 @@
-//! What to try, and which question to try it with.
+//! Which operations to try, and with which parameters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,8 +13,7 @@ use crate::aliyun::op::{
 use crate::poll::{Asked, needed};
 use crate::target::{Scope, Target, polled};
 
-/// Asked about where nothing real is known: the cloud checks the permission before it looks for the
-/// thing.
+/// Used where no real id is known: the cloud checks the permission before it looks up the id.
 const NO_COMMAND: &str = "c-none";
 /// The same for an invocation on a server.
 const NO_INVOCATION: &str = "t-none";
@@ -29,7 +28,7 @@ pub(super) struct Trial {
 }
 
 /// Each operation that `targets` need and that was not `asked` yet, once for each account and
-/// region: a list for each of those.
+/// region: one list per account and region.
 pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
     let is_known = |target: &Target, action| {
         let is_place =
@@ -50,7 +49,7 @@ pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
     places.into_values().collect()
 }
 
-/// What earlier answers have shown that can be asked about.
+/// Ids from earlier answers, for later calls.
 #[derive(Debug, Default)]
 pub(super) struct SampleIds {
     command: Option<Arc<str>>,
@@ -58,7 +57,7 @@ pub(super) struct SampleIds {
 }
 
 impl SampleIds {
-    /// The question with which to try an operation on a target.
+    /// The call with which to try an operation on a target.
     pub(super) fn question(&self, action: Action, target: &Target) -> Operation {
         let id = || Arc::clone(&target.id.id);
         match action {
@@ -90,8 +89,8 @@ impl SampleIds {
         }
     }
 
-    /// A command of the target: one that the user has named, one that was listed, or none that
-    /// exists.
+    /// A command of the target: one named by the user, else a listed one, else one that does not
+    /// exist.
     fn command(&self, target: &Target) -> Arc<str> {
         let named = match &target.scope {
             Scope::EhpcInvocations(commands) => commands.ids.first().map(|id| id.as_str().into()),
@@ -100,7 +99,7 @@ impl SampleIds {
         named.or_else(|| self.command.clone()).unwrap_or_else(|| NO_COMMAND.into())
     }
 
-    /// Notes what an answer shows.
+    /// Notes the ids in an answer.
     pub(super) fn learn(&mut self, answer: &Answer) {
         match answer {
             Answer::ListCommands(page) => self.command = page.items.first().cloned(),
@@ -113,7 +112,7 @@ impl SampleIds {
         }
     }
 
-    /// Whether the question is about something that does not exist.
+    /// Whether the call is about something that does not exist.
     pub(super) fn is_made_up(&self, operation: &Operation) -> bool {
         match operation {
             Operation::ListInvocationStatus(asked) => *asked.command_id == *NO_COMMAND,

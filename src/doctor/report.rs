@@ -13,7 +13,7 @@ use crate::model::NOTABLE_SKEW;
 pub struct Report {
     /// In the order of accounts and regions.
     pub findings: Vec<Finding>,
-    /// The least that must be allowed.
+    /// The least permissions needed.
     pub policies: Vec<Policy>,
 }
 
@@ -63,7 +63,8 @@ pub fn text(report: &Report) -> String {
     out
 }
 
-/// What does not work and what to do about it; what has the same cause is told once.
+/// What does not work and what to do about it; operations with the same cause are reported
+/// together.
 fn problems(findings: &[Finding], out: &mut String) {
     let cause = |finding: &Finding| {
         (finding.account.clone(), finding.region.clone(), finding.result(), finding.advice.clone())

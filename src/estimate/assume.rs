@@ -9,12 +9,12 @@ use crate::target::{Scope, Target};
 
 use super::Scenario;
 
-/// What is assumed of the cloud's side. Lists are taken to be as long as their windows.
+/// Assumptions about the cloud. Lists are assumed to be as long as their windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
     /// Commands open at once in a busy cluster, if that many are followed.
     pub open_commands: usize,
-    /// Tasks, commands or runs that end in an hour in each target when it is busy.
+    /// Tasks, commands or invocations that end per hour in each target when it is busy.
     pub ended_per_hour: f64,
     /// Nodes of each command.
     pub nodes: usize,
@@ -33,7 +33,7 @@ impl Default for Assumptions {
     }
 }
 
-/// How many things of a target are followed or shown at most.
+/// Maximum number of things of a target that are followed or shown.
 pub(super) fn window(target: &Target) -> usize {
     match &target.scope {
         Scope::EhpcTasks(window) => window.max_tasks,
@@ -57,8 +57,8 @@ pub(super) fn load(
     let pages = pages.clamp(1, config.poll.history_max_pages);
     let listed =
         !matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
-    // Invocations carry times, which teach the order of their list; that of commands is learned
-    // from newcomers only.
+    // Invocations have times, from which the order of their list is learned; the order of commands
+    // is learned only from new entries.
     let ordered = matches!(&target.scope, Scope::SwasInvocations(_) | Scope::SwasRegion(_));
     let servers = target.members().len();
     let server_pages =
@@ -66,7 +66,7 @@ pub(super) fn load(
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };
     let open = match &target.scope {
         Scope::EhpcInvocations(_) => window.min(assumptions.open_commands),
-        // What else is open is among the newest, and on the pages that are read anyway.
+        // Everything else that is open is among the newest, on pages that are read anyway.
         _ => 0,
     };
     match scenario {

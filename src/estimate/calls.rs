@@ -11,31 +11,31 @@ use crate::poll::{
 };
 use crate::target::{Scope, Target};
 
-/// What is going on in the cloud.
+/// How much is going on in the cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Nothing is open anywhere, and has not been for `poll.idle_after`.
     Idle,
-    /// Nothing is open, but something was lately.
+    /// Nothing is open, but something was recently.
     Base,
     /// Every target has open work.
     Busy,
 }
 
-/// A budget, and what is asked of it.
+/// A budget, and the calls it must cover.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
-    /// What it is for.
+    /// Its quota group, region and operation.
     pub key: BudgetKey,
     /// Calls per minute that it allows.
     pub quota: u32,
-    /// How many targets share it.
+    /// Number of targets that share it.
     pub targets: usize,
-    /// Whether values wait for its answers, and not only details.
+    /// Whether values depend on its answers, and not only details.
     pub refreshes: bool,
-    /// How often discovery asks for it, if that does.
+    /// Interval of discovery, if discovery uses it.
     pub discovery: Option<Duration>,
-    /// Calls per minute by scenario.
+    /// Calls per minute needed, by scenario.
     pub needs: [f64; 3],
 }
 
@@ -43,7 +43,7 @@ impl Scenario {
     /// Every scenario.
     pub const ALL: [Self; 3] = [Self::Idle, Self::Base, Self::Busy];
 
-    /// Time between two polls of a target. Discovery has its own, whatever is going on.
+    /// Time between two polls of a target. Discovery has its own interval in every scenario.
     fn period(self, target: &Target, poll: &Poll) -> Duration {
         match &target.scope {
             Scope::Discovery(search) => search.interval,
@@ -66,17 +66,17 @@ impl Budget {
         self.needs[scenario as usize]
     }
 
-    /// What a scenario needs, as a share of what there is.
+    /// What a scenario needs, as a share of the quota.
     pub fn share(&self, scenario: Scenario) -> f64 {
         self.need(scenario) / f64::from(self.quota)
     }
 
-    /// Whether a scenario needs more than there is.
+    /// Whether a scenario needs more than the quota.
     pub fn is_over(&self, scenario: Scenario) -> bool {
         self.need(scenario) > f64::from(self.quota)
     }
 
-    /// What becomes of a planned `period`: where a budget is too small, everybody's grows by the
+    /// The actual length of a planned `period`: if a budget is too small, all periods grow by the
     /// same factor.
     pub fn stretched(&self, scenario: Scenario, period: Duration) -> Duration {
         match self.is_over(scenario) {
@@ -122,8 +122,8 @@ pub(super) fn budgets(
     budgets.into_values().collect()
 }
 
-/// A `poll.interval` at which every budget suffices; `None` if it does already, or if none below a
-/// day does.
+/// A `poll.interval` at which every budget suffices; `None` if all do already, or if none below a
+/// day is long enough.
 pub(super) fn enough_interval(
     config: &Config,
     targets: &[Target],
@@ -145,7 +145,7 @@ pub(super) fn enough_interval(
     (needed && share <= 1.0).then_some(config.poll.interval)
 }
 
-/// To whole seconds, beyond two minutes to whole minutes.
+/// Rounds up to whole seconds, beyond two minutes to whole minutes.
 fn round_up(time: Duration) -> Duration {
     let seconds = time.as_secs_f64().ceil() as u64;
     Duration::from_secs(if seconds > 120 { seconds.div_ceil(60) * 60 } else { seconds })

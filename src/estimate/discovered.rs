@@ -1,4 +1,4 @@
-//! What one pass of discovery has found, in words.
+//! The findings of one pass of discovery, as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use crate::model::Failure;
 use crate::poll::DiscoveryPass;
 use crate::target::{Kind, Scope, Target, searches, targets};
 
-/// Maximum number of places that are named one by one where nothing is wrong.
+/// Maximum number of places that are listed one by one if nothing is wrong.
 const MAX_NAMED: usize = 10;
 
 /// A place where discovery has looked.
@@ -23,8 +23,8 @@ struct Place<'a> {
     failure: Option<&'a Failure>,
 }
 
-/// What `check --estimate --live` says of discovery: what was found where, and what to do where
-/// that failed.
+/// The discovery part of `check --estimate --live`: what was found where, and what to do about
+/// failures.
 pub fn discovered(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     let mut page = found(discovery_pass, config);
     let searches = searches(config, &discovery_pass.findings);
@@ -60,7 +60,7 @@ pub fn discovered(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     page
 }
 
-/// The same for a program: an entry for each place.
+/// The same as JSON, with an entry for each place.
 pub fn discovered_json(discovery_pass: &DiscoveryPass, config: &Config) -> Value {
     let searches = searches(config, &discovery_pass.findings);
     let place = |place: Place| {

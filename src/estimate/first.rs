@@ -9,16 +9,16 @@ use crate::config::Config;
 use crate::poll::{BudgetKey, budgets, first_pass, refreshes, spread, time_for};
 use crate::target::Target;
 
-/// The first reading of all there is.
+/// The first reading of all targets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FirstPass {
     /// Until every target shows values.
     pub values: Duration,
-    /// Until the results of all that has ended before are there, too.
+    /// Until the results of everything that ended before are read, too.
     pub complete: Duration,
-    /// Calls in all.
+    /// Total number of calls.
     pub calls: f64,
-    /// The budget that takes longest, if budgets and not the spread decide.
+    /// The slowest budget, if budgets and not the spread of first polls limit the speed.
     pub slowest: Option<BudgetKey>,
 }
 
@@ -26,7 +26,7 @@ pub struct FirstPass {
 #[derive(Default)]
 struct Pass {
     by_budget: BTreeMap<BudgetKey, f64>,
-    /// Of the target that has most; they come one after the other.
+    /// Calls of the target that has most; they are made one after the other.
     longest: f64,
     calls: f64,
 }
@@ -41,8 +41,8 @@ impl Pass {
         }
     }
 
-    /// How long it takes: budgets, the spread of first polls with the longest target, and calls
-    /// under way at once each set a bound.
+    /// How long it takes: the maximum of what the budgets, the spread of first polls plus the
+    /// longest target, and the limit of concurrent calls require.
     fn takes(
         &self,
         config: &Config,

@@ -1,4 +1,4 @@
-//! Budgets that are alike, named together.
+//! Names for groups of budgets that are alike.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -10,7 +10,7 @@ const MAX_IN_SENTENCE: usize = 5;
 /// Maximum number of names in a cell of the table.
 const MAX_IN_CELL: usize = 2;
 
-/// Where budgets lie: `cn-hangzhou (quota group a)`.
+/// Regions and quota groups of budgets: `cn-hangzhou (quota group a)`.
 pub(super) fn places(budgets: &[&Budget]) -> String {
     let groups = distinct(budgets, 0);
     let regions = distinct(budgets, 1);
@@ -23,7 +23,7 @@ pub(super) fn groups(budgets: &[&Budget]) -> String {
     named(&distinct(budgets, 0), MAX_IN_CELL)
 }
 
-/// The same of their regions.
+/// The regions of budgets, for a cell.
 pub(super) fn regions(budgets: &[&Budget]) -> String {
     named(&distinct(budgets, 1), MAX_IN_CELL)
 }
@@ -42,7 +42,7 @@ fn named(names: &BTreeSet<&str>, max: usize) -> String {
     }
 }
 
-/// Budgets by what `key` says of them, in the order in which that is first met.
+/// Groups budgets by `key`, in the order in which the keys first occur.
 pub(super) fn by<'a, K: Clone + Eq + Hash>(
     budgets: impl IntoIterator<Item = &'a Budget>,
     key: impl Fn(&Budget) -> K,

@@ -1,4 +1,4 @@
-//! An estimate for a program. What it means stands in "What it will cost" in
+//! An estimate as JSON. Its meaning is documented in "What it will cost" in
 //! `docs/configuration.md`.
 
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::verdict::{advice, problems, warnings};
 use super::{Budget, Estimate, LongLists, Scenario};
 use crate::poll::BudgetKey;
 
-/// What `check --estimate --format json` says of the costs.
+/// The cost part of `check --estimate --format json`.
 pub fn json(estimate: &Estimate) -> Value {
     let Estimate { first_pass, series, assumptions, .. } = estimate;
     json!({

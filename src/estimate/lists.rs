@@ -1,5 +1,4 @@
-//! Lists that must be whole, and are longer than may be read where they are as long as their
-//! windows.
+//! Lists that must be read whole, but have more pages than may be read if they fill their windows.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +8,20 @@ use crate::aliyun::op::PAGE_SIZE;
 use crate::config::Poll;
 use crate::target::{Scope, Target};
 
-/// An operation whose lists may be longer than may be read.
+/// An operation whose lists may have more pages than may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongLists {
     /// The operation.
     pub action: Action,
-    /// How many of its lists may be too long.
+    /// Number of its lists that may be too long.
     pub lists: usize,
-    /// Pages of the longest.
+    /// Pages of the longest list.
     pub pages: usize,
-    /// What the longest is of: the id of its target.
+    /// Id of the target with the longest list.
     pub longest: String,
-    /// Pages that may be read: `poll.history_max_pages`.
+    /// Maximum number of pages read: `poll.history_max_pages`.
     pub limit: u32,
-    /// The key of the window that makes it so long.
+    /// Configuration key of its window.
     pub key: &'static str,
 }
 
@@ -53,7 +52,7 @@ pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
     long.into_values().collect()
 }
 
-/// The history of a target that must be read as far as its window goes, and the key of that window.
+/// The history of a target that must be read to the end of its window, and the key of that window.
 fn list(target: &Target) -> Option<(Action, &'static str)> {
     match &target.scope {
         Scope::EhpcTasks(_) => Some((Action::ListTasks, "ehpc.tasks.max_tasks")),

@@ -1,9 +1,9 @@
-//! What a configuration will cost, before anything is started: calls by budget, the first pass,
+//! The cost of a configuration, before anything is started: calls by budget, the first pass,
 //! series. Pure.
 //!
-//! Numbers come first, [`text()`] puts them into words. The arithmetic of calls is the live plan's
-//! own (`poll`), and series are counted by rendering (`exposition`), so neither is written twice.
-//! Formulas: docs/design.md, "What a plan costs".
+//! The numbers come first, and [`text()`] formats them. Calls are computed with the arithmetic of
+//! the planned load (`poll`), and series are counted by rendering (`exposition`), so neither is
+//! implemented twice. Formulas: docs/design.md, "What a plan costs".
 
 mod assume;
 mod calls;
@@ -30,34 +30,34 @@ pub use text::text;
 use crate::config::Config;
 use crate::target::{Findings, Kind, polled, targets};
 
-/// What a configuration will cost.
+/// The cost of a configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// How many targets are polled, discovery not counted.
+    /// Number of polled targets, without discovery.
     pub targets: usize,
-    /// In how many places discovery looks for more.
+    /// Number of places where discovery looks for more.
     pub searches: usize,
-    /// What discovery will find is not known, so it is not counted.
+    /// What discovery will find is unknown, so it is not counted.
     pub unknown: bool,
-    /// Discovery has not shown all there is: what is missing would cost more.
+    /// Discovery was incomplete: what is missing would cost more.
     pub incomplete: bool,
-    /// What was assumed of the cloud's side.
+    /// Assumptions about the cloud.
     pub assumptions: Assumptions,
-    /// Every budget with what is asked of it.
+    /// Every budget with the calls it must cover.
     pub budgets: Vec<Budget>,
-    /// The reading of all there is, after a start without a state file.
+    /// The first reading of all targets, after a start without a state file.
     pub first_pass: FirstPass,
     /// Series on the page.
     pub series: Series,
-    /// What must be read whole and may be longer than may be read.
+    /// Lists that must be read whole and may have too many pages.
     pub long_lists: Vec<LongLists>,
-    /// What the user has planned.
+    /// The configured intervals.
     pub poll: Planned,
     /// A `poll.interval` at which every budget suffices, if that is what is missing.
     pub enough_interval: Option<Duration>,
 }
 
-/// The parts of `poll` that an estimate is held against.
+/// The parts of `poll` that an estimate is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Planned {
     /// `interval`.
@@ -70,8 +70,8 @@ pub struct Planned {
     pub stale_after: Duration,
 }
 
-/// Estimates what `config` will cost where discovery finds this; where that was not asked,
-/// `findings` is empty.
+/// Estimates the cost of `config`, given what discovery found; `findings` is empty if discovery was
+/// not run.
 pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) -> Estimate {
     let list = targets(config, findings);
     let searches = list.iter().filter(|target| target.id.kind == Kind::Discovery).count();
@@ -114,8 +114,8 @@ impl Estimate {
         idle.chain(base).max().unwrap_or(self.poll.interval)
     }
 
-    /// Whether every target is refreshed as planned and before its values are old, every list that
-    /// must be whole may be read whole, and the series of an empty cloud are allowed.
+    /// Whether every target is refreshed as planned and before its values are stale, every list
+    /// that must be whole can be read whole, and the series of an empty cloud fit the limits.
     pub fn is_kept(&self) -> bool {
         verdict::problems(self).is_empty()
     }
@@ -196,8 +196,8 @@ mod tests {
     #[test]
     fn two_clusters_at_the_defaults() {
         let two = of("ehpc: {clusters: [{id: a, region: r}, {id: b, region: r}]}");
-        // Two polls a minute and four pages of history in half an hour; when busy, six polls and a
-        // task that ended.
+        // Two polls per minute and four pages of history every half hour; when busy, six polls and
+        // a task that ended.
         assert_eq!(needs(&two, Action::ListTasks), [127, 427, 1247]);
         assert_eq!(
             needs(&two, Action::ListInvocationStatus),
@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn a_region_costs_as_much_as_one_server_and_has_the_series_of_all() {
         let region = of(&servers(100).replace("{servers", "{strategy: per_region, servers"));
-        // 5000 runs in 100 pages are more than 20: a poll, and 19 pages more each half hour.
+        // 5000 invocations fill 100 pages, more than the limit of 20: one page per poll, and 19
+        // more every half hour.
         assert_eq!(needs(&region, Action::DescribeCommandInvocations)[..2], [113, 263]);
         assert_eq!(needs(&region, Action::ListInstances), [7, 7, 7], "two pages each half hour");
         assert_eq!(region.budgets.len(), 2, "and no results");

@@ -1,5 +1,5 @@
-//! Series to expect. They are not computed but counted: a reading with nothing in it and one with a
-//! thing in it are rendered as `/metrics` would, and the difference is what each thing costs.
+//! Expected series. They are counted, not computed: an empty reading and one with a single thing
+//! are rendered as for `/metrics`, and the difference is the cost of a thing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,23 +21,22 @@ use crate::poll::MAX_NAMES;
 use crate::store::TargetState;
 use crate::target::{Findings, Kind, Scope, Target, targets};
 
-/// Series to expect.
+/// Expected series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Series {
     /// Polled series when nothing is listed.
     pub least: usize,
-    /// Polled series when every window is full, what `metrics.max_series_per_target` cuts left
-    /// out.
+    /// Polled series when every window is full, after the cut by `metrics.max_series_per_target`.
     pub most: usize,
-    /// Those of `most` that are never left out.
+    /// The part of `most` that is never left out.
     pub floor: usize,
     /// `metrics.max_series`.
     pub limit: usize,
-    /// Targets whose full window breaks `metrics.max_series_per_target`.
+    /// Targets whose full window exceeds `metrics.max_series_per_target`.
     pub cut: usize,
-    /// Targets of which those that are never left out break it, even when nothing is listed.
+    /// Targets that exceed it with what is never left out, even when nothing is listed.
     pub above: usize,
-    /// The exporter's own series about targets, which no limit counts.
+    /// The exporter's own series about targets, which count towards no limit.
     pub own: usize,
 }
 
@@ -45,9 +44,9 @@ pub struct Series {
 struct Cost {
     /// When nothing is listed.
     least: usize,
-    /// The floor when there is everything.
+    /// The floor when things are listed, with the maximum number of command names.
     floor: usize,
-    /// Of one thing that has ended.
+    /// Series of one thing that has ended.
     item: PerPart,
 }
 
@@ -73,7 +72,7 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
     sum
 }
 
-/// What is shown within a number of series, since things are left out whole.
+/// Number of series shown within a limit: a thing is shown whole or not at all.
 fn whole(granted: PerPart, item: PerPart) -> usize {
     granted
         .into_iter()
@@ -82,8 +81,8 @@ fn whole(granted: PerPart, item: PerPart) -> usize {
         .sum()
 }
 
-/// What is odd about the limits of series, whatever will be listed: they can be kept only where
-/// what is never left out fits.
+/// Warnings about limits of series that cannot be kept whatever is listed, because what is never
+/// left out exceeds them.
 pub fn warnings(config: &Config) -> Vec<String> {
     let metrics = &config.metrics;
     let series = series(&targets(config, &Findings::new()), metrics, &Assumptions::default());

@@ -1,4 +1,4 @@
-//! An estimate in words: the verdict first, then what it rests on.
+//! An estimate as text: the verdict first, then the figures behind it.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub fn text(estimate: &Estimate) -> String {
     page
 }
 
-/// Maximum number of lines of the table in which budgets that are alike share a line. Where that is
-/// not enough, each operation has a line for its tightest budgets and one for the others.
+/// Maximum number of lines of the table if budgets that are alike share a line. If there would be
+/// more, each operation has one line for its tightest budgets and one for the others.
 const MAX_LINES: usize = 20;
 
 /// A line of the table.
@@ -81,7 +81,7 @@ fn rows(estimate: &Estimate) -> Vec<Row> {
     operations.iter().flat_map(|(_, budgets)| tightest_first(budgets, estimate)).collect()
 }
 
-/// The tightest budgets of an operation, and what the others come to at most.
+/// The tightest budgets of an operation, and the maximum of the others.
 fn tightest_first(budgets: &[&Budget], estimate: &Estimate) -> Vec<Row> {
     let mut sorted = budgets.to_vec();
     sorted.sort_by(|a, b| b.share(Scenario::Busy).total_cmp(&a.share(Scenario::Busy)));
@@ -92,8 +92,7 @@ fn tightest_first(budgets: &[&Budget], estimate: &Estimate) -> Vec<Row> {
     first.into_iter().chain(at_most(&others, estimate)).collect()
 }
 
-/// One line for budgets that are not alike: of each figure the largest, of the budgets the
-/// smallest.
+/// One line for budgets that differ: the largest of each figure, and the smallest budget.
 fn at_most(budgets: &[&Budget], estimate: &Estimate) -> Option<Row> {
     let least = budgets.iter().min_by_key(|budget| budget.quota)?;
     if let [only] = budgets {
@@ -128,7 +127,7 @@ fn row(alike: &[&Budget], estimate: &Estimate) -> Row {
     [groups::groups(alike), groups::regions(alike), name, targets, quota, idle, base, busy, refresh]
 }
 
-/// What stands in a line from the budget on.
+/// The cells of a line from the budget column on.
 fn figures(budget: &Budget, estimate: &Estimate) -> [String; 5] {
     let cell = |scenario: Scenario| {
         let mark = if budget.is_over(scenario) { "! " } else { "" };
@@ -144,7 +143,7 @@ fn figures(budget: &Budget, estimate: &Estimate) -> [String; 5] {
     ]
 }
 
-/// How often a target is refreshed by a budget at base; `None` if what it is for is asked for once.
+/// How often a budget refreshes a target at base; `None` if its answers are needed only once.
 pub(super) fn refreshed(budget: &Budget, estimate: &Estimate) -> Option<Duration> {
     let period = budget.discovery.or_else(|| budget.refreshes.then_some(estimate.poll.interval))?;
     Some(budget.stretched(Scenario::Base, period))
@@ -167,7 +166,7 @@ fn first_pass(estimate: &Estimate, page: &mut String) {
 
 fn series(estimate: &Estimate, page: &mut String) {
     let series = &estimate.series;
-    // Beyond the limit all is left out but the floor.
+    // Beyond the limit, only the floor is left.
     let most = series.most.min(series.limit.max(series.floor));
     let mark = if most > series.limit { "! " } else { "" };
     let _ = writeln!(

@@ -9,7 +9,7 @@ use crate::action::Action;
 /// Maximum number of budgets that the verdict names; the table has the rest.
 const MAX_NAMED: usize = 2;
 
-/// Whether the plan can be kept, and why.
+/// Whether the plan can be kept, and if not, why.
 pub(super) fn verdict(estimate: &Estimate) -> String {
     let problems = problems(estimate);
     match problems.split_first() {
@@ -75,7 +75,7 @@ fn too_long(long: &LongLists) -> String {
     format!("{what} when windows are full, and poll.history_max_pages lets {limit} be read")
 }
 
-/// Even an empty cloud has more series than that.
+/// The limits that even an empty cloud exceeds.
 fn too_many_series_at_least(series: &Series) -> Vec<String> {
     let mut told = Vec::new();
     if series.least > series.limit {
@@ -119,7 +119,7 @@ fn fits(estimate: &Estimate) -> String {
     format!("{fits}: {what} {need} at most {share:.0} % of any budget.")
 }
 
-/// What is missing of budgets that are alike.
+/// The shortage of budgets that are alike.
 fn shortage(alike: &[&Budget]) -> String {
     let Some(budget) = alike.first() else { return String::new() };
     let need = number(budget.need(Scenario::Base));
@@ -167,7 +167,7 @@ pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
     lines
 }
 
-/// How lists are read whole that are too long.
+/// How to read lists whole that are too long.
 fn longer_lists(long: &[LongLists]) -> Option<String> {
     let pages = long.iter().map(|long| long.pages).max()?;
     let mut keys: Vec<&str> = long.iter().map(|long| long.key).collect();
@@ -179,7 +179,7 @@ fn longer_lists(long: &[LongLists]) -> Option<String> {
     })
 }
 
-/// What must not be shorter than a new `interval`.
+/// The keys to raise: `interval`, and those that must not be shorter.
 fn keys(estimate: &Estimate, interval: Duration) -> String {
     let others = [
         ("poll.idle_interval", estimate.poll.idle),
@@ -189,8 +189,7 @@ fn keys(estimate: &Estimate, interval: Duration) -> String {
     ["poll.interval"].into_iter().chain(shorter).collect::<Vec<_>>().join(", ")
 }
 
-/// The quota that suffices for all budgets of an operation, and whose it is where that is not
-/// plain.
+/// The quota that suffices for all budgets of an operation.
 fn quota((_, of_operation): &(Action, Vec<&Budget>)) -> String {
     let need =
         of_operation.iter().map(|budget| budget.need(Scenario::Base).ceil()).fold(0.0, f64::max);
@@ -199,7 +198,7 @@ fn quota((_, of_operation): &(Action, Vec<&Budget>)) -> String {
         .map_or_else(String::new, |budget| format!("{} to {need}", budget.key.action))
 }
 
-/// What does not break the plan, but may surprise.
+/// What does not break the plan but may be a surprise.
 pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
     let overdrawn = estimate.overdrawn().next().is_some();
     let refresh = overdrawn.then(|| refresh(estimate));
@@ -215,13 +214,13 @@ pub(super) fn warnings(estimate: &Estimate) -> Vec<String> {
         .collect()
 }
 
-/// What discovery will find only the cloud knows.
+/// Only the cloud knows what discovery will find.
 fn undiscovered(estimate: &Estimate) -> Option<String> {
     let line = "What discovery will find is not known here, and costs more than this: check --estimate --live asks the cloud.";
     estimate.unknown.then(|| line.to_owned())
 }
 
-/// What becomes of a plan that cannot be kept.
+/// What happens if the plan cannot be kept.
 fn refresh(estimate: &Estimate) -> String {
     let refresh = estimate.longest_refresh();
     let stale = estimate.poll.stale_after;
@@ -235,8 +234,8 @@ fn refresh(estimate: &Estimate) -> String {
     line + "."
 }
 
-/// What becomes of an operation's targets when all of them are busy; nothing where that makes no
-/// visible difference.
+/// What happens to an operation's targets when all of them are busy; `None` if there is no visible
+/// difference.
 fn when_busy(of_operation: &[&Budget], estimate: &Estimate) -> Option<String> {
     let tightest =
         |a: &&&Budget, b: &&&Budget| a.share(Scenario::Busy).total_cmp(&b.share(Scenario::Busy));
@@ -298,7 +297,7 @@ pub(super) fn time(time: Duration) -> String {
     humantime::format_duration(rounded).to_string()
 }
 
-/// A number of calls, with a decimal where it matters.
+/// A number of calls, with a decimal if it matters.
 pub(super) fn number(calls: f64) -> String {
     if calls < 9.95 && calls.fract() > 0.0 { format!("{calls:.1}") } else { format!("{calls:.0}") }
 }

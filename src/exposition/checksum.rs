@@ -1,25 +1,25 @@
-//! The checksum of texts in a row, from those of each: CRC-32 as gzip has it (RFC 1952, 8).
+//! Checksum of consecutive texts, from that of each: CRC-32 as in gzip (RFC 1952, 8).
 //!
-//! What a text's length does to the checksum before it is computed once and kept with the text: for
-//! texts of a few KiB it is nearly all that combining takes.
+//! The effect of a text's length on the checksum before it is computed once and kept with the text:
+//! for texts of a few KiB that is nearly all the work of combining.
 
 use flate2::Crc;
 use zlib_rs::crc32::{crc32_combine_gen, crc32_combine_op};
 
-/// Of all texts so far.
+/// Checksum of all texts so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Checksum {
     crc: u32,
     bytes: u32,
 }
 
-/// Of one text among others.
+/// Checksum of one text among others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Summand {
     crc: u32,
     /// Modulo 2^32.
     bytes: u32,
-    /// What this text's length does to the checksum of those before it.
+    /// Effect of this text's length on the checksum of those before it.
     shift: u32,
 }
 
@@ -30,7 +30,7 @@ impl Summand {
 }
 
 impl Checksum {
-    /// With one more text behind the others.
+    /// Adds one more text after the others.
     pub(super) fn and(self, next: &Summand) -> Self {
         Self {
             crc: crc32_combine_op(self.crc, next.crc, next.shift),
@@ -38,7 +38,7 @@ impl Checksum {
         }
     }
 
-    /// What a member ends with (RFC 1952, 2.3.1): checksum, and length modulo 2^32.
+    /// Trailer of a member (RFC 1952, 2.3.1): checksum, and length modulo 2^32.
     pub(super) fn trailer(self) -> [u8; 8] {
         let mut trailer = [0; 8];
         trailer[..4].copy_from_slice(&self.crc.to_le_bytes());

@@ -1,7 +1,7 @@
-//! A family's lines, cut into chunks: what is kept, deflated and replaced as one.
+//! A family's lines, cut into chunks, each kept, deflated and replaced as one.
 //!
-//! Targets keep their order, so a change of one of them concerns one chunk of each family that it
-//! changes. A chunk is where lines live: nothing else holds them.
+//! Targets keep their order, so a change of one affects one chunk of each family that it changes.
+//! Lines are held in chunks and nowhere else.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,23 +9,23 @@ use bytes::Bytes;
 
 use super::deflate::{Deflated, Deflater};
 
-/// Usual bytes of a chunk; at most twice as many, unless one target alone fills more. Smaller ones
+/// Usual bytes of a chunk; at most twice that, unless one target alone needs more. Smaller chunks
 /// deflate badly; larger ones make a small change cost more.
 const SIZE: usize = 8 * 1024;
 
-/// Bytes of the chunk before that may be referred to: enough for names and labels to be known when
-/// a chunk begins, little enough that it rarely changes.
+/// Bytes of the previous chunk that may be referred to: enough for names and labels to be known at
+/// the start of a chunk, few enough to change rarely.
 const PRIMER: usize = 256;
 
-/// Lines of one family, of targets in a row.
+/// Lines of one family, of consecutive targets.
 #[derive(Debug)]
 pub(super) struct Chunk {
     text: Bytes,
-    /// The place of the last target in it.
+    /// Place of the last target in it.
     last: u32,
-    /// Each target's place, and where its lines end.
+    /// Place of each target, and where its lines end.
     targets: Arc<[(u32, u32)]>,
-    /// The end of the chunk before it in the family, as that one holds it.
+    /// End of the previous chunk in the family, a slice of that chunk's text.
     before: Bytes,
     deflated: OnceLock<Deflated>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Chunk {
 pub(super) type Row<'a> = (u32, &'a [u8]);
 
 impl Chunk {
-    /// A chunk that no target has lines in.
+    /// A chunk without targets.
     pub(super) fn of(text: String) -> Self {
         Self::new(text.into_bytes().into(), Arc::default(), Bytes::new())
     }
@@ -58,12 +58,12 @@ impl Chunk {
         &self.text
     }
 
-    /// Its part of a gzip member; deflated when it is first asked for.
+    /// Its part of a gzip member, deflated on first use.
     pub(super) fn deflated(&self, deflater: &mut Deflater) -> &Deflated {
         self.deflated.get_or_init(|| deflater.chunk(&self.before, &self.text))
     }
 
-    /// Whether it was asked for before.
+    /// Whether it is already deflated.
     pub(super) fn is_deflated(&self) -> bool {
         self.deflated.get().is_some()
     }
@@ -89,8 +89,8 @@ impl Chunk {
     }
 }
 
-/// A family's chunks, with `changed` in place of what they had of the same targets. Both are in the
-/// order of the targets. What is replaced is let go chunk by chunk, so that not all is held twice.
+/// A family's chunks, with `changed` in place of the lines of the same targets. Both are in the
+/// order of the targets. Old chunks are freed one by one, so that not everything is held twice.
 pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<Chunk>> {
     let end = chunks.len();
     let mut replaced: Vec<Arc<Chunk>> = Vec::with_capacity(end + 1);
@@ -110,7 +110,7 @@ pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<C
             is_new = false;
         } else {
             let rows = merge(&chunk, mine);
-            // A chunk that has become small joins the one before, if both fit into one.
+            // A chunk that has become small joins the previous one, if both fit into one.
             let before = replaced.pop_if(|before| before.text.len() + bytes(&rows) < SIZE);
             let before = before.iter().flat_map(|before| before.rows());
             let rows: Vec<Row<'_>> = before.chain(rows.iter().copied()).collect();
@@ -122,8 +122,8 @@ pub(super) fn replace(chunks: Vec<Arc<Chunk>>, changed: &[Row<'_>]) -> Vec<Arc<C
     replaced
 }
 
-/// The same lines behind a new chunk, of which it holds the end instead of the old one's; if that
-/// is another one, they are to be deflated again.
+/// The same lines after a new chunk, with its end in place of the old one's; if the ends differ,
+/// they must be deflated again.
 fn behind(before: Option<&Arc<Chunk>>, chunk: &Chunk) -> Arc<Chunk> {
     let mut moved = Chunk::new(chunk.text.clone(), Arc::clone(&chunk.targets), end(before));
     if moved.before == chunk.before {
@@ -132,14 +132,14 @@ fn behind(before: Option<&Arc<Chunk>>, chunk: &Chunk) -> Arc<Chunk> {
     Arc::new(moved)
 }
 
-/// What the chunk behind `before` may refer to.
+/// The part of `before` that the next chunk may refer to.
 fn end(before: Option<&Arc<Chunk>>) -> Bytes {
     before.map_or_else(Bytes::new, |before| {
         before.text.slice(before.text.len().saturating_sub(PRIMER)..)
     })
 }
 
-/// The lines of a chunk and those that replace some of them.
+/// The lines of a chunk, some of them replaced by `changed`.
 fn merge<'a>(chunk: &'a Chunk, changed: &[Row<'a>]) -> Vec<Row<'a>> {
     let mut merged = Vec::with_capacity(chunk.targets.len() + changed.len());
     let mut changed = changed.iter().copied().peekable();

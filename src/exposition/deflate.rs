@@ -1,22 +1,22 @@
 //! Chunks of text -> chunks of one gzip member.
 //!
-//! A chunk is deflated on its own and ends on a byte (sync flush), so that chunks in a row are one
-//! deflate stream (RFC 1951, 3.2.4), whose checksum is combined from theirs. Members in a row would
-//! be valid too (RFC 1952, 2.2), but curl reads only the first.
+//! Each chunk is deflated on its own and ends on a byte (sync flush), so consecutive chunks are one
+//! deflate stream (RFC 1951, 3.2.4), whose checksum is combined from theirs. Consecutive members
+//! would be valid, too (RFC 1952, 2.2), but curl reads only the first.
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use super::checksum::Summand;
 
-/// A third smaller than level 1 in about the same time; level 6 takes more than twice as long for 6
-/// % less.
+/// A third smaller than level 1 in about the same time; level 6 takes more than twice as long to
+/// save another 6 %.
 const LEVEL: Compression = Compression::new(2);
 
-/// What a member begins with (RFC 1952, 2.3): deflate, no flags, no time, unknown system.
+/// Head of a member (RFC 1952, 2.3): deflate, no flags, no time, unknown system.
 pub(super) const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// A deflated chunk, and the checksum of what it was.
+/// A deflated chunk, with the checksum of its text.
 #[derive(Clone, Debug)]
 pub(super) struct Deflated {
     /// Its part of the stream.
@@ -25,7 +25,7 @@ pub(super) struct Deflated {
     pub(super) checksum: Summand,
 }
 
-/// Deflates chunks one after the other; its tables are large, so it is made once for many.
+/// Deflates chunks one after the other. Its tables are large, so one is made for many chunks.
 pub(super) struct Deflater {
     compress: Compress,
     output: Box<[u8]>,
@@ -36,18 +36,17 @@ impl Deflater {
         Self { compress: Compress::new(LEVEL, false), output: vec![0; 16 * 1024].into() }
     }
 
-    /// Deflates a chunk that another one follows, and that comes right behind `before`, so it may
-    /// refer to that.
+    /// Deflates a chunk that follows `before`, to which it may refer, and that is not the last.
     pub(super) fn chunk(&mut self, before: &[u8], text: &[u8]) -> Deflated {
         self.compress.reset();
         if !before.is_empty() {
-            // It fails only in the middle of a stream; then nothing is referred to.
+            // This fails only in the middle of a stream; then nothing is referred to.
             let _ = self.compress.set_dictionary(before);
         }
         self.deflate(std::iter::once(text), FlushCompress::Sync)
     }
 
-    /// Deflates texts in a row at once; another chunk follows.
+    /// Deflates consecutive texts as one; another chunk follows.
     pub(super) fn whole<'a>(&mut self, texts: impl Iterator<Item = &'a [u8]>) -> Deflated {
         self.compress.reset();
         self.deflate(texts, FlushCompress::Sync)
@@ -80,7 +79,7 @@ impl Deflater {
         loop {
             let read = (self.compress.total_in() - begun) as usize;
             let written = self.compress.total_out();
-            // It fails only if it is used wrongly, and then has written nothing.
+            // This fails only if it is used wrongly, and then has written nothing.
             let _ = self.compress.compress(&text[read..], &mut self.output, flush);
             let written = (self.compress.total_out() - written) as usize;
             deflated.extend_from_slice(&self.output[..written]);

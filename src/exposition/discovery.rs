@@ -5,7 +5,7 @@ use crate::catalog::DISCOVERED;
 use crate::model::DiscoveryReading;
 use crate::target::{Scope, Target};
 
-/// How much of what there is was taken. The things themselves are targets.
+/// Number of found resources that are taken. The resources themselves are targets.
 pub(super) fn found(target: &Target, reading: &DiscoveryReading, lines: &mut Lines) {
     let Scope::Discovery(search) = &target.scope else { return };
     let taken = reading.found.iter().filter(|found| search.takes(found)).count();

@@ -40,7 +40,7 @@ fn task(cluster: &str, seen: &SeenEhpcTask, lines: &mut Lines) {
     lines.optional(&EHPC_TASK_FINISHED, &labels, seen.finished);
 }
 
-/// How many there are, those that are left out included. Unknown types share one label.
+/// Counts by type and status, including tasks that are left out. Unknown types share one label.
 fn task_counts(cluster: &str, tasks: &[SeenEhpcTask], lines: &mut Lines) {
     let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for known in TaskType::KNOWN {
@@ -98,7 +98,7 @@ pub(super) fn commands(target: &Target, reading: &EhpcInvocationsReading, lines:
     }
 }
 
-/// Unknown words share one label, so they are added up.
+/// Unknown words share one label, so their counts are added up.
 fn finished_commands(cluster: &str, reading: &EhpcInvocationsReading, lines: &mut Lines) {
     for word in InvokeStatus::LABELS {
         let of_word = reading.finished.iter().filter(|(status, _)| status.label() == *word);
@@ -148,7 +148,7 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
 }
 
-/// The words of a status that are written, each with its value.
+/// The words of a status to write, each with its value.
 fn invoke_words(
     style: StatusStyle,
     status: &InvokeStatus,

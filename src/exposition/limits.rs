@@ -3,10 +3,10 @@
 use crate::config::Metrics;
 use crate::target::Kind;
 
-/// What may be left out of a reading, in the order in which it goes.
+/// What may be left out of a reading, in the order in which it is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// What an E-HPC command shows of each of its nodes: of all of them, or of none.
+    /// Series of the nodes of an E-HPC command: all of them, or none.
     PerNode,
     /// Ended tasks, commands and runs, the oldest first.
     Ended,
@@ -21,10 +21,10 @@ pub type PerPart = [usize; Part::ALL.len()];
 pub const ALL: PerPart = [usize::MAX; Part::ALL.len()];
 
 impl Part {
-    /// All of them.
+    /// All parts.
     pub const ALL: [Self; 3] = [Self::PerNode, Self::Ended, Self::Open];
 
-    /// The `reason` label of what is left out.
+    /// The `reason` label for leaving it out.
     pub fn label(self) -> &'static str {
         match self {
             Self::PerNode => "per_node",
@@ -45,20 +45,20 @@ impl Part {
     }
 }
 
-/// The series that a reading has, whether they are shown or not.
+/// The series that a reading has, shown or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Those that are never left out: what was counted, counts by status, and the last invocation
+    /// Series that are never left out: what was counted, counts by status, and the last invocation
     /// of each command name.
     pub floor: usize,
-    /// Those that may be.
+    /// Series that may be left out.
     pub parts: PerPart,
 }
 
-/// How many series of a target may be shown.
+/// Maximum number of series of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// In all, the floor included.
+    /// In total, the floor included.
     pub target: usize,
     /// Of each part.
     pub shares: PerPart,
@@ -73,8 +73,8 @@ impl Limits {
         Self { target: metrics.max_series_per_target, shares: ALL }
     }
 
-    /// How many series of each part are allowed. Where something is left out, nothing is allowed of
-    /// what goes before it.
+    /// How many series of each part are allowed. If something is left out of a part, nothing is
+    /// allowed of those that go before it.
     pub fn granted(&self, demand: &Demand) -> PerPart {
         let mut left = self.target.saturating_sub(demand.floor);
         let mut granted = PerPart::default();

@@ -13,7 +13,7 @@ use crate::model::Histogram;
 #[derive(Debug, Default, PartialEq)]
 pub struct SampleLines {
     text: Box<str>,
-    /// Position of the family, and where its lines begin and end.
+    /// Position of each family, and where its lines begin and end.
     spans: Box<[(usize, u32, u32)]>,
     series: usize,
 }
@@ -33,7 +33,7 @@ impl SampleLines {
         &self.text
     }
 
-    /// How many series it holds.
+    /// Number of series.
     pub fn series(&self) -> usize {
         self.series
     }
@@ -44,10 +44,10 @@ impl SampleLines {
 pub struct Lines {
     /// Lines in the order in which they were added.
     text: String,
-    /// Whose they are, as in a [`SampleLines`].
+    /// Family and span of each line, as in [`SampleLines`].
     spans: Vec<(usize, u32, u32)>,
     series: usize,
-    /// Lines are counted and not written.
+    /// Lines are only counted, not written.
     counting: bool,
     limits: Limits,
     wanted: PerPart,
@@ -58,7 +58,7 @@ pub struct Lines {
 
 /// A sample's value.
 pub(super) trait Value {
-    /// Appends it as it stands in both formats.
+    /// Appends the value, written the same way in both formats.
     fn write(&self, line: &mut String);
 }
 
@@ -95,9 +95,9 @@ impl Value for Timestamp {
 pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 
 impl Lines {
-    /// An empty builder that leaves out things to stay within `limits`.
+    /// An empty builder that leaves out items to stay within `limits`.
     pub fn new(limits: Limits, style: StatusStyle) -> Self {
-        // As much as the exporter's own lines about a target take.
+        // Enough for the exporter's own lines about a target.
         let text = String::with_capacity(1024);
         let spans = Vec::with_capacity(16);
         let wanted = PerPart::default();
@@ -145,14 +145,14 @@ impl Lines {
     }
 
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
-    /// longer. Whether it was added. To be called after the floor was written, and for what is
-    /// kept longer first. What is left out was counted, but never written.
+    /// longer. Returns whether it was added. Call it after the floor was written, and first for
+    /// what is kept longest. What is left out is counted, but never written.
     pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
         let place = part as usize;
         let size = self.count(&write);
         let is_closed =
             (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
-        // Of what may be left out one by one, all that is older goes, too.
+        // In a part whose items are left out one by one, everything older goes, too.
         let is_closed =
             is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
         let has_room = self.series + size <= self.limits.target
@@ -166,7 +166,7 @@ impl Lines {
         true
     }
 
-    /// How many series `write` adds.
+    /// Number of series that `write` adds.
     fn count(&mut self, write: impl Fn(&mut Self)) -> usize {
         let before = self.series;
         self.counting = true;
@@ -175,7 +175,7 @@ impl Lines {
         std::mem::replace(&mut self.series, before) - before
     }
 
-    /// All series that there are, and how many of each part are left out.
+    /// Number of all series, and of those left out of each part.
     pub fn demand(&self) -> (Demand, PerPart) {
         let floor = self.series - self.shown.iter().sum::<usize>();
         let dropped = std::array::from_fn(|part| self.wanted[part] - self.shown[part]);
@@ -240,7 +240,7 @@ fn with_le<'a>(labels: Labels<'a>, bound: &'a str) -> Vec<(&'a str, &'a str)> {
     labels.iter().copied().chain([("le", bound)]).collect()
 }
 
-/// Appends a label value as both formats want it.
+/// Appends a label value, escaped as both formats require.
 pub(super) fn escape(value: &str, line: &mut String) {
     let mut rest = value;
     while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {

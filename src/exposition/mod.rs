@@ -1,8 +1,8 @@
-//! From what the store knows to the bytes of `/metrics`.
+//! From the store to the bytes of `/metrics`.
 //!
 //! A target's sample lines are rendered once, when its reading changes, and put on the page when
-//! that is asked for, or before if much waits. The page holds the lines of all targets in chunks,
-//! family by family; what a scraper gets is a [`PageBody`] of chunks, deflated ones if it takes
+//! that is requested, or earlier if much is waiting. The page holds the lines of all targets in
+//! chunks, family by family; a scraper gets a [`PageBody`] of chunks, deflated ones if it accepts
 //! gzip. Sample lines are the same in both formats.
 
 mod checksum;
@@ -42,10 +42,10 @@ pub use rendered::TargetSeries;
 pub use renderer::RenderedPage;
 pub use target::target_lines;
 
-/// Maximum number of targets that are rendered before the text that waits for the page is measured.
+/// Maximum number of targets rendered before the waiting text is measured.
 const CHANGES: usize = 256;
 
-/// `/metrics` of what a store knows.
+/// `/metrics` of a store.
 #[derive(Debug)]
 pub struct Exposition {
     store: Arc<Store>,
@@ -61,7 +61,7 @@ impl Exposition {
         Self { store, page: ArcSwapOption::empty(), renderer: Mutex::new(Renderer::new(metrics)) }
     }
 
-    /// From now on shows everything under these settings.
+    /// Shows everything under these settings from now on.
     pub fn configure(&self, metrics: Metrics) {
         let mut renderer = self.lock();
         if renderer.metrics != metrics {
@@ -72,8 +72,8 @@ impl Exposition {
         }
     }
 
-    /// Renders what has changed in the store, and puts it on the page if that is much. Does nothing
-    /// while another thread renders.
+    /// Renders what has changed in the store, and puts it on the page if there is much of it. Does
+    /// nothing while another thread renders.
     pub fn update(&self, now: Moment) {
         let mut renderer = match self.renderer.try_lock() {
             Ok(renderer) => renderer,
@@ -83,7 +83,7 @@ impl Exposition {
         self.render(&mut renderer, now);
     }
 
-    /// The body as it is at `now` and the series on it, if it is put together already.
+    /// The body as of `now` and the series on it, if it is already put together.
     pub fn ready_body(
         &self,
         format: Format,
@@ -94,8 +94,8 @@ impl Exposition {
         Some((page.ready_body(format, encoding)?, page.series))
     }
 
-    /// The body as it is at `now` and the series on it. What is new is put together first, which
-    /// may take long; others who ask wait for that, but polls are recorded meanwhile.
+    /// The body as of `now` and the series on it. New lines are put together first, which may take
+    /// long; other callers wait for that, but polls are recorded meanwhile.
     pub fn body(
         &self,
         format: Format,
@@ -106,12 +106,12 @@ impl Exposition {
         (page.body(format, encoding), page.series)
     }
 
-    /// The page as it is at `now`, if it is put together already.
+    /// The page as of `now`, if it is already put together.
     pub fn ready_page(&self, now: Moment) -> Option<Arc<RenderedPage>> {
         self.page.load_full().filter(|page| page.is_true(self.store.generation(), now.boot))
     }
 
-    /// The page as it is at `now`.
+    /// The page as of `now`.
     pub fn page(&self, now: Moment) -> Arc<RenderedPage> {
         let mut renderer = self.lock();
         if let Some(page) = self.ready_page(now) {
@@ -121,14 +121,14 @@ impl Exposition {
         self.put_together(&mut renderer, now)
     }
 
-    /// Polled series that are shown at `now`, in all and of each target.
+    /// Polled series shown at `now`, in total and per target.
     pub fn series(&self, now: Moment) -> (SeriesUse, BTreeMap<TargetId, TargetSeries>) {
         let mut renderer = self.lock();
         self.render(&mut renderer, now);
         (renderer.series(now), renderer.series_of_targets())
     }
 
-    /// Renders all that has changed up to now.
+    /// Renders all changes up to now.
     fn render(&self, renderer: &mut Renderer, now: Moment) {
         let generation = self.store.generation();
         while renderer.generation < generation {
@@ -141,7 +141,7 @@ impl Exposition {
     }
 
     fn put_together(&self, renderer: &mut Renderer, now: Moment) -> Arc<RenderedPage> {
-        // The page before is true no more, and what no scrape under way keeps alive can go.
+        // The previous page is outdated; what no running scrape holds can be freed.
         if let Some(page) = self.page.swap(None) {
             renderer.last = Some(RenderedPage::into_page(page));
         }
@@ -154,8 +154,8 @@ impl Exposition {
         self.renderer.lock().unwrap_or_else(|poisoned| self.start_over(poisoned))
     }
 
-    /// The last one that rendered panicked, and what it had in hand is lost: everything is rendered
-    /// again for a new page.
+    /// The previous renderer panicked and lost its input: everything is rendered again for a new
+    /// page.
     fn start_over<'a>(
         &self,
         poisoned: PoisonError<MutexGuard<'a, Renderer>>,
@@ -168,14 +168,14 @@ impl Exposition {
     }
 }
 
-/// A reading, rendered.
+/// A rendered reading.
 #[derive(Debug)]
 pub struct ReadingLines {
-    /// What of it is shown.
+    /// The part of it that is shown.
     pub lines: SampleLines,
     /// All series that it has.
     pub demand: Demand,
-    /// How many of them are left out.
+    /// Number of series left out.
     pub dropped: PerPart,
 }
 
@@ -197,7 +197,7 @@ pub fn reading_lines(
     ReadingLines { lines: lines.finish(), demand, dropped }
 }
 
-/// The words of a status that are written, each with its value.
+/// The words of a status to write, each with its value.
 fn words(
     style: StatusStyle,
     labels: &'static [&'static str],
@@ -207,7 +207,7 @@ fn words(
     labels.iter().filter(written).map(|word| (*word, u64::from(*word == current))).collect()
 }
 
-/// Each thing with its part, what is kept longest first.
+/// Each item with its part, those kept longest first.
 fn kept_first<T>(things: &[T], is_open: impl Fn(&T) -> bool) -> impl Iterator<Item = (Part, &T)> {
     let (open, ended): (Vec<_>, Vec<_>) = things.iter().partition(|thing| is_open(thing));
     let open = open.into_iter().map(|thing| (Part::Open, thing));

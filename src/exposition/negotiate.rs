@@ -1,11 +1,11 @@
-//! Which format and encoding a scraper wants, by Accept and Accept-Encoding with their q-values.
+//! Format and encoding that a scraper wants, from Accept and Accept-Encoding with their q-values.
 
 use http::{HeaderMap, header};
 
 /// A format of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
-    /// Prometheus text 0.0.4: what is sent when nothing else is asked for.
+    /// Prometheus text 0.0.4, the default.
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
@@ -14,14 +14,14 @@ pub enum Format {
 /// How the body is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Encoding {
-    /// Not at all.
+    /// Not encoded.
     Identity,
     /// gzip.
     Gzip,
 }
 
 impl Format {
-    /// The format that `headers` ask for.
+    /// The format that `headers` request.
     pub fn wanted(headers: &HeaderMap) -> Self {
         let weight = |wanted: fn(&Choice<'_>) -> bool| best(headers, header::ACCEPT, wanted);
         let openmetrics = weight(|choice| {
@@ -49,7 +49,7 @@ impl Format {
 }
 
 impl Encoding {
-    /// The encoding that `headers` ask for.
+    /// The encoding that `headers` request.
     pub fn wanted(headers: &HeaderMap) -> Self {
         let weight =
             |wanted: fn(&Choice<'_>) -> bool| best(headers, header::ACCEPT_ENCODING, wanted);

@@ -13,8 +13,8 @@ use super::lines::{SampleLines, escape};
 use super::negotiate::{Encoding, Format};
 use crate::catalog::{CATALOG, Family, Kind, Source};
 
-/// What `/metrics` shows of the targets: family by family, each with its lines in the order of the
-/// targets' places. A page never changes; the next one shares with it all that is the same.
+/// What `/metrics` shows of the targets: family by family, with lines in the order of the targets'
+/// places. A page never changes; the next one shares everything unchanged with it.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     headers: Arc<[Headers; 2]>,
@@ -25,21 +25,21 @@ pub(super) struct Page {
 /// HELP, TYPE and UNIT of each family in one format.
 type Headers = Vec<Chunk>;
 
-/// What is new of a target.
+/// A change of a target.
 #[derive(Debug)]
 pub(super) enum Change {
     /// The exporter's own lines about it.
     Target(SampleLines),
     /// Its reading.
     Reading(SampleLines),
-    /// Its reading is stale: gauges are withdrawn, what was counted stays.
+    /// Its reading is stale: gauges are withdrawn, counts stay.
     Withdrawn,
-    /// It is no target any more.
+    /// It is no longer a target.
     Gone,
 }
 
 impl Change {
-    /// How much text it holds.
+    /// Bytes of its text.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Target(lines) | Self::Reading(lines) => lines.text().len(),
@@ -62,9 +62,9 @@ impl Default for Page {
 }
 
 impl Page {
-    /// The same page after `changes`, each with the place of its target, in the order of the
-    /// places; of two that concern the same target and family, the later one counts. Family by
-    /// family the old lines are let go, so that not all is held twice.
+    /// The page after `changes`, each with the place of its target, in the order of the places; of
+    /// two for the same target and family, the later one counts. Old lines are freed family by
+    /// family, so that not everything is held twice.
     pub(super) fn after(self, changes: &[(u32, Change)]) -> Self {
         let Self { headers, families, bodies } = self;
         drop(bodies);
@@ -75,17 +75,17 @@ impl Page {
         Self { headers, families: families.collect(), bodies: Default::default() }
     }
 
-    /// How much text its lines are.
+    /// Bytes of its lines.
     pub(super) fn bytes(&self) -> usize {
         self.families.iter().flatten().map(|chunk| chunk.text().len()).sum()
     }
 
-    /// The body, if it is put together already.
+    /// The body, if it is already put together.
     pub(super) fn ready_body(&self, format: Format, encoding: Encoding) -> Option<Arc<PageBody>> {
         self.bodies[place(format, encoding)].get().cloned()
     }
 
-    /// The body; put together, and deflated where it is new, when it is first asked for.
+    /// The body, put together on first use; new chunks are deflated then.
     pub(super) fn body(&self, format: Format, encoding: Encoding) -> Arc<PageBody> {
         let body = self.bodies[place(format, encoding)].get_or_init(|| {
             Arc::new(match encoding {
@@ -97,7 +97,7 @@ impl Page {
         Arc::clone(body)
     }
 
-    /// The body deflated chunk by chunk, of which those that were deflated before are kept.
+    /// The body deflated chunk by chunk; chunks that were deflated before are reused.
     pub(super) fn body_in_chunks(&self, format: Format) -> PageBody {
         let chunks: Vec<&Chunk> = self.chunks(format).collect();
         deflate_new(&chunks);
@@ -116,12 +116,12 @@ impl Page {
     }
 }
 
-/// The place of a body among [`Page::bodies`].
+/// Index of a body in [`Page::bodies`].
 fn place(format: Format, encoding: Encoding) -> usize {
     2 * format as usize + encoding as usize
 }
 
-/// What is new in a family.
+/// Changed lines of a family.
 fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     let mut changed: Vec<Row<'a>> = Vec::new();
     for (target, change) in changes {
@@ -139,17 +139,17 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     changed
 }
 
-/// A page with less text is deflated at once: in a few milliseconds, however little has changed.
-/// Ids come back in the next family, and here that is near enough to be referred to, so in chunks
+/// Bytes of text below which a page is deflated as a whole: that takes a few milliseconds, however
+/// little has changed. Ids recur in the next family, here close enough to be referred to; in chunks
 /// the body would be up to twice as large.
 const WHOLE: usize = 3 * 1024 * 1024;
 
-/// Fewer chunks than these, about a millisecond's work, are not worth a thread.
+/// Minimum number of chunks that are worth a thread, about a millisecond's work.
 const SHARE: usize = 32;
-/// Each thread has tables of a third of a megabyte.
+/// Maximum number of threads; each has tables of a third of a megabyte.
 const MOST_THREADS: usize = 4;
 
-/// Deflates those of the chunks that are new, on several cores at once if they are many.
+/// Deflates the new chunks, on several cores at once if there are many.
 fn deflate_new(chunks: &[&Chunk]) {
     let new: Vec<&Chunk> = chunks.iter().copied().filter(|chunk| !chunk.is_deflated()).collect();
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
@@ -157,7 +157,7 @@ fn deflate_new(chunks: &[&Chunk]) {
     let (mine, others) = new.split_at(share.min(new.len()));
     thread::scope(|scope| {
         for share in others.chunks(share) {
-            // Should there be no thread to be had, they are deflated when the body is put together.
+            // If no thread can be started, they are deflated when the body is put together.
             let _ = thread::Builder::new().spawn_scoped(scope, || deflate(share));
         }
         deflate(mine);
@@ -171,16 +171,17 @@ fn deflate(chunks: &[&Chunk]) {
     });
 }
 
-/// Deflated chunks are so small that sending each on its own would cost more than the copy.
+/// Maximum bytes of a frame. Deflated chunks are so small that sending each on its own would cost
+/// more than copying them.
 const FRAME: usize = 64 * 1024;
 
-/// A body that lacks its end: the exporter's own metrics, which change at each scrape. Text is that
-/// of the chunks, not a copy of it.
+/// A body without its end: the exporter's own metrics, which change at each scrape. Plain text is
+/// that of the chunks, not a copy.
 #[derive(Debug)]
 pub struct PageBody {
     frames: Vec<Bytes>,
     bytes: u64,
-    /// Of the text, if it is deflated.
+    /// Checksum of the text, if the body is deflated.
     checksum: Option<Checksum>,
 }
 
@@ -226,7 +227,7 @@ impl PageBody {
         &self.frames
     }
 
-    /// How many bytes its frames have.
+    /// Bytes of all frames.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -249,7 +250,7 @@ fn header(family: &Family, format: Format) -> String {
     header
 }
 
-/// HELP, TYPE and, where the format has it, UNIT of a family.
+/// Writes HELP, TYPE and, if the format has it, UNIT of a family.
 pub(super) fn describe(
     name: &str,
     kind: Kind,

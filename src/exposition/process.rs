@@ -1,5 +1,5 @@
-//! The exporter's own Registry -> text, in both formats. The `prometheus` crate itself writes 0.0.4
-//! only, and bounds of buckets otherwise than OpenMetrics wants them.
+//! The exporter's own Registry -> text, in both formats. The `prometheus` crate writes only 0.0.4,
+//! and formats bucket bounds unlike OpenMetrics.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What of a target is rendered, and what of that is not on the page yet.
+//! The rendered lines of a target, and which of them are not on the page yet.
 
 use jiff::SignedDuration;
 
@@ -21,28 +21,28 @@ pub(super) struct Settings {
 /// Series of a target's last good reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TargetSeries {
-    /// How many are shown.
+    /// Number of series shown.
     pub shown: usize,
-    /// How many of each part are left out.
+    /// Number of series left out, by part.
     pub dropped: PerPart,
 }
 
 impl TargetSeries {
-    /// The reasons for which series of a kind of target may be left out, with how many are.
+    /// The reasons for leaving out series of a kind of target, with the number left out for each.
     pub fn dropped_by(&self, kind: Kind) -> impl Iterator<Item = (&'static str, usize)> {
         Part::of(kind).iter().map(|part| (part.label(), self.dropped[*part as usize]))
     }
 
-    /// Whether anything is left out that is open.
+    /// Whether anything open is left out.
     pub fn lacks_open(&self) -> bool {
         self.dropped[Part::Open as usize] > 0
     }
 }
 
-/// What is rendered of a target. Lines that are on the page are held by the page alone.
+/// The rendered form of a target. Lines on the page are held by the page alone.
 #[derive(Debug)]
 pub(super) struct RenderedTarget {
-    /// Generation of the store in which it became a target.
+    /// Generation of the store in which it was added.
     pub(super) added: u64,
     /// Its place on the page, once it is there.
     place: Option<u32>,
@@ -58,14 +58,14 @@ struct RenderedReading {
     changed: u64,
     /// All series that it has.
     demand: Demand,
-    /// How many of each part it was allowed when it was rendered.
+    /// Series of each part that it was allowed when it was rendered.
     granted: PerPart,
     series: TargetSeries,
     /// Its lines that are not on the page yet.
     lines: Option<SampleLines>,
-    /// Since boot.
+    /// When it goes stale, as time since boot.
     stale_at: SignedDuration,
-    /// The page shows no gauges of it, because it was stale.
+    /// The page shows none of its gauges, because it was stale.
     withdrawn: bool,
 }
 
@@ -77,7 +77,7 @@ impl RenderedTarget {
         rendered
     }
 
-    /// Renders what is new of it.
+    /// Renders what has changed.
     pub(super) fn update(&mut self, change: &TargetChange, settings: Settings) {
         let is_rendered =
             |reading: &&mut RenderedReading| reading.changed == change.reading_changed;
@@ -88,7 +88,7 @@ impl RenderedTarget {
         self.target_lines = Some(target_lines(&change.target, &change.state, &self.series()));
     }
 
-    /// Has its reading rendered again at the next update.
+    /// Marks its reading to be rendered again at the next update.
     pub(super) fn outdate(&mut self) {
         if let Some(reading) = &mut self.reading {
             reading.changed = 0;
@@ -100,7 +100,7 @@ impl RenderedTarget {
         self.reading.as_ref().map_or_else(TargetSeries::default, |reading| reading.series)
     }
 
-    /// Bytes of text that are not on the page yet.
+    /// Bytes of text not on the page yet.
     pub(super) fn waiting(&self) -> usize {
         let reading = self.reading.as_ref().and_then(|reading| reading.lines.as_ref());
         [self.target_lines.as_ref(), reading]
@@ -115,8 +115,8 @@ impl RenderedTarget {
         self.place
     }
 
-    /// Hands over what is new at `now`, since boot; takes its place on the page from `places` the
-    /// first time. Returns when its reading is to be withdrawn, if it is shown.
+    /// Adds what is new at `now`, as time since boot, to `changes`; takes its place on the page
+    /// from `places` the first time. Returns when its reading will be withdrawn, if it is shown.
     pub(super) fn changes(
         &mut self,
         (id, store): (&TargetId, &Store),
@@ -151,8 +151,7 @@ impl RenderedTarget {
         (!is_stale).then_some(reading.stale_at)
     }
 
-    /// Whether its series are now allowed to be others, or its gauges have been withdrawn and are
-    /// to be shown again.
+    /// Whether other series are allowed now, or withdrawn gauges must be shown again.
     fn needs_rendering(&self, now: SignedDuration, limits: Limits) -> bool {
         self.reading.as_ref().is_some_and(|reading| {
             let returns = reading.withdrawn && now < reading.stale_at && reading.lines.is_none();
@@ -165,7 +164,7 @@ impl RenderedTarget {
         self.reading.as_ref().map(|reading| &reading.demand)
     }
 
-    /// Polled series that are shown at `now`, since boot, and how many of them are never left out.
+    /// Number of polled series shown at `now`, as time since boot, and of those never left out.
     pub(super) fn shown(&self, now: SignedDuration) -> Option<(usize, usize)> {
         let reading = self.reading.as_ref().filter(|reading| now < reading.stale_at)?;
         Some((reading.series.shown, reading.demand.floor))

@@ -1,4 +1,4 @@
-//! What has changed in the store -> lines -> the page. Only what has changed is rendered again.
+//! Changes in the store -> lines -> the page. Only what has changed is rendered again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use crate::model::SeriesUse;
 use crate::store::{Changes, Store};
 use crate::target::TargetId;
 
-/// Maximum text that is put on the page at once: meanwhile it is held twice.
+/// Maximum text put on the page at once: meanwhile it is held twice.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// What `/metrics` shows of the targets, and until when that is true.
+/// What `/metrics` shows of the targets, and until when it is true.
 #[derive(Debug)]
 pub struct RenderedPage {
     page: Page,
     /// Bytes of its lines.
     text: usize,
-    /// Polled series that are shown, and what bounds them.
+    /// Polled series that are shown, and their limits.
     pub series: SeriesUse,
-    /// All changes of the store up to this generation are on it.
+    /// It has all changes of the store up to this generation.
     generation: u64,
-    /// It is true from here, since boot.
+    /// It is true from this time since boot.
     since: SignedDuration,
-    /// And, if nothing is recorded, until something goes stale.
+    /// If nothing is recorded, it is true until something goes stale.
     until: Option<SignedDuration>,
 }
 
 impl RenderedPage {
-    /// Whether it is true at `now`, since boot, with a store of this generation.
+    /// Whether it is true at `now`, as time since boot, for a store of this generation.
     pub(super) fn is_true(&self, generation: u64, now: SignedDuration) -> bool {
         self.generation == generation
             && self.since <= now
@@ -48,38 +48,38 @@ impl RenderedPage {
         self.text
     }
 
-    /// The body, if it is put together already.
+    /// The body, if it is already put together.
     pub fn ready_body(&self, format: Format, encoding: Encoding) -> Option<Arc<PageBody>> {
         self.page.ready_body(format, encoding)
     }
 
-    /// The body; put together, and deflated where it is new, when it is first asked for.
+    /// The body, put together on first use; new chunks are deflated then.
     pub fn body(&self, format: Format, encoding: Encoding) -> Arc<PageBody> {
         self.page.body(format, encoding)
     }
 
-    /// The body deflated chunk by chunk, as those of large pages are.
+    /// The body deflated chunk by chunk, as for large pages.
     pub fn body_in_chunks(&self, format: Format) -> PageBody {
         self.page.body_in_chunks(format)
     }
 }
 
-/// What is rendered of each target, up to a generation of the store.
+/// The rendered targets, up to a generation of the store.
 #[derive(Debug)]
 pub(super) struct Renderer {
     pub(super) metrics: Metrics,
-    /// How many series of each part a target may show.
+    /// Maximum number of series of each part that a target may show.
     shares: PerPart,
     /// All changes of the store up to this generation are rendered.
     pub(super) generation: u64,
     targets: BTreeMap<TargetId, RenderedTarget>,
-    /// Number of places on the page that were given; none is given twice.
+    /// Number of places on the page given out; none is given twice.
     places: u32,
     /// Places of targets that are gone and may still be on the page.
     gone: Vec<u32>,
-    /// Bytes of text that are not on the page yet.
+    /// Bytes of text not on the page yet.
     waiting: usize,
-    /// The page before, while the next one is put together.
+    /// The previous page, while the next one is put together.
     pub(super) last: Option<Page>,
 }
 
@@ -97,8 +97,8 @@ impl Renderer {
         }
     }
 
-    /// From now on renders under these settings. Everything is rendered again when the store is
-    /// next looked at.
+    /// Renders under these settings from now on. Everything is rendered again when the store is
+    /// next read.
     pub(super) fn configure(&mut self, metrics: Metrics) {
         self.metrics = metrics;
         self.generation = 0;
@@ -138,14 +138,14 @@ impl Renderer {
         self.generation = changes.generation;
     }
 
-    /// Whether the text that waits is much beside a page of `text` bytes. It should then be put on
-    /// the page at once: until then, old and new lines are both held.
+    /// Whether the waiting text is large compared with a page of `text` bytes. It should then be
+    /// put on the page at once: until then, old and new lines are both held.
     pub(super) fn is_much_waiting(&self, text: usize) -> bool {
         self.waiting >= BATCH_BYTES.max(text / 8)
     }
 
-    /// The page after the last one, with all that is rendered. What is replaced of the last one is
-    /// let go on the way.
+    /// The next page, with everything rendered. Replaced parts of the last one are freed on the
+    /// way.
     pub(super) fn page(&mut self, store: &Store, now: Moment) -> RenderedPage {
         let demands = self.targets.values().filter_map(RenderedTarget::demand);
         self.shares = shares(demands, &self.metrics, self.shares);
@@ -174,13 +174,13 @@ impl Renderer {
         RenderedPage { page, text, series, generation: self.generation, since: now.boot, until }
     }
 
-    /// Polled series that are shown at `now`, and what bounds them.
+    /// Polled series shown at `now`, and their limits.
     pub(super) fn series(&self, now: Moment) -> SeriesUse {
         let mut series = SeriesUse { limit: self.metrics.max_series, ..SeriesUse::default() };
         for rendered in self.targets.values() {
             add(&mut series, rendered, now, &self.metrics);
         }
-        // What is newer than the page gets its share when it is put there.
+        // Series newer than the page get their share when they are put on it.
         SeriesUse { shown: series.shown.min(series.limit.max(series.floor)), ..series }
     }
 
@@ -199,13 +199,13 @@ impl Renderer {
 }
 
 impl RenderedPage {
-    /// The page itself; a copy that shares its chunks, if a scrape still holds it.
+    /// The page itself, or a copy that shares its chunks if a scrape still holds it.
     pub(super) fn into_page(page: Arc<Self>) -> Page {
         Arc::try_unwrap(page).map_or_else(|shared| shared.page.clone(), |own| own.page)
     }
 }
 
-/// The page with changes, which are taken.
+/// The page with `changes`, which are drained.
 fn with(page: Page, changes: &mut Vec<(u32, Change)>) -> Page {
     let mut changes = std::mem::take(changes);
     changes.sort_by_key(|(place, _)| *place);

@@ -3,13 +3,14 @@
 use super::limits::{ALL, Demand, Limits, Part, PerPart};
 use crate::config::Metrics;
 
-/// Where something has to be left out, this part of the page stays free, so that not all is shared
-/// again whenever a target has a series more.
+/// Divisor of the limit: if something is left out, this part of the page stays free, so that not
+/// everything is shared out again whenever a target gains a series.
 const SPARE: usize = 10;
 
-/// How many series of each part a target may show so that all of them fit on the page: all of what
-/// is kept longer before any of what goes first, and of the part that does not fit the same share
-/// for each. `before` are the shares so far, which are kept while they fit well enough.
+/// Maximum number of series of each part per target, so that all targets fit on the page:
+/// everything that is kept longer comes before anything that is left out first, and each target
+/// gets the same share of the part that does not fit. `before` are the current shares, which are
+/// kept while they fit well enough.
 pub(super) fn shares<'a>(
     demands: impl Iterator<Item = &'a Demand>,
     metrics: &Metrics,
@@ -59,7 +60,7 @@ fn share(wanted: &[PerPart], room: usize, spare: usize) -> PerPart {
     shares
 }
 
-/// The largest share with which all fit into `room`: who wants less leaves the rest to the
+/// The largest share with which all fit into `room`: targets that want less leave the rest to the
 /// others.
 fn level(wanted: &mut [usize], room: usize) -> usize {
     wanted.sort_unstable();

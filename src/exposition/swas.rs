@@ -50,8 +50,7 @@ fn is_end(word: &str) -> bool {
     open.iter().all(|status| status.label() != word)
 }
 
-/// Words that are documented only for invocations on several servers: nobody is to pay for their
-/// zeros.
+/// Words documented only for invocations on several servers: their zeros are not worth a series.
 fn is_rare(word: &str) -> bool {
     [InvocationStatus::Stopped, InvocationStatus::PartialFailed]
         .iter()
@@ -87,7 +86,7 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
     }
 }
 
-/// How many there are, those that are left out included.
+/// Counts by status, including invocations that are left out.
 fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     for word in InvocationStatus::LABELS {
         let count =
@@ -99,8 +98,8 @@ fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
     }
 }
 
-/// Whether InvokeStatus is known: a region's list does not send it, nor has it yet when the
-/// strategy was changed just now.
+/// Whether InvokeStatus is known: a region's list does not send it, and just after a change of
+/// strategy it has not been sent yet.
 fn has_records(target: &Target, known: &[SeenSwasInvocation]) -> bool {
     let sent = known.is_empty() || known.iter().any(|seen| seen.invocation.record.is_some());
     sent && !matches!(target.scope, Scope::SwasRegionServer(_))

@@ -41,7 +41,7 @@ pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries)
     lines.finish()
 }
 
-/// A cluster's name comes with its tasks, so that it stands once.
+/// A cluster's name is exported with its tasks, so that it appears once.
 fn info(target: &Target, lines: &mut Lines) {
     let (family, id, name) = match target.id.kind {
         Kind::EhpcTasks => (&EHPC_CLUSTER_INFO, "cluster_id", "cluster_name"),

@@ -117,7 +117,7 @@ fn a_target_that_goes_and_comes_back_between_two_looks_begins_without_values() {
     );
 }
 
-/// Another thread takes the page and all that is new, and then panics.
+/// Another thread takes the page and everything new, and then panics.
 fn panic_while_rendering(exposition: &Exposition) {
     std::thread::scope(|scope| {
         let rendering = scope.spawn(|| {

@@ -1,8 +1,9 @@
-//! What is told at once and what becomes part of a summary, pure.
+//! Which lines are written at once, and which are folded into a summary; pure.
 //!
 //! Lines are of one kind if they come from the same place in the source and have the same `kind`
-//! and `reason`. Of each kind the first ones in a minute are told singly; the rest of that minute
-//! is one line. A line that says the very same as the one before it is not told again either.
+//! and `reason`. The first lines of a kind in a minute are written one by one; the rest of that
+//! minute becomes one summary line. A line that repeats the previous one exactly is not written
+//! either.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,30 +14,30 @@ use serde_json::Value;
 
 use super::line::Line;
 
-/// Number of lines of a kind that are told singly in a minute.
+/// Maximum number of lines of a kind that are written one by one in a minute.
 const SINGLY: usize = 10;
-/// From its first line on a kind is counted for this time.
+/// How long a kind is counted, from its first line on.
 const MINUTE: Duration = Duration::from_secs(60);
 /// Maximum number of lines that a summary names.
 const MAX_NAMED: usize = 3;
-/// Maximum number of words that a summary counts one by one.
+/// Maximum number of words that a summary counts individually.
 const MAX_WORDS: usize = 20;
-/// What a summary counts lines by: the first of these fields that they have, and the summary's
-/// field.
+/// Fields that a summary counts lines by (the first one that they have), and the name of the count
+/// in the summary.
 const COUNTED: [(&str, &str); 4] = [
     ("status", "by_status"),
     ("cause", "by_cause"),
     ("word", "by_word"),
     ("operation", "by_operation"),
 ];
-/// Fields by which a summary names a line, beside what it counts by.
+/// Fields that identify a line in a summary, in addition to the counted one.
 const NAMES: [&str; 3] = ["name", "target", "id"];
 
-/// The kinds of lines of the last minute.
+/// The kinds of lines in the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Folding {
     kinds: HashMap<(&'static str, [String; 2]), Window>,
-    /// What the last line said that was told.
+    /// Hash of the last line that was written.
     last: Option<u64>,
 }
 
@@ -48,42 +49,41 @@ struct Window {
     folded: Option<Folded>,
 }
 
-/// Lines that were not told.
+/// Lines that were not written.
 #[derive(Debug)]
 struct Folded {
     count: u64,
-    /// The first of them, with the fields that are the same in all of them.
+    /// The first of them, reduced to the fields that are the same in all of them.
     common: Line,
     words: Option<Words>,
     /// Hashes of the targets.
     targets: HashSet<u64>,
-    /// The lines to be named: those of the highest rank, and of different targets if there are.
+    /// The lines to name: those of the highest rank and, if possible, of different targets.
     named: Vec<(Claim, Line)>,
 }
 
-/// How many lines have which word in the field that is counted by.
+/// Number of lines for each word in the counted field.
 #[derive(Debug)]
 struct Words {
     field: &'static str,
     counts: BTreeMap<String, Count>,
-    /// Lines with words that are not counted one by one.
+    /// Lines with words that are not counted individually.
     others: u64,
 }
 
-/// Of a word.
+/// The lines with a word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Count {
-    /// The highest of its lines.
+    /// The highest rank of its lines.
     rank: u64,
     lines: u64,
 }
 
-/// What gives a line a place among those that are named: its rank, and that its target is not named
-/// yet.
+/// Priority of a line for being named: its rank, and whether its target is not named yet.
 type Claim = (u64, bool);
 
 impl Folding {
-    /// Whether a line is to be told; if not, it is counted.
+    /// Whether a line is to be written; if not, it is counted.
     pub(super) fn admit(&mut self, line: &Line, now: Instant) -> bool {
         let kind = ["kind", "reason"].map(|field| line.get(field).map(text).unwrap_or_default());
         let fresh = || Window { ends: now + MINUTE, told: 0, folded: None };
@@ -102,12 +102,12 @@ impl Folding {
         false
     }
 
-    /// The summaries of the minutes that are over.
+    /// The summaries of minutes that have ended.
     pub(super) fn over(&mut self, now: Instant) -> Vec<Line> {
         self.end(|window| window.ends <= now)
     }
 
-    /// The summaries of all that was not told yet.
+    /// The summaries of everything that is not written yet.
     pub(super) fn rest(&mut self) -> Vec<Line> {
         self.end(|_| true)
     }
@@ -164,7 +164,7 @@ impl Folded {
         if targets.len() > 1 {
             fields.push(("targets", targets.len().into()));
         }
-        // Where all have the same word, it is among the common fields.
+        // If all lines have the same word, it is among the common fields.
         fields.extend(
             words
                 .filter(|words| words.counts.len() > 1)
@@ -174,7 +174,7 @@ impl Folded {
         Line { fields, ..common }
     }
 
-    /// What is different in the lines that are named.
+    /// What differs between the named lines.
     fn names(&self) -> Option<String> {
         let word = self.words.as_ref().map(|words| words.field);
         let fields =
@@ -211,7 +211,7 @@ impl Words {
         COUNTED.iter().find(|(field, _)| *field == self.field).map_or(self.field, |(_, name)| name)
     }
 
-    /// The counts, the worst first.
+    /// The counts, highest rank first.
     fn told(&self) -> String {
         let mut counts: Vec<(&String, &Count)> = self.counts.iter().collect();
         counts.sort_by_key(|(_, count)| Reverse(**count));
@@ -229,7 +229,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The same for lines that say the same.
+/// Hash of a line's content; lines with the same content have the same hash.
 fn says(line: &Line) -> u64 {
     let mut hasher = DefaultHasher::new();
     (line.place, &line.message).hash(&mut hasher);

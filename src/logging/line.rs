@@ -1,5 +1,5 @@
-//! A line of the log, and how it is written: the same keys in both formats, those of Prometheus'
-//! own components.
+//! A log line and how it is written: with the same keys in both formats, those of Prometheus' own
+//! components.
 
 use std::fmt::{self, Write};
 
@@ -14,17 +14,16 @@ use crate::cli::LogFormat;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) level: Level,
-    /// Where in the source it stands: lines of one place say the same of different things.
+    /// Its place in the source. Lines from one place report the same event about different things.
     pub(super) place: &'static str,
     pub(super) message: String,
-    /// Which of several lines are to be named first: those with the highest rank. It is not
-    /// written.
+    /// A summary names the lines with the highest rank first. Not written.
     pub(super) rank: u64,
     pub(super) fields: Vec<(&'static str, Value)>,
 }
 
 impl Line {
-    /// The line that an event says.
+    /// The line for an event.
     pub(super) fn of(event: &Event<'_>) -> Self {
         let metadata = event.metadata();
         let level = *metadata.level();
@@ -105,7 +104,8 @@ fn logfmt<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
     text
 }
 
-/// Quotes what would not be read back as one value. What could move a terminal's cursor is escaped.
+/// Quotes a value that would otherwise not be read back as one, and escapes what could move a
+/// terminal's cursor.
 fn quoted(value: &str, text: &mut String) {
     let is_odd = |c: char| c <= ' ' || c == '=' || c == '"' || c.is_control();
     if !value.is_empty() && !value.contains(is_odd) {

@@ -3,9 +3,9 @@
 //! Only this program's own lines follow `--log.level`. The HTTP libraries stay at `warn`: at lower
 //! levels they may write URLs, and those hold signatures.
 //!
-//! Lines are ordinary `tracing` events. Some of their fields mean something here: lines with
-//! another `kind` or `reason` are folded by themselves, and of lines that are folded those with the
-//! highest `rank`, which is not written, are named.
+//! Lines are ordinary `tracing` events. Some of their fields have a meaning here: lines with
+//! different `kind` or `reason` are folded separately, and a summary names the lines with the
+//! highest `rank`, which is itself not written.
 
 mod fold;
 mod line;
@@ -27,14 +27,14 @@ use self::fold::Folding;
 use self::line::Line;
 use crate::cli::{Log, LogFormat};
 
-/// How often it is looked whether a minute is over of which something is to be told.
+/// How often to check for minutes that have ended and need a summary.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Writes what is still to be told when it is dropped.
+/// Writes pending summaries when dropped.
 #[derive(Debug)]
 #[must_use]
 pub struct Logging {
-    /// Its end ends the thread.
+    /// Dropping it stops the thread.
     alive: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,25 +42,25 @@ pub struct Logging {
 impl Drop for Logging {
     fn drop(&mut self) {
         drop(self.alive.take());
-        // One that has panicked has said so in the log.
+        // If the thread panicked, that is already in the log.
         drop(self.thread.take().map(JoinHandle::join));
     }
 }
 
-/// Starts logging as the command line says. Panics are logged, too.
+/// Starts logging as set on the command line. Panics are logged, too.
 pub fn start(log: &Log) -> Logging {
     let to_stderr = |line: &str| {
-        // There is nowhere else to say it.
+        // There is nowhere else to report it.
         let _ = std::io::stderr().write_all(line.as_bytes());
     };
     let (subscriber, logging) = subscriber(log.level.into(), log.format, to_stderr);
-    // Where it was started before, those lines go there.
+    // If a subscriber was set before, it stays in place and gets those lines.
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(log_panic));
     logging
 }
 
-/// Gives each line of at least `level` to `write`, with its end.
+/// A subscriber that passes each line of at least `level`, with its line end, to `write`.
 pub fn subscriber(
     level: LevelFilter,
     format: LogFormat,
@@ -90,7 +90,7 @@ struct Lines<W>(Arc<Writer<W>>);
 
 struct Writer<W> {
     folding: Mutex<Folding>,
-    /// Lines that are folded are told, too, as of level debug.
+    /// At level debug or below, folded lines are written, too.
     is_debugging: bool,
     format: LogFormat,
     write: W,
@@ -105,7 +105,7 @@ impl<W: Fn(&str)> Writer<W> {
         if line.level > Level::INFO {
             return self.write(&line);
         }
-        // A panic must be told whatever was under way when it came, folding included.
+        // A panic must be logged whatever was in progress when it occurred, even folding.
         let folding =
             if thread::panicking() { self.folding.try_lock().ok() } else { Some(self.folding()) };
         let now = Instant::now();
@@ -138,8 +138,8 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
-/// Of a panic's message only what stands in the source is told. What was formatted into it may be
-/// whatever the program was working on, a secret among it.
+/// Logs a panic's message only if it is a literal in the source. A formatted message may contain
+/// anything the program was working on, including secrets.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let reason = panic

@@ -1,5 +1,5 @@
-//! What is known of an account: how it is logged in, what it may ask, and how far its clock is from
-//! the cloud's.
+//! What is known of an account: its login, its permissions, and how far its clock is from the
+//! cloud's.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::action::Action;
 
-/// A clock further off than this is worth a word, though the cloud still answers.
+/// A clock further off than this is reported, though the cloud still answers.
 pub const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(60);
-/// Further off than this, requests are refused. Source: "Signatures" in
+/// Maximum difference of the clocks; beyond it, the cloud refuses requests. Source: "Signatures" in
 /// `docs/alibaba-cloud-api.md`.
 pub const LARGEST_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long credentials last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lasts {
-    /// A key without an end.
+    /// A key that does not expire.
     Unlimited,
-    /// Temporary ones that something else renews: their end is not known.
+    /// Temporary ones that something else renews; their expiry is unknown.
     Untold,
-    /// Temporary ones that end then.
+    /// Temporary ones that expire then.
     Until(Timestamp),
 }
 
@@ -29,14 +29,14 @@ pub enum Lasts {
 pub struct Login {
     /// How long the credentials in use last; `None` if there are none.
     pub lasts: Option<Lasts>,
-    /// The cloud has refused them, and there are no others.
+    /// Whether the cloud has refused them and there are no others.
     pub is_refused: bool,
-    /// Why new ones could not be had, if that was so the last time.
+    /// Why the last request for new ones failed, if it did.
     pub trouble: Option<String>,
 }
 
 impl Login {
-    /// When the credentials end, if that is known.
+    /// When the credentials expire, if known.
     pub fn ends(&self) -> Option<Timestamp> {
         match self.lasts {
             Some(Lasts::Until(time)) => Some(time),
@@ -45,29 +45,29 @@ impl Login {
     }
 }
 
-/// How an operation stands for an account after an answer, or a change of the targets.
+/// Permission for an operation after an answer or a change of targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermissionChange {
     /// The account's name.
     pub account: Arc<str>,
     /// The operation.
     pub action: Action,
-    /// Whether the account may ask for it; `None` if the account is gone.
+    /// Whether the account may call it; `None` if the account is gone.
     pub is_granted: Option<bool>,
 }
 
-/// Whether an account may ask for an operation.
+/// Whether an account may call an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// Product, as in the `product` label.
     pub product: &'static str,
     /// Operation.
     pub operation: &'static str,
-    /// What RAM calls it, such as `ehpc:ListTasks`.
+    /// Its RAM action, such as `ehpc:ListTasks`.
     pub action: String,
-    /// Whether the last answer to each target was none that refused it; `None` before the first.
+    /// Whether no target's last answer was a refusal; `None` before the first answer.
     pub is_granted: Option<bool>,
-    /// For how many targets it was refused.
+    /// Number of targets for which it was refused.
     pub refused: usize,
 }
 
@@ -77,8 +77,8 @@ pub struct AccountState {
     /// How it is logged in.
     pub login: Login,
     /// How far the cloud's clock is ahead of this machine's; `None` before the first answer that
-    /// tells.
+    /// shows it.
     pub clock_skew: Option<SignedDuration>,
-    /// What its targets need, by product and operation.
+    /// The permissions that its targets need, by product and operation.
     pub permissions: Vec<Permission>,
 }

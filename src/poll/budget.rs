@@ -1,7 +1,6 @@
-//! One budget of calls per minute, and the law by which it follows a limit of the cloud's that
-//! nothing states. Pure.
+//! One budget of calls per minute, and how it follows the cloud's unstated limit. Pure.
 //!
-//! docs/design.md has the law's arithmetic and what it does over simulated days.
+//! docs/design.md has the arithmetic, and its results over simulated days.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,40 +12,39 @@ use serde::{Deserialize, Serialize};
 use super::{after, later};
 use crate::model::{BudgetState, Lowered, Resting};
 
-/// The window that calls are counted in: a minute, and a second for what may pass between sending a
-/// call and the cloud counting it.
+/// Window in which calls are counted: a minute, plus a second for the time between sending a call
+/// and the cloud counting it.
 pub(super) const WINDOW: SignedDuration = SignedDuration::from_secs(61);
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
-/// Maximum time that a refused operation rests, whatever the cloud asks for.
+/// Maximum rest after a refusal, even if the cloud asks for more.
 const MAX_REST: Duration = Duration::from_secs(300);
-/// Part of what got through that is asked for after a refusal.
+/// A refusal lowers the budget to this fraction of the calls that got through.
 const LOWERED: f64 = 0.6;
-/// Part of what got through that is asked for once calls have been answered again for
-/// [`CLIMB_MINUTES`].
+/// In [`CLIMB_MINUTES`] the budget climbs to this fraction of the calls that got through.
 const REGAINED: f64 = 0.9;
 /// Number of clean minutes in which a budget climbs from [`LOWERED`] to [`REGAINED`].
 const CLIMB_MINUTES: u32 = 5;
-/// Calls that are refused although fewer than this part of what got through lately was asked teach
-/// nothing: others have used the quota up.
+/// A refusal teaches nothing if fewer calls got through than this fraction of the recent best:
+/// others have used up the quota.
 const LITTLE: f64 = 0.5;
-/// Clean minutes that tell what got through lately are at most this old.
+/// Maximum age of the clean minutes that define the recent best.
 const LATELY: SignedDuration = SignedDuration::from_secs(300);
-/// A limit was refused, or a lesson taken back, a little while ago.
+/// How long a refused limit, or a lesson taken back, counts as recent.
 const RECENTLY: SignedDuration = SignedDuration::from_secs(900);
-/// A probe asks for this many times what got through before.
+/// Factor by which a probe exceeds what got through before.
 const PROBE: f64 = 1.25;
-/// After a minute in which a probe got through, it asks for this many times as much.
+/// Growth factor after each minute in which a probe got through.
 const PROBE_ON: f64 = 1.5;
-/// A limit of which at least this part gets through is the same limit, used by others too, or moved
-/// a little. Below that a smaller one is learned beside it, which may soon be over.
+/// A limit of which at least this fraction gets through is the same limit, also used by others or
+/// slightly moved. Below that a smaller one is learned beside it, which may soon be over.
 const SAME: f64 = 0.7;
-/// Time to the first probe; each that is refused doubles it.
+/// Time to the first probe; each refused one doubles it.
 const FIRST_PROBE: Duration = Duration::from_secs(300);
-/// Maximum time between two probes, and the time after which one that nothing was refused in ends
-/// the lesson.
+/// Maximum time between two probes, and the time without refusal after which a probe ends the
+/// lesson.
 const MAX_PROBE: Duration = Duration::from_secs(24 * 3600);
-/// Beyond what has got through in a minute before, at most this number of calls is under way: they
-/// may all be refused.
+/// Maximum number of calls in flight beyond what has got through in a minute before: all of them
+/// may be refused.
 const MAX_UNPROVEN: u32 = 2;
 
 /// One budget of calls per minute.
@@ -54,15 +52,15 @@ const MAX_UNPROVEN: u32 = 2;
 pub(super) struct Budget {
     /// Calls per minute that the user allows.
     configured: u32,
-    /// When calls were sent, the last `configured` of them.
+    /// Send times of the last `configured` calls.
     sent: VecDeque<Timestamp>,
     /// When calls got through, in the last minute.
     passed: VecDeque<Timestamp>,
     in_flight: u32,
-    /// Maximum number of calls that has got through in a minute.
+    /// Maximum number of calls that have got through in a minute.
     proven: u32,
     minute: Minute,
-    /// The last minutes in which calls got through and none was refused.
+    /// Recent minutes in which calls got through and none was refused.
     clean: VecDeque<Minute>,
     rest: Option<Rest>,
     lesson: Option<Lesson>,
@@ -70,7 +68,7 @@ pub(super) struct Budget {
     taken_back: Option<Timestamp>,
 }
 
-/// What came of the calls of a calendar minute.
+/// Outcomes of the calls of a calendar minute.
 #[derive(Clone, Copy, Debug)]
 struct Minute {
     start: Timestamp,
@@ -78,96 +76,96 @@ struct Minute {
     refused: u32,
 }
 
-/// The cloud has refused a call, and no later one was answered.
+/// The cloud has refused a call, and no later one has been answered.
 #[derive(Debug)]
 struct Rest {
     since: Timestamp,
     until: Timestamp,
     code: Arc<str>,
-    /// The one call that is tried when the rest is over.
+    /// The one call that is tried after the rest.
     trial: Option<u64>,
-    /// What is to be taken back if nothing gets through, if this refusal has taught anything.
+    /// What to take back if nothing gets through, if this refusal has taught anything.
     taught: Option<Taught>,
 }
 
 /// What a refusal has taught.
 #[derive(Debug)]
 struct Taught {
-    /// The lesson before.
+    /// The previous lesson.
     before: Option<Lesson>,
-    /// Calls that had got through in a minute.
+    /// Calls that had got through in the last 60 seconds.
     passed: u32,
     /// Number of refused trials that take the lesson back.
     trials: u32,
 }
 
-/// What refusals have taught.
+/// What refusals have taught so far.
 #[derive(Clone, Debug)]
 struct Lesson {
     since: Timestamp,
     code: Arc<str>,
-    /// What was refused, the smallest last. A smaller one is tried to be passed more often than a
-    /// larger one.
+    /// Rates that were refused, the smallest last. A smaller one is probed more often than a larger
+    /// one.
     limits: Vec<Limit>,
     /// Calls per minute after the last refusal.
     base: u32,
-    /// Calls per minute that are asked for in any case, once one has got through.
+    /// Minimum calls per minute, once one has got through.
     floor: u32,
-    /// Minutes without refusal since then.
+    /// Clean minutes since then.
     clean_minutes: u32,
     /// Calls per minute now.
     per_minute: u32,
-    /// Since when more is asked for than the last limit.
+    /// When the current probe beyond the last limit began.
     probing: Option<Timestamp>,
 }
 
 /// A rate that was refused.
 #[derive(Clone, Copy, Debug)]
 struct Limit {
-    /// Calls of the minute that got through.
+    /// Calls that got through in that minute.
     per_minute: u32,
     learned: Timestamp,
     probe_at: Timestamp,
     probe_every: Duration,
 }
 
-/// What came of a call, as far as a budget is concerned.
+/// Outcome of a call, as far as a budget is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// The cloud has let it through.
+    /// The cloud let it through.
     Passed,
-    /// The cloud has refused it.
+    /// The cloud refused it.
     Refused {
-        /// How long it wants not to be asked.
+        /// Pause that the cloud asks for.
         pause: Option<Duration>,
         /// Its `Code`, or the HTTP status.
         code: Arc<str>,
     },
-    /// It is not known whether the cloud has counted it.
+    /// It is unknown whether the cloud counted it.
     Nothing,
 }
 
-/// What is worth knowing after a restart: no more than a hint, which minutes correct.
+/// What is kept across a restart: only a hint, which is corrected within minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hint {
-    /// The user's figure at that time; with another one the hint says nothing.
+    /// The user's figure at that time; if it has changed, the hint is ignored.
     pub configured: u32,
-    /// Maximum number of calls that has got through in a minute.
+    /// Maximum number of calls that have got through in a minute.
     pub proven: u32,
     /// What refusals have taught.
     pub lowered: Option<SavedLesson>,
 }
 
-/// What refusals have taught, as it is saved.
+/// Saved form of what refusals have taught.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedLesson {
-    /// When less was asked for first.
+    /// When the budget was first lowered.
     pub since: Timestamp,
     /// The cloud's `Code`, or the HTTP status.
     pub code: String,
-    /// Calls of a minute that got through when others were refused.
+    /// Calls that got through in the minute in which others were refused.
     pub refused_at: u32,
-    /// When more is tried again.
+    /// When a higher rate is tried again.
     pub retry_at: Timestamp,
 }
 
@@ -187,8 +185,7 @@ impl Budget {
         }
     }
 
-    /// Takes the user's figure. With another one than before, what was learned under that is
-    /// forgotten.
+    /// Sets the user's figure. If it differs from the one before, the lesson is forgotten.
     pub(super) fn configure(&mut self, per_minute: u32) {
         if self.configured != per_minute {
             self.configured = per_minute;
@@ -196,14 +193,14 @@ impl Budget {
         }
     }
 
-    /// Calls per minute that are allowed now.
+    /// Calls per minute allowed now.
     pub(super) fn in_force(&self) -> u32 {
         self.lesson
             .as_ref()
             .map_or(self.configured, |lesson| lesson.per_minute.clamp(1, self.configured.max(1)))
     }
 
-    /// How it stands.
+    /// Current state.
     pub(super) fn state(&self) -> BudgetState {
         let resting = self.rest.as_ref().map(|rest| Resting {
             since: rest.since,
@@ -221,7 +218,7 @@ impl Budget {
         BudgetState { configured: self.configured, in_force, resting, lowered }
     }
 
-    /// What is to be kept over a restart: nothing that may still be taken back.
+    /// What to keep across a restart: nothing that may still be taken back.
     pub(super) fn hint(&self) -> Hint {
         let taught = self.rest.as_ref().and_then(|rest| rest.taught.as_ref());
         let lesson = match taught {
@@ -240,7 +237,7 @@ impl Budget {
         Hint { configured: self.configured, proven: self.proven, lowered }
     }
 
-    /// Takes what was known before a restart, unless it is in use already.
+    /// Restores what was known before a restart, unless the budget is already in use.
     pub(super) fn restore(&mut self, hint: &Hint, now: Timestamp) {
         let is_used = !self.sent.is_empty();
         if is_used || hint.configured != self.configured {
@@ -251,7 +248,7 @@ impl Budget {
         let per_minute = saved.refused_at.clamp(1, self.configured.max(1));
         let regained = share(per_minute, REGAINED);
         let mut limit = Limit::new(per_minute, now);
-        // Sooner, if it was to be: a program that is restarted often would never try.
+        // Keep an earlier saved probe time: a program that is restarted often would never probe.
         limit.probe_at = limit.probe_at.min(saved.retry_at);
         self.lesson = Some(Lesson {
             since: saved.since.min(now),
@@ -265,12 +262,12 @@ impl Budget {
         });
     }
 
-    /// When the next call is allowed; not after `now` means at once. `None`: not before a call
-    /// under way is answered.
+    /// When the next call is allowed; a time not after `now` means at once. `None`: only after a
+    /// call in flight is answered.
     pub(super) fn ready_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.advance(now);
         let is_trying = self.rest.as_ref().is_some_and(|rest| rest.trial.is_some());
-        // What is sent beyond a rate that got through may all be refused.
+        // Calls beyond a rate that got through may all be refused.
         let (rate, most) =
             self.limit().map_or((self.proven, MAX_UNPROVEN), |limit| (limit.per_minute, 1));
         let is_full = self.in_flight >= most && self.has_sent_in_a_minute(rate, now);
@@ -290,21 +287,20 @@ impl Budget {
         first.is_some_and(|first| later(*first, WINDOW) > now)
     }
 
-    /// Until when there was, or is, no call to take.
+    /// Until when no call was, or is, available.
     pub(super) fn blocked_until(&self) -> Option<Timestamp> {
-        // The trial is one call: it is due when the rest is over.
+        // The trial is a single call, due when the rest is over.
         let in_force = if self.rest.is_some() { self.configured } else { self.in_force() };
         let full =
             self.sent.len().checked_sub(in_force as usize).and_then(|index| self.sent.get(index));
         let full = full.map(|oldest| later(*oldest, WINDOW));
-        // Several programs that share a limit share it evenly only if none takes its part in one
-        // go.
+        // Programs that share a limit share it evenly only if none takes its part in one burst.
         let even = self.lesson.as_ref().filter(|_| self.rest.is_none()).and(self.sent.back());
         let even = even.map(|last| after(*last, Duration::from_secs(60) / in_force));
         full.max(even).max(self.rest.as_ref().map(|rest| rest.until))
     }
 
-    /// Takes one call, known by its `ticket`.
+    /// Takes one call, identified by its `ticket`.
     pub(super) fn take(&mut self, ticket: u64, now: Timestamp) {
         self.in_flight += 1;
         self.sent.push_back(now);
@@ -316,8 +312,8 @@ impl Budget {
         }
     }
 
-    /// What came of a call. `idle_need` tells how many calls per minute the plan needs when all is
-    /// idle.
+    /// Handles the outcome of a call. `idle_need` returns how many calls per minute the plan needs
+    /// when all targets are idle.
     pub(super) fn heard(
         &mut self,
         ticket: u64,
@@ -341,7 +337,7 @@ impl Budget {
                 }
             }
             Heard::Refused { pause, code } => self.refused(is_trial, pause, code, now, idle_need),
-            // Whatever it is, it is no limit.
+            // Whatever failed, it was not a limit.
             Heard::Nothing if is_trial => self.rest = None,
             Heard::Nothing => {}
         }
@@ -360,7 +356,7 @@ impl Budget {
             .map_or_else(|| later(minute(now), MINUTE), |pause| after(now, pause.min(MAX_REST)));
         if let Some(rest) = &mut self.rest {
             rest.until = rest.until.max(until);
-            // Calls that were under way together are refused together: they teach one lesson.
+            // Calls in flight together are refused together: they teach one lesson.
             if is_trial {
                 rest.trial = None;
                 rest.code = code;
@@ -371,7 +367,7 @@ impl Budget {
         let passed = self.passed_in_a_minute(now);
         let lately = self.clean.iter().map(|minute| minute.passed).max().unwrap_or(0);
         let is_lesson = passed > 0 && f64::from(passed) >= f64::from(lately) * LITTLE;
-        // Two programs that ask by turns would take their lessons back for ever.
+        // Two programs that burst in turns would keep taking their lessons back.
         let again = self.taken_back.is_some_and(|time| later(time, RECENTLY) > now);
         let trials = if again { 2 } else { 1 };
         let taught = is_lesson.then(|| Taught { before: self.lesson.clone(), passed, trials });
@@ -381,8 +377,8 @@ impl Budget {
         }
     }
 
-    /// The trial was refused. If fewer calls got through in the last minute than the lesson says
-    /// do, it was no limit of ours.
+    /// Handles a refused trial. If fewer calls got through in the last minute than the lesson says,
+    /// the limit was not ours.
     fn take_back(&mut self, now: Timestamp) {
         let passed = self.passed_in_a_minute(now);
         let Some(taught) = self.rest.as_mut().and_then(|rest| rest.taught.as_mut()) else { return };
@@ -404,7 +400,7 @@ impl Budget {
         self.passed.iter().filter(|time| later(**time, MINUTE) > now).count() as u32
     }
 
-    /// The cloud has let `passed` calls through in a minute, and refused more.
+    /// Learns that the cloud let `passed` calls through in a minute, and refused more.
     fn learn(&mut self, passed: u32, code: Arc<str>, now: Timestamp, idle_need: f64) {
         let in_force = self.in_force();
         let fresh = || Lesson {
@@ -419,7 +415,7 @@ impl Budget {
         };
         let lesson = self.lesson.get_or_insert_with(fresh);
         let idle_need = (idle_need.ceil() as u32).min(in_force);
-        // Refused a little while ago, or below what is needed: the limit is known to be that low.
+        // Refused recently, or below what is needed: the limit is known to be that low.
         let is_known =
             |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, RECENTLY) > now;
         lesson.floor = if lesson.limits.last().is_some_and(is_known) { 1 } else { idle_need };
@@ -430,7 +426,7 @@ impl Budget {
                 limit.probe_at = after(now, limit.probe_every);
                 passed = passed.min(limit.per_minute);
             }
-            // Others may have begun to use it too: that is the limit now.
+            // Others may have started to use it, too: that is the limit now.
             Some(limit) if f64::from(passed) >= f64::from(limit.per_minute) * SAME => {
                 limit.per_minute = limit.per_minute.min(passed);
                 limit.learned = now;
@@ -445,7 +441,7 @@ impl Budget {
         lesson.probing = None;
     }
 
-    /// Counts the minutes that are over, and begins a probe whose time has come.
+    /// Counts completed minutes, and starts a probe that is due.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let start = minute(now);
         if start != self.minute.start {
@@ -464,7 +460,7 @@ impl Budget {
             && let Some(lesson) = &mut self.lesson
         {
             lesson.probe(now);
-            // Nothing has asked for more in all that time, and nothing was refused.
+            // No call was refused in all that time, and no more were needed.
             if lesson.probing.is_some_and(|since| after(since, MAX_PROBE) <= now) {
                 lesson.per_minute = self.configured;
             }
@@ -475,7 +471,7 @@ impl Budget {
         self.lesson.as_ref().and_then(|lesson| lesson.limits.last())
     }
 
-    /// Moves every time by `step`, after the clock of this machine was set back.
+    /// Moves every time by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.minute.start = later(self.minute.start, step);
         let minutes = self.clean.iter_mut().map(|minute| &mut minute.start);
@@ -500,7 +496,7 @@ impl Budget {
 }
 
 impl Lesson {
-    /// A minute is over in which `passed` calls got through and none was refused.
+    /// Counts a minute in which `passed` calls got through and none was refused.
     fn clean_minute(&mut self, passed: u32, now: Timestamp) {
         self.clean_minutes += 1;
         let ceiling = self.ceiling();
@@ -528,13 +524,13 @@ impl Lesson {
         }
     }
 
-    /// What is regained of the limit before the last one: the last one is passed with that.
+    /// The regained rate of the next larger limit; at that rate the last limit is passed.
     fn ceiling(&self) -> Option<u32> {
         let before = self.limits.len().checked_sub(2).and_then(|index| self.limits.get(index));
         before.map(|limit| share(limit.per_minute, REGAINED))
     }
 
-    /// Begins to ask for more than the last limit, if its time has come.
+    /// Starts a probe beyond the last limit, if one is due.
     fn probe(&mut self, now: Timestamp) {
         let ceiling = self.ceiling().unwrap_or(u32::MAX);
         let Some(limit) = self.limits.last().filter(|limit| limit.probe_at <= now) else { return };
@@ -544,7 +540,8 @@ impl Lesson {
         }
     }
 
-    /// A limit that was tried for as long as the one before it takes that one's place.
+    /// Drops the limits that the last one replaces: those that are not larger, or were not tried
+    /// for longer.
     fn merge(&mut self) {
         let Some(last) = self.limits.pop() else { return };
         self.limits.retain(|limit| {
@@ -574,7 +571,7 @@ impl Limit {
     }
 }
 
-/// A part of calls per minute, at least 1.
+/// A fraction of calls per minute, at least 1.
 fn share(per_minute: u32, part: f64) -> u32 {
     ((f64::from(per_minute) * part) as u32).max(1)
 }
@@ -584,7 +581,7 @@ fn more(per_minute: u32, factor: f64) -> u32 {
     ((f64::from(per_minute) * factor) as u32).max(per_minute.saturating_add(1))
 }
 
-/// When the calendar minute of `time` begins.
+/// Start of the calendar minute of `time`.
 fn minute(time: Timestamp) -> Timestamp {
     let second = time.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)

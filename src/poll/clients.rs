@@ -1,4 +1,4 @@
-//! The clients of a configuration's accounts, and what is odd about the ways that they go.
+//! The clients of the configured accounts, and warnings about the routes they use.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::target::{Findings, Target, polled, targets};
 /// The client of each account, by its name.
 pub type Clients = HashMap<Arc<str>, Client>;
 
-/// Makes the client of each account.
+/// Creates the client of each account.
 ///
 /// # Errors
-/// If a file that an account names cannot be used, or a proxy that the environment names for what
-/// is polled.
+/// If a file that an account names, or a proxy that the environment sets for a polled endpoint,
+/// cannot be used.
 pub fn clients(config: &Config) -> Result<Clients, SetupError> {
     let client = |account: &Account| {
         Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?))
@@ -28,15 +28,15 @@ pub fn clients(config: &Config) -> Result<Clients, SetupError> {
     Ok(clients)
 }
 
-/// What is odd about where and how `asked` is asked, in words: regions without a known endpoint,
-/// requests without TLS, variables without effect.
+/// Warnings about the routes to `asked`: regions without a known endpoint, requests without TLS,
+/// variables without effect.
 pub fn route_warnings(config: &Config, clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
     let mut warnings = endpoint::warnings(config, places(asked));
     warnings.extend(clients.values().filter_map(Client::warning).map(str::to_owned));
     warnings
 }
 
-/// Through which proxies `asked` is asked, in words.
+/// Descriptions of the proxies used for `asked`.
 pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
     let note = |(product, account, region): (Product, &str, &str)| {
         let proxy = clients.get(account)?.proxy(product, region)?;
@@ -45,7 +45,7 @@ pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
     places(asked).into_iter().filter_map(note).collect()
 }
 
-/// Each product, account and region that is asked.
+/// Each product, account and region that is polled.
 fn places(asked: &[Target]) -> BTreeSet<(Product, &str, &str)> {
     let of = |target| {
         operations(target)

@@ -1,4 +1,4 @@
-//! One pass of discovery, for those who want to know before anything is polled. Async, like
+//! One pass of discovery, for commands that need its result before anything is polled. Async, like
 //! [`super::runner`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,37 +22,37 @@ use crate::target::{Findings, TargetId};
 /// What discovery has found, and where it has failed.
 #[derive(Clone, Debug, Default)]
 pub struct DiscoveryPass {
-    /// What each place has answered; nothing where it has failed.
+    /// What was found in each place; nothing where it failed.
     pub findings: Findings,
-    /// Why, where it has failed.
+    /// Why it failed, by place.
     pub failures: BTreeMap<TargetId, Failure>,
-    /// How many things a place has more than it has shown, where it has.
+    /// Number of entries that a place counts but did not show, if any.
     pub missing: BTreeMap<TargetId, u64>,
-    /// Each operation that was asked, once for each account and region.
+    /// Each operation that was called, once per account and region.
     pub asked: Vec<Asked>,
 }
 
-/// What came of asking an operation.
+/// Result of calling an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
-    /// Who asked.
+    /// Account.
     pub account: Arc<str>,
-    /// In which region.
+    /// Region.
     pub region: Arc<str>,
     /// The operation.
     pub action: Action,
-    /// Id of the target that it was asked for.
+    /// Id of the target that it was called for.
     pub target: Arc<str>,
-    /// Why it was not answered.
+    /// Why it failed, if it did.
     pub error: Option<Error>,
-    /// How far the cloud's clock is ahead of this machine's, where the answer tells.
+    /// How far the cloud's clock is ahead of this machine's, if the answer says.
     pub clock_skew: Option<SignedDuration>,
     /// How long the answer took.
     pub took: Duration,
 }
 
 impl Asked {
-    /// Whether both are about one operation in one region of one account.
+    /// Whether both are about the same operation, region and account.
     pub fn is_like(&self, other: &Self) -> bool {
         let key =
             |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.action);
@@ -60,9 +60,9 @@ impl Asked {
     }
 }
 
-/// Looks once wherever `config` wants to be looked, within its budgets; a call that fails for a
-/// passing reason is attempted `max_attempts` times in all. Nothing that is found is polled, and no
-/// state is read or written: an exporter with the same configuration may be running.
+/// Runs every discovery query of `config` once, within its budgets; a call that fails for a
+/// transient reason is attempted up to `max_attempts` times. Nothing that is found is polled, and
+/// no state is read or written: an exporter with the same configuration may be running.
 pub async fn discovery_pass(
     config: &Config,
     clients: &Clients,
@@ -93,7 +93,7 @@ pub async fn discovery_pass(
 struct Surveying<'a> {
     config: &'a Config,
     scheduler: Scheduler,
-    /// Where no poll has ended yet.
+    /// Targets whose first poll has not ended.
     open: BTreeSet<TargetId>,
     discovery_pass: DiscoveryPass,
 }
@@ -119,7 +119,7 @@ impl<'a> Surveying<'a> {
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
     }
 
-    /// Of several attempts the last one counts, as of several pages: one that fails is the last.
+    /// The last attempt and the last page count: one that fails is the last.
     fn asked(&mut self, attempt: &Attempt, attempted: &Attempted) {
         let asked = Asked {
             account: Arc::clone(&attempt.account),
@@ -136,7 +136,7 @@ impl<'a> Surveying<'a> {
         }
     }
 
-    /// Notes which polls have ended and how, and where there is to be looked now.
+    /// Records which polls have ended and how, and where to look next.
     fn note(&mut self) {
         for event in self.scheduler.events() {
             match event {

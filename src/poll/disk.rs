@@ -1,5 +1,4 @@
-//! The state file behind the engine: what it holds, and how it is written while answers go on
-//! coming in.
+//! The engine's state file: what it holds, and writing it without holding up answers.
 
 use std::time::Duration;
 
@@ -13,27 +12,27 @@ use crate::config;
 use crate::state::{Candidate, Error, State};
 use crate::target::TargetId;
 
-/// One who stands by tries this often whether the state is free.
+/// Interval at which a standby retries to take the state file.
 const TRY_EVERY: Duration = Duration::from_secs(1);
-/// The name under which is saved what was learned of the budgets.
+/// Key of the saved budget hints.
 const HINTS: &str = "budgets";
-/// The name under which the running time is saved, in seconds.
+/// Key of the saved running time, in seconds.
 const RUNNING: &str = "running";
 
-/// The state, in a file or gone with the process.
+/// The state: a file, or memory that is lost when the process ends.
 #[derive(Debug)]
 pub(super) struct Disk {
     state: State<Saved>,
 }
 
 impl Disk {
-    /// Opens the state's file, if there is to be one.
+    /// Opens the state file, if one is configured.
     pub(super) fn open(settings: &config::State) -> Result<Self, Error> {
         let state = settings.path.as_deref().map_or_else(|| Ok(State::in_memory()), State::open)?;
         Ok(Self { state })
     }
 
-    /// Stands by until the state's file is free; `None` if it is to stop before that.
+    /// Waits until the state file is free; `None` if stopped before that.
     pub(super) async fn when_free(
         settings: &config::State,
         stop: &mut watch::Receiver<bool>,
@@ -64,7 +63,7 @@ impl Disk {
         Ok(None)
     }
 
-    /// What an earlier exporter has saved beside its targets.
+    /// What an earlier exporter saved besides its targets.
     pub(super) fn recall(&mut self) -> Recalled {
         let hints: Option<Vec<SavedHint>> = self.state.load(HINTS);
         let running: Option<u64> = self.state.load(RUNNING);
@@ -75,26 +74,26 @@ impl Disk {
         }
     }
 
-    /// Why nothing is saved, if that is so; nothing either without a file.
+    /// `Ok` while saving works, `Err` with the reason while it does not; `None` without a file.
     pub(super) fn trouble(&self) -> Option<Result<(), String>> {
         self.state
             .is_durable()
             .then(|| self.state.trouble().map_or(Ok(()), |error| Err(error.to_string())))
     }
 
-    /// What is known of a target.
+    /// Saved state of a target.
     pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
         self.state.restore(id)
     }
 
-    /// Keeps what is known of targets that are gone, and forgets when those that are back had gone.
+    /// Parks the state of removed targets, and clears the removal mark of returned ones.
     pub(super) fn retarget(&mut self, engine: &Engine, retargeted: &mut Retargeted) {
         self.state.park(std::mem::take(&mut retargeted.gone), engine.running());
         self.state.returned(&retargeted.added);
     }
 
-    /// Writes the entries of a batch. When it returns they are on the disk, or the engine knows
-    /// that they are not.
+    /// Writes the entries of a batch. On return they are on disk, or the engine knows that they are
+    /// not.
     pub(super) async fn commit(
         &mut self,
         engine: &mut Engine,
@@ -108,7 +107,7 @@ impl Disk {
         }
     }
 
-    /// Waits for the disk, while answers go on coming in.
+    /// Writes on a blocking thread, so that answers keep arriving.
     async fn write(&mut self, engine: &mut Engine, entries: Vec<Entry>) -> bool {
         let ids: Vec<TargetId> = entries.iter().map(|(id, _)| id.clone()).collect();
         let is_written = self.with_state(move |state| state.commit(entries)).await;
@@ -133,8 +132,7 @@ impl Disk {
         done
     }
 
-    /// Where the file had to be written again, what is known may be missing from it: all of it is
-    /// written.
+    /// Writes all known state if the file had to be recreated: entries may be missing from it.
     async fn make_whole(&mut self, engine: &mut Engine, boot: SignedDuration) {
         if self.state.is_partial() {
             let entries = engine.whole(boot);
@@ -144,8 +142,8 @@ impl Disk {
         }
     }
 
-    /// What is done now and then, whatever is polled: looks after the file, and forgets what has
-    /// been gone for too long. This exporter has run for `ran`.
+    /// Periodic work, independent of polls: checks the file, and purges what has been gone for too
+    /// long. This exporter has run for `ran`.
     pub(super) async fn tend(&mut self, engine: &mut Engine, ran: Duration, boot: SignedDuration) {
         let chores = engine.chores(ran);
         let done = self.with_state(move |state| do_chores(state, &chores)).await;
@@ -153,7 +151,7 @@ impl Disk {
         self.make_whole(engine, boot).await;
     }
 
-    /// What is written last, before another exporter may have the file.
+    /// The last write, before another exporter may take the file.
     pub(super) fn close(&mut self, engine: &mut Engine, ran: Duration) {
         let chores = engine.chores(ran);
         if let Some(hints) = &chores.hints {
@@ -196,7 +194,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    /// A folder that goes with the test.
+    /// A directory that is deleted after the test.
     struct Folder(TempDir);
 
     impl Folder {
@@ -204,7 +202,8 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        /// An exporter that polls these servers, and what is in this region if it looks there.
+        /// Starts an exporter that polls these servers and, if a region is given, discovers its
+        /// servers.
         fn start(&self, servers: &[&str], looks_in: Option<&str>) -> Session {
             let servers: Vec<_> =
                 servers.iter().map(|id| json!({"id": id, "region": "r", "name": "n"})).collect();
@@ -237,7 +236,7 @@ mod tests {
     }
 
     impl Session {
-        /// Saves what is known of every server, and has run for so long in all.
+        /// Saves the state of every server, at a total running time of `ran`.
         async fn live(&mut self, ran: Duration) {
             let reading = |id: &TargetId| {
                 let reading = self.engine.scheduler().reading(id).unwrap();
@@ -253,7 +252,7 @@ mod tests {
             self.disk.tend(&mut self.engine, ran, SignedDuration::ZERO).await;
         }
 
-        /// Reads the whole list of what there is: nothing.
+        /// Reads the whole server list, which is empty.
         fn find_nothing(&mut self) {
             for second in 0..60 {
                 let now = Timestamp::now() + SignedDuration::from_secs(second);
@@ -273,7 +272,7 @@ mod tests {
             self.disk.restore(&TargetId::server(&Arc::from(server))).is_some()
         }
 
-        /// It ends, after it has run for so long.
+        /// Ends the session at a total running time of `ran`.
         fn end(mut self, ran: Duration) {
             self.disk.close(&mut self.engine, ran);
         }
@@ -286,7 +285,7 @@ mod tests {
         assert_eq!(first.config.state.keep_gone, 30 * DAY);
         first.live(40 * DAY).await;
         first.end(40 * DAY);
-        // Starts that do nothing bring no end nearer.
+        // Starts without running time bring no purge nearer.
         for _ in 0..5 {
             folder.start(&["a"], None).end(Duration::ZERO);
         }
@@ -326,7 +325,7 @@ mod tests {
         let mut first = folder.start(&["a", "b"], None);
         first.live(DAY).await;
         first.end(DAY);
-        // They are to be found now, but the operation that would tell does not answer.
+        // Now only discovery could find them, but its operation does not answer.
         let mut blind = folder.start(&[], Some("r"));
         for days in [0, 40, 400] {
             blind.tend(days * DAY).await;

@@ -1,12 +1,12 @@
-//! All of polling that needs no socket, thread or clock: the scheduler, what of it is saved, and
-//! what the store is told.
+//! Polling without sockets, threads or clocks: the scheduler, what is saved of it, and updates of
+//! the store.
 //!
-//! Its driver brings a cloud and a disk:
+//! Its driver provides a cloud and a disk:
 //!
-//! 1. [`Engine::next`] says which attempt to make; [`Engine::done`] takes what came of it.
-//! 2. [`Engine::take`] gives what has happened, with the entries that must be on the disk before
+//! 1. [`Engine::next`] returns the attempt to make; [`Engine::done`] takes its outcome.
+//! 2. [`Engine::take`] returns what has happened, with the entries that must be on disk before
 //!    [`Engine::publish`] shows it.
-//! 3. [`Engine::chores`], now and then: what else is to be done to the disk.
+//! 3. [`Engine::chores`], called now and then, returns further work on the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::model::BudgetState;
 use crate::store::{PollEnd, Store};
 use crate::target::{Target, TargetId};
 
-/// Polling without sockets, threads and clocks.
+/// Polling without sockets, threads or clocks.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
@@ -32,7 +32,7 @@ pub struct Engine {
     store: Arc<Store>,
 }
 
-/// What has happened since the last one.
+/// What has happened since the last batch.
 #[derive(Debug)]
 pub struct Batch {
     /// To be written before the events are published.
@@ -41,19 +41,19 @@ pub struct Batch {
     pub events: Vec<Event>,
 }
 
-/// What has become of the targets.
+/// Result of a change of targets.
 #[derive(Debug)]
 pub struct Retargeted {
-    /// All there are now.
+    /// All current targets.
     pub targets: Vec<Target>,
-    /// Those that are new.
+    /// The new ones.
     pub added: Vec<TargetId>,
-    /// What is known of those that are gone, to be kept on the disk for a while.
+    /// State of the removed ones, to be kept on disk for a while.
     pub gone: Vec<(TargetId, Saved)>,
 }
 
 impl Engine {
-    /// An engine without targets; `seed` spreads the first polls, `recalled` is what the disk
+    /// An engine without targets; `seed` randomises retry delays, `recalled` is what the disk
     /// holds.
     pub fn new(
         config: &Config,
@@ -67,24 +67,24 @@ impl Engine {
         Self { config: config.clone(), scheduler, journal, store }
     }
 
-    /// The scheduler, to look at.
+    /// The scheduler, read-only.
     pub fn scheduler(&self) -> &Scheduler {
         &self.scheduler
     }
 
-    /// How long exporters have run on this state, as of the last chores.
+    /// Total time that exporters have run on this state, as of the last chores.
     pub fn running(&self) -> Duration {
         self.journal.running()
     }
 
-    /// From now on `config` holds. To be followed by [`Engine::retarget`].
+    /// Puts `config` in force. [`Engine::retarget`] must follow.
     pub fn reconfigure(&mut self, config: &Config) {
         self.config = config.clone();
         self.journal.reconfigured(&config.state);
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found so far;
-    /// `restore` reads what the disk holds of one.
+    /// Sets the targets to those of the configuration and of what discovery has found so far;
+    /// `restore` reads the state of one from disk.
     pub fn retarget(
         &mut self,
         mut restore: impl FnMut(&TargetId) -> Option<Saved>,
@@ -126,12 +126,12 @@ impl Engine {
         self.scheduler.next(now)
     }
 
-    /// What came of an attempt.
+    /// Handles the outcome of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.scheduler.done(attempt, outcome, now);
     }
 
-    /// What has happened since the last call, just before `boot`.
+    /// Returns what has happened since the last call, just before `boot`.
     pub fn take(&mut self, boot: SignedDuration) -> Batch {
         let events = self.scheduler.events();
         let entries = self.entries(&events, boot);
@@ -142,19 +142,19 @@ impl Engine {
         self.journal.entries(&self.scheduler, events, boot)
     }
 
-    /// The entries of these targets could not be written; they are given again.
+    /// The entries of these targets could not be written; they will be returned again.
     pub fn not_written<'a>(&mut self, ids: impl Iterator<Item = &'a TargetId>) {
         self.journal.not_written(ids);
     }
 
-    /// All that is known, for a disk that has lost what was written before.
+    /// All known state, for a disk that has lost earlier writes.
     pub fn whole(&mut self, boot: SignedDuration) -> Vec<Entry> {
         self.journal.whole(&self.scheduler, boot)
     }
 
-    /// Shows what has happened. All but the readings comes back, for the log and the counters;
-    /// where a list of what there is has changed ([`Event::is_discovery`]),
-    /// [`Engine::retarget`] must follow.
+    /// Publishes what has happened. Returns all events but the readings, for the log and the
+    /// counters; if a directory has changed ([`Event::is_discovery`]), [`Engine::retarget`] must
+    /// follow.
     pub fn publish(&self, events: Vec<Event>, boot: SignedDuration) -> Vec<Event> {
         events.into_iter().filter_map(|event| self.show(event, boot)).collect()
     }
@@ -183,22 +183,22 @@ impl Engine {
         None
     }
 
-    /// What is to be done to the disk now and then. This exporter has run for `ran`.
+    /// Periodic work on the disk. This exporter has run for `ran`.
     pub fn chores(&mut self, ran: Duration) -> Chores {
         self.journal.chores(&self.scheduler, ran)
     }
 
-    /// What came of the last chores.
+    /// Handles the outcome of the last chores.
     pub fn chores_done(&mut self, done: Done) {
         self.journal.chores_done(done);
     }
 
-    /// Calls per minute that each budget is planned to need.
+    /// Planned calls per minute of each budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
         self.scheduler.planned()
     }
 
-    /// How each budget stands.
+    /// State of each budget.
     pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
         self.scheduler.budgets(now)
     }

@@ -1,12 +1,11 @@
-//! What of the polling is to be saved, and when; pure.
+//! Decides which polling state to save, and when. Pure.
 //!
-//! What has changed is written before it is published, all that has changed at once. What has not
-//! is written again now and then, so that after a restart its age is told nearly right, and never
-//! as less than it is.
+//! Changed state is written before it is published, all changes together. Unchanged state is
+//! rewritten now and then, so that after a restart its age is nearly right, and never understated.
 //!
-//! What is known of a target that is gone is kept for `state.keep_gone` of running time: the time
-//! that exporters have run on this state altogether. No clock that is set, and no stop, brings its
-//! end nearer.
+//! The state of a target that is gone is kept for `state.keep_gone` of running time: the total time
+//! that exporters have run on this state. Neither a clock change nor downtime brings its end
+//! nearer.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,28 +22,28 @@ use crate::config;
 use crate::state::encode;
 use crate::target::TargetId;
 
-/// What has not changed is written again after this time.
+/// Time after which unchanged state is rewritten.
 const REWRITE_AFTER: SignedDuration = SignedDuration::from_secs(60);
-/// The running time is written after this much of it.
+/// Interval, in running time, at which the running time is written.
 const RUNNING_EVERY: Duration = Duration::from_secs(60);
-/// What has been gone for too long is looked for this often, and where `state.keep_gone` is short
-/// ten times in it.
+/// Maximum interval between purges of what has been gone for too long; a tenth of `state.keep_gone`
+/// if that is shorter.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
-/// What is known of a target, encoded.
+/// Encoded state of a target.
 pub type Entry = (TargetId, Vec<u8>);
 
-/// Labels of a budget, and what was learned of it.
+/// Labels of a budget, and what was learned about it.
 pub type SavedHint = ([String; 4], Hint);
 
-/// What is saved of a target.
+/// Saved state of a target.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Saved {
     /// When it was last read.
     pub read_at: Option<Timestamp>,
-    /// When a poll of it last succeeded: one that fails in part has read something all the same.
+    /// When a poll of it last succeeded; one that fails in part still reads something.
     pub succeeded_at: Option<Timestamp>,
-    /// What its tracker knew.
+    /// Memory of its tracker.
     pub memory: Memory,
 }
 
@@ -55,48 +54,48 @@ struct SavedRef<'a> {
     memory: MemoryRef<'a>,
 }
 
-/// What an earlier exporter has saved beside its targets.
+/// What an earlier exporter saved besides its targets.
 #[derive(Clone, Debug, Default)]
 pub struct Recalled {
-    /// Whether anything written survives a restart; nothing is encoded else.
+    /// Whether writes survive a restart; if not, nothing is encoded.
     pub is_durable: bool,
-    /// What was learned of the cloud's limits.
+    /// What was learned about the cloud's limits.
     pub hints: Vec<SavedHint>,
-    /// How long exporters have run on this state.
+    /// Total time that exporters have run on this state.
     pub running: Duration,
 }
 
-/// What is to be done to the state now and then, whatever is polled.
+/// Periodic work on the state, independent of polls.
 #[derive(Debug)]
 pub struct Chores {
-    /// What was learned of the cloud's limits, if that is to be written.
+    /// What was learned about the cloud's limits, if it is to be written.
     pub hints: Option<Vec<SavedHint>>,
-    /// How long exporters have run on this state.
+    /// Total time that exporters have run on this state.
     pub running: Duration,
-    /// The running time is to be written.
+    /// Whether to write the running time.
     pub saves_running: bool,
-    /// What is gone since before the start is to be found: all but the targets that are present.
+    /// Whether to mark every entry without a target in `present` as gone.
     pub sweeps: bool,
-    /// What has been gone for longer than this is to be forgotten.
+    /// Purge what has been gone for longer than this.
     pub purges: Option<Duration>,
-    /// The targets, where they are needed.
+    /// All targets, if `sweeps` or `purges` needs them.
     pub present: HashSet<TargetId>,
 }
 
-/// Which of the [`Chores`] have come to the disk.
+/// Which of the [`Chores`] reached the disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Done {
     /// The hints were written.
     pub hints: bool,
     /// The running time was written.
     pub running: bool,
-    /// What is gone was found.
+    /// Entries without a target were marked.
     pub swept: bool,
-    /// What has been gone for too long was looked for.
+    /// The purge was made.
     pub purged: bool,
 }
 
-/// What of the targets is saved already, and what is due.
+/// What is already saved, and what is due.
 #[derive(Debug)]
 pub(super) struct Journal {
     is_durable: bool,
@@ -104,22 +103,22 @@ pub(super) struct Journal {
     hints: Vec<SavedHint>,
     hints_saved: bool,
     keep_gone: Duration,
-    /// How long exporters had run on this state before this one, and how long until now.
+    /// Time that exporters ran on this state before this one, and total until now.
     ran_before: Duration,
     running: Duration,
     running_saved: Duration,
     purged: Duration,
     present: HashSet<TargetId>,
-    /// What is gone since before the start, by the configuration, is counted.
+    /// Entries whose target the configuration removed before the start have been marked.
     swept: bool,
 }
 
-/// What is known of a target that is polled.
+/// What was saved of a polled target.
 #[derive(Debug, Default)]
 struct Recorded {
     read_at: Option<Timestamp>,
     succeeded_at: Option<Timestamp>,
-    /// As what it stands in the file, and when since boot it was written.
+    /// Hash of what the file holds, and when it was written, as time since boot.
     written: Option<(u64, SignedDuration)>,
 }
 
@@ -141,23 +140,23 @@ impl Journal {
         }
     }
 
-    /// How long exporters have run on this state.
+    /// Total time that exporters have run on this state.
     pub(super) fn running(&self) -> Duration {
         self.running
     }
 
-    /// What was learned of the cloud's limits.
+    /// What was learned about the cloud's limits.
     pub(super) fn hints(&self) -> &[SavedHint] {
         &self.hints
     }
 
-    /// A target starts with what was saved of it.
+    /// A target starts from its saved state.
     pub(super) fn restored(&mut self, id: &TargetId, saved: &Saved) {
         let Saved { read_at, succeeded_at, .. } = *saved;
         self.known.insert(id.clone(), Recorded { read_at, succeeded_at, written: None });
     }
 
-    /// The targets are these now, and what was known of the others is to be kept for a while.
+    /// Replaces the targets. Returns what to keep of the removed ones.
     pub(super) fn retarget(
         &mut self,
         present: HashSet<TargetId>,
@@ -171,13 +170,13 @@ impl Journal {
         gone.into_iter().map(park).collect()
     }
 
-    /// Another configuration may have taken targets away that are known from before it.
+    /// A new configuration may have removed targets that are known from before.
     pub(super) fn reconfigured(&mut self, settings: &config::State) {
         self.keep_gone = settings.keep_gone;
         self.swept = false;
     }
 
-    /// What is to be written of the targets that `events` tell were read just now, at `boot`.
+    /// Entries to write for the targets that `events` report as just read, at `boot`.
     pub(super) fn entries(
         &mut self,
         scheduler: &Scheduler,
@@ -201,7 +200,7 @@ impl Journal {
         entries
     }
 
-    /// What is to be written of a target that was read, if it is not in the file already.
+    /// Entry to write for a target that was read, unless the file already has it.
     fn entry(&mut self, scheduler: &Scheduler, id: &TargetId, at: Moment) -> Option<Entry> {
         let memory = scheduler.memory(id)?;
         let hash = hash(&encode(&memory)?);
@@ -224,7 +223,7 @@ impl Journal {
         }
     }
 
-    /// All that is known, for a file that had to be written again.
+    /// All known state, for a file that had to be recreated.
     pub(super) fn whole(&mut self, scheduler: &Scheduler, boot: SignedDuration) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (id, known) in &mut self.known {
@@ -237,7 +236,7 @@ impl Journal {
         entries
     }
 
-    /// What is to be done now and then. This exporter has run for `ran`.
+    /// Chores that are due. This exporter has run for `ran`.
     pub(super) fn chores(&mut self, scheduler: &Scheduler, ran: Duration) -> Chores {
         let hints: Vec<SavedHint> =
             scheduler.hints().map(|(key, hint)| (key.labels().map(str::to_owned), hint)).collect();
@@ -247,7 +246,7 @@ impl Journal {
         }
         self.running = self.ran_before + ran;
         let purge_every = PURGE_EVERY.min(self.keep_gone / 10);
-        // A list that was never read whole does not say what there is not.
+        // Until every directory was read whole, it is unknown what does not exist.
         let sweeps = !self.swept && scheduler.has_found_all();
         let purges = (self.running - self.purged >= purge_every).then_some(self.keep_gone);
         let present =
@@ -262,7 +261,7 @@ impl Journal {
         }
     }
 
-    /// What came of the [`Chores`] that were told last.
+    /// Handles the outcome of the last [`Chores`].
     pub(super) fn chores_done(&mut self, done: Done) {
         self.hints_saved |= done.hints;
         self.swept |= done.swept;

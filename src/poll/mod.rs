@@ -1,4 +1,5 @@
-//! Asking: who is due, what to ask, how much of the quota it may use, and doing it.
+//! Polling: which targets are due, what to request, how much quota that may use, and making the
+//! requests.
 
 mod budget;
 mod clients;
@@ -34,7 +35,7 @@ pub use scheduler::{
 pub use tracker::cost::refreshes;
 pub use tracker::{ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, needed};
 
-/// `time` moved by `step`, held inside what a timestamp can be.
+/// `time` moved by `step`, clamped to the range of a timestamp.
 fn later(time: Timestamp, step: SignedDuration) -> Timestamp {
     let limit = if step.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
     time.checked_add(step).unwrap_or(limit)
@@ -45,7 +46,7 @@ fn after(time: Timestamp, wait: Duration) -> Timestamp {
     later(time, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))
 }
 
-/// How long after `earlier` `later` is; zero if it is before.
+/// Time from `earlier` to `later`; zero if `later` comes first.
 fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }

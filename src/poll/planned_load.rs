@@ -1,5 +1,5 @@
-//! Which budgets there are, and how much of each is asked for: what the scheduler and the estimate
-//! share. Pure.
+//! Which budgets there are, and how much of each is needed; shared by the scheduler and the
+//! estimate. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::action::Action;
 use crate::config::Config;
 use crate::target::Target;
 
-/// The budgets that `wanted` need, each with its calls per minute: of accounts that share one, the
-/// smallest.
+/// The budgets that `wanted` need, each with its calls per minute; if accounts share one, the
+/// smallest of their quotas.
 pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
     let mut budgets: BTreeMap<BudgetKey, u32> = BTreeMap::new();
     for target in wanted {
@@ -29,8 +29,8 @@ pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
     budgets
 }
 
-/// Calls of one poll of a target on average, by budget, where a poll comes each `period` and whole
-/// lists are read each `history_interval`.
+/// Average calls per poll of a target, by budget, with one poll per `period` and whole lists read
+/// once per `history_interval`.
 pub fn per_poll(
     target: &Target,
     load: &Load,
@@ -43,8 +43,7 @@ pub fn per_poll(
     })
 }
 
-/// Calls of the first reading of all there is of a target, by budget, where `followed` things have
-/// ended before.
+/// Calls of the first full reading of a target, by budget, if `followed` items have ended before.
 pub fn first_pass(
     target: &Target,
     load: &Load,
@@ -56,7 +55,7 @@ pub fn first_pass(
     })
 }
 
-/// How often in a minute something happens that happens each `period`.
+/// Converts a period to a rate per minute.
 pub fn per_minute(period: Duration) -> f64 {
     60.0 / period.as_secs_f64()
 }

@@ -1,9 +1,9 @@
-//! Who waits for one budget, and who is served next. Pure.
+//! Which targets wait for a budget, and which is served next. Pure.
 //!
-//! The target that is longest overdue for its own cadence comes first: when a budget is too small
-//! for the plan, every target's period grows by the same factor. Running work is served first, but
-//! gets at most half of the budget while anything else is overdue, and never counts as more than
-//! [`MAX_WEIGHT`] idle targets: it cannot starve a fleet.
+//! The target most overdue for its own cadence comes first: when a budget is too small for the
+//! plan, every target's period grows by the same factor. Running work is served first, but gets at
+//! most half of the budget while anything else is overdue, and never counts as more than
+//! [`MAX_WEIGHT`] idle targets, so it cannot starve a fleet.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::target::TargetId;
 /// Maximum urgency of a running target, as a multiple of an idle one's.
 const MAX_WEIGHT: u32 = 8;
 
-/// How often a target is to be polled.
+/// How often a target is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cadence {
     /// It has open work.
     Active,
-    /// It had some lately.
+    /// It had open work recently.
     Base,
-    /// It had none for long, or cannot succeed.
+    /// It has had none for long, or cannot succeed.
     Idle,
 }
 
@@ -42,9 +42,9 @@ impl Cadence {
 /// What a target waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// What its poll needs to be true, at this cadence.
+    /// A call that its reading needs, at this cadence.
     Poll(Cadence),
-    /// One of the things that its lists have not shown, from the budget of those lists.
+    /// A call for one item that its lists did not show, from the budget of those lists.
     OneByOne,
 }
 
@@ -63,7 +63,7 @@ impl Turn {
         }
     }
 
-    /// Time between two polls; what is asked one by one belongs to running work.
+    /// Time between two polls; calls for single items belong to running work.
     fn period(self, settings: &Poll) -> Duration {
         match self {
             Self::Poll(cadence) => cadence.period(settings),
@@ -72,11 +72,11 @@ impl Turn {
     }
 }
 
-/// Those who wait for one budget.
+/// The targets that wait for one budget.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: [BTreeSet<(Timestamp, TargetId)>; 4],
-    /// What was served last.
+    /// The turn served last.
     served: Option<Turn>,
 }
 
@@ -89,7 +89,7 @@ impl Queue {
         self.waiting[turn.place()].remove(&(due, id.clone()));
     }
 
-    /// Those who wait.
+    /// The waiting targets.
     pub(super) fn ids(&self) -> impl Iterator<Item = &TargetId> {
         self.waiting.iter().flatten().map(|(_, id)| id)
     }
@@ -98,7 +98,7 @@ impl Queue {
         self.waiting.iter().all(BTreeSet::is_empty)
     }
 
-    /// Who is to be served next, and since when it is due.
+    /// The target to serve next, and when it was due.
     pub(super) fn first(&self, settings: &Poll, now: Timestamp) -> Option<&(Timestamp, TargetId)> {
         let turns = Turn::ALL.into_iter().filter(|turn| !self.gives_way(*turn));
         let heads = turns.filter_map(|turn| Some((turn, self.waiting[turn.place()].first()?)));
@@ -106,7 +106,7 @@ impl Queue {
             let least = settings.idle_interval / MAX_WEIGHT;
             since(*due, now).as_secs_f64() / turn.period(settings).max(least).as_secs_f64()
         };
-        // Of those equally overdue, running work comes first: `max_by` keeps the last.
+        // Among equally overdue ones running work comes first: `max_by` keeps the last.
         heads
             .collect::<Vec<_>>()
             .into_iter()
@@ -115,7 +115,7 @@ impl Queue {
             .map(|(_, head)| head)
     }
 
-    /// Whether it has just been served and others wait: it gets at most half.
+    /// Whether `turn` was just served and others wait: it gets at most half.
     fn gives_way(&self, turn: Turn) -> bool {
         let waits = |other: &Turn| !self.waiting[other.place()].is_empty();
         let others = match turn {
@@ -126,7 +126,7 @@ impl Queue {
         self.served == Some(turn) && others.iter().any(waits)
     }
 
-    /// A target was served.
+    /// Records that a target was served.
     pub(super) fn served(&mut self, turn: Turn) {
         self.served = Some(turn);
     }

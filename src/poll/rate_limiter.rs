@@ -1,7 +1,7 @@
 //! Budgets of calls per minute, pure.
 //!
 //! One budget per (quota group, region, product, operation), because that is how the cloud counts.
-//! In no window of a minute, sliding or calendar, are more calls allowed than the budget says.
+//! No minute, sliding or calendar, gets more calls than the budget allows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::{ApiLabels, BudgetState};
 /// What a budget is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BudgetKey {
-    /// One cloud account, whichever names it has in the configuration.
+    /// Cloud account; several accounts of the configuration may share it.
     pub group: Arc<str>,
     /// Region id.
     pub region: Arc<str>,
@@ -31,7 +31,7 @@ impl BudgetKey {
         [&self.group, &self.region, self.action.product().label(), self.action.name()]
     }
 
-    /// The same, as others know it.
+    /// The same, as [`ApiLabels`].
     pub(super) fn api_labels(&self) -> ApiLabels {
         ApiLabels::of(&self.group, &self.region, self.action)
     }
@@ -44,35 +44,35 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Sets the budget of `key`, keeping what was already taken of it, and, if it is the same
-    /// figure, what was learned.
+    /// Sets the budget of `key`. Keeps the calls already taken and, if the figure is the same, what
+    /// was learned.
     pub fn set(&mut self, key: BudgetKey, per_minute: u32) {
         self.budgets.entry(key).or_insert_with(|| Budget::new(per_minute)).configure(per_minute);
     }
 
-    /// Gives back what was learned of `key` before a restart, if nothing was learned since.
+    /// Restores what was learned about `key` before a restart, unless the budget is already in use.
     pub fn restore(&mut self, key: &BudgetKey, hint: &Hint, now: Timestamp) {
         if let Some(budget) = self.budgets.get_mut(key) {
             budget.restore(hint, now);
         }
     }
 
-    /// What is to be kept over a restart.
+    /// What to keep across a restart.
     pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
         self.budgets.iter().map(|(key, budget)| (key, budget.hint()))
     }
 
-    /// Forgets every budget that `keep` does not want.
+    /// Drops every budget that `keep` rejects.
     pub fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool) {
         self.budgets.retain(|key, _| keep(key));
     }
 
-    /// The key of every budget.
+    /// The keys of all budgets.
     pub fn keys(&self) -> impl Iterator<Item = &BudgetKey> {
         self.budgets.keys()
     }
 
-    /// How each budget stands.
+    /// State of each budget.
     pub fn states(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
         for budget in self.budgets.values_mut() {
             budget.advance(now);
@@ -80,33 +80,33 @@ impl RateLimiter {
         self.budgets.iter().map(|(key, budget)| (key.clone(), budget.state())).collect()
     }
 
-    /// How the budget of `key` stands.
+    /// State of the budget of `key`.
     pub fn state(&mut self, key: &BudgetKey, now: Timestamp) -> Option<BudgetState> {
         let budget = self.budgets.get_mut(key)?;
         budget.advance(now);
         Some(budget.state())
     }
 
-    /// When the next call of `key` is allowed; not after `now` means at once. `None`: not before
-    /// one that is under way is answered.
+    /// When the next call of `key` is allowed; a time not after `now` means at once. `None`: only
+    /// after a call in flight is answered.
     pub fn ready_at(&mut self, key: &BudgetKey, now: Timestamp) -> Option<Timestamp> {
         self.budgets.get_mut(key).map_or(Some(now), |budget| budget.ready_at(now))
     }
 
-    /// Until when `key` was, or is, without a call to take.
+    /// Until when `key` had, or has, no call available.
     pub fn blocked_until(&self, key: &BudgetKey) -> Option<Timestamp> {
         self.budgets.get(key).and_then(Budget::blocked_until)
     }
 
-    /// Takes one call out of the budget of `key`.
+    /// Takes one call from the budget of `key`.
     pub fn take(&mut self, key: &BudgetKey, ticket: u64, now: Timestamp) {
         if let Some(budget) = self.budgets.get_mut(key) {
             budget.take(ticket, now);
         }
     }
 
-    /// What came of the call with `ticket`. `idle_need` tells how many calls per minute of `key`
-    /// the plan needs when all is idle.
+    /// Handles the outcome of the call with `ticket`. `idle_need` returns how many calls per minute
+    /// of `key` the plan needs when all targets are idle.
     pub(super) fn heard(
         &mut self,
         key: &BudgetKey,
@@ -120,7 +120,7 @@ impl RateLimiter {
         }
     }
 
-    /// Moves every time by `step`, after the clock of this machine was set back.
+    /// Moves every time by `step`, after this machine's clock was set back.
     pub fn shift(&mut self, step: SignedDuration) {
         for budget in self.budgets.values_mut() {
             budget.shift(step);
@@ -128,14 +128,13 @@ impl RateLimiter {
     }
 }
 
-/// Calls per minute that a budget lets through in the long run: its window is a little longer than
-/// a minute.
+/// Calls per minute that a budget sustains: its window is slightly longer than a minute.
 pub fn sustained(per_minute: u32) -> f64 {
     f64::from(per_minute) * 60.0 / WINDOW.as_secs_f64()
 }
 
-/// How long `calls` take out of a fresh budget: as many as it allows at once, then as many again
-/// after each window.
+/// Time that `calls` take from a fresh budget: the full budget at once, and again after each
+/// window.
 pub fn time_for(calls: f64, per_minute: u32) -> Duration {
     let windows = ((calls.ceil() - 1.0).max(0.0) / f64::from(per_minute.max(1))).floor();
     Duration::from_secs_f64(windows * WINDOW.as_secs_f64())

@@ -1,5 +1,5 @@
-//! What is told of polling: lines of the log, and what is counted beside them. Trouble that lasts
-//! is told when it begins and when it is over.
+//! Reports polling: log lines, and the counters beside them. A lasting problem is logged when it
+//! begins and when it is over.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::model::{BudgetState, Failure, InvocationStatus, InvokeStatus, Reason,
 use crate::self_metrics::SelfMetrics;
 use crate::target::{Kind, Target, TargetId};
 
-/// Maximum number of unknown words that are told, once each.
+/// Maximum number of unknown words that are logged, once each.
 const MAX_TOLD_WORDS: usize = 1000;
 
-/// A target as lines name it.
+/// A target as log lines name it.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     kind: &'static str,
@@ -53,7 +53,7 @@ impl<'a> From<&'a Attempt> for Named<'a> {
     }
 }
 
-/// A line about a target.
+/// Logs a line about a target.
 macro_rules! tell {
     ($level:ident, $named:expr, $($rest:tt)+) => {{
         let Named { kind, account, region, name, target } = $named;
@@ -61,21 +61,21 @@ macro_rules! tell {
     }};
 }
 
-/// What was told of what.
+/// What has been logged so far.
 #[derive(Debug)]
 pub(super) struct Report {
     metrics: Arc<SelfMetrics>,
     names: HashMap<TargetId, Names>,
     failing: HashMap<TargetId, Reason>,
-    /// Whose list is longer than may be read.
+    /// Targets whose list is longer than may be read.
     truncated: HashSet<TargetId>,
     words: HashSet<(&'static str, &'static str, String)>,
-    /// Whose answers had entries that could not be read.
+    /// Operations whose answers had unreadable entries.
     pub(super) unreadable: HashSet<(&'static str, &'static str)>,
     pub(super) endpoints: BTreeSet<String>,
 }
 
-/// What stands beside a target's id.
+/// Names logged beside a target's id.
 #[derive(Debug)]
 struct Names {
     name: Arc<str>,
@@ -84,7 +84,7 @@ struct Names {
 }
 
 impl Report {
-    /// A report that has told nothing yet.
+    /// A report that has logged nothing yet.
     pub(super) fn new(metrics: Arc<SelfMetrics>) -> Self {
         Self {
             metrics,
@@ -97,7 +97,7 @@ impl Report {
         }
     }
 
-    /// The targets are now these, and what was told of others is forgotten.
+    /// Sets the targets, and forgets what was logged about others.
     pub(super) fn retarget<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) {
         let names = |target: &Target| Names {
             name: Arc::clone(&target.name),
@@ -117,12 +117,12 @@ impl Report {
         self.truncated.retain(|id| self.names.contains_key(id));
     }
 
-    /// The configuration is another one: what is odd about its endpoints is told again.
+    /// Forgets endpoint warnings, so that they are logged again under a new configuration.
     pub(super) fn forget_endpoints(&mut self) {
         self.endpoints.clear();
     }
 
-    /// Something is odd about an endpoint.
+    /// Warns about an endpoint, once.
     pub(super) fn endpoint(&mut self, warning: String) {
         if !self.endpoints.contains(&warning) {
             warn!(warning, "an endpoint may be wrong");
@@ -130,13 +130,13 @@ impl Report {
         }
     }
 
-    /// A request was made, or could not be.
+    /// Logs a request that was made, or could not be.
     pub(super) fn request(&self, attempt: &Attempt, attempted: &Attempted) {
         let named = Named { name: self.named(&attempt.target).name, ..Named::from(attempt) };
         log_request(named, &attempt.operation, attempted);
     }
 
-    /// What in an answer could not be understood.
+    /// Logs and counts what was not understood in an answer.
     pub(super) fn odd(&mut self, attempt: &Attempt, attempted: &Attempted) {
         if let Ok(Decoded { unknown, unreadable, .. }) = &attempted.outcome {
             for (field, word) in unknown {
@@ -177,7 +177,7 @@ impl Report {
         }
     }
 
-    /// A tracker has noticed something.
+    /// Logs and counts a tracker's notice.
     pub(super) fn notice(&mut self, id: &TargetId, notice: Notice) {
         match notice {
             Notice::Ended { id: thing, status, exit_code } => {
@@ -231,7 +231,7 @@ impl Report {
         }
     }
 
-    /// A poll has ended. Tells once that a target fails, and once that it has recovered.
+    /// A poll has ended. Logs once that a target fails, and once that it has recovered.
     pub(super) fn poll_ended(&mut self, id: &TargetId, failure: Option<&Failure>) {
         self.metrics.poll_ended(id.kind, failure.map(|failure| failure.reason));
         match failure {
@@ -243,7 +243,7 @@ impl Report {
                 let label = reason.label();
                 let advice = &**advice;
                 match reason {
-                    // That is told once of the operation, which thousands of targets may need.
+                    // Logged once for the operation, which thousands of targets may need.
                     Reason::Throttled => {
                         tell!(debug, named, reason = label, error = message, "poll failed")
                     }
@@ -264,14 +264,13 @@ impl Report {
         }
     }
 
-    /// The next poll of a target is overdue, because the cloud throttles an operation that it
-    /// needs.
+    /// A target's next poll is overdue because the cloud throttles an operation that it needs.
     pub(super) fn poll_overdue(&self, id: &TargetId, failure: &Failure) {
         tell!(debug, self.named(id), error = failure.message, "poll overdue");
     }
 
-    /// How the cloud throttles an operation has changed; this number of its calls per minute is
-    /// planned.
+    /// Logs a change in how the cloud throttles an operation; `planned` is its planned calls per
+    /// minute.
     pub(super) fn throttling(
         &self,
         key: &BudgetKey,
@@ -334,7 +333,7 @@ impl Report {
     }
 }
 
-/// Tells a request at level debug: never a parameter, a URL or a secret.
+/// Logs a request at level debug, without parameters, URL or secrets.
 pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) {
     let product = operation.product().label();
     let operation = operation.name();
@@ -353,7 +352,7 @@ pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) 
     );
 }
 
-/// Whether something of this kind that has ended with this status has failed.
+/// Whether an item of this kind that ended with this status has failed.
 fn has_failed(kind: Kind, status: &str) -> bool {
     match kind {
         Kind::EhpcTasks => TaskStatus::parse(status).is_failure(),
@@ -397,7 +396,8 @@ mod tests {
         Failure { reason, message: "ListTasks: no".into(), advice: "wait".into() }
     }
 
-    /// The lines, without their times, that `tell` leads to up to the end of the process.
+    /// Runs `tell`. Returns all log lines without their times, including those written when the
+    /// process ends.
     fn told(count: usize, tell: impl FnOnce(&mut Report, &[Target])) -> Vec<String> {
         let text = Arc::new(Mutex::new(String::new()));
         let write = {

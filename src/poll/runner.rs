@@ -1,4 +1,4 @@
-//! The async part: makes the attempts that the scheduler wants, and tells others what came of them.
+//! The async part: makes the attempts that the scheduler requests, and passes on their outcomes.
 //! Nothing else.
 
 use std::collections::HashMap;
@@ -27,21 +27,20 @@ use crate::state;
 use crate::store::{Store, UnknownWord};
 use crate::target::{Target, polled};
 
-/// It looks around at least this often, should the clock have been set.
+/// Maximum sleep, in case the clock is set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// How often the figures of the budgets are brought up to date.
+/// How often the figures of the budgets are updated.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs the engine.
 #[derive(Debug)]
 pub struct Runner {
     config: Config,
-    /// How many targets there are.
+    /// Number of targets.
     targets: usize,
     engine: Engine,
     disk: Disk,
-    /// Since when it polls, by a clock that cannot be set and stands still while the machine
-    /// sleeps.
+    /// When polling began, by a clock that cannot be set and stands still while the machine sleeps.
     began: Instant,
     clients: Clients,
     store: Arc<Store>,
@@ -64,11 +63,11 @@ impl Runner {
         Ok(Self::with(Disk::open(&config.state)?, config, store, metrics))
     }
 
-    /// The same, as soon as no other process holds the state file; `None` if it is to stop before
-    /// that.
+    /// Like [`Runner::new`], as soon as no other process holds the state file; `None` if stopped
+    /// first.
     ///
     /// # Errors
-    /// If what stands there then is not ours, or of a newer version.
+    /// If the file found then is not ours, or is of a newer version.
     pub async fn when_free(
         config: &Config,
         store: Arc<Store>,
@@ -98,11 +97,11 @@ impl Runner {
         }
     }
 
-    /// The only way targets start, change or stop: makes them those of `config`, and of what
+    /// The only way targets start, change or stop: sets them to those of `config`, and of what
     /// discovery finds for it.
     ///
     /// # Errors
-    /// If an account's client cannot be made; nothing has changed then.
+    /// If an account's client cannot be created; then nothing has changed.
     pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
         self.clients = clients(config)?;
         self.report.forget_endpoints();
@@ -116,8 +115,8 @@ impl Runner {
         Ok(())
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found so far. How
-    /// many are new, and how many gone.
+    /// Sets the targets to those of the configuration and of what discovery has found so far.
+    /// Returns how many are new, and how many are gone.
     fn retarget(&mut self) -> (usize, usize) {
         let disk = &mut self.disk;
         let mut retargeted = self.engine.retarget(|id| disk.restore(id), Moment::now());
@@ -144,8 +143,8 @@ impl Runner {
         }
     }
 
-    /// Says what is odd about where `asked` is asked, also in regions that only discovery has
-    /// named; each thing once.
+    /// Warns once about each doubtful route to `asked`, also in regions that only discovery has
+    /// named.
     fn warn_of_endpoints(&mut self, asked: &[Target]) {
         let warnings = route_warnings(&self.config, &self.clients, asked);
         for warning in warnings {
@@ -153,7 +152,7 @@ impl Runner {
         }
     }
 
-    /// Discovery has found something else than before.
+    /// Applies a change in what discovery has found.
     fn discovered(&mut self) {
         let (appeared, vanished) = self.retarget();
         if appeared > 0 || vanished > 0 {
@@ -166,7 +165,7 @@ impl Runner {
         }
     }
 
-    /// Polls until `stop`, under each configuration that `configs` brings.
+    /// Polls until `stop`, under each configuration that `configs` delivers.
     pub async fn run(
         mut self,
         mut configs: mpsc::Receiver<Config>,
@@ -185,7 +184,7 @@ impl Runner {
                 &mut under_way,
             );
             if self.tell().await {
-                // There are new targets, which must not wait until others are due.
+                // New targets must not wait until others are due.
                 continue;
             }
             tokio::select! {
@@ -206,7 +205,7 @@ impl Runner {
         }
         self.disk.close(&mut self.engine, self.began.elapsed());
         self.metrics.stops();
-        // The state file is free for another one from here on.
+        // From here on another process may take the state file.
     }
 
     fn done(
@@ -254,7 +253,7 @@ impl Runner {
         self.engine.done(&attempt, attempted.outcome, Timestamp::now());
     }
 
-    /// Whether an account may ask for an operation, as far as an answer tells.
+    /// Records whether an account may call an operation, as far as an answer shows.
     fn permitted(&self, attempt: &Attempt, failure: Option<Reason>) {
         let is_allowed = match failure {
             None => true,
@@ -275,10 +274,10 @@ impl Runner {
         self.store.accounts.logged_in(account, login);
     }
 
-    /// Saves and shows what has happened, and tells the log and the counters. Whether that has
+    /// Saves and publishes what has happened, logs it and counts it. Returns whether that has
     /// changed the targets.
     async fn tell(&mut self) -> bool {
-        // All of it has happened just now.
+        // Everything in the batch has happened just now.
         let boot = Moment::now().boot;
         let mut batch = self.engine.take(boot);
         self.disk.commit(&mut self.engine, &mut batch, boot).await;
@@ -323,10 +322,10 @@ impl Runner {
         has_discovered
     }
 
-    /// What is done each [`BUDGETS_EVERY`], whatever is polled.
+    /// Work done every [`BUDGETS_EVERY`], independent of polls.
     async fn look_around(&mut self, boot: SignedDuration) {
         self.budgets_at = Some(Instant::now());
-        // Also of accounts whose targets are asked more seldom than credentials last.
+        // Also for accounts that are polled less often than credentials last.
         for (account, client) in &self.clients {
             self.logged_in(account, client.keep_credentials());
         }
@@ -344,7 +343,8 @@ impl Runner {
     }
 }
 
-/// Starts what may start now, each attempt with its `limit`, and tells how long nothing more will.
+/// Starts every attempt that may start now, each with its `limit`. Returns the time until the next
+/// one.
 pub(super) fn start_attempts(
     mut next: impl FnMut(Timestamp) -> Next,
     clients: &Clients,
@@ -366,8 +366,8 @@ pub(super) fn start_attempts(
     }
 }
 
-/// One attempt. Whatever it waits for, credentials included, after `limit` it is over: one that
-/// hung for ever would take its target's turn with it.
+/// Makes one attempt, cut off after `limit` even while it waits for credentials: a hung attempt
+/// would block its target.
 async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
     match client {
         Some(client) => {
@@ -382,7 +382,7 @@ async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Atte
     }
 }
 
-/// What an attempt comes to whose code has panicked: the target goes on at its next tick.
+/// Result of an attempt that panicked: the target goes on at its next tick.
 pub(super) fn panicked() -> Attempted {
     not_made(Error::Transport("a bug in this program: the attempt panicked".into()))
 }

@@ -1,5 +1,5 @@
-//! The process's own families, as the `prometheus` crate collects them, with the CPU time in full:
-//! the crate cuts it to seconds, of which `rate()` makes nothing but zeros and peaks.
+//! The process families of the `prometheus` crate, but with the full CPU time: the crate truncates
+//! it to seconds, which turns `rate()` into zeros and peaks.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
@@ -10,7 +10,7 @@ use crate::clock;
 /// CPU time in seconds, user and system.
 const CPU_SECONDS: &str = "process_cpu_seconds_total";
 
-/// Collects what is known of this process.
+/// Collects the process metrics.
 pub(super) struct Process(ProcessCollector);
 
 impl Process {

@@ -1,4 +1,4 @@
-//! What something on the way does to the bytes of an answer.
+//! Encodings that a proxy or another intermediary may add to a response body.
 
 use std::io::Write as _;
 
@@ -7,17 +7,17 @@ use flate2::write::GzEncoder;
 use http::Response;
 use http::header::{CONTENT_ENCODING, HeaderValue};
 
-/// What is put around a body.
+/// How a body is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Coat {
-    /// A byte order mark before it.
+    /// A byte order mark in front.
     Bom,
-    /// gzip; whether `Content-Encoding` says so.
+    /// gzip; `is_told` says whether `Content-Encoding` reports it.
     Gzip { is_told: bool },
 }
 
 impl Coat {
-    /// The answer with the coat on.
+    /// Wraps a response.
     pub(crate) fn put_on(self, mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
         match self {
             Self::Bom => _ = response.body_mut().splice(0..0, *b"\xEF\xBB\xBF"),

@@ -1,4 +1,4 @@
-//! The simulator's own addresses: faults, the truth, the log of calls, the world's clock.
+//! The simulator's own endpoints: faults, the truth, the log of calls, the world's clock.
 
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Operation, Product, Simulator, parameters};
 
-/// What `GET /` says.
+/// Body of `GET /`.
 fn index() -> String {
     let [ehpc, swas, sts] = [Product::Ehpc, Product::Swas, Product::Sts].map(actions);
     let example = Operation::ListTasks.action();
@@ -45,7 +45,7 @@ Behind the scenes
     )
 }
 
-/// The operations of a product, in words.
+/// Names of a product's operations, separated by spaces.
 fn actions(product: Product) -> String {
     let of_product = Operation::ALL.iter().filter(|operation| operation.product() == product);
     of_product.map(|operation| operation.action()).collect::<Vec<_>>().join(" ")
@@ -58,8 +58,8 @@ struct TimeOrder {
     frozen: bool,
 }
 
-/// Whether a request is for the simulator rather than for the cloud, whose requests say what they
-/// want in the query, in a form or, with ACS3 signatures, in headers.
+/// Whether a request is for the simulator itself. Requests for the cloud name their operation in
+/// the query, in a form or, with ACS3 signatures, in headers.
 pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
     let uri = request.uri();
     let says_nothing = uri.query().is_none() && !request.headers().contains_key(AUTHORIZATION);
@@ -67,7 +67,7 @@ pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
         || (uri.path() == "/" && says_nothing && request.method() == Method::GET)
 }
 
-/// Answers such a request.
+/// Answers a control request.
 pub(crate) fn handle<B: AsRef<[u8]>>(
     simulator: &mut Simulator,
     request: &Request<B>,
@@ -145,7 +145,7 @@ fn set_time<B: AsRef<[u8]>>(
     now: Timestamp,
 ) -> Response<Vec<u8>> {
     match serde_json::from_slice::<TimeOrder>(request.body().as_ref()) {
-        // A world that is frozen already stays as it is.
+        // A world that is already frozen keeps its time.
         Ok(TimeOrder { frozen: true }) => simulator.freeze(simulator.frozen.unwrap_or(now)),
         Ok(TimeOrder { frozen: false }) => simulator.thaw(),
         Err(error) => {

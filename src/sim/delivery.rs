@@ -1,4 +1,4 @@
-//! A body that travels as its delivery says: whole, cut off, or drop by drop.
+//! A response body that is delivered whole, truncated or in small pieces.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,10 +12,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::Transfer;
 
-/// An answer's body on the wire.
+/// A response body on the wire.
 pub(crate) struct Delivered {
     chunks: VecDeque<Bytes>,
-    /// What the headers promise; more than the chunks hold, if the body is cut off.
+    /// Size announced in the headers; more than the chunks hold if the body is truncated.
     promised: u64,
     pause: Duration,
     waiting: Option<Pin<Box<Sleep>>>,
@@ -23,13 +23,13 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
-    /// A body and how it travels.
+    /// A body, delivered as `transfer` says.
     pub(crate) fn new(body: Vec<u8>, transfer: &Transfer) -> Self {
         let promised = body.len() as u64;
         let body = Bytes::from(body);
         let (chunks, pause) = match transfer {
             Transfer::Whole | Transfer::Reset => (VecDeque::from([body]), Duration::ZERO),
-            // The pause lets the bytes that are kept go out before the connection is dropped.
+            // The pause lets the kept bytes go out before the connection is closed.
             Transfer::Truncated(keep) => {
                 (VecDeque::from([body.slice(..(*keep).min(body.len()))]), CUT_PAUSE)
             }
@@ -45,7 +45,7 @@ impl Delivered {
     }
 }
 
-/// Long enough for what was written to be flushed.
+/// Long enough to flush what was written.
 const CUT_PAUSE: Duration = Duration::from_millis(20);
 
 fn pieces(mut body: Bytes, size: usize) -> VecDeque<Bytes> {

@@ -1,51 +1,50 @@
-//! Answers that are well-formed JSON and yet not what the documents say.
+//! Answers that are valid JSON but differ from the documentation.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::odd::Odd;
 
-/// What is done to an answer.
+/// A change to an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Distortion {
-    /// Numbers and truth values come as strings, numbers in strings as numbers, empty strings as
-    /// null.
+    /// Numbers and booleans become strings, numeric strings become numbers, empty strings null.
     WrongTypes,
-    /// Every status is this word.
+    /// Every status has this value.
     UnknownWords(String),
-    /// It has a `Code`, and perhaps nothing else.
+    /// Adds a `Code`; `list` says what happens to the answer's list or object.
     Code { code: Value, list: ListFate },
-    /// A field names another thing than was asked for: everywhere, or `once`.
+    /// `field` has another id than the requested one: everywhere, or only `once`.
     WrongIds { field: String, once: bool },
-    /// Entries are odd, or stand beside odd ones.
+    /// Lists have odd entries.
     OddEntries(Odd),
     /// Every status is null.
     NullWords,
-    /// Every list is null, and so is its TotalCount.
+    /// Every list and its TotalCount are null.
     NullLists,
 }
 
-/// What becomes of an answer's own list or object.
+/// What happens to an answer's own list or object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ListFate {
     /// It is null.
     #[default]
     Null,
-    /// It is not there.
+    /// It is left out.
     Missing,
-    /// It holds nothing.
+    /// It is empty.
     Empty,
-    /// It stays.
+    /// It is unchanged.
     Kept,
 }
 
-/// The fields that hold words of a closed set.
+/// Fields with a closed set of values.
 const STATUS_FIELDS: [&str; 5] =
     ["Status", "InvokeStatus", "InstanceInvokeStatus", "InvokeRecordStatus", "InvocationStatus"];
 
 impl Distortion {
-    /// Distorts an answer; its `RequestId` stays.
+    /// Changes an answer, but not its `RequestId`.
     pub(crate) fn apply(&self, value: &mut Value) {
         match self {
             Self::WrongTypes => swap_types(value),
@@ -59,7 +58,7 @@ impl Distortion {
     }
 }
 
-/// An answer's own list or object is the only field that is one.
+/// At its top level, an answer has only one array or object: its own.
 fn set_code(value: &mut Value, code: &Value, list: ListFate) {
     let Value::Object(fields) = value else { return };
     let is_own = |(_, field): &(&String, &Value)| field.is_array() || field.is_object();
@@ -87,7 +86,7 @@ fn empty(value: &mut Value) {
     }
 }
 
-/// Renames what `field` names, everywhere or `once`; whether there was anything.
+/// Changes the ids in `field`, everywhere or `once`; returns whether there were any.
 fn rename(value: &mut Value, field: &str, once: bool) -> bool {
     let rest: Vec<&mut Value> = match value {
         Value::Array(items) => items.iter_mut().collect(),
@@ -141,7 +140,8 @@ fn replace_words(value: &mut Value, word: &Value) {
     }
 }
 
-/// The lists of the body itself, bare or wrapped; what its entries hold goes with them.
+/// Sets the body's own lists, bare or wrapped, and TotalCount to null; lists inside their entries
+/// vanish with them.
 fn remove_lists(body: &mut Value) {
     let is_wrapped = |field: &Value| {
         field.as_object().is_some_and(|fields| fields.values().all(Value::is_array))

@@ -1,5 +1,5 @@
-//! The part of a request that every operation has in common, read from where its signature scheme
-//! puts it.
+//! The parts of a request that all operations share, read from where the signature method puts
+//! them.
 
 use http::header::ACCEPT;
 use http::{Method, Request};
@@ -10,7 +10,7 @@ use super::parameters::{self, Parameters};
 use super::signature::acs3::Acs3;
 use super::signature::rpc;
 
-/// A request with its parameters read.
+/// A parsed request.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) method: Method,
@@ -20,7 +20,7 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// Reads a request; nothing is checked yet.
+    /// Parses a request without checking it.
     pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Self {
         let method = request.method().clone();
         let parameters = parameters::read(request);
@@ -34,7 +34,7 @@ impl Envelope {
             .ok_or_else(Failure::no_such_api)
     }
 
-    /// The time the request was signed, as it was sent.
+    /// The time at which the request was signed, as sent.
     pub(crate) fn timestamp(&self) -> Result<&str, Failure> {
         self.common("x-acs-date", "Timestamp")
     }
@@ -47,7 +47,7 @@ impl Envelope {
         }
     }
 
-    /// The word that makes the request unlike any other.
+    /// Unique to each request.
     pub(crate) fn nonce(&self) -> Result<&str, Failure> {
         self.common("x-acs-signature-nonce", "SignatureNonce")
     }
@@ -60,7 +60,7 @@ impl Envelope {
         }
     }
 
-    /// Whether JSON is the kind of answer wanted.
+    /// Whether the caller wants JSON.
     pub(crate) fn wants_json(&self) -> bool {
         match &self.acs3 {
             Some(acs3) => {
@@ -71,7 +71,7 @@ impl Envelope {
         }
     }
 
-    /// Checks the signature against the secret of the key.
+    /// Verifies the signature with the key's secret.
     pub(crate) fn verify(&self, secret: &str) -> Result<(), Failure> {
         self.nonce()?;
         if let Some(acs3) = &self.acs3 {
@@ -90,7 +90,7 @@ impl Envelope {
         Err(Failure::new(400, "SignatureDoesNotMatch", message))
     }
 
-    /// What each method has in a place of its own: a header, or a parameter.
+    /// A value that ACS3 has in a header and RPC V1 in a parameter.
     fn common(&self, header: &str, name: &str) -> Result<&str, Failure> {
         match &self.acs3 {
             Some(acs3) => acs3.required(header, name),
@@ -107,7 +107,7 @@ fn expect(value: &str, wanted: &str, name: &str) -> Result<(), Failure> {
     if value == wanted { Ok(()) } else { Err(Failure::invalid(name)) }
 }
 
-/// Parameters every request has, as opposed to those of its operation.
+/// Whether a parameter is common to all operations, and not the operation's own.
 pub(crate) fn is_common(name: &str) -> bool {
     const COMMON: [&str; 11] = [
         "AccessKeyId",

@@ -1,4 +1,4 @@
-//! One request of the API on its way, and how its outcome is written down as HTTP.
+//! An API request in progress, and its outcome as HTTP.
 
 use http::header::{CONTENT_TYPE, DATE, HeaderValue};
 use http::{Response, StatusCode};
@@ -10,19 +10,19 @@ use super::failure::Failure;
 use super::gateway::{Gateway, http_date};
 use super::{Operation, Product, odd};
 
-/// What an operation comes to, before it is written down as HTTP.
+/// Outcome of an operation, before it is turned into HTTP.
 pub(crate) enum Outcome {
     Answer(Value),
     Failure(Failure),
     Html(u16),
     Gateway(Gateway),
-    /// JSON of something that is no gateway.
+    /// JSON that does not come from the gateway.
     Bare(Value),
     /// Plain text.
     Text(String),
 }
 
-/// One request of the API on its way.
+/// An API request in progress.
 pub(crate) struct Exchange {
     pub(crate) envelope: Envelope,
     pub(crate) operation: Option<Operation>,
@@ -68,7 +68,7 @@ impl Exchange {
         response
     }
 
-    /// What a proxy or load balancer in front of the API says.
+    /// A page as sent by a proxy or load balancer in front of the API.
     fn html(&self, status: u16) -> Response<Vec<u8>> {
         let reason = StatusCode::from_u16(status)
             .ok()

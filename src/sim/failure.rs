@@ -1,4 +1,4 @@
-//! Error answers: status, code and message, and the documented body around them.
+//! Error responses: status, code, message, and the documented body.
 
 use std::borrow::Cow;
 
@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use super::{Operation, Product};
 
-/// What the API says instead of an answer.
+/// An error response of the API.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) status: u16,
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: Cow<'static, str>,
-    /// Explains a refusal of RAM, where the product does.
+    /// Details of RAM's refusal, for products that send them.
     pub(crate) access_denied: Option<Value>,
-    /// Headers beside those of every answer.
+    /// Additional headers.
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Failure {
-    /// A failure with nothing beside its words.
+    /// A failure without details or additional headers.
     pub(crate) fn new(
         status: u16,
         code: impl Into<Cow<'static, str>>,
@@ -34,7 +34,7 @@ impl Failure {
         }
     }
 
-    /// A required parameter is not there.
+    /// A required parameter is missing.
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new(
             400,
@@ -43,12 +43,12 @@ impl Failure {
         )
     }
 
-    /// A parameter has a value that is not allowed.
+    /// A parameter has an invalid value.
     pub(crate) fn invalid(parameter: &str) -> Self {
         Self::new(400, "InvalidParams", format!("The specified parameter {parameter} is invalid."))
     }
 
-    /// The Version and Action of the request name nothing.
+    /// There is no operation with this Version and Action.
     pub(crate) fn no_such_api() -> Self {
         Self::new(
             404,
@@ -57,12 +57,12 @@ impl Failure {
         )
     }
 
-    /// The caller's calls of this minute are used up.
+    /// The quota for this minute is used up.
     pub(crate) fn throttled() -> Self {
         Self::new(400, "Throttling.User", "Request was denied due to user flow control.")
     }
 
-    /// RAM does not allow the operation. Each product has its own way to say so.
+    /// RAM denies the operation. Each product words that differently.
     pub(crate) fn forbidden(operation: Operation) -> Self {
         match operation.product() {
             Product::Ehpc => {

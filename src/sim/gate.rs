@@ -10,16 +10,16 @@ use super::failure::Failure;
 use super::issued::{Issued, Key};
 use super::{Operation, Settings};
 
-/// How far a request's clock may be off.
+/// Maximum clock skew of a request.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A request stamped fifteen minutes ahead stays valid for thirty.
+/// A request stamped 15 minutes ahead stays valid for 30.
 const NONCE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 
-/// Bounds the memory; at this many the oldest are forgotten first.
+/// Maximum number of nonces kept; the oldest are dropped first.
 const NONCES_KEPT: usize = 200_000;
 
-/// The nonces seen lately.
+/// Recently seen nonces.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces {
     seen: HashSet<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Nonces {
 }
 
 impl Nonces {
-    /// Remembers a nonce; a second time it is refused.
+    /// Records a nonce, or rejects it if it was used before.
     fn spend(&mut self, nonce: &str, now: Timestamp) -> Result<(), Failure> {
         while self.order.front().is_some_and(|(spent, _)| now.duration_since(*spent) > NONCE_MEMORY)
         {
@@ -54,7 +54,7 @@ impl Nonces {
     }
 }
 
-/// Everything about a request that is checked before its operation.
+/// All checks before the operation runs.
 pub(crate) fn check(
     envelope: &Envelope,
     operation: Operation,

@@ -1,4 +1,4 @@
-//! What something in front of the API answers: a gateway, a firewall, a proxy, a login page.
+//! Answers from something in front of the API: a gateway, a firewall, a proxy, a login page.
 
 use http::header::{
     CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, PROXY_AUTHENTICATE, RETRY_AFTER,
@@ -14,16 +14,16 @@ use serde_json::json;
 pub(crate) struct Gateway {
     pub(crate) status: u16,
     body: Body,
-    /// `Code` of the bodies that have one.
+    /// `Code`, in the bodies that have one.
     #[serde(default = "default_code")]
     code: String,
-    /// Told in `Retry-After`, if it is there.
+    /// Sent in `Retry-After`, if set.
     #[serde(default)]
     retry_after_s: Option<i64>,
     /// `Retry-After` is a date.
     #[serde(default)]
     retry_after_date: bool,
-    /// `Location`, if it is there.
+    /// `Location`, if set.
     #[serde(default)]
     location: Option<String>,
 }
@@ -32,29 +32,29 @@ pub(crate) struct Gateway {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Body {
-    /// None.
+    /// No body.
     Empty,
-    /// A page that says no more than the status.
+    /// A page with only the status.
     Html,
-    /// The page of a portal that wants a login.
+    /// The page of a portal that requires a login.
     Login,
-    /// The page of a firewall that refuses.
+    /// The block page of a firewall.
     BlockPage,
     /// A line of text.
     Text,
     /// The documented JSON.
     Json,
-    /// The same with keys in lower case.
+    /// The documented JSON with lower-case keys.
     LowerCase,
-    /// The same with a `Code` of 200 before the one that is meant.
+    /// The documented JSON with a `Code` of 200 before the real one.
     RepeatedKey,
-    /// The same inside of an object of its own.
+    /// The documented JSON inside another object.
     Nested,
-    /// JSON of something else, which has no `Code`.
+    /// Other JSON, without a `Code`.
     OtherJson,
     /// The documented XML.
     Xml,
-    /// The same with a namespace, attributes, CDATA and entities.
+    /// The documented XML with a namespace, attributes, CDATA and entities.
     OddXml,
 }
 
@@ -140,7 +140,7 @@ fn xml(request_id: &str, code: &str) -> String {
     )
 }
 
-/// The first letter of the code is an entity.
+/// The first letter of the code is written as an entity.
 fn odd_xml(request_id: &str, code: &str) -> String {
     let (first, rest) = code.split_at(code.chars().next().map_or(0, char::len_utf8));
     let entity: String = first.chars().map(|first| format!("&#{};", u32::from(first))).collect();
@@ -156,7 +156,7 @@ fn set(response: &mut Response<Vec<u8>>, name: HeaderName, value: Option<String>
     }
 }
 
-/// A time as HTTP writes it.
+/// A time in HTTP's date format.
 pub(crate) fn http_date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

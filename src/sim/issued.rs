@@ -1,4 +1,4 @@
-//! The credentials that were handed out: who holds which, until when.
+//! Issued credentials: of which role, and until when.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::world::noise::Noise;
 
-/// Bounds the memory; at this many those that have ended are forgotten.
+/// Maximum number of credentials kept before expired ones are dropped.
 const KEPT: usize = 10_000;
 
 /// Temporary credentials and tokens of the metadata server.
@@ -32,16 +32,16 @@ pub(crate) struct Given {
     pub(crate) revoked: bool,
 }
 
-/// What signs a request, as the gateway knows it.
+/// A key that signs requests, as the gateway knows it.
 pub(crate) struct Key {
     pub(crate) secret: String,
-    /// The token that must come along; without it none may.
+    /// The security token the request must carry; if `None`, it must not carry one.
     pub(crate) token: Option<String>,
     pub(crate) has_ended: bool,
 }
 
 impl Issued {
-    /// The key of an id: a lasting one of the settings, or one that was handed out.
+    /// The key with an id: a permanent one from the settings, or an issued one.
     pub(crate) fn key(&self, settings: &Settings, id: &str, now: Timestamp) -> Option<Key> {
         if let Some(secret) = settings.access_keys.get(id) {
             let secret = secret.clone();
@@ -54,7 +54,7 @@ impl Issued {
         Some(Key { secret, token, has_ended: given.revoked || now >= given.until })
     }
 
-    /// Hands out new credentials for a role.
+    /// Issues new credentials for a role.
     pub(crate) fn give(
         &mut self,
         seed: u64,
@@ -68,7 +68,7 @@ impl Issued {
         let given = Given {
             id: format!("STS.{}", self.word(seed)),
             secret: self.word(seed),
-            // Real ones hold the letters that must be encoded.
+            // Real tokens contain characters that must be percent-encoded.
             token: format!("CAIS{}+/=", self.word(seed)),
             role: role.to_owned(),
             from: now,
@@ -79,8 +79,8 @@ impl Issued {
         given
     }
 
-    /// The newest credentials of a role with more than a quarter of their life left, as the
-    /// metadata server gives them again and again; else new ones.
+    /// The newest credentials of a role if more than a quarter of their lifetime is left, as the
+    /// metadata server repeats them; else new ones.
     pub(crate) fn current(
         &mut self,
         seed: u64,
@@ -98,7 +98,7 @@ impl Issued {
         }
     }
 
-    /// Makes everything that was handed out worthless.
+    /// Invalidates everything issued so far.
     pub(crate) fn revoke(&mut self) {
         for given in self.given.values_mut() {
             given.revoked = true;
@@ -124,7 +124,7 @@ impl Issued {
         self.metadata_tokens.get(token).is_some_and(|until| now < *until)
     }
 
-    /// What was handed out, without secrets.
+    /// Everything issued, without secrets.
     pub(crate) fn to_json(&self) -> Value {
         let entry = |given: &Given| {
             json!({

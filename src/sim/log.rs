@@ -1,4 +1,4 @@
-//! The log of calls: what was asked, and what became of it.
+//! The log of calls: requests and their outcomes.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,29 +7,29 @@ use serde_json::{Value, json};
 
 use super::parameters::Parameters;
 
-/// The newest calls that are kept one by one; the totals count all of them.
+/// Maximum number of calls kept one by one; the totals count all calls.
 const CALLS_KEPT: usize = 10_000;
 
-/// One request of the API.
+/// An API request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// When it came.
+    /// When it arrived.
     pub time: Timestamp,
-    /// The product's code; empty, if the request named no operation.
+    /// The product's code; empty if the request named no operation.
     pub product: String,
-    /// The operation; empty, if the request named none.
+    /// The operation; empty if the request named none.
     pub action: String,
     /// The region whose quota it used.
     pub region: String,
     /// The parameters of the operation, without those of the signature.
     pub parameters: BTreeMap<String, String>,
-    /// `ok`, the error's code, or `fault:` and the kind of a fault that left no readable answer.
+    /// `ok`, the error's code, or `fault:` and the kind of the fault that left no readable answer.
     pub outcome: String,
-    /// The HTTP status; 0, if the connection was closed without one.
+    /// The HTTP status; 0 if the connection was closed without one.
     pub status: u16,
 }
 
-/// The newest calls and the totals of all.
+/// The newest calls, and totals of all.
 #[derive(Debug, Default)]
 pub(crate) struct CallLog {
     pub(crate) calls: VecDeque<Call>,
@@ -70,7 +70,7 @@ fn call_json(call: &Call) -> Value {
     })
 }
 
-/// The parameters of the operation itself.
+/// The operation's own parameters.
 pub(crate) fn own_parameters(parameters: &Parameters) -> BTreeMap<String, String> {
     let own = parameters
         .iter()

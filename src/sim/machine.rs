@@ -1,5 +1,4 @@
-//! What the machine that the caller runs on has to offer: the metadata server of ECS, and a
-//! credentials URI.
+//! Services of the machine that the caller runs on: the ECS metadata server and a credentials URI.
 
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +10,10 @@ use super::{Metadata, Operation, Settings};
 
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
-/// The longest life of a token, in seconds.
+/// Maximum lifetime of a token, in seconds.
 const LONGEST_TOKEN: i64 = 21_600;
 
-/// Which of these a request asks for.
+/// The operation that a request asks for, if it is one of these.
 pub(crate) fn operation<B>(request: &Request<B>) -> Option<Operation> {
     match (request.uri().path(), request.method()) {
         ("/latest/api/token", _) => Some(Operation::MetadataToken),
@@ -25,7 +24,7 @@ pub(crate) fn operation<B>(request: &Request<B>) -> Option<Operation> {
     }
 }
 
-/// The answer; text that is no JSON is told by [`Outcome::Text`].
+/// The answer; [`Outcome::Text`] for text that is not JSON.
 pub(crate) fn answer<B>(
     operation: Operation,
     request: &Request<B>,

@@ -1,12 +1,13 @@
-//! A pretend Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01 with a living world behind
-//! them, and what callers log in with: STS, the metadata server of ECS, a credentials URI.
+//! A simulated Alibaba Cloud: E-HPC 2018-04-12 and SWAS-OPEN 2020-06-01 with a living world behind
+//! them, and the services that provide credentials: STS, the ECS metadata server, a credentials
+//! URI.
 //!
 //! [`Simulator::handle`] is pure: a request and the time in, a [`Reply`] out. The state of the
-//! world is a function of the seed and of the time since the world's start; only what a real
-//! gateway remembers as well (nonces, quota windows, credentials handed out) and the log of calls
-//! are written by a request. [`serve`] puts HTTP in front of it, and is the only part with a clock.
+//! world is a function of the seed and of the time since the world's start; requests change only
+//! the log of calls and what a real gateway remembers too (nonces, quota windows, issued
+//! credentials). [`serve`] is HTTP in front of it, and the only part that reads a clock.
 //!
-//! The simulator shares no types with the client, so that neither can hide a mistake of the other.
+//! The simulator shares no types with the client, so that neither can hide the other's mistakes.
 
 mod coat;
 mod control;

@@ -1,36 +1,36 @@
-//! Entries of lists as no document shows them, and as a cloud may send them all the same.
+//! List entries that no document shows, but that a cloud may send nonetheless.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is odd about an entry. The first five stand beside the entries of a page that has some; of
-/// the others every entry is.
+/// Kinds of odd entries. The first five are added to the entries of a page that has some; the
+/// others change every entry.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Odd {
-    /// A number, null, a text and a list stand where entries do.
+    /// A number, null, a string and a list among the entries.
     NoObject,
-    /// One has no id.
+    /// An entry without an id.
     WithoutId,
-    /// The id of one is 5,000 characters long.
+    /// An entry whose id is 5,000 characters long.
     LongId,
-    /// The id of one has half a surrogate pair in it.
+    /// An entry with half a surrogate pair in its id.
     BrokenId,
-    /// One is there twice.
+    /// A duplicate entry.
     Twice,
-    /// Half a surrogate pair ends each text that users write.
+    /// Every user-written text ends with half a surrogate pair.
     HalfSurrogate,
-    /// Two bytes of GBK begin each text that users write.
+    /// Every user-written text starts with two bytes of GBK.
     NotUtf8,
-    /// Numbers are larger than any that a computer knows.
+    /// Numbers are too large for any type.
     HugeNumber,
-    /// Words of a closed set stand there twice, the first time as a number.
+    /// Keys with a closed set of values occur twice, first with a number.
     RepeatedKey,
-    /// Objects stand where JSON in strings is documented.
+    /// Objects in place of the documented JSON in strings.
     BareObject,
 }
 
-/// Each list, and the field that tells its entries apart.
+/// Each list, and the field that identifies its entries.
 const LISTS: [(&str, &str); 9] = [
     ("Tasks", "TaskId"),
     ("Commands", "CommandId"),
@@ -54,7 +54,7 @@ const WORDS: [&str; 6] = [
     "InvocationStatus",
 ];
 
-/// What no `Value` can hold is marked by a character that no answer has, and written in its place.
+/// Marks what a `Value` cannot hold until it is written; no answer contains this character.
 const MARK: &str = "\u{f8ff}";
 const MARKED: [(&str, &[u8]); 4] = [
     ("\u{f8ff}surrogate", br"\ud83d"),
@@ -64,7 +64,7 @@ const MARKED: [(&str, &[u8]); 4] = [
 ];
 
 impl Odd {
-    /// Makes the entries of an answer odd, or those beside them.
+    /// Changes the entries of an answer, or adds odd ones.
     pub(crate) fn apply(self, body: &mut Value) {
         if let Some(result) = body.get_mut("InvocationResult") {
             self.distort(result);
@@ -82,7 +82,7 @@ impl Odd {
         }
     }
 
-    /// What stands beside an entry like `first`.
+    /// The odd entries to add, derived from `first`.
     fn beside(self, first: &Value, id: &str) -> Vec<Value> {
         let with = |other: Value| {
             let mut entry = first.clone();
@@ -125,7 +125,7 @@ impl Odd {
                 _ => {}
             }
         }
-        // A mark comes after every letter, so the second time is the last.
+        // The mark sorts after all letters, so the repeated key comes last.
         fields.extend(again);
     }
 }
@@ -138,7 +138,7 @@ fn entries(list: &mut Value) -> Option<&mut Vec<Value>> {
     }
 }
 
-/// An answer as it is sent.
+/// The bytes of an answer as sent.
 pub(crate) fn written(body: &Value) -> Vec<u8> {
     let text = body.to_string();
     if !text.contains(MARK) {

@@ -1,4 +1,4 @@
-//! The operations the simulator answers, and how a request finds its operation.
+//! The operations that the simulator answers, and how requests are routed to them.
 
 use std::str::FromStr;
 
@@ -11,8 +11,8 @@ pub enum Product {
     Swas,
     /// Security Token Service, 2015-04-01.
     Sts,
-    /// What the caller's own machine offers: the metadata server of ECS and a credentials URI. No
-    /// product of the cloud.
+    /// Services of the caller's own machine, not a product of the cloud: the ECS metadata server
+    /// and a credentials URI.
     Machine,
 }
 
@@ -20,7 +20,7 @@ impl Product {
     /// Every product.
     pub const ALL: [Self; 4] = [Self::Ehpc, Self::Swas, Self::Sts, Self::Machine];
 
-    /// The product's code in the vendor's words.
+    /// The vendor's code of the product.
     pub fn code(self) -> &'static str {
         match self {
             Self::Ehpc => "EHPC",
@@ -40,7 +40,7 @@ impl Product {
         }
     }
 
-    /// The word before the region in the product's host names.
+    /// What precedes the region in the product's host names.
     pub(crate) fn host_prefix(self) -> &'static str {
         match self {
             Self::Ehpc => "ehpc",
@@ -62,7 +62,7 @@ impl Product {
 impl FromStr for Product {
     type Err = String;
 
-    /// Reads `EHPC`, `SWAS-OPEN` or `SWAS`, `Sts` or `MACHINE` in any letter case.
+    /// Parses `EHPC`, `SWAS-OPEN` or `SWAS`, `Sts` or `MACHINE` in any letter case.
     fn from_str(word: &str) -> Result<Self, String> {
         let known = |product: &Self| {
             word.eq_ignore_ascii_case(product.code())
@@ -97,7 +97,7 @@ macro_rules! operations {
                 match self { $(Self::$name => Product::$product,)+ }
             }
 
-            /// The word sent as `Action`.
+            /// The value of `Action`.
             pub fn action(self) -> &'static str {
                 match self { $(Self::$name => stringify!($action),)+ }
             }
@@ -132,8 +132,8 @@ operations! {
 }
 
 impl Operation {
-    /// Whether no signature is asked for: an OIDC token speaks for itself, and so does being on the
-    /// machine.
+    /// Whether the operation takes no signature: an OIDC token authenticates itself, and so does
+    /// access from the machine.
     pub(crate) fn is_unsigned(self) -> bool {
         self == Self::AssumeRoleWithOidc || self.product() == Product::Machine
     }
@@ -143,7 +143,8 @@ impl Operation {
         format!("{}:{}", self.product().ram_prefix(), self.action())
     }
 
-    /// Version and action together name the operation: `ListRegions` exists in both products.
+    /// The operation with a version and an action. Both are needed: two products have
+    /// `ListRegions`.
     pub(crate) fn route(version: &str, action: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|operation| {
@@ -151,7 +152,7 @@ impl Operation {
         })
     }
 
-    /// E-HPC is GET only in the vendor's metadata; for SWAS nothing is said, and the SDKs send
+    /// The vendor's metadata allows only GET for E-HPC. It does not say for SWAS; the SDKs send
     /// POST.
     pub(crate) fn allows(self, method: &http::Method) -> bool {
         match self.product() {
@@ -159,7 +160,7 @@ impl Operation {
             Product::Swas | Product::Sts => {
                 method == http::Method::GET || method == http::Method::POST
             }
-            // Each has its own.
+            // Their methods are checked in `machine`.
             Product::Machine => true,
         }
     }
@@ -168,7 +169,7 @@ impl Operation {
 impl FromStr for Operation {
     type Err = String;
 
-    /// Reads `EHPC.ListTasks`, `SWAS.DescribeInvocations` and the like.
+    /// Parses `EHPC.ListTasks`, `SWAS.DescribeInvocations` and the like.
     fn from_str(name: &str) -> Result<Self, String> {
         let (product, action) =
             name.split_once('.').ok_or_else(|| format!("{name:?} is not PRODUCT.Operation"))?;

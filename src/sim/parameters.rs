@@ -1,4 +1,4 @@
-//! The parameters of a request: query and form body together.
+//! The parameters of a request, from its query and form body together.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,10 @@ use percent_encoding::percent_decode;
 
 use super::failure::Failure;
 
-/// Decoded parameters, in byte order of their names as the signature wants them.
+/// Decoded parameters, in byte order of their names as signatures require.
 pub(crate) type Parameters = BTreeMap<String, String>;
 
-/// Reads the parameters of the query and, if there is one, of the form body. A body of any other
-/// kind is not looked at.
+/// Reads the parameters of the query and of a form body, if there is one. Other bodies are ignored.
 pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Parameters {
     let mut parameters = of_query(request);
     let content_type =
@@ -42,17 +41,17 @@ fn decode_word(word: &[u8]) -> String {
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// The value of a parameter that must be there and not be empty.
+/// The value of a required parameter; it must not be empty.
 pub(crate) fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Failure> {
     optional(parameters, name).ok_or_else(|| Failure::missing(name))
 }
 
-/// The value of a parameter, if it is there and not empty.
+/// The value of a parameter, unless missing or empty.
 pub(crate) fn optional<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
     parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
 }
 
-/// A whole number between two limits, or its default.
+/// An integer within limits, or its default.
 pub(crate) fn integer(
     parameters: &Parameters,
     name: &str,
@@ -64,7 +63,7 @@ pub(crate) fn integer(
     if limits.contains(&number) { Ok(number) } else { Err(Failure::invalid(name)) }
 }
 
-/// A truth value. Python's SDKs write `True`, those of Go and Java `true`.
+/// A boolean. Python's SDKs write `True`, those of Go and Java `true`.
 pub(crate) fn boolean(parameters: &Parameters, name: &str) -> Result<bool, Failure> {
     match optional(parameters, name) {
         None => Ok(false),

@@ -1,4 +1,4 @@
-//! Quotas: how many calls a minute lets through, for each operation in each region.
+//! Quotas: calls per minute, for each operation in each region.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Operation, QuotaWindow, Quotas, failure::Failure};
 
-/// The calls let through lately.
+/// Recently admitted calls.
 #[derive(Debug, Default)]
 pub(crate) struct QuotaWindows {
     windows: HashMap<(Operation, String), Window>,
@@ -17,16 +17,16 @@ pub(crate) struct QuotaWindows {
 #[derive(Debug, Default)]
 struct Window {
     passed: VecDeque<Timestamp>,
-    /// When the last one came, let through or not.
+    /// When the last call arrived, admitted or not.
     last: Option<Timestamp>,
 }
 
-/// What faults do to a quota.
+/// How faults change a quota.
 #[derive(Debug, Default)]
 pub(crate) struct Strain {
-    /// The limit is this, whatever the settings say.
+    /// Overrides the limit in the settings.
     pub(crate) limit: Option<u32>,
-    /// Who else calls.
+    /// Other programs that use the quota.
     pub(crate) others: Vec<Others>,
 }
 
@@ -34,15 +34,15 @@ pub(crate) struct Strain {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Others {
-    /// Its calls in a minute.
+    /// Its calls per minute.
     pub(crate) per_minute: u32,
-    /// It makes them all as a minute begins; else they are spread evenly.
+    /// Its calls come all at the start of each minute; otherwise evenly spread.
     #[serde(default)]
     pub(crate) at_once: bool,
 }
 
 impl QuotaWindows {
-    /// Lets a call through and remembers it, or says that the minute is used up.
+    /// Admits and records a call, or fails if the minute's quota is used up.
     pub(crate) fn admit(
         &mut self,
         quotas: &Quotas,
@@ -53,13 +53,13 @@ impl QuotaWindows {
         let settled = quotas.operations.get(&operation).copied().unwrap_or(quotas.per_minute);
         let limit = strain.limit.unwrap_or(settled);
         let window = self.windows.entry((operation, region.to_owned())).or_default();
-        // What others call is not seen; only how it has used up the quota before a call that is.
+        // Other programs' calls matter only for the quota left when one of ours arrives.
         let from = (now - SignedDuration::from_secs(60)).max(window.last.unwrap_or(Timestamp::MIN));
         let mut others: Vec<Timestamp> =
             strain.others.iter().flat_map(|others| others.calls(from, now)).collect();
         others.sort_unstable();
         for call in others {
-            // Others are refused like everybody.
+            // Other programs' calls can be refused, too.
             window.passes(limit, quotas.window, call);
         }
         window.last = Some(now);
@@ -72,7 +72,7 @@ impl QuotaWindows {
 }
 
 impl Window {
-    /// Whether a call is let through.
+    /// Whether a call is admitted.
     fn passes(&mut self, limit: u32, window: QuotaWindow, now: Timestamp) -> bool {
         while self.passed.front().is_some_and(|&call| !counts(window, call, now)) {
             self.passed.pop_front();
@@ -86,10 +86,9 @@ impl Window {
 }
 
 impl Others {
-    /// When it calls after `from`, until `to`.
+    /// When it calls after `from`, up to `to`.
     fn calls(self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
-        // Its times are those of a clock that begins with the epoch, so they do not depend on other
-        // calls.
+        // Times are counted from the epoch, so they do not depend on other calls.
         let (rounds, each) =
             if self.at_once { (1, self.per_minute) } else { (i64::from(self.per_minute), 1) };
         if self.per_minute == 0 {
@@ -98,7 +97,7 @@ impl Others {
         let first = from.as_millisecond() * rounds / 60_000 + 1;
         let last = to.as_millisecond() * rounds / 60_000;
         let times = (first..=last).filter_map(|round| {
-            // Rounded up, so that it lies in the minute that it is counted for.
+            // Rounded up, so that it falls into the minute it is counted for.
             let millisecond = (round * 60_000 + rounds - 1) / rounds;
             Timestamp::from_millisecond(millisecond).ok()
         });
@@ -194,8 +193,8 @@ mod tests {
         );
     }
 
-    /// Which of a call each second, for two minutes, are let through of 60 in a calendar minute
-    /// that others use, too.
+    /// Which calls are admitted, at one per second for two minutes, with 60 per calendar minute
+    /// shared with another program.
     fn beside(per_minute: u32, at_once: bool) -> Vec<bool> {
         let strain = Strain { limit: Some(60), others: vec![Others { per_minute, at_once }] };
         let mut quota_windows = QuotaWindows::default();

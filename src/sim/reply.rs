@@ -1,4 +1,4 @@
-//! An answer, and how it travels.
+//! An answer, and how it is delivered.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::Response;
 /// What the cloud answers, and how the network delivers it.
 #[derive(Debug)]
 pub struct Reply {
-    /// The whole answer as the cloud meant it.
+    /// The complete answer.
     pub response: Response<Vec<u8>>,
     /// How it reaches the caller.
     pub delivery: Delivery,
@@ -18,11 +18,11 @@ pub struct Reply {
 pub struct Delivery {
     /// The time until the first byte.
     pub delay: Duration,
-    /// What becomes of the bytes.
+    /// What happens to the bytes.
     pub transfer: Transfer,
 }
 
-/// What becomes of an answer's bytes on their way.
+/// What happens to the bytes of an answer in transit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Transfer {
     /// They arrive.
@@ -30,7 +30,7 @@ pub enum Transfer {
     Whole,
     /// The connection is closed before any of them.
     Reset,
-    /// The headers promise the whole body, but the connection is closed after this many bytes of
+    /// The headers announce the whole body, but the connection is closed after this many bytes of
     /// it.
     Truncated(usize),
     /// The body comes in pieces of this many bytes, with a pause before each.
@@ -38,7 +38,7 @@ pub enum Transfer {
 }
 
 impl Reply {
-    /// A reply that simply arrives.
+    /// A reply that is delivered whole and without delay.
     pub(crate) fn whole(response: Response<Vec<u8>>) -> Self {
         Self { response, delivery: Delivery::default() }
     }

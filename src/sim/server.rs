@@ -1,4 +1,4 @@
-//! HTTP in front of a simulator: the only part with a clock.
+//! HTTP in front of a simulator: the only part that reads a clock.
 
 use std::future::Future;
 use std::io;
@@ -19,16 +19,16 @@ use tokio::net::{TcpListener, TcpStream};
 use super::delivery::Delivered;
 use super::{Reply, Simulator, Transfer};
 
-/// No request of the API or of `/_sim` is larger.
+/// Maximum size of a request body; neither the API nor `/_sim` needs more.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// How long answers on their way are waited for at the end.
+/// Timeout for in-flight answers at shutdown.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves a simulator on a bound listener until `shutdown` is done.
 ///
 /// # Errors
-/// The listener fails for good; a failed connection ends only itself.
+/// If the listener fails for good; a failed connection affects only itself.
 pub async fn serve(
     listener: TcpListener,
     simulator: Arc<Mutex<Simulator>>,
@@ -47,12 +47,13 @@ pub async fn serve(
         }
     }
     drop(listener);
-    // What does not end in time ends with the runtime.
+    // Connections that are still open then end with the runtime.
     let _ = tokio::time::timeout(GRACE, connections.shutdown()).await;
     Ok(())
 }
 
-/// A connection that died before it was accepted, or too many open files: the next one may be fine.
+/// Whether accepting may work again: a connection died before it was accepted, or too many files
+/// are open.
 fn is_passing(error: &io::Error) -> bool {
     const TOO_MANY_OPEN_FILES: [i32; 2] = [23, 24];
     let kinds = [
@@ -73,7 +74,7 @@ fn spawn_connection(
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        // A caller that goes away, or one whose connection a fault closes, is nothing to report.
+        // A caller that disconnects, or a connection closed by a fault, is not an error.
         let _ = connection.await;
     });
 }

@@ -1,4 +1,4 @@
-//! What a simulated cloud is made of.
+//! Settings of a simulated cloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,8 +7,7 @@ use jiff::Timestamp;
 
 use super::Operation;
 
-/// The size and the manners of a simulated cloud. Every count is what a person polling it sees
-/// listed.
+/// Size and behaviour of a simulated cloud. Counts are what a caller sees listed.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Decides every id, duration and outcome of a generated world.
@@ -25,29 +24,29 @@ pub struct Settings {
     pub nodes: usize,
     /// Simple Application Servers.
     pub servers: usize,
-    /// Command runs each server lists; about one in six is open at any time.
+    /// Command invocations each server lists; about one in six is open at any time.
     pub invocations: usize,
-    /// How long every answer of the API takes.
+    /// Latency of every API answer.
     pub latency: Duration,
-    /// How many times faster than by default things happen; the clock itself stays real.
+    /// Speed of the world relative to the default; the clock itself stays real.
     pub time_scale: f64,
-    /// How many calls are let through.
+    /// Calls per minute that are admitted.
     pub quotas: Quotas,
-    /// The order in which lists come.
+    /// Order of the lists.
     pub order: ListOrder,
     /// Access key ids and their secrets.
     pub access_keys: BTreeMap<String, String>,
-    /// The security token every request must carry; none may, if this is `None`.
+    /// The security token every request must carry; if `None`, requests must not carry one.
     pub security_token: Option<String>,
-    /// The RAM actions allowed, such as `ehpc:ListTasks`; all of them, if this is `None`.
+    /// The allowed RAM actions, such as `ehpc:ListTasks`; all if `None`.
     pub permitted: Option<BTreeSet<String>>,
     /// The RAM roles that can be assumed, by their ARN.
     pub roles: BTreeMap<String, Role>,
-    /// OpenID Connect tokens, each with the time when it ends, if it does.
+    /// OpenID Connect tokens, each with its expiry, if it has one.
     pub oidc_tokens: BTreeMap<String, Option<Timestamp>>,
     /// Which metadata server the caller's machine has.
     pub metadata: Metadata,
-    /// The RAM role that the machine has.
+    /// The RAM role of the machine.
     pub ecs_role: Option<String>,
     /// How long credentials of the machine's role, and of the credentials URI, are valid.
     pub ecs_session: Duration,
@@ -56,13 +55,13 @@ pub struct Settings {
 /// A RAM role.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// What must be told to assume it.
+    /// The external id required to assume it.
     pub external_id: Option<String>,
     /// The identity provider whose tokens it trusts.
     pub oidc_provider_arn: Option<String>,
-    /// No session may be asked to be longer.
+    /// Maximum session length that may be requested.
     pub longest_session: Duration,
-    /// How long sessions are in truth, if not as long as asked: for tests that cannot wait.
+    /// Actual session length, if not the requested one; for tests that cannot wait.
     pub session: Option<Duration>,
 }
 
@@ -84,29 +83,29 @@ impl Default for Role {
 pub enum Metadata {
     /// None: every address is unknown.
     Off,
-    /// Only the one without tokens.
+    /// Only the version without tokens.
     V1,
     /// Both, as on most instances.
     Both,
-    /// Only the one with tokens.
+    /// Only the version with tokens.
     V2,
 }
 
 /// Calls per minute for each operation in each region.
 #[derive(Clone, Debug)]
 pub struct Quotas {
-    /// The limit of every operation that has none of its own.
+    /// Limit of operations without one of their own.
     pub per_minute: u32,
     /// Limits of single operations.
     pub operations: BTreeMap<Operation, u32>,
-    /// What a minute is.
+    /// How a minute is counted.
     pub window: QuotaWindow,
     /// Whether a throttled answer carries `x-ratelimit-user-api`. The vendor says that not all
     /// operations do.
     pub headers: bool,
 }
 
-/// What the quota's minute is.
+/// How the quota's minute is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuotaWindow {
     /// From one full minute of the clock to the next.
@@ -122,7 +121,7 @@ pub enum ListOrder {
     NewestFirst,
     /// The oldest first.
     OldestFirst,
-    /// In no order, and in another one each minute.
+    /// In no order, reshuffled every minute.
     Reordering,
 }
 

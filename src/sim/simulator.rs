@@ -20,7 +20,7 @@ use super::world::noise::Noise;
 use super::world::{World, ids};
 use super::{Delivery, Operation, Product, Reply, Settings, Transfer, machine, sts};
 
-/// A pretend Alibaba Cloud.
+/// A simulated Alibaba Cloud.
 #[derive(Debug)]
 pub struct Simulator {
     pub(crate) settings: Settings,
@@ -36,14 +36,14 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A living world of the settings' size, as if it had always been there. It starts at a moment
-    /// of the clock.
+    /// A living world of the size in the settings, with a past as if it had always existed.
+    /// `started` is its time 0.
     pub fn new(settings: Settings, started: Timestamp) -> Self {
         let world = World::generated(&settings);
         Self::with_world(settings, world, started)
     }
 
-    /// A world of one's own making.
+    /// A simulator of the given world.
     pub fn with_world(settings: Settings, world: World, started: Timestamp) -> Self {
         Self {
             settings,
@@ -64,17 +64,17 @@ impl Simulator {
         &mut self.world
     }
 
-    /// The settings. Those that size a generated world have no effect any more.
+    /// The settings. Those for the size of a generated world no longer have any effect.
     pub fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
     }
 
-    /// Stops the world as it is now; requests are still checked against the real time.
+    /// Freezes the world as of `now`; requests are still checked against the real time.
     pub fn freeze(&mut self, now: Timestamp) {
         self.frozen = Some(now);
     }
 
-    /// Lets the world go on, from where the clock is.
+    /// Unfreezes the world, which jumps to the present.
     pub fn thaw(&mut self) {
         self.frozen = None;
     }
@@ -82,17 +82,17 @@ impl Simulator {
     /// Adds faults from a JSON list, as `POST /_sim/faults` does.
     ///
     /// # Errors
-    /// The list is not understood; the text says why, and no fault is added.
+    /// If the list is not valid; the text says why, and no fault is added.
     pub fn add_faults(&mut self, json: &str) -> Result<(), String> {
         self.faults.add(json.as_bytes())
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
-    /// Makes all credentials worthless that were handed out so far.
+    /// Invalidates all credentials issued so far.
     pub fn revoke_credentials(&mut self) {
         self.issued.revoke();
     }
@@ -115,7 +115,7 @@ impl Simulator {
         )
     }
 
-    /// Answers a request that comes at a time.
+    /// Answers a request that arrives at `now`.
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: Timestamp) -> Reply {
         if control::is_control(request) {
             return Reply::whole(control::handle(self, request, now));
@@ -125,7 +125,7 @@ impl Simulator {
         if let Some(operation) = machine::operation(request) {
             return self.serve_machine(request, operation, envelope, now);
         }
-        // RPC style has one path for everything.
+        // RPC style has one path for all operations.
         let named = if request.uri().path() == "/" {
             envelope.operation()
         } else {
@@ -179,8 +179,8 @@ impl Simulator {
         self.faults.strike(operation, &exchange.region, &exchange.envelope.parameters, at)
     }
 
-    /// The gateway checks who asks before faults strike, so that a retry with an old signature is
-    /// found out even then.
+    /// The gateway authenticates the caller before faults apply, so a retry with an old signature
+    /// is detected even then.
     fn perform(
         &mut self,
         exchange: &Exchange,
@@ -209,8 +209,8 @@ impl Simulator {
     }
 
     fn check_permission(&self, operation: Operation) -> Result<(), Failure> {
-        // No permission is needed to list the regions of SWAS, to ask who one is, and to show a
-        // token.
+        // Listing the regions of SWAS, asking for the caller's identity and presenting a token need
+        // no permission.
         let is_free =
             matches!(operation, Operation::SwasListRegions | Operation::GetCallerIdentity)
                 || operation.is_unsigned();
@@ -302,7 +302,7 @@ impl Simulator {
         });
     }
 
-    /// E-HPC has no RegionId: the region is that of the cluster asked about.
+    /// E-HPC has no RegionId: the region is that of the requested cluster.
     fn region(&self, parameters: &Parameters) -> String {
         let of_cluster = parameters.get("ClusterId").and_then(|id| self.world.cluster(id));
         let region =

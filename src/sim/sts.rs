@@ -1,4 +1,4 @@
-//! Security Token Service, 2015-04-01: hands out credentials for roles.
+//! Security Token Service, 2015-04-01: issues credentials for roles.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -120,8 +120,8 @@ fn assume(
     }))
 }
 
-/// Either the caller's own policy does not allow it, or the role's trust policy does not name the
-/// caller: the answer is the same.
+/// The answer is the same whether the caller's own policy does not allow it or the role's trust
+/// policy does not name the caller.
 fn not_trusted() -> Failure {
     let message = "You are not authorized to do this action. You should be authorized by RAM.";
     Failure::new(403, "NoPermission", message)

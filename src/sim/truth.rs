@@ -1,4 +1,4 @@
-//! The truth about the world, in plain words: what a client of the API should have understood.
+//! The truth about the world: what a client should have understood from the API.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

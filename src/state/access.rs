@@ -1,4 +1,4 @@
-//! Who may read and write the state file, told in a way that helps.
+//! Access to the state file, and advice where it is refused.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 use rustix::process::{getegid, geteuid};
 
-/// What a new database takes, with room to spare.
+/// Free space that a new database needs, in bytes, with a reserve.
 const ROOM_BYTES: u64 = 2 << 20;
 
 /// The folder that `path` is in.
@@ -18,7 +18,8 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     }
 }
 
-/// Whether the file at `path` could be opened or, if it is not there, made. Makes nothing.
+/// Checks that the file at `path` could be opened or, if it does not exist, created. Creates
+/// nothing.
 pub(super) fn may_use(path: &Path) -> io::Result<()> {
     match accessat(CWD, path, Access::READ_OK | Access::WRITE_OK, AtFlags::EACCESS) {
         Err(error) if error.kind() == ErrorKind::NotFound => may_make_beside(path),
@@ -26,20 +27,20 @@ pub(super) fn may_use(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a file could be made in the folder of `path`, which is also what setting one aside
-/// takes.
+/// Checks that a file could be created in the folder of `path`, which is also needed to set one
+/// aside.
 pub(super) fn may_make_beside(path: &Path) -> io::Result<()> {
     Ok(accessat(CWD, folder(path), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
 }
 
-/// How many bytes are free beside `path`, if that is less than a new file needs.
+/// Number of bytes that are free beside `path`, if that is less than a new file needs.
 pub(super) fn scarce(path: &Path) -> Option<u64> {
     let room = statvfs(folder(path)).ok()?;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     (free < ROOM_BYTES).then_some(free)
 }
 
-/// What the user can do about `error`; begins with what parts it from the error.
+/// What the user can do about `error`, with a leading separator; may be empty.
 pub(super) fn advice(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::PermissionDenied => format!(". {}", owners(path)),
@@ -57,7 +58,7 @@ pub(super) fn advice(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Who we are, and whose the file or its folder is.
+/// The user of this process, and the owners of the file and its folder.
 fn owners(path: &Path) -> String {
     let us =
         format!("This process runs as user {}, group {}", geteuid().as_raw(), getegid().as_raw());

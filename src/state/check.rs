@@ -1,4 +1,4 @@
-//! What a start would do with the state file, found out without making or changing anything.
+//! What a start would do with the state file, without creating or changing anything.
 
 use std::fs::{self, TryLockError};
 use std::io;
@@ -12,19 +12,19 @@ use super::content::{Content, examine};
 use super::error::Error;
 use super::file::{at, regular};
 
-/// What a usable state file is like, if there is anything to say.
+/// A remark about a usable state file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// A start warns of it.
+    /// A start warns about it.
     Warning(String),
-    /// It is worth knowing, and no fault.
+    /// Worth knowing, but not a fault.
     Note(String),
 }
 
-/// What is to be told of the state file at `path`; nothing if all is well.
+/// What to report about the state file at `path`; `None` if all is well.
 ///
 /// # Errors
-/// If a start would be refused.
+/// If a start would refuse it.
 pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
     let said = |what: &str| format!("the state file {} {what}", path.display());
     let note = |what: &str| Some(Remark::Note(said(what)));
@@ -43,7 +43,7 @@ pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
     }
     let content = examine(&file).map_err(|error| Error::io(path, "reading it", error))?;
     if matches!(content, Content::Damaged(_)) && is_in_use(path, &file)? {
-        // What was read was being written.
+        // It was written to while it was read.
         return Ok(note("is in use by a running exporter, and was not looked at"));
     }
     match content {
@@ -67,12 +67,11 @@ fn open(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Whether another process holds the lock. If not, we have it for an instant, together with others
-/// who ask.
+/// Whether another process holds the lock. If not, this takes a shared lock for an instant.
 fn is_in_use(path: &Path, file: &fs::File) -> Result<bool, Error> {
     match file.try_lock_shared() {
         Ok(()) => {
-            // It goes with the file in any case.
+            // Closing the file releases it in any case.
             let _ = file.unlock();
             Ok(false)
         }

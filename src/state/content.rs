@@ -1,4 +1,4 @@
-//! What a file holds, found out without changing a byte of it.
+//! Examines what a file contains without changing a byte of it.
 
 use std::fs::File;
 use std::io;
@@ -19,30 +19,30 @@ const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 pub(super) const HEADER_BYTES: usize = 320;
 /// Where the slots begin; the first byte of each is the version of the file format.
 const SLOTS: [usize; 2] = [64, 192];
-/// The newest file format that the database here knows.
+/// The newest file format that this version of the database knows.
 const FORMAT: u8 = 3;
-/// Both slots of a newer format name one number beyond ours, and not by far. Anything else there is
+/// Newer formats: both slots have the same number, not far beyond ours. Anything else there is
 /// damage.
 const NEWER_FORMATS: std::ops::RangeInclusive<u8> = FORMAT + 1..=15;
-/// Where a database has the size of its pages, and that size.
+/// Where a database has its page size, and that size.
 const PAGE_SIZE: (std::ops::Range<usize>, [u8; 4]) = (12..16, 4096u32.to_le_bytes());
-/// How much is read at once.
+/// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-/// No power cut leaves more zeros than that.
+/// Maximum number of zeros that a power cut leaves.
 const MAX_ZEROS: u64 = 1 << 30;
 
-/// What a file holds.
+/// What a file contains.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Nothing that could be lost: a state is begun in it.
+    /// Nothing that could be lost: a state may be created in it.
     Nothing(&'static str),
-    /// A state that can be read.
+    /// A readable state.
     Ours,
-    /// The same, with a wrong list of free pages, which the database can make again.
+    /// A readable state with a wrong list of free pages, which the database can rebuild.
     Repairable,
-    /// The same, by an older version of this program.
+    /// A readable state of an older version of this program.
     Older,
-    /// A state that cannot be read.
+    /// An unreadable state.
     Damaged(String),
     /// A state of a newer version.
     Newer(String),
@@ -50,7 +50,7 @@ pub(super) enum Content {
     NotOurs(String),
 }
 
-/// What `file` holds. Reads all of it.
+/// What `file` contains. Reads all of it.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -69,7 +69,7 @@ pub(super) fn examine(file: &File) -> io::Result<Content> {
         )));
     }
     let image = image(file, length)?;
-    // A damaged file may break the database's own assumptions.
+    // A damaged file may break the database's own assumptions and make it panic.
     let examined = catch_unwind(AssertUnwindSafe(|| examine_image(image)));
     match examined.unwrap_or_else(|_| Ok(Content::Damaged("its structure is broken".into()))) {
         Ok(content) => Ok(content),
@@ -78,7 +78,7 @@ pub(super) fn examine(file: &File) -> io::Result<Content> {
     }
 }
 
-/// The first bytes of `file`, zeros where it has none.
+/// The first bytes of `file`, padded with zeros.
 pub(super) fn header(file: &File) -> io::Result<[u8; HEADER_BYTES]> {
     let mut header = [0; HEADER_BYTES];
     let mut filled = 0;
@@ -91,8 +91,8 @@ pub(super) fn header(file: &File) -> io::Result<[u8; HEADER_BYTES]> {
     Ok(header)
 }
 
-/// Zeros only are what a power cut leaves. A database gets its magic last, so one that was being
-/// made when the program was killed is zeros but for its header.
+/// A power cut leaves only zeros. A database gets its magic last, so if its creation was
+/// interrupted, all but its header is zeros.
 fn without_magic(file: &File, length: u64, header: &[u8; HEADER_BYTES]) -> io::Result<Content> {
     let (place, size) = PAGE_SIZE;
     let is_unfinished =
@@ -109,8 +109,8 @@ fn newer_format(header: &[u8; HEADER_BYTES]) -> Option<u8> {
     (first == second && NEWER_FORMATS.contains(&first)).then_some(first)
 }
 
-/// A database of an old format is not opened, so its tables cannot be asked whose it is. Ours names
-/// itself.
+/// A database of an old format cannot be opened to see whose it is. Ours contains the name of its
+/// table.
 fn old_format(file: &File, length: u64, format: u8) -> io::Result<Content> {
     let name = ENTRIES.name().as_bytes();
     let mut is_ours = false;
@@ -136,7 +136,7 @@ fn image(file: &File, length: u64) -> io::Result<InMemoryBackend> {
     copied.map(|()| image)
 }
 
-/// A copy of the state in `file`, in memory: to be read where nothing can be written.
+/// A copy in memory of the state in `file`, to read it where nothing can be written.
 pub(super) fn open_image(file: &File) -> Result<Database, redb::Error> {
     let image = image(file, file.metadata()?.len())?;
     let opened = catch_unwind(AssertUnwindSafe(|| builder().create_with_backend(image)));
@@ -151,7 +151,7 @@ fn examine_image(image: InMemoryBackend) -> Result<Content, redb::Error> {
     if !matches!(content, Content::Ours | Content::Older) {
         return Ok(content);
     }
-    // What the database would not notice until it reads or frees that page.
+    // Finds what the database would not notice until it reads or frees the page.
     match database.check_integrity() {
         Ok(true) => Ok(content),
         Ok(false) => Ok(Content::Repairable),
@@ -160,7 +160,7 @@ fn examine_image(image: InMemoryBackend) -> Result<Content, redb::Error> {
     }
 }
 
-/// Whose database it is, and of which version.
+/// Which program the database belongs to, and which version.
 fn whose(database: &Database) -> Result<Content, redb::Error> {
     let transaction = database.begin_read()?;
     let names: Vec<String> =
@@ -200,8 +200,8 @@ fn all_zero(file: &File, from: u64, length: u64) -> io::Result<bool> {
     Ok(all_zero)
 }
 
-/// Shows `look` all of `file` from `from` on, in pieces; each begins with the last `overlap` bytes
-/// of the one before.
+/// Calls `look` with all of `file` from `from` on, in pieces; each begins with the last `overlap`
+/// bytes of the one before.
 fn each_chunk(
     file: &File,
     from: u64,

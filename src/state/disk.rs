@@ -1,6 +1,6 @@
-//! The locked file, as storage of the database. The lock is not the database's: it is held as long
-//! as the file is open, also while the database is opened again after a failure, so no other
-//! exporter can slip in between.
+//! The locked file, as storage for the database. The lock is independent of the database: it is
+//! held as long as the file is open, even while the database is reopened after a failure, so no
+//! other exporter can take the file in between.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -18,17 +18,17 @@ pub(super) struct Disk {
     abandoned: Arc<AtomicBool>,
 }
 
-/// What the operating system has refused. The database turns some of it into other errors.
+/// The operating system's error behind a failure, which the database may turn into another one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trouble(Arc<Mutex<Option<io::Error>>>);
 
 impl Trouble {
-    /// The first refusal since it was last asked for.
+    /// The first error since the last call.
     pub(super) fn take(&self) -> Option<io::Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// What lies beyond the end of the file is missing from it, which is no refusal.
+    /// Reading beyond the end is not an error of the operating system: the file is incomplete.
     fn noted<T>(&self, done: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &done
             && error.kind() != ErrorKind::UnexpectedEof
@@ -43,8 +43,8 @@ impl Trouble {
 }
 
 impl Disk {
-    /// The storage in `file`, which the caller has locked, and the switch by which nothing more is
-    /// written to it.
+    /// The storage in `file`, which the caller has locked, and the flag that stops all further
+    /// writes.
     pub(super) fn new(file: Arc<File>, trouble: Trouble) -> (Self, Arc<AtomicBool>) {
         let abandoned = Arc::new(AtomicBool::new(false));
         (Self { file, trouble, abandoned: Arc::clone(&abandoned) }, abandoned)

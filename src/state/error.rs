@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What stands at the path is no state file of this program.
+    /// What is at the path is not a state file of this program.
     #[error(
         "the state file {} is {what}. It was left as it is: give state.path a file of its own",
         path.display()
@@ -39,8 +39,8 @@ pub enum Error {
         /// `state.path`.
         path: PathBuf,
     },
-    /// The operating system has refused something. That says nothing of what is in the file, which
-    /// is left as it is.
+    /// The operating system reported an error. That says nothing about what is in the file, which
+    /// is left unchanged.
     #[error("the state file {}: {doing}: {error}{advice}", path.display())]
     Io {
         /// `state.path`.
@@ -49,10 +49,10 @@ pub enum Error {
         doing: &'static str,
         /// Why it failed.
         error: io::Error,
-        /// What the user can do about it; empty, or with what parts it from the rest.
+        /// What the user can do about it, with a leading separator; may be empty.
         advice: String,
     },
-    /// Something else stands at the path now.
+    /// What is at the path is no longer our file.
     #[error(
         "the state file {} {what}: it is left as it is, and nothing is saved until it is gone or the exporter is \
          restarted",
@@ -61,7 +61,7 @@ pub enum Error {
     Replaced {
         /// `state.path`.
         path: PathBuf,
-        /// What has become of it.
+        /// What happened to it.
         what: &'static str,
     },
     /// The database cannot be used.
@@ -75,15 +75,14 @@ pub enum Error {
 }
 
 impl Error {
-    /// An operation on the file at `path` that the operating system has refused, with what can be
-    /// done about it.
+    /// The operating system's error for an operation on the file at `path`, with what can be done
+    /// about it.
     pub(super) fn io(path: &Path, doing: &'static str, error: io::Error) -> Self {
         let advice = super::access::advice(path, &error);
         Self::Io { path: path.to_owned(), doing, error, advice }
     }
 
-    /// Whether the user has named a file that this program must not touch, so that trying again is
-    /// of no use.
+    /// Whether the user named a file that this program must not touch, so that a retry is useless.
     pub fn is_of_configuration(&self) -> bool {
         matches!(self, Self::NotOurs { .. } | Self::Newer { .. })
     }

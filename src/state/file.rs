@@ -1,5 +1,5 @@
-//! The state's file: keys and bytes in a redb database that only we can read, and that one process
-//! holds at a time.
+//! The state file: keys and bytes in a redb database that only its owner can read, held by one
+//! process at a time.
 
 use std::fs::{self, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -22,18 +22,18 @@ use super::disk::{Disk, Trouble};
 use super::error::Error;
 use super::tables::{self, Batch, ENTRIES, VERSION, VERSION_KEY, builder};
 
-/// `check` holds the lock for an instant to see whether it is free. A start outlasts that.
+/// Maximum number of attempts to lock the file at a start: enough to outlast `check`, which holds
+/// the lock for an instant.
 const LOCK_TRIES: u32 = 5;
-/// Time between two of them.
+/// Time between two attempts.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// One who wants the file, and waits where another process holds it.
+/// Waits for a file while another process holds it.
 #[derive(Debug)]
 pub(super) struct Candidate {
     path: PathBuf,
-    /// What stood at the path when it was last looked at. Its lock is waited for, not that of
-    /// whatever stands there by now: who holds it may be about to write the file again
-    /// elsewhere.
+    /// The file that was at the path when last checked. Its lock is the one to wait for, not that
+    /// of another file there now: the process that holds it may be about to recreate the file.
     file: Option<fs::File>,
 }
 
@@ -41,43 +41,43 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    /// The same at the start, links resolved.
+    /// The path at the start, with links resolved.
     real: PathBuf,
-    /// Closed after a failure: the database refuses all further work then, so it is opened again
-    /// for the next.
+    /// `None` after a failure: the database then refuses all further work, so it is reopened for
+    /// the next.
     database: Option<Database>,
-    /// What is read from where it cannot be opened again, as on a full disk: it would have to
-    /// write for that.
+    /// A copy in memory to read from if the database cannot be reopened, as on a full disk:
+    /// reopening writes.
     image: Option<Database>,
-    /// By it nothing more is written by the database, not even when it is closed.
+    /// Stops all writes by the database, even when it is closed.
     abandoned: Arc<AtomicBool>,
     trouble: Trouble,
-    /// As we left it.
+    /// The file as this process left it.
     left: Left,
-    /// Another file took its place, so not all that should have been written was.
+    /// Whether earlier writes may be missing from the file, because it was recreated or emptied.
     is_partial: bool,
-    /// Held, and locked, until all above is closed.
+    /// Kept open, and locked, until all of the above is closed.
     file: Arc<fs::File>,
 }
 
-/// How a file was left, to tell whether another program has written to it.
+/// How a file was left, to detect writes by another program.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     length: u64,
     header: [u8; HEADER_BYTES],
 }
 
-/// What has become of the file at the path while we run.
+/// What happened to the file at the path while the exporter runs.
 enum Standing {
     /// It is ours.
     Ours,
     /// There is none.
     Gone,
-    /// It holds nothing now, as after `truncate`.
+    /// It is ours, but empty now, as after `truncate`.
     Emptied,
-    /// It is another one, and empty.
+    /// It is another file, and empty.
     EmptyOther,
-    /// It is not ours to touch.
+    /// It must not be touched.
     Replaced(&'static str),
 }
 
@@ -86,7 +86,7 @@ impl Candidate {
         Self { path: path.to_owned(), file: None }
     }
 
-    /// The file, if no other process holds it. It is made if it is not there.
+    /// The file, if no other process holds it. Created if it does not exist.
     pub(super) fn take(&mut self) -> Result<Option<File>, Error> {
         loop {
             let (file, made) = match self.file.take() {
@@ -99,8 +99,7 @@ impl Candidate {
             }
             match at(&self.path)? {
                 Some(there) if !is_same(&self.path, &file, &there)? => {}
-                // Where nothing stands at the path any more, what was there is written again with
-                // the first commit.
+                // If nothing is at the path any more, the first commit recreates the file there.
                 _ => return File::start(&self.path, file, made).map(Some),
             }
         }
@@ -108,8 +107,8 @@ impl Candidate {
 }
 
 impl File {
-    /// Opens the file at `path`, or makes it. What is ours and cannot be read is set aside under
-    /// another name.
+    /// Opens the file at `path`, or creates it. If it is ours and cannot be read, it is set aside
+    /// under another name.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut candidate = Candidate::new(path);
         for _ in 0..LOCK_TRIES {
@@ -121,7 +120,7 @@ impl File {
         Err(Error::InUse { path: path.to_owned() })
     }
 
-    /// Begins with a locked file, whatever it holds.
+    /// Starts with a locked file, whatever it contains.
     fn start(path: &Path, file: fs::File, made: bool) -> Result<Self, Error> {
         match examine(&file).map_err(|error| Error::io(path, "reading it", error))? {
             Content::Nothing(what) => {
@@ -153,7 +152,7 @@ impl File {
         }
     }
 
-    /// Makes a state of a locked file that holds none. If that fails, it leaves no more than there
+    /// Creates a state in a locked file that has none. On failure, it leaves no more than there
     /// was.
     fn begin(path: &Path, file: fs::File, made: bool) -> Result<Self, Error> {
         let kept = file.try_clone().map_err(|error| Error::io(path, "opening it", error))?;
@@ -166,18 +165,18 @@ impl File {
                 Ok(file)
             });
         if begun.is_err() {
-            // The first error is the one that helps.
+            // The first error is the helpful one.
             let _ =
                 if made { path.canonicalize().and_then(fs::remove_file) } else { kept.set_len(0) };
         }
         begun
     }
 
-    /// Gives a damaged file another name, and begins a new one. It stays locked until there is a
-    /// new one to wait for.
+    /// Renames a damaged file and creates a new one. The old one stays locked until there is a new
+    /// one to wait for.
     fn set_aside(path: &Path, damaged: fs::File, why: &str) -> Result<Self, Error> {
         let failed = |error| Error::io(path, "setting it aside, since it is damaged", error);
-        // Not the link that may lead to it.
+        // The file itself, not a link to it.
         let real = path.canonicalize().map_err(failed)?;
         let (aside, before) = aside(&real).map_err(failed)?;
         fs::rename(&real, &aside).map_err(failed)?;
@@ -194,7 +193,7 @@ impl File {
                 Ok(file)
             }
             Err(error) => {
-                // Else each start would leave one more.
+                // Otherwise each start would leave another file.
                 let _ = fs::rename(&aside, &real);
                 Err(error)
             }
@@ -205,7 +204,7 @@ impl File {
         let file = Arc::new(file);
         let mut file = Self {
             path: path.to_owned(),
-            // One that was deleted since is made again at the path itself.
+            // If it was deleted since, it is recreated at the path itself.
             real: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
             database: None,
             image: None,
@@ -219,12 +218,12 @@ impl File {
         Ok(file)
     }
 
-    /// What stands under `key`.
+    /// The value of `key`.
     pub(super) fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, Error> {
         self.look(|database| tables::read(database, ENTRIES, key))
     }
 
-    /// The key of every entry.
+    /// All keys.
     pub(super) fn keys(&mut self) -> Result<Vec<String>, Error> {
         self.look(tables::keys)
     }
@@ -234,25 +233,24 @@ impl File {
         self.look(tables::gone)
     }
 
-    /// Writes a batch; when it returns, it is on the disk, all or nothing. First of all it looks
-    /// whether the file is still there; one that was deleted is written again, with all that it
-    /// held.
+    /// Writes a batch; on return it is on disk, all or nothing. First checks that the file is still
+    /// there; if it was deleted, it is recreated with everything that it contained.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Error> {
         self.stand()?;
         if batch.is_empty() { Ok(()) } else { self.commit(batch) }
     }
 
-    /// Whether what was written before may be missing from the file.
+    /// Whether earlier writes may be missing from the file.
     pub(super) fn is_partial(&self) -> bool {
         self.is_partial
     }
 
-    /// All that is known was written.
+    /// Everything that is known has been written.
     pub(super) fn made_whole(&mut self) {
         self.is_partial = false;
     }
 
-    /// Gives back what dropped entries took. May be killed at any moment, like a commit.
+    /// Frees the space of dropped entries. May be killed at any moment, like a commit.
     pub(super) fn compact(&mut self) -> Result<(), Error> {
         self.stand()?;
         self.change("compacting it", |database| Ok(database.compact().map(drop)?))
@@ -262,7 +260,7 @@ impl File {
         self.change("writing it", |database| tables::write(database, batch))
     }
 
-    /// Makes sure that what stands at the path is our file.
+    /// Makes sure that the file at the path is ours.
     fn stand(&mut self) -> Result<(), Error> {
         match self.standing()? {
             Standing::Ours => Ok(()),
@@ -290,8 +288,8 @@ impl File {
         })
     }
 
-    /// Writes all that the file held, which we still hold open, to a new one, which is put at the
-    /// path once it is whole: who takes over must never find a part of it.
+    /// Writes everything from our file, which is still open, to a new one, and moves that to the
+    /// path once it is complete: a process that takes over must never find a partial file.
     fn write_again(&mut self, what: &'static str) -> Result<(), Error> {
         let held = self.look(tables::everything);
         let is_gone = at(&self.path)?.is_none();
@@ -318,17 +316,17 @@ impl File {
         new.is_partial = true;
         let entries = held.map_or(0, |held| held.entries.len());
         warn!(path = %self.path.display(), entries, "the state file {what}; it is written again, with all that is known");
-        // The new one is locked before the old one is let go, so a standby goes on waiting.
+        // The new file is locked before the old one is released, so a standby keeps waiting.
         *self = new;
         Ok(())
     }
 
-    /// Where the file is to be: not the link that may lead to it.
+    /// Where the file belongs: the target of a link, not the link.
     fn place(&self) -> PathBuf {
         if self.path.is_symlink() { self.real.clone() } else { self.path.clone() }
     }
 
-    /// A new file of our own. What is left of an earlier one, which never became the state, is
+    /// A new file of our own. A leftover of an earlier one, which never became the state, is
     /// overwritten.
     fn make_beside(beside: &Path) -> Result<Self, Error> {
         let (file, made) = find_or_make(beside)?;
@@ -338,7 +336,7 @@ impl File {
         Self::begin(beside, file, made)
     }
 
-    /// Begins again in the same file, whose content is lost.
+    /// Starts over in the same file, whose content is lost.
     fn fill_again(&mut self) -> Result<(), Error> {
         self.abandoned.store(true, Ordering::Relaxed);
         self.database = None;
@@ -349,7 +347,7 @@ impl File {
         self.commit(&version())
     }
 
-    /// Reads, from a copy in memory if need be.
+    /// Reads, from a copy in memory if necessary.
     fn look<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
         if let Some(done) = self.database.as_ref().or(self.image.as_ref()).map(&work) {
             return done.map_err(|error| self.told("reading it", error));
@@ -366,7 +364,7 @@ impl File {
         }
     }
 
-    /// Changes what is in the database.
+    /// Changes the database.
     fn change<T>(
         &mut self,
         doing: &'static str,
@@ -375,7 +373,7 @@ impl File {
         let opened = self.database.take().map_or_else(|| self.reopen(), Ok);
         let done = opened.and_then(|mut database| {
             let done = work(&mut database);
-            // Closing it writes, too.
+            // Closing it writes as well.
             self.database = done.is_ok().then_some(database);
             done
         });
@@ -387,7 +385,7 @@ impl File {
         done
     }
 
-    /// An error of the database, or what the operating system has refused behind it.
+    /// The database's error, or the operating system's error behind it.
     fn told(&self, doing: &'static str, error: redb::Error) -> Error {
         match (self.trouble.take(), error) {
             (Some(refused), _) | (None, redb::Error::Io(refused)) => {
@@ -408,7 +406,7 @@ impl File {
     }
 }
 
-/// The batch that makes a file one of this version.
+/// The batch that marks a file as being of this version.
 fn version() -> Batch {
     Batch {
         entries: vec![(VERSION_KEY.to_owned(), VERSION.to_string().into_bytes())],
@@ -416,17 +414,17 @@ fn version() -> Batch {
     }
 }
 
-/// Where a file is made that is to stand at `path` once it is whole.
+/// Where a file is written before it is moved to `path`.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     path.with_file_name(name)
 }
 
-/// Gives a file the name `path`, unless another one has it.
+/// Renames a file to `path`, unless that exists.
 fn put(file: &Path, path: &Path) -> io::Result<()> {
     match renameat_with(CWD, file, CWD, path, RenameFlags::NOREPLACE) {
-        // Some file systems cannot make that one step.
+        // Some file systems cannot do that in one step.
         Err(Errno::INVAL | Errno::NOSYS) if path.symlink_metadata().is_err() => {
             fs::rename(file, path)
         }
@@ -434,7 +432,7 @@ fn put(file: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// What stands at `path`, links followed.
+/// What is at `path`, following links.
 pub(super) fn at(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match path.metadata() {
         Ok(metadata) => Ok(Some(metadata)),
@@ -443,8 +441,8 @@ pub(super) fn at(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Refuses what is no regular file, before it is opened: that alone may rewind a tape or wait for a
-/// writer.
+/// Refuses anything but a regular file before it is opened: opening alone may rewind a tape or wait
+/// for a writer.
 pub(super) fn regular(path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
     let kind = metadata.file_type();
     let what = match kind {
@@ -458,7 +456,7 @@ pub(super) fn regular(path: &Path, metadata: &fs::Metadata) -> Result<(), Error>
     Err(Error::NotOurs { path: path.to_owned(), what: what.to_owned() })
 }
 
-/// The regular file at `path`, and whether it was made just now.
+/// The regular file at `path`, and whether it was just created.
 fn find_or_make(path: &Path) -> Result<(fs::File, bool), Error> {
     let found = at(path)?;
     found.iter().try_for_each(|metadata| regular(path, metadata))?;
@@ -472,7 +470,7 @@ fn find_or_make(path: &Path) -> Result<(fs::File, bool), Error> {
     Ok((file, found.is_none()))
 }
 
-/// Whether no other process has the lock; then it is held until the file is closed.
+/// Takes the lock, which is held until the file is closed; false if another process has it.
 fn lock(path: &Path, file: &fs::File) -> Result<bool, Error> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -481,7 +479,7 @@ fn lock(path: &Path, file: &fs::File) -> Result<bool, Error> {
     }
 }
 
-/// Whether `file` is what stands at `path` as `there`.
+/// Whether `file` is the one at `path`, whose metadata is `there`.
 fn is_same(path: &Path, file: &fs::File, there: &fs::Metadata) -> Result<bool, Error> {
     let ours = file.metadata().map_err(|error| Error::io(path, "looking at it", error))?;
     Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
@@ -494,7 +492,7 @@ fn left(path: &Path, file: &fs::File) -> Result<Left, Error> {
     look().map_err(|error| Error::io(path, "looking at it", error))
 }
 
-/// Takes away what others may do with the file.
+/// Removes the permissions of other users.
 fn tighten(path: &Path, file: &fs::File) {
     let Ok(mode) = file.metadata().map(|metadata| metadata.mode() & 0o7777) else { return };
     if mode & 0o077 == 0 {
@@ -509,7 +507,7 @@ fn tighten(path: &Path, file: &fs::File) {
     }
 }
 
-/// A new or renamed file is there after a power cut only if its folder was written, too.
+/// A new or renamed file survives a power cut only if its folder is written as well.
 fn sync_folder(path: &Path) -> Result<(), Error> {
     let synced =
         path.canonicalize().and_then(|real| fs::File::open(access::folder(&real))?.sync_all());
@@ -522,7 +520,7 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A free name beside `path` that says what happened and when, and how many of the kind there are.
+/// A free name beside `path` that says what happened and when, and how many such files there are.
 fn aside(path: &Path) -> io::Result<(PathBuf, usize)> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".damaged-");
@@ -553,8 +551,7 @@ mod tests {
         Batch { entries: vec![(key.to_owned(), key.as_bytes().to_vec())], ..Batch::default() }
     }
 
-    /// A file that the operating system lets no process write to: every write is refused, as on a
-    /// full disk.
+    /// A file opened without write access: every write is refused, as on a full disk.
     fn refusing(folder: &Folder) -> fs::File {
         fs::File::open(folder.file()).unwrap()
     }

@@ -1,5 +1,5 @@
-//! What must survive: what plans know of their targets, and what was learned of the cloud's limits.
-//! In memory it survives a reload, in a file also a restart.
+//! What must survive: what trackers know of their targets, and what was learned about the cloud's
+//! limits. In memory it survives a reload, in a file also a restart.
 
 mod access;
 mod check;
@@ -23,34 +23,33 @@ pub use error::Error;
 use file::File;
 use tables::Batch;
 
-/// Maximum number of targets that are gone and remembered without a file, in case they come back.
+/// Maximum number of gone targets that are remembered without a file, in case they come back.
 const MAX_PARKED: usize = 10_000;
 
-/// What is known of targets. `M` is what a plan knows of its target.
+/// What is known of targets. `M` is what a tracker knows of its target.
 #[derive(Debug)]
 pub struct State<M> {
     /// Without a file: what is known of targets that are gone, and when they went.
     parked: HashMap<TargetId, (M, Duration)>,
     file: Option<File>,
-    /// Why the last write has failed.
+    /// Why the last write failed.
     trouble: Option<Error>,
 }
 
-/// One who waits for a state file that another process holds.
+/// Waits for a state file that another process holds.
 #[derive(Debug)]
 pub struct Candidate(file::Candidate);
 
 impl Candidate {
-    /// For the file at `path`, which need not be there.
+    /// For the file at `path`, which need not exist.
     pub fn new(path: &Path) -> Self {
         Self(file::Candidate::new(path))
     }
 
-    /// The state, if no other process holds its file; what is there is neither changed nor damaged
-    /// by trying.
+    /// The state, if no other process holds its file. Trying neither changes nor damages the file.
     ///
     /// # Errors
-    /// As [`State::open`], but for [`Error::InUse`].
+    /// As [`State::open`], except for [`Error::InUse`].
     pub fn take<M>(&mut self) -> Result<Option<State<M>>, Error> {
         Ok(self.0.take()?.map(State::of))
     }
@@ -63,22 +62,22 @@ impl<M> State<M> {
 }
 
 impl<M: Serialize + DeserializeOwned> State<M> {
-    /// A state that knows nothing yet and is gone with the process.
+    /// An empty state that is lost when the process ends.
     pub fn in_memory() -> Self {
         Self { parked: HashMap::new(), file: None, trouble: None }
     }
 
-    /// The state in the file at `path`, which is made if it is not there. One that is ours and
-    /// damaged is set aside.
+    /// The state in the file at `path`, which is created if it does not exist. A damaged one of
+    /// ours is set aside.
     ///
     /// # Errors
     /// If another process holds the file, if it is not ours or of a newer version, or if the
-    /// operating system refuses something; the file is left as it is then.
+    /// operating system reports an error; the file is then left unchanged.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::of(File::open(path)?))
     }
 
-    /// Whether anything committed survives a restart.
+    /// Whether commits survive a restart.
     pub fn is_durable(&self) -> bool {
         self.file.is_some()
     }
@@ -88,37 +87,36 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.trouble.as_ref()
     }
 
-    /// Whether the file had to be written again, so that what was committed before may be missing
-    /// from it.
+    /// Whether the file had to be recreated, so that earlier commits may be missing from it.
     pub fn is_partial(&self) -> bool {
         self.file.as_ref().is_some_and(File::is_partial)
     }
 
-    /// All that is known was committed again.
+    /// Everything that is known has been committed again.
     pub fn made_whole(&mut self) {
         self.file.iter_mut().for_each(File::made_whole);
     }
 
-    /// Makes what is known of `targets`, encoded, survive before it is published. Without a file
-    /// there is nothing to do: the plans hold it.
+    /// Saves what is known of `targets`, encoded, before it is published. Without a file there is
+    /// nothing to do: the trackers have it.
     ///
-    /// Whether that was possible; if not, it is told, and the caller tries again.
+    /// Returns whether that succeeded; if not, it is logged, and the caller retries.
     pub fn commit(&mut self, targets: Vec<(TargetId, Vec<u8>)>) -> bool {
         let entries: Vec<_> = targets.into_iter().map(|(id, bytes)| (key(&id), bytes)).collect();
         entries.is_empty() || self.write(&Batch { entries, ..Batch::default() })
     }
 
-    /// Looks whether the file is still there, and writes it again if not.
+    /// Checks that the file is still there, and recreates it if not.
     pub fn look(&mut self) {
         let Some(file) = &mut self.file else { return };
         let looked = file.write(&Batch::default());
-        // That it is there does not say that it can be written.
+        // That it exists does not mean that it can be written.
         if looked.is_err() || matches!(self.trouble, Some(Error::Replaced { .. })) {
             self.told(looked);
         }
     }
 
-    /// Tells once that nothing can be written, and once that it can be again.
+    /// Logs once that nothing can be written, and once that it can be again.
     fn write(&mut self, batch: &Batch) -> bool {
         let Some(file) = &mut self.file else { return true };
         let written = file.write(batch);
@@ -145,8 +143,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     }
 
     /// Keeps what is known of targets that are no longer polled, because a configuration or a whole
-    /// reading of what there is has taken them away. Exporters have run on this state for
-    /// `running` altogether.
+    /// reading of a directory removed them. `running` is how long exporters have run on this state
+    /// in total.
     pub fn park(&mut self, gone: Vec<(TargetId, M)>, running: Duration) {
         if gone.is_empty() {
             return;
@@ -163,8 +161,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.write(&Batch { entries: entries.collect(), gone: marks, ..Batch::default() });
     }
 
-    /// Counts from now on as gone what is neither among the targets, `present`, nor counted yet. To
-    /// be called once it is certain what there is. Whether that was possible.
+    /// Marks as gone, from now on, every saved target that is neither in `present` nor marked yet.
+    /// To be called once it is certain which targets there are. Returns whether that succeeded.
     pub fn sweep(&mut self, present: &HashSet<TargetId>, running: Duration) -> bool {
         let Some(file) = &mut self.file else { return true };
         let known = file.keys().and_then(|keys| Ok((keys, file.gone()?)));
@@ -181,7 +179,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.write(&Batch { gone, ..Batch::default() })
     }
 
-    /// These are targets: what was counted of their being gone is forgotten.
+    /// These targets exist: their marks as gone are removed.
     pub fn returned(&mut self, present: &[TargetId]) {
         let Some(file) = &mut self.file else { return };
         let Ok(counted) = file.gone() else { return };
@@ -193,8 +191,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         }
     }
 
-    /// Drops what is known of targets that have been gone for `keep` of running time, and gives
-    /// back the room that it took.
+    /// Drops what is known of targets that have been gone for `keep` of running time, and frees the
+    /// space.
     pub fn purge(&mut self, present: &HashSet<TargetId>, running: Duration, keep: Duration) {
         self.parked.retain(|_, (_, since)| running.saturating_sub(*since) < keep);
         let Some(file) = &mut self.file else { return };
@@ -215,7 +213,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         }
     }
 
-    /// Gives back what was known of a target that is polled again.
+    /// Returns what is known of a target that is polled again.
     pub fn restore(&mut self, target: &TargetId) -> Option<M> {
         let Some(file) = &mut self.file else {
             return self.parked.remove(target).map(|(memory, _)| memory);
@@ -228,7 +226,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         decode(&bytes, &target.id)
     }
 
-    /// Makes `value` survive under `name`. Whether that was possible.
+    /// Saves `value` under `name`. Returns whether that succeeded.
     pub fn save<T: Serialize>(&mut self, name: &str, value: &T) -> bool {
         encode(value).is_none_or(|bytes| {
             self.write(&Batch { entries: vec![(name.to_owned(), bytes)], ..Batch::default() })
@@ -246,19 +244,19 @@ fn key(target: &TargetId) -> String {
     format!("{}/{}", target.kind.label(), target.id)
 }
 
-/// Whether an entry is what is known of a target.
+/// Whether an entry belongs to a target.
 fn is_of_target(key: &str) -> bool {
     key.split_once('/').is_some_and(|(kind, _)| Kind::ALL.iter().any(|known| known.label() == kind))
 }
 
-/// `value` as it stands in the file.
+/// Encodes `value` for the file.
 pub fn encode(value: &impl Serialize) -> Option<Vec<u8>> {
     rmp_serde::to_vec_named(value)
         .inspect_err(|error| warn!(%error, "the state could not be encoded"))
         .ok()
 }
 
-/// The value that stands in the file as `bytes`; `name` is for the log.
+/// Decodes a value from the file; `name` is for the log.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Option<T> {
     let told = |error: &rmp_serde::decode::Error| warn!(%error, name, "an entry of the state is unreadable; it starts empty");
     rmp_serde::from_slice(bytes).inspect_err(told).ok()

@@ -5,30 +5,31 @@ use redb::{
     TableError, Value,
 };
 
-/// Everything: `kind/id` of a target, or the name of something else.
+/// All entries, under the `kind/id` of a target or another name.
 pub(super) const ENTRIES: TableDefinition<'_, &str, &[u8]> =
     TableDefinition::new("aliyun-task-exporter");
-/// Which of the targets in there are gone, and how long, in seconds, exporters had run on this file
-/// when they went.
+/// Targets that are gone, each with how long, in seconds, exporters had run on this file when it
+/// went.
 pub(super) const GONE: TableDefinition<'_, &str, u64> =
     TableDefinition::new("aliyun-task-exporter/gone");
-/// Where the version of the entries stands.
+/// Key of the version of the entries.
 pub(super) const VERSION_KEY: &str = "version";
 /// The version that this program writes.
 pub(super) const VERSION: u32 = 1;
-/// The database keeps this many bytes in memory: what is written is read once, at the next start.
+/// Size of the database's cache, in bytes; small, since what is written is read only once, at the
+/// next start.
 const CACHE_BYTES: usize = 1 << 20;
 
-/// What is to be written at once, all or nothing.
+/// Changes to write together, all or nothing.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// Entries, by key.
     pub(super) entries: Vec<(String, Vec<u8>)>,
-    /// Keys of targets that have gone, and when.
+    /// Keys of targets that are gone, and since when.
     pub(super) gone: Vec<(String, u64)>,
     /// Keys of targets that are not gone, or no longer.
     pub(super) present: Vec<String>,
-    /// Keys of entries that are dropped.
+    /// Keys of entries to drop.
     pub(super) dropped: Vec<String>,
 }
 
@@ -41,14 +42,14 @@ impl Batch {
     }
 }
 
-/// How every database here is opened.
+/// The settings for opening any database here.
 pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
-/// What stands in `table` under `key`.
+/// The value of `key` in `table`.
 pub(super) fn read(
     database: &Database,
     table: TableDefinition<'_, &'static str, &'static [u8]>,
@@ -61,7 +62,7 @@ pub(super) fn read(
     }
 }
 
-/// Writes a batch; when it returns, it is on the disk.
+/// Writes a batch; on return it is on disk.
 pub(super) fn write(database: &Database, batch: &Batch) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
@@ -85,7 +86,7 @@ pub(super) fn write(database: &Database, batch: &Batch) -> Result<(), redb::Erro
     Ok(transaction.commit()?)
 }
 
-/// The key of every entry.
+/// All keys.
 pub(super) fn keys(database: &Database) -> Result<Vec<String>, redb::Error> {
     each(database, ENTRIES, |key, _| key.to_owned())
 }
@@ -95,7 +96,7 @@ pub(super) fn gone(database: &Database) -> Result<Vec<(String, u64)>, redb::Erro
     each(database, GONE, |key, since| (key.to_owned(), since))
 }
 
-/// All that there is.
+/// Everything in the database.
 pub(super) fn everything(database: &Database) -> Result<Batch, redb::Error> {
     let entries = each(database, ENTRIES, |key, bytes| (key.to_owned(), bytes.to_vec()))?;
     Ok(Batch { entries, gone: gone(database)?, ..Batch::default() })

@@ -18,7 +18,7 @@ use super::tables::{self, Batch, ENTRIES, builder};
 use super::{Candidate, Error, Remark, State, encode};
 use crate::target::{Kind, TargetId};
 
-/// A folder that goes with the test.
+/// A folder that exists as long as the test.
 pub(super) struct Folder(TempDir);
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Folder {
         self.path("state.redb")
     }
 
-    /// Every file with its bytes.
+    /// Every file and its bytes.
     pub(super) fn all(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = std::fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap());
         let entries = entries.filter(|entry| entry.file_type().unwrap().is_file());
@@ -62,7 +62,7 @@ fn commit(state: &mut State<String>, name: &str, memory: &str) -> bool {
     state.commit(vec![(id(name), encode(&memory).unwrap())])
 }
 
-/// What the file at its place holds of these targets.
+/// What the state file contains for these targets.
 fn held(folder: &Folder, names: &[&str]) -> Vec<Option<String>> {
     let mut state = State::<String>::open(&folder.file()).unwrap();
     names.iter().map(|name| state.restore(&id(name))).collect()
@@ -72,7 +72,7 @@ fn some(memory: &str) -> Option<String> {
     Some(memory.to_owned())
 }
 
-/// A whole, closed state file with one entry, `a`.
+/// A complete, closed state file with one entry, `a`.
 fn made(folder: &Folder) -> Vec<u8> {
     let mut state = State::open(&folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
@@ -80,7 +80,7 @@ fn made(folder: &Folder) -> Vec<u8> {
     std::fs::read(folder.file()).unwrap()
 }
 
-/// What a check says; that it warns stands in front.
+/// What a check reports; a warning is marked as one.
 fn check(path: &std::path::Path) -> Result<Option<String>, Error> {
     let said = |remark| match remark {
         Remark::Warning(warning) => format!("warning: {warning}"),
@@ -389,7 +389,7 @@ fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
         assert!(state.trouble().is_none());
         assert_eq!(folder.all().len(), 1, "nothing else is left");
     }
-    // What a kill may leave of the writing again.
+    // What a kill may leave while the file is recreated.
     std::fs::write(folder.path("state.redb.new"), "a part").unwrap();
     std::fs::remove_file(folder.file()).unwrap();
     assert!(commit(&mut state, "c", "delta"));
@@ -410,14 +410,14 @@ fn a_file_that_another_program_has_written_to_is_not_written_on() {
     assert!(commit(&mut state, "a", "alpha"));
     let copy = std::fs::read(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "beta"));
-    // As `cp backup state.redb` does: the same file, with another content of the same size.
+    // As after `cp backup state.redb`: the same file, with other content of the same size.
     std::fs::write(folder.file(), &copy).unwrap();
     assert!(!commit(&mut state, "b", "beta"));
     assert!(
         matches!(state.trouble(), Some(Error::Replaced { what, .. }) if what.contains("written to by another"))
     );
     assert_eq!(std::fs::read(folder.file()).unwrap(), copy);
-    // As `: > state.redb` does.
+    // As after `: > state.redb`.
     std::fs::write(folder.file(), "").unwrap();
     assert!(
         commit(&mut state, "b", "beta") && state.is_partial(),
@@ -441,7 +441,7 @@ fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
         state.look();
         assert!(is_waiting(&mut candidate) && is_waiting(&mut candidate));
     }
-    // The other one ends before it has noticed.
+    // The other one ends before it notices.
     std::fs::remove_file(folder.file()).unwrap();
     drop(state);
     let mut state = candidate.take::<String>().unwrap().unwrap();
@@ -467,13 +467,13 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
     state.returned(&[id("b")]);
     state.purge(&ids(&["b", "c", "d"]), days(31), days(30));
     assert_eq!((state.restore(&id("a")), state.restore(&id("b"))), (None, some("b")));
-    // It goes again: what was counted before counts no more.
+    // It goes again: the time before does not count any more.
     state.park(vec![(id("b"), "b".into())], days(40));
     state.purge(&ids(&["c", "d"]), days(69), days(30));
     assert_eq!(state.restore(&id("b")), some("b"));
     drop(state);
-    // What a configuration took away while nothing ran counts from then on, and only what was not
-    // counted before.
+    // What a configuration removed while nothing ran counts from then on, unless it was already
+    // counted.
     let mut state = State::<String>::open(&folder.file()).unwrap();
     assert!(state.sweep(&ids(&["c"]), days(69)));
     state.purge(&ids(&["c"]), days(70), days(30));
@@ -515,7 +515,7 @@ fn the_file_shrinks_when_targets_are_forgotten() {
     assert_eq!(held(&folder, &["3-7"]), [None]);
 }
 
-/// Storage that notes what is done to it, and a disk that is full while that is set.
+/// Storage that records what is done to it, and is a full disk while that is set.
 #[derive(Clone, Debug, Default)]
 struct Noted {
     memory: Arc<InMemoryBackend>,
@@ -560,7 +560,7 @@ impl StorageBackend for Noted {
     }
 }
 
-/// The file after some of what was done.
+/// The file after some of the recorded operations.
 fn replayed(done: &[Done]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for done in done {
@@ -601,7 +601,7 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
     for kill in before..=done.len() {
         let mut seen = done[..kill].to_vec();
         if random.random_bool(0.5) {
-            // A power cut loses any of what was written since the last sync.
+            // A power cut loses any of the writes since the last sync.
             let synced =
                 seen.iter().rposition(|done| matches!(done, Done::Sync)).map_or(0, |at| at + 1);
             let mut place = 0;

@@ -1,5 +1,4 @@
-//! What is known of each account: how it is logged in, what it may ask, and how far its clock is
-//! from the cloud's.
+//! What is known about each account: its login, its permissions and its clock skew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +20,7 @@ struct Account {
     permissions: BTreeMap<Action, Answers>,
 }
 
-/// What the cloud has answered to an operation.
+/// The cloud's answers to an operation.
 #[derive(Debug, Default)]
 struct Answers {
     /// Whether there was an answer.
@@ -37,7 +36,7 @@ impl Answers {
 }
 
 impl Accounts {
-    /// Records how an account is logged in.
+    /// Records an account's login.
     pub fn logged_in(&self, name: &Arc<str>, login: Login) {
         self.lock().entry(Arc::clone(name)).or_default().login = login;
     }
@@ -52,9 +51,8 @@ impl Accounts {
         self.lock().entry(Arc::clone(name)).or_default().permissions.entry(action).or_default();
     }
 
-    /// Records whether the cloud allowed an expected operation for a target. Returns whether it
-    /// refuses it to no target of the account now; `None` if the account's targets need it no
-    /// more.
+    /// Records whether the cloud allowed an expected operation for a target. Returns whether no
+    /// target of the account is refused it now; `None` if the account's targets no longer need it.
     pub fn permitted(
         &self,
         name: &Arc<str>,
@@ -73,8 +71,8 @@ impl Accounts {
         answers.is_granted()
     }
 
-    /// Makes `polled` the targets that are asked for: what was answered for others is forgotten.
-    /// Returns how each operation that was answered stands now.
+    /// Sets the polled targets, and forgets what was answered for others. Returns the permission of
+    /// each operation that was answered.
     pub fn retarget(&self, polled: &[Target]) -> Vec<PermissionChange> {
         let ids: BTreeSet<&TargetId> = polled.iter().map(|target| &target.id).collect();
         let names: BTreeSet<&str> = polled.iter().map(|target| &*target.account).collect();
@@ -97,7 +95,7 @@ impl Accounts {
         changes
     }
 
-    /// Forgets logins and clocks: under another configuration the accounts may be others.
+    /// Forgets logins and clock skews: another configuration may have other accounts.
     pub fn forget_logins(&self) {
         for account in self.lock().values_mut() {
             account.login = Login::default();
@@ -105,7 +103,7 @@ impl Accounts {
         }
     }
 
-    /// What is known of each.
+    /// State of each account.
     pub fn states(&self) -> BTreeMap<Arc<str>, AccountState> {
         self.lock().iter().map(|(name, account)| (Arc::clone(name), account.state())).collect()
     }

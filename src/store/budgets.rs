@@ -1,4 +1,4 @@
-//! What may be asked of the cloud, how the cloud throttles that, and what was asked.
+//! The budgets, how the cloud throttles them, and the requests that were made.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub struct Budgets(Mutex<Inner>);
 struct Inner {
     planned: BTreeMap<ApiLabels, PlannedBudget>,
     waited: BTreeMap<ApiLabels, Duration>,
-    /// By account: which quota group an account belongs to may change.
+    /// By account, since its quota group may change.
     requests: BTreeMap<ApiLabels, Outcomes>,
 }
 
@@ -24,18 +24,18 @@ pub type Outcomes = BTreeMap<&'static str, u64>;
 /// The budget of one operation in one region of one cloud account.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BudgetStatus {
-    /// As it stands; `None` if no target needs it any more.
+    /// Current state; `None` if no target needs it any more.
     pub state: Option<BudgetState>,
     /// Calls per minute that the targets need now.
     pub planned_per_minute: f64,
-    /// How long calls have waited for it since the start, added up.
+    /// Total time that calls have waited for it since the start.
     pub waited: Duration,
     /// Requests since the start.
     pub requests: Outcomes,
 }
 
 impl Budgets {
-    /// Makes `budgets` the budgets. Returns those that were there before and are no longer.
+    /// Replaces the budgets. Returns those that are gone.
     pub fn replace(&self, budgets: &[PlannedBudget]) -> Vec<ApiLabels> {
         let mut inner = self.lock();
         let new = budgets.iter().map(|budget| (budget.labels.clone(), budget.clone())).collect();
@@ -48,7 +48,7 @@ impl Budgets {
         *self.lock().waited.entry(labels).or_default() += wait;
     }
 
-    /// Counts the requests of an account's operation from 0.
+    /// Starts counting an account's requests for an operation at 0.
     pub fn expect(&self, labels: ApiLabels) {
         let mut inner = self.lock();
         let requests = inner.requests.entry(labels).or_default();
@@ -57,16 +57,15 @@ impl Budgets {
         }
     }
 
-    /// Counts a request of an account's operation; `failure` says why it was not answered with what
-    /// was asked for.
+    /// Counts an account's request for an operation; `failure` says why it did not succeed.
     pub fn requested(&self, labels: ApiLabels, failure: Option<Reason>) {
         let mut inner = self.lock();
         let requests = inner.requests.entry(labels).or_default();
         *requests.entry(failure.map_or("ok", Reason::label)).or_default() += 1;
     }
 
-    /// Every budget, with the requests of all accounts of its quota group; `groups` has the quota
-    /// group of each account.
+    /// Every budget, with the requests of all accounts of its quota group; `groups` maps each
+    /// account to its quota group.
     pub fn statuses(
         &self,
         groups: &BTreeMap<&Arc<str>, &Arc<str>>,

@@ -1,5 +1,5 @@
-//! What is known now, typed: targets, accounts, budgets, this instance. Written by polling, read by
-//! [`crate::exposition`] and the status page. Staleness lives here and nowhere else.
+//! Current state, typed: targets, accounts, budgets, this instance. Written by polling, read by
+//! [`crate::exposition`] and the status page. Staleness is decided here and nowhere else.
 
 mod accounts;
 mod budgets;
@@ -27,14 +27,14 @@ pub use target::TargetState;
 /// Every target with its last good reading and its last failure, every account and every budget.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// What may be asked of the cloud, and what was asked.
+    /// Budgets, and the requests that were made.
     pub budgets: Budgets,
-    /// How each account is.
+    /// State of each account.
     pub accounts: Accounts,
-    /// How this instance is.
+    /// State of this instance.
     pub exporter: Exporter,
     targets: RwLock<Targets>,
-    /// Told of each change of a target.
+    /// Notified of each change of a target.
     changed: Notify,
 }
 
@@ -43,16 +43,16 @@ struct Targets {
     entries: BTreeMap<TargetId, Entry>,
     /// Grows with every change.
     generation: u64,
-    /// Targets by the generation in which they changed last.
+    /// Targets by the generation of their last change.
     log: BTreeMap<u64, TargetId>,
-    /// Generation in which there were other targets for the last time.
+    /// Generation in which targets were last added or removed.
     retargeted: u64,
     /// Accounts that the cloud has not answered yet.
     unanswered: BTreeSet<Arc<str>>,
     answered: BTreeSet<Arc<str>>,
 }
 
-/// How a poll has ended.
+/// Result of a poll.
 #[derive(Clone, Debug)]
 pub struct PollEnd {
     /// Why it failed, if it did.
@@ -69,17 +69,17 @@ pub struct PollEnd {
     pub stale_after: Duration,
 }
 
-/// A target as a person wants to see it.
+/// A target as a person sees it.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// What it is.
+    /// The target.
     pub target: Arc<Target>,
-    /// How its polls go.
+    /// State of its polls.
     pub state: TargetState,
     /// Why its last poll failed.
     pub failure: Option<Failure>,
-    /// Since when it fails. Like all that follows by the clock as it is set when this is looked
-    /// at.
+    /// Since when it fails. This and the times below are by the clock as set at the time of
+    /// viewing.
     pub failing_since: Option<Timestamp>,
     /// The last failure and its time, kept after the recovery.
     pub last_failure: Option<(Failure, Timestamp)>,
@@ -92,33 +92,33 @@ pub struct View {
 /// What has changed since a generation, the oldest changes first.
 #[derive(Debug)]
 pub struct Changes {
-    /// All changes up to this generation are in here.
+    /// All changes up to this generation are included.
     pub generation: u64,
-    /// Targets of which something has changed, each as it stands now.
+    /// Targets that have changed, in their current state.
     pub targets: Vec<TargetChange>,
-    /// All targets that there are, if that has changed.
+    /// All current targets, if that set has changed.
     pub present: Option<BTreeSet<TargetId>>,
 }
 
-/// A target of which something has changed, as it stands now.
+/// A target that has changed, in its current state.
 #[derive(Clone, Debug)]
 pub struct TargetChange {
-    /// What it is.
+    /// The target.
     pub target: Arc<Target>,
-    /// Generation in which it became a target.
+    /// Generation in which it was added.
     pub added: u64,
-    /// How its polls go.
+    /// State of its polls.
     pub state: TargetState,
     /// Its last good reading.
     pub reading: Option<Arc<Reading>>,
-    /// Generation in which the reading last changed, or the target's settings.
+    /// Generation of the last change of the reading, or of the target's settings.
     pub reading_changed: u64,
-    /// When the reading is, or was, to be withdrawn, since boot.
+    /// When the reading is, or was, withdrawn, as time since boot.
     pub stale_at: Option<SignedDuration>,
 }
 
 impl Store {
-    /// Makes `targets` the targets. One that stays keeps its values.
+    /// Replaces the targets. One that stays keeps its values.
     pub fn retarget(&self, targets: Vec<Target>) {
         let mut inner = self.write();
         inner.generation += 1;
@@ -155,13 +155,13 @@ impl Store {
         self.changed.notify_one();
     }
 
-    /// Records what was read of a target; if that is nothing new, only its age changes.
+    /// Records a reading of a target; if it is the same as before, only its age changes.
     pub fn record(&self, id: &TargetId, reading: Reading, at: Moment) {
         self.change(id, |entry, generation| entry.record(reading, at, generation));
     }
 
-    /// Shows at `now` what was known of a target before a restart: when it was read, and when a
-    /// poll last succeeded. Its age is what the wall clock says, at least 0.
+    /// Shows at `now` what was known about a target before a restart, with the times of its reading
+    /// and of its last successful poll. Its age is by the wall clock, at least 0.
     pub fn restore(
         &self,
         id: &TargetId,
@@ -177,26 +177,26 @@ impl Store {
         });
     }
 
-    /// Records when polls are planned: a target that waits for its first turn shows how late that
-    /// is.
+    /// Records when polls are planned, so that a target that waits for its first turn shows how
+    /// late it is.
     pub fn planned<'a>(&self, polls: impl Iterator<Item = (&'a TargetId, Timestamp)>) {
         for (id, next) in polls {
             self.change(id, |entry, _| entry.state.next_poll = Some(next));
         }
     }
 
-    /// Records how a poll has ended.
+    /// Records how a poll ended.
     pub fn poll_ended(&self, id: &TargetId, end: PollEnd) {
         self.change(id, |entry, _| entry.poll_ended(end));
     }
 
-    /// Records that the next poll of a target is overdue, and why; until a poll ends it counts as
-    /// failing.
+    /// Records that the next poll of a target is overdue, and why; the target counts as failing
+    /// until a poll ends.
     pub fn overdue(&self, id: &TargetId, failure: Failure, at: Moment) {
         self.change(id, |entry, _| entry.overdue(failure, at));
     }
 
-    /// Changes a target, if it is one, in a new generation.
+    /// Changes a target, if it exists, in a new generation.
     fn change(&self, id: &TargetId, change: impl FnOnce(&mut Entry, u64)) {
         let mut inner = self.write();
         let generation = inner.generation + 1;
@@ -207,13 +207,13 @@ impl Store {
         self.changed.notify_one();
     }
 
-    /// Waits until a target changes, or returns at once if one has changed since this last
-    /// returned. For one caller.
+    /// Waits until a target changes; returns at once if one has changed since the last return. For
+    /// one caller.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// The cloud has answered an account, if only with an error.
+    /// Records that the cloud has answered an account, even if only with an error.
     pub fn answered(&self, account: &Arc<str>) {
         if self.read().answered.contains(account) {
             return;
@@ -233,7 +233,7 @@ impl Store {
         self.read().generation
     }
 
-    /// What has changed after `generation`, at most `limit` targets of it.
+    /// What has changed after `generation`, of at most `limit` targets.
     pub fn changes_since(&self, generation: u64, limit: usize) -> Changes {
         let inner = self.read();
         let present =
@@ -254,12 +254,12 @@ impl Store {
         Changes { generation: reached, targets, present }
     }
 
-    /// A target as it stands now.
+    /// Current state of a target.
     pub fn target(&self, id: &TargetId) -> Option<TargetChange> {
         self.read().entries.get(id).map(Entry::change)
     }
 
-    /// Every target as a person wants to see it at `now`.
+    /// Every target as a person sees it at `now`.
     pub fn views(&self, now: Moment) -> Vec<View> {
         self.read().entries.values().map(|entry| entry.view(now)).collect()
     }
@@ -274,7 +274,7 @@ impl Store {
 }
 
 impl Targets {
-    /// Begins a generation in which a target has changed.
+    /// Starts a generation in which a target has changed.
     fn log_change(&mut self, id: &TargetId) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         self.generation += 1;

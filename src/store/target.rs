@@ -10,10 +10,10 @@ use crate::clock::Moment;
 use crate::model::{Failure, ListState, Reading, Reason};
 use crate::target::Target;
 
-/// How the polls of a target go.
+/// State of a target's polls.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetState {
-    /// Whether the last poll succeeded; none has ended yet if absent.
+    /// Whether the last poll succeeded; absent until one has ended.
     pub up: Option<bool>,
     /// Why it failed.
     pub failing: Option<Reason>,
@@ -31,7 +31,7 @@ pub struct TargetState {
     pub stale_after: Option<Duration>,
 }
 
-/// What is known of a target.
+/// What is known about a target.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) target: Arc<Target>,
@@ -40,9 +40,9 @@ pub(super) struct Entry {
     failure: Option<Failure>,
     failing_since: Option<Moment>,
     last_failure: Option<(Failure, Moment)>,
-    /// Generation in which it became a target.
+    /// Generation in which it was added.
     pub(super) added: u64,
-    /// Generation in which something of it changed last.
+    /// Generation of its last change.
     pub(super) changed: u64,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Entry {
 struct Read {
     reading: Arc<Reading>,
     at: Moment,
-    /// Generation in which the reading changed last, or the target's settings.
+    /// Generation of the last change of the reading, or of the target's settings.
     changed: u64,
 }
 
@@ -69,7 +69,7 @@ impl Entry {
         }
     }
 
-    /// The same target under other settings.
+    /// Changes the settings of the target.
     pub(super) fn retarget(&mut self, target: Target, generation: u64) {
         self.target = Arc::new(target);
         if let Some(read) = &mut self.read {
@@ -77,7 +77,7 @@ impl Entry {
         }
     }
 
-    /// A reading; if it is nothing new, only its age changes.
+    /// Records a reading; if it is the same as before, only its age changes.
     pub(super) fn record(&mut self, reading: Reading, at: Moment, generation: u64) {
         self.state.last_read = Some(at.wall);
         match &mut self.read {
@@ -106,7 +106,7 @@ impl Entry {
         self.failure = end.failure;
     }
 
-    /// The next poll is overdue: what the last one said is no longer so.
+    /// The next poll is overdue, so the result of the last one no longer holds.
     pub(super) fn overdue(&mut self, failure: Failure, at: Moment) {
         self.state.up = Some(false);
         self.state.failing = Some(failure.reason);
@@ -115,14 +115,15 @@ impl Entry {
         self.failure = Some(failure);
     }
 
-    /// When the last good reading is, or was, to be withdrawn, since boot; absent if there is none.
+    /// When the last good reading is, or was, withdrawn, as time since boot; absent if there is
+    /// none.
     fn stale_at(&self) -> Option<SignedDuration> {
         let read = self.read.as_ref()?;
         let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
         Some(age.map_or(SignedDuration::MAX, |age| read.at.boot.saturating_add(age)))
     }
 
-    /// As it stands now.
+    /// Its current state.
     pub(super) fn change(&self) -> TargetChange {
         TargetChange {
             target: Arc::clone(&self.target),

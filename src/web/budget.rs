@@ -1,4 +1,4 @@
-//! What the exporter asks of the cloud, and how the cloud throttles that.
+//! Calls to the cloud, and how the cloud throttles them.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::store::{BudgetStatus, Outcomes};
 /// The budget of one operation in one region of one cloud account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Budget {
-    /// Whose budget it is: the quota group.
+    /// The quota group that shares it.
     pub(super) group: String,
     /// Region id.
     pub(super) region: String,
@@ -36,12 +36,12 @@ pub(super) struct Budget {
     pub(super) lowered: Option<LoweredStatus>,
 }
 
-/// An operation that the cloud has refused rests.
+/// The rest of an operation after the cloud has refused a call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct RestingStatus {
     /// When the first call was refused.
     pub(super) since: Timestamp,
-    /// When one call is tried.
+    /// When a single call is tried.
     pub(super) until: Timestamp,
     /// The cloud's code, or the HTTP status.
     pub(super) code: Arc<str>,
@@ -50,7 +50,7 @@ pub(super) struct RestingStatus {
 /// A budget that is lower than `quotas` allows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct LoweredStatus {
-    /// When it was lowered first.
+    /// When it was first lowered.
     pub(super) since: Timestamp,
     /// The cloud's code, or the HTTP status, of the last refusal.
     pub(super) code: Arc<str>,
@@ -60,12 +60,12 @@ pub(super) struct LoweredStatus {
     pub(super) retry_at: Timestamp,
 }
 
-/// How much the cloud's refusals harm; the worst last.
+/// How much harm the cloud's refusals do; the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Throttling {
-    /// There are none.
+    /// There are no refusals.
     Not,
-    /// Nothing waits for what they have changed.
+    /// Nothing is delayed by them.
     Harmless,
     /// Fewer calls are made than the targets need.
     Short,
@@ -73,11 +73,11 @@ pub(super) enum Throttling {
     Refused,
 }
 
-/// One that no call has tried for this long after its rest is needed by no target.
+/// An operation that no call has tried for this long after its rest is not needed by any target.
 const UNTRIED: SignedDuration = SignedDuration::from_secs(120);
 
 impl Budget {
-    /// How much the cloud's refusals harm at `now`.
+    /// How much harm the cloud's refusals do at `now`.
     pub(super) fn throttling(&self, now: Timestamp) -> Throttling {
         let is_refused = self
             .resting
@@ -94,15 +94,15 @@ impl Budget {
         }
     }
 
-    /// The one that is throttled worse at `now` first, else the one of which more is needed or was
-    /// asked.
+    /// Orders budgets that are throttled worse at `now` first, then those with a larger planned
+    /// share, then those with more requests.
     pub(super) fn worse(&self, other: &Self, now: Timestamp) -> Ordering {
         let harm = other.throttling(now).cmp(&self.throttling(now));
         harm.then(other.share().total_cmp(&self.share()))
             .then_with(|| other.asked().cmp(&self.asked()))
     }
 
-    /// How the cloud throttles it, in words.
+    /// How the cloud throttles it, as text.
     pub(super) fn throttled(&self, now: Timestamp) -> Option<String> {
         let clock = |at: Timestamp| clock(at, now);
         let rests = self.resting.as_ref().map(|RestingStatus { since, until, code }| {
@@ -128,7 +128,7 @@ impl Budget {
             .then(|| format!("{}; {} needed", said.join("; "), calls(self.planned_per_minute)))
     }
 
-    /// The planned part of the quota; more than 1 if the quota is too small.
+    /// The planned share of the quota; more than 1 if the quota is too small.
     pub(super) fn share(&self) -> f64 {
         if self.quota_per_minute > 0.0 {
             self.planned_per_minute / self.quota_per_minute
@@ -137,28 +137,28 @@ impl Budget {
         }
     }
 
-    /// Requests since the start, and how many of them were not answered with `ok`.
+    /// Requests since the start, and how many of them did not have the outcome `ok`.
     pub(super) fn asked(&self) -> (u64, u64) {
         let all = self.requests.values().sum::<u64>();
         (all, all - self.requests.get("ok").copied().unwrap_or(0))
     }
 }
 
-/// A time of day, with its day unless that is `now`'s.
+/// A time of day, with its date unless that is the same as `now`'s.
 fn clock(at: Timestamp, now: Timestamp) -> String {
     let day = |time: Timestamp| time.strftime("%F").to_string();
     let format = if day(at) == day(now) { "%H:%M UTC" } else { "%F %H:%M UTC" };
     at.strftime(format).to_string()
 }
 
-/// At most one digit after the point, and only where it says something.
+/// A number of calls with at most one decimal, and only if it matters.
 pub(super) fn calls(per_minute: f64) -> String {
     let rounded = (per_minute * 10.0).round() / 10.0;
     if rounded == 0.0 && per_minute > 0.0 { "< 0.1".to_owned() } else { rounded.to_string() }
 }
 
 impl Budget {
-    /// What there is to say of a budget.
+    /// The budget as shown on the page and in the API.
     pub(super) fn new(labels: ApiLabels, status: BudgetStatus) -> Self {
         let BudgetStatus { state, planned_per_minute, waited, requests } = status;
         let figure = |figure: fn(&BudgetState) -> u32| {
@@ -211,7 +211,7 @@ mod tests {
         ApiLabels { account: "g".into(), region: "cn-hangzhou".into(), product, operation }
     }
 
-    /// The budget that the page makes of one that stands like this.
+    /// A budget in this state as the page shows it.
     fn shown(state: &BudgetState, planned_per_minute: f64) -> Budget {
         let state = Some(state.clone());
         Budget::new(labels(), BudgetStatus { state, planned_per_minute, ..BudgetStatus::default() })

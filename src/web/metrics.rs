@@ -1,4 +1,4 @@
-//! `/metrics`: what is put together once, sent to many.
+//! `/metrics`: assembled once, sent to many.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::clock::Moment;
 use crate::exposition::{Encoding, Format, PageBody, process_metrics};
 use crate::model::SeriesUse;
 
-/// Sends what is ready; never asks the cloud, never waits for it.
+/// Sends what is ready; never calls the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let format = Format::wanted(&headers);
     let encoding = Encoding::wanted(&headers);
@@ -38,11 +38,11 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     }
 }
 
-/// A body without its end, and how many series it shows.
+/// A body without its end, and the series it shows.
 type Ready = (Arc<PageBody>, SeriesUse);
 
-/// The body as it is now. If something on it is new, one scraper puts it together, on a thread
-/// where that holds nothing up, and goes on should it be cut off; the others wait for it.
+/// The current body. If anything in it has changed, one scrape assembles it on a blocking thread,
+/// and finishes even if its client disconnects; the others wait for it.
 async fn page(
     site: &Arc<Site>,
     format: Format,
@@ -64,15 +64,14 @@ async fn page(
     tokio::task::spawn_blocking(make).await
 }
 
-/// A body on its way: the frames of the page, which it shares with all others, and an end of its
-/// own.
+/// A body being sent: the page's frames, which all scrapes share, and an end of its own.
 #[derive(Debug)]
 struct Scrape {
     page: Arc<PageBody>,
     /// The page's next frame.
     next: usize,
     end: Option<Bytes>,
-    /// Bytes that are still to be sent.
+    /// Bytes still to be sent.
     left: u64,
 }
 
@@ -101,7 +100,7 @@ impl http_body::Body for Scrape {
         self.left == 0
     }
 
-    /// All of it is known before it is sent, so the answer has a Content-Length.
+    /// The size is known in advance, so the response has a Content-Length.
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }

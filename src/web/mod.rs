@@ -26,23 +26,24 @@ use crate::store::Store;
 pub use server::serve;
 use status::Facts;
 
-/// An exporter that has not heard from the cloud for so long is ready all the same, to say so.
+/// After this long without an answer from the cloud, the exporter is ready nonetheless, to report
+/// that.
 const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
-/// What the routes read.
+/// State shared by the routes.
 #[derive(Debug)]
 pub struct Site {
     /// What is known of the targets.
     pub store: Arc<Store>,
-    /// `/metrics` of that.
+    /// Renders `/metrics` from the store.
     pub exposition: Arc<Exposition>,
-    /// What the exporter counts of its own work.
+    /// The exporter's own metrics.
     pub metrics: Arc<SelfMetrics>,
     /// The configuration in force, without its secrets.
     pub config: ArcSwap<String>,
     /// When the exporter was started.
     pub started: Moment,
-    /// Held by the scrape that puts the page together.
+    /// Held by the scrape that assembles the page.
     render_lock: Arc<Mutex<()>>,
 }
 
@@ -78,7 +79,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
-/// What was true once must not come back from a cache as if it were true now.
+/// Caches must not serve an old status as the current one.
 const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 async fn index(State(site): State<Arc<Site>>) -> Response {
@@ -89,8 +90,8 @@ async fn api_status(State(site): State<Arc<Site>>) -> Response {
     told(site, |facts, _| axum::Json(status::status(facts)).into_response()).await
 }
 
-/// What `tell` makes of all that there is to tell, on a thread where that holds up nothing else: of
-/// many targets it is much, and what is new of them may have to be rendered first.
+/// The response of `tell`, computed on a blocking thread: with many targets it takes long, and
+/// changes may have to be rendered first.
 async fn told(site: Arc<Site>, tell: fn(Facts, Timestamp) -> Response) -> Response {
     let tell = move || {
         let now = Moment::now();

@@ -1,5 +1,5 @@
-// Keeps the page current: asks for it again every few seconds and changes only what differs, so that scrolling, open
-// details and focus stay. What it cannot refresh it never shows as fresh.
+// Keeps the page current: requests it again every few seconds and changes only what differs, so that the scroll
+// position, open details and the focus stay. What could not be refreshed is never shown as fresh.
 "use strict";
 
 (() => {
@@ -7,14 +7,14 @@
   const PATIENCE = 10000;
   const link = document.getElementById("link");
   let ahead = 0;        // the exporter's clock minus ours, in milliseconds
-  let lost = null;      // when the first of the failed attempts began
+  let lost = null;      // when the first failed attempt began
   let timer = 0;
   let asking = false;
 
   const main = () => document.getElementById("main");
   const now = () => Date.now() + ahead;
 
-  // The same words as in page/time.rs.
+  // The same texts as in page/time.rs.
   const two = (large, unit, small, smallUnit) => small ? `${large} ${unit} ${small} ${smallUnit}` : `${large} ${unit}`;
   function span(milliseconds) {
     const seconds = Math.max(0, Math.trunc(milliseconds / 1000));

@@ -1,4 +1,4 @@
-//! The status page: what `/api/v1/status` says, for a person. Bounded, however many targets there
+//! The status page: `/api/v1/status` for people. Its size is bounded, however many targets there
 //! are.
 
 mod accounts;
@@ -32,7 +32,7 @@ pub(super) const STYLE: &str = include_str!("page.css");
 /// The page's script.
 pub(super) const SCRIPT: &str = include_str!("page.js");
 
-/// Where the documents are.
+/// URL of the documentation.
 const DOCUMENTS: &str = "https://github.com/aliyun-task-exporter/aliyun-task-exporter#readme";
 
 /// The whole page.
@@ -89,7 +89,7 @@ fn head(facts: &Facts, verdict: &Verdict) -> Markup {
     }
 }
 
-/// A dot in the colour of the verdict, for the tab.
+/// A dot in the colour of the verdict, as the tab's icon.
 fn icon(tone: Tone) -> String {
     let colour = match tone {
         Tone::Good => "1a7f4b",

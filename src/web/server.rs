@@ -15,16 +15,15 @@ use tracing::{debug, warn};
 
 /// Maximum concurrent connections; further ones wait.
 const MAX_CONNECTIONS: u64 = 512;
-/// A request's head must have arrived within this time; it is also how long a connection may idle,
-/// and longer than the usual scrape interval.
+/// Timeout for a request's head, and thus for an idle connection; longer than the usual scrape
+/// interval.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// Maximum size of a request's head; an answer is written in portions of about this size.
+/// Maximum size of a request's head; responses are written in portions of about this size.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Requests under way at a shutdown have this long to finish: half of what docker waits before it
-/// kills.
+/// Timeout for in-flight requests at shutdown: half of what docker waits before it kills.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves `router` on every listener until `stop`, then lets requests under way finish.
+/// Serves `router` on every listener until `stop`, then lets in-flight requests finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Receiver<bool>) {
     let connections = Arc::new(Semaphore::new(max_connections()));
     let accepting = listeners.into_iter().map(|listener| {
@@ -37,7 +36,7 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Rec
     }
 }
 
-/// However many connections there are, half of the file descriptors are left to polling.
+/// Leaves half of the file descriptors to polling, however many connections there are.
 fn max_connections() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from((descriptors / 2).clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
@@ -75,8 +74,8 @@ fn connect(
     permit: OwnedSemaphorePermit,
     graceful: &GracefulShutdown,
 ) {
-    // Else the last part of an answer may wait for the scraper's delayed acknowledgement, 40 ms. A
-    // connection that is gone already tells when it is read.
+    // Otherwise the last part of a response may wait 40 ms for the scraper's delayed
+    // acknowledgement. An error means that the connection is closed, which reading it reports.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router.clone());
     let connection = http1::Builder::new()
@@ -93,7 +92,8 @@ fn connect(
     });
 }
 
-/// Accepting fails when, for one, file descriptors run out: others must end first.
+/// Accepting fails if, for example, file descriptors run out; then other connections must close
+/// first.
 async fn refused(error: &std::io::Error) {
     warn!(%error, "could not accept a connection");
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -1,4 +1,4 @@
-//! What the status page shows, as data: also the answer of `/api/v1/status`.
+//! What the status page shows, as data; also the answer of `/api/v1/status`.
 
 mod accounts;
 mod rows;
@@ -24,26 +24,26 @@ use crate::model::{
 use crate::store::{Role, UnknownWord, View};
 use crate::target::{Scope, TargetId};
 
-/// What there is to tell. The page draws a bounded part of it, the API all of it.
+/// Everything to show. The page shows a bounded part of it, the API all.
 #[derive(Debug)]
 pub(super) struct Facts {
     /// Version of the exporter.
     pub(super) version: &'static str,
-    /// What it was built from.
+    /// Revision it was built from.
     pub(super) revision: &'static str,
-    /// When it was started, by the clock as it is set now.
+    /// When it was started, by the current setting of the clock.
     pub(super) started: Timestamp,
     /// Whether it polls, and what it cannot save.
     pub(super) role: Role,
-    /// Polled series on `/metrics`, and what bounds them.
+    /// Polled series on `/metrics`, and their limits.
     pub(super) series: SeriesUse,
-    /// The same of each target.
+    /// Series of each target.
     pub(super) target_series: BTreeMap<TargetId, TargetSeries>,
     /// Its targets.
     pub(super) views: Vec<View>,
     /// The accounts of the targets, by name.
     pub(super) accounts: Vec<AccountStatus>,
-    /// What it may ask of the cloud, and what it has asked.
+    /// Budgets for calls to the cloud, and the calls made.
     pub(super) budgets: Vec<Budget>,
     /// Words in the cloud's answers that this version does not know.
     pub(super) unknown_words: Vec<UnknownWord>,
@@ -54,25 +54,25 @@ pub(super) struct Facts {
 pub(super) struct Status {
     /// Version of the exporter.
     pub(super) version: &'static str,
-    /// What it was built from.
+    /// Revision it was built from.
     pub(super) revision: &'static str,
     /// When it was started.
     pub(super) started: Timestamp,
-    /// Whether it polls; else it stands by, and has no targets.
+    /// Whether it polls; otherwise it stands by and has no targets.
     pub(super) leader: bool,
-    /// Why what is known cannot be written to the state file, if that is so.
+    /// Why the state cannot be saved, if that is so.
     pub(super) unsaved: Option<String>,
-    /// Polled series on `/metrics`, and how many are allowed.
+    /// Polled series on `/metrics`, and the limit.
     pub(super) series: (usize, usize),
-    /// Those of them that are never left out.
+    /// The part of them that is never left out.
     pub(super) series_floor: usize,
-    /// Targets of which these are more than is allowed.
+    /// Number of targets whose part of these exceeds the limit per target.
     pub(super) targets_above_series_limit: usize,
     /// Its targets.
     pub(super) targets: Vec<TargetStatus>,
     /// The accounts of the targets, by name.
     pub(super) accounts: Vec<AccountStatus>,
-    /// What it may ask of the cloud, and what it has asked.
+    /// Budgets for calls to the cloud, and the calls made.
     pub(super) api: Vec<Budget>,
     /// Words in the cloud's answers that this version does not know.
     pub(super) unknown_words: Vec<UnknownWord>,
@@ -105,17 +105,17 @@ pub(super) struct TargetStatus {
     pub(super) stale_after_seconds: Option<f64>,
     /// When the shown values were read.
     pub(super) read_at: Option<Timestamp>,
-    /// Whether there were values that are withdrawn now.
+    /// Whether it had values that are withdrawn now.
     pub(super) stale: bool,
     /// Its series.
     pub(super) series: usize,
     /// Series that are left out.
     pub(super) series_dropped: usize,
-    /// Entries that its lists must show and have not shown in two readings in a row.
+    /// Entries that its lists must show but did not show in two readings in a row.
     pub(super) missing_entries: u64,
-    /// The same by reason.
+    /// Series that are left out, by reason.
     pub(super) series_dropped_by: BTreeMap<&'static str, usize>,
-    /// What it has found, if it looks for anything.
+    /// What it has found, if it is a discovery target.
     pub(super) discovered: Option<Discovered>,
     /// Its tasks, if it has any.
     pub(super) tasks: Vec<TaskStatusRow>,
@@ -128,16 +128,16 @@ pub(super) struct TargetStatus {
 /// How much discovery has found.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Discovered {
-    /// Of what: clusters, servers or regions.
+    /// Kind of things: clusters, servers or regions.
     pub(super) things: &'static str,
-    /// How many there are.
+    /// Number of things found.
     pub(super) found: usize,
-    /// How many of them include and exclude let through.
+    /// Number of things that pass include and exclude.
     pub(super) taken: usize,
 }
 
 impl Discovered {
-    /// What a target has found; absent if it looks for nothing, or if that is withdrawn.
+    /// What a target has found; absent if it is no discovery target or its reading is withdrawn.
     pub(super) fn of(view: &View) -> Option<Self> {
         let (Scope::Discovery(search), Some(Reading::Discovery(reading))) =
             (&view.target.scope, view.reading.as_deref())
@@ -162,7 +162,7 @@ pub(super) struct FailureStatus {
     pub(super) since: Option<Timestamp>,
 }
 
-/// Why a target failed the last time.
+/// Why a target last failed.
 #[derive(Debug, Serialize)]
 pub(super) struct LastFailure {
     /// The `reason` label.
@@ -182,7 +182,7 @@ impl Facts {
     }
 }
 
-/// All that there is to tell at `now`.
+/// Everything to show at `now`.
 pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (series, target_series) = site.exposition.series(now);
     let views = site.store.views(now);
@@ -215,7 +215,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     }
 }
 
-/// All of it, as the API says it.
+/// All of it, as the API shows it.
 pub(super) fn status(mut facts: Facts) -> Status {
     let views = std::mem::take(&mut facts.views).into_iter();
     let targets = views.map(|view| {

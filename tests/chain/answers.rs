@@ -1,5 +1,4 @@
-//! What an answer is: a code, a status or a body, in whichever form it comes, and what becomes of
-//! the target it was for.
+//! Answers by code, status and body, in all their forms, and what each does to its target.
 
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::{Failure, Reason};
@@ -15,8 +14,8 @@ fn tasks() -> TargetId {
     id(Kind::EhpcTasks, "c")
 }
 
-/// Strikes every call for a while. What the page must show meanwhile: not up, the reason, and the
-/// task as it was.
+/// Applies a fault to every call for a while. Meanwhile the page must show: not up, the reason, and
+/// the task as it was.
 fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
     let mut harness = one_task();
     harness.fault(&format!(r#"{{"fault": {fault}}}"#));
@@ -36,7 +35,7 @@ fn struck(fault: &str, reason: Reason) -> (Harness, Failure) {
     (harness, failure)
 }
 
-/// No answer of one kind may ever lose what was open.
+/// No kind of answer may lose what was open.
 fn assert_nothing_lost(harness: &Harness, fault: &str) {
     let lost =
         harness.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Lost { .. })).count();
@@ -199,7 +198,7 @@ fn throttling_in_a_successful_answer_rests_the_operation() {
         let fault =
             format!(r#"{{"kind": "code_in_answer", "code": "Throttling.User", "list": "{list}"}}"#);
         let (harness, _) = struck(&fault, Reason::Throttled);
-        // The world starts at half past, so the next minute is at the thirtieth second.
+        // The world starts half a minute into a minute, so the next one begins at second 30.
         assert_eq!(harness.made.len(), 1, "{list}");
     }
 }

@@ -1,5 +1,5 @@
-//! The limits of series bind all that may be left out, in one order, and say what they have left
-//! out and why they cannot do more.
+//! The limits of series drop everything that may be left out, in one order, and report what they
+//! have dropped and why they cannot drop more.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,13 +23,12 @@ use crate::support::{seconds, start, worlds};
 
 const DROPPED: &str = "aliyun_task_exporter_target_series_dropped";
 
-/// A cluster and a server, each with things that are open and others that have ended; nothing
-/// changes from the hundredth second.
+/// A cluster and a server with open and ended things; nothing changes from second 100 on.
 fn world() -> World {
     let mut world = worlds::servers(1, 0);
     worlds::add_cluster(&mut world, "c");
     for number in 0..8 {
-        // The higher, the newer; odd ones are open.
+        // The higher the number, the newer; odd ones are open.
         let from = 20 + 5 * number;
         let to = if number % 2 == 1 { 100_000 } else { 60 + number };
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();
@@ -57,7 +56,7 @@ fn limited(harness: &mut Harness, max_series_per_target: usize, max_series: usiz
     parse(&harness.page(Format::Text))
 }
 
-/// How many polled series there are.
+/// Number of polled series.
 fn polled(page: &Page) -> usize {
     let is_polled = |name: &str| {
         let name =
@@ -67,12 +66,12 @@ fn polled(page: &Page) -> usize {
     page.samples.iter().filter(|sample| is_polled(&sample.name)).count()
 }
 
-/// The numbers of the things that are shown, by what tells of each of them.
+/// The numbers of the things shown, from one family and the label with their ids.
 fn ids(page: &Page, family: &str, label: &str) -> BTreeSet<u32> {
     page.all(family, &[]).map(|sample| sample.labels[label][1..].parse().unwrap()).collect()
 }
 
-/// The families that tell of each thing, by kind of target, and the label that names it.
+/// For each kind of target, the family with a sample for each thing, and the label with its id.
 const THINGS: [(&str, &str, &str); 3] = [
     ("ehpc_tasks", "aliyun_ehpc_task_status", "task_id"),
     ("ehpc_invocations", "aliyun_ehpc_invocation_status", "command_id"),
@@ -96,8 +95,8 @@ fn newest_first(harness: &Harness, kind: &str) -> Vec<u32> {
     }
 }
 
-/// Asserts that of what may be left out, what is newer and what is open is kept. How many are shown
-/// that are open, and that have ended.
+/// Asserts that of what may be left out, newer and open things are kept. Returns the number of open
+/// and of ended things shown.
 fn assert_order(
     harness: &Harness,
     page: &Page,
@@ -120,7 +119,7 @@ fn assert_order(
     (open, ended)
 }
 
-/// What no limit touches.
+/// Lines that no limit drops.
 fn floor(page: &Page) -> Vec<String> {
     let item = ["task_id", "command_id", "invoke_id"];
     let polled = page
@@ -222,7 +221,7 @@ fn the_whole_page_stays_within_its_limit_wherever_that_is_not_below_the_floor() 
         let use_of = harness.exposition.series(harness.moment()).0;
         assert_eq!((use_of.shown, use_of.limit, use_of.floor), (shown, limit, least));
         let dropped = |reason| page.sum(DROPPED, &[("reason", reason)]);
-        // Whosever they are.
+        // Whichever target they belong to.
         let ended = THINGS.map(|thing| assert_order(&harness, &page, thing).1);
         assert!(
             dropped("open") == 0.0 || ended == [0; 3],
@@ -283,7 +282,7 @@ fn one_command_on_a_hundred_thousand_nodes_shows_its_counts_and_no_node() {
     assert!(polled(&page) < 1_000);
 }
 
-/// A server's reading with `invocations` runs, of which the newest is open.
+/// A server's reading with this many invocations, the newest of which is open.
 fn invocations(server: usize, invocations: usize) -> Reading {
     let invocation = |number: usize| Invocation {
         id: format!("t-hz{server:05}-{number:02}").into(),
@@ -337,8 +336,8 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
         }
     }
     let series = exposition.page(at(1)).series;
-    // Each has its floor and its open invocation, which is three series here, and the same share of
-    // what is left.
+    // Each has its floor and its open invocation (three series here), and an equal share of the
+    // rest.
     assert!(series.floor < 300_000 && series.shown >= series.floor + 3 * SERVERS, "{series:?}");
     assert!(most < 150_000_000, "{most} bytes of text");
 }

@@ -1,4 +1,4 @@
-//! How little is asked, how evenly, and how much at once.
+//! How few calls are made, how evenly, and how many at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::support::harness::{Harness, config_for, id};
 use crate::support::page::parse;
 use crate::support::{seconds, start, worlds};
 
-/// A world of `servers` servers with `invocations` ended invocations each, of which the cloud lets
-/// `quota` calls of `operation` through per minute, and the exporter knows it.
+/// A world of `servers` servers with `invocations` ended invocations each. The cloud allows `quota`
+/// calls of `operation` per minute, and so does the exporter's configuration.
 fn limited(servers: usize, invocations: usize, operation: Operation, quota: u32) -> Harness {
     let quotas = Quotas { operations: BTreeMap::from([(operation, quota)]), ..Quotas::default() };
     let settings = Settings {
@@ -36,7 +36,7 @@ fn times(harness: &Harness, operation: &str, target: Option<&str>) -> Vec<Timest
         .collect()
 }
 
-/// The longest time between two of these, the start and now included.
+/// The longest time between two of these, including the start and now.
 fn longest_gap(harness: &Harness, times: &[Timestamp]) -> SignedDuration {
     let all: Vec<Timestamp> =
         [start()].into_iter().chain(times.iter().copied()).chain([harness.now]).collect();
@@ -94,7 +94,7 @@ fn a_backlog_of_results_does_not_keep_lists_from_their_cadence() {
 
 #[test]
 fn values_are_not_withdrawn_while_a_target_waits_for_its_turn() {
-    // One call a minute for fifteen servers: each has its turn every quarter of an hour.
+    // One call per minute for fifteen servers: each gets its turn every quarter of an hour.
     let mut harness = limited(15, 1, Operation::DescribeInvocations, 1);
     harness.run_until(2000);
     for second in (2000..4000).step_by(20) {
@@ -142,7 +142,7 @@ fn a_slow_target_never_stacks_and_no_more_calls_are_under_way_than_allowed() {
     config.poll.interval = Duration::from_secs(2);
     config.poll.active_interval = Duration::from_secs(1);
     config.poll.concurrency = 5;
-    // That no target has two calls at once is asserted by the rig itself.
+    // The harness itself asserts that no target has two calls at once.
     let mut harness = Harness::new(sim, config);
     harness.run_until(600);
     assert_eq!(harness.most_in_flight, 5);

@@ -1,4 +1,4 @@
-//! Values are shown for as long as they may be, whatever the wall clock is set to meanwhile.
+//! Values are shown exactly as long as they may be, however the wall clock is set meanwhile.
 
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::target::{Kind, TargetId};
@@ -14,7 +14,7 @@ fn server() -> TargetId {
     id(Kind::SwasInvocations, "s00")
 }
 
-/// A server that was read for the last time, and when that was, in seconds after the start.
+/// A server that can no longer be read, and when it was last read, in seconds after the start.
 fn outage() -> (Harness, i64) {
     let mut harness = Harness::scripted(worlds::servers(1, 3)).with_state();
     harness.run_until(100);
@@ -25,7 +25,7 @@ fn outage() -> (Harness, i64) {
     (harness, read.duration_since(start()).as_secs() + 1)
 }
 
-/// Whether the values are shown, on the page as in the view.
+/// Whether the values are shown, on the page and in the view.
 fn shown(harness: &Harness) -> bool {
     let page = parse(&harness.page(Format::Text));
     let on_page = page.all("aliyun_swas_invocations", &[]).count() > 0;
@@ -64,7 +64,7 @@ fn values_vanish_on_time_though_the_clock_was_wrong_when_they_were_read() {
     for offset in [-4200, 4200] {
         let mut harness = Harness::scripted(worlds::servers(1, 3));
         harness.run_until(60);
-        // The cloud refuses requests from so far off, until this machine's clock is right again.
+        // The cloud refuses requests with this much skew until this machine's clock is right again.
         harness.clock_off = seconds(offset);
         harness.run_until(120);
         harness.clock_off = seconds(0);
@@ -91,7 +91,7 @@ fn what_is_restored_is_as_old_as_the_wall_clock_says_and_never_younger_than_the_
         let restored = harness.view(&server()).read_at.unwrap().duration_since(start()).as_secs();
         harness.run_until(read + 180);
         harness.restart(0);
-        // Read by a clock that was ahead, it is as old as nothing.
+        // If it was read by a clock that was ahead, its age counts as 0.
         let begun = if age == 0 { read + 180 } else { restored - offset };
         assert!(shown(&harness), "{offset}");
         assert_vanish(&mut harness, begun + STALE_AFTER + 1);

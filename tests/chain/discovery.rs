@@ -1,4 +1,4 @@
-//! Clusters and servers that the configuration does not list: found, followed, gone, back again;
+//! Clusters and servers that the configuration does not list: found, followed, gone and back again,
 //! whatever fails meanwhile.
 
 use std::collections::BTreeSet;
@@ -30,8 +30,7 @@ fn place(name: &str) -> TargetId {
     id(Kind::Discovery, name)
 }
 
-/// An exporter that finds all it polls in a world, under a configuration that `change` has had its
-/// way with.
+/// An exporter that discovers everything it polls, with a configuration adjusted by `change`.
 fn found(world: World, regions: Regions, change: impl FnOnce(&mut Config)) -> Harness {
     let sim = Simulator::with_world(Settings::default(), world, start());
     let mut config = discovering(&sim, regions);
@@ -474,7 +473,7 @@ fn a_long_list_is_read_whole_however_small_its_budget() {
         "found so far"
     );
     harness.run_until(70);
-    // The tenth page is full: only the eleventh tells that there is no more.
+    // The tenth page is full: only the eleventh shows that there is no more.
     assert_eq!(
         (harness.of("ListInstances").len(), ids(&harness, Kind::SwasInvocations).len()),
         (11, 1000)

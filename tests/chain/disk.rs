@@ -11,9 +11,9 @@ use rand::{RngExt, SeedableRng};
 use crate::support::folder::Folder;
 use crate::support::harness::Harness;
 
-/// What the database writes at once.
+/// The database's page size.
 const PAGE: usize = 4096;
-/// Bytes by which a database is known. Without them the file is not ours to touch.
+/// Length of the database's magic. A file without it is not ours to touch.
 const MAGIC: usize = 9;
 
 /// An entry as the exporter writes it, with the number of its commit.
@@ -24,8 +24,7 @@ fn set_aside(folder: &Folder) -> usize {
     folder.names().iter().filter(|name| name.contains(".damaged-")).count()
 }
 
-/// What an exporter commits while it follows a living world, and the file as it stood after each
-/// commit.
+/// What an exporter commits while it follows a living world, and the file after each commit.
 struct History {
     targets: Vec<TargetId>,
     commits: Vec<Vec<(TargetId, Vec<u8>)>>,
@@ -46,7 +45,7 @@ impl History {
             let numbered =
                 entries.iter().map(|(id, entry)| (id.clone(), encode(&(number, entry)).unwrap()));
             assert!(state.commit(numbered.collect()));
-            // A kill leaves the file as it is: nothing closes it.
+            // A kill leaves the file as it is, without closing it.
             history.files.push(std::fs::read(folder.state()).unwrap());
             history.targets = entries.iter().map(|(id, _)| id.clone()).collect();
             history.commits.push(entries);
@@ -54,8 +53,7 @@ impl History {
         history
     }
 
-    /// Which commit a file holds; `None` if it was set aside. Nothing but a whole commit may ever
-    /// be read.
+    /// Which commit a file holds; `None` if it was set aside. Only whole commits may be read.
     fn read(&self, file: &[u8]) -> Option<usize> {
         let folder = Folder::new();
         std::fs::write(folder.state(), file).unwrap();
@@ -65,7 +63,7 @@ impl History {
         held
     }
 
-    /// It starts, whatever the file is.
+    /// It opens, whatever the file contains.
     fn held(&self, path: &Path) -> Option<usize> {
         let mut state = State::<Entry>::open(path).unwrap();
         let entries: Vec<_> = self.targets.iter().map(|id| state.restore(id)).collect();
@@ -82,7 +80,7 @@ impl History {
     }
 }
 
-/// The pages of one file, with some of the other's in their place.
+/// The pages of one file, with some replaced by those of the other.
 fn mixed(base: &[u8], other: &[u8], mut take: impl FnMut(usize) -> bool) -> Vec<u8> {
     let mut file = base.to_vec();
     file.resize(base.len().max(other.len()), 0);
@@ -108,7 +106,7 @@ fn a_kill_within_a_transaction_leaves_the_one_before_whole() {
     for number in 1..history.files.len() {
         let before = &history.files[number - 1];
         let after = &history.files[number];
-        // Any of the new pages may be on the disk, but the first, which names the commit, is
+        // Any of the new pages may be on the disk, except for the first: it names the commit and is
         // written last.
         let torn = mixed(before, after, |page| page > 0 && random.random_bool(0.5));
         assert_eq!(history.read(&torn), Some(number - 1));

@@ -1,5 +1,5 @@
-//! How things end: in which words, with which exit codes, and what is told when that cannot be
-//! learned.
+//! How things end: with which statuses and exit codes, and what is reported if those cannot be
+//! read.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn cluster() -> World {
     world
 }
 
-/// A command whose nodes all run from the tenth to the fortieth second, and end so.
+/// A command whose nodes all run from second 10 to second 40 and end as in `ends`.
 fn ending(id: &str, words: CommandWords, ends: &[(NodeEnd, i32)]) -> CommandSpec {
     let spec = command(id, ends.len(), 10, 40);
     let node = |(node, (end, exit_code)): (NodeSpec, &(NodeEnd, i32))| NodeSpec {
@@ -36,7 +36,7 @@ fn ending(id: &str, words: CommandWords, ends: &[(NodeEnd, i32)]) -> CommandSpec
     }
 }
 
-/// What the page says of a command: family, without its prefix, and value.
+/// The page's values of a command, by family without its prefix.
 fn of_command(harness: &Harness, id: &str) -> BTreeMap<String, String> {
     let prefix = "aliyun_ehpc_invocation_";
     let label = format!("command_id=\"{id}\"");
@@ -57,7 +57,7 @@ fn of_command(harness: &Harness, id: &str) -> BTreeMap<String, String> {
     lines.map(pair).collect()
 }
 
-/// The value of a series whose line begins so.
+/// The value of the series whose line begins with `series`.
 fn value(harness: &Harness, series: &str) -> Option<String> {
     let page = harness.page(Format::Text);
     page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
@@ -378,7 +378,7 @@ fn lists_that_are_null_for_less_than_ten_minutes_take_nothing_open_away() {
 
 #[test]
 fn a_clock_that_is_set_either_way_loses_nothing_that_is_open() {
-    // Farther off, the cloud refuses every request.
+    // With more skew, the cloud refuses every request.
     for minutes in [-14, 14] {
         let mut world = cluster();
         world.add_task("c", task("a", 5, 4000)).unwrap();

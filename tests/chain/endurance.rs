@@ -15,7 +15,7 @@ use crate::support::page::parse;
 use crate::support::truth::finished;
 use crate::support::{seconds, start, worlds};
 
-/// Bytes of the state's entries of all targets together, and of the page.
+/// Bytes of all targets' entries in the state, and of the page.
 fn size(harness: &Harness, ids: &BTreeSet<TargetId>) -> (usize, usize) {
     let entry = |id| state::encode(&harness.scheduler().memory(id).unwrap()).unwrap().len();
     (ids.iter().map(entry).sum(), harness.page(Format::Text).len())
@@ -25,7 +25,7 @@ fn size(harness: &Harness, ids: &BTreeSet<TargetId>) -> (usize, usize) {
 fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
     let settings = Settings { clusters: 1, servers: 1, time_scale: 40.0, ..Settings::default() };
     let mut harness = Harness::living(settings).with_state();
-    // Windows that are soon full.
+    // Windows that fill quickly.
     harness.config.poll.history_interval = Duration::from_secs(120);
     harness.config.clusters[0].tasks.max_tasks = 40;
     harness.config.servers[0].window.max_invocations = 20;
@@ -50,8 +50,8 @@ fn thousands_of_ids_that_come_and_go_leave_nothing_behind() {
     );
 }
 
-/// The largest sums of the state's entries, looked at each 30 seconds: after a warm-up until a
-/// time, and from then to the end.
+/// The largest total size of the state's entries, sampled every 30 seconds: from `warm` to
+/// `middle`, and from there to `end`.
 fn largest(harness: &mut Harness, warm: i64, middle: i64, end: i64) -> [usize; 2] {
     let ids: BTreeSet<TargetId> = harness
         .store
@@ -70,7 +70,7 @@ fn largest(harness: &mut Harness, warm: i64, middle: i64, end: i64) -> [usize; 2
     largest
 }
 
-/// All runs of a region are read each two seconds, and whole lists each minute.
+/// All invocations of a region are read every two seconds, and whole lists every minute.
 fn region(settings: Settings) -> Harness {
     let mut harness = Harness::living(settings);
     harness.config.swas_strategy = SwasStrategy::PerRegion;

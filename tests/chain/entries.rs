@@ -1,4 +1,4 @@
-//! Lists with odd entries: each harms only itself, and the rest is shown as it is.
+//! Lists with odd entries: each affects only itself, and the rest is shown as it is.
 
 use std::collections::BTreeSet;
 

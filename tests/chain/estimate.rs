@@ -1,4 +1,4 @@
-//! What `check --estimate` says before a start is what is asked for afterwards.
+//! The calls that `check --estimate` predicts are the calls that are made.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ fn the_default_budgets_stay_below_the_published_limits() {
             estimate.budgets.iter().filter(|budget| budget.key.action.product().label() == product);
         budgets.map(|budget| budget.quota).max().unwrap()
     };
-    // Calls per minute and operation. Of E-HPC nothing is published: the gateway's default is 100
+    // Calls per minute and operation. For E-HPC nothing is published: the gateway's default is 100
     // calls per second.
     for (product, published) in [("SWAS", 1000), ("EHPC", 100 * 60)] {
         assert!(most(product) * 10 <= published * 6, "{product}: {}", most(product));

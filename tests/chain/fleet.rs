@@ -1,4 +1,4 @@
-//! A fleet of a hundred servers: what it costs when nothing happens, and how its turns go round
+//! A fleet of a hundred servers: what it costs when nothing happens, and how targets take turns
 //! where the cloud allows little.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ const LIST: &str = "DescribeInvocations";
 const RESULT: &str = "DescribeInvocationResult";
 const HOUR: i64 = 3600;
 
-/// How often each server was asked for its list.
+/// Number of list calls for each server.
 fn lists(harness: &Harness) -> BTreeMap<String, usize> {
     let mut lists = BTreeMap::new();
     for made in harness.of(LIST).iter() {
@@ -30,7 +30,7 @@ fn lists(harness: &Harness) -> BTreeMap<String, usize> {
     lists
 }
 
-/// The first page that was asked for in each poll counts, further ones do not.
+/// Counts the first page of each poll, not further ones.
 fn first_pages(made: &[&Made]) -> usize {
     made.iter().filter(|made| page(&made.operation) == 1).count()
 }
@@ -42,8 +42,8 @@ fn page(operation: &Operation) -> u32 {
     }
 }
 
-/// Calls of one kind that the plan's own arithmetic gives for a hundred servers with 50 ended
-/// invocations each.
+/// Calls that the arithmetic of the planned load predicts for a hundred servers with 50 ended
+/// invocations each: in the first pass, and in polls.
 fn arithmetic(config: &Config, period: i64, span: i64) -> (f64, f64) {
     let server = &targets(config, &Findings::new())[0];
     let polls = span as f64 / period as f64;
@@ -63,7 +63,7 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     let poll = harness.config.poll.clone();
     let idle_after = poll.idle_after.as_secs() as i64;
     let idle_interval = poll.idle_interval.as_secs() as i64;
-    // An idle target's last quick poll may have been just before.
+    // An idle target's last poll at a shorter interval may have been just before.
     let settled = idle_after + idle_interval;
     harness.run_until(settled);
     let first = harness.made.len();
@@ -102,8 +102,8 @@ fn an_idle_fleet_costs_one_list_per_server_and_idle_interval_and_each_result_onc
     assert_shown(&harness, "after all");
 }
 
-/// A hundred servers with one ended invocation each, of which `s00` has one that runs on, in a
-/// cloud that lets six calls of each operation through per minute.
+/// `servers` servers with one ended invocation each; `s00` also has one that keeps running. The
+/// cloud allows six calls of each operation per minute.
 fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> Harness {
     let quotas = Quotas { per_minute: 6, window, ..Quotas::default() };
     let settings = Settings { quotas, latency: Duration::from_millis(300), ..Settings::default() };
@@ -116,7 +116,7 @@ fn six_per_minute(window: QuotaWindow, servers: usize, budget: Option<u32>) -> H
     Harness::new(sim, config)
 }
 
-/// The longest time between two reads of each server from a time on, now included.
+/// The longest time between two reads of each server since `from`, including now.
 fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, SignedDuration> {
     let mut last: BTreeMap<String, Timestamp> = targets(&harness.config, &Findings::new())
         .into_iter()
@@ -139,7 +139,7 @@ fn longest_periods(harness: &Harness, from: Timestamp) -> BTreeMap<String, Signe
     longest
 }
 
-/// Runs on for some seconds and asserts each minute that no target's gauges are withdrawn.
+/// Runs for some seconds and asserts each minute that no target's gauges are withdrawn.
 fn run_unwithdrawn(harness: &mut Harness, span: i64) {
     let end = harness.now + seconds(span);
     while harness.now < end {
@@ -154,7 +154,8 @@ fn run_unwithdrawn(harness: &mut Harness, span: i64) {
 fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_server_has_its_turn() {
     for window in [QuotaWindow::Calendar, QuotaWindow::Sliding] {
         let mut harness = six_per_minute(window, 100, Some(6));
-        // Six first readings in each window of 61 seconds, and some for the one that runs.
+        // Six first readings in each window of 61 seconds, and some for the server with running
+        // work.
         harness.run_until(2 * HOUR);
         let from = harness.now;
         run_unwithdrawn(&mut harness, 6 * HOUR);
@@ -179,7 +180,7 @@ fn a_budget_that_is_the_clouds_own_limit_of_six_is_never_refused_and_every_serve
     }
 }
 
-/// When calls were refused, those within a quarter of an hour taken together.
+/// When calls were refused; refusals within a quarter of an hour count as one.
 fn refusals(harness: &Harness) -> Vec<Timestamp> {
     let mut times: Vec<Timestamp> = Vec::new();
     for made in harness
@@ -239,8 +240,8 @@ fn half_of_a_limit_of_six_is_left_to_another_program() {
             }
         }
         assert_eq!(asked, 48 * 180);
-        // The first minute teaches it; later only what is tried once in a while takes the other
-        // program's calls.
+        // The first minute teaches the limit; later only the occasional probes take calls from the
+        // other program.
         let share = refused.len() as f64 / f64::from(asked);
         assert!(
             share < 0.01,

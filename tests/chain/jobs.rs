@@ -1,5 +1,5 @@
-//! The job, not only the invocation: how the newest invocation of each command name ended, and
-//! whether it runs on, whichever list tells it.
+//! Jobs, not only invocations: how the newest invocation of each command name ended, and whether
+//! the command still runs regularly, whichever list shows it.
 
 use aliyun_task_exporter::config::{Config, SwasStrategy};
 use aliyun_task_exporter::exposition::Format;
@@ -17,7 +17,7 @@ use crate::support::{seconds, start};
 const STRATEGIES: [SwasStrategy; 2] = [SwasStrategy::PerServer, SwasStrategy::PerRegion];
 const HOUR: i64 = 3600;
 
-/// Polls a world by one of the strategies, with a state.
+/// Polls a world with one of the strategies, with a state file.
 fn harness(sim: Simulator, swas_strategy: SwasStrategy) -> Harness {
     let config = Config { swas_strategy, ..config_for(&sim) };
     Harness::new(sim, config).with_state()
@@ -31,12 +31,12 @@ fn page(harness: &Harness) -> Page {
     parse(&harness.page(Format::Text))
 }
 
-/// A value of a command name; there is one server.
+/// A value of a command name on the only server.
 fn value(harness: &Harness, family: &str, name: &str) -> Option<f64> {
     page(harness).value(&format!("aliyun_swas_command_{family}"), &[("command_name", name)])
 }
 
-/// Since the start, in seconds.
+/// Seconds since the start.
 fn since_start(time: Option<f64>) -> Option<i64> {
     time.map(|time| time as i64 - start().as_second())
 }
@@ -51,7 +51,7 @@ fn last_status(harness: &Harness, name: &str) -> Option<String> {
     status
 }
 
-/// A server with a job that has run each hour, last half an hour ago.
+/// A server with a job that has run every hour, last half an hour ago.
 fn hourly(invocations: u32) -> World {
     let mut world = worlds::servers(1, 0);
     world.add_job("s00", &job("backup", HOUR / 2 - 8 * HOUR, HOUR, invocations)).unwrap();
@@ -226,7 +226,8 @@ fn a_living_world_is_told_as_it_is_by_both_lists_in_any_order() {
             let size = Settings { clusters: 0, servers: 3, invocations: 40, ..Settings::default() };
             let mut harness =
                 harness(Simulator::new(Settings { seed, order, ..size }, start()), strategy);
-            // What has left the list would be known for longer than the truth is told.
+            // Otherwise the exporter would still know invocations that have left the list and the
+            // truth.
             harness.sim.freeze(harness.now);
             harness.run_for(60);
             let truth = harness.sim.truth(harness.now);

@@ -1,5 +1,4 @@
-//! Lists that are handed out in another way than the documents say: what is shown is all there is,
-//! or says what it lacks.
+//! Lists that are not paged as documented: what is shown is complete, or says what it lacks.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::support::page::parse;
 use crate::support::truth::assert_shown;
 use crate::support::{start, worlds};
 
-/// More of everything than a capped page holds.
+/// More of everything than fits on a capped page.
 fn large(order: ListOrder) -> Harness {
     let settings = Settings {
         clusters: 1,
@@ -44,7 +43,7 @@ fn excess(harness: &Harness, target: &TargetId) -> Option<f64> {
         .value("aliyun_task_exporter_target_total_excess_entries", &labels)
 }
 
-/// What was told of a target's lists.
+/// What was reported about a target's lists.
 fn told(harness: &Harness, target: &TargetId) -> Vec<ListChange> {
     let of = harness.notices.iter().filter(|(of, _)| of == target);
     let change = |(_, notice): &(TargetId, Notice)| match notice {
@@ -54,7 +53,7 @@ fn told(harness: &Harness, target: &TargetId) -> Vec<ListChange> {
     of.filter_map(change).collect()
 }
 
-/// An exporter that finds this many servers in each of these regions.
+/// An exporter that discovers this many servers in each of these regions.
 fn found(servers: usize, regions: &[&str], quota: u32) -> Harness {
     let mut world = World::empty();
     for region in regions {
@@ -176,7 +175,8 @@ fn ten_thousand_servers_in_two_regions_are_found_whole_and_none_waits_for_the_la
     harness.config.swas_strategy = aliyun_task_exporter::config::SwasStrategy::PerRegion;
     harness.apply(harness.config.clone());
     harness.run_until(5);
-    // Sixty calls in a minute, for both regions; what they have shown does not wait for the others.
+    // Sixty calls per minute for both regions; servers that were read are shown without waiting for
+    // the rest.
     assert!(servers(&harness) >= 5000, "{} after five seconds", servers(&harness));
     harness.run_until(125);
     assert_eq!(servers(&harness), 10_000);

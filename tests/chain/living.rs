@@ -12,13 +12,13 @@ use crate::support::harness::Harness;
 use crate::support::truth::{assert_shown, finished, truly_finished};
 use crate::support::worlds;
 
-/// Lets a world live for some seconds, stops it, and compares after one more poll of each target.
+/// Runs a world for some seconds, freezes it, and compares after one more poll of each target.
 fn assert_true(settings: Settings, seconds: i64) {
     let signature = if settings.seed.is_multiple_of(2) { Signature::V3 } else { Signature::V1 };
     let context = format!("seed {}, {:?}, {signature:?}", settings.seed, settings.order);
     let mut harness = Harness::living(settings);
     harness.config.accounts[0].signature = signature;
-    // A wider window than the world has things.
+    // A window larger than the world's number of things.
     for cluster in &mut harness.config.clusters {
         cluster.commands.discover = 100;
     }

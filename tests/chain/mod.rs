@@ -1,5 +1,5 @@
 //! The pure chain in virtual time: whatever the cloud does and whenever, what is shown is true, and
-//! little is asked.
+//! few calls are made.
 
 mod answers;
 mod bounds;

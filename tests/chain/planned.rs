@@ -1,4 +1,4 @@
-//! What the live plan says is needed is what is asked for.
+//! The planned load equals the calls that are made.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::worlds::{self, command, invocation, task};
 
 const HOUR: i64 = 3600;
 
-/// Lets an hour go by and holds the plan, looked at each 40 s, against what was asked for,
+/// Runs for an hour and compares the planned load, sampled every 40 s, with the calls made,
 /// operation by operation.
 fn assert_kept(harness: &mut Harness, context: &str) {
     harness.made.clear();
@@ -29,7 +29,7 @@ fn assert_kept(harness: &mut Harness, context: &str) {
     }
     for (key, planned) in planned {
         let made = made.get(&key).copied().unwrap_or_default();
-        // A single whole reading more or less is no matter of the plan.
+        // The plan may be off by a single whole reading.
         let most = (made * 0.1).max(3.0);
         assert!(
             (planned - made).abs() <= most,

@@ -1,9 +1,9 @@
-//! Days at random: worlds in which things begin, end, vanish and change their places, with faults,
-//! storms of throttling, kills and lost writes.
-//! Whatever comes together, each end is counted once, and nothing that was seen open is forgotten.
+//! Random days: worlds in which things begin, end, vanish and change their places, with faults,
+//! storms of throttling, kills and lost writes. In any combination, each end is counted once, and
+//! nothing that was seen open is forgotten.
 //!
-//! What vanishes unseen cannot be counted: of what is open only that vanishes which was shown, of
-//! what has ended only that which was counted.
+//! What vanishes unseen cannot be counted, so open things vanish only after they were shown, and
+//! ended things only after they were counted.
 //!
 //! `SEEDS=1000` runs that many days instead of [`DAYS`]; `SEED=17` replays one.
 
@@ -29,14 +29,14 @@ use crate::support::truth::{
 use crate::support::worlds::{self, command, invocation, job, task};
 use crate::support::{seconds, start};
 
-/// Number of days without `SEEDS`.
+/// Number of days if `SEEDS` is not set.
 const DAYS: u64 = 200;
 
 const ORDERS: [ListOrder; 3] =
     [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Reordering];
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
-/// What strikes for a while: each passes.
+/// Faults that apply for a while and pass.
 const FAULTS: [&str; 44] = [
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
@@ -92,7 +92,7 @@ const ACTIONS: [&str; 6] = [
     "DescribeInvocationResult",
 ];
 
-/// Whose lists are null now and then, and which of them.
+/// Operations whose lists are null now and then, with further parameters that a call must have.
 const NULL_LISTS: [(&str, &str); 6] = [
     ("ListTasks", r#", "parameters": {"Archived": "false"}"#),
     ("ListTasks", ""),
@@ -102,18 +102,18 @@ const NULL_LISTS: [(&str, &str); 6] = [
     ("DescribeInvocations", ""),
 ];
 
-/// To what this machine's wall clock is set, in seconds ahead of the true time; more than 15
-/// minutes off nothing is answered.
+/// Settings of this machine's wall clock, in seconds ahead of the true time; beyond 15 minutes
+/// nothing is answered.
 const CLOCKS_OFF: [i64; 8] = [0, 0, 0, 60, -600, 600, -4200, 4200];
 
 const HOUR: i64 = 3600;
-/// Seconds after which nothing begins, fails, vanishes or dies any more.
+/// Length of a day, in seconds; nothing begins, fails, vanishes or dies after it.
 const DAY: i64 = 24 * HOUR;
-/// Nothing lives longer.
+/// Maximum lifetime, in seconds.
 const LONGEST: i64 = 4 * HOUR;
-/// Commands that run at an interval: one through the day, and one that runs no more at its noon.
+/// Commands that run at an interval: one all day, and one that stops at noon.
 const JOBS: [(&str, i64, u32); 2] = [("nightly", 2 * HOUR, 17), ("retired", HOUR, 22)];
-/// Nothing begins or ends while the first reading is under way.
+/// Seconds at the start in which nothing begins or ends, for the first reading.
 const QUIET: i64 = 120;
 
 fn targets() -> [TargetId; 4] {
@@ -121,13 +121,14 @@ fn targets() -> [TargetId; 4] {
     [id(Kind::EhpcTasks, "c"), id(Kind::EhpcInvocations, "c"), server("s00"), server("s01")]
 }
 
-/// How long something lives: a second as likely as hours.
+/// A lifetime: seconds are as likely as hours.
 fn life(random: &mut SmallRng) -> i64 {
     let longest = [20, 300, 1800, LONGEST][random.random_range(0..4)];
     random.random_range(1..longest)
 }
 
-/// When something lives, and how it ends: over before the start, or begun on this day.
+/// When something begins, when it ends, and its exit code: over before the start, or begun on this
+/// day.
 fn lives(random: &mut SmallRng) -> impl Iterator<Item = (i64, i64, i64)> + use<> {
     let past = random.random_range(0..70);
     let present = random.random_range(20..60);
@@ -136,7 +137,7 @@ fn lives(random: &mut SmallRng) -> impl Iterator<Item = (i64, i64, i64)> + use<>
         let length = life(&mut random);
         let from = match number {
             number if number < past => random.random_range(-40 * HOUR..-LONGEST),
-            // Some invocation already when the story begins.
+            // Some are already running at the start.
             number if number < past + 3 => -random.random_range(0..length),
             _ => random.random_range(QUIET..DAY),
         };
@@ -191,7 +192,7 @@ fn harness(random: &mut SmallRng) -> Harness {
     config.poll.history_interval = Duration::from_secs(random.random_range(900..7200));
     config.poll.stale_after = Duration::from_secs(1800);
     // Windows smaller than the lists: what they drop must stay known. A discovered command is
-    // counted inside its window only.
+    // counted only inside its window.
     config.clusters[0].tasks.max_tasks = random.random_range(10..60);
     config.clusters[0].commands.discover = 130;
     for server in &mut config.servers {
@@ -201,7 +202,7 @@ fn harness(random: &mut SmallRng) -> Harness {
     Harness::new(sim, config).with_state()
 }
 
-/// What happens to a world, besides what begins and ends in it.
+/// What happens to a world, besides things that begin and end.
 #[derive(Clone, Copy)]
 struct Troubles {
     faults: bool,
@@ -213,7 +214,7 @@ struct Troubles {
 }
 
 impl Troubles {
-    /// Each kind alone now and then, else all at once.
+    /// Now and then one kind alone, otherwise all at once.
     fn of(seed: u64) -> Self {
         let only = seed % 6;
         let has = |number| only == number || only > 2;
@@ -232,16 +233,16 @@ struct Story {
     harness: Harness,
     random: SmallRng,
     troubles: Troubles,
-    /// What was open, shown as such, and vanished.
+    /// Things that vanished after they were shown as open.
     vanished: BTreeMap<TargetId, BTreeSet<String>>,
-    /// What had ended, was counted, and vanished.
+    /// Things that vanished after they had ended and were counted.
     departed: BTreeMap<TargetId, Ends>,
-    /// What was shown as open at some time.
+    /// Things that were shown as open at some time.
     opened: BTreeMap<TargetId, BTreeSet<String>>,
     restarts: u64,
 }
 
-/// What a day was made of.
+/// What happened on a day.
 #[derive(Clone, Copy, Default)]
 struct Told {
     restarts: u64,
@@ -252,7 +253,7 @@ struct Told {
 }
 
 impl Story {
-    /// Lets something happen, and time go by.
+    /// Lets something happen, and time pass.
     fn go_on(&mut self) {
         let longest = [30, 300, 3600][self.random.random_range(0..3)];
         let pause = self.random.random_range(1..longest);
@@ -312,12 +313,12 @@ impl Story {
         self.harness.fault(&fault);
     }
 
-    /// Makes something vanish that was shown as it is: open, or ended and counted.
+    /// Removes something that is shown correctly: open, or ended and counted.
     fn remove(&mut self) {
         let target = &targets()[self.random.random_range(0..4)];
         let truth = self.harness.sim.truth(self.harness.now);
         let Some((reading, _)) = self.harness.published(target) else { return };
-        // What was published is saved: an end that is shown stays counted whatever dies.
+        // What was published is saved: an end that is shown stays counted after any kill.
         let open = open(reading);
         let shown = shown(reading);
         let wants_open = self.random.random_bool(0.5);
@@ -339,7 +340,7 @@ impl Story {
         }
     }
 
-    /// Checks what is left at the end, when all is over.
+    /// Checks the state at the end, when everything is over.
     fn assert_true(&self, before: &BTreeMap<TargetId, Ends>) -> Told {
         let Self { harness, restarts, .. } = self;
         let truth = harness.sim.truth(harness.now);
@@ -357,8 +358,8 @@ impl Story {
             all.extend(self.departed.get(&target).cloned().unwrap_or_default());
             let wanted = by_word(all.difference(&before[&target]));
             let reading = harness.reading(&target);
-            // What was announced helps to find the one that is wrong; a kill may have announced it
-            // once more.
+            // The announced ends help to find a wrong one; after a kill, one may have been
+            // announced twice.
             let mut announced: Vec<String> = harness.ends(&target).collect();
             for (id, _) in all.difference(&before[&target]) {
                 match announced.iter().position(|other| other == id) {
@@ -390,8 +391,8 @@ impl Story {
 }
 
 impl Story {
-    /// Checks what is known of each command name, but for those of which an invocation has
-    /// vanished: it may or may not have been seen in time.
+    /// Checks what is known of each command name, except for those of which an invocation has
+    /// vanished, perhaps before it was seen.
     fn assert_jobs(&self, target: &TargetId) {
         if target.kind != Kind::SwasInvocations {
             return;
@@ -404,7 +405,7 @@ impl Story {
             named.map_or("cmd-0", |(name, ..)| *name)
         };
         let unsure: BTreeSet<&str> = vanished.chain(departed).map(name).collect();
-        // A name that was damaged for a while is another one.
+        // A name that was damaged for a while counts as another name.
         let sure =
             |(name, _): &(String, _)| !unsure.contains(&**name) && !name.contains('\u{fffd}');
         let truth: BTreeMap<_, _> =
@@ -418,19 +419,18 @@ impl Story {
     }
 }
 
-/// Something that strikes one operation for a while.
+/// A fault that affects one operation for a while.
 fn fault(random: &mut SmallRng) -> String {
     let fault = FAULTS[random.random_range(0..FAULTS.len())];
     let action = ACTIONS[random.random_range(0..ACTIONS.len())];
     let times = random.random_range(1..8);
-    // What is said not to be there for ten minutes is lost.
+    // Something reported as not found for ten minutes is lost.
     let times = if fault.contains("404") { times.min(5) } else { times };
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
 }
 
-/// Throttling of one operation or of all, for some minutes up to two hours: everything is refused,
-/// the limit moves, others use it up, or the cloud wants to be left alone for longer than makes
-/// sense.
+/// Throttling of one operation or of all, from a minute to two hours: everything is refused, the
+/// limit changes, others use it up, or the cloud asks for an unreasonably long pause.
 fn storm(random: &mut SmallRng, harness: &mut Harness) {
     let minute = harness.now.as_second().rem_euclid(60);
     let from = harness.now.duration_since(start()).as_secs() - minute;
@@ -466,7 +466,7 @@ fn storm(random: &mut SmallRng, harness: &mut Harness) {
             );
             strike(&others, from, 2 * lasts);
         }
-        // A limit that moves each few minutes; 0 is none at all.
+        // A limit that changes every few minutes; 0 allows no calls.
         3 => (0..8).for_each(|step| {
             let limit = random.random_range(0..5);
             strike(
@@ -483,7 +483,7 @@ fn storm(random: &mut SmallRng, harness: &mut Harness) {
     }
 }
 
-/// Lists that are null for less than ten minutes from a second on.
+/// Lists that are null for less than ten minutes, from second `from` on.
 fn null_list(random: &mut SmallRng, from: i64) -> String {
     let (action, more) = NULL_LISTS[random.random_range(0..NULL_LISTS.len())];
     let to = from + random.random_range(60..590);
@@ -492,7 +492,7 @@ fn null_list(random: &mut SmallRng, from: i64) -> String {
     )
 }
 
-/// Tells one day to its end and checks what is left.
+/// Runs one day to its end and checks the result.
 fn tell(seed: u64) -> Told {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut harness = harness(&mut random);
@@ -513,7 +513,7 @@ fn tell(seed: u64) -> Told {
     if troubles.kills {
         story.harness.restart(1);
     }
-    // All is over by then, the history is read again, and operations that rest have woken up.
+    // By then everything is over, the history has been read again, and no operation rests any more.
     story.harness.run_for(LONGEST + 6 * HOUR);
     story.assert_true(&before)
 }

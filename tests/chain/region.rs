@@ -1,5 +1,5 @@
-//! `strategy: per_region`: the invocations of all servers of a region for one call a tick, and as
-//! true as if each were asked for.
+//! `strategy: per_region`: the invocations of all servers of a region in one call per tick, and as
+//! true as if each server were polled.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::support::truth::{assert_shown, finished, truly_finished};
 use crate::support::worlds::{self, invocation};
 use crate::support::{seconds, start};
 
-/// Every region of the simulator's world is asked for as a whole.
+/// Polls each region of the simulator's world as a whole.
 fn harness(sim: Simulator) -> Harness {
     let config = config_for(&sim);
     Harness::new(sim, per_region(config))
@@ -49,7 +49,7 @@ fn calls(harness: &Harness, action: &str, from: i64, to: i64) -> usize {
     harness.sim.calls().filter(|call| call.action == action && within(call.time)).count()
 }
 
-/// What was asked of the list: pages, and ids.
+/// Requests for the list: pages, and ids.
 fn asked(harness: &Harness) -> Vec<String> {
     let asked =
         harness.of("DescribeCommandInvocations").into_iter().map(|made| match &made.operation {
@@ -75,7 +75,7 @@ fn a_hundred_servers_cost_one_call_a_tick() {
     let mut harness = Harness::new(sim, config);
     let list = "DescribeCommandInvocations";
     harness.run_until(29);
-    // 5000 runs are a hundred full pages, and another one says that there are no more.
+    // 5000 invocations fill a hundred pages, and another call shows that there are no more.
     assert_eq!(calls(&harness, list, 0, 29), 101);
     assert_eq!(
         calls(&harness, "ListInstances", 0, 29),
@@ -91,8 +91,8 @@ fn a_hundred_servers_cost_one_call_a_tick() {
     }
     harness.run_until(5460);
     assert_eq!(calls(&harness, list, 30, 1800), 59, "one call each half minute");
-    // An idle hour: a poll each two minutes, and each half hour all pages; by now TotalCount tells
-    // which is the last.
+    // An idle hour: a poll every two minutes, and all pages every half hour; by now TotalCount
+    // shows which is the last.
     assert_eq!(calls(&harness, list, 1860, 5460), 28 + 2 * 100);
     assert_eq!(calls(&harness, "ListInstances", 1860, 5460), 2 * 2);
     let others =

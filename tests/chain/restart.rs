@@ -1,4 +1,4 @@
-//! An exporter that ends and starts again on its state.
+//! An exporter that stops and starts again on its state.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn world() -> World {
     world
 }
 
-/// The same thing in three shapes, which lives from one second to another.
+/// Adds a task, a command and an invocation that run from one second to another.
 fn add(world: &mut World, id: &str, from: i64, to: i64) {
     world.add_task("c", task(id, from, to)).unwrap();
     world.add_command("c", command(id, 2, from, to)).unwrap();
@@ -41,7 +41,7 @@ fn kinds() -> [TargetId; 3] {
     [id(Kind::EhpcTasks, "c"), id(Kind::EhpcInvocations, "c"), id(Kind::SwasInvocations, "s00")]
 }
 
-/// Ends counted of tasks, commands and runs.
+/// Counted ends of tasks, commands and invocations.
 fn counts(harness: &Harness) -> [u64; 3] {
     kinds().map(|id| finished(&harness.reading(&id)).values().sum())
 }
@@ -50,7 +50,7 @@ fn page(harness: &Harness) -> Page {
     parse(&harness.page(Format::Text))
 }
 
-/// Who was asked for by name: the operation and the id.
+/// Requests for one thing: the operation and the id.
 fn asked_by_id(harness: &Harness) -> Vec<String> {
     let by_id = |operation: &str| {
         harness.of(operation).into_iter().map(|made| format!("{:?}", made.operation))
@@ -126,7 +126,8 @@ fn what_vanished_while_down_is_lost_and_told_once() {
     harness.run_until(60);
     harness.sim.world_mut().remove("a");
     harness.restart(60);
-    // A kill after each poll: it is looked for again at once each time, and that is no long search.
+    // A kill after each poll: it is asked for again at once each time, which does not make the
+    // search a long one.
     for _ in 0..12 {
         harness.run_for(16);
         harness.restart(1);

@@ -1,5 +1,5 @@
-//! Whatever entries the cloud sends, and however often: no answer puts two samples of one name and
-//! label set on the page.
+//! Whatever entries the cloud sends, and however often, no answer puts two samples with the same
+//! name and labels on the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::support::harness::{config_for, discovering};
 use crate::support::page::{Page, parse};
 use crate::support::{start, worlds};
 
-/// What entries are made of: few ids and names, so that many are alike.
+/// Values for entries: few ids and names, so that many are alike.
 const IDS: [&str; 6] = ["\"s00\"", "\"s01\"", "\"cn-a\"", "7", "\"a b\"", "null"];
 const NAMES: [&str; 7] =
     ["\"n\"", "\"n\\n\"", "\"n\\u000b\"", "\"n\\ud83d\"", "\"n \"", "\"\"", "{}"];
@@ -36,7 +36,7 @@ const WORDS: [&str; 8] = [
 ];
 const ODD: [&str; 6] = ["7", "null", "\"x\"", "[{}]", "{}", "{\"InvokeId\": {}}"];
 
-/// Places in those tables, and a number.
+/// Indices into these tables, and a number.
 type Parts = (usize, usize, usize, usize, i64);
 
 fn parts() -> impl Strategy<Value = Vec<Parts>> {
@@ -46,7 +46,7 @@ fn parts() -> impl Strategy<Value = Vec<Parts>> {
     )
 }
 
-/// An entry of any list. What it is about stays unsaid, but for its own id.
+/// An entry of any list, without the id of its owner but with its own.
 fn entry(id_field: &str, (id, name, word, odd, number): Parts) -> String {
     if let Some(odd) = ODD.get(odd) {
         return (*odd).to_owned();
@@ -70,8 +70,8 @@ fn entry(id_field: &str, (id, name, word, odd, number): Parts) -> String {
     )
 }
 
-/// The body of an answer with such entries, each of which is on servers with the same entries if it
-/// can be.
+/// The body of an answer with such entries. In a region's list, each invocation has servers made of
+/// the same entries.
 fn body(operation: &Operation, entries: &[Parts]) -> String {
     let list =
         |id: &str| entries.iter().map(|parts| entry(id, *parts)).collect::<Vec<_>>().join(", ");
@@ -103,7 +103,7 @@ fn body(operation: &Operation, entries: &[Parts]) -> String {
     format!(r#"{{"RequestId": "r", "InvokeStatus": {word}, "{name}": [{}]}}"#, list(id))
 }
 
-/// A cluster and two servers, and what discovery finds besides.
+/// A cluster and two servers, and what discovery finds in addition.
 fn config(strategy: SwasStrategy) -> Config {
     let mut world = worlds::servers(2, 0);
     worlds::add_cluster(&mut world, "c");
@@ -123,8 +123,8 @@ fn config(strategy: SwasStrategy) -> Config {
     config
 }
 
-/// Polls a cloud that answers with nothing but such entries, one set after the other, and parses
-/// the page now and then.
+/// Polls a cloud that answers only with such entries, one set after the other, and parses the page
+/// now and then.
 fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
     let mut scheduler = Scheduler::new(config.poll.clone(), 1, start());
     let store = Arc::new(Store::default());
@@ -175,7 +175,7 @@ fn pages(config: &Config, answers: &[Vec<Parts>]) -> Vec<Page> {
                 exposition.body(Format::Text, Encoding::Identity, Moment { wall: now, boot });
             let text: String =
                 body.frames().iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
-            // No series stands twice on a page that can be parsed.
+            // Parsing fails if a series occurs twice.
             pages.push(parse(&text));
         }
     }
@@ -211,7 +211,7 @@ fn what_is_listed_twice_is_on_the_page_once() {
         ] {
             assert!(last.all(family, &[]).count() > 0, "{family}");
         }
-        // A cluster that is called like a server that is polled is none.
+        // A discovered cluster with the id of a polled server does not count as a cluster.
         assert_eq!(last.all("aliyun_ehpc_cluster_info", &[]).count(), 1);
         assert_eq!(last.all("aliyun_swas_server_info", &[]).count(), 2);
         assert_eq!(last.sum("aliyun_task_exporter_discovered", &[]), 12.0);

@@ -71,7 +71,7 @@ fn runs_that_overlap_are_each_followed_to_their_end() {
     let mut world = worlds::servers(1, 0);
     worlds::add_cluster(&mut world, "c");
     for number in 0..12 {
-        // The newest ends first, so all but the newest are still open when a newer one has ended.
+        // The newest ends first, so all older ones are still open when a newer one has ended.
         let from = 10 + number;
         let to = 400 - 20 * number;
         world.add_task("c", worlds::task(&format!("t{number}"), from, to)).unwrap();

@@ -16,7 +16,7 @@ use crate::support::harness::{Harness, config_for, id};
 use crate::support::page::parse;
 use crate::support::{seconds, start, worlds};
 
-/// Servers with an invocation each, and a cluster, polled at the default cadence for ten minutes.
+/// Servers with one invocation each, and a cluster, polled at the default cadence for ten minutes.
 fn harness(servers: usize) -> Harness {
     let mut world = worlds::servers(servers, 1);
     worlds::add_cluster(&mut world, "c");
@@ -26,7 +26,7 @@ fn harness(servers: usize) -> Harness {
     harness
 }
 
-/// The cloud refuses an operation from now on for `lasts` seconds.
+/// The cloud refuses an operation for `lasts` seconds from now.
 fn refuse(harness: &mut Harness, operation: &str, lasts: i64) {
     let from = harness.now.duration_since(start()).as_secs();
     harness.fault(&format!(
@@ -51,7 +51,7 @@ fn is_throttled(view: &View) -> bool {
     failing
 }
 
-/// How many servers are said to be throttled.
+/// Number of servers shown as throttled.
 fn throttled(harness: &Harness) -> usize {
     servers(harness).iter().filter(|view| is_throttled(view)).count()
 }
@@ -63,7 +63,7 @@ fn overdue(harness: &Harness, late: i64) -> BTreeSet<String> {
     servers(harness).iter().filter(is_late).map(|view| view.target.id.id.to_string()).collect()
 }
 
-/// When each change of how the cloud throttles was told, in seconds after the start.
+/// When each change in throttling was reported, in seconds after the start.
 fn told(harness: &Harness) -> Vec<(&'static str, i64)> {
     let word = |change: &Throttling| match change {
         Throttling::Began => "began",
@@ -87,7 +87,7 @@ fn while_an_operation_rests_each_target_that_waits_for_it_is_down_and_no_other()
         for _ in 0..lasts / 5 {
             harness.run_for(5);
             most = most.max(throttled(&harness));
-            // The period is 30 s, so a minute counts; the budget itself makes some wait ten
+            // The period is 30 s, so a minute matters; the budget itself delays some by ten
             // seconds. A target whose poll was refused says so at once.
             let late: BTreeSet<String> = overdue(&harness, 71);
             let down = servers(&harness)
@@ -190,7 +190,7 @@ fn a_budget_that_is_merely_small_never_makes_a_target_throttled() {
 
 #[test]
 fn what_waits_for_a_small_budget_anyway_is_not_laid_to_a_short_rest() {
-    // The turn of each of 300 servers comes once in more than half an hour.
+    // Each of the 300 servers gets its turn once in more than half an hour.
     let sim = Simulator::with_world(Settings::default(), worlds::servers(300, 0), start());
     let mut config = config_for(&sim);
     config.accounts[0].quotas = [(Action::DescribeInvocations.into(), 10)].into();
@@ -211,7 +211,7 @@ fn all_servers_of_a_region_are_overdue_together_and_each_is_named() {
     let mut harness = Harness::new(sim, config);
     harness.run_until(600);
     refuse(&mut harness, "DescribeCommandInvocations", 300);
-    // The poll that is refused says so; the next one waits.
+    // The refused poll says so; the next one waits.
     harness.run_for(40);
     assert_eq!(throttled(&harness), 30);
     harness.polled.clear();
@@ -220,7 +220,7 @@ fn all_servers_of_a_region_are_overdue_together_and_each_is_named() {
     harness.run_for(400);
     assert_eq!(throttled(&harness), 0);
 
-    // A rest that the first call of a poll is not refused by: all wait.
+    // Only one call is refused; during the rest, all wait.
     let mut harness = self::harness(2);
     harness.fault(r#"{"match": {"action": "DescribeInvocations"}, "fault": {"kind": "throttle", "time_left_ms": 86400000}, "times": 1}"#);
     harness.run_for(150);
@@ -291,7 +291,7 @@ fn a_clock_that_is_set_makes_nothing_overdue() {
 #[test]
 fn an_operation_that_others_use_up_in_each_minute_is_throttled_without_a_break() {
     let mut harness = harness(20);
-    // Half a minute is answered, half a minute is not: for ten minutes.
+    // For ten minutes, half a minute is answered and half a minute is not.
     let from = harness.now.duration_since(start()).as_secs();
     for minute in 0..10 {
         let (from, to) = (from + minute * 60, from + minute * 60 + 30);

@@ -1,4 +1,4 @@
-//! What fails, and what comes of it: retries, pauses, kept values.
+//! Failures and their consequences: retries, pauses, kept values.
 
 use aliyun_task_exporter::config::Signature;
 use aliyun_task_exporter::model::{Reason, TaskStatus};
@@ -17,7 +17,7 @@ fn tasks_of(cluster: &str) -> TargetId {
     id(Kind::EhpcTasks, cluster)
 }
 
-/// One cluster with one running task, polled once without trouble.
+/// A cluster with one running task, polled once without trouble.
 pub(super) fn one_task() -> Harness {
     let mut harness = Harness::scripted(worlds::one_task());
     harness.config.clusters[0].commands.discover = 0;
@@ -29,7 +29,7 @@ pub(super) fn one_task() -> Harness {
     harness
 }
 
-/// What became of each attempt.
+/// The outcome of each attempt.
 fn outcomes(harness: &Harness) -> Vec<&'static str> {
     harness.made.iter().map(|made| made.failure.map_or("ok", Reason::label)).collect()
 }
@@ -85,7 +85,7 @@ fn trouble_that_stays_fails_the_poll_after_four_attempts_and_the_next_tick_tries
 fn a_throttled_call_is_never_retried_its_operation_rests_until_the_next_minute_and_values_are_kept()
 {
     let mut harness = one_task();
-    // The world starts at half past, so the next minute is at the thirtieth second.
+    // The world starts half a minute into a minute, so the next one begins at second 30.
     harness.fault(r#"{"fault": {"kind": "throttle"}, "times": 1}"#);
     harness.run_until(29);
     assert_eq!(outcomes(&harness), ["throttled"]);
@@ -118,7 +118,7 @@ fn a_throttled_operation_rests_for_as_long_as_the_headers_say() {
 #[test]
 fn a_used_nonce_is_tried_again_once_with_a_new_one() {
     let mut harness = one_task();
-    // The second use of this nonce, and only it, is refused.
+    // Only the second use of this nonce is refused.
     harness.stuck_nonces = 2;
     harness.run_until(25);
     assert_eq!(outcomes(&harness), ["ok", "service", "ok"]);

@@ -1,4 +1,4 @@
-"""The simulator's own addresses: the truth, the clock, the log of calls, faults."""
+"""The simulator's own endpoints: the truth, the clock, the log of calls, faults."""
 
 import json
 from datetime import datetime
@@ -24,11 +24,11 @@ class Cloud:
         return world
 
     def freeze(self) -> str:
-        """Stops the world; tells when."""
+        """Freezes the world; returns when."""
         return str(self._post("time", {"frozen": True})["now"])
 
     def go_on(self) -> None:
-        """Lets the world move again."""
+        """Lets the world continue."""
         self._post("time", {"frozen": False})
 
     def add_fault(self, match: dict[str, str] | None = None, **fault: object) -> None:
@@ -46,7 +46,7 @@ class Cloud:
 
 
 def seconds(stamp: str) -> float:
-    """A time as the cloud writes it, as Prometheus knows it."""
+    """A time of the cloud as Unix time, like in Prometheus."""
     head, _, fraction = stamp.removesuffix("Z").partition(".")
     whole = datetime.fromisoformat(f"{head}+00:00").timestamp()
     return whole + float(f"0.{fraction or 0}")

@@ -1,4 +1,4 @@
-"""Configuration files. They are written as JSON, which is YAML too."""
+"""Configuration files. They are written as JSON, which is also YAML."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from cloud import KEY_ID, SECRET, Cloud, World
 
 Config = dict[str, Any]
 
-# Often enough for a test; what is not given has its default.
+# Often enough for a test; everything else has its default.
 POLL = {"interval": "1s", "idle_interval": "1s", "history_interval": "2s", "timeout": "2s"}
 
 
@@ -24,7 +24,7 @@ def account(url: str, name: str = "main", key_id: str = KEY_ID, secret: str = SE
 
 
 def everything(cloud: Cloud, **poll: str) -> Config:
-    """A configuration that polls all there is."""
+    """A configuration that polls everything."""
     world = cloud.world()
     return {
         "poll": POLL | poll,

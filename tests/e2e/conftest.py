@@ -1,4 +1,4 @@
-"""What the tests share: programs that end with the test, whatever happens."""
+"""Fixtures of the tests: programs that are stopped with the test, whatever happens."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,7 +23,7 @@ def _built() -> None:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the program with arguments; every one ends with the test."""
+    """Starts the program with arguments; stopped with the test."""
     with ExitStack() as stack:
         yield lambda *arguments, **variables: stack.enter_context(exporter(tmp_path, *arguments, **variables))
 
@@ -43,7 +43,7 @@ def demo(start: Start) -> Demo:
 
 
 class Simulation:
-    """A simulated cloud in a process of its own."""
+    """A simulated cloud in a separate process."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -55,14 +55,14 @@ Simulate = Callable[..., Simulation]
 
 @pytest.fixture
 def simulate(start: Start) -> Simulate:
-    """Starts a simulated cloud; `clusters=5` is its argument `--clusters=5`."""
+    """Starts a simulated cloud; `clusters=5` becomes the argument `--clusters=5`."""
     return lambda **size: Simulation(
         start("simulate", "--listen", ANY_PORT, *(f"--{name}={value}" for name, value in size.items()))
     )
 
 
 class Exporter:
-    """An exporter with a configuration file, and where it listens."""
+    """An exporter with a configuration file, and its address."""
 
     def __init__(self, program: Program) -> None:
         self.program = program

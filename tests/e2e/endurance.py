@@ -1,8 +1,8 @@
 """A compressed day with storms, kills and full disks: `make endurance`.
 
-Two exporters, one for each strategy, poll a cloud in which 12,000 runs a minute come and go; at the start, in the
-middle and at the end of the day their figures must be the same. A third one polls a calmer cloud, is killed again and
-again, and must have counted each end exactly once. Exit code 1 if a figure has grown, or an end was miscounted.
+Two exporters, one for each strategy, poll a cloud in which 12,000 invocations a minute come and go. Their figures must
+be the same at the start, in the middle and at the end of the day. A third one polls a calmer cloud, is killed
+repeatedly, and must have counted each end exactly once. Exit code 1 if a figure has grown or an end was miscounted.
 """
 
 import argparse
@@ -31,15 +31,15 @@ from program import BINARY, Running, environment, free_port
 from truth import Owner, Thing, ended, owners
 from waiting import wait_for
 
-# Hours of the day, and of the time before it in which caches fill.
+# Length of the day, and of the time before it in which caches fill, in hours.
 DAY, WARM_UP = 24, 8
-# A figure is flat if it has grown by no more than this share, or by no more than a connection or some lines of the log.
+# A figure is flat if it has grown by no more than this share, or by no more than a connection or a few log lines.
 FLAT = 0.02
 SLACK = {"descriptors": 1.0, "log lines a minute": 3.0}
 
 STORMING = {"servers": 100, "clusters": 2, "time-scale": 10, "latency": "20ms", "quota": 100_000}
 CALM = {"servers": 20, "clusters": 1, "invocations": 40, "time-scale": 0.1, "latency": "20ms", "quota": 100_000}
-# Every two seconds all is read, and whole lists each minute.
+# Everything is read every two seconds, and whole lists every minute.
 POLL = {"interval": "2s", "active_interval": "2s", "idle_interval": "2s", "history_interval": "1m"}
 
 
@@ -51,7 +51,7 @@ class Trouble:
     fills_disk: bool = False
 
 
-# One after the other, again and again.
+# In turn, over and over.
 CALM_HOUR = Trouble()
 FAILING = (
     Trouble({"kind": "error", "status": 503, "code": "ServiceUnavailable"}),
@@ -64,10 +64,10 @@ TROUBLES = (CALM_HOUR, THROTTLED, *FAILING)
 
 DISK = 64 << 20
 
-# Seconds within which all is read when nothing is wrong any more: budgets that were lowered recover in these.
+# Timeout in seconds for reading everything when nothing is wrong any more: by then, lowered budgets have recovered.
 PATIENCE = 400
 
-# A killed exporter is started this many times, a second apart, before that is given up.
+# Maximum number of attempts to restart a killed exporter, one second apart.
 MAX_STARTS = 120
 
 
@@ -77,7 +77,7 @@ def say(text: str) -> None:
 
 
 class Disk:
-    """A folder whose disk can be full: one of its own where root may mount it, else a limit of the size of files."""
+    """A folder whose disk can be full: its own file system if root may mount one, otherwise a limit on file sizes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -104,7 +104,7 @@ class Disk:
             (self.folder / "filler").unlink()
 
     def limit(self, program: "Watched") -> None:
-        """Holds a program that was started now to the disk's state."""
+        """Applies the state of the disk to a program that was just started."""
         if not self.is_mounted:
             size = 0 if self.is_full else resource.RLIM_INFINITY
             with suppress(ProcessLookupError):
@@ -123,7 +123,7 @@ class Watched(Running):
     """A program whose log is read, counted and kept."""
 
     def __init__(self, log: Path, *arguments: str) -> None:
-        # The signal of the limit that stands for a full disk must not end the program.
+        # The signal of the size limit, which stands for a full disk, must not stop the program.
         command = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"', str(BINARY), *arguments]
         self.log, self.lines, self.last, self._said = log, 0, "", ""
         self.process = subprocess.Popen(
@@ -152,7 +152,7 @@ class Watched(Running):
                     self._said += line
 
     def said(self, pattern: str) -> str:
-        """The first group of what fits among the first lines; what has ended says nothing more."""
+        """The first group of a match in the first lines; fails if the program has exited without one."""
 
         def found() -> re.Match[str] | None:
             match = re.search(pattern, self._said)
@@ -179,7 +179,7 @@ def simulated(stack: ExitStack, log: Path, size: dict[str, object]) -> Cloud:
 
 
 def configured(cloud: Cloud, folder: Path, state: Path, strategy: str) -> str:
-    """A configuration that polls all there is."""
+    """A configuration that polls everything."""
     world = cloud.world()
     config: Config = {
         "poll": POLL,
@@ -193,7 +193,7 @@ def configured(cloud: Cloud, folder: Path, state: Path, strategy: str) -> str:
 
 
 class Steady:
-    """An exporter that lives through the whole day."""
+    """An exporter that runs all day."""
 
     def __init__(self, stack: ExitStack, cloud: Cloud, folder: Path, disk: Disk, strategy: str) -> None:
         self.strategy, self.state = strategy, disk.folder / f"{strategy}.redb"
@@ -226,7 +226,7 @@ class Point:
 
 
 class Killed:
-    """An exporter that is killed again and again, in a thread of its own."""
+    """An exporter that is killed repeatedly, in a separate thread."""
 
     def __init__(self, stack: ExitStack, cloud: Cloud, folder: Path, disk: Disk, seed: int) -> None:
         self.cloud, self.disk, self.random = cloud, disk, random.Random(seed)
@@ -237,11 +237,11 @@ class Killed:
         self.kills = self.refused = 0
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self._strike)
-        # What there is at first stands still until all of it was read.
+        # The world is frozen until everything in it has been read.
         frozen = cloud.freeze()
         self.began, self.before = seconds(frozen), over(cloud, frozen)
         world = cloud.world()
-        # A cluster's tasks and its commands are targets of their own.
+        # A cluster's tasks and its commands are separate targets.
         self.targets = len(world["servers"]) + 2 * len(world["clusters"])
         self.log = folder / "killed.log"
         self.program = Watched(self.log, *self.arguments)
@@ -269,7 +269,7 @@ class Killed:
             self._restart()
 
     def _restart(self) -> None:
-        """A start that is refused, as on a full disk, is tried again, as whatever supervises it would."""
+        """Retries a start that is refused, for example because of a full disk, as a supervisor would."""
         for _ in range(MAX_STARTS):
             self.program.__exit__()
             self.program = Watched(self.log, *self.arguments)
@@ -284,7 +284,7 @@ class Killed:
         raise RuntimeError(f"it does not start again: {self.program.last}")
 
     def counted(self) -> dict[str, int]:
-        """Ends by target."""
+        """Number of ends by target."""
         found: dict[str, int] = {}
         for (name, labels), value in samples(scrape(self.url)).items():
             if name.endswith("_finished_total"):
@@ -293,7 +293,7 @@ class Killed:
         return found
 
     def verdict(self) -> tuple[int, int]:
-        """Ends that were counted, and those there were; both stand still."""
+        """The number of ends that were counted, and of those that there were, in a frozen world."""
         self.is_over.set()
         self.thread.join()
         frozen = self.cloud.freeze()
@@ -318,13 +318,13 @@ class Killed:
             for owner in sorted(wanted.keys() | counted.keys()):
                 if wanted.get(owner, 0) != counted.get(owner, 0):
                     say(f"{owner}: {counted.get(owner, 0)} counted, there were {wanted.get(owner, 0)}")
-        # Once more, when each list was read again.
+        # Count again after each list has been read again.
         time.sleep(10)
         return sum(self.counted().values()), sum(wanted.values())
 
 
 def over(cloud: Cloud, at: str) -> dict[str, set[str]]:
-    """Ids of what has ended by then, by the counters' targets."""
+    """Ids of what has ended by then, by the targets of the counters."""
     kinds: tuple[tuple[str, Callable[[Owner], dict[str, Thing]]], ...] = (
         ("aliyun_ehpc_tasks_finished_total ", lambda owner: owner.tasks),
         ("aliyun_ehpc_invocations_finished_total ", lambda owner: owner.commands),
@@ -340,7 +340,7 @@ def over(cloud: Cloud, at: str) -> dict[str, set[str]]:
 
 
 class Day:
-    """What happens, hour by hour."""
+    """The events of the day, hour by hour."""
 
     def __init__(
         self, stack: ExitStack, folder: Path, minutes: float, seed: int, troubles: tuple[Trouble, ...]
@@ -354,11 +354,11 @@ class Day:
         self.killed = Killed(stack, calm, folder, self.disk, seed)
 
     def live(self) -> dict[str, dict[str, Point]]:
-        """Lives through it; the figures by strategy and time of day."""
+        """Runs the day; returns the figures by strategy and time of day."""
         points: dict[str, dict[str, Point]] = {one.strategy: {} for one in self.steady}
         named = {WARM_UP: "start", WARM_UP + DAY // 2: "middle", WARM_UP + DAY: "end"}
         for number in range(WARM_UP + DAY + 1):
-            # Where figures are taken the cycle is at its beginning: with an hour without trouble.
+            # When figures are taken, the cycle is at its start: an hour without trouble.
             trouble = self.troubles[(number - WARM_UP) % len(self.troubles)]
             self._strike(trouble)
             found = self._watch(self.hour if trouble == CALM_HOUR else self.hour * 2 / 3)
@@ -385,7 +385,7 @@ class Day:
         return [*(one.program for one in self.steady), self.killed.program]
 
     def _watch(self, length: float) -> dict[str, Point]:
-        """Scrapes and looks for a while."""
+        """Scrapes and takes figures for a while."""
         points = {one.strategy: Point(lines=one.program.lines) for one in self.steady}
         began = time.monotonic()
         while (passed := time.monotonic() - began) < length:
@@ -400,7 +400,7 @@ class Day:
 
 
 def table(points: dict[str, dict[str, Point]]) -> tuple[list[str], list[str]]:
-    """The figures, and which of them have grown."""
+    """The table of the figures, and which of them have grown."""
     rows, grown = ["| strategy | figure | start | middle | end |", "| --- | --- | --- | --- | --- |"], []
     for strategy, by_time in points.items():
         figures = {name: point.figures() for name, point in by_time.items()}
@@ -416,7 +416,7 @@ def table(points: dict[str, dict[str, Point]]) -> tuple[list[str], list[str]]:
 def run(
     minutes: float, seed: int, folder: Path, troubles: tuple[Trouble, ...] = TROUBLES
 ) -> tuple[list[str], list[str]]:
-    """Lives through a day of that length; what is to be told of it, and what is wrong."""
+    """Runs a day of that length; returns the report, and what is wrong."""
     with ExitStack() as stack:
         day = Day(stack, folder, minutes, seed, troubles)
         where = "a disk of its own" if day.disk.is_mounted else "a limit of the size of files (not root)"

@@ -1,4 +1,4 @@
-"""Reading /metrics line by line."""
+"""Parses /metrics line by line."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from web import request
 TEXT = "text/plain;version=0.0.4"
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
-# A metric's name and its labels in order of their names.
+# The name of a metric, and its labels sorted by name.
 Series = tuple[str, tuple[tuple[str, str], ...]]
 Samples = dict[Series, float]
 
@@ -25,12 +25,12 @@ def scrape(url: str, accept: str = TEXT) -> str:
 
 
 def lines(page: str) -> list[tuple[Series, float]]:
-    """Every sample line; one that cannot be read raises."""
+    """All sample lines; raises if one cannot be read."""
     return [_line(line) for line in page.splitlines() if line and not line.startswith("#")]
 
 
 def samples(page: str) -> Samples:
-    """The samples of a page, of which none may stand twice."""
+    """The samples of a page; none may occur twice."""
     read = lines(page)
     twice = [name for name, count in Counter(name for name, _ in read).items() if count > 1]
     assert not twice, f"these stand twice: {twice[:5]}"

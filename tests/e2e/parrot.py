@@ -1,4 +1,4 @@
-"""A cloud that takes any key, hands out canaries, and repeats whatever it was told as badly as it can."""
+"""A cloud that takes any key, issues canaries, and repeats whatever it was sent in the worst ways."""
 
 import base64
 import hashlib
@@ -31,11 +31,11 @@ ROLES = "/latest/meta-data/ram/security-credentials/"
 
 
 class Parrot:
-    """Stands before a simulated cloud; it is a metadata server, a credentials URI, STS and an HTTP proxy too.
+    """A server in front of a simulated cloud; also a metadata server, a credentials URI, STS and an HTTP proxy.
 
-    `manner` is what becomes of a call: `relay` answers it in truth, `refuse` repeats it in the message of an error,
-    `page` on a page of HTML, `redirect` in an address to go to, `expired` calls the token expired. `greedy` does the
-    same to requests for credentials.
+    `manner` says what happens to a call: `relay` answers it truthfully, `refuse` repeats it in an error message,
+    `page` in an HTML page, `redirect` in a redirect's address, and `expired` reports the token as expired. `greedy`
+    does the same to requests for credentials.
     """
 
     def __init__(self, cloud: Cloud, canaries: Canaries, manner: str, greedy: bool) -> None:
@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.fail("SignatureDoesNotMatch", told)
 
     def fail(self, code: str, told: dict[str, str]) -> None:
-        """As the cloud does it, the whole request comes last; the secrets before it may stand where the text is cut."""
+        """As with the real cloud, the whole request comes last; the secrets before it may be where the text is cut."""
         secrets = [told[name] for name in SECRETS if name in told] + [self.headers.get("x-acs-security-token", "")]
         padding = "-" * (len(self.parrot.heard) * 7 % 200)
         encoded = quote(str(secrets), safe="")
@@ -153,4 +153,4 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: what was said is in `heard`."""
+        """Logs nothing: requests are in `heard`."""

@@ -15,7 +15,7 @@ PROVIDER = "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001"
 
 
 class Planting:
-    """One account for each way to log in, each with a server of its own; `ini` takes the INI file for profiles."""
+    """One account for each way to log in, each with its own server; `ini` uses the INI file for profiles."""
 
     def __init__(self, home: Path, url: str, canaries: Canaries, signature: str, ini: bool) -> None:
         self.home, self.url, self.canaries, self.signature = home, url, canaries, signature
@@ -45,7 +45,7 @@ class Planting:
         }
 
     def key(self, place: str, name: str, key: str, token: str) -> dict[str, str]:
-        """The three parts of a key under names of a pattern."""
+        """The three parts of a key, with names that follow a pattern."""
         return {
             name.format(f"{key}ID"): self.canaries.word(f"key id of {place}"),
             name.format(f"{key}SECRET"): self.canaries.secret(f"key secret of {place}"),
@@ -102,7 +102,7 @@ class Planting:
         self.file(".alibabacloud/credentials.ini", text)
 
     def given(self) -> Iterator[tuple[str, Config]]:
-        """Credentials that are handed out."""
+        """Issued credentials."""
         yield "instance", {"provider": "ecs_ram_role"}
         token = self.file("token", self.canaries.word("OIDC token"))
         oidc = {"role_arn": ROLE, "role_session_name": "e2e", "oidc_provider_arn": PROVIDER, "oidc_token_file": token}
@@ -118,7 +118,7 @@ class Planting:
         return {"name": name, "credentials": credentials, **more}
 
     def proxied(self) -> None:
-        """The last three accounts go through a proxy that wants a password; where they go has no address."""
+        """The last three accounts use a proxy that requires a password; the host they call has no address."""
         value, file, environment = self.accounts[-3:]
         far = {"ehpc": "http://cloud.test", "swas": "http://cloud.test"}
         for account in (value, file, environment):

@@ -1,4 +1,4 @@
-"""How polling goes, as Prometheus sees it."""
+"""The state of polling, as Prometheus sees it."""
 
 from conftest import Exporter
 from exposition import family, samples, scrape

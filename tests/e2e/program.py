@@ -13,7 +13,7 @@ from waiting import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("ALIYUN_TASK_EXPORTER", ROOT / "target/debug/aliyun-task-exporter"))
 
-# What would change the program's behaviour is kept from it.
+# Variables that are passed on; others could change the program's behaviour.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -22,7 +22,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port without a listener now."""
+    """A port on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -35,7 +35,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 class Running:
-    """A process that ends with its block."""
+    """A process that is stopped with its block."""
 
     process: subprocess.Popen[Any]
 
@@ -49,7 +49,7 @@ class Running:
 
 
 class Program(Running):
-    """A program that runs until the test is over; what it says is in `out` and `err`."""
+    """A program that runs until the test is over; its output is in `out` and `err`."""
 
     def __init__(self, command: list[str], folder: Path, name: str, **variables: str) -> None:
         self.out_path, self.err_path = folder / f"{name}.out", folder / f"{name}.err"
@@ -70,7 +70,7 @@ class Program(Running):
         self.process.send_signal(number)
 
     def said(self, pattern: str) -> re.Match[str]:
-        """Waits until it has said something that fits."""
+        """Waits until its output has a match."""
 
         def found() -> re.Match[str] | None:
             if self.process.poll() is not None:
@@ -81,6 +81,6 @@ class Program(Running):
 
 
 def exporter(folder: Path, *arguments: str, **variables: str) -> Program:
-    """An exporter, or one of its other commands, on ports of its own choice."""
+    """An exporter, or one of its other commands, on free ports."""
     name = arguments[0] if arguments and not arguments[0].startswith("-") else "serve"
     return Program([str(BINARY), *arguments], folder, name, **variables)

@@ -25,7 +25,7 @@ JOB = "aliyun-task-exporter"
 
 
 class Prometheus(Program):
-    """It stores in a temporary folder and loads the alerts that are shipped."""
+    """It stores in a temporary folder and loads the alerts that come with the exporter."""
 
     def __init__(self, folder: Path, exporter_url: str) -> None:
         self.address = f"127.0.0.1:{free_port()}"
@@ -43,7 +43,7 @@ class Prometheus(Program):
         return answer["data"]
 
     def query(self, expression: str) -> Samples:
-        """An instant vector, without the labels that tell where it was scraped."""
+        """An instant vector, without the labels of the scraped target."""
         found: Samples = {}
         for entry in self.get("query", query=expression)["result"]:
             labels = {key: value for key, value in entry["metric"].items() if key not in ("job", "instance")}

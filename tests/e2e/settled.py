@@ -1,4 +1,4 @@
-"""Waiting until an exporter has seen all of a world that stands still."""
+"""Waits until an exporter has seen everything in a frozen world."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from exposition import Samples, family, samples, scrape
 from truth import Owner, Owners, ended, owners, remembered
 from waiting import wait_for
 
-# The list of a region's runs, which tells results, too.
+# The list of a region's invocations, which includes results.
 REGION = "DescribeCommandInvocations"
 
-# What is listed no more is given up after three polls that do not find it; the first may have been under way.
+# What is no longer listed is given up after three polls that do not find it; the first may have been in progress.
 POLLS = 5
 
 LAST_SUCCESS = "aliyun_task_exporter_target_last_success_timestamp_seconds"
 
 
 def settle(cloud: Cloud, url: str, without: str = "") -> float:
-    """Stops the world and waits until every target was polled as often as it takes; tells until when that took.
+    """Freezes the world and waits until every target was polled often enough; returns the time of the last call.
 
-    The cluster or server `without` is not waited for."""
+    Does not wait for the cluster or server `without`."""
     frozen = cloud.freeze()
     wait_for("enough polls of a world that stands still", lambda: _polled_enough(cloud, frozen, without), 60)
     newest = max(seconds(call["time"]) for call in cloud.calls())
@@ -29,7 +29,7 @@ def settle(cloud: Cloud, url: str, without: str = "") -> float:
 
 
 def shown(cloud: Cloud, page: Samples) -> Owners:
-    """What an exporter has to show: all that is listed, and ended things that were listed before if it knows them."""
+    """What an exporter has to show: everything listed, and earlier ended things if it knows them."""
     now, before, read = owners(cloud.world()), remembered(cloud), _results_read(cloud)
     told = any(call["action"] == REGION for call in cloud.calls())
     seen = {dict(labels)[key] for name, key in IDS for labels in family(page, name)}
@@ -43,7 +43,7 @@ def shown(cloud: Cloud, page: Samples) -> Owners:
 
 
 def _results_read(cloud: Cloud) -> set[str]:
-    """Commands and runs whose result was asked for before they left the list."""
+    """Commands and invocations whose result was requested before they left the list."""
     calls = [call["parameters"] for call in cloud.calls() if call["outcome"] == "ok" and "Result" in call["action"]]
     return {parameters.get("InvokeId") or parameters["CommandId"] for parameters in calls}
 
@@ -73,7 +73,7 @@ def _wanted(cloud: Cloud, without: str, actions: set[str]) -> Iterator[tuple[tup
 
 
 def _poll_of(call: Call) -> tuple[str, str] | None:
-    """What a call tells to have begun; only first pages do."""
+    """The poll that a call has started; only first pages start one."""
     parameters = call["parameters"]
     if parameters.get("PageNumber", "1") != "1" or {"TaskId", "InvokeId"} & parameters.keys():
         return None
@@ -82,6 +82,6 @@ def _poll_of(call: Call) -> tuple[str, str] | None:
 
 
 def _all_succeeded_after(url: str, moment: float) -> bool:
-    """Of the targets that ever succeeded."""
+    """Considers the targets that ever succeeded."""
     times = family(samples(scrape(url)), LAST_SUCCESS).values()
     return bool(times) and min(times) > moment

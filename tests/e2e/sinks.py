@@ -1,4 +1,4 @@
-"""Where a secret could come out of a running exporter."""
+"""Where a running exporter could leak a secret."""
 
 import gzip
 import urllib.error
@@ -25,7 +25,7 @@ def outcomes(exporter: Exporter) -> list[float]:
 
 
 def pages(url: str) -> dict[str, bytes]:
-    """Every page with its headers, and the metrics as each reader may want them."""
+    """Every page with its headers, and the metrics in every form that a reader may request."""
     found = {page: body(url + page) for page in PAGES}
     found["openmetrics"] = body(f"{url}/metrics", Accept=OPENMETRICS)
     found["gzip"] = gzip.decompress(request(f"{url}/metrics", Accept_Encoding="gzip").body)

@@ -1,4 +1,4 @@
-"""No secret leaks, wherever it comes from, whatever goes wrong and however much is said."""
+"""No secret leaks, wherever it comes from, whatever goes wrong and however much is logged."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ COMMANDS = (
     ("doctor", "--format", "json", "--log.format", "json"),
 )
 
-# What the cloud does, whether credentials are refused too, the signature, the log's format, where profiles are.
+# What the cloud does, whether it refuses credentials too, the signature, the log's format, where profiles are.
 SCENES = {
     "working": ("relay", False, "v1", "logfmt", "config.json"),
     "working with v3": ("relay", False, "v3", "json", "ini"),
@@ -65,7 +65,7 @@ def test_nothing_that_is_said_holds_a_secret(
 ) -> None:
     manner, greedy, signature, log_format, profiles = scene
     accounts = 12 if profiles == "ini" else 14
-    # A server of each account, a cluster with its tasks and its commands, and where servers are looked for.
+    # A server of each account, a cluster's tasks and its commands, and the place where servers are discovered.
     targets = accounts + 3
     cloud = simulate(clusters=1, servers=accounts, latency="0ms").cloud
     canaries = Canaries()
@@ -103,7 +103,7 @@ def test_nothing_that_is_said_holds_a_secret(
 
 
 def assert_all_were_told(parrot: Parrot, canaries: Canaries) -> None:
-    """Otherwise nothing could have leaked: what is sent at all has been sent."""
+    """Checks that everything that is ever sent was sent; otherwise it could not have leaked."""
     heard = "\n".join(parrot.heard).encode()
     told = {place for place, _ in canaries.found_in(heard)}
     kept = {place for place in canaries.planted if "secret" in place or place.startswith("token of ")}
@@ -127,7 +127,7 @@ def test_no_problem_of_a_configuration_repeats_a_secret(command: tuple[str, ...]
 
 
 def wrong(canaries: Canaries) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Entries of an account with a secret where none belongs, or written as none is, or as something else."""
+    """Account entries with a secret where none belongs, in a form that is not allowed, or as another type."""
     misplaced = {
         "credentials": ("provider", "role_name", "role_arn", "role_session_name", "oidc_provider_arn", "uri"),
         "assume_role": ("arn", "session_name", "duration"),

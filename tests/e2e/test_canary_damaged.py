@@ -1,4 +1,4 @@
-"""Nothing of a file is repeated that holds a secret and is damaged, half written, or not what it should be."""
+"""No part of a file that holds a secret is repeated if it is damaged, half written, or of the wrong kind."""
 
 import json
 import signal
@@ -110,7 +110,7 @@ def place(path: Path, text: bytes) -> str:
 
 
 def assert_silent(credentials: list[Config], canaries: Canaries, start: Start, home: Path) -> None:
-    """Each account fails, and neither the exporter nor a command says what is in its files."""
+    """Each account fails, and neither the exporter nor a command shows what is in its files."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     endpoints = dict.fromkeys(("ehpc", "swas", "sts", "metadata"), nowhere)
     accounts = [

@@ -1,4 +1,4 @@
-"""The command line: exit codes, what it says, and how it ends."""
+"""The command line: exit codes, output, and shutdown."""
 
 import http.client
 import signal
@@ -17,7 +17,7 @@ from web import get_text
 
 CLUSTER, SERVER = "cn-hangzhou/ehpc-hz-FYUr32aaaa", "cn-hangzhou/ace0706b2ac4454d984295a94213aaaa"
 
-# A program told to end has this long.
+# Timeout for a program to stop.
 PATIENCE = 2.0
 
 
@@ -77,7 +77,7 @@ def test_an_estimate_says_first_whether_the_plan_fits(tmp_path: Path) -> None:
 
 
 def discovering(url: str, **more: Any) -> Config:
-    """A configuration that lists nothing and looks everywhere."""
+    """A configuration that lists nothing and discovers everything."""
     entry = {"regions": ["all"], **more}
     return {"accounts": [account(url)], "ehpc": {"discovery": [entry]}, "swas": {"discovery": [entry]}}
 
@@ -120,7 +120,7 @@ def test_a_live_estimate_without_discovery_says_so(tmp_path: Path) -> None:
 
 
 def test_doctor_says_how_long_it_has_waited_where_nobody_answers(tmp_path: Path) -> None:
-    """A listener whose queue is full lets others knock for ever, as a network does that drops what goes nowhere."""
+    """A listener with a full queue leaves connections pending forever, like a network that drops packets."""
     with ExitStack() as stack:
         hole = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1))
         for _ in range(8):
@@ -152,7 +152,7 @@ def test_a_port_in_use_is_named() -> None:
 
 
 def test_flags_and_environment_are_enough_to_start(start: Start) -> None:
-    """There is no way to the cloud from here, and the exporter says so for each target."""
+    """The cloud cannot be reached from here, and the exporter says so for each target."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     flags = ["--ehpc.cluster", CLUSTER, "--swas.server", SERVER, "--web.listen-address", ANY_PORT]
     credentials = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5tSomeKeyId", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "SomeKeySecret"}
@@ -164,7 +164,7 @@ def test_flags_and_environment_are_enough_to_start(start: Start) -> None:
 
 
 def failures(url: str, count: int) -> set[tuple[str, str]] | None:
-    """The kinds and reasons of the targets that fail, once there is that number."""
+    """The kinds and reasons of the failing targets, once there are that many."""
     found = map(dict, family(samples(scrape(url)), "aliyun_task_exporter_target_failing"))
     pairs = {(labels["kind"], labels["reason"]) for labels in found}
     return pairs if len(pairs) == count else None

@@ -1,4 +1,4 @@
-"""Ways to log in: the vendor's own providers at the simulated cloud, and the exporter where its users run it."""
+"""Ways to log in: the vendor's own providers with the simulated cloud, and the exporter where its users run it."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def token(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The vendor's providers know no other scheme than https for STS."""
+    """The vendor's providers support only https for STS."""
     do_action = TeaCore.do_action
 
     def plain(asked: Any, options: Any = None) -> Any:
@@ -133,7 +133,7 @@ Begin = Callable[..., Exporter]
 
 @pytest.fixture
 def begin(start: Start, tmp_path: Path) -> Begin:
-    """Starts an exporter with `provider: default` and a home of its own."""
+    """Starts an exporter with `provider: default` and its own home directory."""
 
     def begin(cloud: Cloud, **set_variables: str) -> Exporter:
         config = everything(cloud)

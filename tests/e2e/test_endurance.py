@@ -1,4 +1,4 @@
-"""`make endurance`, a minute of it: whether it runs, and that kills cost no end. Nothing is flat so soon."""
+"""A minute of `make endurance`: it runs, and kills lose no end. Figures are not flat so soon."""
 
 from pathlib import Path
 

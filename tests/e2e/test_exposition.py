@@ -1,4 +1,4 @@
-"""What /metrics says is well formed in both formats, and the same in all forms."""
+"""/metrics is well formed in both formats, and has the same content in all forms."""
 
 import gzip
 import re
@@ -20,13 +20,13 @@ from web import request
 
 FORMATS = (TEXT, OPENMETRICS)
 
-# The lines that stand still when the world does: all but the exporter's own.
+# The lines that do not change while the world is frozen: all but the exporter's own.
 STILL = re.compile(r"^(?:# \w+ )?aliyun_(?:ehpc|swas)_.*$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """A fast world, stopped as soon as every family has something to tell."""
+    """A fast world, frozen as soon as every family has samples."""
     with exporter(tmp_path_factory.mktemp("still"), "demo", *ANY_PORTS, "--time-scale=10") as program:
         demo = Demo(program)
         told = "aliyun_ehpc_task_duration_seconds_bucket"

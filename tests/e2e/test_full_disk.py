@@ -1,4 +1,4 @@
-"""The disk with the state is full for a while: that is told once, and saving goes on by itself."""
+"""The disk with the state is full for a while: that is reported once, and saving resumes by itself."""
 
 import os
 import resource
@@ -14,9 +14,9 @@ from exposition import family, samples, scrape
 from program import BINARY, Program, run
 from waiting import wait_for
 
-# Far less than the state file has, and more than the log.
+# Far less than the state file, and more than the log.
 FULL = 64 * 1024
-# A limit of the size of files stands for the full disk; its signal must not end the program.
+# A limit on file sizes stands for the full disk; its signal must not stop the program.
 UNDER_A_LIMIT = ("sh", "-c", 'trap "" XFSZ; exec "$0" "$@"', str(BINARY))
 
 
@@ -61,7 +61,7 @@ def test_saving_goes_on_after_the_disk_was_full(config_file: str, tmp_path: Path
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes; it goes with the test."""
+    """A file system of two megabytes; removed with the test."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], capture_output=True)
@@ -72,7 +72,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Takes all the room that is left."""
+    """Uses up all the space that is left."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in [65536, 4096, 1]:
@@ -105,7 +105,7 @@ def test_starts_on_a_full_disk_leave_the_file_as_it_is(simulate: Simulate, small
     filler = fill(small_disk)
     before = state.read_bytes()
     for _ in range(5):
-        # It starts where it needs no room. Where it needs some, it says so.
+        # It starts if it needs no space, and says so if it needs some.
         with Program([str(BINARY), *arguments], tmp_path, "full") as program:
             said = wait_for("it to start or to end", lambda: program.process.poll() or "listening" in program.err)
             assert said is True or (said == 1 and "No space left on device" in program.err), program.err

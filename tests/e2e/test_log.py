@@ -1,4 +1,4 @@
-"""What the log says: that what repeats is folded, what each line is about, and what each request was."""
+"""The log: repeated lines are folded, each line says what it is about, and requests are logged."""
 
 import json
 import resource
@@ -27,7 +27,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 
 def end(program: Program) -> list[dict[str, Any]]:
-    """Ends it in order, and gives its log."""
+    """Stops it with SIGTERM and returns its log."""
     program.signal(signal.SIGTERM)
     assert program.process.wait(timeout=20) == 0
     return lines(program.err)

@@ -1,4 +1,4 @@
-"""Each way to log in and each way in which that fails, as the user sees it; and that a rotation loses no poll."""
+"""Each way to log in and each way in which it fails, as the user sees it; and that a rotation loses no poll."""
 
 import html
 import json
@@ -68,7 +68,7 @@ TAKES = {"ram_role_arn": ROLE, "ram_session_name": "e2e"}
 TRUSTS = {"oidc_provider_arn": PROVIDER, "oidc_token_file": "@HOME/token"}
 SECTION = {"role_arn": ROLE, "role_session_name": "e2e"}
 
-# What is set up wrongly, or what becomes of it; what strikes it; what is said.
+# What is set up wrongly or what happens to it, the fault, and what is reported.
 FAILURES: dict[str, tuple[Login, dict[str, dict[str, Any]], str]] = {
     "environment, half": (
         Login({"provider": "env"}, variables={"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID}),
@@ -135,7 +135,7 @@ FAILURES: dict[str, tuple[Login, dict[str, dict[str, Any]], str]] = {
     ),
 }
 
-# Those that hand out what ends.
+# Those that issue credentials which expire.
 TEMPORARY = {
     "assume_role": assumed(),
     "oidc": oidc(),
@@ -153,7 +153,7 @@ TEMPORARY = {
     ),
 }
 
-# What the credentials depend on, and what is said while it is gone.
+# What the credentials depend on, and what is reported while that is gone.
 VANISHING = {
     "a key's file": (FILES, "secret"),
     "a profile": (cli("AK", **KEY), ".aliyun/config.json"),
@@ -164,7 +164,7 @@ VANISHING = {
 
 
 class Scene:
-    """An exporter that logs in one way, and its cloud."""
+    """An exporter with one way to log in, and its cloud."""
 
     def __init__(self, cloud: Cloud, login: Login, start: Start, home: Path) -> None:
         self.cloud, self.login, self.home = cloud, login, home
@@ -200,7 +200,7 @@ class Scene:
         request(f"{self.cloud.url}/_sim/credentials", "DELETE")
 
     def assert_no_poll_lost(self) -> None:
-        """Polls go on, and none of all has failed."""
+        """Polls continue, and none at all has failed."""
         before = sum(polls(self.exporter).values())
         wait_for("many polls more", lambda: sum(polls(self.exporter).values()) > before + 10)
         assert {outcome for outcome, count in polls(self.exporter).items() if count} == {"ok"}

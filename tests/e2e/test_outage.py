@@ -13,12 +13,12 @@ from truth import expected
 from waiting import wait_for
 
 STALE_AFTER = 6
-# Between the moment at which a value is read and the end of its poll, and between our clock and the exporter's page.
+# Time between reading a value and the end of its poll, and between our clock and the exporter's page, in seconds.
 SLACK = 1.5
 
 
 class Watch:
-    """An exporter on a world that stands still; every page it serves is held against what may be true."""
+    """An exporter on a frozen world; every page it serves is compared with what may be true."""
 
     def __init__(self, simulation: Simulation, exporter: Exporter) -> None:
         self.url, self.cloud = exporter.url, simulation.cloud
@@ -26,7 +26,7 @@ class Watch:
         self.truth = expected(shown(self.cloud, samples(scrape(self.url))))
 
     def page(self) -> Samples:
-        """A page. Fresh values are there and true, stale ones are not there."""
+        """A page. Fresh values are there and true, stale ones are absent."""
         asked = time.time()
         page = samples(scrape(self.url))
         ages = [asked - moment for moment in family(page, LAST_SUCCESS).values()]
@@ -41,7 +41,7 @@ class Watch:
         return {key: value for key, value in page.items() if key[0] in families}
 
     def when(self, what: str, up: int, known: bool) -> Samples:
-        """Waits until every target is up or none, and everything is known or nothing."""
+        """Waits until every target is up or none, and all values are known or none."""
 
         def probe() -> Samples | None:
             page = self.page()

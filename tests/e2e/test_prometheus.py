@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the demo and then knows what is true in the simulated cloud."""
+"""A real Prometheus scrapes the demo and then knows the truth about the simulated cloud."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def compare(known: Samples, truth: Samples) -> None:
 
 
 def assert_some_end_was_watched(prometheus: Prometheus) -> None:
-    """Scrapes of a world that changes are another thing than scrapes of one that stands still."""
+    """Ensures that a changing world was scraped, not only a frozen one."""
     assert (prometheus.value('sum(increase({__name__=~"aliyun_.+_finished_total"}[5m]))') or 0) > 0
 
 
@@ -56,7 +56,7 @@ def assert_no_trouble(prometheus: Prometheus) -> None:
 
 
 def test_prometheus_takes_openmetrics(prometheus: Prometheus) -> None:
-    """Units are known from OpenMetrics only; counters lose their suffix in its metadata."""
+    """Units are known only from OpenMetrics; its metadata has counters without their suffix."""
     told = prometheus.get("targets/metadata", match_target=f'{{job="{JOB}"}}')
     metadata = {entry["metric"]: (entry["type"], entry["unit"]) for entry in told}
     assert metadata["aliyun_swas_invocation_created_timestamp_seconds"] == ("gauge", "seconds")

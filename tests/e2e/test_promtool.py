@@ -1,4 +1,4 @@
-"""Prometheus' own linter finds nothing to say about the exposition and the alerts."""
+"""Prometheus' own linter accepts the exposition and the alerts without remarks."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from settled import settle
 
 
 def promtool(*arguments: str, text: str = "") -> str:
-    """What it says; it has to be content."""
+    """Its output; it must succeed."""
     program = shutil.which("promtool")
     assert program, "there is no promtool: make deps"
     done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True, timeout=300, cwd=ROOT)

@@ -29,7 +29,7 @@ def test_the_first_command_polls_within_a_minute(readme: str, simulate: Simulate
         script, count = re.subn(rf"{flag} \S+", f"{flag} {place['region']}/{place['id']}", script)
         assert count == 1
     assert script.count(RELEASE) == 1
-    # Not the cloud itself, and not the port that others may have: that is all that differs.
+    # The only differences: a simulated cloud, and a port that nothing else uses.
     elsewhere = {
         "ALIYUN_TASK_EXPORTER_ACCOUNT_ENDPOINT": cloud.url,
         "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS": ANY_PORT,

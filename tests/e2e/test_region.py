@@ -1,4 +1,4 @@
-"""Servers that are asked for by region: what they show is as true, and the cloud is asked far less."""
+"""Servers polled by region show the same truth with far fewer calls."""
 
 from cloud import Cloud
 from configuration import everything
@@ -26,13 +26,13 @@ def test_a_region_asked_as_a_whole_shows_what_is_true(simulate: Simulate, serve:
 
 
 def _runs(page: Samples) -> Samples:
-    """What is said of each run, and how many there are."""
+    """What is shown of each invocation, and their counts."""
     of_runs = ("aliyun_swas_invocation_", "aliyun_swas_invocations")
     return {key: value for key, value in page.items() if key[0].startswith(of_runs) and "finished_total" not in key[0]}
 
 
 def _told_by_a_region(owners: Owners) -> Samples:
-    """There is no record, and the creation has no zone: it is believed only next to a start."""
+    """There is no record, and the creation has no zone: it is used only together with a start."""
     page = {key: value for key, value in expected(owners).items() if key[0] != RECORDS}
     for server, owner in owners.items():
         for run in owner.invocations.values():

@@ -16,13 +16,13 @@ BAD_KEY, BAD_SECRET, TOKEN = "LTAI5tCanaryOfTheKeyId", "CanaryOfTheKeySecret", "
 SECRETS = (KEY_ID, SECRET, BAD_KEY, BAD_SECRET, TOKEN, "Signature=", "SignatureNonce", "AccessKeyId=")
 PAGES = ("/metrics", "/", "/config", "/api/v1/status")
 
-# One server for each way in which an account can be good or bad.
+# One server for each way in which an account can work or fail.
 REASONS = {"good": None, "refused": "credentials", "unreachable": "connect", "stuck": "timeout", "html": "blocked"}
 
 
 @pytest.fixture
 def exporter(simulate: Simulate, serve: Serve) -> Exporter:
-    """One account is right; of the others each fails in its own way."""
+    """One account works; each of the others fails in its own way."""
     cloud = simulate(clusters=1, servers=5).cloud
     config = everything(cloud, timeout="500ms")
     servers = config["swas"]["servers"]

@@ -1,4 +1,4 @@
-"""What stands at state.path decides whether the exporter starts; what is not its own it leaves alone."""
+"""The file at state.path decides whether the exporter starts; a file that is not its own is left alone."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ Launch = Callable[..., Program]
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Launch]:
-    """Starts exporters with a name each; they end with the test."""
+    """Starts named exporters; stopped with the test."""
     programs = []
 
     def launch(name: str, file: str) -> Program:
@@ -120,7 +120,7 @@ def test_one_that_stands_by_takes_over_within_two_seconds_of_a_kill(
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder that every user may enter; those of pytest are for their owner."""
+    """A folder that every user may enter; those of pytest are only for their owner."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

@@ -1,4 +1,4 @@
-"""Ten targets, one of them wrong: the nine others are right, and the wrong one is named with a reason and an advice."""
+"""Ten targets, one of them wrong: the nine others work, and the wrong one is named with a reason and advice."""
 
 from html import unescape
 
@@ -22,7 +22,7 @@ def cloud(simulate: Simulate) -> Cloud:
 
 
 def ten_targets(cloud: Cloud) -> Config:
-    """Tasks of five clusters and runs of five servers."""
+    """Tasks of five clusters and invocations of five servers."""
     config = everything(cloud)
     config["ehpc"]["commands"] = {"discover": 0}
     return config

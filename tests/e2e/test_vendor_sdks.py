@@ -1,4 +1,4 @@
-"""The vendor's own SDKs talk to the simulated cloud without knowing, and what they parse equals the world."""
+"""The vendor's own SDKs call the simulated cloud without knowing, and what they parse equals the world."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from vendor import EHPC, SWAS, Body, Refused, Sdk, old_generation, pages, part, 
 
 GENERATIONS = (old_generation, tea_generation, tea_generation_v1)
 
-# A wrong secret. The old core says so in a word of its own when the service has signed the very same text.
+# Codes for a wrong secret. The old core reports its own if the service has signed the very same text.
 REFUSALS = {
     old_generation: "InvalidAccessKeySecret",
     tea_generation: "SignatureDoesNotMatch",
@@ -21,7 +21,7 @@ REFUSALS = {
 
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDKs read these by themselves."""
+    """The SDKs read these variables themselves."""
     names = "ALIYUN_ACCESS_KEY_ID ALIYUN_ACCESS_KEY_SECRET HTTP_PROXY HTTPS_PROXY DEBUG".split()
     for name in names + [name.lower() for name in names]:
         monkeypatch.delenv(name, raising=False)
@@ -29,7 +29,7 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cloud(simulate: Simulate) -> Cloud:
-    """A world that stands still, of several clusters and servers in one or more regions."""
+    """A frozen world with several clusters and servers in one or more regions."""
     cloud = simulate(clusters=3, servers=5, latency="0ms").cloud
     cloud.freeze()
     return cloud
@@ -97,7 +97,7 @@ NODE = ("instance_id", "status", "exit_code", "success", "finished_time")
 
 
 def times(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The API writes an empty text where there is no time yet."""
+    """The API writes an empty string while there is no time."""
     return tuple("" if value is None else value for value in values)
 
 
@@ -136,7 +136,7 @@ def test_runs_of_a_region(sdk: Sdk, world: World) -> None:
 
 
 def region_pages(sdk: Sdk, region: str) -> list[Body]:
-    """Here the numbers of pages are texts."""
+    """In this list, page numbers are strings."""
     found: list[Body] = []
     while True:
         number = str(len(found) // 7 + 1)

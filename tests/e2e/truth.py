@@ -1,4 +1,4 @@
-"""The truth of the world -> the samples an exporter has to show. Written from the documents, not from the exporter."""
+"""The truth about the world -> the samples an exporter has to show. Based on the documents, not on the exporter."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ Thing = dict[str, Any]
 
 @dataclass
 class Owner:
-    """A cluster or a server and what it has, by id."""
+    """A cluster or a server with what it has, by id."""
 
     tasks: dict[str, Thing] = field(default_factory=dict)
     commands: dict[str, Thing] = field(default_factory=dict)
@@ -45,7 +45,7 @@ def owners(world: World) -> Owners:
 
 
 def remembered(cloud: Cloud) -> Owners:
-    """What has been listed, in its last state, at any moment at which the cloud was asked; the world stands still."""
+    """The last state of everything that was listed whenever the cloud was called; the world is frozen."""
     known: Owners = {}
     for world in [cloud.world(at) for at in sorted({call["time"] for call in cloud.calls()})] + [cloud.world()]:
         for name, owner in owners(world).items():
@@ -57,19 +57,19 @@ def remembered(cloud: Cloud) -> Owners:
 
 
 def ended(thing: Thing) -> bool:
-    """Of a task, a command or a run: whether it never changes again."""
+    """Whether a task, a command or an invocation never changes again."""
     nodes = thing.get("nodes")
     running = isinstance(nodes, list) and any(node["status"] == "Running" for node in nodes)
     return thing["status"] not in RUNS_OPEN | {"Processing"} and not running
 
 
 def told(thing: Thing) -> bool:
-    """Of a command or a run: whether its result is known."""
+    """Whether the result of a command or an invocation is known."""
     return ended(thing) and bool(thing.get("result_read", True))
 
 
 def expected(shown: Owners) -> Samples:
-    """The samples that tell of these things and no others."""
+    """The samples about these things and no others."""
     found: Samples = {}
     for name, owner in shown.items():
         if owner.tasks or owner.commands:

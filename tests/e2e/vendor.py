@@ -1,6 +1,6 @@
-"""The vendor's SDKs on a simulated cloud, in both generations, as one function each.
+"""Both generations of the vendor's SDKs on a simulated cloud, as one function each.
 
-Either takes a product, an operation and its parameters, and answers with the body as the SDK has understood it.
+Each takes a product, an operation and its parameters, and returns the body as parsed by the SDK.
 """
 
 import importlib
@@ -28,7 +28,7 @@ class Refused(Exception):  # noqa: N818
 
 
 def old_generation(address: str, key_id: str, secret: str) -> Sdk:
-    """aliyun-python-sdk-core: request classes with setters, bodies of JSON."""
+    """aliyun-python-sdk-core: request classes with setters, JSON bodies."""
     packages = {EHPC: "aliyunsdkehpc.request.v20180412", SWAS: "aliyunsdkswas_open.request.v20200601"}
     host, port = address.split(":")
 
@@ -55,7 +55,7 @@ def tea_generation(address: str, key_id: str, secret: str, token: str | None = N
 
 
 def tea_generation_v1(address: str, key_id: str, secret: str, token: str | None = None) -> Sdk:
-    """The same with the RPC V1 signature, under the name this SDK has for it."""
+    """The same with the RPC V1 signature, by this SDK's name for it."""
     return _tea(address, key_id, secret, "v2", token)
 
 
@@ -85,7 +85,7 @@ def snake_case(name: str) -> str:
 
 
 def pages(sdk: Sdk, path: str, product: str, action: str, size: int, **parameters: object) -> list[Body]:
-    """A list over all its pages; `path` says where it is in the body."""
+    """All entries of a list, over all its pages; `path` says where it is in the body."""
     return list(_pages(lambda number: sdk(product, action, PageNumber=number, PageSize=size, **parameters), path, size))
 
 

@@ -10,7 +10,7 @@ PAUSE = 0.05
 
 
 def wait_for(what: str, probe: Callable[[], T | None], seconds: float = 30) -> T:
-    """The first answer of `probe` that is true; what refuses a connection is asked again."""
+    """The first true result of `probe`; refused connections are retried."""
     deadline = time.monotonic() + seconds
     trouble: object = None
     while time.monotonic() < deadline:

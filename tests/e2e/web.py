@@ -1,4 +1,4 @@
-"""Plain HTTP, without the proxies that the environment may name."""
+"""Plain HTTP, without the proxies that the environment may set."""
 
 import json
 import urllib.request
@@ -20,7 +20,7 @@ class Answer:
 
 
 def request(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-    """One request; an underscore in the name of a header stands for a hyphen. An HTTP error raises."""
+    """One request; underscores in header names stand for hyphens. Raises for HTTP errors."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     asked = urllib.request.Request(url, data=body, method=method, headers=named)
     with OPENER.open(asked, timeout=10) as answer:

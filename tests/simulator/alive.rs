@@ -1,5 +1,5 @@
-//! The generated world lives: things move, spread, end, and keep being born, all as the seed has
-//! it.
+//! The generated world lives: things move, spread, end, and keep being created, all as determined
+//! by the seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::caller::{at, column, list, living, start};
 
-/// Every thing of a kind in a truth, by owner and id.
+/// All things of a kind in a truth, by owner and id.
 fn things<'a>(
     truth: &'a Value,
     owners: &str,

@@ -33,8 +33,8 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// A correct request at a time. Its nonce is made of the time and what is asked: two equal ones
-    /// are a replay.
+    /// A correct request at a time. Its nonce is made of the time and the parameters, so two equal
+    /// requests are a replay.
     pub(crate) fn new(operation: Operation, own: &[(&str, &str)], now: Timestamp) -> Self {
         let nonce = format!("{operation:?}{own:?}{now}");
         let common = [
@@ -52,7 +52,7 @@ impl Draft {
         Self { method: "GET", secret: "testsecret", parameters: parameters.collect() }
     }
 
-    /// The same with one parameter set, or left out if it is empty.
+    /// The same with one parameter set, or removed if the value is empty.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.parameters.remove(name);
         if !value.is_empty() {
@@ -95,8 +95,7 @@ impl Draft {
     }
 }
 
-/// A request signed by ACS3-HMAC-SHA256, made of a draft: what the draft has in common parameters
-/// goes into headers.
+/// A request signed with ACS3-HMAC-SHA256, made of a draft whose common parameters become headers.
 pub(crate) struct Acs3 {
     draft: Draft,
     /// The operation's own parameters, in the query or in the body.
@@ -128,7 +127,7 @@ impl Acs3 {
         Self { draft, in_form, headers }
     }
 
-    /// The request, signed by HMAC-SHA256 over what is signed of it.
+    /// The request, signed with HMAC-SHA256.
     pub(crate) fn request(&self) -> Request<Vec<u8>> {
         let common =
             |name: &str| name.starts_with("Signature") || name == "AccessKeyId" || self.moved(name);
@@ -185,7 +184,7 @@ fn encode(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-/// Asks correctly, and reads status and body of the answer.
+/// Makes a correct request; returns status and body of the answer.
 pub(crate) fn ask(
     simulator: &mut Simulator,
     operation: Operation,
@@ -195,7 +194,7 @@ pub(crate) fn ask(
     read(simulator.handle(&Draft::new(operation, own, now).request(), now))
 }
 
-/// Asks correctly for what must be answered.
+/// Makes a correct request that must succeed.
 pub(crate) fn get(
     simulator: &mut Simulator,
     operation: Operation,
@@ -223,7 +222,7 @@ pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The texts in one field of the items of a list.
+/// The strings in one field of the items of a list.
 pub(crate) fn column<'a>(value: &'a Value, field: &str) -> Vec<&'a str> {
     list(value).iter().map(|item| item[field].as_str().unwrap()).collect()
 }

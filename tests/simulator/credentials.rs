@@ -1,4 +1,4 @@
-//! Who can log in with what: STS, the metadata server, the credentials URI, and what they hand out.
+//! Who can log in with what: STS, the metadata server, the credentials URI, and what they issue.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn raw(
     (response.status().as_u16(), String::from_utf8(response.into_body()).unwrap())
 }
 
-/// What a call comes to that is signed with credentials as they were handed out.
+/// The outcome of a call signed with issued credentials.
 fn use_at(simulator: &mut Simulator, given: &Value, second: f64) -> String {
     let secret: &'static str = String::leak(given["AccessKeySecret"].as_str().unwrap().to_owned());
     let draft = Draft::new(Operation::ListClusters, &[], at(second));

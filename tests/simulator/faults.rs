@@ -1,4 +1,4 @@
-//! Every fault there is, on one call.
+//! Every fault, on one call.
 
 use std::time::Duration;
 
@@ -44,14 +44,14 @@ fn errors_come_with_any_code_and_status() {
     assert_eq!(reply.response.headers()["x-acs-retry-after"], "1500");
 }
 
-/// How many of two calls a second are let through in a minute, and what the others are told.
+/// With two calls per second for a minute: how many are admitted, and how the others are answered.
 fn let_through(faults: &str) -> (usize, Vec<Value>) {
     let mut simulator = living();
     let cluster = first_cluster(&simulator, at(0.0));
     simulator.add_faults(faults).unwrap();
     let mut passed = 0;
     let mut codes = Vec::new();
-    // A full minute of the clock.
+    // A whole calendar minute.
     for call in 0..120 {
         let now = at(30.0 + f64::from(call) / 2.0);
         let own = [("ClusterId", cluster.as_str()), ("Archived", "true")];

@@ -1,4 +1,4 @@
-//! Who is let through: signatures, clocks, nonces, tokens, permissions, quotas.
+//! Which requests are admitted: signatures, clocks, nonces, tokens, permissions, quotas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -202,7 +202,7 @@ fn quotas_hold_per_operation_and_minute() {
         };
         (0..5).filter(ok).count()
     };
-    // The world starts at half past a minute.
+    // The world starts half a minute into a minute.
     assert_eq!(passed(Operation::ListClusters, 0.0), 2);
     assert_eq!(passed(Operation::EhpcListRegions, 10.0), 3);
     assert_eq!(passed(Operation::ListClusters, 20.0), 0);

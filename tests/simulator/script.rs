@@ -1,4 +1,4 @@
-//! Worlds of a test's own making.
+//! Scripted worlds.
 
 use aliyun_task_exporter::sim::{
     ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation,

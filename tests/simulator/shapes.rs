@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::caller::{Draft, ask, at, get, living, read, start};
 
-/// A sample, the operation it is of, and parameters that get an answer like it.
+/// A sample, its operation, and parameters that get a similar answer.
 type Case<'a> = (&'a str, Operation, &'a [(&'a str, &'a str)]);
 
 fn sample(name: &str) -> Value {
@@ -15,7 +15,7 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Every path of a value and the kind found there. Of a list the first item speaks for all.
+/// Every path in a value and the kind found there. The first item stands for a whole list.
 fn shape(value: &Value) -> BTreeMap<String, &'static str> {
     let mut paths = BTreeMap::new();
     walk(value, String::new(), &mut paths);
@@ -36,7 +36,7 @@ fn walk(value: &Value, path: String, paths: &mut BTreeMap<String, &'static str>)
             "array"
         }
         Value::Object(fields) => {
-            // What parameters a command has is its own matter.
+            // The parameters of a command have no fixed names.
             for (name, field) in fields.iter().filter(|_| !path.ends_with(".Parameters")) {
                 walk(field, format!("{path}.{name}"), paths);
             }

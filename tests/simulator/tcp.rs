@@ -1,4 +1,4 @@
-//! The same over TCP, with nothing but sockets on the caller's side.
+//! The simulator over TCP, with plain sockets on the caller's side.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,7 +22,7 @@ fn exchange(address: SocketAddr, target: &str, method: &str, body: &str) -> Stri
     )
     .unwrap();
     let mut answer = Vec::new();
-    // A connection that is cut may end in an error; what came before it counts.
+    // Reading from a connection that is cut may fail; what came before counts.
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
 }

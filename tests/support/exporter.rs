@@ -1,5 +1,5 @@
-//! The exporter and its simulated cloud over TCP, each on a port of its own, in threads of their
-//! own, which log to where the thread of the test does.
+//! The exporter and its simulated cloud over TCP, each with its own port and threads, which log to
+//! the same place as the test's thread.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,10 +18,10 @@ use tracing::dispatcher::{self, Dispatch};
 
 use super::page::{Page, parse};
 
-/// How long a condition is waited for.
+/// Timeout for a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running exporter; it ends with the value.
+/// A running exporter; stopped when dropped.
 pub struct Exporter {
     pub address: SocketAddr,
     pub cloud: SocketAddr,
@@ -30,7 +30,7 @@ pub struct Exporter {
     thread: Option<JoinHandle<()>>,
 }
 
-/// An answer of HTTP.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -43,7 +43,7 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("text")
     }
 
-    /// The value of a header, if it is there once.
+    /// The value of a header, if it occurs once.
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let mut values =
@@ -64,14 +64,12 @@ pub fn quick() -> Poll {
 }
 
 impl Exporter {
-    /// Polls everything of the simulator's world, under a configuration that `change` has had its
-    /// way with.
+    /// Polls everything in the simulator's world, with a configuration adjusted by `change`.
     pub fn start(sim: Simulator, change: impl FnOnce(&mut Config)) -> Self {
         Self::start_on(Arc::new(Mutex::new(sim)), change)
     }
 
-    /// Ends it, lets something happen to the cloud, and starts another one that polls the same
-    /// cloud.
+    /// Stops it, changes the cloud, and starts another one that polls the same cloud.
     pub fn again(
         self,
         meanwhile: impl FnOnce(&mut Simulator),
@@ -83,7 +81,7 @@ impl Exporter {
         Self::start_on(sim, change)
     }
 
-    /// Starts another one that polls the same cloud, while this one runs.
+    /// Starts another one that polls the same cloud while this one runs.
     pub fn beside(&self, change: impl FnOnce(&mut Config)) -> Self {
         Self::start_on(Arc::clone(&self.sim), change)
     }
@@ -99,7 +97,7 @@ impl Exporter {
             let _logging = dispatcher::set_default(&log);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                // It ends with the thread.
+                // The subscriber lasts until the thread ends.
                 .on_thread_start(move || std::mem::forget(dispatcher::set_default(&log)))
                 .build()
                 .unwrap();
@@ -150,7 +148,7 @@ impl Exporter {
         assert_eq!(exchange(self.cloud, "DELETE", "/_sim/faults", &[], "").status, 200);
     }
 
-    /// Waits until the page is as wanted, and gives it back.
+    /// Waits until the page is as wanted, and returns it.
     pub fn wait(&self, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
         let deadline = Instant::now() + PATIENCE;
         loop {

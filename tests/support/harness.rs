@@ -1,5 +1,5 @@
 //! The exporter without sockets, threads and clocks: its engine on a simulated cloud and a
-//! pretended disk.
+//! simulated disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,45 +51,45 @@ pub struct Polled {
     pub stale_after: Duration,
 }
 
-/// Where a kill strikes what the exporter has to say.
+/// When a kill strikes, relative to saving and publishing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// It was written nowhere.
+    /// Nothing was written.
     BeforeCommit,
-    /// It is in the state, and was not seen.
+    /// It is saved but not published.
     AfterCommit,
-    /// It is in the state, and was seen.
+    /// It is saved and published.
     AfterPublish,
 }
 
-/// The engine's chores are done this often.
+/// How often the engine's chores are done.
 const CHORES_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
-/// A pretended state file, and what of it may be asserted.
+/// A simulated state file, with what can be asserted about it.
 #[derive(Default)]
 struct Disk {
-    /// What is written of each target, and when that was: by this machine's clock when it was
-    /// read, and truly.
+    /// What was last written of each target, when it was read by this machine's clock, and when it
+    /// was written in true time.
     entries: BTreeMap<TargetId, (Vec<u8>, Timestamp, Timestamp)>,
     hints: Vec<SavedHint>,
     running: Duration,
-    /// When each target was committed first.
+    /// When each target was first committed.
     first: BTreeMap<TargetId, Timestamp>,
-    /// What the store was told last of each target.
+    /// What was last published of each target.
     published: BTreeMap<TargetId, (Reading, Timestamp)>,
-    /// When that was, truly.
+    /// When that was, in true time.
     told: BTreeMap<TargetId, Timestamp>,
     writes: usize,
-    /// Whose last commit failed.
+    /// Targets whose last commit failed.
     unsaved: BTreeSet<TargetId>,
-    /// Number of commits that are yet to fail: nothing of them reaches the disk.
+    /// Number of commits that will still fail, with nothing reaching the disk.
     failing: u32,
     /// Where to die, and after how many more commits.
     kill: Option<(Kill, u32)>,
 }
 
 impl Disk {
-    /// Writes what the engine wants written of the targets that were read; whether that was
+    /// Writes the engine's entries of the targets that were read; returns whether that was
     /// possible.
     fn commit(
         &mut self,
@@ -154,7 +154,7 @@ pub struct Harness {
     pub now: Timestamp,
     /// How far this machine's clock is ahead of it.
     pub clock_off: SignedDuration,
-    /// How far the cloud's clock was last said to be ahead of this machine's.
+    /// How far the cloud's clock was last reported to be ahead of this machine's.
     pub clock_skew: Option<SignedDuration>,
     pub made: Vec<Made>,
     pub polled: Vec<Polled>,
@@ -163,14 +163,14 @@ pub struct Harness {
     pub unknown: Vec<(&'static str, &'static str, String)>,
     /// Entries that could not be read, by operation.
     pub unreadable: BTreeMap<&'static str, u64>,
-    /// Polls that were told to be overdue because the cloud throttles, and when.
+    /// Polls that were reported as overdue because the cloud throttles, and when.
     pub overdue: Vec<(TargetId, Failure, Timestamp)>,
-    /// How the cloud was told to throttle, and when.
+    /// Reported changes in throttling, and when.
     pub throttlings: Vec<(BudgetKey, Throttling, BudgetState, Timestamp)>,
     pub most_in_flight: usize,
     in_flight: BTreeMap<(Timestamp, u64), (Attempt, Outcome, Timestamp)>,
-    /// When each target was read last, so that its values are to be shown for `stale_after` from
-    /// then; true time.
+    /// When each target was last read, in true time: its values are to be shown for `stale_after`
+    /// from then on.
     reads: BTreeMap<TargetId, Timestamp>,
     nonces: u64,
     /// Number of attempts that get this nonce instead of a fresh one.
@@ -178,12 +178,12 @@ pub struct Harness {
     disk: Option<Disk>,
     /// Without a disk: what is known of targets that are gone.
     parked: BTreeMap<TargetId, Saved>,
-    /// When the present exporter started, and when it does its chores next.
+    /// When the current exporter started, and when its next chores are due.
     started: Timestamp,
     chores_at: Timestamp,
-    /// What has not been polled since the restart.
+    /// Targets that have not been polled since the restart.
     is_restored: BTreeSet<TargetId>,
-    /// Killed, until it is restarted.
+    /// It was killed and not restarted yet.
     pub is_dead: bool,
 }
 
@@ -195,7 +195,7 @@ impl Harness {
         Self::new(sim, config)
     }
 
-    /// A world of the test's own making, all of it polled at the default cadence.
+    /// A scripted world and an exporter that polls all of it at the default cadence.
     pub fn scripted(world: World) -> Self {
         let sim = Simulator::with_world(Settings::default(), world, start());
         let config = config_for(&sim);
@@ -236,14 +236,14 @@ impl Harness {
         harness
     }
 
-    /// Makes the targets those of `config`.
+    /// Sets the targets to those of `config`.
     pub fn apply(&mut self, config: Config) {
         self.engine.reconfigure(&config);
         self.config = config;
         self.retarget();
     }
 
-    /// Makes the targets those of the configuration and of what discovery has found.
+    /// Sets the targets to those of the configuration and of what discovery has found.
     fn retarget(&mut self) {
         let now = self.moment();
         let disk = &self.disk;
@@ -274,14 +274,14 @@ impl Harness {
         }
     }
 
-    /// From now on what is known survives a restart. To be called before the first poll.
+    /// From now on what is known survives a restart. Call it before the first poll.
     pub fn with_state(mut self) -> Self {
         self.disk = Some(Disk::default());
         self.start(7);
         self
     }
 
-    /// Starts an exporter on what the disk holds.
+    /// Starts an exporter on what is on the disk.
     fn start(&mut self, seed: u64) {
         let recalled = self.disk.as_ref().map(Disk::recall).unwrap_or_default();
         self.store = Arc::new(Store::default());
@@ -297,23 +297,23 @@ impl Harness {
         self.engine.scheduler()
     }
 
-    /// What is known survives no longer: the state file is gone.
+    /// What is known no longer survives: the state file is gone.
     pub fn lose_state(&mut self) {
         self.disk = Some(Disk::default());
     }
 
-    /// Dies at the `commits`-th commit from now; [`Harness::is_dead`] tells when.
+    /// Kills it at the `commits`-th commit from now; [`Harness::is_dead`] shows when.
     pub fn kill_at(&mut self, kill: Kill, commits: u32) {
         self.disk.as_mut().expect("a state").kill = Some((kill, commits));
     }
 
-    /// The next commits fail, as on a full disk. What is published then is not safe from a kill,
-    /// and the log says so.
+    /// The next commits fail, as on a full disk. What is then published can be lost by a kill, and
+    /// the log says so.
     pub fn lose_writes(&mut self, commits: u32) {
         self.disk.as_mut().expect("a state").failing = commits;
     }
 
-    /// How many entries were written.
+    /// Number of entries written.
     pub fn writes(&self) -> usize {
         self.disk.as_ref().map_or(0, |disk| disk.writes)
     }
@@ -324,19 +324,19 @@ impl Harness {
         entries.map(|(id, (entry, ..))| (id.clone(), entry.clone())).collect()
     }
 
-    /// When what a target's plan knew was committed first.
+    /// When what is known of a target was first committed.
     pub fn first_commit(&self, id: &TargetId) -> Option<Timestamp> {
         self.disk.as_ref()?.first.get(id).copied()
     }
 
-    /// What was published last of a target, and when it was read; `None` while it could not be
-    /// saved before.
+    /// What was last published of a target, and when it was read; `None` if that could not be
+    /// saved.
     pub fn published(&self, id: &TargetId) -> Option<&(Reading, Timestamp)> {
         self.disk.as_ref()?.published.get(id)
     }
 
-    /// Ends the exporter as it stands, attempts under way and all, and starts another one `down`
-    /// seconds later on what was committed. Asserts that nothing that was published is lost.
+    /// Stops the exporter as it is, in-flight attempts included, and starts another one `down`
+    /// seconds later on what was committed. Asserts that nothing published is lost.
     pub fn restart(&mut self, down: i64) {
         self.in_flight.clear();
         self.reads.clear();
@@ -371,7 +371,7 @@ impl Harness {
                 "{id:?} was told at {}, written at {truly}",
                 disk.told[id]
             );
-            // What was read later than now, by a clock that was ahead, is as old as nothing.
+            // If it was read by a clock that was ahead, its age counts as 0.
             assert_eq!(read_at, (*committed).min(now), "{id:?}");
         }
     }
@@ -386,13 +386,13 @@ impl Harness {
         (*left == 0).then_some(*kill)
     }
 
-    /// This moment by both clocks of this machine: whatever the wall clock is set to, the other one
-    /// goes forward.
+    /// The current moment by both clocks of this machine: however the wall clock is set, the other
+    /// one advances.
     pub fn moment(&self) -> Moment {
         Moment { wall: self.local(), boot: self.now.duration_since(start()) }
     }
 
-    /// Whether the values of a target are to be shown now: for `stale_after` since they were read,
+    /// Whether the values of a target must be shown now: for `stale_after` since they were read,
     /// whatever the clocks say.
     pub fn is_fresh(&self, id: &TargetId) -> bool {
         let last = self
@@ -409,12 +409,12 @@ impl Harness {
         self.now + self.clock_off
     }
 
-    /// Lets time go by until this many seconds after the start.
+    /// Runs until this many seconds after the start.
     pub fn run_until(&mut self, seconds: i64) {
         self.run_to(start() + SignedDuration::from_secs(seconds));
     }
 
-    /// Lets some seconds go by.
+    /// Runs for some seconds.
     pub fn run_for(&mut self, seconds: i64) {
         self.run_to(self.now + SignedDuration::from_secs(seconds));
     }
@@ -479,8 +479,8 @@ impl Harness {
         self.most_in_flight = self.most_in_flight.max(self.in_flight.len());
     }
 
-    /// Another program of the user's lists the invocations of a server; whether the cloud's quota
-    /// lets it.
+    /// Another program on the account lists the invocations of a server; returns whether the
+    /// cloud's quota allows it.
     pub fn another_program_asks(&mut self, server: &str) -> bool {
         self.nonces += 1;
         let operation = DescribeInvocations { instance_id: server.into(), page: 1 }.into();
@@ -492,7 +492,7 @@ impl Harness {
         self.sim.handle(&request.expect("a request"), self.now).response.status().is_success()
     }
 
-    /// What the HTTP client makes of a reply, and when.
+    /// What the HTTP client makes of a reply, and after how long.
     fn deliver(&mut self, operation: &Operation, reply: Reply) -> (Duration, Outcome) {
         let limit = self.config.poll.timeout;
         let Reply { response, delivery } = reply;
@@ -550,7 +550,7 @@ impl Harness {
         }
     }
 
-    /// Saves and shows what has happened. Whether that has changed the targets.
+    /// Saves and publishes what has happened; returns whether that changed the targets.
     fn tell(&mut self) -> bool {
         let boot = self.moment().boot;
         let batch = self.engine.take(boot);
@@ -561,8 +561,8 @@ impl Harness {
         }
         self.commit(batch.entries, &batch.events);
         if dies == Some(Kill::AfterCommit) {
-            // Counts of the process itself end with it, so no test misses these; but they want to
-            // know them.
+            // Only the process that dies would have counted these notices; tests need them
+            // nonetheless.
             let notices = batch.events.into_iter().filter_map(|event| match event {
                 Event::Notice(id, notice) => Some((id, notice)),
                 _ => None,
@@ -631,7 +631,7 @@ impl Harness {
         }
     }
 
-    /// Notes what the store is told, unless it is not in the state.
+    /// Notes what is published to the store, unless it could not be saved.
     fn published_now(&mut self, id: &TargetId, reading: impl FnOnce() -> Reading, at: Timestamp) {
         let Some(disk) = &mut self.disk else { return };
         match disk.unsaved.contains(id) {
@@ -665,7 +665,7 @@ impl Harness {
             .unwrap_or_else(|| panic!("{id:?} shows nothing"))
     }
 
-    /// What was told to have ended.
+    /// The ends that were reported.
     pub fn ends(&self, id: &TargetId) -> impl Iterator<Item = String> {
         let of_target = self.notices.iter().filter(move |(target, _)| target == id);
         of_target.filter_map(|(_, notice)| match notice {
@@ -674,7 +674,7 @@ impl Harness {
         })
     }
 
-    /// What was lost, each named once however often it was told.
+    /// What was reported as lost, each thing once however often it was reported.
     pub fn lost(&self, id: &TargetId) -> BTreeSet<String> {
         let of_target = self.notices.iter().filter(|(target, _)| target == id);
         let lost = of_target.filter_map(|(_, notice)| match notice {
@@ -710,7 +710,7 @@ impl Harness {
         self.view(id).failure
     }
 
-    /// The attempts of an operation, in the order they ended.
+    /// The attempts of an operation, in the order in which they ended.
     pub fn of(&self, operation: &str) -> Vec<&Made> {
         self.made.iter().filter(|made| made.operation.name() == operation).collect()
     }
@@ -725,7 +725,7 @@ pub fn id(kind: Kind, id: &str) -> TargetId {
     TargetId { kind, id: id.into() }
 }
 
-/// Polls everything there is in the simulator's world, at the default cadence and quotas.
+/// Polls everything in the simulator's world, at the default cadence and quotas.
 pub fn config_for(sim: &Simulator) -> Config {
     let address = "127.0.0.1:1".parse().unwrap();
     let mut config = demo::config(&sim.truth(start()), address);
@@ -734,8 +734,8 @@ pub fn config_for(sim: &Simulator) -> Config {
     config
 }
 
-/// The configuration that polls nothing but what `regions` of both products hold, looked for each
-/// minute.
+/// A configuration that polls only what discovery finds in `regions` of both products, looking
+/// every minute.
 pub fn discovering(sim: &Simulator, regions: Regions) -> Config {
     let filter = Filter::default();
     let entry =

@@ -33,7 +33,7 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(package(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below a folder of the package whose name ends so, in a stable order.
+/// Every file below a folder of the package whose name has this ending, in a stable order.
 pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![package(folder)];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// A sample: name, labels, value as it is written.
+/// A sample: name, labels, and value as written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sample {
     pub name: String,
@@ -11,7 +11,7 @@ pub struct Sample {
     pub value: String,
 }
 
-/// A page: samples in their order, and what is said about families.
+/// A page: samples in order, and the comments about families.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     pub samples: Vec<Sample>,
@@ -28,7 +28,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// Reads a page; no series may stand twice, and no family be described twice.
+/// Parses a page; no series may occur twice, and no family be described twice.
 pub fn parse(text: &str) -> Page {
     let mut page = Page::default();
     let mut seen = BTreeSet::new();
@@ -66,7 +66,7 @@ impl Page {
         assert!(table.insert(name.to_owned(), rest.to_owned()).is_none(), "{what} of {name} twice");
     }
 
-    /// The one value of a family with these labels among others.
+    /// The only value of a family with these labels, among others.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let mut found = self.all(name, labels);
         let value = found.next().map(|sample| sample.value.parse().unwrap());
@@ -74,7 +74,7 @@ impl Page {
         value
     }
 
-    /// The samples of a family with these labels among others.
+    /// The samples of a family with these labels, among others.
     pub fn all<'a>(
         &'a self,
         name: &str,
@@ -89,7 +89,7 @@ impl Page {
         self.samples.iter().filter(has).collect::<Vec<_>>().into_iter()
     }
 
-    /// The sum of the samples of a family with these labels among others.
+    /// The sum of the samples of a family with these labels, among others.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.all(name, labels).map(|sample| sample.value.parse::<f64>().unwrap()).sum()
     }
@@ -122,7 +122,7 @@ fn sample(line: &str) -> Sample {
     Sample { name: name.to_owned(), labels, value: value.to_owned() }
 }
 
-/// A quoted text, whose first quote is gone already, and what follows it.
+/// A quoted text after its opening quote, and what follows it.
 fn quoted(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut characters = text.char_indices();

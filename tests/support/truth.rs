@@ -1,4 +1,4 @@
-//! What is shown against what is true.
+//! Compares what is shown with what is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +21,10 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Whose end was seen: id and the word it ended with.
+/// Ends that were seen: ids and final statuses.
 pub type Ends = BTreeSet<(String, String)>;
 
-/// What a target's part of the truth says: each thing's id and status.
+/// Each thing in a target's part of the truth: its id and status.
 pub fn things<'a>(truth: &'a Value, target: &TargetId) -> impl Iterator<Item = (&'a str, &'a str)> {
     let (owners, things) = match target.kind {
         Kind::EhpcTasks => ("clusters", "tasks"),
@@ -37,18 +37,18 @@ pub fn things<'a>(truth: &'a Value, target: &TargetId) -> impl Iterator<Item = (
     list(&owner[things]).iter().map(|thing| (text(&thing["id"]), text(&thing["status"])))
 }
 
-/// Whether a status is one of something that may still change.
+/// Whether a status is an open one.
 pub fn is_open(status: &str) -> bool {
     ["Processing", "Running", "Pending", "Stopping"].contains(&status)
 }
 
-/// What a target's part of the truth says has ended.
+/// What has ended, in a target's part of the truth.
 pub fn ended(truth: &Value, target: &TargetId) -> Ends {
     let ended = things(truth, target).filter(|(_, status)| !is_open(status));
     ended.map(|(id, status)| (id.to_owned(), status.to_owned())).collect()
 }
 
-/// How many things of each last word there are.
+/// Number of things with each final status.
 pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for (_, word) in ends {
@@ -57,7 +57,7 @@ pub fn by_word<'a>(ends: impl IntoIterator<Item = &'a (String, String)>) -> BTre
     counts
 }
 
-/// How many things of a target ended between its first and its last poll, by word.
+/// How many things of a target ended between its first and its last poll, by status.
 pub fn truly_finished(harness: &Harness, target: &TargetId) -> BTreeMap<String, u64> {
     let polls: Vec<Timestamp> = harness
         .polled
@@ -72,7 +72,7 @@ pub fn truly_finished(harness: &Harness, target: &TargetId) -> BTreeMap<String, 
     by_word(all.difference(&ended(&harness.sim.truth(polls[0]), target)))
 }
 
-/// How many ends a reading has counted, by word.
+/// How many ends a reading has counted, by status.
 pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     let mut add = |word: &str, count: u64| *counts.entry(word.to_owned()).or_default() += count;
@@ -95,7 +95,7 @@ pub fn finished(reading: &Reading) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The ids of all that a reading shows.
+/// The ids of everything that a reading shows.
 pub fn shown(reading: &Reading) -> BTreeSet<String> {
     match reading {
         Reading::EhpcTasks(tasks) => {
@@ -132,7 +132,8 @@ pub fn open(reading: &Reading) -> BTreeSet<String> {
     }
 }
 
-/// Asserts that what is shown of a target and still there has its result, however late that came.
+/// Asserts that everything shown of a target that still exists has its result, however late that
+/// came.
 pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
     let (owners, things) = if target.kind == Kind::EhpcInvocations {
         ("clusters", "commands")
@@ -165,7 +166,7 @@ pub fn assert_results(truth: &Value, target: &TargetId, reading: &Reading) {
     }
 }
 
-/// Asserts that all that is listed now is shown as it is. The world should stand still.
+/// Asserts that everything listed now is shown as it is. The world should be frozen.
 pub fn assert_shown(harness: &Harness, context: &str) {
     let truth = harness.sim.truth(harness.now);
     for cluster in list(&truth["clusters"]) {
@@ -195,7 +196,7 @@ pub fn assert_shown(harness: &Harness, context: &str) {
     }
 }
 
-/// What is true of the invocations of a command name.
+/// The truth about the invocations of a command name.
 #[derive(Debug, Default, PartialEq)]
 pub struct Job {
     /// The status of the newest that has ended.
@@ -206,9 +207,9 @@ pub struct Job {
     pub interval: Option<f64>,
 }
 
-/// What is true of each command name of a server, as far as one can know who is told by the list of
-/// its server or, if it is `regional`, by that of the region, which tells no creation of an
-/// invocation that has never started.
+/// The truth about each command name of a server, as far as its list shows it. That is the list of
+/// the server or, if `regional`, of the region, which shows no creation time for invocations that
+/// never started.
 pub fn jobs(truth: &Value, server: &str, regional: bool) -> BTreeMap<String, Job> {
     let server = list(&truth["servers"]).iter().find(|other| text(&other["id"]) == server).unwrap();
     let mut names: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
@@ -239,7 +240,7 @@ fn job(invocations: &[&Value], regional: bool) -> Job {
     Job { last_status, last_created: times.first().copied(), interval: interval(&times) }
 }
 
-/// The median gap between times that go back.
+/// The median gap between times, newest first.
 fn interval(times: &[Timestamp]) -> Option<f64> {
     let mut gaps: Vec<f64> =
         times.windows(2).map(|pair| pair[0].duration_since(pair[1]).as_secs_f64()).collect();
@@ -308,7 +309,7 @@ fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &s
     }
 }
 
-/// A region's list sends no record, and the time of a creation only next to a start.
+/// A region's list has no record, and a creation time only together with a start.
 fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool, context: &str) {
     let SeenSwasInvocation { invocation, result } =
         seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
@@ -344,7 +345,7 @@ fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool,
     );
 }
 
-/// The exit code that counts: a 0 only beside words of what exited, none of what was stopped.
+/// The exit code that counts: 0 only with statuses of what exited, and none for what was stopped.
 fn exit_code(status: &str, truth: &Value) -> Option<i64> {
     let code = truth["exit_code"].as_i64()?;
     let counts = if code == 0 {

@@ -1,4 +1,4 @@
-//! Worlds of the tests' own making.
+//! Scripted worlds.
 
 use aliyun_task_exporter::sim::{
     ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, ServerSpec,
@@ -55,14 +55,14 @@ pub fn invocation(id: &str, from: i64, to: i64, exit_code: i64) -> InvocationSpe
     }
 }
 
-/// A command of this name that starts at this interval in seconds, runs for five seconds and
+/// A command with this name that starts at this interval in seconds, runs for five seconds and
 /// succeeds.
 pub fn job(name: &str, from: i64, every: i64, invocations: u32) -> JobSpec {
     let first = InvocationSpec { command_name: name.into(), ..invocation(name, from, from + 5, 0) };
     JobSpec { first, every: SignedDuration::from_secs(every), invocations }
 }
 
-/// One cluster, `c`, with one task `t` that runs until the hundredth second.
+/// One cluster, `c`, with one task `t` that runs until second 100.
 pub fn one_task() -> World {
     let mut world = World::empty();
     add_cluster(&mut world, "c");

@@ -65,7 +65,7 @@ func load(registry *prometheus.Registry, path string) error {
 	return lines.Err()
 }
 
-// labels takes a series apart. What the exporter writes is never escaped here, and has no spaces between labels.
+// labels splits a series. What the exporter writes is never escaped here, and has no spaces between labels.
 func labels(series string) (name string, names, values []string) {
 	open := strings.IndexByte(series, '{')
 	if open < 0 {

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 
 def load(page: Path) -> CollectorRegistry:
-    """A registry with every series of the page, each with its value."""
+    """A registry with every series of the page and its value."""
     registry = CollectorRegistry()
     families: dict[str, Gauge] = {}
     text = ""
@@ -31,7 +31,7 @@ def load(page: Path) -> CollectorRegistry:
 
 
 def taken_apart(series: str) -> tuple[str, dict[str, str]]:
-    """What the exporter writes is never escaped here, and has no spaces between labels."""
+    """Splits a series; what the exporter writes is never escaped here, and has no spaces between labels."""
     name, _, inner = series.partition("{")
     pairs = inner.removesuffix('"}').split('",') if inner else []
     return name, {key: value for key, _, value in (pair.partition('="') for pair in pairs)}

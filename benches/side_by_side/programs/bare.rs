@@ -1,5 +1,5 @@
-//! The floor of polling: the exporter's HTTP client alone. It reads every body and drops it; or
-//! reads what it says, and drops that.
+//! The floor of polling: only the exporter's HTTP client. It reads every body and drops it, with or
+//! without decoding it.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     /// Number of calls.
     #[arg(long, default_value_t = 1000)]
     calls: usize,
-    /// How many at once.
+    /// Number of concurrent calls.
     #[arg(long, default_value_t = 64)]
     connections: usize,
     /// Decode each body as the exporter does.
@@ -32,7 +32,7 @@ struct Printed {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
-    // reqwest is built without TLS of its own choice, and wants one even for plain HTTP.
+    // reqwest is built without a TLS provider, but requires one even for plain HTTP.
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| "TLS is set up already")?;

@@ -1,6 +1,6 @@
-//! A cloud that costs next to nothing: it answers whatever it is asked with one page of open
-//! invocations, made once by the simulator, under a new `RequestId` each time. So what a poll costs
-//! and how long a sweep takes are the exporter's own figures.
+//! A cloud that costs next to nothing: it answers every request with one page of open invocations,
+//! made once by the simulator, with a new `RequestId` each time. So the cost of a poll and the
+//! duration of a sweep are the exporter's own.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::support;
 pub(crate) struct Arguments {
     /// Address to listen on.
     listen: String,
-    /// Runs on the page.
+    /// Invocations on the page.
     #[arg(long, default_value_t = 50)]
     invocations: usize,
-    /// How long every answer takes.
+    /// Latency of every answer.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     latency: Duration,
-    /// An invocation is called otherwise in each answer, so that none says what the one before has
-    /// said.
+    /// Rename one invocation in each answer, so that no answer has the same content as the one
+    /// before.
     #[arg(long)]
     moving: bool,
 }
@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments) -> super::Outcome {
     super::serve(&arguments.listen, Router::new().fallback(answer)).await
 }
 
-/// Where the text that begins so goes on.
+/// The position after the first occurrence of a text.
 fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
     let found = page.windows(beginning.len()).position(|part| part == beginning);
     found
@@ -56,7 +56,7 @@ fn place(page: &[u8], beginning: &[u8]) -> Result<usize, String> {
         .ok_or_else(|| format!("the page has no {}", beginning.escape_ascii()))
 }
 
-/// What the simulator answers about a server with `invocations` open invocations of scripts of a
+/// The simulator's answer about a server with `invocations` open invocations of scripts of a
 /// kilobyte.
 fn page(invocations: usize, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     let mut world = World::empty();

@@ -1,4 +1,4 @@
-//! What it costs to compress a whole page at the exporter's level.
+//! The cost of compressing a whole page at the exporter's level.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const LEVEL: Compression = Compression::new(2);
 pub(crate) struct Arguments {
     /// The page.
     page: PathBuf,
-    /// Number of times.
+    /// Number of repetitions.
     #[arg(long, default_value_t = 5)]
     times: usize,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Printed {
     seconds: Vec<f64>,
-    /// Compressed.
+    /// Compressed size.
     bytes: usize,
 }
 

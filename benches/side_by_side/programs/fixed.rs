@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     listen: String,
     /// The body.
     body: PathBuf,
-    /// The body as one gzip member, for those that take it.
+    /// The body as one gzip member, for clients that accept it.
     compressed: PathBuf,
 }
 

@@ -1,5 +1,5 @@
-//! The programs that `make bench` needs beside the exporter: one that scrapes, and those it is
-//! compared with.
+//! The programs that `make bench` needs in addition to the exporter: a scraper, and those that the
+//! exporter is compared with.
 
 mod bare;
 mod cloud;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What a program ends with.
+/// Result of a program.
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 #[derive(Parser)]
@@ -34,14 +34,14 @@ enum Program {
     Compress(compress::Arguments),
     /// Answers every call for invocations with the same page.
     Cloud(cloud::Arguments),
-    /// Reads that page as often as it is told, and drops it.
+    /// Reads that page the given number of times, and drops it.
     Bare(bare::Arguments),
 }
 
 fn main() -> Outcome {
     let program = Program::parse();
     let runtime = match program {
-        // A scraper must cost as little as it can.
+        // A scraper must cost as little as possible.
         Program::Scrape(_) => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
         _ => tokio::runtime::Runtime::new()?,
     };
@@ -57,7 +57,7 @@ fn main() -> Outcome {
     })
 }
 
-/// Serves `router` as the exporter serves its own, until the process is ended.
+/// Serves `router` like the exporter does, until the process is killed.
 async fn serve(listen: &str, router: Router) -> Outcome {
     let listener = TcpListener::bind(listen).await?;
     let (_go_on, stopped) = watch::channel(false);

@@ -46,7 +46,7 @@ fn answer(registry: &Registry, headers: &HeaderMap) -> Response {
     }
 }
 
-/// Whether a scraper takes gzip: those of the bench either name it alone or not at all.
+/// Whether a scraper accepts gzip. Those of the bench either name only gzip or nothing.
 pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT_ENCODING).is_some_and(|value| value.as_bytes().starts_with(b"gzip"))
 }
@@ -77,8 +77,8 @@ fn load(page: &str) -> Result<Registry, Box<dyn Error + Send + Sync>> {
     Ok(registry)
 }
 
-/// A series' name and labels. What the exporter writes is never escaped here, and has no spaces
-/// between labels.
+/// The name and labels of a series. What the exporter writes is never escaped here, and has no
+/// spaces between labels.
 fn labels(series: &str) -> Option<(&str, Vec<(&str, &str)>)> {
     let Some((name, labels)) = series.split_once('{') else { return Some((series, Vec::new())) };
     let labels = labels.strip_suffix("\"}")?.split("\",").map(|label| label.split_once("=\""));

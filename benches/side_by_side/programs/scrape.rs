@@ -1,4 +1,4 @@
-//! A scraper: connections that are kept, one request after the other, every byte read and dropped.
+//! A scraper with keep-alive connections: one request after the other, every byte read and dropped.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,19 +21,19 @@ pub(crate) struct Arguments {
     /// Accept-Encoding.
     #[arg(long, default_value = "gzip")]
     encoding: String,
-    /// Minimum scrapes on each connection.
+    /// Minimum number of scrapes on each connection.
     #[arg(long, default_value_t = 10)]
     least: usize,
-    /// Maximum scrapes.
+    /// Maximum number of scrapes.
     #[arg(long, default_value_t = 1000)]
     most: usize,
-    /// Between these, as many as fit into this many seconds.
+    /// Between these limits, scrape for this many seconds.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Number of first scrapes of each connection that are not counted.
+    /// Number of initial scrapes on each connection that are not counted.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     warmup: u32,
-    /// How many scrape at once.
+    /// Number of concurrent scrapes.
     #[arg(long, default_value_t = 1)]
     connections: usize,
     /// Pause between two scrapes of a connection.
@@ -43,11 +43,11 @@ pub(crate) struct Arguments {
 
 #[derive(Serialize)]
 struct Printed {
-    /// Every counted scrape's time from the request to the last byte.
+    /// Time from the request to the last byte, for each scrape that is counted.
     seconds: Vec<f64>,
-    /// All scrapes, also those that are not counted.
+    /// All scrapes, including those that are not counted.
     scrapes: usize,
-    /// The last body's size as it was sent.
+    /// Size of the last body as sent.
     bytes: usize,
     content_type: String,
     content_encoding: String,
@@ -108,7 +108,7 @@ async fn connect(url: &Uri) -> Result<Sender, Failure> {
     Ok(sender)
 }
 
-/// One scrape; a program that closes each connection is connected to again, as Prometheus would.
+/// One scrape. If the program closes each connection, it reconnects, as Prometheus would.
 async fn one(arguments: &Arguments, sender: &mut Sender) -> Result<Body, Failure> {
     if sender.ready().await.is_err() {
         *sender = connect(&arguments.url).await?;

@@ -1,4 +1,4 @@
-//! What is known of an account's credential, and whether to ask for a new one. Pure.
+//! What is known of an account's credential, and when to request a new one. Pure.
 
 use std::sync::Arc;
 
@@ -10,29 +10,30 @@ use super::provided::ProvidedCredential;
 use crate::aliyun::Error;
 use crate::model::{Lasts, Login};
 
-/// It is renewed so long before it ends, or when a quarter of its life is left, whichever is later.
+/// A credential is renewed this long before it expires, or when a quarter of its lifetime is left,
+/// whichever is later.
 const AHEAD: SignedDuration = SignedDuration::from_mins(15);
-/// One that is makeshift is looked at again after so long.
+/// Pause before looking for something better than a fallback credential.
 const FALLBACK: SignedDuration = SignedDuration::from_mins(5);
-/// After a failure, or an answer whose credential has not proved itself yet, no request is made for
-/// this time.
+/// Pause after a failed request for credentials, or after one whose credential the cloud has not
+/// accepted yet.
 const PAUSE: SignedDuration = SignedDuration::from_secs(5);
-/// After credentials that had ended before they came, by this machine's clock, the pause doubles up
-/// to this: what gives them has no newer ones yet, or the clock is wrong.
+/// Maximum pause after credentials that, by this machine's clock, had already expired when they
+/// arrived; it doubles up to this. Their source has no newer ones yet, or the clock is wrong.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
-/// Maximum refused credentials that are remembered.
+/// Maximum number of refused credentials that are remembered.
 const REFUSED: usize = 4;
 
-/// What to do about an attempt's credential.
+/// How an attempt gets its credential.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Advice {
     /// Use this one.
     Use(Arc<Credential>),
-    /// Use this one, and ask for its successor meanwhile.
+    /// Use this one, and request its successor in the background.
     Renew(Arc<Credential>),
-    /// Ask first.
+    /// Request one first.
     Ask,
-    /// There is none, and asking again would be too soon.
+    /// There is none, and it is too soon to request one again.
     Fail(Error),
 }
 
@@ -41,7 +42,7 @@ pub(super) enum Advice {
 pub(super) enum News {
     /// The first failure of its kind while there is a credential.
     Failed(Error),
-    /// The first credential that had ended before it came: by how much, in words.
+    /// The first credential that had already expired when it arrived: how long ago, in words.
     Late(String),
     /// The first success after one of these.
     Well,
@@ -53,8 +54,8 @@ struct Held {
     credential: Arc<Credential>,
     expires: Option<Timestamp>,
     renew_at: Option<Timestamp>,
-    /// How long before it came it had ended, if it had. Whether it has is then for the cloud to
-    /// say.
+    /// How long ago it had expired when it arrived, if it had. Only the cloud can then say whether
+    /// it is still valid.
     late_by: Option<SignedDuration>,
     watched: Vec<WatchedFile>,
 }
@@ -66,20 +67,20 @@ pub(super) struct Cache {
     held: Option<Held>,
     /// The newest that the cloud has accepted.
     good: Option<Held>,
-    /// Those that it has not.
+    /// Those that the cloud has refused.
     refused: Vec<Arc<Credential>>,
     /// Why the last request for credentials failed.
     failure: Option<Error>,
-    /// Until when nothing is asked, and how long that was from the beginning.
+    /// Until when no request is made, and the full length of that pause.
     quiet: Option<(Timestamp, SignedDuration)>,
-    /// The pause after the last credential, if it had ended before it came.
+    /// The pause after the last credential, if that had already expired when it arrived.
     late_pause: Option<SignedDuration>,
-    /// How often it was asked for.
+    /// Number of completed requests for credentials.
     asked: u64,
 }
 
 impl Cache {
-    /// What to do about an attempt that is made now. One that neither ends nor is a fallback is
+    /// How an attempt made now gets its credential. One that neither expires nor is a fallback is
     /// read again each time: that is cheap.
     pub(super) fn advice(&self, now: Timestamp) -> Advice {
         if self.is_quiet(now) {
@@ -97,7 +98,7 @@ impl Cache {
         }
     }
 
-    /// The credential as it stands, once it was asked for.
+    /// The current credential, once a request has been made.
     ///
     /// # Errors
     /// Why there is none.
@@ -108,8 +109,8 @@ impl Cache {
                 .unwrap_or_else(|| Error::Credentials("no request has been made yet".into()))
         };
         let last_hope = || match (&self.held, &self.failure) {
-            // It is as new as can be: let the cloud be the judge of it, and of this machine's
-            // clock.
+            // There is nothing newer: let the cloud decide, since this machine's clock may be
+            // wrong.
             (Some(held), None) => Ok(held),
             // Refused, but perhaps wrongly.
             (Some(held), Some(_)) if !held.has_ended(now) => Ok(held),
@@ -118,7 +119,7 @@ impl Cache {
         self.usable(now).map_or_else(last_hope, Ok).map(|held| Arc::clone(&held.credential))
     }
 
-    /// The newest that has not ended and was not refused.
+    /// The newest that has not expired and was not refused.
     fn usable(&self, now: Timestamp) -> Option<&Held> {
         let newest_first = self.held.iter().chain(&self.good);
         newest_first
@@ -126,7 +127,7 @@ impl Cache {
             .find(|held| !held.has_ended(now) && !self.refused.contains(&held.credential))
     }
 
-    /// Notes what a request for credentials has come to, and what of that is news.
+    /// Records the result of a request for credentials; returns what is worth a line in the log.
     pub(super) fn put(
         &mut self,
         result: Result<ProvidedCredential, Error>,
@@ -160,7 +161,7 @@ impl Cache {
         }
     }
 
-    /// By how much the newest had ended before it came, in words; `None` if it had not.
+    /// How long ago the newest had expired when it arrived, in words; `None` if it had not.
     fn late(&self) -> Option<String> {
         let by = self.held.as_ref()?.late_by?;
         let by =
@@ -170,7 +171,7 @@ impl Cache {
         ))
     }
 
-    /// The cloud has answered a request that was signed with it.
+    /// The cloud has answered a request signed with it.
     pub(super) fn accepted(&mut self, credential: &Arc<Credential>) {
         if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
             return;
@@ -182,8 +183,8 @@ impl Cache {
         }
     }
 
-    /// The cloud has refused a request that was signed with it. If it has worked before, something
-    /// has changed, and asking is worth while at once.
+    /// The cloud has refused a request signed with it. If it worked before, something has changed,
+    /// and a new request is worth while at once.
     pub(super) fn rejected(&mut self, credential: &Arc<Credential>) {
         if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
             self.good = None;
@@ -196,12 +197,12 @@ impl Cache {
         }
     }
 
-    /// When the newest ends.
+    /// When the newest expires.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         self.held.as_ref()?.expires
     }
 
-    /// How the account is logged in: with what is used now, else with what is the newest.
+    /// How the account is logged in: with the credential in use, else with the newest.
     pub(super) fn login(&self, now: Timestamp) -> Login {
         let usable = self.usable(now);
         let present = usable.or(self.held.as_ref());
@@ -213,13 +214,13 @@ impl Cache {
         }
     }
 
-    /// How often it was asked for.
+    /// Number of completed requests for credentials.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
 
-    /// A pause that is longer than at its beginning was begun before the clock was set back. One
-    /// for a credential that came late ends when a file that it depends on has changed.
+    /// A pause with more time left than its full length is void: the clock was set back. A pause
+    /// after a credential that arrived expired also ends when a file that it depends on changes.
     fn is_quiet(&self, now: Timestamp) -> bool {
         let lasts = |(until, pause): (Timestamp, SignedDuration)| {
             now < until && until.duration_since(now) <= pause
@@ -235,8 +236,7 @@ fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDura
 }
 
 impl Held {
-    /// `late` is by how much it had ended before it came, and after which pause it is asked for
-    /// again.
+    /// `late`: how long ago it had expired when it arrived, and the pause before the next request.
     fn new(
         provided: ProvidedCredential,
         late: Option<(SignedDuration, SignedDuration)>,

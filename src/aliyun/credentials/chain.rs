@@ -1,4 +1,4 @@
-//! The vendor's default chain: the places where its SDKs look, in their order. Source:
+//! The vendor's default chain: the places where its SDKs look, in the same order. Source:
 //! "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use super::provided::{Failure, ProvidedCredential};
 use super::{cli_profile, credentials_file, credentials_uri, ecs_ram_role, environment, oidc};
 use crate::config::Oidc;
 
-/// A place where a credential may be.
+/// A place to look for a credential.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Environment,
@@ -30,8 +30,8 @@ const PLACES: [Place; 6] = [
     Place::Uri,
 ];
 
-/// The chain, and which place had one. From then on only that place is asked, so a hiccup there
-/// does not turn the exporter into another identity.
+/// The chain, and the place that provided a credential. The others are tried again only if that one
+/// is no longer set up, so a temporary failure does not turn the exporter into another identity.
 #[derive(Debug, Default)]
 pub(super) struct Chain(Mutex<Option<Place>>);
 
@@ -53,7 +53,7 @@ impl Chain {
         for (number, place) in (1..).zip(PLACES) {
             match place.issue(context, now).await {
                 Ok(provided) => {
-                    // Where something before it is set up, that will be looked at again soon.
+                    // If an earlier place is set up but failed, it is tried again soon.
                     if !set_up {
                         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
                     }

@@ -13,10 +13,10 @@ use super::{Credential, credentials_uri, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
 
-/// No chain of profiles is longer, so one that leads back to itself ends.
+/// Maximum length of a chain of profiles; stops one that leads back to itself.
 const LONGEST_CHAIN: usize = 8;
 
-/// What a server can use; the others want a person, or start a program.
+/// The modes that a server can use; the others need a person, or start a program.
 const MODES: &str =
     "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn or CredentialsURI";
 
@@ -40,7 +40,7 @@ struct Profile {
     ram_role_name: Option<String>,
     ram_role_arn: Option<String>,
     ram_session_name: Option<String>,
-    /// What the Python SDK reads in place of `ram_session_name` in mode OIDC.
+    /// What the Python SDK reads instead of `ram_session_name` in mode OIDC.
     role_session_name: Option<String>,
     expired_seconds: Option<u64>,
     sts_region: Option<String>,
@@ -53,7 +53,7 @@ struct Profile {
     credentials_uri: Option<Secret>,
 }
 
-/// Reads the file, and does what the profile says.
+/// Reads the file and gets the credential that the profile describes.
 pub(super) async fn issue(
     name: Option<&str>,
     context: &ProviderContext,
@@ -81,8 +81,8 @@ pub(super) async fn issue(
 }
 
 impl File {
-    /// Follows `source_profile` down to a profile that needs no other, then takes on role by role
-    /// on the way back.
+    /// Follows `source_profile` down to a profile that needs no other, then assumes role by role on
+    /// the way back.
     async fn issue(
         &self,
         name: &str,
@@ -198,7 +198,7 @@ impl Profile {
         self.wanted(field, value.map(Secret::expose)).map(Secret::new)
     }
 
-    /// A field of the profile, should its key stand there, too.
+    /// Removes the profile's own keys from a field, in case one was put there by mistake.
     fn without_key(&self, text: &str) -> String {
         let secrets = [&self.access_key_secret, &self.sts_token, &self.external_id];
         let secrets = secrets.map(|secret| secret.as_ref().map_or("", Secret::expose));

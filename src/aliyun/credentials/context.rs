@@ -1,5 +1,4 @@
-//! What a provider may look at: the environment, files, HTTP, and the addresses that the account
-//! sets.
+//! What a provider may use: the environment, files, HTTP, and the endpoints that the account sets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,16 +18,16 @@ use crate::files;
 /// Looks up an environment variable.
 pub(crate) type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// What is around a provider.
+/// What a provider may use.
 pub(super) struct ProviderContext {
     environment: Environment,
     pub(super) http: Http,
-    /// The account's own URL of Security Token Service.
+    /// The account's own URL for Security Token Service.
     pub(super) sts: Option<String>,
-    /// The account's own URL of the metadata server.
+    /// The account's own URL for the metadata server.
     pub(super) metadata: Option<String>,
     pub(super) network: Network,
-    /// Warnings that were given.
+    /// Warnings already logged.
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -40,7 +39,7 @@ impl ProviderContext {
         Self { environment, http, sts, metadata, network: account.network, told: Mutex::default() }
     }
 
-    /// Warns the user, but of the same thing once.
+    /// Logs a warning, but the same one only once.
     pub(super) fn warn_once(&self, warning: String) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !told.contains(&warning) {
@@ -49,19 +48,19 @@ impl ProviderContext {
         }
     }
 
-    /// A variable; one that is empty counts as unset.
+    /// An environment variable; an empty one counts as unset.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         let value = (self.environment)(name)?;
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Whether a variable says `true`, in any letter case.
+    /// Whether a variable is `true`, in any letter case.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// A path below the user's home.
+    /// A path in the user's home directory.
     pub(super) fn in_home(&self, path: &str) -> Result<PathBuf, Failure> {
         let home = self.variable("HOME").ok_or_else(|| Failure::absent("HOME is not set"))?;
         Ok(Path::new(&home).join(path))
@@ -74,7 +73,7 @@ impl fmt::Debug for ProviderContext {
     }
 }
 
-/// A file that credentials depend on, as it was when it was read.
+/// A file that credentials depend on, as it was when read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WatchedFile {
     path: PathBuf,
@@ -89,13 +88,13 @@ impl WatchedFile {
         Self { path: path.to_owned(), seen }
     }
 
-    /// Whether the file is no longer as it was read.
+    /// Whether the file has changed since it was read.
     pub(super) fn has_changed(&self) -> bool {
         Self::new(&self.path) != *self
     }
 }
 
-/// The text of a file. One that does not exist is absent.
+/// Reads a file. If it does not exist, the failure is [`Failure::Absent`].
 pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, WatchedFile), Failure> {
     let watched = WatchedFile::new(path);
     let own = path.to_owned();
@@ -109,8 +108,8 @@ pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, WatchedFile)
     }
 }
 
-/// A value in a file, without white space around it and the quotation marks that some write around
-/// it: no part of a credential has any.
+/// A value from a file, without surrounding white space and quotation marks: no part of a
+/// credential contains any.
 pub(super) fn unquoted(value: &str) -> &str {
     let value = value.trim();
     let inner =

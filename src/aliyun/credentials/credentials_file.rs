@@ -15,12 +15,12 @@ use super::{Credential, ecs_ram_role, oidc, scrub};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
 
-/// What is understood.
+/// Supported types.
 const TYPES: &str = "access_key, ram_role_arn, oidc_role_arn or ecs_ram_role";
 
 const PLACES: [&str; 2] = [".alibabacloud/credentials.ini", ".alibabacloud/credentials"];
 
-/// Reads the file, and does what the section says.
+/// Reads the file and gets the credential that the section describes.
 pub(super) async fn issue(
     name: Option<&str>,
     context: &ProviderContext,
@@ -41,7 +41,7 @@ pub(super) async fn issue(
     Ok(provided.with_files([watched]))
 }
 
-/// The file of the environment, or the first of the usual two that is there.
+/// The file that the environment names, or the first of the usual two that exists.
 async fn file(
     context: &ProviderContext,
 ) -> Result<(PathBuf, Zeroizing<String>, WatchedFile), Failure> {
@@ -61,8 +61,8 @@ async fn file(
     Err(Failure::absent(format!("there is no file ~/{one} and no ~/{two}")))
 }
 
-/// The keys of a section. Like the vendor's own readers: comments begin with `#` or `;`, a value
-/// ends at `#`, and quotation marks around it do not belong to it.
+/// The keys of a section. As in the vendor's own parsers, comments begin with `#` or `;`, a value
+/// ends at `#`, and quotation marks around it are not part of it.
 fn section(text: &str, name: &str) -> Option<BTreeMap<String, String>> {
     let mut found: Option<BTreeMap<String, String>> = None;
     let mut inside = false;
@@ -138,7 +138,7 @@ impl Section {
         })
     }
 
-    /// A value of the section, should its key stand there, too.
+    /// Removes the section's own keys from a value, in case one was put there by mistake.
     fn without_key(&self, text: &str) -> String {
         scrub(
             text,

@@ -1,5 +1,4 @@
-//! An address that answers with temporary credentials. Source: "Credentials" in
-//! `docs/alibaba-cloud-api.md`.
+//! A URL that returns temporary credentials. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use http::{Request, header};
 
@@ -10,8 +9,8 @@ use crate::secret::Secret;
 
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 
-/// Asks the address that is given, else that of the environment. It may hold a secret, so only its
-/// host is ever shown.
+/// Requests the configured URL, else the environment's. It may contain a secret, so only its host
+/// is ever shown.
 pub(super) async fn issue(
     own: Option<&Secret>,
     context: &ProviderContext,

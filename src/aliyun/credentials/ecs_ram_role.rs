@@ -13,15 +13,15 @@ const SERVER: &str = "http://100.100.100.200";
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
 
-/// The server is on the same host. The vendor's SDKs wait one second for the connection and one for
-/// the answer.
+/// Timeout for a request; the server is on the same host. The vendor's SDKs wait one second for the
+/// connection and one for the answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The name of the header, and for how long a token is asked, in seconds: its longest life.
+/// Header name, and the token lifetime to request in seconds: the maximum.
 const TTL: (&str, &str) = ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600");
 const TOKEN_HEADER: &str = "X-aliyun-ecs-metadata-token";
 
-/// Asks for the credential of a role: the one that is named, else that of the environment, else the
+/// Requests the credential of a role: the configured one, else the environment's, else the
 /// instance's own.
 pub(super) async fn issue(
     role: Option<&str>,
@@ -55,13 +55,13 @@ pub(super) async fn issue(
 struct Server<'a> {
     context: &'a ProviderContext,
     url: String,
-    /// Without one, it is asked as version 1 was.
+    /// Without one, requests are made as in version 1.
     token: Option<String>,
 }
 
 impl<'a> Server<'a> {
-    /// Version 2 wants a token; a server that gives none is asked without, unless that is switched
-    /// off.
+    /// Version 2 needs a token; if the server gives none, version 1 is used, unless that is
+    /// switched off.
     async fn connect(context: &'a ProviderContext) -> Result<Self, Failure> {
         let url = context.metadata.clone().unwrap_or_else(|| SERVER.to_owned());
         let mut server = Self { context, url, token: None };
@@ -87,7 +87,7 @@ impl<'a> Server<'a> {
         Ok(server)
     }
 
-    /// The name of the role that the instance has.
+    /// The name of the instance's role.
     async fn role(&self) -> Result<String, Failure> {
         let answer = self.get(ROLES).await?;
         match answer.status {

@@ -1,4 +1,4 @@
-//! The vendor's own environment variables. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! The vendor's environment variables. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use super::Credential;
 use super::context::ProviderContext;

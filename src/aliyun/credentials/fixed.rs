@@ -6,7 +6,7 @@ use super::provided::{Failure, ProvidedCredential};
 use crate::config::SecretSource;
 use crate::secret::Secret;
 
-/// Reads the parts from where the configuration says they are.
+/// Reads each part from the configuration, or from the file that it names.
 pub(super) async fn issue(
     id: &SecretSource,
     secret: &SecretSource,

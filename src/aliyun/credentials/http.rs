@@ -1,5 +1,5 @@
-//! HTTP for credentials: short requests, small answers, no redirects. What is on this machine or
-//! next to it, and asked over plain HTTP, is asked without a proxy.
+//! HTTP for credentials: short requests, small answers, no redirects. Plain HTTP to this machine or
+//! a server next to it bypasses the proxy.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,24 +13,25 @@ use crate::aliyun::trouble::{Asked, trouble};
 use crate::aliyun::{Error, chain};
 use crate::config::is_loopback;
 
-/// No answer with credentials is larger, in bytes.
+/// Maximum size of an answer, in bytes.
 const LARGEST: usize = 64 << 10;
 
-/// What is asked without a proxy is near: where no connection is made at once, nothing listens.
+/// Timeout for connecting without a proxy. Such a server is near: if it does not connect at once,
+/// nothing is listening.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// Asks for credentials.
+/// Sends requests for credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    /// The account's own, with its proxies and roots.
+    /// The account's own, with its proxies and root certificates.
     account: Transport,
-    /// For what is near, over plain HTTP.
+    /// For servers nearby, over plain HTTP.
     plain: reqwest::Client,
-    /// Limit of a request that has none of its own.
+    /// Timeout for a request that has none of its own.
     pub(super) timeout: Duration,
 }
 
-/// An answer, whatever its status.
+/// An answer, with any status.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -40,7 +41,7 @@ pub(super) struct Answer {
 /// Why there is no answer.
 pub(super) struct Unanswered {
     pub(super) message: String,
-    /// Nothing listens there.
+    /// Nothing is listening there.
     pub(super) unreachable: bool,
 }
 
@@ -59,20 +60,20 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
-            // It is asked seldom; a connection kept open would only go stale.
+            // Requests are rare; an idle connection would only go stale.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| Error::Transport(chain(&error)))
     }
 
-    /// Sends a request the way the account's other requests go, and reads the whole answer within
-    /// the usual time.
+    /// Sends a request like the account's other ones, and reads the whole answer within the usual
+    /// timeout.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
         self.told(request, self.timeout, false).await
     }
 
-    /// Sends a request to something on this machine or next to it, and reads the whole answer
-    /// within `timeout`.
+    /// Sends a request to a server on this machine or next to it, and reads the whole answer within
+    /// `timeout`.
     pub(super) async fn send_near(
         &self,
         request: Request<Vec<u8>>,
@@ -81,7 +82,8 @@ impl Http {
         self.told(request, timeout, true).await
     }
 
-    /// Tells a request at level debug. Of the URL only the host: path and query may hold secrets.
+    /// Sends a request and logs it at level debug, with only the host of its URL: path and query
+    /// may contain secrets.
     async fn told(
         &self,
         request: Request<Vec<u8>>,
@@ -140,8 +142,8 @@ fn unusable(problem: &str) -> Unanswered {
     Unanswered { message: problem.to_owned(), unreachable: false }
 }
 
-/// The URL may hold a secret and stays out. What is advised of credentials would not help against a
-/// proxy or a certificate.
+/// Leaves out the URL, which may contain a secret. A proxy or certificate error brings its own
+/// advice, since that for credentials would not help.
 fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
     let unreachable = error.is_connect();
     let host = asked.endpoint.split("://").last().unwrap_or(asked.endpoint);
@@ -164,7 +166,7 @@ fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
     Unanswered { message, unreachable }
 }
 
-/// A TLS that trusts no authority: the client with it is never given an https URL.
+/// A TLS configuration that trusts no authority: its client is never given an https URL.
 fn no_tls() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =

@@ -1,5 +1,5 @@
-//! Where the key comes from: one file per way to log in. What can change is read again for each
-//! attempt, what is temporary is renewed before it ends, so a rotation needs no restart. Source:
+//! Credentials: one file per way to log in. What can change is read again for each attempt, and
+//! temporary credentials are renewed before they expire, so a rotation needs no restart. Source:
 //! "Credentials" in `docs/alibaba-cloud-api.md`.
 
 mod cache;
@@ -39,7 +39,7 @@ use crate::secret::Secret;
 /// What signs a request.
 #[derive(Clone, PartialEq)]
 pub struct Credential {
-    /// AccessKeyId: no secret, but shown nowhere.
+    /// AccessKeyId: not a secret, but never shown.
     pub access_key_id: String,
     /// AccessKeySecret.
     pub access_key_secret: Secret,
@@ -47,7 +47,7 @@ pub struct Credential {
     pub security_token: Option<Secret>,
 }
 
-/// Nothing of it: not even the id belongs in a log.
+/// Prints nothing of it: not even the id belongs in a log.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential").finish_non_exhaustive()
@@ -55,11 +55,11 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// The credential of these parts.
+    /// Builds a credential from its parts.
     ///
     /// # Errors
-    /// Which of them holds a character that none has, without its text: the cloud would only say
-    /// that it does not know the key.
+    /// Names the part that contains an invalid character, but not its text. Without this check, the
+    /// cloud would only report an unknown key.
     pub(super) fn new(
         id: &str,
         access_key_secret: Secret,
@@ -86,7 +86,7 @@ impl Credential {
     }
 }
 
-/// What a character is called that stands in no part of a credential; `None` for one that may.
+/// Describes a character that is not allowed in any part of a credential; `None` if it is allowed.
 fn odd(character: char) -> Option<&'static str> {
     match character {
         '"' | '\'' | '`' => Some("a quotation mark"),
@@ -97,8 +97,8 @@ fn odd(character: char) -> Option<&'static str> {
     }
 }
 
-/// Replaces every one of `secrets` that occurs in `text`, plain or percent-encoded. One of a few
-/// letters, which no real key has, stays: it would be found in the middle of words.
+/// Replaces all `secrets` that occur in `text`, plain or percent-encoded. Strings of a few letters,
+/// too short for a real key, stay: they would match inside words.
 fn scrub(text: &str, secrets: &[&str]) -> String {
     let forms =
         secrets.iter().flat_map(|secret| [(*secret).to_owned(), super::sign::encode(secret)]);
@@ -107,10 +107,10 @@ fn scrub(text: &str, secrets: &[&str]) -> String {
     forms.iter().fold(text.to_owned(), |clean, form| clean.replace(form.as_str(), "<secret>"))
 }
 
-/// No part of a real credential is shorter.
+/// Minimum length of a part of a real credential.
 const SHORTEST_PART: usize = 6;
 
-/// The credentials of an account. Clones share what they know.
+/// The credentials of an account. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Provider(Arc<Shared>);
 
@@ -121,16 +121,16 @@ struct Shared {
     role: Option<Role>,
     chain: Chain,
     context: ProviderContext,
-    /// Of all that is asked for one credential.
+    /// Timeout for all requests for one credential together.
     limit: Duration,
     cache: Mutex<Cache>,
-    /// Held while a request for credentials is under way, so that concurrent attempts share one.
+    /// Held while a request for credentials is in flight, so that concurrent attempts share it.
     flight: Arc<Flight<()>>,
 }
 
 impl Provider {
-    /// The provider that the configuration names. `transport` is the account's own, `timeout` the
-    /// limit of one request.
+    /// The provider that the configuration names. `transport` is the account's own, `timeout`
+    /// applies to each request.
     ///
     /// # Errors
     /// [`Error::Transport`] if no HTTP client can be made.
@@ -142,7 +142,7 @@ impl Provider {
         Self::with_environment(account, transport, timeout, Arc::new(super::environment))
     }
 
-    /// The URL at which a role is asked for, where the configuration says that one is.
+    /// The URL for assuming a role, if the configuration has a role.
     pub(super) fn sts(&self) -> Option<String> {
         let is_asked = self.0.role.is_some() || matches!(self.0.source, Credentials::Oidc(_));
         is_asked
@@ -151,7 +151,7 @@ impl Provider {
             .map(|(url, _)| url)
     }
 
-    /// The same with an environment of one's own.
+    /// Like `new`, with the given environment.
     fn with_environment(
         account: &Account,
         transport: Transport,
@@ -174,7 +174,7 @@ impl Provider {
     /// The credential to sign the next attempt with.
     ///
     /// # Errors
-    /// [`Error::Credentials`], saying what is missing and where it was looked for.
+    /// [`Error::Credentials`], which says what is missing and where it was searched for.
     pub async fn credential(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
         let advice = self.0.cache().advice(now);
         match advice {
@@ -188,19 +188,19 @@ impl Provider {
         }
     }
 
-    /// The cloud has answered a request that was signed with it.
+    /// The cloud has answered a request signed with it.
     pub fn accepted(&self, credential: &Arc<Credential>) {
         self.0.cache().accepted(credential);
     }
 
-    /// The cloud has refused a request because of its credential. Tells whether there is another
+    /// The cloud has refused a request because of its credential. Returns whether there is another
     /// one by now.
     pub async fn rejected(&self, credential: &Arc<Credential>, now: Timestamp) -> bool {
         self.0.cache().rejected(credential);
         self.credential(now).await.is_ok_and(|present| present != *credential)
     }
 
-    /// Has the present credential renewed if that is due, without waiting for it. Tells how the
+    /// Starts to renew the current credential if that is due, without waiting. Returns how the
     /// account is logged in.
     pub fn keep(&self, now: Timestamp) -> Login {
         let (advice, ends, login) = {
@@ -213,7 +213,7 @@ impl Provider {
         login
     }
 
-    /// Asks, or waits for the answer to a request under way.
+    /// Requests a credential, or waits for the request in flight.
     async fn ask(&self, now: Timestamp) -> Result<Arc<Credential>, Error> {
         let asked = self.0.cache().asked();
         let _flight = self.0.flight.lock().await;
@@ -223,7 +223,7 @@ impl Provider {
         self.0.cache().answer(now)
     }
 
-    /// Asks in the background, unless a request is under way already.
+    /// Requests a credential in the background, unless a request is in flight.
     fn renew(&self, now: Timestamp) {
         if let Ok(flight) = Arc::clone(&self.0.flight).try_lock_owned() {
             let shared = Arc::clone(&self.0);
@@ -289,7 +289,7 @@ impl Shared {
     }
 }
 
-/// A profile of the `aliyun` command line or, where it has no file, a section of the credentials
+/// A profile of the `aliyun` command line or, if that has no file, a section of the credentials
 /// file.
 async fn profile(
     name: Option<&str>,

@@ -1,5 +1,5 @@
-//! A RAM role for an OpenID Connect token: RRSA of Container Service (ACK) mounts one into pods and
-//! sets the variables. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
+//! A RAM role in exchange for an OpenID Connect token: RRSA of Container Service (ACK) mounts such
+//! a token into pods and sets the variables. Source: "Credentials" in `docs/alibaba-cloud-api.md`.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ const PROVIDER_ARN: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
 const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
 const SESSION: &str = "ALIBABA_CLOUD_ROLE_SESSION_NAME";
 
-/// Asks for the credential, with what the configuration gives and the environment for the rest.
+/// Requests the credential, with the configured values and the environment's for the rest.
 pub(super) async fn issue(
     own: &Oidc,
     context: &ProviderContext,

@@ -1,4 +1,4 @@
-//! What a provider gives: a credential and how long it lasts, or why there is none.
+//! What a provider returns: a credential and how long it lasts, or why there is none.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -7,15 +7,15 @@ use super::Credential;
 use super::context::WatchedFile;
 use crate::secret::Secret;
 
-/// A credential as it was given.
+/// A credential as the provider returned it.
 #[derive(Clone, Debug)]
 pub(super) struct ProvidedCredential {
     pub(super) credential: Credential,
-    /// When it ends; `None` if that is not known, or never.
+    /// When it expires; `None` if unknown, or never.
     pub(super) expires: Option<Timestamp>,
     /// The files it depends on.
     pub(super) watched: Vec<WatchedFile>,
-    /// A better place may have one soon.
+    /// A preferred place may have one soon.
     pub(super) fallback: bool,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct ProvidedCredential {
 pub(super) enum Failure {
     /// This way to log in is not set up here.
     Absent(String),
-    /// It is set up and does not work.
+    /// It is set up but does not work.
     Failed(String),
 }
 
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, told with what was being done.
+    /// The same failure, prefixed with what was being done.
     pub(super) fn while_doing(self, what: &str) -> Self {
         match self {
             Self::Absent(text) => Self::Absent(format!("{what}: {text}")),
@@ -51,19 +51,19 @@ impl Failure {
         }
     }
 
-    /// Of something that was asked for, absence is a failure.
+    /// Turns absence into a failure, for what was explicitly requested.
     pub(super) fn wanted(self) -> Self {
         Self::Failed(self.text().to_owned())
     }
 }
 
 impl ProvidedCredential {
-    /// A credential that depends on nothing else.
+    /// A credential that does not expire and depends on no file.
     pub(super) fn lasting(credential: Credential) -> Self {
         Self { credential, expires: None, watched: Vec::new(), fallback: false }
     }
 
-    /// The same credential, which depends on these files too.
+    /// The same credential, which also depends on these files.
     pub(super) fn with_files(mut self, watched: impl IntoIterator<Item = WatchedFile>) -> Self {
         self.watched.extend(watched);
         self
@@ -107,8 +107,8 @@ impl Wire {
     }
 }
 
-/// Tells of a word that means nothing here, such as a mistyped mode. It is shown only if it looks
-/// like one: anything else may be a secret that has slipped into the wrong place.
+/// Reports an unsupported word, such as a mistyped mode. It is shown only if it looks like a word:
+/// anything else may be a secret in the wrong place.
 pub(super) fn unsupported(what: &str, word: &str, supported: &str) -> Failure {
     let is_word =
         word.len() <= LONGEST_WORD && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
@@ -116,14 +116,14 @@ pub(super) fn unsupported(what: &str, word: &str, supported: &str) -> Failure {
     Failure::failed(format!("its {shown} is not supported: use {supported}"))
 }
 
-/// No mode of a profile and no type of a section is longer; a real AccessKeySecret has 30
-/// characters.
+/// Maximum length of a word to show. No mode of a profile and no type of a section is longer; a
+/// real AccessKeySecret has 30 characters.
 const LONGEST_WORD: usize = 24;
 
-/// Reads JSON whose text must not be shown.
+/// Parses JSON whose text must not be shown.
 ///
 /// # Errors
-/// Where it is damaged.
+/// Where it is invalid.
 pub(super) fn json<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| {
         let line = error.line();

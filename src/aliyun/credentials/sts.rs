@@ -1,7 +1,7 @@
 //! Security Token Service: credentials for a role. Source: "Credentials" in
 //! `docs/alibaba-cloud-api.md`.
 //!
-//! Secrets go in the form body, since URLs get logged on their way.
+//! Secrets go in the form body, since URLs get logged along the way.
 
 use http::{Request, header};
 use jiff::Timestamp;
@@ -18,25 +18,25 @@ use crate::secret::Secret;
 
 const VERSION: &str = "2015-04-01";
 
-/// A role, and how it is to be taken on.
+/// A role, and how to assume it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
     pub(super) session_name: String,
-    /// The cloud's default is an hour.
+    /// Duration of the session; the cloud's default is an hour.
     pub(super) seconds: Option<u64>,
     pub(super) external_id: Option<Secret>,
-    /// A policy that narrows what the role allows.
+    /// A policy that restricts the role's permissions.
     pub(super) policy: Option<String>,
-    /// Region of the endpoint; else that of the environment.
+    /// Region of the endpoint; if unset, the environment's.
     pub(super) region: Option<String>,
-    /// Whether the endpoint inside the VPC is used; else as the environment or the account says.
+    /// Whether to use the VPC endpoint; if not, the environment or the account decides.
     pub(super) vpc: bool,
 }
 
 type Parameters = Vec<(&'static str, String)>;
 
-/// Exchanges a credential for that of a role.
+/// Exchanges a credential for a role's.
 pub(super) async fn assume_role(
     base: &ProvidedCredential,
     role: &Role,
@@ -62,7 +62,7 @@ pub(super) async fn assume_role(
     Ok(ProvidedCredential { fallback: base.fallback, ..provided.with_files(base.watched.clone()) })
 }
 
-/// Exchanges an OpenID Connect token for the credential of a role; the request is not signed.
+/// Exchanges an OpenID Connect token for a role's credential; the request is not signed.
 pub(super) async fn assume_role_with_oidc(
     provider_arn: &str,
     token: &Secret,
@@ -124,8 +124,8 @@ async fn ask(
         .map_err(|problem| Failure::failed(format!("{}: {problem}", host(&endpoint))))
 }
 
-/// Where a role is asked for, by the vendor's rule: `sts.aliyuncs.com`, or that of a region, or the
-/// one inside a VPC of a region; and what the user should know about that.
+/// The endpoint for assuming a role, by the vendor's rule: `sts.aliyuncs.com`, a region's, or the
+/// one inside a region's VPC; and a warning for the user, if there is one.
 pub(super) fn endpoint(
     role: &Role,
     context: &ProviderContext,
@@ -152,7 +152,7 @@ pub(super) fn endpoint(
     })
 }
 
-/// A region becomes part of a host name.
+/// Whether a region may become part of a host name.
 fn is_label(region: &str) -> bool {
     region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

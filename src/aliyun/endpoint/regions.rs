@@ -1,10 +1,10 @@
 //! The tables of known regions. Source: "Endpoints" in `docs/alibaba-cloud-api.md`.
 
-/// Where a service is known to be reached.
+/// A service and its known endpoints.
 pub(super) struct Service {
-    /// What it is called.
+    /// Its name.
     pub(super) name: &'static str,
-    /// The first word of its host names.
+    /// What its host names begin with.
     pub(super) host: &'static str,
     /// Regions with an endpoint on the internet.
     pub(super) public: &'static [&'static str],

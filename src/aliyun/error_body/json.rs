@@ -1,4 +1,4 @@
-//! An error in JSON.
+//! Errors in JSON.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 
 use super::{Best, Depth, ErrorBody, Field, Level};
 
-/// No error stands deeper.
+/// Maximum depth that is searched.
 const DEEPEST: usize = 8;
 
-/// What `text` says of an error, also if it breaks off later.
+/// The error in `text`, even if that is cut off later.
 pub(super) fn error_body(text: &str, depth: Depth) -> Option<ErrorBody> {
     let mut best = Best::default();
     look(text, depth, 0, &mut best);
@@ -20,7 +20,7 @@ pub(super) fn error_body(text: &str, depth: Depth) -> Option<ErrorBody> {
 
 fn look(text: &str, depth: Depth, at: usize, best: &mut Best) {
     let mut scan = Scan { level: Level::default(), inner: Vec::new(), depth };
-    // What is no JSON ends the scan; what came before it counts.
+    // Invalid JSON ends the scan; what came before it counts.
     drop(serde_json::Deserializer::from_str(text).deserialize_any(&mut scan));
     let Scan { level, inner, .. } = scan;
     best.offer(level, at);
@@ -31,7 +31,7 @@ fn look(text: &str, depth: Depth, at: usize, best: &mut Best) {
     }
 }
 
-/// The fields of one object, and what is inside of it.
+/// The fields of one object, and the values inside it.
 struct Scan<'a> {
     level: Level,
     inner: Vec<&'a RawValue>,
@@ -87,7 +87,7 @@ fn scalar(json: &str) -> Option<String> {
     }
 }
 
-/// The name of a field, if it is one that is wanted.
+/// The name of a field, if it is a wanted one.
 struct Key(Option<Field>);
 
 impl<'de> Deserialize<'de> for Key {
@@ -96,7 +96,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A string in which half a surrogate pair is U+FFFD.
+/// A string with lone surrogates replaced by U+FFFD.
 struct Lenient(String);
 
 impl<'de> Deserialize<'de> for Lenient {

@@ -1,5 +1,5 @@
-//! What a body says of an error: `Code`, `Message` and `RequestId`, in JSON or in XML. What cannot
-//! be read says nothing.
+//! Finds the error in a body: `Code`, `Message` and `RequestId`, in JSON or XML. A body that cannot
+//! be parsed has none.
 
 mod json;
 mod xml;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::json::top_level;
 
-/// An error as a body tells it, not yet cleaned.
+/// An error as found in a body, not yet cleaned.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ErrorBody {
     /// `Code`; a word, or a number as text.
@@ -22,13 +22,13 @@ pub(super) struct ErrorBody {
 /// Which codes of a body count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// Only one that stands beside what was asked for.
+    /// Only one at the top level, beside the requested data.
     Top,
-    /// One at any depth, the outermost first.
+    /// One at any depth; the outermost wins.
     Any,
 }
 
-/// What `body` says of an error; `None` without a code, or where the code says that all is well.
+/// The error in `body`; `None` without a code, or if the code means success.
 pub(super) fn error_body(body: &[u8], depth: Depth) -> Option<ErrorBody> {
     if depth == Depth::Top && has_no_code(body) {
         return None;
@@ -42,14 +42,14 @@ pub(super) fn error_body(body: &[u8], depth: Depth) -> Option<ErrorBody> {
     }
 }
 
-/// `RequestId` of an answer in JSON, whatever else it says.
+/// `RequestId` of a JSON answer, whatever else that contains.
 pub(super) fn request_id(body: &[u8]) -> Option<String> {
     let id = top_level(body).ok()?.get("RequestId")?.string()?;
     Some(String::from_utf8_lossy(&id).into_owned())
 }
 
-/// Whether a body is an object without a code, as nearly all are: that is told without reading what
-/// is in it.
+/// Whether a body is an object without a code, as nearly all are. Checked without parsing the
+/// values inside.
 fn has_no_code(body: &[u8]) -> bool {
     top_level(body).is_ok_and(|answer| !answer.has_in_any_case("code"))
 }
@@ -59,23 +59,23 @@ pub(super) fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
-/// Bytes that are no UTF-8 are shown as U+FFFD.
+/// Invalid UTF-8 is shown as U+FFFD.
 fn text(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(unmarked(body))
 }
 
-/// Whether a code says that all is well.
+/// Whether a code means success.
 fn is_fine(code: &str) -> bool {
     let code = code.trim();
     let is_word = ["ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
     code.is_empty() || is_word || matches!(code.parse(), Ok(0.0 | 200.0))
 }
 
-/// What is wanted of an object's fields or an element's children.
+/// The wanted fields of an object, or children of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Code,
-    /// `Code` in another letter case: it counts where the documented one says nothing.
+    /// `Code` in another letter case: it counts if the documented one names no error.
     OddCode,
     Message,
     RequestId,
@@ -93,7 +93,7 @@ impl Field {
     }
 }
 
-/// What one object or element says itself; of a field that stands twice, the last counts.
+/// The wanted fields of one object or element; of a repeated one, the last counts.
 #[derive(Debug, Default)]
 struct Level {
     code: Option<String>,
@@ -118,7 +118,7 @@ impl Level {
 struct Best {
     depth: usize,
     error_body: Option<ErrorBody>,
-    /// It often stands outside of the error.
+    /// It is often outside the error.
     request_id: Option<String>,
 }
 

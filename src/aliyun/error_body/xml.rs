@@ -1,9 +1,9 @@
-//! An error in XML: enough of it to find three elements, and not to take the HTML of a gateway for
-//! it.
+//! Errors in XML: just enough parsing to find three elements, and not to mistake a gateway's HTML
+//! for an error.
 
 use super::{Best, Depth, ErrorBody, Field, Level};
 
-/// No error stands deeper.
+/// Maximum depth that is searched.
 const DEEPEST: usize = 32;
 
 /// A document that begins with one of these is HTML.
@@ -12,7 +12,7 @@ const HTML: [&str; 18] = [
     "h3", "form", "pre", "br", "hr", "iframe",
 ];
 
-/// What `text` says of an error, also if it breaks off later.
+/// The error in `text`, even if that is cut off later.
 pub(super) fn error_body(text: &str, depth: Depth) -> Option<ErrorBody> {
     let mut scan = Scan { open: vec![Open::default()], best: Best::default(), depth };
     let mut rest = text;
@@ -30,7 +30,7 @@ pub(super) fn error_body(text: &str, depth: Depth) -> Option<ErrorBody> {
     scan.best.told()
 }
 
-/// An element that has begun.
+/// An open element.
 #[derive(Default)]
 struct Open {
     field: Option<Field>,
@@ -39,7 +39,7 @@ struct Open {
 }
 
 struct Scan {
-    /// The document, and the elements inside of each other.
+    /// The document, then the open elements from the outside in.
     open: Vec<Open>,
     best: Best,
     depth: Depth,
@@ -52,7 +52,8 @@ impl Scan {
         }
     }
 
-    /// Reads one piece of markup and tells what follows it; `None` if this is no XML, or HTML.
+    /// Reads one piece of markup and returns what follows it; `None` if this is not XML, or is
+    /// HTML.
     fn markup<'a>(&mut self, markup: &'a str) -> Option<&'a str> {
         if let Some(data) = markup.strip_prefix("<![CDATA[") {
             let (text, rest) = data.split_once("]]>").unwrap_or((data, ""));
@@ -104,9 +105,9 @@ impl Scan {
         }
     }
 
-    /// What an element says that stood inside of those that are open.
+    /// Offers the fields of an element that has just been removed from `open`.
     fn offer(&mut self, level: Level) {
-        // The root element is what an object is in JSON.
+        // The root element corresponds to an object in JSON.
         let depth = self.open.len() - 1;
         if self.depth == Depth::Any || depth == 0 {
             self.best.offer(level, depth);
@@ -127,7 +128,7 @@ fn rest_of_doctype(doctype: &str) -> Option<&str> {
     }
 }
 
-/// A tag up to its end, which is not inside of an attribute, and what follows it.
+/// A tag up to its closing `>`, ignoring any inside an attribute, and what follows it.
 fn tag(text: &str) -> (&str, &str) {
     let mut quote = None;
     for (place, byte) in text.bytes().enumerate() {
@@ -141,7 +142,7 @@ fn tag(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// Text with its entities resolved; one that is not known stays as it is.
+/// Text with its entities resolved; unknown ones stay as they are.
 fn unescaped(text: &str) -> String {
     let mut pieces = text.split('&');
     let mut whole = pieces.next().unwrap_or_default().to_owned();

@@ -1,9 +1,7 @@
-//! Lenient reading of JSON, value by value: what is odd in one value leaves those beside it
-//! readable.
+//! Lenient JSON parser, value by value: an invalid value leaves those beside it readable.
 //!
-//! A body is cut into raw values, and each is read only when it is asked for. Brackets and quotes
-//! must be in order; what stands between them may be anything. See "Drift" in
-//! `docs/alibaba-cloud-api.md`.
+//! A body is split into raw values, each parsed only when it is requested. Brackets and quotes must
+//! match; anything may be between them. See "Drift" in `docs/alibaba-cloud-api.md`.
 
 mod scan;
 mod text;
@@ -19,14 +17,14 @@ use text::{is_number, unescaped};
 pub(super) struct Malformed {
     /// Line, from 1.
     pub(super) line: usize,
-    /// Byte of the line, from 1.
+    /// Byte in the line, from 1.
     pub(super) column: usize,
 }
 
-/// Reads a body that is an object, with or without a byte order mark.
+/// Parses a body that is an object, with or without a byte order mark.
 ///
 /// # Errors
-/// If it is not one, or not all of it.
+/// If it is not one, or something follows it.
 pub(super) fn top_level(body: &[u8]) -> Result<Object<'_>, Malformed> {
     let start = if body.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
     let read = Object::starting_at(body, blank(body, start));
@@ -45,7 +43,7 @@ fn position(before: &[u8]) -> Malformed {
     }
 }
 
-/// Few objects have more fields.
+/// Initial capacity; few objects have more fields.
 const USUAL_FIELDS: usize = 12;
 
 /// The fields of an object.
@@ -53,7 +51,7 @@ const USUAL_FIELDS: usize = 12;
 pub(super) struct Object<'a>(Vec<(Cow<'a, [u8]>, Json<'a>)>);
 
 impl<'a> Object<'a> {
-    /// Reads the object that begins at `at`, and tells where it ends; else where it is none.
+    /// Parses the object at `at` and returns where it ends; the error is where it stops being one.
     fn starting_at(bytes: &'a [u8], at: usize) -> Result<(Self, usize), usize> {
         let mut at = blank(bytes, expect(bytes, at, b'{')?);
         let mut fields = Vec::with_capacity(USUAL_FIELDS);
@@ -73,7 +71,7 @@ impl<'a> Object<'a> {
         Ok((Self(fields), at + 1))
     }
 
-    /// The value of a field; of two with one name the last.
+    /// The value of a field; of a repeated one, the last.
     pub(super) fn get(&self, field: &str) -> Option<Json<'a>> {
         self.0.iter().rev().find(|(name, _)| **name == *field.as_bytes()).map(|(_, value)| *value)
     }
@@ -83,7 +81,7 @@ impl<'a> Object<'a> {
         self.get(field).is_some()
     }
 
-    /// The same, in whatever letter case.
+    /// Like `has`, ignoring letter case.
     pub(super) fn has_in_any_case(&self, field: &str) -> bool {
         self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(field.as_bytes()))
     }
@@ -93,7 +91,7 @@ impl<'a> Object<'a> {
         self.0.is_empty()
     }
 
-    /// The values of all fields; of two with one name the last.
+    /// The values of all fields; of a repeated one, the last.
     pub(super) fn values(&self) -> impl Iterator<Item = Json<'a>> {
         self.0
             .iter()
@@ -103,12 +101,12 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A value as it was sent; nothing of it has been read.
+/// A raw value, not parsed yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Json<'a>(&'a [u8]);
 
 impl<'a> Json<'a> {
-    /// The value that `text` is as a whole.
+    /// The value that makes up all of `text`.
     pub(super) fn whole(text: &'a [u8]) -> Option<Self> {
         let start = blank(text, 0);
         let end = value_end(text, start).ok()?;
@@ -120,12 +118,12 @@ impl<'a> Json<'a> {
         self.0 == b"null"
     }
 
-    /// Whether it is of a type that JSON has.
+    /// Whether it has one of JSON's types.
     pub(super) fn is_known(self) -> bool {
         matches!(self.0, [b'{' | b'[' | b'"', ..]) || self.is_null() || self.scalar().is_some()
     }
 
-    /// The bytes of a string; half a surrogate pair is three bytes that no text has.
+    /// The bytes of a string; a lone surrogate becomes three bytes that are not valid UTF-8.
     pub(super) fn string(self) -> Option<Cow<'a, [u8]>> {
         match self.0 {
             [b'"', text @ .., b'"'] => Some(unescaped(text)),
@@ -133,14 +131,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A number as it was written. One beyond f64 is none.
+    /// A number as it was written; `None` if it is beyond f64.
     pub(super) fn number(self) -> Option<&'a str> {
-        // Lists and texts, which may be long, begin otherwise.
+        // Lists and strings, which may be long, begin differently.
         self.0.first().filter(|byte| matches!(byte, b'-' | b'0'..=b'9'))?;
         str::from_utf8(self.0).ok().filter(|text| is_number(text))
     }
 
-    /// A number or truth value as it was written.
+    /// A number or boolean as it was written.
     pub(super) fn scalar(self) -> Option<&'a str> {
         match self.0 {
             b"true" => Some("true"),
@@ -163,7 +161,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The list whose only entry it is.
+    /// A list with this value as its only entry.
     pub(super) fn alone(self) -> Entries<'a> {
         Entries(self.0)
     }
@@ -174,7 +172,7 @@ impl<'a> Json<'a> {
 pub(super) struct Entries<'a>(&'a [u8]);
 
 impl<'a> Entries<'a> {
-    /// Each entry's fields, or nothing for one that is no object.
+    /// The fields of each entry, or `None` for one that is not an object.
     pub(super) fn objects(mut self) -> impl Iterator<Item = Option<Object<'a>>> {
         std::iter::from_fn(move || match Object::starting_at(self.0, self.start()?) {
             Ok((object, end)) => {
@@ -196,7 +194,7 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Json<'a>> {
         let start = self.start()?;
-        // It always has one: the list that it is in has an end.
+        // An entry always has an end, since the list around it has one.
         let end = value_end(self.0, start).unwrap_or(self.0.len());
         let entry = Json(&self.0[start..end]);
         self.0 = &self.0[end..];

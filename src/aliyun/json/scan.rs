@@ -1,13 +1,13 @@
-//! Where things of JSON end. Brackets and quotes are all that is looked at.
+//! Finds where JSON values end. Only brackets and quotes are looked at.
 
 use memchr::memchr2;
 
-/// Whether it may stand between any two things.
+/// Whether it is JSON white space.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Where the blanks at `at` end.
+/// Where the white space at `at` ends.
 pub(super) fn blank(bytes: &[u8], mut at: usize) -> usize {
     while bytes.get(at).is_some_and(|byte| is_blank(*byte)) {
         at += 1;
@@ -15,14 +15,14 @@ pub(super) fn blank(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Behind `byte`, which is to stand at `at`. Here and below an error is where the text stops being
-/// JSON.
+/// The position after `byte`, which must be at `at`. Here and below, an error is where the text
+/// stops being JSON.
 pub(super) fn expect(bytes: &[u8], at: usize, byte: u8) -> Result<usize, usize> {
     if bytes.get(at) == Some(&byte) { Ok(at + 1) } else { Err(at) }
 }
 
-/// Where the value ends that begins at `at`: never there. However deep it is, this takes no more
-/// stack.
+/// Where the value that begins at `start` ends, always after `start`. Not recursive, so any depth
+/// is safe.
 pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
     let mut depth = 0_usize;
     let mut at = start;
@@ -45,7 +45,7 @@ pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, usize> {
     }
 }
 
-/// Where the word ends that begins at `at`.
+/// Where the word that begins at `at` ends.
 fn word_end(bytes: &[u8], at: usize) -> usize {
     let ends = |byte: &u8| {
         matches!(byte, b',' | b':' | b'"' | b'{' | b'[' | b'}' | b']') || is_blank(*byte)
@@ -53,7 +53,7 @@ fn word_end(bytes: &[u8], at: usize) -> usize {
     bytes[at + 1..].iter().position(ends).map_or(bytes.len(), |length| at + 1 + length)
 }
 
-/// Behind the quote that ends the text whose first quote is at `at`.
+/// The position after the closing quote of the string whose opening quote is at `at`.
 pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let mut at = expect(bytes, at, b'"')?;
     loop {
@@ -68,8 +68,8 @@ pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     }
 }
 
-/// In GBK a backslash may be the second byte of a character. It is taken for that where the text
-/// ends behind it, and the byte before is part of no UTF-8.
+/// In GBK a backslash may be the second byte of a character. It is treated as one if the string
+/// ends right after it and the byte before it is not part of valid UTF-8.
 fn is_half_a_character(bytes: &[u8], backslash: usize) -> bool {
     let ends_text = bytes.get(backslash + 1) == Some(&b'"')
         && matches!(bytes.get(blank(bytes, backslash + 2)), Some(b',' | b':' | b'}' | b']'));

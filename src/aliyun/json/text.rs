@@ -1,17 +1,17 @@
-//! Texts and numbers of JSON, whatever is in them.
+//! Strings and numbers of JSON, whatever they contain.
 
 use std::borrow::Cow;
 use std::str;
 
 use memchr::memchr;
 
-/// Whether `word` is a number; one beyond f64 is none.
+/// Whether `word` is a number within the range of f64.
 pub(super) fn is_number(word: &str) -> bool {
     let fits = |byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     word.bytes().all(fits) && word.parse().is_ok_and(f64::is_finite)
 }
 
-/// A text without its escapes. What is no escape stays as it is.
+/// A string with its escapes resolved; invalid ones stay as they are.
 pub(super) fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr(b'\\', raw) else { return raw.into() };
     let mut bytes = Vec::with_capacity(raw.len());
@@ -26,7 +26,7 @@ pub(super) fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
     bytes.into()
 }
 
-/// Writes what stands behind a backslash, and tells what is behind that.
+/// Writes what an escape stands for, given the text after its backslash; returns what follows it.
 fn unescape<'a>(escape: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
     let (byte, length) = match escape {
         [byte @ (b'"' | b'\\' | b'/'), ..] => (*byte, 1),
@@ -45,7 +45,7 @@ fn unescape<'a>(escape: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
     &escape[length..]
 }
 
-/// The character of `\u`, of two if they are a pair.
+/// The character of a `\u` escape, or of two that are a surrogate pair.
 fn code(hex: &[u8]) -> Option<(u32, &[u8])> {
     let (first, behind) = unit(hex)?;
     let second = behind
@@ -67,7 +67,7 @@ fn unit(hex: &[u8]) -> Option<(u32, &[u8])> {
     Some((u32::from_str_radix(digits, 16).ok()?, behind))
 }
 
-/// Half a surrogate pair is written as if it were a character, which no UTF-8 has.
+/// A lone surrogate is encoded as if it were a character, which is not valid UTF-8.
 fn push(code: u32, bytes: &mut Vec<u8>) {
     match char::from_u32(code) {
         Some(character) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),

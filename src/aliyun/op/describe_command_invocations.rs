@@ -14,12 +14,11 @@ use crate::model::{
     Page, ServerInvocation,
 };
 
-/// A CreationTime without a zone is believed if the invocation started no further from it than
-/// this.
+/// A CreationTime without a zone is trusted only if the invocation started within this time of it.
 const NEAR_START: SignedDuration = SignedDuration::from_hours(1);
 
-/// Asks for a page of a region's command invocations, or for one of them. `CommandContent`,
-/// `Output` and `Parameters` are not read.
+/// Requests a page of a region's command invocations, or one of them. `CommandContent`, `Output`
+/// and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeCommandInvocations {
     /// InvokeId: only this one.
@@ -48,7 +47,7 @@ impl DescribeCommandInvocations {
 
 fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvocation> {
     let id: Arc<str> = (*entry.id("InvokeId")?).into();
-    // One that does not say where it runs says nothing of any server.
+    // An entry without servers says nothing about any server.
     let servers = entry.entries("InvokeInstances", "InstanceId").ok_or(Unreadable)?;
     let command = Invocation {
         id: Arc::clone(&id),
@@ -64,7 +63,7 @@ fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvoc
         server_invocation(&command, entry, server, oddities)
     };
     let servers = servers.filter_map(|server| oddities.read(server, read));
-    // A server that is listed twice is one, as it was told last.
+    // If a server is listed twice, the last entry counts.
     let servers: BTreeMap<_, _> =
         servers.map(|server| (Arc::clone(&server.instance_id), server)).collect();
     Ok(CommandInvocation { id, servers: servers.into_values().collect() })
@@ -86,21 +85,22 @@ fn server_invocation(
     Ok(ServerInvocation { instance_id, invocation, result })
 }
 
-/// CreationTime; one without a zone may be in any zone, unless the invocation started soon after.
+/// CreationTime. Without a zone it may be in any, so it counts only if the invocation started about
+/// then.
 fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> {
     let created = entry.time("CreationTime")?;
     let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;
     (entry.has_zone("CreationTime") || started.is_some_and(near)).then_some(created)
 }
 
-/// How it went on this server. A server without a word of its own has that of the whole.
+/// The result on this server. A server without a status of its own has the overall one.
 fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
     let own = server.optional_word("InvocationStatus");
     let status = own.map_or_else(|| overall.clone(), |word| InvocationStatus::parse(&word));
     InvocationResult {
         exit_code: status.exit_code(server.integer("ExitCode")),
         started: server.time("StartTime"),
-        // The other operations say FinishedTime.
+        // The other operations call it FinishedTime.
         finished: server.time("FinishTime").or_else(|| server.time("FinishedTime")),
         status,
         record: None,
@@ -113,7 +113,7 @@ mod tests {
     use serde_json::{Value, json};
 
     impl DescribeCommandInvocations {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { invoke_id: None, page: 1 },

@@ -1,5 +1,5 @@
-//! SWAS DescribeInvocationResult: how an invocation went. Source: "DescribeInvocationResult" in
-//! `docs/alibaba-cloud-api.md`.
+//! SWAS DescribeInvocationResult: the result of an invocation. Source: "DescribeInvocationResult"
+//! in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Decoded, Parameters, Undecoded};
 use crate::aliyun::json::Json;
 use crate::model::{ErrorCode, InvocationResult, InvocationStatus, InvokeStatus};
 
-/// Asks how an invocation went. `Output`, `InvokeUser` and `ErrorInfo` are not read.
+/// Requests the result of an invocation. `Output`, `InvokeUser` and `ErrorInfo` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeInvocationResult {
     /// InstanceId.
@@ -56,7 +56,7 @@ mod tests {
     use serde_json::Value;
 
     impl DescribeInvocationResult {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { instance_id: SERVER.into(), invoke_id: INVOCATION.into() },

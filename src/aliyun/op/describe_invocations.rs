@@ -8,7 +8,7 @@ use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{CommandType, Invocation, InvocationStatus, InvokeStatus, Page};
 
-/// Asks for a page of a server's command invocations. `CommandContent` and `Parameters` are not
+/// Requests a page of a server's command invocations. `CommandContent` and `Parameters` are not
 /// read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeInvocations {
@@ -57,7 +57,7 @@ mod tests {
     use crate::model::{CommandType, InvocationStatus, InvokeStatus};
 
     impl DescribeInvocations {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { instance_id: SERVER.into(), page: 1 },

@@ -1,13 +1,13 @@
-//! How much an answer holds, whichever operation it is of.
+//! How much an answer contains, for any operation.
 
 use crate::model::{InvocationResult, NodeStatuses, Page};
 
-/// What an operation answers.
+/// The answer to an operation.
 pub(super) trait Extent {
-    /// Whether the operation's own list or object is there and not empty.
+    /// Whether the operation's own list or object is present and not empty.
     fn holds_something(&self) -> bool;
 
-    /// Notes that what the answer does not show may be there all the same.
+    /// Notes that the answer may leave out things that exist.
     fn set_partial(&mut self);
 }
 
@@ -21,7 +21,7 @@ impl<T> Extent for Page<T> {
     }
 }
 
-// The others speak of one thing, which is there: no part of it is missing.
+// The other answers are about one thing: if it is present, no part of it is missing.
 
 impl Extent for NodeStatuses {
     fn holds_something(&self) -> bool {

@@ -1,5 +1,5 @@
-//! Fields of the cloud's objects, read as what they are to be. What is null, of another type or not
-//! to be understood is absent.
+//! Fields of the cloud's objects, read as their expected types. What is null, of another type or
+//! invalid is absent.
 
 use std::borrow::Cow;
 
@@ -11,22 +11,21 @@ use super::name::{cut, repaired};
 use super::wire::{Entry, Unreadable};
 use crate::aliyun::json::{Entries, Json, Object};
 
-/// Longer ids make their entry unreadable.
+/// Maximum length of an id; a longer one makes its entry unreadable.
 const MAX_ID_BYTES: usize = 128;
 
-/// Longer words are cut.
+/// Maximum length of a word; longer ones are cut.
 const MAX_WORD_BYTES: usize = 64;
 
-/// 2009-01-01T00:00:00Z: the vendor is no older, and writes 0001-01-01 or 1970-01-01 where there is
-/// no time.
+/// 2009-01-01T00:00:00Z. The vendor is no older, and writes 0001-01-01 or 1970-01-01 for no time.
 const FIRST_SECOND: i64 = 1_230_768_000;
 
-/// JSON inside JSON strings is looked for so deep.
+/// Maximum depth of JSON strings nested in JSON strings.
 const MAX_STRINGS: usize = 3;
 
 impl<'a> Object<'a> {
-    /// The exact text of an id: at most 128 letters, digits and `-_.:`, as all ids of the cloud
-    /// are. A number without sign, point and exponent is one, too.
+    /// The exact text of an id: at most 128 letters, digits and `-_.:`, as in all ids of the cloud.
+    /// A number without sign, point or exponent is one, too.
     pub(super) fn id(&self, field: &str) -> Entry<Cow<'a, str>> {
         let value = self.get(field).ok_or(Unreadable)?;
         let bytes =
@@ -38,23 +37,23 @@ impl<'a> Object<'a> {
         is_id.then(|| repaired(bytes)).ok_or(Unreadable)
     }
 
-    /// A string, number or truth value as text without the space around it, if anything is left.
-    /// What is not UTF-8 is replaced by U+FFFD.
+    /// A string, number or boolean as trimmed text, if anything is left. Invalid UTF-8 becomes
+    /// U+FFFD.
     pub(super) fn text(&self, field: &str) -> Option<Cow<'a, str>> {
         text(self.get(field)?)
     }
 
-    /// A word of a closed set, cut where it is longer than any; empty if it is missing.
+    /// A word of a closed set, cut if longer than any known one; empty if missing.
     pub(super) fn word(&self, field: &str) -> String {
         self.optional_word(field).unwrap_or_default()
     }
 
-    /// A word of a closed set, if it is there, cut where it is longer than any.
+    /// A word of a closed set, if present, cut if longer than any known one.
     pub(super) fn optional_word(&self, field: &str) -> Option<String> {
         self.text(field).map(|word| cut(&word, MAX_WORD_BYTES).to_owned())
     }
 
-    /// A name as a label, told apart from all others; empty if it is missing.
+    /// A name as a label, distinct from that of any other name; empty if missing.
     pub(super) fn name(&self, field: &str) -> String {
         let raw = self
             .get(field)
@@ -62,31 +61,31 @@ impl<'a> Object<'a> {
         super::name::label(&raw.unwrap_or_default())
     }
 
-    /// A whole number, also one written as text, with a point or with an exponent.
+    /// A whole number, also if written as text, with a decimal point or with an exponent.
     pub(super) fn integer(&self, field: &str) -> Option<i64> {
         let text = self.text(field)?;
         text.parse().ok().or_else(|| exact(text.parse().ok()?))
     }
 
-    /// A number of things.
+    /// A count: a whole number that is not negative.
     pub(super) fn count(&self, field: &str) -> Option<u64> {
         self.integer(field).and_then(|number| u64::try_from(number).ok())
     }
 
-    /// A point in time, in any of the forms the cloud uses; without a zone it is UTC. One before
-    /// 2009 is none.
+    /// A point in time, in any of the forms that the cloud uses; UTC if it has no zone. One before
+    /// 2009 counts as absent.
     pub(super) fn time(&self, field: &str) -> Option<Timestamp> {
         time(&self.text(field)?)
     }
 
-    /// Whether it is a point in time that names its zone.
+    /// Whether it is a point in time with a zone.
     pub(super) fn has_zone(&self, field: &str) -> bool {
         self.text(field).is_some_and(|text| text.parse::<Timestamp>().is_ok())
     }
 
-    /// The entries of a list: bare (`[…]`), wrapped (`{"Task": […]}`), or one that stands alone
-    /// with or without a wrapper. `id` is the field that makes an object an entry. None if
-    /// there is no list.
+    /// The entries of a list: bare (`[…]`), wrapped (`{"Task": […]}`), or a single one with or
+    /// without a wrapper. `id` is the field that makes an object an entry. `None` if there is no
+    /// list.
     pub(super) fn entries(
         &self,
         field: &str,
@@ -103,7 +102,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The lists in a wrapper, else the entries that stand there without one.
+/// The lists in a wrapper, else the entries that are in it without a list.
 fn wrapped<'a>(wrapper: &Object<'a>) -> Option<Vec<Entries<'a>>> {
     let lists: Vec<_> = wrapper.values().filter_map(Json::list).collect();
     if !lists.is_empty() {
@@ -126,7 +125,7 @@ fn text(value: Json<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A number that is whole and small enough to be exact.
+/// A number, if it is whole and small enough to be exact.
 fn exact(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= (1u64 << 53) as f64).then_some(number as i64)
 }
@@ -138,8 +137,7 @@ fn time(text: &str) -> Option<Timestamp> {
     (time.as_second() >= FIRST_SECOND).then_some(time)
 }
 
-/// What `read` makes of JSON that stands inside a string, escaped once or twice, or not in a string
-/// at all.
+/// What `read` makes of JSON inside a string, escaped once or twice, or not in a string at all.
 pub(super) fn embedded<T>(value: Json<'_>, read: &dyn Fn(Json<'_>) -> Option<T>) -> Option<T> {
     within(value, MAX_STRINGS, read)
 }
@@ -150,14 +148,14 @@ fn within<T>(value: Json<'_>, strings: usize, read: &dyn Fn(Json<'_>) -> Option<
     if let Some(inner) = Json::whole(&text) {
         return within(inner, strings, read);
     }
-    // Quotes that are escaped once more than the string that they stand in.
+    // Quotes that are escaped once more than the string around them.
     let quoted = [b"\"", &*text, b"\""].concat();
     let unescaped = Json::whole(&quoted)?.string().filter(|unescaped| *unescaped != text)?;
     within(Json::whole(&unescaped)?, strings, read)
 }
 
-/// How many things a list has, bare or wrapped, without nulls; one that stands alone is one.
-/// Nothing if it is no list or holds what cannot be understood.
+/// Number of entries of a list, bare or wrapped, without nulls; a single entry counts as one.
+/// `None` if it is not a list or contains invalid values.
 pub(super) fn length(value: Json<'_>) -> Option<u64> {
     if let Some(list) = value.list() {
         return known(list);

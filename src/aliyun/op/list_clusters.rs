@@ -5,8 +5,8 @@ use super::wire::{found, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::{DiscoveredResource, Page};
 
-/// Asks for a page of the account's clusters. It is left open whether those are of one region or of
-/// all.
+/// Requests a page of the account's clusters. The documents do not say whether those are of one
+/// region or of all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListClusters {
     /// PageNumber, from 1.
@@ -14,7 +14,7 @@ pub struct ListClusters {
 }
 
 impl ListClusters {
-    /// Entries of a full page.
+    /// Number of entries in a full page.
     pub const PAGE_SIZE: usize = PAGE_SIZE as usize;
 
     pub(super) fn parameters(&self) -> Parameters<'_> {
@@ -37,7 +37,7 @@ mod tests {
     use super::ListClusters;
 
     impl ListClusters {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (Self { page: 1 }, r#""Clusters": {"ClusterInfoSimple": [{"Id": "c"}]}"#)
         }

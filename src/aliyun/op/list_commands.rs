@@ -7,7 +7,7 @@ use super::wire::page;
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::model::Page;
 
-/// Asks for a page of a cluster's commands. Only their ids are read: the rest is the users' own
+/// Requests a page of a cluster's commands. Only their ids are read; the rest is the users' own
 /// scripts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListCommands {
@@ -39,7 +39,7 @@ mod tests {
     use crate::aliyun::op::samples::CLUSTER;
 
     impl ListCommands {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { cluster_id: CLUSTER.into(), page: 1 },

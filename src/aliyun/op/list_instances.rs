@@ -5,7 +5,7 @@ use super::wire::{found, page};
 use super::{Decoded, Parameters, Undecoded};
 use crate::model::{DiscoveredResource, Page};
 
-/// Asks for a page of a region's servers.
+/// Requests a page of a region's servers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListInstances {
     /// PageNumber, from 1.
@@ -13,7 +13,8 @@ pub struct ListInstances {
 }
 
 impl ListInstances {
-    /// Entries of a full page: the largest PageSize (docs/alibaba-cloud-api.md, "Limits").
+    /// Number of entries in a full page: the maximum PageSize (docs/alibaba-cloud-api.md,
+    /// "Limits").
     pub const PAGE_SIZE: usize = 100;
 
     pub(super) fn parameters(&self) -> Parameters<'_> {
@@ -38,7 +39,7 @@ mod tests {
     use super::ListInstances;
 
     impl ListInstances {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (Self { page: 1 }, r#""Instances": [{"InstanceId": "s"}]"#)
         }

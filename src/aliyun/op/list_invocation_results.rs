@@ -8,7 +8,7 @@ use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{InvokeStatus, NodeResult, Page};
 
-/// Asks for a page of a command's results by node. `Message`, the command's output, is not read.
+/// Requests a page of a command's results by node. `Message`, the command's output, is not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListInvocationResults {
     /// ClusterId.
@@ -53,7 +53,7 @@ mod tests {
     use crate::aliyun::op::samples::{CLUSTER, COMMAND};
 
     impl ListInvocationResults {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { cluster_id: CLUSTER.into(), command_id: COMMAND.into(), page: 1 },

@@ -1,5 +1,5 @@
-//! E-HPC ListInvocationStatus: a command on its nodes. Source: "ListInvocationStatus" in
-//! `docs/alibaba-cloud-api.md`.
+//! E-HPC ListInvocationStatus: the status of a command on its nodes. Source: "ListInvocationStatus"
+//! in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Decoded, Parameters, Undecoded};
 use crate::aliyun::json::Object;
 use crate::model::{InvokeStatus, NodeStatuses};
 
-/// Asks how a command stands on each of its nodes. The list has no pages.
+/// Requests the status of a command on each of its nodes. The list has no pages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListInvocationStatus {
     /// ClusterId.
@@ -27,7 +27,7 @@ impl ListInvocationStatus {
             object(body, &[("ClusterId", &self.cluster_id), ("CommandId", &self.command_id)])?;
         let entries = answer.entries("InvokeInstances", "InstanceId");
         let status = answer.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
-        // Where nothing has begun, no node need be listed.
+        // Before a command starts on any node, none need be listed.
         if entries.is_none() && !status.as_ref().is_some_and(InvokeStatus::is_open) {
             return Err(Undecoded::Missing("InvokeInstances"));
         }
@@ -55,7 +55,7 @@ mod tests {
     use crate::model::NodeStatuses;
 
     impl ListInvocationStatus {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self { cluster_id: CLUSTER.into(), command_id: COMMAND.into() },

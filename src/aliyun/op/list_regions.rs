@@ -1,5 +1,5 @@
-//! ListRegions of E-HPC and of SWAS: where the product is offered. Source: "ListRegions" in
-//! `docs/alibaba-cloud-api.md`.
+//! ListRegions of E-HPC and of SWAS: the regions where the product is offered. Source:
+//! "ListRegions" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::{Decoded, Parameters, Undecoded};
 use crate::config::is_region;
 use crate::model::Page;
 
-/// Asks E-HPC for its regions.
+/// Requests the regions of E-HPC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EhpcListRegions;
 
-/// Asks SWAS for its regions.
+/// Requests the regions of SWAS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SwasListRegions;
 
@@ -54,14 +54,14 @@ mod tests {
     use super::{EhpcListRegions, SwasListRegions, decode};
 
     impl SwasListRegions {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (Self, r#""Regions": [{"RegionId": "cn-hangzhou"}]"#)
         }
     }
 
     impl EhpcListRegions {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (Self, r#""Regions": {"RegionInfo": [{"RegionId": "cn-hangzhou"}]}"#)
         }

@@ -8,7 +8,7 @@ use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::{Json, Object};
 use crate::model::{Page, Task, TaskStatus, TaskType};
 
-/// Asks for a page of a cluster's tasks.
+/// Requests a page of a cluster's tasks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListTasks {
     /// ClusterId.
@@ -19,12 +19,12 @@ pub struct ListTasks {
     pub page: u32,
 }
 
-/// Which tasks are asked for.
+/// Which tasks to request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskFilter {
-    /// Those that run now: `Archived=false`.
+    /// Running ones: `Archived=false`.
     Running,
-    /// Those that have ended too: `Archived=true`.
+    /// Ended ones as well: `Archived=true`.
     Archived,
     /// One, by its id.
     Id(Arc<str>),
@@ -95,7 +95,7 @@ mod tests {
     use crate::model::{Page, Task, TaskStatus, TaskType};
 
     impl ListTasks {
-        /// One of it, and the least that answers it, without the outer braces.
+        /// A sample, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun::op) fn sample() -> (Self, &'static str) {
             (
                 Self::archived(CLUSTER, 1),

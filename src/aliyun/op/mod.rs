@@ -1,5 +1,4 @@
-//! The operations that are asked of the cloud: one file each, with its parameters, its wire structs
-//! and its decoding.
+//! The cloud's operations: one file each, with its parameters, its wire structs and its decoder.
 //!
 //! To add one: a file here, a row in `operations!` (`src/action.rs`), and what CONTRIBUTING.md
 //! lists.
@@ -43,30 +42,30 @@ use crate::model::{
     Page, Task,
 };
 
-/// Largest PageSize of all lists that are read here but ListInstances (docs/alibaba-cloud-api.md,
+/// Maximum PageSize of all lists read here except ListInstances (docs/alibaba-cloud-api.md,
 /// "Limits").
 pub const PAGE_SIZE: u32 = 50;
 
 /// Names and values of a request's parameters.
 pub type Parameters<'a> = Vec<(&'static str, Cow<'a, str>)>;
 
-/// What an answer holds, and what in it is unknown.
+/// A decoded answer, and what in it is unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded<T> {
     /// The answer.
     pub value: T,
-    /// Field and word of every word that this version does not know.
+    /// Field and word of each word that this version does not know.
     pub unknown: Vec<(&'static str, String)>,
-    /// Entries that could not be read and are left out.
+    /// Number of entries that could not be read and are left out.
     pub unreadable: u64,
-    /// What the cloud says has gone wrong, beside what it shows all the same.
+    /// An error that the cloud reported beside the data.
     pub error: Option<Error>,
 }
 
-/// Why a body is not the answer that was asked for.
+/// Why a body is not the expected answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecoded {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("not the documented JSON at line {line} column {column}")]
     Malformed {
         /// Line, from 1.
@@ -74,10 +73,10 @@ pub enum Undecoded {
         /// Byte of the line, from 1.
         column: usize,
     },
-    /// The list or object that was asked for is not there.
+    /// The expected list or object is missing.
     #[error("the answer has no {0}")]
     Missing(&'static str),
-    /// It names another thing in this field.
+    /// This field names something other than requested.
     #[error("the answer is about another {0} than was asked for")]
     Other(&'static str),
 }
@@ -97,7 +96,7 @@ macro_rules! declare {
             $(#[doc = concat!("`", stringify!($action), "`.")] $name($name),)+
         }
 
-        /// What an operation answers.
+        /// The answer to an operation.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Answer {
             $(#[doc = concat!("Of [`", stringify!($name), "`].")] $name($answer),)+
@@ -114,7 +113,7 @@ macro_rules! declare {
                 match self { $(Self::$name(operation) => operation.parameters(),)+ }
             }
 
-            /// Reads the body of its answer.
+            /// Decodes the body of its answer.
             ///
             /// # Errors
             /// If the body is not the documented JSON, or about something else.
@@ -129,12 +128,12 @@ macro_rules! declare {
         }
 
         impl Answer {
-            /// Whether the operation's own list or object is there and not empty.
+            /// Whether the operation's own list or object is present and not empty.
             pub(super) fn holds_something(&self) -> bool {
                 match self { $(Self::$name(answer) => answer.holds_something(),)+ }
             }
 
-            /// Notes that what the answer does not show may be there all the same.
+            /// Notes that the answer may leave out things that exist.
             pub(super) fn set_partial(&mut self) {
                 match self { $(Self::$name(answer) => answer.set_partial(),)+ }
             }
@@ -156,7 +155,7 @@ impl Operation {
         self.action().product()
     }
 
-    /// Its name, `Action` of a request.
+    /// Its name: the `Action` parameter of a request.
     pub fn name(&self) -> &'static str {
         self.action().name()
     }

@@ -1,18 +1,18 @@
-//! Names that users have given, as labels.
+//! Names given by users, as labels.
 
 use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-/// Names are at most this long as labels, in bytes.
+/// Maximum length of a name as a label, in bytes.
 const MAX_BYTES: usize = crate::model::COMMAND_NAME_BYTES;
 
-/// `~` and eight digits.
+/// `~` and eight hexadecimal digits.
 const MARK_BYTES: usize = 9;
 
-/// A name as a label: what is no character of UTF-8, control characters and line ends are U+FFFD,
-/// and what is too long is cut. A name that was changed ends in `~` and a hash of what the cloud
-/// sent, so two names that differ stay two labels.
+/// A name as a label. Invalid UTF-8, control characters and line separators become U+FFFD, and a
+/// name that is too long is cut. A name that was changed ends in `~` and a hash of what the cloud
+/// sent, so that different names stay different labels.
 pub(super) fn label(raw: &[u8]) -> String {
     let text = repaired(raw.into());
     if text.as_bytes() == raw && raw.len() <= MAX_BYTES && !text.contains(is_hidden) {
@@ -28,17 +28,17 @@ pub(super) fn label(raw: &[u8]) -> String {
     format!("{}~{mark}", cut(&shown, MAX_BYTES - MARK_BYTES))
 }
 
-/// Control characters, and the two line ends of Unicode that are none. Marks of direction stay.
+/// Control characters, and Unicode's line and paragraph separators. Marks of direction stay.
 fn is_hidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// Cuts `text` to at most `bytes`, on a character.
+/// Cuts `text` to at most `bytes`, at a character boundary.
 pub(super) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
-/// Text with U+FFFD for what is not UTF-8, one for half a surrogate pair.
+/// Text with U+FFFD for invalid UTF-8, one for each lone surrogate.
 pub(super) fn repaired(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     match bytes {
         Cow::Borrowed(bytes) => match str::from_utf8(bytes) {

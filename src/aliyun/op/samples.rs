@@ -1,5 +1,5 @@
-//! A sample of each operation for the tests. Every sample body, damaged at random, is read by every
-//! operation: nothing panics, and ids and names keep their bounds.
+//! A sample of each operation for the tests. Every operation decodes every sample body, damaged at
+//! random: nothing panics, and ids and names stay within their limits.
 
 #![cfg(test)]
 
@@ -18,7 +18,7 @@ use crate::model::{
     Page, Task,
 };
 
-/// What is put into a body, besides pieces of itself.
+/// Inserted into a body, besides pieces of itself.
 const PIECES: [&[u8]; 16] = [
     b"\"",
     b"\\",
@@ -38,7 +38,7 @@ const PIECES: [&[u8]; 16] = [
     b"\"InvokeId\":7,",
 ];
 
-/// How often a sample is damaged for its own operation, and for each other.
+/// How often a sample is damaged for its own operation, and for each other one.
 const OWN: usize = 60;
 const OTHER: usize = 2;
 
@@ -48,7 +48,7 @@ pub(super) const COMMAND: &str = "c-hz01v8x80o30002";
 pub(super) const SERVER: &str = "ace0706b2ac4454d984295a942130001";
 pub(super) const INVOCATION: &str = "t-bj02prjje650000";
 
-/// The texts of an answer that others have chosen.
+/// The ids and names in an answer.
 trait Texts {
     fn ids(&self) -> Vec<&str>;
 
@@ -130,7 +130,7 @@ impl Texts for CommandInvocation {
 
 macro_rules! declare {
     ($($product:ident.$action:ident($name:ident) -> $answer:ty),+ $(,)?) => {
-        /// An operation, and the least that answers it, without the outer braces.
+        /// An operation, and the smallest body that answers it, without the outer braces.
         pub(in crate::aliyun) fn sample(action: Action) -> (Operation, &'static str) {
             match action {
                 $(Action::$name => {
@@ -167,8 +167,8 @@ fn range(body: &[u8], random: &mut SmallRng) -> Range<usize> {
     from..(from + random.random_range(0..=64)).min(body.len())
 }
 
-/// Does one to four things to a body. Most leave it readable as a whole, or nothing would be
-/// learned.
+/// Damages a body in one to four places. Most must stay readable as a whole, or the test would show
+/// nothing.
 fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
     for _ in 0..random.random_range(1..=4) {
         let place = range(body, random);
@@ -192,7 +192,7 @@ fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
     }
 }
 
-/// Reads a body; whether that could be done.
+/// Decodes a body; returns whether that succeeded.
 fn read(operation: &Operation, body: &[u8]) -> bool {
     let Ok(decoded) = operation.decode(body) else { return false };
     let (ids, names) = ids_and_names(&decoded.value);

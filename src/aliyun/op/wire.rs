@@ -1,5 +1,5 @@
-//! Tolerant reading of the cloud's answers: each entry and each field by itself, so that an odd one
-//! harms nothing beside it.
+//! Tolerant decoding of the cloud's answers: each entry and each field on its own, so that a
+//! malformed one does not affect the others.
 //!
 //! The vendor's documents, metadata and SDKs disagree on these; see "Drift" in
 //! `docs/alibaba-cloud-api.md`.
@@ -9,20 +9,20 @@ use crate::aliyun::json::{Object, top_level};
 use crate::config::is_region;
 use crate::model::{DiscoveredResource, ErrorCode, Page};
 
-/// No more words are noted of one answer.
+/// Maximum number of unknown words that are noted per answer.
 const MAX_WORDS: usize = 100;
 
-/// What every answer that is a list has beside it.
+/// Fields that every answer with a list has.
 const ENVELOPE: [&str; 4] = ["RequestId", "TotalCount", "PageNumber", "PageSize"];
 
-/// An entry that cannot be told from others or is none.
+/// An entry that cannot be identified, or is not one.
 #[derive(Debug, PartialEq)]
 pub(super) struct Unreadable;
 
-/// An entry, or what of it can be read.
+/// An entry, as far as it can be read.
 pub(super) type Entry<T> = Result<T, Unreadable>;
 
-/// Reads a page of a list: each entry by `read`, which is only handed objects. What cannot be read
+/// Decodes a page of a list: each entry by `read`, which is only given objects. What cannot be read
 /// is left out and counted. `id` is the field that makes an object an entry.
 pub(super) fn page<T>(
     body: &[u8],
@@ -51,7 +51,7 @@ pub(super) fn page<T>(
     Ok(oddities.with(Page { items, entries, total, page_size, is_partial }))
 }
 
-/// Reads an answer that is one object.
+/// Decodes an answer that is one object.
 pub(super) fn object<'a>(
     body: &'a [u8],
     asked: &[(&'static str, &str)],
@@ -61,8 +61,7 @@ pub(super) fn object<'a>(
     Ok(answer)
 }
 
-/// Whether an answer or entry names no other thing than was asked for; one that names none is
-/// believed.
+/// Checks that an answer or entry is about what was requested; one that does not say is trusted.
 pub(super) fn is_about(said: &Object<'_>, asked: &[(&'static str, &str)]) -> Result<(), Undecoded> {
     let is_other =
         |(field, id): &&(&'static str, &str)| said.text(field).is_some_and(|said| said != *id);
@@ -88,7 +87,7 @@ impl Oddities {
         outcome.ok()
     }
 
-    /// Notes `word` of `field`, if there is one; once per answer.
+    /// Notes `word` of `field`, if there is one, once per answer.
     pub(super) fn note(&mut self, field: &'static str, word: Option<&str>) {
         let Some(word) = word else { return };
         let is_noted = self.words.iter().any(|(known, seen)| *known == field && seen == word);
@@ -97,13 +96,13 @@ impl Oddities {
         }
     }
 
-    /// The answer together with what was noted.
+    /// The answer, with what was noted.
     pub(super) fn with<T>(self, value: T) -> Decoded<T> {
         Decoded { value, unknown: self.words, unreadable: self.unreadable, error: None }
     }
 }
 
-/// ErrorCode, if it is set; some documents print the text "null" where there is none.
+/// ErrorCode, if set; some documents show the text "null" for none.
 pub(super) fn error_code(result: &Object<'_>) -> Option<ErrorCode> {
     result
         .optional_word("ErrorCode")
@@ -143,7 +142,7 @@ mod tests {
         })
     }
 
-    /// Ids, entries, how many were unreadable, and whether the page is partial.
+    /// Ids, number of entries, how many were unreadable, and whether the page is partial.
     fn said(body: &str) -> (String, usize, u64, bool) {
         let Decoded { value: Page { items, entries, is_partial, .. }, unreadable, .. } =
             read(body).unwrap();

@@ -13,14 +13,14 @@ use crate::secret::Secret;
 /// All but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Percent-encodes as both signatures want it: everything but `A-Za-z0-9-_.~`.
+/// Percent-encodes as both signatures require: everything but `A-Za-z0-9-_.~`.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() + text.len() / 2);
     encoded.extend(utf8_percent_encode(text, RESERVED));
     encoded
 }
 
-/// Joins `k=v` by `&`, encoded, in byte order of the keys.
+/// Joins `k=v` pairs with `&`, percent-encoded, in byte order of the keys.
 pub(super) fn canonical_query(parameters: &[(&str, impl AsRef<str>)]) -> String {
     let mut sorted: Vec<&(&str, _)> = parameters.iter().collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);

@@ -1,4 +1,4 @@
-//! RPC signature V1 (HMAC-SHA1): all in the parameters.
+//! RPC signature V1 (HMAC-SHA1): everything is in the parameters.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use sha1::Sha1;
 use super::{encode, mac};
 use crate::secret::Secret;
 
-/// The signature of a request with `method` and a canonical query that holds every parameter but
+/// The signature of a request with `method` and a canonical query that has every parameter but
 /// `Signature`.
 pub(in crate::aliyun) fn signature(
     method: &str,

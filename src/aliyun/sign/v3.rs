@@ -1,4 +1,4 @@
-//! ACS3-HMAC-SHA256: the signature, and what it signs beside the query, are headers.
+//! ACS3-HMAC-SHA256: the signature and what it signs, except the query, are headers.
 
 use std::fmt::Write;
 
@@ -9,15 +9,15 @@ use crate::secret::Secret;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-/// What is signed of a request. The path of an RPC request is always `/`.
+/// The signed parts of a request. The path of an RPC request is always `/`.
 pub(in crate::aliyun) struct Signable<'a> {
-    /// The real method word.
+    /// The HTTP method of the request.
     pub(in crate::aliyun) method: &'a str,
-    /// As [`super::canonical_query`] makes it.
+    /// From [`super::canonical_query`].
     pub(in crate::aliyun) query: &'a str,
     /// Names in lower case and in byte order, and values without white space around them.
     pub(in crate::aliyun) headers: &'a [(&'a str, String)],
-    /// `x-acs-content-sha256`: what [`hash`] makes of the body.
+    /// `x-acs-content-sha256`: the [`hash`] of the body.
     pub(in crate::aliyun) hashed_body: &'a str,
 }
 

@@ -11,7 +11,7 @@ const DAY: usize = 24;
 /// Number of targets of an exporter.
 const TARGETS: usize = 300;
 
-/// A moment of the simulated days, in milliseconds.
+/// A time in the simulated days, in milliseconds.
 fn at(time: i64) -> Timestamp {
     Timestamp::from_millisecond(1_700_000_040_000 + time).unwrap()
 }
@@ -24,19 +24,19 @@ fn refusal(pause: Option<Duration>) -> Heard {
     Heard::Refused { pause, code: "Throttling.User".into() }
 }
 
-/// Exporters that share a limit of the cloud's.
+/// Exporters that share one limit of the cloud.
 struct Scene<'a> {
-    /// When each of them starts.
+    /// When each exporter starts.
     starts: &'a [i64],
     configured: u32,
-    /// Calls per minute that the tracker of each needs, as it stands and when all is idle.
+    /// Calls per minute that each exporter needs: currently, and when all its targets are idle.
     need: f64,
     idle_need: f64,
     /// Whether the cloud counts calendar minutes or the last 60 seconds.
     sliding: bool,
     /// Calls per minute that the cloud lets through.
     limit: &'a dyn Fn(i64) -> u32,
-    /// Another consumer's calls: when, and how many.
+    /// Calls of another consumer: when, and how many.
     others: Vec<(i64, u32)>,
     hours: i64,
 }
@@ -56,14 +56,14 @@ impl Default for Scene<'_> {
     }
 }
 
-/// What became of one exporter's calls.
+/// Outcomes of one exporter's calls.
 struct Story {
     /// Calls that got through and calls that were refused, by hour.
     passed: Vec<u32>,
     refused: Vec<u32>,
     /// Minutes in which a call was refused.
     throttled: BTreeSet<i64>,
-    /// Calls that got through: when, and how long after the one before of the same target.
+    /// Calls that got through: when, and how long after the target's previous one.
     gaps: Vec<(i64, i64)>,
 }
 
@@ -76,9 +76,9 @@ enum What {
 
 struct Exporter {
     budget: Budget,
-    /// Which targets wait, and since when.
+    /// Waiting targets, and since when.
     waiting: VecDeque<(i64, usize)>,
-    /// When each target was read last.
+    /// When each target was last read.
     read: Vec<i64>,
     tickets: u64,
     wake: Option<i64>,
@@ -110,7 +110,7 @@ impl Scene<'_> {
         (TARGETS as f64 * MINUTE as f64 / self.need) as i64
     }
 
-    /// Each target is due again after the same time; an answer takes 75 to 225 ms.
+    /// Each target is due again one period later; an answer takes 75 to 225 ms.
     fn play(&self) -> Vec<Story> {
         let period = self.period();
         let mut agenda = Agenda::default();
@@ -226,19 +226,19 @@ impl Story {
         self.refused[day * DAY..(day + 1) * DAY].iter().sum()
     }
 
-    /// The part of `limit` calls a minute that was used on a day.
+    /// Fraction of `limit` calls per minute that was used on a day.
     fn used_on(&self, day: usize, limit: u32) -> f64 {
         f64::from(self.passed[day * DAY..(day + 1) * DAY].iter().sum::<u32>())
             / 1440.0
             / f64::from(limit)
     }
 
-    /// The age of the oldest reading, in seconds.
+    /// Age of the oldest reading, in seconds.
     fn oldest(&self) -> i64 {
         self.gaps.iter().map(|(_, gap)| gap / 1000).max().unwrap()
     }
 
-    /// Seconds from `end` until no reading was older than a period and a minute.
+    /// Seconds from `end` until no reading is older than a period plus a minute.
     fn recovered(&self, end: i64, period: i64) -> i64 {
         let last = self.gaps.iter().rev().find(|(time, gap)| *time > end && *gap > period + MINUTE);
         last.map_or(0, |(time, _)| (time - end) / 1000)
@@ -276,9 +276,8 @@ fn a_constant_limit_is_found_with_few_refusals_and_used() {
             let window = if sliding { "sliding" } else { "calendar" };
             let first = story.refused[0];
             println!("{limit} | {need} | {window} | {first}, {most}, {days:?} | {used:.2}");
-            // Where the limit is below what is needed when all is idle, and the calls that got
-            // through still count in a sliding minute, the first trials are refused
-            // too.
+            // If the limit is below what is needed when all is idle, and the calls that got through
+            // still count in a sliding minute, the first trials are refused, too.
             let allowed = if sliding && f64::from(limit) < idle_need { 9 } else { 6 };
             assert!(first <= allowed, "{limit} {window} {start}: {first} in the first hour");
             assert!(
@@ -411,8 +410,8 @@ fn two_exporters_on_one_account_share_its_limit() {
     }
 }
 
-/// Four calls a second, as far as the budget allows, to a cloud that answers at once. How many got
-/// through.
+/// Makes four calls a second, as far as the budget allows, to a cloud that answers at once. Returns
+/// how many got through.
 fn ask(budget: &mut Budget, times: std::ops::Range<i64>, passes: impl Fn(i64) -> bool) -> u32 {
     let mut passed = 0;
     for time in times.step_by(250) {
@@ -493,7 +492,7 @@ fn calls_that_are_refused_together_teach_one_lesson() {
 fn a_refusal_while_little_is_asked_teaches_nothing() {
     let mut budget = Budget::new(900);
     assert_eq!(ask(&mut budget, 0..60_000, |_| true), 240);
-    // Of the second minute's calls a few get through.
+    // A few of the second minute's calls get through.
     budget.take(1, at(150_000));
     budget.heard(1, Heard::Passed, at(150_000), || 1.0);
     budget.take(2, at(150_500));

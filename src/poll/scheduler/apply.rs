@@ -13,32 +13,32 @@ use crate::poll::tracker::{Memory, Tracker};
 use crate::poll::{after, planned_load};
 use crate::target::{Findings, Kind, Target, TargetId, polled, searches, targets};
 
-/// First polls follow each other at this distance, all within one `interval`.
+/// Maximum time between two first polls; all of them come within one `interval`.
 const SPREAD: Duration = Duration::from_millis(100);
 
-/// What has become of the targets.
+/// Result of a change of targets.
 #[derive(Debug, Default)]
 pub struct Change {
-    /// All there are now: what is configured in its order, what was found behind it.
+    /// All current targets: the configured ones in their order, then the discovered ones.
     pub targets: Vec<Target>,
-    /// Which of them there were not before.
+    /// The new ones.
     pub added: Vec<TargetId>,
-    /// Which there are no longer, and what was known of each.
+    /// The removed ones, with the memory of each.
     pub removed: Vec<(TargetId, Memory)>,
 }
 
-/// How targets are started in one go.
+/// Inputs and state of starting several targets.
 struct Start<'a> {
     restore: &'a mut dyn FnMut(&TargetId) -> Option<Memory>,
     same_settings: bool,
     now: Timestamp,
-    /// What was asked for, of what is asked for no more, or not like that.
+    /// Previous state of targets that are gone or polled differently now.
     pasts: BTreeMap<TargetId, Past>,
-    /// What was known of it.
+    /// Their memories.
     known: BTreeMap<TargetId, Memory>,
 }
 
-/// Where something stood that is asked for no more, or not like that.
+/// Previous state of a target that is gone or polled differently now.
 struct Past {
     target: Target,
     due: Timestamp,
@@ -47,9 +47,9 @@ struct Past {
 }
 
 impl Scheduler {
-    /// Starts, changes and stops targets so that they are those of `config` and of what discovery
-    /// has found for it so far. A changed target keeps what is known of it, a new one takes it
-    /// from `restore`, a removed one leaves it to the caller.
+    /// Starts, changes and stops targets to match `config` and what discovery has found for it so
+    /// far. A changed target keeps its memory, a new one gets it from `restore`, a removed one's is
+    /// returned.
     ///
     /// To be called again after each [`crate::poll::Notice::Discovered`].
     pub fn apply(
@@ -61,8 +61,7 @@ impl Scheduler {
         self.apply_all(config, &mut restore, targets, now)
     }
 
-    /// The same for nothing but discovery: where there is to be looked, and nothing of what is
-    /// found.
+    /// Like [`Scheduler::apply`], but only for discovery targets: nothing that they find is polled.
     pub fn apply_searches(&mut self, config: &Config, now: Timestamp) -> Change {
         self.apply_all(config, &mut |_| None, searches, now)
     }
@@ -99,15 +98,15 @@ impl Scheduler {
         Change { targets, added, removed: start.known.into_iter().collect() }
     }
 
-    /// Every target there is.
+    /// All current targets.
     fn members(&self) -> impl Iterator<Item = TargetId> {
         self.targets
             .values()
             .flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
     }
 
-    /// Starts what looks for others: what it knows already may lead to more places to look in. What
-    /// all of it has found.
+    /// Starts the discovery targets: what one already knows may lead to more places to look in.
+    /// Returns what all of them have found.
     fn look(&mut self, config: &Config, start: &mut Start<'_>) -> Findings {
         let mut findings = Findings::new();
         loop {
@@ -124,8 +123,7 @@ impl Scheduler {
         }
     }
 
-    /// Starts what is new and changes what is other than it was; first polls follow each other at a
-    /// distance.
+    /// Starts new targets and restarts changed ones; first polls are spread out.
     fn start_all(&mut self, wanted: Vec<Target>, start: &mut Start<'_>) {
         let spread = spread(&self.settings, wanted.len());
         let changed = wanted.into_iter().filter_map(|target| self.unless_it_stays(target, start));
@@ -133,7 +131,7 @@ impl Scheduler {
         let soonest = after(start.now, self.settings.interval);
         let mut first = start.now;
         for target in changed {
-            // What was known of a server goes with it from one way of asking to the other.
+            // A server keeps its memory when the strategy changes.
             let mut recall = |id: &TargetId| {
                 start.known.remove(id).or_else(|| (start.restore)(id).map(Memory::after_a_gap))
             };
@@ -141,7 +139,7 @@ impl Scheduler {
             match start.pasts.remove(&target.id) {
                 Some(past) => {
                     let same_target = past.target.is_asked_like(&target);
-                    // No later than the new settings say, should they be the quicker ones.
+                    // No later than the new settings say, if they are shorter.
                     let due = if same_target { past.due.min(soonest) } else { start.now };
                     self.insert(
                         target,
@@ -158,10 +156,10 @@ impl Scheduler {
         }
     }
 
-    /// Gives `target` back if it must be started, because it is new or not asked for as it was.
+    /// Returns `target` if it must be started, because it is new or polled differently now.
     fn unless_it_stays(&mut self, target: Target, start: &mut Start<'_>) -> Option<Target> {
         match self.targets.get_mut(&target.id) {
-            // No call depends on a name.
+            // A change of name alone affects no call.
             Some(scheduled) if start.same_settings && scheduled.target.is_asked_like(&target) => {
                 scheduled.target = target
             }
@@ -173,9 +171,9 @@ impl Scheduler {
         None
     }
 
-    /// Stops asking for a target, and keeps what is known of it, or of each that it stands for.
+    /// Stops polling a target, and keeps its memory, or those of all its members.
     fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
-        // A new one has nothing to keep.
+        // A new target has nothing to keep.
         let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) =
             self.remove(id)
         else {
@@ -235,7 +233,7 @@ impl Scheduler {
     }
 }
 
-/// Time between the first polls of two targets out of `targets`.
+/// Time between two first polls, for this number of targets.
 pub fn spread(settings: &Poll, targets: usize) -> Duration {
     SPREAD.min(settings.interval / u32::try_from(targets.max(1)).unwrap_or(u32::MAX))
 }

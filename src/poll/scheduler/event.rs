@@ -1,4 +1,4 @@
-//! What the scheduler says to others.
+//! What the scheduler reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::target::TargetId;
 /// One HTTP request to make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {
-    /// The target it is for.
+    /// Target it is for.
     pub target: TargetId,
-    /// Which account asks.
+    /// Account that makes it.
     pub account: Arc<str>,
-    /// In which region.
+    /// Region.
     pub region: Arc<str>,
-    /// What.
+    /// Operation to call.
     pub operation: Operation,
-    /// From which budget.
+    /// Budget that it is taken from.
     pub key: BudgetKey,
     pub(super) ticket: u64,
 }
@@ -31,27 +31,27 @@ pub struct Attempt {
 /// What to do next.
 #[derive(Debug, PartialEq)]
 pub enum Next {
-    /// Make this attempt, then report it by [`super::Scheduler::done`].
+    /// Make this attempt, then report it to [`super::Scheduler::done`].
     Call(Box<Attempt>),
-    /// Nothing before this time.
+    /// Nothing to do before this time.
     WakeAt(Timestamp),
-    /// Nothing before an attempt under way is done.
+    /// Nothing to do before an attempt in flight is done.
     Wait,
 }
 
-/// What came of an attempt.
+/// Outcome of an attempt.
 pub type Outcome = Result<Decoded<Answer>, Error>;
 
-/// Something that others should know.
+/// Something for the store, the log or the metrics.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A followed thing ended or was lost, or a list was cut off.
+    /// A tracker's notice: an item ended or was lost, a list was cut off, and so on.
     Notice(TargetId, Notice),
-    /// What is now known of a target.
+    /// The current reading of a target.
     Reading(TargetId, Reading, Timestamp),
     /// A poll has ended.
     PollEnded {
-        /// Of which target.
+        /// Target.
         target: TargetId,
         /// Why it failed, if it did.
         failure: Option<Failure>,
@@ -66,41 +66,41 @@ pub enum Event {
         /// Age at which values are withdrawn.
         stale_after: Duration,
     },
-    /// A poll is overdue because the cloud throttles an operation that it needs; the next poll that
-    /// ends says otherwise.
+    /// A poll is overdue because the cloud throttles an operation that it needs; holds until a poll
+    /// ends.
     Overdue {
-        /// Of which target.
+        /// Target.
         target: TargetId,
-        /// Which operation, and since when.
+        /// Names the operation, and when the poll was due.
         failure: Failure,
-        /// When that was found.
+        /// When this was detected.
         at: Timestamp,
     },
     /// A call has waited for its budget.
     Waited(BudgetKey, Duration),
-    /// How the cloud throttles an operation has changed, and how its budget stands now.
+    /// A change in how the cloud throttles an operation, with the current state of its budget.
     Throttling(BudgetKey, Throttling, BudgetState),
 }
 
 impl Event {
-    /// Whether a list of what there is has changed, so that the targets may have to.
+    /// Whether a directory has changed, so that the targets may have to change.
     pub fn is_discovery(&self) -> bool {
         matches!(self, Self::Notice(_, Notice::Discovered))
     }
 }
 
-/// How the cloud throttles an operation.
+/// A change in how the cloud throttles an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Throttling {
-    /// It has begun to.
+    /// It has begun.
     Began,
-    /// Less is asked for from now on.
+    /// The budget was lowered.
     Lowered,
-    /// As much is asked for as before: the refusals were none of a limit on what is asked for.
+    /// The lowering was taken back: the refusals did not come from a limit on our calls.
     TakenBack,
-    /// It has not done so for a while.
+    /// The operation has not been throttled for a while.
     Over {
-        /// When it had begun.
+        /// When it began.
         since: Timestamp,
     },
 }

@@ -1,9 +1,9 @@
-//! ONE state machine over all targets: who is due, who may ask, what an answer leads to. No I/O, no
-//! clock.
+//! ONE state machine over all targets: which is due, which may make a call, and what an answer
+//! leads to. No I/O, no clock.
 //!
-//! A target is waiting for its tick or for a retry (a timer), waiting for its budget (a queue), or
-//! being answered (in flight). It has one call at a time, so a slow poll never stacks; those
-//! longest overdue are served first.
+//! A target waits for its tick or for a retry (a timer), waits for its budget (a queue), or has a
+//! call in flight. It has one call at a time, so slow polls never pile up; the most overdue targets
+//! are served first.
 
 mod apply;
 mod event;
@@ -35,22 +35,22 @@ pub use event::{Attempt, Event, Next, Outcome, Throttling};
 use scheduled::{Phase, Polling, ScheduledTarget};
 use throttled::Throttled;
 
-/// Maximum attempts of a call that fails for a passing reason.
+/// Maximum number of attempts of a call that fails for a transient reason.
 pub const MAX_ATTEMPTS: u32 = 4;
-/// A poll ends after this many failed calls about single things: the fault is then the service's.
+/// Number of failed calls about single items that ends a poll: the service is then at fault.
 const MAX_FAILED_PARTS: u32 = 3;
-/// The first retry waits up to this long, each further one up to twice as long.
+/// Maximum delay of the first retry; it doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-/// No retry waits longer.
+/// Maximum delay of any retry.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// All targets, and where each stands.
+/// All targets, and the phase of each.
 #[derive(Debug)]
 pub struct Scheduler {
     settings: Poll,
-    /// Maximum attempts of a call that fails for a passing reason.
+    /// Maximum number of attempts of a call that fails for a transient reason.
     max_attempts: u32,
     targets: HashMap<TargetId, ScheduledTarget>,
-    /// The scheduled target of each server that is asked for with others.
+    /// Scheduled target of each server that is polled together with others.
     shared: HashMap<TargetId, TargetId>,
     timers: BTreeSet<(Timestamp, TargetId)>,
     queues: BTreeMap<BudgetKey, Queue>,
@@ -64,7 +64,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler without targets. `seed` spreads retries.
+    /// A scheduler without targets. `seed` randomises retry delays.
     pub fn new(settings: Poll, seed: u64, now: Timestamp) -> Self {
         Self {
             settings,
@@ -83,7 +83,7 @@ impl Scheduler {
         }
     }
 
-    /// The same, with another number of attempts in place of [`MAX_ATTEMPTS`].
+    /// Replaces [`MAX_ATTEMPTS`] by another number.
     pub fn attempting(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
     }
@@ -110,7 +110,7 @@ impl Scheduler {
         }
     }
 
-    /// Reports what came of an attempt.
+    /// Handles the outcome of an attempt.
     pub fn done(&mut self, attempt: &Attempt, outcome: Outcome, now: Timestamp) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let idle_need = || idle_need(&self.targets, &self.settings, &attempt.key, now);
@@ -118,7 +118,7 @@ impl Scheduler {
         let is_refused = matches!(heard, Heard::Refused { .. });
         self.rate_limiter.heard(&attempt.key, attempt.ticket, heard, now, idle_need);
         self.note_answer(&attempt.key, is_refused, now);
-        // It may have gone meanwhile, or be another one with the same id.
+        // The target may be gone, or be another one with the same id.
         let Some(scheduled) = self.targets.get_mut(&attempt.target) else { return };
         let Phase::InFlight { ticket, sent } = scheduled.phase else { return };
         let Some(poll) = scheduled.poll.as_mut().filter(|_| ticket == attempt.ticket) else {
@@ -130,7 +130,7 @@ impl Scheduler {
             Ok(decoded) => {
                 poll.attempts = 0;
                 poll.spent = Duration::ZERO;
-                // What came beside it is shown all the same, and asking again would bring no more.
+                // The answer is shown despite its error: a retry would bring no more.
                 if let Some(error) = &decoded.error {
                     poll.failure = Some(failure(&attempt.operation, error));
                 }
@@ -142,17 +142,17 @@ impl Scheduler {
         }
     }
 
-    /// What has happened since the last call.
+    /// Returns what has happened since the last call.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// What is known of a target, to be saved.
+    /// Memory of a target, to be saved.
     pub fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
         self.scheduled_of(id)?.tracker.memory(id)
     }
 
-    /// What is known of a target, to be shown.
+    /// Reading of a target, to be shown.
     pub fn reading(&self, id: &TargetId) -> Option<Reading> {
         self.scheduled_of(id)?.tracker.reading(id)
     }
@@ -161,30 +161,29 @@ impl Scheduler {
         self.targets.get(self.shared.get(id).unwrap_or(id))
     }
 
-    /// When the present or the next poll of each target is, or was, due.
+    /// When the current or next poll of each target is, or was, due.
     pub fn planned_polls(&self) -> impl Iterator<Item = (&TargetId, Timestamp)> {
         self.targets.iter().map(|(id, scheduled)| (id, scheduled.due))
     }
 
-    /// What each discovery target has found last.
+    /// What each discovery target last found.
     pub fn findings(&self) -> Findings {
         let searches =
             self.targets.values().filter(|scheduled| scheduled.target.id.kind == Kind::Discovery);
         searches.map(|scheduled| (scheduled.target.id.clone(), scheduled.tracker.found())).collect()
     }
 
-    /// Whether every list of what there is was read whole at least once, before a restart or after
-    /// it.
+    /// Whether every directory was read whole at least once, before or after a restart.
     pub fn has_found_all(&self) -> bool {
         self.targets.values().all(|scheduled| scheduled.tracker.has_found_all())
     }
 
-    /// What of each budget is to be kept over a restart.
+    /// What to keep of each budget across a restart.
     pub fn hints(&self) -> impl Iterator<Item = (&BudgetKey, Hint)> {
         self.rate_limiter.hints()
     }
 
-    /// Gives back what was learned before a restart.
+    /// Restores what was learned before a restart.
     pub fn restore_hint(&mut self, labels: [&str; 4], hint: &Hint) {
         let key = self.rate_limiter.keys().find(|key| key.labels() == labels).cloned();
         if let Some(key) = key {
@@ -193,12 +192,12 @@ impl Scheduler {
         }
     }
 
-    /// How each budget stands.
+    /// State of each budget.
     pub fn budgets(&mut self, now: Timestamp) -> Vec<(BudgetKey, BudgetState)> {
         self.rate_limiter.states(now)
     }
 
-    /// Calls per minute that the targets need at their present cadence, for each budget.
+    /// Calls per minute that the targets need at their current cadence, by budget.
     pub fn planned(&self) -> BTreeMap<BudgetKey, f64> {
         let mut planned: BTreeMap<BudgetKey, f64> =
             self.rate_limiter.keys().map(|key| (key.clone(), 0.0)).collect();
@@ -215,7 +214,7 @@ impl Scheduler {
         planned
     }
 
-    /// Takes a target out of the timers and queues that its phase has put it in.
+    /// Removes a target from the timers and queues of its phase.
     fn leave(&mut self, id: &TargetId, due: Timestamp, phase: &Phase) {
         match phase {
             Phase::Timer(time) => {
@@ -235,7 +234,7 @@ impl Scheduler {
         }
     }
 
-    /// A target's timer has run out: its tick has come, its retry is due, or its details have
+    /// Handles an expired timer: the target's tick has come, its retry is due, or its details have
     /// waited long enough.
     fn fire(&mut self, id: &TargetId, now: Timestamp) {
         let Some(scheduled) = self.targets.get_mut(id) else {
@@ -255,7 +254,7 @@ impl Scheduler {
         }
     }
 
-    /// Puts what the tracker asks next into its queue, or ends the poll.
+    /// Queues the tracker's next call, or ends the poll.
     fn go_on(&mut self, id: &TargetId, now: Timestamp) {
         let period = self.period(id);
         let limit = self.settings.timeout * 3;
@@ -267,7 +266,7 @@ impl Scheduler {
             return debug_assert!(false, "{id:?} goes on without a poll");
         };
         let next_tick = after(scheduled.due, period).max(now);
-        // Where lists and details share a budget, lists alone could use it up for ever.
+        // Where lists and details share a budget, lists alone could always use it up.
         let is_patient = scheduled.cut_short
             && !poll.detailed
             && tracker::details_share_the_budget(scheduled.target.id.kind);
@@ -316,7 +315,7 @@ impl Scheduler {
         self.leave(id, due, &phase);
         let Phase::Queued { operation, key, turn, since: queued, .. } = phase else {
             debug_assert!(false, "{id:?} is in a queue, and in the phase {phase:?}");
-            // Never asked again it would be worse than asked twice.
+            // Polling it twice is better than never again.
             self.finish(id, None, now);
             return Next::WakeAt(now);
         };
@@ -381,7 +380,7 @@ impl Scheduler {
         self.go_on(&attempt.target, now);
     }
 
-    /// How long to wait before the same call is attempted again in this poll, if it is.
+    /// Delay before this call is retried in this poll; `None` if it is not.
     fn pause(&mut self, id: &TargetId, error: &Error) -> Option<Duration> {
         let poll = self.targets.get(id)?.poll.as_ref()?;
         let attempts = poll.attempts + 1;
@@ -392,32 +391,32 @@ impl Scheduler {
                 attempts < self.max_attempts && poll.spent < self.settings.timeout * 3
             }
         };
-        // A poll does not wait for longer; it ends, and the next one does.
+        // A poll does not wait longer than that; it ends, and the next one waits.
         let rest = wanted_rest(error).unwrap_or_default();
         let longest = MAX_BACKOFF.min(FIRST_BACKOFF * 2u32.saturating_pow(attempts - 1));
         (again && rest <= MAX_BACKOFF)
             .then(|| longest.mul_f64(self.random.random_range(0.0..1.0)).max(rest))
     }
 
-    /// Once a poll has read enough to be true, others may know at once; details follow.
+    /// Publishes a reading as soon as it is true; details follow.
     fn publish(&mut self, id: &TargetId, now: Timestamp) {
         let period = self.period(id);
         let Some(scheduled) = self.targets.get_mut(id) else {
             return debug_assert!(false, "{id:?} publishes, and is gone");
         };
         let has_news = scheduled.tracker.has_news();
-        // What was published before is told again only with something new.
+        // Publish again only if there is something new.
         let Some(poll) = scheduled.poll.as_mut().filter(|poll| has_news || !poll.published) else {
             return;
         };
         if scheduled.tracker.is_readable() {
             poll.published = true;
-            // A poll that comes later than its next tick begins a new rhythm, else there would
-            // never be time for details.
+            // A poll that comes later than its next tick starts a new rhythm, or there would never
+            // be time for details.
             if after(scheduled.due, period) <= now {
                 scheduled.due = now;
             }
-            // A poll with nothing left to ask ends at once, and its end tells all of this.
+            // A poll with nothing left to request ends at once, and its end publishes all of this.
             if scheduled.tracker.ask().is_some() {
                 self.events.extend(scheduled.told(now));
             }
@@ -462,7 +461,7 @@ impl Scheduler {
             self.timers.insert((next, id.clone()));
         }
         let took = since(poll.started, now);
-        // Where budgets are small, a target's turn comes more seldom than its cadence says.
+        // With small budgets a target's turn comes less often than its cadence says.
         let rhythm = self.targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
         let ended = |(target, failure)| Event::PollEnded {
@@ -477,7 +476,7 @@ impl Scheduler {
         self.events.extend(members.into_iter().map(ended));
     }
 
-    /// Time between two polls of a target as it stands.
+    /// Current time between two polls of a target.
     fn period(&self, id: &TargetId) -> Duration {
         self.targets
             .get(id)
@@ -487,7 +486,7 @@ impl Scheduler {
 
     fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
-        // Where only an answer brings the next turn, there will be one.
+        // If only an answer can free the next turn, a call is in flight.
         let budget =
             self.queues.keys().filter_map(|key| self.rate_limiter.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {
@@ -496,8 +495,8 @@ impl Scheduler {
         }
     }
 
-    /// When this machine's clock was set back, all that is planned moves with it; else nothing
-    /// would happen for as long.
+    /// If this machine's clock was set back, moves all planned times with it; otherwise nothing
+    /// would happen for that long.
     fn notice_clock(&mut self, now: Timestamp) {
         let step = now.duration_since(self.last_now);
         self.throttled.notice_silence(self.last_now, now);
@@ -537,7 +536,7 @@ fn idle_need(
     targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
 }
 
-/// What an outcome says of the cloud's limits.
+/// What an outcome says about the cloud's limits.
 fn heard(outcome: &Outcome) -> Heard {
     match error_of(outcome) {
         Some(error) if error.reason() == Reason::Throttled => {
@@ -550,7 +549,7 @@ fn heard(outcome: &Outcome) -> Heard {
     }
 }
 
-/// How long the cloud, in trouble of its own, wants not to be asked again. (While it throttles, the
+/// Pause that the cloud asks for because of a problem of its own. (While it throttles, the
 /// operation rests.)
 fn wanted_rest(error: &Error) -> Option<Duration> {
     error.pause().filter(|_| error.retry() == Retry::Backoff)

@@ -1,4 +1,4 @@
-//! Where one target stands.
+//! State of one target.
 
 use std::time::Duration;
 
@@ -14,47 +14,47 @@ use crate::poll::tracker::{Load, Notice, Tracker};
 use crate::poll::{later, since};
 use crate::target::{Scope, Target, TargetId};
 
-/// A target, its tracker, and where its present poll stands.
+/// A target, its tracker, and its current poll.
 #[derive(Debug)]
 pub(super) struct ScheduledTarget {
     pub(super) target: Target,
     pub(super) tracker: Tracker,
-    /// The tick that the present or the next poll belongs to.
+    /// Tick of the current or next poll.
     pub(super) due: Timestamp,
     /// When it last had open work.
     pub(super) last_open: Timestamp,
-    /// The reason of the last failure, while it fails.
+    /// Reason of the last failure, while it fails.
     pub(super) failing: Option<Reason>,
-    /// It was told that its poll is overdue because an operation is throttled.
+    /// Whether its poll was reported as overdue because an operation is throttled.
     pub(super) is_overdue: bool,
-    /// The next tick came before the last poll had asked for any of its details.
+    /// The next tick came before the last poll had requested any details.
     pub(super) cut_short: bool,
-    /// How often something of it ends.
+    /// How often its items end.
     pub(super) ends: EndRate,
     pub(super) poll: Option<Polling>,
     pub(super) phase: Phase,
 }
 
-/// A poll under way.
+/// A poll in progress.
 #[derive(Debug)]
 pub(super) struct Polling {
     pub(super) started: Timestamp,
-    /// Attempts of the present call.
+    /// Attempts of the current call.
     pub(super) attempts: u32,
-    /// Time spent in attempts and pauses since the last answer, but not in waiting for budgets.
+    /// Time spent in attempts and pauses since the last answer, without waits for budgets.
     pub(super) spent: Duration,
-    /// What went wrong with a part of it.
+    /// Failure of a part of it.
     pub(super) failure: Option<Failure>,
-    /// Questions that could not be answered.
+    /// Number of failed calls about single items.
     pub(super) failed_parts: u32,
-    /// The cloud wants not to be asked again before this time.
+    /// The cloud asks for no calls before this time.
     pub(super) rests_until: Option<Timestamp>,
     pub(super) published: bool,
-    /// At least one of its details was asked for.
+    /// At least one detail was requested.
     pub(super) detailed: bool,
 }
 
-/// How often something ends: a rate that decays over an hour.
+/// How often items end: a rate that decays over an hour.
 #[derive(Debug)]
 pub(super) struct EndRate {
     since: Timestamp,
@@ -70,9 +70,9 @@ pub(super) enum Phase {
         key: BudgetKey,
         turn: Turn,
         since: Timestamp,
-        /// Then the poll ends without its answer.
+        /// When the poll ends without this answer.
         until: Option<Timestamp>,
-        /// Then it is looked whether the poll is overdue because the operation is throttled.
+        /// When to check whether the poll is overdue because the operation is throttled.
         overdue_at: Option<Timestamp>,
     },
     InFlight {
@@ -82,12 +82,12 @@ pub(super) enum Phase {
 }
 
 impl ScheduledTarget {
-    /// How often it is polled now. One that cannot succeed before a person changes something is
-    /// asked as seldom as an idle one.
+    /// Current cadence. A target that cannot succeed before a person acts is polled as rarely as an
+    /// idle one.
     pub(super) fn cadence(&self, settings: &Poll, now: Timestamp) -> Cadence {
         let hopeless =
             matches!(self.failing, Some(Reason::NotFound | Reason::Permission | Reason::Account));
-        // What looks for others never has open work, and is not idle for it.
+        // Discovery never has open work, but is not idle because of that.
         let idle = since(self.last_open, now) >= settings.idle_after && self.own_period().is_none();
         match (hopeless, self.tracker.has_open(), idle) {
             (true, ..) | (false, false, true) => Cadence::Idle,
@@ -96,7 +96,7 @@ impl ScheduledTarget {
         }
     }
 
-    /// What has happened, and, if it is true by now, what is known of each of its targets.
+    /// The notices and, once they are true, the readings of its targets.
     pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
         let notices = self.tracker.notices(&self.target.id);
         self.ends.note(
@@ -118,8 +118,7 @@ impl ScheduledTarget {
         events
     }
 
-    /// Each of its targets with why its poll has failed: because all of it has, or for a reason of
-    /// its own.
+    /// Each of its targets with the failure of its poll: the shared one, or its own.
     pub(super) fn members_ended(
         &self,
         failure: Option<Failure>,
@@ -128,8 +127,8 @@ impl ScheduledTarget {
         self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
     }
 
-    /// Time between two polls as it stands. What looks for others has a rhythm of its own; while it
-    /// fails it is asked as often as anything else, if that is more often.
+    /// Current time between two polls. Discovery has its own; while it fails, the usual one applies
+    /// if that is shorter.
     pub(super) fn period(&self, settings: &Poll, now: Timestamp) -> Duration {
         let usual = self.cadence(settings, now).period(settings);
         match (self.own_period(), self.failing) {
@@ -152,7 +151,7 @@ impl ScheduledTarget {
         Load { ended_per_hour: self.ends.per_hour(now), ..self.tracker.load() }
     }
 
-    /// This machine's clock was set back by `step`: what is planned moves with it.
+    /// Moves planned times by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.tracker.shift(step);
         let times = [&mut self.due, &mut self.last_open, &mut self.ends.since, &mut self.ends.at];
@@ -175,9 +174,9 @@ impl ScheduledTarget {
 }
 
 impl EndRate {
-    /// After this time what has ended counts for 1/e.
+    /// Time after which an end counts for 1/e.
     const MEMORY: Duration = Duration::from_secs(3600);
-    /// What has ended since a shorter time is taken to have ended in this.
+    /// Minimum time over which ends are averaged.
     const LEAST: Duration = Duration::from_secs(600);
 
     pub(super) fn new(since: Timestamp) -> Self {
@@ -189,7 +188,7 @@ impl EndRate {
         self.at = now;
     }
 
-    /// Ends in an hour.
+    /// Ends per hour.
     pub(super) fn per_hour(&self, now: Timestamp) -> f64 {
         self.left(now) / (1.0 - fading(since(self.since, now).max(Self::LEAST)))
     }
@@ -204,7 +203,7 @@ fn fading(time: Duration) -> f64 {
 }
 
 impl Polling {
-    /// A poll that begins now.
+    /// A poll that began at `started`.
     pub(super) fn new(started: Timestamp) -> Self {
         Self {
             started,

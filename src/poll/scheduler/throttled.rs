@@ -1,8 +1,8 @@
 //! Operations that the cloud throttles, and targets whose polls are overdue because of that. Pure.
 //!
-//! While an operation is refused, targets that wait for it end no poll, so their last one would
-//! speak for them for as long. Each that waits gets a timer, so that nothing looks through all of
-//! them.
+//! While an operation is refused, polls that wait for it do not end, so the result of the last one
+//! would stand for that long. Each waiting target gets a timer, so that they need not all be
+//! scanned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,22 +19,21 @@ use crate::poll::rate_limiter::BudgetKey;
 use crate::poll::{after, later};
 use crate::target::TargetId;
 
-/// An operation that was throttled is taken for well after this time without refusal, rest or
-/// lowered budget: one whose quota others use up is refused in each calendar minute and answered in
-/// between.
+/// Time without refusal, rest or lowered budget after which an operation counts as recovered: one
+/// whose quota others use up is refused in each calendar minute and answered in between.
 const RECOVERY: SignedDuration = SignedDuration::from_secs(120);
-/// How often it is looked whether that time is over.
+/// How often to check whether that time is over.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// Minimum lateness that counts as overdue, however short the period is.
+/// Minimum delay that counts as overdue, however short the period is.
 const MIN_OVERDUE: Duration = Duration::from_secs(60);
-/// The scheduler is asked at least each [`CHECK_INTERVAL`] while anything is throttled. After a
-/// longer silence than this the clock was set forward, or the machine stood still: that time is not
-/// the cloud's doing.
+/// Maximum time between two calls of the scheduler, which come at least each [`CHECK_INTERVAL`]
+/// while anything is throttled. After a longer silence the clock was set forward or the machine
+/// stood still: that time is not the cloud's doing.
 const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// How long what the plan needs is remembered: counting it takes a walk over all targets.
+/// How long the plan's needs are cached: computing them takes a walk over all targets.
 const NEEDS_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
-/// What is throttled, and who waits for it.
+/// Throttled operations, and the targets that wait for them.
 #[derive(Debug)]
 pub(super) struct Throttled {
     operations: BTreeMap<BudgetKey, Spell>,
@@ -46,7 +45,7 @@ pub(super) struct Throttled {
     needs: Option<(Timestamp, BTreeMap<BudgetKey, f64>)>,
 }
 
-/// A time in which an operation is throttled.
+/// A span of time in which an operation is throttled.
 #[derive(Debug)]
 struct Spell {
     since: Timestamp,
@@ -62,32 +61,32 @@ impl Throttled {
         Self { operations, overdue, check_at: None, counts_from: now, needs: None }
     }
 
-    /// When it wants to be looked at.
+    /// When it must be checked next.
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
         let overdue = self.overdue.first().map(|(time, _)| *time);
         overdue.into_iter().chain(self.check_at).min()
     }
 
-    /// The target waits no longer.
+    /// Stops watching a target that no longer waits.
     pub(super) fn forget(&mut self, id: &TargetId, overdue_at: Option<Timestamp>) {
         if let Some(time) = overdue_at {
             self.overdue.remove(&(time, id.clone()));
         }
     }
 
-    /// Forgets operations that `keep` does not want.
+    /// Drops operations that `keep` rejects.
     pub(super) fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool) {
         self.operations.retain(|key, _| keep(key));
     }
 
-    /// The scheduler was not asked since `last`.
+    /// Notes that the scheduler was not called since `last`.
     pub(super) fn notice_silence(&mut self, last: Timestamp, now: Timestamp) {
         if now.duration_since(last) > MAX_SILENCE {
             self.counts_from = now;
         }
     }
 
-    /// Moves every time by `step`, after the clock of this machine was set back.
+    /// Moves every time by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.overdue = std::mem::take(&mut self.overdue)
             .into_iter()
@@ -104,14 +103,14 @@ impl Throttled {
 }
 
 impl Scheduler {
-    /// An operation was answered or refused.
+    /// Notes that an operation was answered or refused.
     pub(super) fn note_answer(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
         if is_refused || self.throttled.operations.contains_key(key) {
             self.look_at(key, is_refused, now);
         }
     }
 
-    /// Tells what has changed about an operation.
+    /// Reports what has changed about an operation.
     pub(super) fn look_at(&mut self, key: &BudgetKey, is_refused: bool, now: Timestamp) {
         let Some(state) = self.rate_limiter.state(key, now) else {
             self.throttled.operations.remove(key);
@@ -155,7 +154,7 @@ impl Scheduler {
         }
     }
 
-    /// Tells what is over, and who is overdue.
+    /// Reports which operations have recovered, and which targets are overdue.
     pub(super) fn check_throttled(&mut self, now: Timestamp) {
         if self.throttled.check_at.is_some_and(|time| time <= now) {
             let keys: Vec<BudgetKey> = self.throttled.operations.keys().cloned().collect();
@@ -178,8 +177,8 @@ impl Scheduler {
         }
     }
 
-    /// Gives a target that waits for a throttled operation the time at which it is overdue, or
-    /// tells that it is.
+    /// Sets the time at which a target that waits for a throttled operation is overdue, or reports
+    /// that it is.
     pub(super) fn watch(&mut self, id: &TargetId, now: Timestamp) {
         let Some(scheduled) = self.targets.get(id) else {
             return debug_assert!(false, "{id:?} is watched, and is gone");
@@ -190,7 +189,7 @@ impl Scheduler {
         let Phase::Queued { key, .. } = &scheduled.phase else {
             return debug_assert!(false, "{id:?} is watched, and waits for nothing");
         };
-        // Nothing is throttled.
+        // Not throttled.
         let Some(spell) = self.throttled.operations.get(key) else { return };
         let period = scheduled.period(&self.settings, self.last_now);
         let from = scheduled.due.max(spell.since).max(self.throttled.counts_from);
@@ -210,8 +209,8 @@ impl Scheduler {
         }
     }
 
-    /// How much later than planned a target's turn comes because what `quotas` allows is less than
-    /// the plan needs: that is not the cloud's doing.
+    /// Delay of a target's turn because `quotas` allows less than the plan needs: that is not the
+    /// cloud's doing.
     fn wait_of_quota(&mut self, key: &BudgetKey, period: Duration, now: Timestamp) -> Duration {
         let is_known =
             |(time, _): &(Timestamp, _)| now.duration_since(*time).abs() < NEEDS_INTERVAL;
@@ -251,7 +250,7 @@ impl Scheduler {
     }
 }
 
-/// Why a poll that was due at `due` has not been made.
+/// Why a poll due at `due` has not been made.
 fn failure(operation: &str, due: Timestamp, state: &BudgetState) -> Failure {
     let BudgetState { configured, in_force, resting, lowered } = state;
     let cause = match (resting, lowered) {

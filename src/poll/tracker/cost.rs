@@ -1,4 +1,4 @@
-//! What a target costs in calls: the one arithmetic behind the live plan and the estimate before a
+//! What a target costs in calls; the same arithmetic for the live plan and the estimate before a
 //! start. Pure.
 
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::target::Kind;
 
-/// Inputs of a target's cost besides its cadence.
+/// Inputs of a target's cost, besides its cadence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
-    /// Pages of its whole list; of a cluster's tasks, of the archived ones.
+    /// Pages of its whole list; for a cluster's tasks, of the archived ones.
     pub pages: u32,
-    /// Pages of what runs; only a cluster's tasks have a list for that.
+    /// Pages of running tasks; only a cluster's tasks have such a list.
     pub running_pages: u32,
     /// Pages of ListInstances; only a region has them.
     pub server_pages: u32,
-    /// Whether its things are found by a list, and not named by the user.
+    /// Whether its items come from a list, and are not named by the user.
     pub listed: bool,
-    /// Whether the order of the list is known; all of it is read at each poll until then.
+    /// Whether the order of the list is known; until then each poll reads all of it.
     pub ordered: bool,
-    /// Whether the newest come first, so that a page with something new on it is not the last to
-    /// be read.
+    /// Whether the newest entries come first, so that a page with something new is not the last one
+    /// read.
     pub newest_first: bool,
-    /// Things that are asked for one by one at each poll: open commands, and open invocations that
-    /// are not on the pages that are read.
+    /// Items requested one by one in each poll: open commands, and open invocations that are not on
+    /// the pages read.
     pub open: usize,
-    /// Things that end in an hour; each changes the list and has a result.
+    /// Items that end per hour; each changes the list and has a result.
     pub ended_per_hour: f64,
 }
 
 impl Load {
-    /// One page of everything, and nothing going on.
+    /// One page of everything, and no activity.
     pub const QUIET: Self = Self {
         pages: 1,
         running_pages: 1,
@@ -43,8 +43,8 @@ impl Load {
     };
 }
 
-/// Calls of an operation in one poll of a target of this kind on average, where a poll comes each
-/// `period` and whole lists are read each `history_interval`.
+/// Average calls of an operation per poll of a target of this kind, with one poll per `period` and
+/// whole lists read once per `history_interval`.
 pub(in crate::poll) fn per_poll(
     action: Action,
     kind: Kind,
@@ -55,7 +55,7 @@ pub(in crate::poll) fn per_poll(
     let whole = (period.as_secs_f64() / history_interval.as_secs_f64()).min(1.0);
     let ended = load.ended_per_hour * period.as_secs_f64() / 3600.0;
     let others = f64::from(load.pages - 1);
-    // One page is read anyway, one more when something has turned up, and all when that is due.
+    // One page is always read, one more when something is new, and all when that is due.
     let news = if load.newest_first { others.min(1.0) * ended.min(1.0) } else { 0.0 };
     let list = 1.0 + if load.ordered { others * whole + news } else { others };
     let open = load.open as f64;
@@ -75,8 +75,7 @@ pub(in crate::poll) fn per_poll(
     }
 }
 
-/// Calls of an operation in the first reading of all there is, where `followed` things have ended
-/// before.
+/// Calls of an operation in the first full reading, if `followed` items have ended before.
 pub(in crate::poll) fn first_pass(action: Action, kind: Kind, load: &Load, followed: usize) -> f64 {
     let pages = f64::from(load.pages);
     let followed = followed as f64;
@@ -97,8 +96,8 @@ pub(in crate::poll) fn first_pass(action: Action, kind: Kind, load: &Load, follo
     }
 }
 
-/// Whether values are as old as the answers of an operation; others bring details of what has
-/// ended, or tell which servers there are.
+/// Whether the answers of an operation determine how old values are; others bring details of ended
+/// items, or list servers.
 pub fn refreshes(action: Action) -> bool {
     match action {
         Action::ListInvocationResults

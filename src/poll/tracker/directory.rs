@@ -1,10 +1,9 @@
-//! A directory of clusters or servers, read page by page to its end: what there is, and what is
-//! there no longer.
+//! A directory of clusters or servers, read page by page to its end: what exists, and what no
+//! longer does.
 //!
-//! All pages are read each time, in whatever order they come, and what they show is in the
-//! directory at once. Only a reading that has shown all there is takes anything out of it. A
-//! reading that a failure or the next tick has interrupted goes on where it stood: a long list on a
-//! small budget comes to its end too.
+//! All pages are read each time, in any order, and what they show is in the directory at once. Only
+//! a reading that has shown everything removes entries. A reading interrupted by a failure or by
+//! the next tick resumes where it stopped, so a long list on a small budget comes to its end, too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,21 +14,21 @@ use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::seen_ids::SeenIds;
 use crate::model::{DiscoveredResource, Page};
 
-/// What there is.
+/// The clusters or servers that exist.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Directory {
-    /// Every id of the answers, wanted or not.
+    /// Every id in the answers, wanted or not.
     known: SeenIds,
     found: BTreeMap<Arc<str>, DiscoveredResource>,
-    /// All that there is was read at least once, so what is not in the directory does not exist.
+    /// Everything was read at least once, so what is not in the directory does not exist.
     #[serde(default)]
     whole: bool,
     #[serde(default)]
     trust: Trust,
-    /// A reading under way.
+    /// A reading in progress.
     #[serde(skip)]
     pager: Option<Pager>,
-    /// The reading has gone on since it was begun or interrupted.
+    /// The reading has advanced since it began or was interrupted.
     #[serde(skip)]
     has_advanced: bool,
 }
@@ -37,34 +36,34 @@ pub(super) struct Directory {
 /// What to do after a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Ask for the next one.
+    /// Request the next page.
     Next,
-    /// The reading has ended; what the user should hear of it.
+    /// The reading has ended, with changes to report to the user.
     Read(Vec<Change>),
 }
 
 impl Directory {
-    /// What there is, by id.
+    /// All entries, ordered by id.
     pub(super) fn found(&self) -> impl Iterator<Item = &DiscoveredResource> {
         self.found.values()
     }
 
-    /// Whether there certainly is nothing of this id.
+    /// Whether this id certainly does not exist.
     pub(super) fn lacks(&self, id: &str) -> bool {
         self.whole && !self.found.contains_key(id)
     }
 
-    /// Whether all that there is was read at least once.
+    /// Whether everything was read at least once.
     pub(super) fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// How far its total is to be trusted, and what the last readings have not shown.
+    /// How far its total can be trusted, and what the last readings have not shown.
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
     }
 
-    /// Starts a reading of pages of `size` entries, or goes on with the one that was interrupted.
+    /// Starts a reading with pages of `size` entries, or resumes an interrupted one.
     pub(super) fn begin(&mut self, size: u32) {
         self.has_advanced = false;
         if self.pager.is_none() {
@@ -73,13 +72,12 @@ impl Directory {
         }
     }
 
-    /// The page to ask for, while a reading is under way.
+    /// The page to request, while a reading is in progress.
     pub(super) fn page(&self) -> Option<u32> {
         self.pager.as_ref().map(Pager::page)
     }
 
-    /// Takes note of the page that was asked for; those of its entries that `is_ours` are in the
-    /// directory.
+    /// Handles the requested page; its entries that `is_ours` accepts enter the directory.
     pub(super) fn read(
         &mut self,
         page: Page<DiscoveredResource>,
@@ -109,7 +107,7 @@ impl Directory {
         }
     }
 
-    /// The page could not be had. One that fails again ends the reading: what is new may be on the
+    /// The page could not be read. If it fails again, the reading ends: new entries may be on the
     /// pages before it.
     pub(super) fn failed(&mut self) {
         if !self.has_advanced {
@@ -139,7 +137,7 @@ mod tests {
         Page::new(ids.iter().map(found).collect(), total)
     }
 
-    /// Reads pages of two entries; how many it took, and what there is then.
+    /// Reads pages of two entries. Returns how many it took, and the ids in the directory.
     fn read(directory: &mut Directory, pages: &[&[&str]], total: Option<u64>) -> (usize, String) {
         directory.begin(2);
         loop {

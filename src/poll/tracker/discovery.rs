@@ -1,5 +1,5 @@
-//! Which clusters or servers a region has, or which regions a product has: all of it is read at
-//! each tick, and the last good list stays whatever fails.
+//! The clusters or servers of a region, or the regions of a product: all of them are read at each
+//! tick, and the last good list stays whatever fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::model::{DiscoveredResource, DiscoveryReading, ListState, Page};
 use crate::poll::since;
 use crate::target::DiscoveryKind;
 
-/// What is known of what there is.
+/// What discovery has found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     directory: Directory,
@@ -30,22 +30,22 @@ pub(in crate::poll) struct DiscoveryTracker {
     step: Step,
     /// Pages of the last reading.
     pages: u32,
-    /// What there was when it was last told, and when that was.
+    /// What was last published, and when.
     told: Vec<DiscoveredResource>,
     told_at: Timestamp,
 }
 
-/// While a reading lasts, what it has found is told this often.
+/// Interval at which findings are published during a reading.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Where a poll stands.
+/// State of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// No poll is under way, or it has failed.
+    /// No poll is in progress, or it has failed.
     Idle,
-    /// This many pages of the poll were read.
+    /// Number of pages read in this poll.
     Reading(u32),
-    /// The reading has come to its end.
+    /// The reading has ended.
     Done,
 }
 
@@ -86,8 +86,8 @@ impl DiscoveryTracker {
         })
     }
 
-    /// A page of clusters or servers. What is said to be in another region is left to those who
-    /// look there: one answer may hold the things of all regions.
+    /// Handles a page of clusters or servers. Entries of another region are left to the target of
+    /// that region: one answer may hold entries of all regions.
     pub(super) fn listed(&mut self, page: Page<DiscoveredResource>, now: Timestamp) {
         let Step::Reading(read) = self.step else {
             return debug_assert!(false, "no page was asked for");
@@ -110,8 +110,7 @@ impl DiscoveryTracker {
         }
     }
 
-    /// The regions of a product. A product without any region is no answer: the last good list
-    /// stays.
+    /// Handles the regions of a product. An empty list is not an answer: the last good list stays.
     pub(super) fn regions(&mut self, answer: Page<Arc<str>>, now: Timestamp) {
         let found = |id: Arc<str>| DiscoveredResource { id, name: "".into(), region: None };
         let Page { items, entries, total, page_size, is_partial } = answer;
@@ -129,7 +128,7 @@ impl DiscoveryTracker {
         self.tell(now);
     }
 
-    /// Tells what was found so far: it need not wait for the last page.
+    /// Publishes what was found so far, without waiting for the last page.
     pub(super) fn tell(&mut self, now: Timestamp) {
         self.told_at = now;
         let found = self.found();
@@ -163,12 +162,12 @@ impl DiscoveryTracker {
         false
     }
 
-    /// What there is, by id.
+    /// Everything found, by id.
     pub(super) fn found(&self) -> Vec<DiscoveredResource> {
         self.memory.directory.found().cloned().collect()
     }
 
-    /// Whether what is not found is known not to be there.
+    /// Whether what was not found certainly does not exist.
     pub(super) fn has_found_all(&self) -> bool {
         self.memory.directory.is_whole()
     }
@@ -200,7 +199,7 @@ mod tests {
         DiscoveredResource { id: id.into(), name: "n".into(), region: region.map(Into::into) }
     }
 
-    /// A page of a cloud that hands out two entries at once.
+    /// A page of a cloud that returns two entries at a time.
     fn of_two(items: Vec<DiscoveredResource>) -> Page<DiscoveredResource> {
         Page { page_size: Some(2), ..Page::new(items, None) }
     }

@@ -1,8 +1,8 @@
 //! The commands of an E-HPC cluster on its nodes.
 //!
-//! Commands are named by the user or found by ListCommands. ListInvocationStatus is asked while a
-//! command is open; once it has ended, ListInvocationResults is read over all its pages, once, or
-//! until it tells how each node has ended.
+//! Commands are named by the user or found by ListCommands. ListInvocationStatus is called while a
+//! command is open; once it has ended, all pages of ListInvocationResults are read once, or again
+//! until they show how each node ended.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -26,8 +26,8 @@ use crate::model::{
 };
 use crate::poll::{later, since};
 
-/// A command whose status is unknown, and results that are late, are given up after so long: the
-/// cloud sends no time by which a command grows old, and keeps no results for longer.
+/// Time after which commands with an unknown status, and late results, are given up: the cloud
+/// sends no time by which a command ages, and keeps no results for longer.
 const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[derive(Debug)]
@@ -38,16 +38,16 @@ pub(in crate::poll) struct EhpcInvocationsTracker {
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
     step: Step,
-    /// When the present poll has begun.
+    /// When the current poll began.
     began: Timestamp,
 }
 
-/// What is known of a cluster's commands.
+/// What is known about a cluster's commands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     commands: HashMap<Arc<str>, Held>,
     pub(super) history: History,
-    /// Readings of the list so far that have shown something new.
+    /// Number of readings of the list so far that have shown something new.
     readings: u64,
     finished: BTreeMap<InvokeStatus, u64>,
 }
@@ -56,30 +56,30 @@ pub struct Memory {
 struct Held {
     invocation: Option<NodeStatuses>,
     results: Option<Vec<NodeResult>>,
-    /// Newest is largest: those first seen last. Within a reading of the list, the first is taken
-    /// for the newest.
+    /// Larger is newer: commands first seen last. Within a reading of the list, the first counts as
+    /// the newest.
     place: (u64, Reverse<usize>),
-    /// How it, or once it has ended its results, were asked for.
+    /// How its status, or its results once it has ended, were requested.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
     /// It appeared while watched, so its end counts even if it was never seen open.
     begun: bool,
-    /// The reading of its results, which may take several polls.
+    /// A reading of its results in progress, which may take several polls.
     #[serde(skip)]
     reading: Option<ResultsReading>,
-    /// How far the list of its results is to be trusted.
+    /// How far the list of its results can be trusted.
     #[serde(default)]
     trust: Trust,
-    /// Since when nothing but a word that is unknown holds it open, while it does.
+    /// Since when only an unknown status keeps it open; `None` if something else does.
     #[serde(default)]
     unknown_since: Option<Timestamp>,
     /// When it was first seen ended, if its end was watched.
     #[serde(default)]
     end_seen: Option<Timestamp>,
-    /// Results were read, and some nodes are not among them or still run by them.
+    /// Results were read, but some nodes are missing from them or still run.
     #[serde(default)]
     is_late: bool,
-    /// It is not asked for any more.
+    /// It is no longer requested.
     #[serde(default)]
     given_up: bool,
 }
@@ -92,7 +92,7 @@ struct ResultsReading {
 }
 
 impl Memory {
-    /// This machine's clock was set back by `step`.
+    /// Moves times by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
         for held in self.commands.values_mut() {
@@ -102,10 +102,10 @@ impl Memory {
     }
 }
 
-/// Where a poll stands. Ids are asked for last first.
+/// State of a poll. Ids are requested last first.
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// No poll is under way, or it has failed.
+    /// No poll is in progress, or it has failed.
     Idle,
     List,
     Status(Vec<Arc<str>>),
@@ -128,7 +128,7 @@ impl EhpcInvocationsTracker {
         self.began = now;
         self.give_up();
         if self.scope.ids.is_empty() {
-            // A reading that has shown nothing new changes nothing, so that nothing is to be saved.
+            // A reading that shows nothing new changes nothing, so nothing has to be saved.
             let shown_new =
                 self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
@@ -204,7 +204,7 @@ impl EhpcInvocationsTracker {
     pub(super) fn reading(&self) -> EhpcInvocationsReading {
         let mut held: Vec<(&Arc<str>, &Held)> = self.memory.commands.iter().collect();
         held.sort_unstable_by_key(|(_, held)| Reverse(held.place));
-        // What was given up while it was open is lost.
+        // A command given up while open is lost.
         held.retain(|(_, held)| !held.given_up || held.has_ended());
         let seen = |(id, held): (&Arc<str>, &Held)| {
             let is_outstanding = held.wants_results();
@@ -290,7 +290,7 @@ impl EhpcInvocationsTracker {
         let Some(held) = ids.last().and_then(|id| self.memory.commands.get_mut(id)) else {
             return debug_assert!(false, "the results of no command were asked for");
         };
-        // There are more pages.
+        // More pages follow.
         let Some(changes) = held.read_results(page, self.began) else { return };
         self.notices.extend(changes.into_iter().map(Notice::List));
         ids.pop();
@@ -337,8 +337,8 @@ impl EhpcInvocationsTracker {
         ids
     }
 
-    /// The commands that `pick` wants, newest last; before them some of those that were not there,
-    /// or not to be told.
+    /// The commands that `pick` selects, newest last; before them some that were not found, or
+    /// whose call failed.
     fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
         let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
         let (again, mut first): (Vec<_>, Vec<_>) =
@@ -357,13 +357,14 @@ impl EhpcInvocationsTracker {
         }
     }
 
-    /// A command was not found; whether the user has named it.
+    /// Records that a command was not found. Returns whether the user named it.
     fn missed(&mut self, id: &Arc<str>) -> bool {
         let named = !self.scope.ids.is_empty();
         if let Some(held) = self.memory.commands.get_mut(id) {
             held.follow.missed(self.began);
             if held.follow.is_lost() {
-                // One that appeared while watched and was never told of may have ended in any way.
+                // One that appeared while watched, but whose status was never received, may have
+                // ended in any way.
                 let is_unfinished = held.is_open() || (held.begun && held.invocation.is_none());
                 self.memory.commands.remove(id);
                 if is_unfinished {
@@ -374,7 +375,7 @@ impl EhpcInvocationsTracker {
         named
     }
 
-    /// Gives up what was unknown, or late, for too long.
+    /// Gives up what has been unknown, or late, for too long.
     fn give_up(&mut self) {
         for (id, held) in self.memory.commands.iter_mut().filter(|(_, held)| !held.given_up) {
             if held.unknown_for(self.began) > WINDOW {
@@ -387,8 +388,8 @@ impl EhpcInvocationsTracker {
         }
     }
 
-    /// Keeps what is open, and the newest of the rest. A word that is not known holds a command no
-    /// longer than one that cannot be found.
+    /// Keeps open commands, and the newest of the rest. An unknown status keeps a command no longer
+    /// than one that cannot be found.
     fn trim(&mut self) {
         let newest = self.by_age();
         let surplus = newest.len().saturating_sub(self.scope.discover);
@@ -416,8 +417,8 @@ impl Held {
         self.invocation.as_ref().is_some_and(|invocation| !invocation.is_open())
     }
 
-    /// Takes note of a page of its results, which are known once all of them were read. What the
-    /// user should hear of the reading, if it has ended.
+    /// Handles a page of its results, which are known once all pages were read. Returns changes to
+    /// report to the user, if the reading has ended.
     fn read_results(&mut self, page: Page<NodeResult>, now: Timestamp) -> Option<Vec<ListChange>> {
         let begun = || ResultsReading { pager: Pager::new(PAGE_SIZE, 1, 0), read: BTreeMap::new() };
         let mut reading = self.reading.take().unwrap_or_else(begun);
@@ -443,13 +444,13 @@ impl Held {
         !self.given_up && self.has_ended() && (self.results.is_none() || self.is_late)
     }
 
-    /// For how long nothing but an unknown word has held it open.
+    /// How long only an unknown status has kept it open.
     fn unknown_for(&self, now: Timestamp) -> Duration {
         let since_when = self.unknown_since.filter(|_| self.is_open());
         since_when.map_or(Duration::ZERO, |time| since(time, now))
     }
 
-    /// What is told when its results are not asked for any more.
+    /// Notice that its results are no longer requested, if any are missing.
     fn given_up_notice(&self, id: &Arc<str>) -> Option<Notice> {
         let lacks = self.wants_results() && self.end_seen.is_some();
         lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
@@ -462,8 +463,7 @@ impl Held {
         self.invocation = Some(invocation);
     }
 
-    /// Takes note of all results that there are now. What was known of a node stays if it is not
-    /// among them.
+    /// Records the full current results. What was known about a node stays if it is not among them.
     fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
         let known = self.results.take().into_iter().flatten().filter(|node| !node.status.is_open());
         for node in known {
@@ -478,7 +478,7 @@ impl Held {
             true => self.follow.missed(now),
             false => self.follow = Follow::default(),
         }
-        // A list of nodes may have been missing when the command had ended.
+        // The list of nodes may have been missing when the command ended.
         if let Some(invocation) = &mut self.invocation {
             for node in read.values().filter(|node| !node.status.is_open()) {
                 invocation
@@ -513,7 +513,7 @@ mod tests {
         EhpcInvocationsTracker::new("c".into(), scope, limits, Memory::default())
     }
 
-    /// Polls once against `world`: ids with their status; each invocations on one node.
+    /// Polls once against `world`: ids with their status, each invocation on one node.
     fn poll(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)]) -> Vec<String> {
         poll_at(tracker, world, 0)
     }
@@ -522,7 +522,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
-    /// The same, this many seconds later.
+    /// Like `poll`, this many seconds later.
     fn poll_at(
         tracker: &mut EhpcInvocationsTracker,
         world: &[(&str, InvokeStatus)],

@@ -1,9 +1,9 @@
 //! The tasks of an E-HPC cluster.
 //!
-//! `Archived=false` is complete for what runs. An open task that it no longer shows is asked for by
-//! its id, with growing pauses, until it answers ended or has not been found for ten minutes.
-//! `Archived=true`, at the start and each `history_interval`, finds what began and ended in
-//! between.
+//! `Archived=false` shows every running task. An open task that it no longer shows is requested by
+//! its id, with growing pauses, until the answer says that it ended or it has not been found for
+//! ten minutes. `Archived=true`, at the start and each `history_interval`, finds tasks that began
+//! and ended in between.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,23 +32,23 @@ pub(in crate::poll) struct EhpcTasksTracker {
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
     step: Step,
-    /// Ids that this poll has found among the running ones.
+    /// Ids that this poll has found among the running tasks.
     listed: HashSet<Arc<str>>,
-    /// When the present poll has begun.
+    /// When the current poll began.
     began: Timestamp,
 }
 
-/// What is known of a cluster's tasks.
+/// What is known about a cluster's tasks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     tasks: HashMap<Arc<str>, Held>,
-    /// Tasks seen so far; gives each its place.
+    /// Number of tasks seen so far; gives each its place.
     seen: u64,
-    /// The list of what has ended, too.
+    /// The list that includes ended tasks.
     #[serde(default)]
     pub(super) history: History,
     running_pages: u32,
-    /// How far the list of what runs is to be trusted.
+    /// How far the list of running tasks can be trusted.
     #[serde(default)]
     running: Trust,
     finished: BTreeMap<(TaskType, TaskStatus), u64>,
@@ -59,7 +59,7 @@ pub struct Memory {
 struct Held {
     seen: SeenEhpcTask,
     place: u64,
-    /// How it was asked for by its id.
+    /// How it was requested by its id.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
     /// It appeared while watched, so its duration is known.
@@ -67,8 +67,8 @@ struct Held {
 }
 
 impl Memory {
-    /// The same after a gap in watching: anything may have happened anywhere in the lists, and how
-    /// long it took cannot be told.
+    /// The memory after a gap in watching: anything may have happened anywhere in the lists, and
+    /// the durations of open tasks are unknown.
     pub(super) fn after_a_gap(mut self) -> Self {
         self.history.whole_due = None;
         self.tasks
@@ -78,7 +78,7 @@ impl Memory {
         self
     }
 
-    /// This machine's clock was set back by `step`.
+    /// Moves times by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
         for held in self.tasks.values_mut() {
@@ -87,14 +87,14 @@ impl Memory {
     }
 }
 
-/// Where a poll stands.
+/// State of a poll.
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// No poll is under way, or it has failed.
+    /// No poll is in progress, or it has failed.
     Idle,
     Running(Pager),
     History,
-    /// Asks for these ids one by one, last first.
+    /// Requests these ids one by one, last first.
     Chase(Vec<Arc<str>>),
     Done,
 }
@@ -243,8 +243,8 @@ impl EhpcTasksTracker {
         self.memory.running.state().and(self.memory.history.trust().state())
     }
 
-    /// Looks for open tasks that no list of this poll has shown, those first that have waited
-    /// longest.
+    /// Requests open tasks that no list of this poll has shown, those that have waited longest
+    /// first.
     fn begin_chase(&mut self) {
         let missing = self.memory.tasks.iter().filter(|(id, held)| {
             held.seen.task.status.is_open()
@@ -279,7 +279,7 @@ impl EhpcTasksTracker {
         }
     }
 
-    /// Takes note of a task as it is now; `new` if its id was not known before.
+    /// Records a task as it is now; `new` if its id was not known before.
     fn see(&mut self, task: Task, new: bool, now: Timestamp) {
         if let Some(held) = self.memory.tasks.get_mut(&task.id) {
             let was_open = held.seen.task.status.is_open();
@@ -319,8 +319,8 @@ impl EhpcTasksTracker {
         self.notices.push(Notice::Ended { id, status, exit_code: None });
     }
 
-    /// Drops what has left the window: ended tasks that are old or too many, and unknown words that
-    /// never ended.
+    /// Drops what has left the window: ended tasks that are old or too many, and tasks with an
+    /// unknown status that never ended.
     fn trim(&mut self, now: Timestamp) {
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
@@ -347,14 +347,13 @@ impl EhpcTasksTracker {
 }
 
 impl Held {
-    /// Newest is largest. The API sends no times: the age of a task is the exporter's own sight of
-    /// it.
+    /// Larger is newer. The API sends no times: a task's age counts from what the exporter saw.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let SeenEhpcTask { finished, last_progress, .. } = self.seen;
         (finished.unwrap_or(last_progress), Reverse(self.place))
     }
 
-    /// Ended never changes again, whatever an older copy of a list may say.
+    /// An ended task never changes again, whatever an older copy of a list says.
     fn update(&mut self, task: Task, now: Timestamp) {
         self.follow = Follow::found(now);
         let known = &self.seen.task;
@@ -403,7 +402,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + minutes * 60).unwrap()
     }
 
-    /// Polls once against a world of `tasks`; a task in `vanished` is in no list.
+    /// Polls once against a world of `tasks`. Returns the filters of the calls.
     fn poll(tracker: &mut EhpcTasksTracker, tasks: &[Task], now: Timestamp) -> Vec<TaskFilter> {
         let mut asked = Vec::new();
         tracker.begin(now);

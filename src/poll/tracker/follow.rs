@@ -1,8 +1,8 @@
-//! What is asked for one by one: how often, and when it is given up.
+//! Items requested one by one: how often, and when they are given up.
 //!
-//! An open thing that the lists do not show, and a result that is late, are asked for at once.
-//! After an answer that it is not there the next question waits 10 s, then 20 s, 40 s and so on. A
-//! failed call says nothing of the thing: it is asked for again in the next poll, after the others.
+//! An open item that the lists do not show, and a late result, are requested at once. After an
+//! answer that it is not there the next request waits 10 s, then 20 s, 40 s and so on. A failed
+//! call says nothing about the item: it is requested again in the next poll, after the others.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -14,87 +14,87 @@ use serde::{Deserialize, Serialize};
 use crate::model::GivenUp;
 use crate::poll::{later, since};
 
-/// The first pause; each is twice the one before.
+/// First pause between requests; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(10);
 
-/// No pause of something open is longer.
+/// Maximum pause for an open item.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// No pause of a result is longer: it may be late for days.
+/// Maximum pause for a result, which may be late for days.
 const LONGEST_OF_RESULTS: Duration = Duration::from_secs(3600);
 
-/// Something open is looked for at least so long before it is lost.
+/// Minimum search time before an open item is lost.
 pub(super) const LOOKED_FOR: Duration = Duration::from_secs(600);
 
-/// Minimum number of answers that say it is not there.
+/// Minimum number of answers that it is not there before an open item is lost.
 const MAX_MISSES: u32 = 3;
 
-/// Maximum number that a poll asks for one by one; the others wait for the next one.
+/// Maximum number of items requested one by one in a poll; the others wait for the next poll.
 pub(super) const MAX_ASKS: usize = 50;
 
-/// How the search for one thing stands.
+/// State of the search for one item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Follow {
-    /// Answers in a row that said it is not there.
+    /// Consecutive answers that it is not there.
     misses: u32,
-    /// How long it was looked for. Of a time between two questions no more counts than the pause:
-    /// a clock that is set forward ends no search.
+    /// Search time so far. Between two requests no more than the pause counts, so a clock set
+    /// forward ends no search.
     looked_for: Duration,
-    /// When it was last asked for or seen. After a restart everything is asked for at once.
+    /// When it was last requested or seen. After a restart everything is requested at once.
     #[serde(skip)]
     asked_at: Option<Timestamp>,
-    /// The last question has failed.
+    /// The last request failed.
     #[serde(skip)]
     failed: bool,
 }
 
-/// Which of two is asked for first: the larger. What has failed comes last, before it what was
-/// asked for most recently.
+/// Request priority, larger first. Failed items come last, preceded by those requested most
+/// recently.
 pub(super) type Turn = (Reverse<bool>, Reverse<Option<Timestamp>>);
 
 impl Follow {
-    /// Of something that is there, and may have to be asked for again.
+    /// An item that is there, and may have to be requested again.
     pub(super) fn found(now: Timestamp) -> Self {
         Self { asked_at: Some(now), ..Self::default() }
     }
 
-    /// Whether nothing of it need be remembered over a restart.
+    /// Whether nothing about it needs to survive a restart.
     pub(super) fn is_plain(&self) -> bool {
         self.misses == 0
     }
 
-    /// Whether it was asked for at all.
+    /// Whether it was ever requested.
     pub(super) fn was_asked(&self) -> bool {
         self.misses > 0 || self.failed || self.asked_at.is_some()
     }
 
-    /// Whether the last question was in vain.
+    /// Whether the last request failed or did not find it.
     pub(super) fn is_again(&self) -> bool {
         self.misses > 0 || self.failed
     }
 
-    /// Why its result is given up, if that was not there until now.
+    /// Why its result is given up, if it was not there until now.
     pub(super) fn cause(&self) -> GivenUp {
         if self.was_asked() { GivenUp::NeverAnswered } else { GivenUp::PushedOut }
     }
 
-    /// How long it was looked for in vain.
+    /// How long it has been searched for.
     pub(super) fn looked_for(&self) -> Duration {
         self.looked_for
     }
 
-    /// Which is asked for first.
+    /// Its request priority.
     pub(super) fn turn(&self) -> Turn {
         (Reverse(self.failed), Reverse(self.asked_at))
     }
 
-    /// Whether something open is to be asked for now.
+    /// Whether a request for an open item is due.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.has_waited(now, LONGEST)
     }
 
-    /// Whether a result is to be asked for now.
+    /// Whether a request for a result is due.
     pub(super) fn is_result_due(&self, now: Timestamp) -> bool {
         self.has_waited(now, LONGEST_OF_RESULTS)
     }
@@ -103,12 +103,12 @@ impl Follow {
         self.failed || self.asked_at.is_none_or(|asked| since(asked, now) >= self.pause(longest))
     }
 
-    /// It was asked for, and the call has failed.
+    /// Records that the call for it failed.
     pub(super) fn failed(&mut self) {
         self.failed = true;
     }
 
-    /// It was asked for, and is not there, or not yet.
+    /// Records that it was requested, and is not there, or not yet.
     pub(super) fn missed(&mut self, now: Timestamp) {
         let pause = self.pause(LONGEST_OF_RESULTS);
         self.looked_for +=
@@ -118,12 +118,12 @@ impl Follow {
         self.failed = false;
     }
 
-    /// Whether something open has been looked for long enough.
+    /// Whether an open item has been searched for long enough.
     pub(super) fn is_lost(&self) -> bool {
         self.misses >= MAX_MISSES && self.looked_for >= LOOKED_FOR
     }
 
-    /// This machine's clock was set back by `step`.
+    /// Moves its time by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.asked_at = self.asked_at.map(|asked| later(asked, step));
     }
@@ -134,8 +134,7 @@ impl Follow {
     }
 }
 
-/// What is asked for one by one in a poll: of `ids` with their urgency the most urgent, which are
-/// last.
+/// The items to request one by one in a poll: the most urgent of `ids`, most urgent last.
 pub(super) fn turns<K: Ord>(ids: impl Iterator<Item = (K, Arc<str>)>) -> Vec<Arc<str>> {
     let mut ids: Vec<(K, Arc<str>)> = ids.collect();
     ids.sort_unstable();

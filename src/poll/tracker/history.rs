@@ -1,9 +1,9 @@
-//! A history of the cloud's, such as a server's invocations: which ids it has shown, and which of
-//! its pages is read next.
+//! A history, such as a server's invocations: which ids it has shown, and which of its pages to
+//! read next.
 //!
 //! Until its order is learned all pages are read, at most `history_max_pages`. Then one page is
-//! enough while nothing new is on it; all pages are still read once in `history_interval`, should
-//! the order have been a coincidence.
+//! enough while nothing new is on it; all pages are still read once per `history_interval`, in case
+//! the order was a coincidence.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,47 +22,47 @@ use crate::poll::{after, since};
 /// size.
 const MAX_ENTRIES: u64 = MAX_PAGES as u64 * 100;
 
-/// What is known of a list.
+/// What is known about a list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct History {
     known: SeenIds,
-    /// Once it was read for the first time: whether all of it was.
+    /// Whether its first reading was whole; `None` before that.
     whole: Option<bool>,
-    /// The newest entry's time when a reading that begins with the newest was first cut off: what
-    /// is newer is new.
+    /// Time of the newest entry when a reading that begins with the newest was first cut off: later
+    /// entries are new.
     #[serde(default)]
     since: Option<Timestamp>,
     #[serde(default)]
     order: OrderDetector,
     #[serde(default)]
     trust: Trust,
-    /// Pages of the last whole reading.
+    /// Number of pages of the last whole reading.
     #[serde(default)]
     pages_read: u32,
-    /// TotalCount at the last reading. After a restart anything may have happened, so all is read
-    /// again.
+    /// TotalCount of the last reading. After a restart anything may have happened, so everything is
+    /// read again.
     #[serde(skip)]
     total: Option<u64>,
-    /// Entries up to the last page that was read; no total is believed beyond that.
+    /// Entries up to the last page read; a total beyond that is not believed.
     #[serde(skip)]
     read_to: u64,
-    /// The last whole reading has not come to the end of the list.
+    /// The last whole reading did not reach the end of the list.
     #[serde(skip)]
     is_too_long: bool,
-    /// Entries of a full page, as the last readings had it.
+    /// Entries of a full page, according to the last readings.
     #[serde(skip)]
     page_size: Option<u64>,
     #[serde(skip)]
     pub(super) whole_due: Option<Timestamp>,
     #[serde(skip)]
     reading: Option<Reading>,
-    /// Whether the last reading, from the first page to the last, has shown all there is; `None`
-    /// if it was not such a one.
+    /// Whether the last reading, from the first page to the last, showed everything; `None` if it
+    /// did not cover all pages.
     #[serde(skip)]
     ended_whole: Option<bool>,
 }
 
-/// A reading under way.
+/// A reading in progress.
 #[derive(Clone, Debug)]
 struct Reading {
     pager: Pager,
@@ -71,55 +71,54 @@ struct Reading {
     whole: bool,
 }
 
-/// What of a list is shown: as much of it must be read.
+/// The part of a list that is shown, and so must be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// Entries.
+    /// Maximum number of entries.
     pub(super) entries: usize,
-    /// None that is older, if they tell their times.
+    /// Maximum age of an entry, if entries have times.
     pub(super) max_age: Duration,
 }
 
 /// What to do after a page.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Progress {
-    /// Ask for the next one.
+    /// Request the next page.
     Next,
-    /// As much was read as is needed, or may be; what others should know of it.
+    /// As much was read as is needed or allowed; with the resulting notices.
     Read(Vec<Notice>),
 }
 
 impl History {
-    /// Whether ends of things that appear from now on can be told from those of old ones.
+    /// Whether the ends of new items can be distinguished from those of old ones.
     pub(super) fn is_watched(&self) -> bool {
         self.whole == Some(true)
     }
 
-    /// The same of a thing of that time.
+    /// Like `is_watched`, for an item created at `time`.
     pub(super) fn is_watched_since(&self, time: Option<Timestamp>) -> bool {
         self.is_watched() || self.since.zip(time).is_some_and(|(since, time)| time > since)
     }
 
-    /// What it shows from now on may be old, though it was never seen: it is read from another list
-    /// than before.
+    /// From now on it is read from another list, which may show old entries that were never seen.
     pub(super) fn forget_whole(&mut self) {
         self.whole = None;
         self.since = None;
         self.whole_due = None;
     }
 
-    /// A reading begins of a larger list, of which this one holds a part.
+    /// Starts a reading of a larger list that contains this one.
     pub(super) fn begin_part(&mut self) {
         self.known.begin();
     }
 
-    /// Notes an entry of the part, or one that another list has shown. Whether it was never seen
-    /// before.
+    /// Records an entry of this part, or one that another list has shown. Returns whether it was
+    /// never seen before.
     pub(super) fn note_part(&mut self, id: &Arc<str>) -> bool {
         self.known.note(id)
     }
 
-    /// The reading of the larger list has ended: as far as that has come, the part was read, too.
+    /// The reading of the larger list has ended; this part was read just as far.
     pub(super) fn end_part(&mut self, list: &Self, keep: impl Fn(&str) -> bool) {
         if let Some(whole) = list.ended_whole {
             self.known.end(whole, &keep);
@@ -131,45 +130,44 @@ impl History {
         self.known.bound(list.entries(), keep);
     }
 
-    /// Bounds what is known of a list by its length, where other lists show its entries, too: see
+    /// Limits what is known by the length of the list, if other lists show its entries, too: see
     /// [`SeenIds::bound`].
     pub(super) fn bound(&mut self, keep: impl Fn(&str) -> bool) {
         self.known.bound(self.entries(), keep);
     }
 
-    /// How many entries it may have: as many as it says, or has shown.
+    /// Maximum number of entries it can have: the larger of its total and the entries shown.
     fn entries(&self) -> usize {
         let told = self.total.unwrap_or_default().max(self.read_to).min(MAX_ENTRIES);
         usize::try_from(told).unwrap_or(usize::MAX).max(self.known.fresh_count())
     }
 
-    /// Whether its order is known, so that not all of it need be read.
+    /// Whether its order is known, so that not all of it has to be read.
     pub(super) fn is_ordered(&self) -> bool {
         self.order.order != Order::Unknown
     }
 
-    /// Whether the newest are on its first page, as far as is known.
+    /// Whether its newest entries are on the first page, as far as known.
     pub(super) fn is_newest_first(&self) -> bool {
         self.order.order == Order::NewestFirst
     }
 
-    /// How far its total is to be trusted, and what the last readings have not shown.
+    /// How far its total can be trusted, and what the last readings have not shown.
     pub(super) fn trust(&self) -> &Trust {
         &self.trust
     }
 
-    /// Pages that a whole reading takes, as far as is known.
+    /// Pages of a whole reading, as far as known.
     pub(super) fn pages(&self, limits: &Limits) -> u32 {
         self.last_page().unwrap_or(1).clamp(1, limits.max_pages)
     }
 
-    /// Pages that the last whole reading took.
+    /// Pages of the last whole reading.
     pub(super) fn pages_read(&self) -> u32 {
         self.pages_read.max(1)
     }
 
-    /// The last page with entries, as far as is known: a total that is too large must not lead
-    /// beyond it.
+    /// Last page with entries, as far as known: a total that is too large must not lead beyond it.
     fn last_page(&self) -> Option<u32> {
         let total = self.total?;
         let entries = if self.is_too_long { total } else { total.min(self.read_to) };
@@ -177,7 +175,7 @@ impl History {
         Some(u32::try_from(pages).unwrap_or(MAX_PAGES).min(MAX_PAGES))
     }
 
-    /// How many entries this reading has shown.
+    /// Number of entries that this reading has shown.
     pub(super) fn shown(&self) -> usize {
         self.known.fresh_count()
     }
@@ -187,7 +185,7 @@ impl History {
         self.known.is_fresh(id)
     }
 
-    /// Whether all of it is to be read now.
+    /// Whether a whole reading is due.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.whole_due.is_none_or(|due| due <= now)
     }
@@ -196,12 +194,12 @@ impl History {
     pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) {
         self.ended_whole = None;
         let last = self.last_page();
-        // With room for the empty page that may end it.
+        // Leaves room for the empty page that may end it.
         let newest = last
             .filter(|last| *last > limits.max_pages)
             .map_or(1, |last| last - limits.max_pages + 2);
         let (first, whole) = match (self.order.order, last) {
-            // The newest are what is wanted of a list that is too long.
+            // If a list is too long, its newest entries are wanted.
             (Order::OldestFirst, _) if self.is_due(now) => (newest, true),
             _ if self.is_due(now) => (1, true),
             (Order::NewestFirst, _) => (1, false),
@@ -218,17 +216,17 @@ impl History {
         self.reading = Some(Reading { pager, evidence: Evidence::default(), whole });
     }
 
-    /// The page to ask for, while a reading is under way.
+    /// The page to request, while a reading is in progress.
     pub(super) fn page(&self) -> Option<u32> {
         self.reading.as_ref().map(|reading| reading.pager.page())
     }
 
-    /// Pages that this reading has taken, the present one included.
+    /// Number of pages of this reading, the current one included.
     pub(super) fn pages_so_far(&self) -> usize {
         self.reading.as_ref().map_or(0, |reading| reading.pager.pages() as usize)
     }
 
-    /// Notes an entry, with its time if it has one. Whether it was never seen before.
+    /// Records an entry, with its time if it has one. Returns whether it was never seen before.
     pub(super) fn note(&mut self, id: &Arc<str>, time: Option<Timestamp>) -> bool {
         let new = !self.known.is_fresh(id);
         let unseen = self.known.note(id);
@@ -238,9 +236,9 @@ impl History {
         unseen
     }
 
-    /// A page whose entries were noted has come. `looking`: something that should be in the list
-    /// has not been seen yet. What a whole reading has not shown is forgotten, but for what
-    /// `keep` wants.
+    /// Handles a page whose entries were recorded. `looking`: an item that should be in the list
+    /// has not been seen yet. Ids that a whole reading has not shown are forgotten, unless `keep`
+    /// wants them.
     pub(super) fn read(
         &mut self,
         shape: &Shape,
@@ -258,13 +256,13 @@ impl History {
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
         let is_first_page = reading.pager.pages() == 1;
-        // As old entries leave the list, new ones move to earlier pages: something known must stand
+        // As old entries leave the list, new ones move to earlier pages: a known entry must come
         // before them.
         if is_first_page && first > 1 && page.begins_unseen && !reading.whole {
             self.begin_at(first - 1, false);
             return Progress::Next;
         }
-        // The list is shorter than it was, or than its total says.
+        // The list is shorter than before, or than its total says.
         if is_first_page && first > 1 && shape.entries == 0 {
             self.begin_at(1, true);
             return Progress::Next;
@@ -295,8 +293,8 @@ impl History {
         Progress::Read(notices)
     }
 
-    /// A page that others follow is a full one, however few entries it has; of several the largest
-    /// tells.
+    /// A page that others follow is full, however few entries it has; the largest of several
+    /// counts.
     fn learn_page_size(&mut self, shape: &Shape, turn: Turn, is_page_one: bool) {
         let size = if turn == Turn::Next { shape.entries.max(1) } else { shape.full(PAGE_SIZE) };
         if is_page_one {
@@ -306,7 +304,7 @@ impl History {
         }
     }
 
-    /// The list was read from its first page to its last, or as far as it may be.
+    /// The list was read from its first page to its last, or as far as allowed.
     fn end_whole(
         &mut self,
         reading: &Reading,
@@ -323,8 +321,8 @@ impl History {
         let settles = is_read_out && self.known.complete(pager.shows_all(ended, &self.trust), keep);
         let complete = settles && ended != Ended::Capped;
         self.ended_whole = (is_read_out && ended != Ended::Capped).then_some(complete);
-        // What lies before the first page, or after the last one that may be read or is ever shown,
-        // is not known.
+        // What comes before the first page, or after the last one that may be read or is ever
+        // shown, is unknown.
         let is_cut_off = ended == Ended::Limit || pager.first() > 1 || (settles && !complete);
         if complete || is_cut_off {
             self.order.learn(evidence, self.whole.is_some());
@@ -344,13 +342,14 @@ impl History {
         let is_oldest_cut_off = self.order.order == Order::NewestFirst || pager.first() > 1;
         match evidence.latest.filter(|_| !complete && is_oldest_cut_off) {
             Some(latest) => self.cut_off(latest, keep),
-            // What a cut-off first reading has not shown may be old: it is never counted as new.
+            // Entries that a cut-off first reading has not shown may be old: they never count as
+            // new.
             None => self.whole = self.whole.or(Some(complete)),
         }
     }
 
-    /// What lies beyond the pages that may be read is older than all that was shown: it is
-    /// forgotten, and from now on only what is newer than all that was seen is new.
+    /// Entries beyond the permitted pages are older than all that were shown: they are forgotten,
+    /// and from now on only entries newer than all that were seen are new.
     fn cut_off(&mut self, latest: Timestamp, keep: &impl Fn(&str) -> bool) {
         self.known.end(true, keep);
         self.ended_whole = Some(true);
@@ -358,13 +357,13 @@ impl History {
         self.since.get_or_insert(latest);
     }
 
-    /// Entries that the window has room for and the reading has not shown.
+    /// Entries that the window has room for but the reading has not shown.
     fn missing(&self, reading: &Reading, ended: Ended, window: Window, now: Timestamp) -> u64 {
         let Reading { pager, evidence, .. } = reading;
         let lacking = pager.missing(ended);
         let is_old = |time: Timestamp| since(time, now) > window.max_age;
         match self.order.order {
-            // The newest are what it lacks.
+            // The missing entries are the newest.
             Order::OldestFirst => lacking,
             Order::NewestFirst if evidence.earliest.is_some_and(is_old) => 0,
             _ => lacking.min((window.entries as u64).saturating_sub(pager.shown())),
@@ -390,8 +389,8 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds as i64).unwrap()
     }
 
-    /// Reads a list; the pages that were asked for, and how it ended. An entry is its own age:
-    /// larger is newer.
+    /// Reads a list. Returns the pages that were requested, and how it ended. Each entry is its own
+    /// time: larger is newer.
     fn read(
         history: &mut History,
         list: &[u64],

@@ -1,9 +1,9 @@
-//! What to ask about a target, and what an answer does to what is known of it. Pure, one file per
-//! kind of target.
+//! What to request for a target, and how an answer changes what is known about it. Pure, one file
+//! per kind of target.
 //!
-//! A tracker is driven by the scheduler: `begin` at a tick, then `ask` and `answer` (or `fail`) in
-//! turn until `ask` has nothing more. What outlives a poll is in its memory; the rest is where the
-//! present poll stands.
+//! The scheduler drives a tracker: `begin` at a tick, then `ask` and `answer` (or `fail`) in turn
+//! until `ask` returns `None`. What outlives a poll is in the memory; the rest is the state of the
+//! current poll.
 
 pub(super) mod cost;
 mod directory;
@@ -55,16 +55,16 @@ pub(super) enum Tracker {
     Discovery(DiscoveryTracker),
 }
 
-/// What a tracker knows of a target from one poll to the next.
+/// What a tracker keeps from one poll to the next.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Memory {
-    /// Of a cluster's tasks.
+    /// A cluster's tasks.
     EhpcTasks(ehpc_tasks::Memory),
-    /// Of a cluster's commands.
+    /// A cluster's commands.
     EhpcInvocations(ehpc_invocations::Memory),
-    /// Of a server's invocations.
+    /// A server's invocations.
     SwasInvocations(swas_invocations::Memory),
-    /// Of what there is.
+    /// What discovery has found.
     Discovery(discovery::Memory),
 }
 
@@ -85,8 +85,8 @@ impl Memory {
         if let Self::Discovery(memory) = self { Some(memory) } else { None }
     }
 
-    /// The same after a gap in watching. (What is due of a [`history::History`] is not kept at all
-    /// then.)
+    /// The memory after a gap in watching. (When a [`history::History`] is due is not saved at
+    /// all.)
     pub(super) fn after_a_gap(self) -> Self {
         match self {
             Self::EhpcTasks(memory) => Self::EhpcTasks(memory.after_a_gap()),
@@ -95,70 +95,70 @@ impl Memory {
     }
 }
 
-/// A [`Memory`] that is still in use; it is written alike.
+/// A borrowed [`Memory`] that serialises the same way.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub enum MemoryRef<'a> {
-    /// Of a cluster's tasks.
+    /// A cluster's tasks.
     EhpcTasks(&'a ehpc_tasks::Memory),
-    /// Of a cluster's commands.
+    /// A cluster's commands.
     EhpcInvocations(&'a ehpc_invocations::Memory),
-    /// Of a server's invocations.
+    /// A server's invocations.
     SwasInvocations(&'a swas_invocations::Memory),
-    /// Of what there is.
+    /// What discovery has found.
     Discovery(&'a discovery::Memory),
 }
 
-/// Something that happened to a followed thing.
+/// Something that a tracker has noticed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// It was seen to end.
     Ended {
         /// TaskId, CommandId or InvokeId.
         id: Arc<str>,
-        /// Its last status, as it was sent.
+        /// Its last status, as sent.
         status: String,
         /// Its exit code, if it has one.
         exit_code: Option<i64>,
     },
-    /// It was open, and its end could not be learned.
+    /// It was open, and its end could not be determined.
     Lost {
         /// TaskId, CommandId or InvokeId.
         id: Arc<str>,
     },
-    /// It was seen to end, and its result is no longer asked for.
+    /// It was seen to end, and its result is no longer requested.
     GivenUp {
         /// CommandId or InvokeId.
         id: Arc<str>,
-        /// Why.
+        /// Cause.
         cause: GivenUp,
     },
     /// A list was longer than `poll.history_max_pages`.
     Truncated,
-    /// Whether a list has shown all that it must has changed.
+    /// A list has become incomplete or complete, or its total was found wrong.
     List(ListChange),
-    /// What there is has changed: the targets must be computed again.
+    /// A directory has changed: the targets must be recomputed.
     Discovered,
 }
 
 /// What a failed call means for the rest of the poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It concerns one thing only, and the tracker has taken note.
+    /// It concerns one item only, which the tracker has noted: the poll goes on.
     GoOn,
-    /// The same, but the user should hear of it: the poll goes on, and counts as failed.
+    /// The same, but the user should know: the poll goes on, and counts as failed.
     GoOnFailed,
     /// The poll has failed.
     Stop,
 }
 
-/// How much a failed call harms.
+/// Scope of a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Harm {
-    /// The one thing that was asked about is not there.
+    /// The requested item does not exist.
     Gone,
-    /// The one thing that was asked about cannot be told, but others may be.
+    /// The requested item cannot be read, but others may be.
     One,
-    /// Whatever else would be asked now.
+    /// Any other call would fail now, too.
     All,
 }
 
@@ -169,7 +169,7 @@ struct Limits {
     max_pages: u32,
 }
 
-/// Calls `$body` with the tracker inside, whichever it is.
+/// Evaluates `$body` with the inner tracker of any kind.
 macro_rules! each {
     ($tracker:expr, $inner:ident => $body:expr) => {
         match $tracker {
@@ -183,8 +183,8 @@ macro_rules! each {
 }
 
 impl Tracker {
-    /// The tracker of `target`; `recall` tells what earlier trackers knew of it, or of each server
-    /// of a region.
+    /// The tracker of `target`; `recall` returns the memory of earlier trackers of it, or of each
+    /// server of a region.
     pub(super) fn new(
         target: &Target,
         poll: &Poll,
@@ -232,17 +232,17 @@ impl Tracker {
         }
     }
 
-    /// A tick: the next poll begins.
+    /// Starts the next poll, at a tick.
     pub(super) fn begin(&mut self, now: Timestamp) {
         each!(self, tracker => tracker.begin(now));
     }
 
-    /// What to ask next; `None` ends the poll.
+    /// The next call; `None` ends the poll.
     pub(super) fn ask(&mut self) -> Option<Operation> {
         each!(self, tracker => tracker.ask())
     }
 
-    /// What was answered to what was asked last.
+    /// Handles the answer to the last call.
     pub(super) fn answer(&mut self, answer: Answer, now: Timestamp) {
         match (self, answer) {
             (Self::EhpcTasks(tracker), Answer::ListTasks(page)) => tracker.answer(page, now),
@@ -277,8 +277,8 @@ impl Tracker {
         }
     }
 
-    /// What was asked last could not be had, and is not asked again in this poll; `failure` is the
-    /// error in words.
+    /// The last call has failed, and is not made again in this poll; `failure` is the error in
+    /// words.
     pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> Verdict {
         let harm = match error {
             error if error.is_one_thing_gone() => Harm::Gone,
@@ -294,13 +294,12 @@ impl Tracker {
         }
     }
 
-    /// Whether the poll has read enough that [`Tracker::reading`] is true as of now; what follows
-    /// are details.
+    /// Whether enough was read for [`Tracker::reading`] to be true now; the rest are details.
     pub(super) fn is_readable(&self) -> bool {
         each!(self, tracker => tracker.is_readable())
     }
 
-    /// The next answer has to wait for its budget: what was found so far is told.
+    /// The next call has to wait for its budget: discovery publishes what it has found so far.
     pub(super) fn about_to_wait(&mut self, now: Timestamp) {
         if let Self::Discovery(tracker) = self
             && tracker.is_readable()
@@ -309,7 +308,7 @@ impl Tracker {
         }
     }
 
-    /// Whether there is more to publish than was published in this poll.
+    /// Whether there is more to publish than this poll has published.
     pub(super) fn has_news(&self) -> bool {
         matches!(self, Self::Discovery(tracker) if tracker.has_news())
     }
@@ -324,8 +323,7 @@ impl Tracker {
         each!(self, tracker => tracker.has_open())
     }
 
-    /// All that is to be shown of a target: of `id`, which is the tracker's own or one of its
-    /// servers.
+    /// The full reading of a target: `id` is the tracker's own or one of its servers.
     pub(super) fn reading(&self, id: &TargetId) -> Option<Reading> {
         Some(match self {
             Self::EhpcTasks(tracker) => Reading::EhpcTasks(tracker.reading()),
@@ -338,7 +336,7 @@ impl Tracker {
         })
     }
 
-    /// What it has found, if it looks for anything.
+    /// What discovery has found; nothing for other kinds.
     pub(super) fn found(&self) -> Vec<DiscoveredResource> {
         match self {
             Self::Discovery(tracker) => tracker.found(),
@@ -349,7 +347,7 @@ impl Tracker {
         }
     }
 
-    /// Whether what it looks for was all shown at least once, if it looks for anything.
+    /// Whether discovery has seen everything at least once; true for other kinds.
     pub(super) fn has_found_all(&self) -> bool {
         match self {
             Self::Discovery(tracker) => tracker.has_found_all(),
@@ -360,7 +358,7 @@ impl Tracker {
         }
     }
 
-    /// What is wrong with one target of several that share a poll.
+    /// Failure of one of several targets that share a poll.
     pub(super) fn failure(&self, id: &TargetId) -> Option<Failure> {
         match self {
             Self::SwasRegion(tracker) => tracker.failure(&id.id),
@@ -368,7 +366,7 @@ impl Tracker {
         }
     }
 
-    /// What happened since the last call; `id` is the tracker's own target.
+    /// Returns what has happened since the last call; `id` is the tracker's own target.
     pub(super) fn notices(&mut self, id: &TargetId) -> Vec<(TargetId, Notice)> {
         let own = match self {
             Self::EhpcTasks(tracker) => std::mem::take(&mut tracker.notices),
@@ -386,7 +384,7 @@ impl Tracker {
         all
     }
 
-    /// This machine's clock was set back by `step`: what is due moves with it.
+    /// Moves due times by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         match self {
             Self::EhpcTasks(tracker) => tracker.memory.shift(step),
@@ -397,7 +395,7 @@ impl Tracker {
         }
     }
 
-    /// What the tracker knows of a target, to be saved.
+    /// Memory of a target, to be saved.
     pub(super) fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
         Some(match self {
             Self::EhpcTasks(tracker) => MemoryRef::EhpcTasks(&tracker.memory),
@@ -412,8 +410,7 @@ impl Tracker {
         })
     }
 
-    /// What the tracker knows of each target, for the next tracker of the same; `id` is the
-    /// tracker's own.
+    /// Memory of each target, for the next tracker of the same; `id` is the tracker's own.
     pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory)> {
         match self {
             Self::EhpcTasks(tracker) => vec![(id, Memory::EhpcTasks(tracker.memory))],
@@ -433,13 +430,13 @@ impl Tracker {
         }
     }
 
-    /// Inputs of the cost model as they are now.
+    /// Current inputs of the cost model.
     pub(super) fn load(&self) -> Load {
         each!(self, tracker => tracker.load())
     }
 }
 
-/// The operations that a target needs as it is configured.
+/// The operations that a target needs as configured.
 pub fn needed(target: &Target) -> impl Iterator<Item = Action> {
     let named =
         matches!(&target.scope, Scope::EhpcInvocations(commands) if !commands.ids.is_empty());
@@ -447,7 +444,7 @@ pub fn needed(target: &Target) -> impl Iterator<Item = Action> {
     all.filter(move |action| !(named && *action == Action::ListCommands))
 }
 
-/// The operations that a target needs.
+/// The operations that a target may need.
 pub(super) fn operations(target: &Target) -> &'static [Action] {
     match &target.scope {
         Scope::EhpcTasks(_) => &[Action::ListTasks],
@@ -469,8 +466,7 @@ pub(super) fn operations(target: &Target) -> &'static [Action] {
     }
 }
 
-/// Whether what makes a reading true and its details are asked of one operation, and so share a
-/// budget.
+/// Whether a reading and its details come from the same operation, and so share a budget.
 pub(super) fn details_share_the_budget(kind: Kind) -> bool {
     matches!(kind, Kind::EhpcTasks | Kind::SwasRegion)
 }

@@ -1,14 +1,15 @@
-//! Learns in which order a list comes. No document states it of any list.
+//! Learns the order of a list. No document states it for any list.
 //!
-//! It is told by the entries' own times where they have any, else by where new entries turn up.
+//! The evidence is the entries' own times if they have any, otherwise where new entries appear.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// New entries must have turned up at the same end this many times before that is believed.
+/// Number of consecutive times that new entries must appear at the same end before that is
+/// believed.
 const VOTES: i8 = 2;
 
-/// The order in which a list comes.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
     #[default]
@@ -17,17 +18,17 @@ pub(super) enum Order {
     OldestFirst,
 }
 
-/// What is known of a list's order.
+/// What is known about a list's order.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct OrderDetector {
     pub(super) order: Order,
-    /// How often new entries turned up first (positive) or last (negative) in a row.
+    /// Consecutive times that new entries appeared first (positive) or last (negative).
     votes: i8,
 }
 
 impl OrderDetector {
-    /// A reading has shown `evidence`; where new entries turn up says something only if the list
-    /// had been read before.
+    /// Learns from the `evidence` of a reading; where new entries appear counts only if the list
+    /// was read before.
     pub(super) fn learn(&mut self, evidence: &Evidence, was_read_before: bool) {
         if let Some(order) = evidence.by_times() {
             self.order = order;
@@ -52,14 +53,14 @@ impl OrderDetector {
     }
 }
 
-/// What the present reading has shown of the order, entry by entry.
+/// What the current reading shows about the order, entry by entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
-    /// The time of the entry before.
+    /// Time of the previous entry.
     before: Option<Timestamp>,
-    /// The newest time of all.
+    /// Newest time of all.
     pub(super) latest: Option<Timestamp>,
-    /// The oldest time of all.
+    /// Oldest time of all.
     pub(super) earliest: Option<Timestamp>,
     rises: bool,
     falls: bool,
@@ -70,7 +71,7 @@ pub(super) struct Evidence {
     page: PageEvidence,
 }
 
-/// The same of the present page alone.
+/// What the current page alone shows about the order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PageEvidence {
     entries: usize,
@@ -83,7 +84,8 @@ pub(super) struct PageEvidence {
 }
 
 impl Evidence {
-    /// An entry, with its time if it has one: `new` in this reading, and `unseen` in all readings.
+    /// Records an entry, with its time if it has one: `new` in this reading, and `unseen` in all
+    /// readings.
     pub(super) fn note(&mut self, new: bool, unseen: bool, time: Option<Timestamp>) {
         self.page.begins_unseen |= unseen && self.page.entries == 0;
         self.page.entries += 1;
@@ -93,7 +95,7 @@ impl Evidence {
         self.old_after_new |= !unseen && self.seen_new;
         self.seen_new |= unseen;
         self.seen_old |= !unseen;
-        // One that was shown already has moved to this page since then.
+        // An entry shown before has moved to this page since.
         if let Some(time) = time.filter(|_| new) {
             self.rises |= self.before.is_some_and(|before| time > before);
             self.falls |= self.before.is_some_and(|before| time < before);
@@ -103,12 +105,12 @@ impl Evidence {
         self.earliest = self.earliest.into_iter().chain(time).min();
     }
 
-    /// What was noted of a page; the next one begins.
+    /// Returns what the page shows; the next one begins.
     pub(super) fn end_page(&mut self) -> PageEvidence {
         std::mem::take(&mut self.page)
     }
 
-    /// What the entries' own times say; `None` if they say nothing.
+    /// Order by the entries' own times; `None` if they say nothing.
     fn by_times(&self) -> Option<Order> {
         match (self.rises, self.falls) {
             (false, false) => None,
@@ -118,7 +120,7 @@ impl Evidence {
         }
     }
 
-    /// What the places of the newcomers say; `None` if there are none, or nothing else.
+    /// Order by the places of new entries; `None` if no entry or every entry is new.
     fn by_newcomers(&self) -> Option<Order> {
         (self.seen_new && self.seen_old).then_some(match (self.new_after_old, self.old_after_new) {
             (false, _) => Order::NewestFirst,

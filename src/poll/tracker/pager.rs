@@ -1,9 +1,9 @@
-//! Reads one list page by page to its end, and judges whether all of it was shown. Every list of
-//! the cloud is read by this.
+//! Reads one list page by page to its end, and judges whether all of it was shown. Used for every
+//! list of the cloud.
 //!
-//! What the documents leave open is not assumed: a back end may hand out smaller pages than it was
-//! asked for, repeat a page, stop early, leave out the list, or say a `TotalCount` that is the
-//! page's own. See "Paging" in `docs/alibaba-cloud-api.md`.
+//! Nothing that the documentation leaves open is assumed: a back end may return smaller pages than
+//! requested, repeat a page, stop early, omit the list, or send a `TotalCount` that counts only the
+//! page. See "Paging" in `docs/alibaba-cloud-api.md`.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,35 +12,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ListState, Page};
 
-/// No list is read beyond this page: the largest PageNumber that a configuration may name.
+/// Maximum page number of any list, and the largest PageNumber that a configuration may set.
 pub(super) const MAX_PAGES: u32 = 999;
 
-/// A total that exceeded what was shown by the same number in this many whole readings in a row is
+/// Number of consecutive whole readings with the same shortfall after which the total counts as
 /// wrong.
 const MAX_SHORTFALLS: u8 = 8;
 
-/// A list that must be whole and was not in this many readings in a row is told.
+/// Number of consecutive incomplete readings after which a list that must be whole is reported.
 const MAX_INCOMPLETE: u8 = 2;
 
 /// A page without its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Entries, those that could not be read included.
+    /// Number of entries, unreadable ones included.
     pub(super) entries: u64,
     unreadable: u64,
-    /// Entries that stand on the page more than once, each time after the first: the total counts
-    /// them, too.
+    /// Repeated entries on the same page: the total counts them, too.
     doubles: u64,
     /// TotalCount.
     pub(super) total: Option<u64>,
     page_size: Option<u64>,
     is_partial: bool,
-    /// Hashes of what tells its entries apart, in their order.
+    /// Hashes of the entries' keys, in order.
     keys: Vec<u64>,
 }
 
 impl Shape {
-    /// Of a page whose entries are told apart by `key`.
+    /// Shape of a page whose entries are identified by `key`.
     pub(super) fn of<'a, T, K: Hash>(page: &'a Page<T>, key: impl Fn(&'a T) -> K) -> Self {
         let keys: Vec<u64> = page.items.iter().map(|item| hash(&key(item))).collect();
         let distinct: HashSet<&u64> = keys.iter().collect();
@@ -55,14 +54,14 @@ impl Shape {
         }
     }
 
-    /// How many entries a full page has: as many as were asked for, or fewer if the answer says so.
+    /// Number of entries of a full page: as many as requested, or fewer if the answer says so.
     pub(super) fn full(&self, asked: u32) -> u64 {
         let asked = u64::from(asked);
         self.page_size.filter(|size| (1..asked).contains(size)).unwrap_or(asked)
     }
 
-    /// Whether this number of its first entries were on the page `before`, in the same order.
-    /// Others of that may have left the list.
+    /// Whether its first `entries` entries were on the page `before`, in the same order; others of
+    /// that page may have left the list.
     fn begins_with(&self, entries: usize, before: &[u64]) -> bool {
         let mut before = before.iter();
         self.keys.iter().take(entries).all(|key| before.any(|other| other == key))
@@ -78,68 +77,66 @@ fn hash(key: &impl Hash) -> u64 {
 /// One reading of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pager {
-    /// PageSize that is asked for.
+    /// Requested PageSize.
     asked: u32,
-    /// The page that the reading began with.
+    /// First page of the reading.
     first: u32,
-    /// The page to ask for.
+    /// Page to request next.
     page: u32,
-    /// Entries that were shown, each once; those of the pages before `first` are taken to be
-    /// there.
+    /// Entries shown, each counted once; those of the pages before `first` are assumed.
     shown: u64,
     unreadable: u64,
-    /// Entries that new ones have moved from the end of one page to the beginning of the next,
-    /// before that was read.
+    /// Entries that new ones have pushed from the end of one page to the start of the next, before
+    /// that was read.
     moved: u64,
-    /// The page before, if what was on it may have moved to this one.
+    /// Keys of the previous page, if its entries may have moved to this one.
     before: Vec<u64>,
-    /// The largest TotalCount of the reading: a list that has become shorter between two pages may
-    /// have moved an entry from a page not yet read to one that was.
+    /// Largest TotalCount of the reading: if the list shrank between two pages, an entry may have
+    /// moved from an unread page to one already read.
     largest_total: Option<u64>,
     total: Option<u64>,
-    /// The total has become less between two pages.
+    /// The total fell between two pages.
     has_shrunk: bool,
-    /// The page before was full.
+    /// The previous page was full.
     was_full: bool,
-    /// The page before has shown nothing new, but had entries that could not be read.
+    /// The previous page showed nothing new, but had unreadable entries.
     was_unreadable: bool,
-    /// A page may have left something out.
+    /// A page may have omitted entries.
     is_partial: bool,
-    /// The total may end it at a full page.
+    /// The total may end the reading at a full page.
     believes_total: bool,
-    /// It has, and may have been the page's own.
+    /// The total has ended the reading, and may have counted only the page.
     is_ended_by_total: bool,
 }
 
 /// What to do after a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Ask for the next page.
+    /// Request the next page.
     Next,
     /// The list has ended.
     End(Ended),
 }
 
-/// How a reading of a list has ended.
+/// How a reading of a list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// With its last page.
     Whole,
-    /// With a short page, though the total says that there is more.
+    /// With a short page, although the total counts more.
     Short,
-    /// With nothing after a full page, though the total says that there is more.
+    /// With an empty page after a full one, although the total counts more.
     Capped,
-    /// With a page that was shown before, and either the total says that there is more or there is
-    /// no total.
+    /// With a page that was shown before, and the total counts more or is missing.
     Repeated,
-    /// With the last page that may be read.
+    /// With the last permitted page.
     Limit,
-    /// With an answer that has no list.
+    /// With an answer without a list.
     Unlisted,
 }
 
 impl Pager {
-    /// A reading that begins with page `first`; full pages before it hold `skipped` entries.
+    /// A reading that starts at page `first`; the full pages before it hold `skipped` entries.
     pub(super) fn new(asked: u32, first: u32, skipped: u64) -> Self {
         Self {
             asked,
@@ -160,30 +157,30 @@ impl Pager {
         }
     }
 
-    /// The same, where a total that was right before spares the empty page after a full one. Where
-    /// that is all there is, such a reading takes nothing away: some back end may say the
-    /// page's own count this time.
+    /// Accepts a total that was right before, to save reading the empty page after a full one. If
+    /// that total is no more than the page has, the reading removes nothing: the back end may have
+    /// counted only the page this time.
     pub(super) fn believing_total(self) -> Self {
         Self { believes_total: true, ..self }
     }
 
-    /// The page to ask for.
+    /// The page to request.
     pub(super) fn page(&self) -> u32 {
         self.page
     }
 
-    /// The page that the reading began with.
+    /// The first page of the reading.
     pub(super) fn first(&self) -> u32 {
         self.first
     }
 
-    /// Pages that were read, the present one included.
+    /// Number of pages read, the current one included.
     pub(super) fn pages(&self) -> u32 {
         self.page - self.first + 1
     }
 
-    /// The page that was asked for has come; `new` of its entries had not been shown in this
-    /// reading. At most `max_pages` are read.
+    /// Handles the requested page; `new` of its entries had not been shown in this reading. At most
+    /// `max_pages` are read.
     pub(super) fn read(
         &mut self,
         shape: &Shape,
@@ -237,9 +234,8 @@ impl Pager {
         is_last.then_some(Ended::Whole)
     }
 
-    /// New entries at the beginning of a list move others to the next page, which begins with them
-    /// in their order. What stands anywhere else once more tells of a list that has changed its
-    /// order.
+    /// New entries at the start of a list push others to the next page, which then starts with them
+    /// in their order. Repeats anywhere else mean that the list has changed its order.
     fn note_moved(&mut self, shape: &Shape, new: u64) {
         let repeated = (shape.keys.len() as u64).saturating_sub(shape.doubles + new);
         if new > 0 && shape.begins_with(repeated as usize, &self.before) {
@@ -248,45 +244,45 @@ impl Pager {
         self.before.clone_from(&shape.keys);
     }
 
-    /// Whether it has come to an end of the list's own, and no answer has left something out.
+    /// Whether it reached the list's own end, and no answer omitted anything.
     pub(super) fn is_read_out(&self, ended: Ended) -> bool {
         matches!(ended, Ended::Whole | Ended::Short | Ended::Capped)
             && self.first == 1
             && !self.is_partial
     }
 
-    /// Whether all was shown that can be read.
+    /// Whether everything readable was shown.
     pub(super) fn is_complete(&self, ended: Ended) -> bool {
         ended == Ended::Whole && !self.is_partial
     }
 
-    /// Entries that the total counts and no page has shown. As many as have moved have come since
-    /// the pages before were read.
+    /// Entries that the total counts but no page has shown. Pushed entries are not among them: as
+    /// many new ones came after the pages before were read.
     fn lacking(&self) -> u64 {
         self.total.unwrap_or_default().saturating_sub(self.seen() + self.moved)
     }
 
-    /// What a reading that has `ended` like this must show and has not, if it must show all.
+    /// Number of entries not shown by a reading that `ended` like this, if it must show all.
     pub(super) fn missing(&self, ended: Ended) -> u64 {
         match ended {
             Ended::Whole => 0,
-            // There is no total, but the last page was not the last one.
+            // Even without a total, at least one entry is beyond the last page read.
             Ended::Limit => self.lacking().max(1),
             _ => self.lacking(),
         }
     }
 
-    /// Entries that were shown, each once.
+    /// Entries shown, each counted once.
     pub(super) fn shown(&self) -> u64 {
         self.shown
     }
 
-    /// Entries up to the present page, those that cannot be read included.
+    /// Entries up to the current page, unreadable ones included.
     pub(super) fn seen(&self) -> u64 {
         self.shown + self.unreadable
     }
 
-    /// Whether what a reading that has `ended` like this has not shown is not there.
+    /// Whether entries not shown by a reading that `ended` like this do not exist.
     pub(super) fn shows_all(&self, ended: Ended, trust: &Trust) -> bool {
         let lacking = self.largest_total.unwrap_or_default().saturating_sub(self.shown);
         let has_only_grown = !self.has_shrunk && self.lacking() == 0;
@@ -299,31 +295,31 @@ impl Pager {
     }
 }
 
-/// How far a list's `TotalCount` is to be trusted, and whether the last readings have shown all of
+/// How far a list's `TotalCount` can be trusted, and whether the last readings have shown all of
 /// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Trust {
-    /// The total was right about several pages, so a full page may be known for the last one.
+    /// The total was right about several pages, so it can identify a full page as the last.
     total_holds: bool,
-    /// It was this at the last whole reading. One that is less is looked into.
+    /// The total at the last whole reading. A smaller one is checked.
     last_total: u64,
-    /// By how much the total exceeded what the last readings have shown, and in how many of them
-    /// in a row.
+    /// Excess of the total over what the last readings have shown, and for how many consecutive
+    /// ones.
     shortfall: u64,
     shortfalls: u8,
-    /// Readings in a row that have not shown what they must.
+    /// Consecutive readings that did not show what they must.
     incomplete: u8,
-    /// What the last one has not shown.
+    /// Entries that the last one did not show.
     missing: u64,
 }
 
-/// A change that the user should hear of.
+/// A change to report to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The list lacks this many entries; 0: no longer.
+    /// The list lacks this many entries; 0 means that it is complete again.
     Missing(u64),
-    /// The total exceeds what there is by this many, and is not believed.
+    /// The total exceeds the entries by this many, and is not believed.
     TotalWrong(u64),
 }
 
@@ -336,7 +332,7 @@ impl Trust {
         self.excess() == lacking && lacking > 0
     }
 
-    /// The same for the user.
+    /// The same, for the user.
     pub(super) fn state(&self) -> ListState {
         ListState {
             missing: self.missing(),
@@ -345,18 +341,18 @@ impl Trust {
         }
     }
 
-    /// Entries by which the total exceeds what there is, once that is certain.
+    /// Entries by which the total is too large, once that is certain.
     fn excess(&self) -> u64 {
         if self.shortfalls >= MAX_SHORTFALLS { self.shortfall } else { 0 }
     }
 
-    /// Entries that must be shown and were not, in several readings in a row.
+    /// Entries missing from several consecutive readings that must show them.
     fn missing(&self) -> u64 {
         if self.incomplete >= MAX_INCOMPLETE { self.missing } else { 0 }
     }
 
-    /// A reading that came from the first page has `ended`; of what it lacks, `missing` must be
-    /// shown.
+    /// Handles the result of a reading from the first page; `missing` entries that must be shown
+    /// were not.
     pub(super) fn weigh(&mut self, pager: &Pager, ended: Ended, missing: u64) -> Vec<Change> {
         let excess = self.excess();
         self.weigh_total(pager, ended);
@@ -373,7 +369,7 @@ impl Trust {
             .collect()
     }
 
-    /// Only a list that ends with a short page makes its total wrong: one that is cut off is not
+    /// Only a list that ends with a short page proves its total wrong: one that is cut off was not
     /// read to its end.
     fn weigh_total(&mut self, pager: &Pager, ended: Ended) {
         let seen = pager.seen();
@@ -409,8 +405,8 @@ mod tests {
     use super::{Change, Ended, Pager, Shape, Trust, Turn};
     use crate::model::Page;
 
-    /// Reads pages of `(entries, new, total)`, up to four of them, when ten entries were asked for;
-    /// how it ended, and after how many pages.
+    /// Reads pages of `(entries, new, total)`, at most four, with ten entries requested. Returns
+    /// how the reading ended, after how many pages, and the changes.
     fn read(trust: &mut Trust, pages: &[(usize, usize, Option<u64>)]) -> (Ended, u32, Vec<Change>) {
         let mut pager = Pager::new(10, 1, 0);
         for (entries, new, total) in pages {
@@ -567,8 +563,8 @@ mod tests {
         assert_eq!((end, pager.missing(Ended::Whole)), (Turn::End(Ended::Whole), 0));
     }
 
-    /// Reads pages of entries with their total, ten to a page; how it ended, and whether all was
-    /// shown.
+    /// Reads pages of entries with their total, ten to a page. Returns how the reading ended,
+    /// whether all was shown, and the changes.
     fn read_entries(trust: &mut Trust, pages: &[(Vec<u64>, u64)]) -> (Ended, bool, Vec<Change>) {
         let mut pager = Pager::new(10, 1, 0);
         let mut shown = HashSet::new();
@@ -656,7 +652,7 @@ mod tests {
             let (ended, all, _) = read_entries(&mut Trust::default(), &pages);
             assert_eq!((ended, all), (Ended::Short, false), "{second:?}");
         }
-        // One was taken away from the first page, so that 10 has moved there; then one has come.
+        // One entry left the first page, so 10 moved there; then a new one came.
         let pages = [(first, 25), ((11..21).collect(), 24), ((20..25).collect(), 25)];
         assert_eq!(read_entries(&mut Trust::default(), &pages), (Ended::Whole, false, vec![]));
     }

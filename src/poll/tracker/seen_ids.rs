@@ -1,4 +1,4 @@
-//! Ids that have been seen, so that nothing is counted twice or shown again after it has left the
+//! Ids that have been seen, so that nothing is counted twice, or shown again after it has left the
 //! window.
 
 use std::collections::HashMap;
@@ -6,43 +6,43 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// The ids of a list that were seen in it.
+/// The ids that were seen in a list.
 ///
 /// An id is forgotten when two whole readings in a row have not shown it. One is not enough: when
-/// an entry leaves an earlier page between two pages, another one slips past, though as many were
-/// shown as there are. Where no reading is whole, and between those that are, [`SeenIds::bound`]
-/// keeps their number within that of the list's entries.
+/// an entry leaves an earlier page between two requests, another one slips past, although as many
+/// were shown as exist. If no reading is whole, and between whole ones, [`SeenIds::bound`] limits
+/// the ids by the number of the list's entries.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Saved")]
 pub(super) struct SeenIds {
-    /// The number of the reading that has shown each last.
+    /// Number of the reading that last showed each id.
     last_shown: HashMap<Arc<str>, u64>,
-    /// The number of the present reading, or of the last one.
+    /// Number of the current or last reading.
     reading: u64,
-    /// Ids that it has shown.
+    /// Number of ids that it has shown.
     fresh: usize,
-    /// The number of the last whole reading, and of the whole one before it.
+    /// Numbers of the last whole reading, and of the whole one before it.
     whole: u64,
     whole_before: u64,
-    /// Readings since the last whole one that have come to the last page and have shown less than
-    /// there is.
+    /// Readings since the last whole one that reached the last page but showed less than exists.
     gaps: u8,
 }
 
-/// What this many readings with gaps have not shown is not there: it is the total that is wrong.
+/// Number of readings with gaps after which ids that none of them showed count as gone: the total
+/// is wrong.
 const MAX_GAPS: u8 = 8;
 
-/// An id is still in the list only while fewer others than this many times the list's entries were
-/// shown after it: entries leave a list roughly in the order in which they came.
+/// An id may still be in the list only while fewer others than this multiple of the list's entries
+/// were shown after it: entries leave a list roughly in the order in which they came.
 const TURNOVERS: usize = 4;
 
 /// Number of ids that are kept however short a list is.
 const SPARE: usize = 1000;
 
-/// As it is saved: `absent` is what the last whole reading has not shown, `lately` what readings
-/// with gaps have shown since. What a page has shown beside those is saved with the `ids`: else
-/// each reading of a page would be something to write. An earlier version has written all of them
-/// among the `ids`, too.
+/// Saved form: `absent` are the ids that the last whole reading did not show, `lately` those that
+/// readings with gaps have shown since. Ids that only other pages have shown since are saved with
+/// the `ids`, or each reading of a page would need a write. An earlier version wrote all of them to
+/// `ids` as well.
 #[derive(Serialize, Deserialize)]
 struct Saved<I = Vec<Arc<str>>> {
     ids: I,
@@ -87,20 +87,20 @@ impl Serialize for SeenIds {
 }
 
 impl SeenIds {
-    /// A reading of the list begins.
+    /// Starts a reading of the list.
     pub(super) fn begin(&mut self) {
         self.reading += 1;
         self.fresh = 0;
     }
 
-    /// Notes an id; whether it was not known before.
+    /// Records an id. Returns whether it was not known before.
     pub(super) fn note(&mut self, id: &Arc<str>) -> bool {
         let before = self.last_shown.insert(Arc::clone(id), self.reading);
         self.fresh += usize::from(before != Some(self.reading));
         before.is_none()
     }
 
-    /// Whether the present reading of the list has shown `id`.
+    /// Whether the current reading has shown `id`.
     pub(super) fn is_fresh(&self, id: &str) -> bool {
         self.last_shown.get(id) == Some(&self.reading)
     }
@@ -110,26 +110,26 @@ impl SeenIds {
         self.last_shown.contains_key(id)
     }
 
-    /// How many ids the present reading has shown.
+    /// Number of ids that the current reading has shown.
     pub(super) fn fresh_count(&self) -> usize {
         self.fresh
     }
 
-    /// The list was read to its last page, and has shown all of it if it `shows_all`: what it did
-    /// not show for the second time is forgotten, but for what `keep` wants. Whether it was
-    /// whole, or has long shown as much as it ever will; if not, nothing is forgotten yet.
+    /// The list was read to its last page, and showed everything if `shows_all`. Ids missing for
+    /// the second time are forgotten, unless `keep` wants them. Returns whether the reading was
+    /// whole, or the list has long shown as much as it ever will; if not, nothing is forgotten yet.
     pub(super) fn complete(&mut self, shows_all: bool, keep: impl Fn(&str) -> bool) -> bool {
         let whole = self.is_whole(shows_all);
         self.end(whole, keep);
         whole
     }
 
-    /// The same, but what was not shown is forgotten at once: where it only slipped past, it is
-    /// back after the next reading.
+    /// Like `complete`, but forgets missing ids at once: one that only slipped past is back after
+    /// the next reading.
     pub(super) fn complete_at_once(&mut self, shows_all: bool) -> bool {
         let whole = self.is_whole(shows_all);
         if whole {
-            // Where no reading shows all, it is what they have shown together.
+            // If no reading shows everything, all since the last whole one count together.
             let last = if shows_all { self.reading.saturating_sub(1) } else { self.whole };
             self.forget(last, |_| false);
             self.end(true, |_| false);
@@ -142,8 +142,8 @@ impl SeenIds {
         self.gaps >= MAX_GAPS || shows_all
     }
 
-    /// The same where the caller knows whether the reading was `whole`: these are but a part of
-    /// what the list shows.
+    /// Like `complete`, if the caller knows whether the reading was `whole` because these ids are
+    /// only a part of the list.
     pub(super) fn end(&mut self, whole: bool, keep: impl Fn(&str) -> bool) {
         if whole {
             self.forget(self.whole_before, keep);
@@ -153,8 +153,8 @@ impl SeenIds {
         }
     }
 
-    /// Bounds the number of ids by that of the list's entries, which is at most `entries`: what was
-    /// shown longest ago is forgotten, but for what `keep` wants.
+    /// Limits the number of ids by that of the list's entries, at most `entries`: those shown
+    /// longest ago are forgotten, unless `keep` wants them.
     pub(super) fn bound(&mut self, entries: usize, keep: impl Fn(&str) -> bool) {
         let most = entries.saturating_mul(TURNOVERS).saturating_add(SPARE);
         if self.last_shown.len() <= most.saturating_mul(2) {
@@ -162,13 +162,13 @@ impl SeenIds {
         }
         let mut shown: Vec<u64> = self.last_shown.values().copied().collect();
         let surplus = shown.len() - most;
-        // Those of the same reading as the oldest that stay are kept.
+        // Ids of the same reading as the oldest one that stays are kept, too.
         let (_, oldest, _) = shown.select_nth_unstable(surplus);
         let last = oldest.saturating_sub(1);
         self.forget(last, keep);
     }
 
-    /// Forgets what no reading after `last` has shown, but for what `keep` wants.
+    /// Forgets ids that no reading after `last` has shown, unless `keep` wants them.
     fn forget(&mut self, last: u64, keep: impl Fn(&str) -> bool) {
         self.last_shown.retain(|id, shown| *shown > last || keep(id));
         if self.last_shown.capacity() > 4 * self.last_shown.len() {
@@ -183,8 +183,8 @@ mod tests {
 
     use super::{MAX_GAPS, SPARE, SeenIds};
 
-    /// Reads a list that shows `ids` and says it has `total` entries; those not known before, and
-    /// whether it was whole.
+    /// Reads a list that shows `ids` and claims `total` entries. Returns the ids not known before,
+    /// and whether it was whole.
     fn read(known: &mut SeenIds, ids: &[&str], total: u64) -> (Vec<String>, bool) {
         known.begin();
         let new = ids

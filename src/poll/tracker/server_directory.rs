@@ -1,5 +1,5 @@
-//! Which servers a region has, by ListInstances: only that tells a server without invocations from
-//! one that does not exist.
+//! The servers of a region, from ListInstances: only that distinguishes a server without
+//! invocations from one that does not exist.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::aliyun::op::ListInstances;
 use crate::model::{DiscoveredResource, Failure, Page};
 use crate::poll::{after, later};
 
-/// A reading that has failed for a passing reason is tried again after this time.
+/// Delay before a reading that failed for a transient reason is retried.
 const RETRY_AFTER: Duration = Duration::from_secs(120);
 
-/// What ListInstances has said, and when it is asked again.
+/// What ListInstances has returned, and when to call it again.
 #[derive(Debug, Default)]
 pub(super) struct ServerDirectory {
     servers: Directory,
     due: Option<Timestamp>,
-    /// Why there is no reading, if the last has failed and there was none before.
+    /// Why there is no reading, if the last one failed and there was none before.
     failure: Option<Failure>,
 }
 
 impl ServerDirectory {
-    /// Whether it is to be read now, or read on. One reading is enough for a while, whether it
+    /// Whether to start or resume a reading now. One reading is enough for a while, whether it
     /// succeeds or not.
     pub(super) fn begin(&mut self, limits: &Limits, now: Timestamp) -> bool {
         let is_due = self.due.is_none_or(|due| due <= now);
@@ -42,7 +42,7 @@ impl ServerDirectory {
         self.servers.page().map(|page| ListInstances { page })
     }
 
-    /// Takes note of a page. What the user should hear of the reading, if it has ended.
+    /// Handles a page. Returns changes to report to the user, if the reading has ended.
     pub(super) fn listed(&mut self, page: Page<DiscoveredResource>) -> Option<Vec<Change>> {
         match self.servers.read(page, |_| true) {
             Progress::Next => None,
@@ -53,17 +53,17 @@ impl ServerDirectory {
         }
     }
 
-    /// Whether which servers there are is known at all.
+    /// Whether the servers are known at all.
     pub(super) fn is_known(&self) -> bool {
         self.servers.is_whole()
     }
 
-    /// How far its total is to be trusted, and what the last readings have not shown.
+    /// How far its total can be trusted, and what the last readings have not shown.
     pub(super) fn trust(&self) -> &Trust {
         self.servers.trust()
     }
 
-    /// The reading has failed; what was known before still holds.
+    /// The reading failed; what was known before still holds.
     pub(super) fn failed(&mut self, failure: &Failure, now: Timestamp) {
         if failure.reason.may_pass() {
             self.due = self.due.min(Some(after(now, RETRY_AFTER)));
@@ -77,19 +77,19 @@ impl ServerDirectory {
         self.servers.lacks(id)
     }
 
-    /// Why it is not known which servers there are.
+    /// Why the servers are unknown.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }
 
-    /// Pages that a reading takes, as far as is known.
+    /// Pages of a reading, as far as known.
     pub(super) fn pages(&self) -> u32 {
         u32::try_from(self.servers.found().count() / ListInstances::PAGE_SIZE)
             .unwrap_or(u32::MAX)
             .saturating_add(1)
     }
 
-    /// This machine's clock was set back by `step`.
+    /// Moves its time by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.due = self.due.map(|due| later(due, step));
     }

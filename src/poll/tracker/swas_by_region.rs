@@ -1,8 +1,8 @@
-//! The command invocations of several Simple Application Servers of a region, asked for at once.
+//! The command invocations of several Simple Application Servers of a region, requested together.
 //!
-//! DescribeCommandInvocations carries every server's invocations with their results; it is asked
+//! DescribeCommandInvocations returns every server's invocations with their results; it is called
 //! again by InvokeId for open invocations that the list no longer shows. Invocations of servers
-//! that are not configured are passed over.
+//! that are not configured are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,23 +27,23 @@ use crate::poll::later;
 pub(in crate::poll) struct SwasRegionTracker {
     limits: Limits,
     servers: BTreeMap<Arc<str>, SwasInvocations>,
-    /// Which invocations the list has shown, whosever they are. It is not saved: after a restart
-    /// the list is read whole again anyway.
+    /// Invocations that the list has shown, of any server. Not saved: after a restart the list is
+    /// read whole again anyway.
     history: History,
     server_directory: ServerDirectory,
-    /// Of the list itself.
+    /// About the list itself.
     pub(super) notices: Vec<Notice>,
-    /// When the present poll has begun.
+    /// When the current poll began.
     began: Timestamp,
-    /// How many invocations were asked for by id last.
+    /// Number of invocations last requested by id.
     followed: usize,
     step: Step,
 }
 
-/// Where a poll stands. Ids are asked for last first.
+/// State of a poll. Ids are requested last first.
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// No poll is under way, or it has failed.
+    /// No poll is in progress, or it has failed.
     Idle,
     List,
     ServerDirectory,
@@ -97,7 +97,7 @@ impl SwasRegionTracker {
         })
     }
 
-    /// A page of the region's list, or of what was asked for by id.
+    /// Handles a page of the region's list, or of an invocation requested by id.
     pub(super) fn answer(&mut self, page: Page<CommandInvocation>, now: Timestamp) {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::List => self.listed(page, now),
@@ -115,8 +115,8 @@ impl SwasRegionTracker {
                 self.see(server, now);
             }
         }
-        // An open invocation is found by its id in one call, wherever it is; a further page may
-        // show many, or none.
+        // One call finds an open invocation by its id, wherever it is; a further page may show
+        // many, or none.
         let looking = self.missing().len() > self.history.pages_so_far();
         let window = self.window();
         match self.history.read(&shape, looking, window, &self.limits, now, |_| false) {
@@ -133,7 +133,7 @@ impl SwasRegionTracker {
         }
     }
 
-    /// What of the region's list its servers show.
+    /// The part of the region's list that its servers show.
     fn window(&self) -> Window {
         let windows = self.live().map(|(_, invocations)| invocations.list_window());
         let largest = |all: Window, one: Window| Window {
@@ -151,7 +151,7 @@ impl SwasRegionTracker {
         if self.server_directory.lacks(&server.instance_id) {
             return;
         }
-        // Of servers that are not polled.
+        // A server that is not polled.
         let Some(invocations) = self.servers.get_mut(&server.instance_id) else { return };
         let new = invocations.memory.history.note_part(&server.invocation.id);
         invocations.see_whole(server, new, now);
@@ -166,7 +166,7 @@ impl SwasRegionTracker {
         }
     }
 
-    /// A page of ListInstances.
+    /// Handles a page of ListInstances.
     pub(super) fn counted(&mut self, page: Page<DiscoveredResource>) {
         if let Some(changes) = self.server_directory.listed(page) {
             self.notices.extend(changes.into_iter().map(Notice::List));
@@ -186,7 +186,7 @@ impl SwasRegionTracker {
         self.follow(ids);
     }
 
-    /// Open invocations that this poll has not yet found, on whichever server.
+    /// Open invocations that this poll has not found yet, on any server.
     fn missing(&self) -> BTreeSet<&Arc<str>> {
         self.live().flat_map(|(_, invocations)| invocations.missing(self.began)).collect()
     }
@@ -200,7 +200,8 @@ impl SwasRegionTracker {
         };
     }
 
-    /// What was asked for by id; on a server that it does not name, it was not found.
+    /// Handles a page of an invocation requested by id; on a server that it does not name, it was
+    /// not found.
     fn found(
         &mut self,
         mut ids: Vec<Arc<str>>,
@@ -264,8 +265,7 @@ impl SwasRegionTracker {
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        // Until a list has told which servers there are, nothing is shown of those that may not be
-        // there.
+        // Until a list has shown which servers exist, nothing is shown of those that may not.
         let is_listed = self.step == Step::ServerDirectory && self.server_directory.is_known();
         is_listed || matches!(self.step, Step::Follow { .. } | Step::Done)
     }
@@ -274,7 +274,7 @@ impl SwasRegionTracker {
         self.live().any(|(_, invocations)| invocations.has_open())
     }
 
-    /// The servers that are there, as far as is known.
+    /// The servers that exist, as far as known.
     fn live(&self) -> impl Iterator<Item = (&Arc<str>, &SwasInvocations)> {
         self.servers.iter().filter(|(id, _)| !self.server_directory.lacks(id))
     }
@@ -287,15 +287,15 @@ impl SwasRegionTracker {
         self.servers.into_iter()
     }
 
-    /// Takes what has happened on each server.
+    /// Takes the notices of each server.
     pub(super) fn server_notices(&mut self) -> impl Iterator<Item = (&Arc<str>, Vec<Notice>)> {
         self.servers
             .iter_mut()
             .map(|(id, invocations)| (id, std::mem::take(&mut invocations.notices)))
     }
 
-    /// What is wrong with one server alone: it is not there, or that is not known. One that was
-    /// seen to run something is there.
+    /// Failure of one server alone: it does not exist, or that is unknown. One that was seen
+    /// running something exists.
     pub(super) fn failure(&self, id: &str) -> Option<Failure> {
         if self.server_directory.lacks(id) {
             return Some(Failure {
@@ -328,8 +328,8 @@ impl SwasRegionTracker {
     }
 }
 
-/// What tells an entry of the list from every other. An InvokeId may span servers: whether in one
-/// entry, as in the document's sample, or in one for each, is open.
+/// Key of an entry of the list. An InvokeId may span servers, either in one entry, as in the
+/// documentation's sample, or in one per server: that is not documented.
 fn entry(invocation: &CommandInvocation) -> Arc<str> {
     let first = invocation.servers.iter().map(|server| &server.instance_id).min();
     first.map_or_else(
@@ -399,7 +399,7 @@ mod tests {
     }
 
     /// Polls once against a region that lists `listed`, also knows `hidden`, and has all servers
-    /// that are asked for.
+    /// that are requested.
     fn poll(
         tracker: &mut SwasRegionTracker,
         listed: &[CommandInvocation],
@@ -463,7 +463,7 @@ mod tests {
         };
         assert_eq!(poll(&mut tracker, &each(Running), &[], 1), ["page 1", "page 2", "page 3"]);
         assert!(tracker.servers.values().all(SwasInvocations::has_open));
-        // The list shows it no more; by its id, it still comes in pages.
+        // The list no longer shows it; requested by its id, it still comes in pages.
         assert_eq!(
             poll(&mut tracker, &[], &each(Success), 11),
             ["page 1", "all 1", "all 2", "all 3"]

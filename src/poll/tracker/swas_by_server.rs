@@ -1,8 +1,8 @@
-//! The command invocations of a Simple Application Server, asked for server by server.
+//! The command invocations of a Simple Application Server, requested server by server.
 //!
-//! DescribeInvocations carries the status of open invocations; DescribeInvocationResult is asked
-//! once, when an invocation has ended, Failed ones first, and for open invocations that the list no
-//! longer shows. A result that is late is asked for until the invocation leaves its window.
+//! DescribeInvocations returns the status of open invocations; DescribeInvocationResult is called
+//! once for each invocation that has ended, Failed ones first, and for open invocations that the
+//! list no longer shows. A late result is requested until its invocation leaves the window.
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ pub(in crate::poll) struct SwasServerTracker {
     limits: Limits,
     pub(super) invocations: SwasInvocations,
     step: Step,
-    /// When the present poll has begun.
+    /// When the current poll began.
     began: Timestamp,
-    /// Number of open invocations off the list, and of late results, that the last poll asked for.
+    /// Number of open invocations off the list, and of late results, requested in the last poll.
     overdue: usize,
 }
 
-/// Where a poll stands. Ids are asked for last first.
+/// State of a poll. Ids are requested last first.
 #[derive(Debug, PartialEq)]
 enum Step {
-    /// No poll is under way, or it has failed.
+    /// No poll is in progress, or it has failed.
     Idle,
     List,
     Details(Vec<Arc<str>>),
@@ -130,7 +130,7 @@ impl SwasServerTracker {
         }
     }
 
-    /// A page of the list.
+    /// Handles a page of the list.
     pub(super) fn listed(&mut self, page: Page<Invocation>, now: Timestamp) {
         if self.step != Step::List {
             return;

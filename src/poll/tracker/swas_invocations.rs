@@ -1,5 +1,5 @@
-//! What is known of a server's command invocations, whichever operation tells it: which are open,
-//! which have ended and how, and what was counted.
+//! What is known about a server's command invocations, whichever operation lists them: which are
+//! open, which have ended and how, and what was counted.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::poll::{later, since};
 
-/// A server's invocations, and what of them is shown.
+/// A server's invocations, and the window of them that is shown.
 #[derive(Debug)]
 pub(super) struct SwasInvocations {
     pub(super) window: InvocationWindow,
@@ -27,23 +27,23 @@ pub(super) struct SwasInvocations {
     pub(super) notices: Vec<Notice>,
 }
 
-/// What is known of a server's invocations. It is the same whichever operation lists them.
+/// What is known about a server's invocations; the same for every operation that lists them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
     pub(super) invocations: HashMap<Arc<str>, Held>,
     pub(super) history: History,
-    /// Invocations seen so far; gives each its place.
+    /// Number of invocations seen so far; gives each its place.
     seen: u64,
     finished: BTreeMap<InvocationStatus, u64>,
     #[serde(default)]
     jobs: Jobs,
-    /// Whether the list that `history` speaks of is the one of the whole region.
+    /// Whether `history` describes the list of the whole region.
     #[serde(default)]
     regional: bool,
 }
 
 impl Memory {
-    /// This machine's clock was set back by `step`.
+    /// Moves times by `step`, after this machine's clock was set back.
     pub(super) fn shift(&mut self, step: SignedDuration) {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
         for held in self.invocations.values_mut() {
@@ -60,25 +60,25 @@ pub(super) struct Held {
     result: Option<InvocationResult>,
     first_seen: Timestamp,
     place: u64,
-    /// How it, or once it has ended its result, was asked for.
+    /// How it, or its result once it has ended, was requested.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
-    /// Its end was counted, and is announced with its exit code once the result is read.
+    /// Its end was counted, and will be announced with its exit code once the result is read.
     unannounced: bool,
     /// Since when its status is an unknown word, while it is.
     #[serde(default)]
     unknown_since: Option<Timestamp>,
 }
 
-/// Which result is wanted first is largest.
+/// Request priority, larger first.
 pub(super) type Urgency = (Turn, bool, bool, (Timestamp, Reverse<u64>));
 
 impl SwasInvocations {
-    /// A server's invocations, listed by DescribeInvocations or, if it is `regional`, by
+    /// A server's invocations, listed by DescribeInvocations or, if `regional`, by
     /// DescribeCommandInvocations.
     ///
-    /// It is not known whether both show as much: where the one shows what the other never did, it
-    /// must not count as new.
+    /// It is unknown whether both show as much: what one shows and the other never did must not
+    /// count as new.
     pub(super) fn new(window: InvocationWindow, mut memory: Memory, regional: bool) -> Self {
         if memory.regional != regional {
             memory.regional = regional;
@@ -87,7 +87,7 @@ impl SwasInvocations {
         Self { window, memory, notices: Vec::new() }
     }
 
-    /// What of the list is shown.
+    /// The part of the list that is shown.
     pub(super) fn list_window(&self) -> Window {
         Window { entries: self.window.max_invocations, max_age: self.window.max_age }
     }
@@ -102,7 +102,7 @@ impl SwasInvocations {
         self.memory.seen > 0
     }
 
-    /// All that is to be shown.
+    /// The full reading.
     pub(super) fn reading(&self) -> SwasInvocationsReading {
         let mut held: Vec<&Held> = self.memory.invocations.values().collect();
         held.sort_unstable_by_key(|held| Reverse(held.recency()));
@@ -113,8 +113,7 @@ impl SwasInvocations {
         }
     }
 
-    /// Open invocations that this poll has not yet found in the list, and that are to be looked for
-    /// now.
+    /// Open invocations that this poll has not found in the list yet, and whose request is due.
     pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
         let missing = move |(id, held): &(&Arc<str>, &Held)| {
             held.invocation.is_open()
@@ -124,8 +123,8 @@ impl SwasInvocations {
         self.memory.invocations.iter().filter(missing).map(|(id, _)| id)
     }
 
-    /// Whether an invocation is to be asked for by its id: it is open and not in the list, or its
-    /// result is not there.
+    /// Whether an invocation must be requested by its id: it is open and not in the list, or its
+    /// result is missing.
     pub(super) fn misses(&self, id: &str) -> bool {
         let is_wanted = |held: &Held| match held.invocation.is_open() {
             true => !self.memory.history.has_shown(id),
@@ -134,8 +133,8 @@ impl SwasInvocations {
         self.memory.invocations.get(id).is_some_and(is_wanted)
     }
 
-    /// What else than results, as soon as they are there, is to be asked for one by one now: open
-    /// invocations that the list has not shown, and results that are late.
+    /// What to request one by one now, besides results that were never requested: open invocations
+    /// that the list has not shown, and late results.
     pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
         let is_due = move |held: &Held| match held.invocation.is_open() {
             true => held.follow.is_due(now),
@@ -149,7 +148,8 @@ impl SwasInvocations {
         invocations.map(|(id, held)| (held.urgency(), id))
     }
 
-    /// The same where results come with the list: one that did not is late, too.
+    /// Like `overdue`, for a list that includes results: one that did not come with it is late,
+    /// too.
     pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
         let fresh =
             |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
@@ -158,7 +158,7 @@ impl SwasInvocations {
         self.overdue(now).chain(fresh)
     }
 
-    /// What to ask for one by one now, most urgent last.
+    /// What to request one by one now, most urgent last.
     pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
         let mut ids = turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
         let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
@@ -173,7 +173,7 @@ impl SwasInvocations {
         ids
     }
 
-    /// Takes note of an invocation as the list shows it; `new` if its id was not known before.
+    /// Records an invocation as the list shows it; `new` if its id was not known before.
     pub(super) fn see(&mut self, invocation: Invocation, new: bool, now: Timestamp) {
         let id = Arc::clone(&invocation.id);
         if let Some(held) = self.memory.invocations.get_mut(&id) {
@@ -194,7 +194,7 @@ impl SwasInvocations {
         }
     }
 
-    /// The same, where the list also tells how it went.
+    /// Like `see`, for a list that includes results.
     pub(super) fn see_whole(
         &mut self,
         ServerInvocation { invocation, result, .. }: ServerInvocation,
@@ -210,14 +210,14 @@ impl SwasInvocations {
         }
     }
 
-    /// The call that asked for an invocation has failed.
+    /// Records that the call for an invocation failed.
     pub(super) fn failed(&mut self, id: &Arc<str>) {
         if let Some(held) = self.memory.invocations.get_mut(id) {
             held.follow.failed();
         }
     }
 
-    /// How soon an invocation is asked for.
+    /// Request priority of an invocation.
     pub(super) fn urgency(&self, id: &str) -> Option<Urgency> {
         self.memory.invocations.get(id).map(Held::urgency)
     }
@@ -229,8 +229,7 @@ impl SwasInvocations {
         }
     }
 
-    /// Takes note of how an invocation went; an answer that it still runs is one of something that
-    /// the list has lost.
+    /// Handles an invocation's result. If an open invocation still runs, the list has lost it.
     pub(super) fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         let was_open = held.invocation.is_open();
@@ -246,7 +245,7 @@ impl SwasInvocations {
             }
             return;
         }
-        // What the list has said in a known word stays.
+        // A known status from the list stays.
         if was_open || told.status.unknown_word().is_none() {
             held.update(told, now);
         }
@@ -274,7 +273,7 @@ impl SwasInvocations {
         self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
     }
 
-    /// An invocation, or the result of one that has ended, was asked for and is not there.
+    /// Records that an invocation, or the result of an ended one, was requested and is not there.
     pub(super) fn missed(&mut self, id: &Arc<str>, now: Timestamp) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         held.follow.missed(now);
@@ -284,7 +283,7 @@ impl SwasInvocations {
         }
     }
 
-    /// An invocation leaves the window: if its end was watched and its result is not there, that is
+    /// An invocation leaves the window: if its end was watched and its result is missing, that is
     /// given up.
     fn give_up(&mut self, id: &Arc<str>) {
         let Some(held) = self.memory.invocations.get(id).filter(|held| held.unannounced) else {
@@ -295,8 +294,8 @@ impl SwasInvocations {
         self.announce(id);
     }
 
-    /// Drops what has left the window: ended invocations that are old or too many, and unknown
-    /// words that never ended.
+    /// Drops what has left the window: ended invocations that are old or too many, and those with
+    /// an unknown status that never ended.
     pub(super) fn trim(&mut self, now: Timestamp) {
         self.memory.jobs.see(self.memory.invocations.values().map(Held::sighting));
         let max_age = self.window.max_age;
@@ -346,13 +345,13 @@ impl Held {
         held
     }
 
-    /// Whether it counts as open only because its word is unknown.
+    /// Whether it counts as open only because its status is unknown.
     fn is_unknown(&self) -> bool {
         self.invocation.is_open() && self.invocation.status.unknown_word().is_some()
     }
 
-    /// Since when it grows old, if it does. One answer that cannot be understood must not end the
-    /// watch over what has run for long.
+    /// Since when it ages, if it does. A single answer with an unknown status must not end the
+    /// tracking of a long-running invocation.
     fn ages_from(&self) -> Option<Timestamp> {
         match (self.invocation.is_open(), self.is_unknown()) {
             (true, false) => None,
@@ -361,7 +360,7 @@ impl Held {
         }
     }
 
-    /// Newest is largest. A region's list does not always say when an invocation was created.
+    /// Larger is newer. A region's list does not always include the creation time.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let result = self.result.as_ref();
         let told = self
@@ -371,8 +370,8 @@ impl Held {
         (told.unwrap_or(self.first_seen), Reverse(self.place))
     }
 
-    /// Whose result is read first is largest: vanished ones, then Failed, then newest, and last
-    /// what was asked for in vain.
+    /// Request priority, larger first: vanished invocations, then Failed, then the newest, and last
+    /// those requested without success.
     fn urgency(&self) -> Urgency {
         (
             self.follow.turn(),
@@ -386,9 +385,9 @@ impl Held {
         !self.invocation.is_open() && self.result.is_none()
     }
 
-    /// Ended never changes again, whatever an older copy of a list may say.
+    /// An ended invocation never changes again, whatever an older copy of a list says.
     fn update(&mut self, invocation: Invocation, now: Timestamp) {
-        // It was found; if it has ended now, its result is asked for at once.
+        // It was found; if it has just ended, its result is requested at once.
         if self.invocation.is_open() {
             self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
         }

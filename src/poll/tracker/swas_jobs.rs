@@ -1,5 +1,5 @@
-//! What is known of the invocations of each command name of a server, whether the window still
-//! holds them or not: how the newest ended one went, and how regularly they are created.
+//! What is known about the invocations of each command name of a server, whether or not the window
+//! still holds them: how the newest ended one went, and how regularly they are created.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,38 +10,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
 
-/// Maximum number of command names that are remembered of a server; the oldest go first.
+/// Maximum number of command names remembered for a server; the oldest go first.
 pub const MAX_NAMES: usize = 50;
 
-/// Number of the newest invocations of a name that tell its interval.
+/// Maximum number of invocations of a name, the newest ones, that determine its interval.
 const MAX_INVOCATIONS: usize = 8;
-/// Minimum number of invocations that tell an interval.
+/// Minimum number of invocations that determine an interval.
 const MIN_INVOCATIONS: usize = 4;
 
-/// What is known of a server's command names.
+/// What is known about a server's command names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Jobs(BTreeMap<Arc<str>, Past>);
 
-/// An invocation, as far as it is known.
+/// An invocation, as far as known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sighting<'a> {
     pub(super) invocation: &'a Invocation,
     pub(super) result: Option<&'a InvocationResult>,
-    /// Its place in time: when it was created, or what comes nearest.
+    /// When it was created, or the nearest known time.
     pub(super) at: Timestamp,
 }
 
 /// The invocations of one name so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Past {
-    /// Its newest invocations, the oldest first.
+    /// Its newest invocations, oldest first.
     created: Vec<Created>,
     last: Option<Ended>,
     /// When the newest successful run ended.
     succeeded: Option<Timestamp>,
 }
 
-/// When an invocation was created, in seconds since 1970, and a hash of its id, so that it is
+/// Creation time of an invocation, in seconds since 1970, and a hash of its id, so that it is
 /// counted once. Eight bytes, since a server has up to 400 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Created(u32, u32);
@@ -55,10 +55,10 @@ struct Ended {
 }
 
 impl Jobs {
-    /// Takes note of invocations, in any order and however often they were seen.
+    /// Records invocations, in any order and however often they were seen.
     pub(super) fn see<'a>(&mut self, invocations: impl Iterator<Item = Sighting<'a>> + Clone) {
-        // A result may say that the one that was last is older than it seemed: its place is known
-        // before others are compared.
+        // A result may show that the current last invocation is older than it seemed: its time is
+        // corrected before others are compared.
         for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open())
         {
             if let Some(past) = self.0.get_mut(&invocation.invocation.command_name) {
@@ -87,14 +87,14 @@ impl Jobs {
         }
     }
 
-    /// What is shown of each name.
+    /// What is shown for each name.
     pub(super) fn shown(&self) -> BTreeMap<Arc<str>, Job> {
         self.0.iter().map(|(name, past)| (Arc::clone(name), past.shown())).collect()
     }
 }
 
 impl Past {
-    /// Takes note of how an invocation went, if it is the one that is last already.
+    /// Records the result of an invocation, if it is the current last one.
     fn learn(&mut self, invocation: Sighting<'_>) {
         if let Some(last) = self.last.as_mut().filter(|last| last.id == invocation.invocation.id) {
             last.learn(Ended::of(invocation));
@@ -116,7 +116,7 @@ impl Past {
         }
     }
 
-    /// What is kept is the newest of all that were seen, in whatever order that was.
+    /// Keeps the newest of all that were seen, in whatever order they came.
     fn count(&mut self, invocation: &Invocation) {
         let Some(created) = Created::of(invocation) else { return };
         if self.created.iter().any(|known| known.1 == created.1) {
@@ -152,14 +152,14 @@ impl Past {
 }
 
 impl Created {
-    /// A time that fits no second of this century says nothing.
+    /// A time that does not fit into `u32` seconds is ignored.
     fn of(invocation: &Invocation) -> Option<Self> {
         let second = u32::try_from(invocation.created?.as_second()).ok()?;
         Some(Self(second, hash(&invocation.id)))
     }
 }
 
-/// FNV-1a: it is saved, so it must stay the same in every version.
+/// FNV-1a: it is saved, so it must be the same in every version.
 fn hash(id: &str) -> u32 {
     id.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
@@ -175,14 +175,14 @@ impl Ended {
         Self { at, id: Arc::clone(&invocation.id), invocation: last }
     }
 
-    /// Newest is largest. Invocations of the same second are told apart by their ids: by chance,
-    /// but always in the same way.
+    /// Larger is newer. Invocations of the same second are ordered by their ids: arbitrary, but
+    /// always the same.
     fn place(&self) -> (Timestamp, &str) {
         (self.at, &self.id)
     }
 
-    /// The same invocation once more: what is known of it is never unlearned, and where only
-    /// guesses tell its time, the earliest is the best.
+    /// Merges another sighting of the same invocation: what is known is never lost, and if its time
+    /// is only guessed, the earliest is the best.
     fn learn(&mut self, again: Self) {
         self.at = self.at.min(again.at);
         self.invocation.status = again.invocation.status;
@@ -191,8 +191,8 @@ impl Ended {
     }
 }
 
-/// The median of the gaps between invocations, the oldest first; `None` where there are too few, or
-/// where they are too irregular to expect a next one.
+/// Median gap between invocations, the oldest first; `None` if there are too few, or if they are
+/// too irregular to expect a next one.
 fn interval(created: &[Created]) -> Option<Duration> {
     if created.len() < MIN_INVOCATIONS {
         return None;
@@ -226,7 +226,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
-    /// An invocation of `backup` that was created then.
+    /// An invocation of `backup` created at that time.
     fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
         let command_type = CommandType::RunShellScript;
         let created = Some(at(created));

@@ -7,7 +7,7 @@ use crate::sim::failure::Failure;
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{Cluster, ids, region};
 
-/// `ListClusters`: those of every region, as the document says.
+/// `ListClusters`: the clusters of all regions, as documented.
 pub(super) fn list_clusters(view: &View<'_>) -> Result<Value, Failure> {
     let page = Page::ehpc(view)?;
     let clusters = &view.world.clusters;
@@ -66,7 +66,7 @@ fn cluster_json(view: &View<'_>, cluster: &Cluster) -> Value {
     })
 }
 
-/// Some day of the year before the world's start, with the milliseconds this one field has.
+/// Some day in the year before the world's start. Only this field has milliseconds.
 fn created(view: &View<'_>, noise: Noise) -> String {
     let age = jiff::SignedDuration::from_hours(24 * noise.with(1).between(1, 365) as i64);
     view.stamp(-age).replace('Z', ".000Z")

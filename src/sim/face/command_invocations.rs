@@ -1,4 +1,4 @@
-//! SWAS: the command invocations of a whole region, in a dialect of their own.
+//! SWAS: the command invocations of a whole region, in a format of their own.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -12,10 +12,10 @@ use crate::sim::failure::Failure;
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{InvocationSpec, Server, error_info, ids};
 
-/// An invocation and the server it is on.
+/// An invocation and its server.
 type Placed<'a> = (&'a Server, Cow<'a, InvocationSpec>);
 
-/// `DescribeCommandInvocations`: needs no server, and tells results and all.
+/// `DescribeCommandInvocations`: needs no server and includes the results.
 pub(super) fn describe_command_invocations(view: &View<'_>) -> Result<Value, Failure> {
     let region = instances::region(view)?;
     let page = Page::swas(view, 50)?;
@@ -43,7 +43,7 @@ pub(super) fn describe_command_invocations(view: &View<'_>) -> Result<Value, Fai
     Ok(body)
 }
 
-/// A command that was sent to several servers is one entry; it stands where its first run does.
+/// A command that was sent to several servers is one entry, at the place of its first invocation.
 fn by_id<'a>(all: &'a [Placed<'_>]) -> Vec<Vec<&'a Placed<'a>>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut entries: Vec<Vec<&Placed<'_>>> = Vec::new();
@@ -57,7 +57,7 @@ fn by_id<'a>(all: &'a [Placed<'_>]) -> Vec<Vec<&'a Placed<'a>>> {
     entries
 }
 
-/// The filters; `CommandName` is ignored when a server is named.
+/// Applies the filters; `CommandName` is ignored if a server is given.
 fn is_wanted(view: &View<'_>, server: &Server, invocation: &InvocationSpec) -> bool {
     let is = |name: &str, value: &str| view.optional(name).is_none_or(|wanted| wanted == value);
     is("InstanceId", &server.spec.id)
@@ -68,7 +68,7 @@ fn is_wanted(view: &View<'_>, server: &Server, invocation: &InvocationSpec) -> b
         && (view.optional("InstanceId").is_some() || is("CommandName", &invocation.command_name))
 }
 
-/// Here the creation has no zone, and the command is plain text.
+/// In this list, the creation time has no zone and the command is plain text.
 fn invocation_json(view: &View<'_>, invocations: &[&Placed<'_>]) -> Option<Value> {
     let (_, invocation) = invocations.first()?;
     let statuses: Vec<&str> =
@@ -90,7 +90,7 @@ fn invocation_json(view: &View<'_>, invocations: &[&Placed<'_>]) -> Option<Value
     }))
 }
 
-/// Here the end is called `FinishTime`, and the output is plain text.
+/// In this list, the end is called `FinishTime` and the output is plain text.
 fn server_json(view: &View<'_>, (server, invocation): &Placed<'_>) -> Value {
     let state = invocation.at(view.at);
     json!({
@@ -105,7 +105,7 @@ fn server_json(view: &View<'_>, (server, invocation): &Placed<'_>) -> Value {
     })
 }
 
-/// The status of the whole: open as long as any part is; `PartialFailed` if its parts have ended
+/// The status over all servers: open while any of them is open; `PartialFailed` if they ended
 /// differently.
 fn overall<'a>(statuses: &[&'a str]) -> &'a str {
     let open = ["Running", "Stopping", "Pending"].into_iter().find(|word| statuses.contains(word));
@@ -114,7 +114,7 @@ fn overall<'a>(statuses: &[&'a str]) -> &'a str {
     open.unwrap_or(if alike { first } else { "PartialFailed" })
 }
 
-/// A command is the same wherever its name is met.
+/// The same command name always has the same id.
 fn command_id(invocation: &InvocationSpec) -> String {
     ids::Numbering::new(Noise::of_word(&invocation.command_name)).word("c-hy0", 0)
 }

@@ -10,8 +10,8 @@ use crate::sim::world::ids;
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{Cluster, CommandSpec, Life, NodeState, TaskSpec};
 
-/// `ListTasks`. `TaskId` finds a task whatever `Archived` says; without it only open tasks are
-/// listed unless asked for all.
+/// `ListTasks`. With `TaskId`, finds a task whatever `Archived` says; otherwise ended tasks are
+/// listed only with `Archived=true`.
 pub(super) fn list_tasks(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let page = Page::ehpc(view)?;
@@ -64,7 +64,7 @@ fn task_json(view: &View<'_>, cluster: &Cluster, task: &TaskSpec) -> Value {
     })
 }
 
-/// JSON in a string: the nodes that are there, for the two types that make nodes.
+/// JSON in a string: the nodes so far, for the two task types that create nodes.
 fn result_text(task: &TaskSpec, nodes: u32, noise: Noise) -> String {
     if !matches!(task.task_type.as_str(), "CreateCluster" | "AddComputes") {
         return "{}".to_owned();
@@ -107,7 +107,7 @@ pub(super) fn list_commands(view: &View<'_>) -> Result<Value, Failure> {
     Ok(body)
 }
 
-/// `Timeout` is a number in a string, and the content plain text: the API is like that.
+/// As in the real API, `Timeout` is a number in a string and the content is plain text.
 fn command_json(command: &CommandSpec) -> Value {
     json!({
         "CommandId": command.id,
@@ -117,7 +117,7 @@ fn command_json(command: &CommandSpec) -> Value {
     })
 }
 
-/// `ListInvocationStatus`. It has no pages.
+/// `ListInvocationStatus`, which has no pages.
 pub(super) fn list_invocation_status(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let command = command(view, cluster)?;
@@ -130,8 +130,8 @@ pub(super) fn list_invocation_status(view: &View<'_>) -> Result<Value, Failure> 
     }))
 }
 
-/// `ListInvocationResults`, of all nodes or of those named or in one status. Results are kept
-/// whatever the lists show.
+/// `ListInvocationResults`, of all nodes, of the named ones or of those in one status. Results
+/// outlive the entry in the list.
 pub(super) fn list_invocation_results(view: &View<'_>) -> Result<Value, Failure> {
     let cluster = cluster(view)?;
     let page = Page::ehpc(view)?;
@@ -155,7 +155,7 @@ pub(super) fn list_invocation_results(view: &View<'_>) -> Result<Value, Failure>
     Ok(body)
 }
 
-/// A node as the results tell it.
+/// A node as the results show it; `None` if they leave it out.
 fn told<'a>(view: &View<'_>, node: NodeState<'a>) -> Option<NodeState<'a>> {
     match node.finished.and_then(|ended| view.late(ended)).map(|late| late.shown) {
         Some(Shown::LeftOut) => None,

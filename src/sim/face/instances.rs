@@ -22,8 +22,7 @@ pub(super) fn list_instances(view: &View<'_>) -> Result<Value, Failure> {
     };
     let servers: Vec<&Server> = view.world.servers.iter().filter(is_wanted).collect();
     if servers.is_empty() && ids.is_some_and(|ids| !ids.is_empty()) {
-        // Terraform's provider had to learn that this is how the API says that it knows none of the
-        // ids.
+        // The API's answer if it knows none of the ids, as learned from Terraform's provider.
         return Err(Failure::new(
             500,
             "InternalError",
@@ -36,7 +35,7 @@ pub(super) fn list_instances(view: &View<'_>) -> Result<Value, Failure> {
     Ok(body)
 }
 
-/// `ListRegions`, in Chinese unless asked otherwise.
+/// `ListRegions`, in Chinese by default.
 pub(super) fn list_regions(view: &View<'_>) -> Value {
     let english = view
         .optional("AcceptLanguage")
@@ -51,7 +50,7 @@ pub(super) fn list_regions(view: &View<'_>) -> Value {
     json!({"Regions": region::REGIONS.map(region)})
 }
 
-/// The region every operation of SWAS but one must name.
+/// The region, which all SWAS operations but one require.
 pub(super) fn region<'a>(view: &'a View<'_>) -> Result<&'a str, Failure> {
     let region = view.required("RegionId")?;
     if region::exists(region)
@@ -70,7 +69,7 @@ fn wanted_ids(view: &View<'_>) -> Result<Option<Vec<String>>, Failure> {
     if ids.len() > 100 { Err(Failure::invalid("InstanceIds")) } else { Ok(Some(ids)) }
 }
 
-/// `*` at either end stands for anything.
+/// Whether a name matches a pattern; `*` at either end matches anything.
 fn matches(pattern: &str, name: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(rest), Some(_)) => name.contains(rest.strip_suffix('*').unwrap_or(rest)),

@@ -1,4 +1,4 @@
-//! The faces of the world: one answer for each operation, in the shape the vendor documents.
+//! The faces of the world: the answer of each operation, in the format that the vendor documents.
 
 mod clusters;
 mod command_invocations;
@@ -15,16 +15,16 @@ use super::parameters::{self, Parameters};
 use super::world::World;
 use super::{ListOrder, Operation};
 
-/// A look at the world at one moment, for one request.
+/// The world at one moment, for one request.
 pub(crate) struct View<'a> {
     pub(crate) world: &'a World,
-    /// When the world started, by the clock.
+    /// Wall-clock time of the world's start.
     pub(crate) started: Timestamp,
-    /// The moment, since the world's start.
+    /// The moment, as time since the world's start.
     pub(crate) at: SignedDuration,
     pub(crate) order: ListOrder,
     pub(crate) parameters: &'a Parameters,
-    /// What keeps results back.
+    /// What delays results, if anything.
     pub(crate) late: Option<Late>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn answer(operation: Operation, view: &View<'_>) -> Result<Value, Fai
         }
         Operation::ListInstances => instances::list_instances(view),
         Operation::SwasListRegions => Ok(instances::list_regions(view)),
-        // These hand out credentials, which a look at the world cannot.
+        // These issue credentials and are answered elsewhere.
         Operation::AssumeRole
         | Operation::AssumeRoleWithOidc
         | Operation::GetCallerIdentity
@@ -64,7 +64,7 @@ impl View<'_> {
         parameters::optional(self.parameters, name)
     }
 
-    /// What keeps the result back of something that ends then.
+    /// What still delays the result of something that ended at `ended`.
     fn late(&self, ended: SignedDuration) -> Option<Late> {
         self.late.filter(|late| late.holds(ended, self.at))
     }
@@ -74,7 +74,7 @@ impl View<'_> {
         stamp(self.started, since_start)
     }
 
-    /// A time, or the empty text the API sends where there is none yet.
+    /// A time, or the empty string that the API sends while there is none.
     fn stamp_or_empty(&self, since_start: Option<SignedDuration>) -> String {
         since_start.map_or_else(String::new, |time| self.stamp(time))
     }
@@ -109,7 +109,7 @@ impl Page {
         Ok(Self { number, size })
     }
 
-    /// The body around a page of a list: the paging fields and nothing else.
+    /// The body of a page, with only the paging fields.
     fn body(&self, total: usize) -> Value {
         json!({"PageNumber": self.number, "PageSize": self.size, "TotalCount": total})
     }

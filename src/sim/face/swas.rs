@@ -59,7 +59,7 @@ fn invocation_json(view: &View<'_>, invocation: &InvocationSpec) -> Value {
     })
 }
 
-/// The filter has three words; answers have `Stopped` too.
+/// The filter takes three values; answers also have `Stopped`.
 fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
     match view.optional("InvokeStatus") {
         Some(word) if !["Running", "Finished", "Failed"].contains(&word) => {
@@ -69,7 +69,7 @@ fn invoke_status<'a>(view: &'a View<'_>) -> Result<Option<&'a str>, Failure> {
     }
 }
 
-/// `DescribeInvocationResult`. Results are kept whatever the lists show.
+/// `DescribeInvocationResult`. Results outlive the entry in the list.
 pub(super) fn describe_invocation_result(view: &View<'_>) -> Result<Value, Failure> {
     let server = server(view)?;
     let not_found =

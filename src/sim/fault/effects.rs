@@ -1,4 +1,4 @@
-//! What faults do to one call.
+//! Effects of faults on one call.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::sim::failure::Failure;
 use crate::sim::gateway::Gateway;
 use crate::sim::quota::Strain;
 
-/// Everything that strikes one call.
+/// All effects on one call.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) delay: Duration,
-    /// The service does not even look at the request.
+    /// The service is down and does not check the request.
     pub(crate) outage: bool,
     pub(crate) instead: Option<Instead>,
     pub(crate) strain: Strain,
@@ -25,7 +25,7 @@ pub(crate) struct Effects {
     pub(crate) harm: Option<Harm>,
 }
 
-/// What comes instead of an answer.
+/// What replaces the answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Instead {
     Failure(Failure),
@@ -33,7 +33,7 @@ pub(crate) enum Instead {
     Gateway(Gateway),
 }
 
-/// What becomes of the answer on its way.
+/// What goes wrong while the answer is delivered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Harm {
     Reset,
@@ -42,7 +42,7 @@ pub(crate) enum Harm {
 }
 
 impl Effects {
-    /// The first harm is the one that is done.
+    /// Sets the harm unless there is one: the first one wins.
     pub(super) fn set_harm(&mut self, harm: Harm) {
         self.harm.get_or_insert(harm);
     }

@@ -15,33 +15,31 @@ use crate::sim::gateway::Gateway;
 use crate::sim::odd::Odd;
 use crate::sim::quota::Others;
 
-/// Maximum number of calls a minute of another program: each of them is told one by one.
+/// Maximum calls per minute of another program; each is simulated one by one.
 const MAX_OTHERS: u32 = 100_000;
 
-/// What goes wrong. The variants without fields are structs because only those refuse unknown
-/// fields.
+/// Kinds of faults. Variants without fields are structs because only structs reject unknown fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Fault {
-    /// The answer comes late.
+    /// The answer is delayed.
     Latency { ms: u64 },
-    /// The call is denied as over its quota.
+    /// The call is rejected as over quota.
     Throttle {
         #[serde(default = "throttle_code")]
         code: String,
         #[serde(default = "bad_request")]
         status: u16,
-        /// Told in `x-ratelimit-user-api`, if it is there.
+        /// Sent in `x-ratelimit-user-api`, if set.
         #[serde(default)]
         time_left_ms: Option<u64>,
-        /// Told in `x-acs-retry-after`, if it is there.
+        /// Sent in `x-acs-retry-after`, if set.
         #[serde(default)]
         retry_after_ms: Option<u64>,
     },
-    /// Maximum calls a minute that are let through of each operation in each region, whatever the
-    /// settings say.
+    /// Maximum calls per minute of each operation in each region; overrides the settings.
     Quota { per_minute: u32 },
-    /// Another program calls each operation in each region, and what it calls is not there for us.
+    /// Another program calls each operation in each region and uses up part of our quota.
     OtherCalls(Others),
     /// The call fails with this status and code.
     Error {
@@ -50,12 +48,12 @@ pub(super) enum Fault {
         #[serde(default)]
         message: Option<String>,
     },
-    /// A proxy in front answers a page of HTML.
+    /// A proxy in front answers with an HTML page.
     Html {
         #[serde(default = "bad_gateway")]
         status: u16,
     },
-    /// The connection is closed in the middle of the body: after this many bytes, or half of them.
+    /// The connection is closed after this many bytes of the body; by default, after half of them.
     Truncated {
         #[serde(default)]
         keep: Option<usize>,
@@ -69,20 +67,20 @@ pub(super) enum Fault {
         #[serde(default = "drip_pause")]
         pause_ms: u64,
     },
-    /// Numbers come as strings, numbers in strings as numbers, empty strings as null.
+    /// Numbers become strings, numeric strings become numbers, empty strings null.
     WrongTypes {},
-    /// Statuses are an unknown word.
+    /// Statuses have an unknown value.
     UnknownWords {
         #[serde(default = "unknown_word")]
         word: String,
     },
-    /// Entries of lists are odd, or stand beside odd ones.
+    /// Lists have odd entries.
     OddEntries { odd: Odd },
     /// Statuses are null.
     NullWords {},
-    /// Lists are null, and so is their TotalCount.
+    /// Lists and their TotalCount are null.
     NullLists {},
-    /// Results come this many seconds after the end they speak of, or never.
+    /// Results become available this many seconds after the end, or never.
     LateResults {
         #[serde(default)]
         seconds: Option<u32>,
@@ -91,32 +89,32 @@ pub(super) enum Fault {
     },
     /// The security token has expired.
     ExpiredToken {},
-    /// Every page is the first.
+    /// Every page is the first page.
     RepeatedPage {},
-    /// Lists are handed out in another way than the documents say.
+    /// Lists are not paged as documented.
     Paging(Paging),
     /// The service is down for every caller.
     Outage {},
-    /// Something in front answers in the API's place: any status, in one of several forms.
+    /// Something in front answers instead of the API, with any status and one of several bodies.
     Gateway(Gateway),
-    /// A successful answer has this `Code`, and its list or object is as `list` says.
+    /// A successful answer has this `Code`; `list` says what happens to its list or object.
     CodeInAnswer {
         code: Value,
         #[serde(default)]
         list: ListFate,
     },
-    /// Wherever the answer has this field, it names another thing than was asked for.
+    /// This field of the answer has another id than the requested one, wherever it occurs.
     WrongIds {
         field: String,
-        /// Only the first entry does.
+        /// Only where it occurs first.
         #[serde(default)]
         once: bool,
     },
-    /// There is a byte order mark before the body.
+    /// The body starts with a byte order mark.
     Bom {},
-    /// The body is compressed, whatever the request says.
+    /// The body is compressed, whatever the request accepts.
     Gzip {
-        /// `Content-Encoding` does not say so.
+        /// `Content-Encoding` does not report it.
         #[serde(default)]
         untold: bool,
     },
@@ -147,7 +145,7 @@ fn unknown_word() -> String {
 }
 
 impl Fault {
-    /// What serde cannot see.
+    /// Checks what serde cannot.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
             Self::Throttle { status, .. } | Self::Error { status, .. } | Self::Html { status }
@@ -169,7 +167,7 @@ impl Fault {
         }
     }
 
-    /// Of two faults that exclude each other the rule that was posted first wins; delays add up.
+    /// If two faults exclude each other, the rule posted first wins; delays add up.
     pub(super) fn apply(&self, effects: &mut Effects) {
         match self {
             Self::Latency { ms } => effects.delay += Duration::from_millis(*ms),

@@ -16,7 +16,7 @@ pub(crate) use late::{Late, Shown};
 pub(crate) use paging::Paging;
 use rule::Rule;
 
-/// The rules there are, each with the number of calls it has struck.
+/// The rules, each with the number of calls it has affected.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     rules: Vec<(Rule, u64)>,
@@ -34,12 +34,12 @@ impl Faults {
         Ok(())
     }
 
-    /// Forgets all rules.
+    /// Removes all rules.
     pub(crate) fn clear(&mut self) {
         self.rules.clear();
     }
 
-    /// The rules, and how many calls each has struck.
+    /// The rules, and how many calls each has affected.
     pub(crate) fn to_json(&self) -> Value {
         let rule = |(rule, struck): &(Rule, u64)| {
             let mut value = json!(rule);
@@ -49,7 +49,7 @@ impl Faults {
         self.rules.iter().map(rule).collect()
     }
 
-    /// Everything that strikes a call. Each rule that does is counted.
+    /// The effects of all rules that apply to a call. Each of them counts the call.
     pub(crate) fn strike(
         &mut self,
         operation: Operation,

@@ -1,24 +1,24 @@
-//! Lists that are handed out in another way than the documents say.
+//! Lists that are not paged as documented.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::sim::parameters::Parameters;
 
-/// What is odd about the pages of a list.
+/// How paging deviates.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Paging {
-    /// No page has more entries, whatever was asked for.
+    /// Maximum entries of a page, whatever size is requested.
     #[serde(default)]
     pub(super) page_size: Option<usize>,
-    /// The answer does not say how many entries a page has.
+    /// The answer has no PageNumber and PageSize.
     #[serde(default)]
     silent: bool,
     /// Pages after this one are empty.
     #[serde(default)]
     pages: Option<usize>,
-    /// What TotalCount says.
+    /// What TotalCount counts.
     #[serde(default)]
     total: Total,
     /// Added to TotalCount.
@@ -26,7 +26,7 @@ pub(crate) struct Paging {
     total_off: i64,
 }
 
-/// What TotalCount says.
+/// What TotalCount counts.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Total {
@@ -35,15 +35,15 @@ enum Total {
     List,
     /// Entries of the page.
     Page,
-    /// Nothing: it is left out.
+    /// It is left out.
     None,
 }
 
-/// Beyond the end of every list.
+/// A page beyond the end of every list.
 const NO_PAGE: &str = "900";
 
 impl Paging {
-    /// The request as the back end takes it.
+    /// Changes a request to the one that the back end acts on.
     pub(crate) fn ask(&self, parameters: &mut Parameters) {
         let number = |name: &str, otherwise: usize| {
             parameters.get(name).and_then(|text| text.parse::<usize>().ok()).unwrap_or(otherwise)
@@ -58,7 +58,7 @@ impl Paging {
         }
     }
 
-    /// What it makes of an answer. One that is no page of a list stays as it is.
+    /// Changes an answer, if it is a page of a list.
     pub(crate) fn answer(&self, body: &mut Value) {
         let entries = entries(body);
         let Some(body) = body.as_object_mut().filter(|body| body.contains_key("PageNumber")) else {

@@ -9,21 +9,21 @@ use super::kind::Fault;
 use crate::sim::parameters::Parameters;
 use crate::sim::{Operation, Product};
 
-/// One rule as it is posted.
+/// A rule as it is posted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
     #[serde(rename = "match", default)]
     matches: Match,
     pub(super) fault: Fault,
-    /// How many calls it strikes; all, if it is not said.
+    /// Number of calls it affects; all if absent.
     #[serde(default)]
     pub(super) times: Option<u64>,
     #[serde(default)]
     schedule: Schedule,
 }
 
-/// The calls a rule is about: all fields that are there must fit.
+/// The calls a rule applies to: all given fields must match.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Match {
@@ -41,7 +41,7 @@ struct Match {
     parameters: BTreeMap<String, String>,
 }
 
-/// Seconds since the world's start between which a rule holds.
+/// When a rule applies, in seconds since the world's start.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Schedule {
@@ -51,7 +51,7 @@ struct Schedule {
 }
 
 impl Rule {
-    /// What serde cannot see.
+    /// Checks what serde cannot.
     pub(super) fn check(&self) -> Result<(), String> {
         let product: Option<Product> =
             self.matches.product.as_deref().map(str::parse).transpose()?;
@@ -68,12 +68,12 @@ impl Rule {
         self.fault.check()
     }
 
-    /// Whether the rule holds so long after the world's start.
+    /// Whether the rule applies at this time since the world's start.
     pub(super) fn holds(&self, at: SignedDuration) -> bool {
         self.schedule.holds(at)
     }
 
-    /// Whether the rule is about a call.
+    /// Whether the rule applies to a call.
     pub(super) fn fits(&self, operation: Operation, region: &str, parameters: &Parameters) -> bool {
         self.matches.fits(operation, region, parameters)
     }

@@ -13,7 +13,7 @@ use crate::sim::parameters::{self, Parameters};
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 
-/// A request as its signature sees it.
+/// The parts of a request that its signature covers.
 #[derive(Debug)]
 pub(crate) struct Acs3 {
     method: Method,
@@ -23,7 +23,7 @@ pub(crate) struct Acs3 {
     hashed_body: String,
 }
 
-/// What `Authorization` says.
+/// The parsed `Authorization` header.
 struct Authorization<'a> {
     credential: &'a str,
     signed_headers: &'a str,
@@ -31,7 +31,7 @@ struct Authorization<'a> {
 }
 
 impl Acs3 {
-    /// The signed parts of a request; `None` if it is not signed in this way.
+    /// Parses the signed parts of a request; `None` if it is not signed with this method.
     pub(crate) fn read<B: AsRef<[u8]>>(request: &Request<B>) -> Option<Self> {
         let authorization = request.headers().get(AUTHORIZATION)?.as_bytes();
         authorization.starts_with(b"ACS3-").then(|| Self {
@@ -43,12 +43,12 @@ impl Acs3 {
         })
     }
 
-    /// The value of a header that must be there; `name` is what the gateway calls what it holds.
+    /// The value of a required header; `name` is what the gateway calls the value.
     pub(crate) fn required(&self, header: &str, name: &str) -> Result<&str, Failure> {
         self.header(header).ok_or_else(|| Failure::missing(name))
     }
 
-    /// The value of a header, if it is there and not empty.
+    /// The value of a header, unless missing or empty.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().map(str::trim).filter(|value| !value.is_empty())
     }
@@ -58,7 +58,7 @@ impl Acs3 {
         Ok(self.authorization()?.credential)
     }
 
-    /// Checks the signature against the secret of the key.
+    /// Verifies the signature with the key's secret.
     pub(crate) fn verify(&self, secret: &str) -> Result<(), Failure> {
         let Authorization { signed_headers, signature, .. } = self.authorization()?;
         self.required("x-acs-content-sha256", "ContentSha256")?;
@@ -96,8 +96,8 @@ impl Acs3 {
         })
     }
 
-    /// The signed headers with their values. `host` and every `x-acs-` header must be among them,
-    /// else anyone on the way could change them.
+    /// The signed headers with their values. `host` and every `x-acs-` header must be signed, or
+    /// anyone on the way could change them.
     fn signed<'a>(&'a self, list: &'a str) -> Result<BTreeMap<&'a str, &'a str>, Failure> {
         let names: Vec<&str> = list.split(';').collect();
         if !names.is_sorted()

@@ -1,4 +1,4 @@
-//! Both signature methods, verified by the simulator's own reading of the vendor's rules.
+//! Both signature methods, verified by the simulator's own implementation of the vendor's rules.
 
 pub(crate) mod acs3;
 pub(crate) mod rpc;
@@ -14,7 +14,7 @@ fn encode(word: &str) -> String {
     utf8_percent_encode(word, RESERVED).to_string()
 }
 
-/// Encoded pairs in the order of their names, but for one name.
+/// Encoded pairs sorted by name, except for one name.
 fn pairs(parameters: &Parameters, without: &str) -> String {
     let pairs: Vec<String> = parameters
         .iter()

@@ -8,7 +8,7 @@ use sha1::Sha1;
 use super::{encode, pairs};
 use crate::sim::parameters::Parameters;
 
-/// The text both sides sign: the method word and all parameters but the signature itself.
+/// The string to sign: the method and all parameters except the signature.
 pub(crate) fn string_to_sign(method: &str, parameters: &Parameters) -> String {
     format!("{method}&%2F&{}", encode(&pairs(parameters, "Signature")))
 }

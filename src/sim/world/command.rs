@@ -13,31 +13,30 @@ pub enum NodeEnd {
     Failed,
     /// `Stopped`
     Stopped,
-    /// `Success`, a word of Cloud Assistant.
+    /// `Success`, a value of Cloud Assistant.
     Success,
-    /// `Timeout`, a word of Cloud Assistant.
+    /// `Timeout`, a value of Cloud Assistant.
     Timeout,
 }
 
-/// Which words the status of a whole command has.
+/// Which status values a command as a whole has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CommandWords {
     /// The four documented ones.
     #[default]
     Documented,
-    /// Those of Cloud Assistant, which tell a command that failed on some of its nodes from one
-    /// that failed on all.
+    /// Those of Cloud Assistant, which distinguish a failure on some nodes from one on all.
     CloudAssistant,
-    /// None: it is null.
+    /// None: the status is null.
     Missing,
 }
 
-/// What a command does on one node. Times are since the command's birth.
+/// What a command does on one node. Times are since the command was sent.
 #[derive(Clone, Debug)]
 pub struct NodeSpec {
     /// `InstanceId`
     pub instance_id: String,
-    /// When the command reaches the node; before, the node is not listed.
+    /// When the command reaches the node, which is not listed before that.
     pub starts: SignedDuration,
     /// How long it runs there.
     pub duration: SignedDuration,
@@ -64,12 +63,12 @@ pub struct CommandSpec {
     pub born: SignedDuration,
     /// What it does on each node.
     pub nodes: Vec<NodeSpec>,
-    /// The words of its `InvokeStatus`.
+    /// Which values its `InvokeStatus` has.
     pub words: CommandWords,
 }
 
 impl Default for NodeSpec {
-    /// A node reached at once, where the command succeeds after half a minute.
+    /// A node that is reached at once, where the command succeeds after half a minute.
     fn default() -> Self {
         Self {
             instance_id: "i-uf65bh2113hlqvyr0001".to_owned(),
@@ -83,7 +82,7 @@ impl Default for NodeSpec {
 }
 
 impl Default for CommandSpec {
-    /// A command sent at the start to one node.
+    /// A command sent to one node at the start.
     fn default() -> Self {
         Self {
             id: "c-hz01v8x80o30001".to_owned(),
@@ -110,7 +109,7 @@ pub(crate) struct NodeState<'a> {
 }
 
 impl NodeEnd {
-    /// The word of `InstanceInvokeStatus` and `InvokeRecordStatus`.
+    /// The value of `InstanceInvokeStatus` and `InvokeRecordStatus`.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Finished => "Finished",
@@ -127,7 +126,7 @@ impl NodeEnd {
 }
 
 impl NodeState<'_> {
-    /// The same as if it had not ended yet.
+    /// The same node as if it had not ended yet.
     pub(crate) fn still_running(self) -> Self {
         Self { status: "Running", exit_code: 0, message: "", finished: None, success: true, ..self }
     }
@@ -140,8 +139,8 @@ impl CommandSpec {
         reached.map(|node| node.at(self.born, at)).collect()
     }
 
-    /// What the command as a whole is: running while any node is to come or runs, then by how its
-    /// nodes have ended.
+    /// The status of the whole command: running while any node is running or not reached yet, then
+    /// by how its nodes ended.
     pub(crate) fn status(&self, at: SignedDuration) -> &'static str {
         if at < self.ended() {
             return self.open_word(at);
@@ -178,7 +177,7 @@ impl NodeSpec {
         NodeState {
             instance_id: &self.instance_id,
             status: if ended { self.end.word() } else { "Running" },
-            // Before the end the API sends 0 as well; it means nothing then.
+            // The API also sends 0 before the end, where it means nothing.
             exit_code: if ended { self.exit_code } else { 0 },
             message: if ended { &self.message } else { "" },
             finished: ended.then_some(end),

@@ -1,12 +1,11 @@
-//! Ids that look like the cloud's. Those of things that are born for ever hold their number, so
-//! that asking for one thing does not mean making all of them.
+//! Ids that look like the cloud's. Those of generated things encode a number, so one thing can be
+//! looked up without generating all of them.
 
 use super::noise::Noise;
 
 const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// Numbers are scattered over sixty bits: less than twelve digits of base 36 and less than sixteen
-/// of base 16.
+/// Numbers are scattered over 60 bits, which fit into 12 digits of base 36 and 15 of base 16.
 const MASK: u64 = (1 << 60) - 1;
 const SCATTER: u64 = 0x0B4B_82E3_9E37_79B9;
 const GATHER: u64 = inverse(SCATTER);
@@ -22,35 +21,35 @@ const fn inverse(odd: u64) -> u64 {
     guess
 }
 
-/// A reversible disguise of the numbers of one owner's things.
+/// A reversible scrambling of the numbers of one owner's things.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbering {
     noise: Noise,
 }
 
 impl Numbering {
-    /// The disguise of one owner.
+    /// The scrambling for one owner.
     pub(crate) fn new(noise: Noise) -> Self {
         Self { noise }
     }
 
-    /// A UUID in capitals, as task ids are.
+    /// An upper-case UUID, like task ids.
     pub(crate) fn uuid(self, number: i64) -> String {
         uuid(self.noise.with(number as u64).bits(), (0xA << 60) | self.scatter(number))
     }
 
-    /// The number in a UUID. Of a foreign UUID it is any number: compare the ids.
+    /// The number in a UUID. A foreign UUID yields an arbitrary number: compare the ids.
     pub(crate) fn number_of_uuid(self, id: &str) -> Option<i64> {
         let digits: String = id.get(19..)?.chars().filter(|&digit| digit != '-').collect();
         Some(self.gather(u64::from_str_radix(&digits, 16).ok()?))
     }
 
-    /// A prefix and twelve letters or digits, as ids of commands and runs are.
+    /// A prefix and twelve letters or digits, like ids of commands and invocations.
     pub(crate) fn word(self, prefix: &str, number: i64) -> String {
         format!("{prefix}{}", base36(self.scatter(number), 12))
     }
 
-    /// The number in such an id. Of a foreign id it is any number: compare the ids.
+    /// The number in such an id. A foreign id yields an arbitrary number: compare the ids.
     pub(crate) fn number_of_word(self, prefix: &str, id: &str) -> Option<i64> {
         let digits = id.strip_prefix(prefix)?;
         Some(self.gather(u64::from_str_radix(digits, 36).ok()?))
@@ -62,12 +61,12 @@ impl Numbering {
 
     fn gather(self, scattered: u64) -> i64 {
         let number = scattered.wrapping_mul(GATHER).wrapping_sub(self.noise.bits()) & MASK;
-        // Sixty bits with a sign: history has negative numbers.
+        // 60 bits with a sign: things from before the start have negative numbers.
         ((number << 4) as i64) >> 4
     }
 }
 
-/// A UUID in capitals.
+/// An upper-case UUID.
 pub(crate) fn uuid(high: u64, low: u64) -> String {
     let (a, b, c) = (high >> 32, (high >> 16) & 0xFFFF, (high & 0x0FFF) | 0x4000);
     format!("{a:08X}-{b:04X}-{c:04X}-{:04X}-{:012X}", low >> 48, low & 0xFFFF_FFFF_FFFF)
@@ -78,12 +77,12 @@ pub(crate) fn ecs_instance(noise: Noise) -> String {
     format!("i-uf6{}", base36(noise.bits(), 11) + &base36(noise.with(1).bits(), 6))
 }
 
-/// A SWAS instance id: thirty-two hexadecimal digits.
+/// A SWAS instance id: 32 hexadecimal digits.
 pub(crate) fn swas_instance(noise: Noise) -> String {
     format!("{:016x}{:016x}", noise.bits(), noise.with(1).bits())
 }
 
-/// The last letters and digits of a cluster id.
+/// The suffix of a cluster id.
 pub(crate) fn cluster_suffix(noise: Noise) -> String {
     let letter = |index: u64| {
         let digit = DIGITS[noise.with(index).between(0, 35) as usize] as char;

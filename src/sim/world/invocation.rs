@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::lineage::Life;
 
-/// How an invocation ends: the eight ended words of `InvocationStatus`.
+/// How an invocation ends: the eight final values of `InvocationStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvocationEnd {
     /// `Success`
@@ -44,13 +44,13 @@ pub struct InvocationSpec {
     pub born: SignedDuration,
     /// How long it is `Pending`.
     pub pending: SignedDuration,
-    /// How long it is `Running`; nothing, if it is cancelled or never reaches the server.
+    /// How long it is `Running`; zero if it is cancelled or never reaches the server.
     pub running: SignedDuration,
     /// How long it is `Stopping`.
     pub stopping: SignedDuration,
     /// How it ends.
     pub end: InvocationEnd,
-    /// `ErrorCode` at the end, one of the sixteen words or nothing.
+    /// `ErrorCode` at the end: one of sixteen values, or empty.
     pub error_code: String,
     /// `ExitCode` at the end. The API sends 0 for invocations that never exited.
     pub exit_code: i64,
@@ -94,7 +94,7 @@ pub(crate) struct InvocationState<'a> {
 }
 
 impl InvocationEnd {
-    /// The words of both axes: how the invocation ended, and what became of its record.
+    /// Both statuses: that of the invocation, and that of its record.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Success => ("Success", "Finished"),
@@ -111,7 +111,7 @@ impl InvocationEnd {
 }
 
 impl InvocationSpec {
-    /// What the invocation is at a moment of its life.
+    /// The state of the invocation at a moment.
     pub(crate) fn at(&self, at: SignedDuration) -> InvocationState<'_> {
         let ended = at >= self.ended();
         let started = self.started().filter(|start| *start <= at);
@@ -138,8 +138,8 @@ impl InvocationSpec {
         }
     }
 
-    /// A cancelled run never starts; an invocation that fails on its way to the server has a start
-    /// all the same.
+    /// A cancelled invocation never starts; one that fails before it reaches the server has a start
+    /// nonetheless.
     fn started(&self) -> Option<SignedDuration> {
         (self.end != InvocationEnd::Cancelled).then(|| self.born + self.pending)
     }

@@ -1,23 +1,23 @@
-//! Commands that run at a fixed interval, until they run no more.
+//! Commands that run at a fixed interval, a limited number of times.
 
 use jiff::SignedDuration;
 
 use super::InvocationSpec;
 
-/// A command that something starts again and again on a server.
+/// A command that is started repeatedly on a server.
 #[derive(Clone, Debug)]
 pub struct JobSpec {
-    /// Its first run. Each later one has a birth and an id of its own: `first.id`, a dash and its
-    /// number, from 0 on.
+    /// The first invocation. Each one has its own creation time, and an id of `first.id`, a dash
+    /// and its number, from 0.
     pub first: InvocationSpec,
-    /// From one invocation to the next.
+    /// Time from one invocation to the next.
     pub every: SignedDuration,
-    /// Number of invocations after which it runs no more.
+    /// Total number of invocations.
     pub invocations: u32,
 }
 
 impl JobSpec {
-    /// Each invocation.
+    /// All invocations.
     pub(crate) fn runs(&self) -> impl Iterator<Item = InvocationSpec> {
         let Self { first, every, invocations } = self;
         (0..*invocations).scan(first.born, |next, number| {

@@ -1,5 +1,5 @@
-//! Things of one kind that belong to one owner: those a script added, and those that are born for
-//! ever.
+//! Things of one kind that belong to one owner: those added by a script, and an endless stream of
+//! generated ones.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,61 +9,61 @@ use jiff::SignedDuration;
 use super::noise::Noise;
 use crate::sim::ListOrder;
 
-/// Results are kept for so long after the end.
+/// How long results are kept after the end.
 const RESULTS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// A thing with a life: all times are since the world's start, and before it negative.
+/// A thing with a lifetime. Times are since the world's start, and negative before it.
 pub(crate) trait Life: Clone {
     /// Its id.
     fn id(&self) -> &str;
-    /// When it begins to exist.
+    /// When it is created.
     fn born(&self) -> SignedDuration;
-    /// When it never changes again.
+    /// When it ends; it never changes after that.
     fn ended(&self) -> SignedDuration;
 }
 
-/// Makes things for ever. The n-th is a function of n.
+/// An endless stream of things. The n-th is a function of n.
 pub(crate) trait Generator {
-    /// What is made.
+    /// The type of the things.
     type Thing: Life;
-    /// When things are born.
+    /// When things are created.
     fn cadence(&self) -> &Cadence;
-    /// How many of the newest are listed; older ones only while they are open.
+    /// Number of newest things that are listed; older ones only while they are open.
     fn listed(&self) -> usize;
-    /// No life is longer.
+    /// Maximum lifetime.
     fn longest_life(&self) -> SignedDuration;
     /// The n-th thing.
     fn make(&self, number: i64) -> Self::Thing;
-    /// The number in an id; any number, if the id is foreign.
+    /// The number in an id; an arbitrary one if the id is foreign.
     fn number(&self, id: &str) -> Option<i64>;
 }
 
-/// Births at a steady rate with some irregularity.
+/// Creation at a steady rate with some jitter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cadence {
-    /// Decides the irregularity.
+    /// Determines the jitter.
     pub(crate) noise: Noise,
-    /// From one birth to the next, in microseconds.
+    /// Time from one creation to the next, in microseconds.
     pub(crate) interval: i64,
-    /// When number 0 may be born at the earliest, in microseconds.
+    /// Earliest creation of number 0, in microseconds.
     pub(crate) phase: i64,
 }
 
 impl Cadence {
-    /// When a number is born.
+    /// When a number is created.
     pub(crate) fn born(&self, number: i64) -> SignedDuration {
         let jitter = self.noise.with(number as u64).unit() * 0.5 * self.interval as f64;
         SignedDuration::from_micros(self.phase + number * self.interval + jitter as i64)
     }
 
-    /// The newest number that is born by then.
+    /// The newest number created by then.
     fn newest(&self, at: SignedDuration) -> i64 {
         let number = (micros(at) - self.phase).div_euclid(self.interval);
         if self.born(number) <= at { number } else { number - 1 }
     }
 }
 
-/// Microseconds as a number; three hundred thousand years fit.
+/// A duration in microseconds; 300,000 years fit.
 pub(crate) fn micros(time: SignedDuration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
@@ -75,7 +75,7 @@ enum Source {
     Stream(i64),
 }
 
-/// A listed thing that is not made yet.
+/// A listed thing that is not generated yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
     born: SignedDuration,
@@ -92,26 +92,26 @@ pub(crate) struct Lineage<G: Generator> {
 }
 
 impl<G: Generator> Lineage<G> {
-    /// Things of a stream, or none until a script adds some. What is older than the retention is
-    /// not listed.
+    /// The things of a stream, or none until a script adds some. Things older than the retention
+    /// are not listed.
     pub(crate) fn new(stream: Option<G>, retention: Option<SignedDuration>) -> Self {
         Self { script: Vec::new(), stream, removed: HashSet::new(), retention }
     }
 
-    /// Adds a thing, in place of the one with its id if there is one.
+    /// Adds a thing, replacing the one with its id if there is one.
     pub(crate) fn add(&mut self, thing: G::Thing) {
         self.script.retain(|other| other.id() != thing.id());
         self.removed.remove(thing.id());
         self.script.push(thing);
     }
 
-    /// Makes a thing vanish. Whether it was there is not asked.
+    /// Removes a thing, if it exists.
     pub(crate) fn remove(&mut self, id: &str) {
         self.script.retain(|thing| thing.id() != id);
         self.removed.insert(id.to_owned());
     }
 
-    /// What is listed at a time, in the order asked for.
+    /// What is listed at a time, in the given order.
     pub(crate) fn listed(&self, at: SignedDuration, order: ListOrder) -> Vec<Member> {
         let mut members: Vec<Member> = self.scripted(at).collect();
         if let Some(stream) = &self.stream {
@@ -131,7 +131,7 @@ impl<G: Generator> Lineage<G> {
         }
     }
 
-    /// Everything listed at a time, made.
+    /// Everything listed at a time, generated.
     pub(crate) fn all(
         &self,
         at: SignedDuration,
@@ -149,7 +149,7 @@ impl<G: Generator> Lineage<G> {
         let stream = self.stream.as_ref()?;
         let number = stream.number(id)?;
         let newest = stream.cadence().newest(at);
-        // A foreign id decodes to any number at all: only those that may be listed are made.
+        // A foreign id decodes to an arbitrary number: generate only what may be listed.
         if number > newest || number < oldest_possible(stream, at, newest) {
             return None;
         }
@@ -158,8 +158,7 @@ impl<G: Generator> Lineage<G> {
         (thing.id() == id && listed && !self.removed.contains(id)).then_some(Cow::Owned(thing))
     }
 
-    /// The thing with an id, if it is there or has ended less than two weeks ago, whatever the
-    /// lists show.
+    /// The thing with an id, listed or not, until two weeks after its end.
     pub(crate) fn kept(&self, id: &str, at: SignedDuration) -> Option<Cow<'_, G::Thing>> {
         let is_kept = |thing: &G::Thing| thing.born() <= at && at - thing.ended() <= RESULTS_KEPT;
         if let Some(thing) = self.script.iter().find(|thing| thing.id() == id) {
@@ -169,7 +168,7 @@ impl<G: Generator> Lineage<G> {
         let number = stream.number(id)?;
         let newest = stream.cadence().newest(at);
         let past = micros(RESULTS_KEPT + stream.longest_life()) / stream.cadence().interval + 2;
-        // A foreign id decodes to any number at all.
+        // A foreign id decodes to an arbitrary number.
         if number > newest || number < newest - past {
             return None;
         }
@@ -212,7 +211,7 @@ impl<G: Generator> Lineage<G> {
     }
 }
 
-/// The oldest number that is among the newest, or may still be open.
+/// The oldest number that may be listed: one of the newest, or possibly still open.
 fn oldest_possible<G: Generator>(stream: &G, at: SignedDuration, newest: i64) -> i64 {
     let by_count = newest - stream.listed() as i64 + 1;
     let open = micros(stream.longest_life()) / stream.cadence().interval + 2;

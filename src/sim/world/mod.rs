@@ -25,7 +25,7 @@ pub use job::JobSpec;
 pub(crate) use lineage::{Life, Lineage};
 pub use task::{TaskEnd, TaskSpec};
 
-/// So long before its end something is still open.
+/// A thing is still open this long before its end.
 pub(crate) const BEFORE: SignedDuration = SignedDuration::from_millis(1);
 
 /// SWAS keeps results for two weeks.
@@ -42,7 +42,7 @@ pub struct ClusterSpec {
     pub region: String,
     /// `Status`, in lower case as the API writes it.
     pub status: String,
-    /// How many compute nodes it has.
+    /// Number of compute nodes.
     pub nodes: usize,
 }
 
@@ -74,15 +74,14 @@ pub(crate) struct Server {
     pub(crate) invocations: Lineage<InvocationStream>,
 }
 
-/// Everything there is. A generated world goes on for ever; a scripted one does what its script
-/// says.
+/// All clusters and servers. A generated world goes on forever; a scripted one follows its script.
 #[derive(Debug, Default)]
 pub struct World {
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) servers: Vec<Server>,
 }
 
-/// A script named a cluster or server that is not there.
+/// A script named a cluster or server that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownOwner(String);
 
@@ -120,7 +119,7 @@ impl Default for ServerSpec {
 }
 
 impl World {
-    /// A world with nothing in it, for scripts.
+    /// An empty world, for scripts.
     pub fn empty() -> Self {
         Self::default()
     }
@@ -134,7 +133,7 @@ impl World {
         Self { clusters, servers }
     }
 
-    /// Adds a cluster without tasks and commands, in place of the one with its id if there is one.
+    /// Adds a cluster without tasks and commands, replacing the one with its id if there is one.
     pub fn add_cluster(&mut self, spec: ClusterSpec) {
         self.clusters.retain(|cluster| cluster.spec.id != spec.id);
         self.clusters.push(Cluster {
@@ -144,13 +143,13 @@ impl World {
         });
     }
 
-    /// Adds a server without invocations, in place of the one with its id if there is one.
+    /// Adds a server without invocations, replacing the one with its id if there is one.
     pub fn add_server(&mut self, spec: ServerSpec) {
         self.servers.retain(|server| server.spec.id != spec.id);
         self.servers.push(Server { spec, invocations: Lineage::new(None, Some(RUN_RETENTION)) });
     }
 
-    /// Adds a task to a cluster, in place of the one with its id if there is one.
+    /// Adds a task to a cluster, replacing the one with its id if there is one.
     ///
     /// # Errors
     /// There is no such cluster.
@@ -159,7 +158,7 @@ impl World {
         Ok(())
     }
 
-    /// Adds a command to a cluster, in place of the one with its id if there is one.
+    /// Adds a command to a cluster, replacing the one with its id if there is one.
     ///
     /// # Errors
     /// There is no such cluster.
@@ -172,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// Adds an invocation to a server, in place of the one with its id if there is one.
+    /// Adds an invocation to a server, replacing the one with its id if there is one.
     ///
     /// # Errors
     /// There is no such server.
@@ -186,7 +185,7 @@ impl World {
         Ok(())
     }
 
-    /// Adds all runs of a job to a server.
+    /// Adds all invocations of a job to a server.
     ///
     /// # Errors
     /// There is no such server.
@@ -194,7 +193,7 @@ impl World {
         job.runs().try_for_each(|invocation| self.add_invocation(instance_id, invocation))
     }
 
-    /// Makes whatever has this id vanish: a cluster, a server, a task, a command or an invocation.
+    /// Removes what has this id: a cluster, a server, a task, a command or an invocation.
     pub fn remove(&mut self, id: &str) {
         self.clusters.retain(|cluster| cluster.spec.id != id);
         self.servers.retain(|server| server.spec.id != id);

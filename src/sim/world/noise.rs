@@ -1,4 +1,4 @@
-//! Numbers that look random and are a function of the seed: any one can be had without those before
+//! Pseudo-random numbers as a function of the seed; each can be computed without the ones before
 //! it.
 
 /// A point in the tree of numbers that grows from the seed.
@@ -11,7 +11,7 @@ impl Noise {
         Self(finalize(seed ^ 0x5851_F42D_4C95_7F2D))
     }
 
-    /// A root for a word, the same wherever the word is met.
+    /// A root for a word; the same word always has the same root.
     pub(crate) fn of_word(word: &str) -> Self {
         word.bytes().fold(Self::new(word.len() as u64), |noise, byte| noise.with(u64::from(byte)))
     }
@@ -23,17 +23,17 @@ impl Noise {
         ))
     }
 
-    /// Sixty-four bits.
+    /// 64 bits.
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
 
-    /// From 0 to below 1.
+    /// A number from 0 to below 1.
     pub(crate) fn unit(self) -> f64 {
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// From `low` to `high`, both included.
+    /// A number from `low` to `high`, both included.
     pub(crate) fn between(self, low: u64, high: u64) -> u64 {
         low + self.0 % (high - low + 1)
     }

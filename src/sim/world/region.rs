@@ -1,16 +1,16 @@
-//! The regions there are.
+//! The simulated regions.
 
 /// A region and its names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
     pub(crate) id: &'static str,
-    /// The two letters ids have.
+    /// The two letters used in ids.
     pub(crate) code: &'static str,
     pub(crate) chinese: &'static str,
     pub(crate) english: &'static str,
 }
 
-/// The regions the cloud lists. Nothing lives in the last one.
+/// The regions the cloud lists. The last one is empty.
 pub(crate) const REGIONS: [Region; 4] = [
     Region {
         id: "cn-hangzhou", code: "hz", chinese: "华东1（杭州）", english: "China (Hangzhou)"
@@ -24,12 +24,12 @@ pub(crate) const REGIONS: [Region; 4] = [
     },
 ];
 
-/// Where the n-th cluster or server of a generated world lives: half of them in the first region.
+/// The region of the n-th cluster or server of a generated world; half of them are in the first.
 pub(crate) fn home(index: usize) -> Region {
     REGIONS[[0, 0, 1, 2][index % 4]]
 }
 
-/// Whether there is such a region.
+/// Whether a region exists.
 pub(crate) fn exists(id: &str) -> bool {
     REGIONS.iter().any(|region| region.id == id)
 }

@@ -1,4 +1,4 @@
-//! E-HPC tasks: what is decided at birth, and what it means at a time.
+//! E-HPC tasks: what is fixed at creation, and the state at a time that follows from it.
 
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ pub enum TaskEnd {
 pub struct TaskSpec {
     /// `TaskId`; unique in its cluster.
     pub id: String,
-    /// `TaskType`, one of the nine words.
+    /// `TaskType`, one of nine values.
     pub task_type: String,
     /// When it is created.
     pub born: SignedDuration,
@@ -28,7 +28,7 @@ pub struct TaskSpec {
     pub duration: SignedDuration,
     /// `TotalSteps`.
     pub steps: u32,
-    /// The `CurrentStep` it ends at; steps go by evenly until then.
+    /// The `CurrentStep` it ends at; steps progress evenly until then.
     pub last_step: u32,
     /// How it ends.
     pub end: TaskEnd,
@@ -66,7 +66,7 @@ pub(crate) struct TaskState {
 }
 
 impl TaskEnd {
-    /// The word of `Status`.
+    /// The value of `Status`.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Success => "Success",
@@ -77,7 +77,7 @@ impl TaskEnd {
 }
 
 impl TaskSpec {
-    /// What the task is at a moment of its life.
+    /// The state of the task at a moment.
     pub(crate) fn at(&self, at: SignedDuration) -> TaskState {
         let open = at < self.ended();
         let progress =

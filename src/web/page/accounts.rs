@@ -1,5 +1,4 @@
-//! The accounts: what is wrong with them, and how each is logged in, allowed to ask, and with what
-//! time of day.
+//! The accounts: their problems, credentials, permissions and clocks.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -107,7 +106,7 @@ fn clock(skew_seconds: Option<f64>) -> Markup {
     html! { @if off.is_zero() { "right" } @else { (time::exact(off)) " " (side) } }
 }
 
-/// How many may be asked, and on demand which.
+/// How many operations are authorized, and on demand which.
 fn operations(account: &AccountStatus) -> Markup {
     let count = |wanted: Option<bool>| {
         account.operations.iter().filter(|of| of.authorized == wanted).count()
@@ -140,7 +139,7 @@ fn operation(operation: &OperationStatus) -> Markup {
     }
 }
 
-/// What is wrong and what to do, in a row of its own.
+/// Problems and what to do about them, in a row of their own.
 fn why(account: &AccountStatus) -> Markup {
     html! {
         @if !account.problems.is_empty() {

@@ -1,4 +1,4 @@
-//! What watching costs: calls per minute, planned and allowed.
+//! The cost of monitoring: calls per minute, planned and allowed.
 
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -11,8 +11,8 @@ const FIRST: usize = 20;
 /// Maximum further ones, shown on demand.
 const MORE: usize = 40;
 
-/// The section at `now`, of an exporter that `started` then; what is throttled first, then the
-/// tightest budget.
+/// The section at `now` of an exporter that `started` then; throttled budgets first, then the
+/// tightest.
 pub(super) fn section(budgets: &[Budget], started: Timestamp, now: Timestamp) -> Markup {
     let mut sorted: Vec<&Budget> = budgets.iter().collect();
     sorted.sort_by(|a, b| a.worse(b, now));
@@ -68,13 +68,12 @@ fn row(budget: &Budget, started: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
-/// What was asked, in calls per minute since the start; of less than a minute, as if it had been
-/// one.
+/// Average calls per minute since the start; less than a minute counts as one.
 fn actual(asked: u64, up: SignedDuration) -> String {
     format!("{} a minute", calls(asked as f64 / (up.as_secs_f64() / 60.0).max(1.0)))
 }
 
-/// How many requests were not answered with `ok`, and why.
+/// How many requests did not have the outcome `ok`, and why.
 fn outcomes(budget: &Budget, failed: u64) -> Markup {
     let reasons =
         budget.requests.iter().filter(|(outcome, count)| **outcome != "ok" && **count > 0);

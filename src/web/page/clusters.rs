@@ -16,7 +16,7 @@ const FIRST: usize = 20;
 /// Maximum further ones, shown on demand.
 const MORE: usize = 40;
 
-/// A cluster with its rows, those that may still change first.
+/// A cluster with its rows, open ones first.
 #[derive(Debug)]
 pub(super) struct Cluster<'a, T> {
     view: &'a View,
@@ -25,7 +25,7 @@ pub(super) struct Cluster<'a, T> {
 }
 
 impl<'a, T> Cluster<'a, T> {
-    /// Puts first what `judge` calls open; within both halves the order stays.
+    /// Moves what `judge` calls open to the front, otherwise keeping the order.
     pub(super) fn new(view: &'a View, rows: &'a [T], judge: impl Fn(&T) -> (bool, Tone)) -> Self {
         let (mut sorted, ended): (Vec<&T>, Vec<&T>) = rows.iter().partition(|row| judge(row).0);
         sorted.extend(ended);
@@ -33,20 +33,20 @@ impl<'a, T> Cluster<'a, T> {
     }
 }
 
-/// The words of a section.
+/// The texts of a section.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words {
-    /// Of what kind its things are, as an HTML id.
+    /// HTML id of the section.
     pub(super) id: &'static str,
     /// Its heading.
     pub(super) title: &'static str,
-    /// One of its things.
+    /// Singular of its things.
     pub(super) singular: &'static str,
-    /// Its things.
+    /// Plural of its things.
     pub(super) plural: &'static str,
 }
 
-/// A section over `views` (those of its kind), with `table` drawing rows under a caption.
+/// A section over `views` (those of its kind), with `table` rendering rows under a caption.
 pub(super) fn section<T>(
     words: Words,
     views: &[&View],
@@ -95,7 +95,7 @@ fn part<T>(
     }
 }
 
-/// Warns of values that are the last good ones of a target that fails.
+/// Warns if the values are the last good ones of a failing target.
 pub(super) fn kept(view: &View, now: Timestamp) -> Markup {
     html! {
         @if let (Condition::Fails, Some(at)) = (condition(view), view.read_at) {
@@ -104,7 +104,7 @@ pub(super) fn kept(view: &View, now: Timestamp) -> Markup {
     }
 }
 
-/// Says of which targets nothing can be shown, and why.
+/// Says how many targets have nothing to show, and why.
 pub(super) fn absent(views: &[&View], singular: &str, plural: &str) -> Markup {
     let count = |wanted: &[Condition]| {
         views.iter().filter(|view| wanted.contains(&condition(view))).count()

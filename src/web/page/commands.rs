@@ -1,4 +1,4 @@
-//! How commands went on the nodes of the clusters.
+//! How commands are doing on the nodes of the clusters.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use crate::model::{InvokeStatus, Reading, SeenEhpcInvocation};
 use crate::store::View;
 use crate::web::status::{finished, nodes};
 
-/// Nodes whose unknown words are looked at.
+/// Maximum number of nodes whose unknown words are shown.
 const MAX_WORDS: usize = 3;
 
 const WORDS: Words =
     Words { id: "commands", title: "E-HPC commands", singular: "command", plural: "commands" };
 
-/// The section of `views`, which are all of this kind.
+/// The section for `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
         Some(Reading::EhpcInvocations(reading)) => {
@@ -68,7 +68,7 @@ fn row(seen: &SeenEhpcInvocation, now: Timestamp) -> Markup {
     }
 }
 
-/// Whether it may still change, and how good that is.
+/// Whether it is open, and its tone.
 pub(super) fn judge(seen: &SeenEhpcInvocation) -> (bool, Tone) {
     let is_open = seen.invocation.is_open();
     let has_failed = !is_open && seen.failed_nodes() > 0;
@@ -86,10 +86,10 @@ fn tone(status: &InvokeStatus) -> Tone {
     }
 }
 
-/// In the order of a bar: what is done, what went wrong, what is under way.
+/// Order in a bar: done, failed, in progress.
 const ORDER: [Tone; 5] = [Tone::Good, Tone::Bad, Tone::Quiet, Tone::Unknown, Tone::Active];
 
-/// Nodes by status: a bar of their proportions, and the counts in words.
+/// Nodes by status: a bar of their proportions, and the counts as text.
 fn bar(seen: &SeenEhpcInvocation) -> Markup {
     let mut counts: Vec<(&str, usize)> =
         nodes(seen).into_iter().filter(|(_, count)| *count > 0).collect();
@@ -126,7 +126,7 @@ fn of_word(label: &str) -> Tone {
     tone(&InvokeStatus::parse(label))
 }
 
-/// Each part with the place where it begins.
+/// Each part with its start position.
 fn placed<'a>(
     parts: impl Iterator<Item = (&'a str, usize)>,
 ) -> impl Iterator<Item = (&'a str, usize, usize)> {

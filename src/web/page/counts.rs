@@ -1,4 +1,4 @@
-//! How many things are under way and how many ended how.
+//! How many things are open, and how the others ended.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use maud::Render;
 
 use super::parts::{Tone, grouped};
 
-/// Things by how they are.
+/// Number of things by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Under way.
+    /// Still open.
     pub(super) running: usize,
-    /// Ended, well or not.
+    /// Ended, successfully or not.
     pub(super) ended: usize,
-    /// Ended, and not well.
+    /// Ended, but not successfully.
     pub(super) bad: usize,
     /// In a state that this version does not know.
     pub(super) unknown: usize,
 }
 
 impl Counts {
-    /// Counts things by whether they may still change, and by their tone.
+    /// Counts things by whether they are open, and by their tone.
     pub(super) fn of(things: impl Iterator<Item = (bool, Tone)>) -> Self {
         things.fold(Self::default(), Self::and)
     }
@@ -35,7 +35,7 @@ impl Counts {
         self
     }
 
-    /// Both together.
+    /// The sum of both.
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             running: self.running + other.running,

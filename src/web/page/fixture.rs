@@ -196,8 +196,7 @@ pub(super) fn troubled(name: &str) -> AccountStatus {
     AccountStatus::new(name, name, state, at(0))
 }
 
-/// A budget that was lowered a minute before the tests' beginning of time, of which so much is
-/// needed.
+/// A budget that was lowered a minute before the tests' start, with this planned load.
 pub(super) fn throttled_budget(planned_per_minute: f64) -> Budget {
     let code = "Throttling.User".into();
     Budget {

@@ -20,7 +20,7 @@ const MORE: usize = 120;
 /// An invocation and its server.
 type Invocation<'a> = (&'a View, &'a SeenSwasInvocation);
 
-/// The section of `views`, which are all of this kind.
+/// The section for `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let (recent, others) = recent(views, FIRST + MORE);
     let invocations = bounded(&recent, FIRST, MORE);
@@ -43,7 +43,7 @@ pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     }
 }
 
-/// At most `limit` runs, those under way first, then the newest; and how many others there are.
+/// At most `limit` invocations, open ones first, then the newest; and the number of others.
 fn recent<'a>(views: &[&'a View], limit: usize) -> (Vec<Invocation<'a>>, usize) {
     let of = |view: &&'a View| match view.reading.as_deref() {
         Some(Reading::SwasInvocations(reading)) => reading.invocations.as_slice(),
@@ -105,7 +105,7 @@ fn row((view, seen): Invocation<'_>, now: Timestamp) -> Markup {
     }
 }
 
-/// Whether it may still change, and how good that is.
+/// Whether it is open, and its tone.
 pub(super) fn judge(seen: &SeenSwasInvocation) -> (bool, Tone) {
     (seen.invocation.is_open(), tone(&seen.invocation.status))
 }
@@ -125,7 +125,7 @@ fn tone(status: &InvocationStatus) -> Tone {
     }
 }
 
-/// The exit code, loud unless it is 0, and what kept the invocation from having one.
+/// The exit code, highlighted unless it is 0, and the error code of the invocation.
 fn exit(seen: &SeenSwasInvocation) -> Markup {
     let code = seen.result.as_ref().and_then(|result| result.exit_code);
     let error = seen.result.as_ref().and_then(|result| result.error.as_ref());
@@ -141,7 +141,7 @@ fn exit(seen: &SeenSwasInvocation) -> Markup {
     }
 }
 
-/// How long an invocation has lasted. The cloud tells the start with the result only: an open
+/// How long an invocation has lasted. The cloud sends the start only with the result, so an open
 /// invocation counts from its creation.
 fn lasted(seen: &SeenSwasInvocation, result: Option<&InvocationResult>, now: Timestamp) -> Markup {
     let started = result.and_then(|result| result.started);

@@ -1,21 +1,21 @@
-//! What every table of the page is made of: pills, marks, bounds.
+//! Parts that all tables of the page share: pills, marks, bounds.
 
 use maud::{Markup, html};
 
-/// How good or bad a word is.
+/// How good or bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     /// As it should be.
     Good,
-    /// Under way.
+    /// In progress.
     Active,
-    /// To be looked at.
+    /// Needs attention.
     Warn,
     /// Wrong.
     Bad,
-    /// Neither good nor bad.
+    /// Neutral.
     Quiet,
-    /// Not known to this version.
+    /// Unknown to this version.
     Unknown,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn marked(word: &str, known: bool) -> Markup {
     }
 }
 
-/// What is not there.
+/// A missing value.
 pub(super) fn nothing() -> Markup {
     html! { span.nothing { span aria-hidden="true" { "–" } span.sr { "none" } } }
 }
@@ -93,7 +93,7 @@ pub(super) fn counted_word<'a>(count: usize, singular: &'a str, plural: &'a str)
     if count == 1 { singular } else { plural }
 }
 
-/// A number with its thousands set apart by thin spaces.
+/// A number with its thousands separated by thin spaces.
 pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
@@ -106,7 +106,7 @@ pub(super) fn grouped(number: usize) -> String {
     text
 }
 
-/// What begins in lower case and has no full stop, as a sentence.
+/// Turns a text in lower case and without a full stop into a sentence.
 pub(super) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     rest.next()

@@ -1,10 +1,10 @@
-//! What this instance does: it polls, or it stands by.
+//! The role of this instance: it polls, or it stands by.
 
 use super::parts::Tone;
 use super::verdict::Verdict;
 use crate::store::Role;
 
-/// The verdict on an instance in this role, which, if it polls, is `verdict` and what cannot be
+/// The verdict on an instance in this role. If it polls, that is `verdict` with what cannot be
 /// saved.
 pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
     if !role.leads {

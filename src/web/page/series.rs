@@ -1,10 +1,10 @@
-//! What the limits of series do to `/metrics`, where they are too small.
+//! The effects on `/metrics` of series limits that are too small.
 
 use super::parts::{counted_word, grouped};
 use crate::exposition::TargetSeries;
 use crate::model::SeriesUse;
 
-/// What is wrong, in sentences without their ends.
+/// The problems, as sentences without full stops.
 pub(super) fn said<'a>(
     series: &SeriesUse,
     targets: impl Iterator<Item = &'a TargetSeries>,

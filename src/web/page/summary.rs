@@ -65,7 +65,7 @@ fn share(facts: &Facts) -> String {
     format!("{:.0} %", tightest * 100.0)
 }
 
-/// How many operations the cloud throttles, if that harms.
+/// How many operations the cloud throttles, if that does harm.
 fn throttled(facts: &Facts, now: Timestamp) -> Option<String> {
     let is_harmed = |budget: &&Budget| budget.throttling(now) >= Throttling::Short;
     let count = facts.budgets.iter().filter(is_harmed).count();
@@ -74,7 +74,7 @@ fn throttled(facts: &Facts, now: Timestamp) -> Option<String> {
     })
 }
 
-/// Counts of tasks, commands and runs; absent where nothing of the kind is known.
+/// Counts of tasks, commands and invocations; absent if nothing of the kind is known.
 fn counts(views: &[View]) -> [Option<Counts>; 3] {
     let mut all = [None; 3];
     for reading in views.iter().filter_map(|view| view.reading.as_deref()) {

@@ -1,4 +1,4 @@
-//! What is polled, and how that goes: the worst first.
+//! The targets and how their polls are doing, the worst first.
 
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -15,10 +15,10 @@ use crate::web::status::{Discovered, Facts};
 const FIRST: usize = 50;
 /// Maximum further ones, shown on demand.
 const MORE: usize = 150;
-/// A failure is remembered for so long after the recovery.
+/// How long a failure is shown after the recovery.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
-/// A kind in words.
+/// The name of a kind.
 pub(super) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::EhpcTasks => "E-HPC tasks",
@@ -107,7 +107,7 @@ fn state(view: &View) -> Markup {
     }
 }
 
-/// How old the values are, and what became of them.
+/// The age of the values, and whether they are shown.
 fn data(view: &View, now: Timestamp) -> Markup {
     html! {
         @match view.read_at {
@@ -123,14 +123,14 @@ fn data(view: &View, now: Timestamp) -> Markup {
     }
 }
 
-/// What its lists have not shown.
+/// Entries that its lists have not shown.
 fn lacks(view: &View) -> Option<String> {
     let missing = Some(view.state.lists.missing).filter(|missing| *missing > 0)?;
     let entries = counted_word(missing as usize, "entry", "entries");
     Some(format!("list not whole: {} {entries} not shown", grouped(missing as usize)))
 }
 
-/// How much discovery has found, and how much of that it takes.
+/// How much discovery has found, and how much of that the filters let through.
 fn found(discovered: Discovered) -> String {
     let Discovered { things, found, taken } = discovered;
     match found == taken {
@@ -139,7 +139,7 @@ fn found(discovered: Discovered) -> String {
     }
 }
 
-/// The failure of a target that is well again, in a row of its own.
+/// The last failure of a target that has recovered, in a row of its own.
 fn recovered(view: &View, now: Timestamp) -> Markup {
     html! {
         @if let Some((failure, at)) = past(view, now) {
@@ -161,7 +161,7 @@ fn past(view: &View, now: Timestamp) -> Option<&(Failure, Timestamp)> {
     recent.filter(|_| view.failure.is_none())
 }
 
-/// Why a target fails and what to do, in a row of its own.
+/// Why a target fails and what to do about it, in a row of its own.
 fn why(view: &View, now: Timestamp) -> Markup {
     html! {
         @if let Some(failure) = &view.failure {

@@ -1,4 +1,4 @@
-//! How far the tasks of the clusters are.
+//! Progress of the clusters' tasks.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use crate::store::View;
 
 const WORDS: Words = Words { id: "tasks", title: "E-HPC tasks", singular: "task", plural: "tasks" };
 
-/// The section of `views`, which are all of this kind.
+/// The section for `views`, which are all of this kind.
 pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
     let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
         Some(Reading::EhpcTasks(reading)) => Some(Cluster::new(view, &reading.tasks, judge)),
@@ -60,7 +60,7 @@ fn row(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     }
 }
 
-/// Whether it may still change, and how good that is.
+/// Whether it is open, and its tone.
 pub(super) fn judge(seen: &SeenEhpcTask) -> (bool, Tone) {
     (seen.task.status.is_open(), tone(&seen.task.status))
 }
@@ -76,7 +76,7 @@ fn tone(status: &TaskStatus) -> Tone {
     }
 }
 
-/// A bar where both numbers make sense, and the numbers as they were sent.
+/// A bar if both numbers make sense, and the numbers as they were sent.
 fn progress(task: &Task) -> Markup {
     let class = tone(&task.status).class();
     html! {
@@ -108,7 +108,7 @@ fn seen_for(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     }
 }
 
-/// When a task moved; of one that was never seen open that is not known.
+/// When a task last moved; unknown for a task that was never seen open.
 fn last_step(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
     let watched = seen.task.status.is_open() || seen.finished.is_some();
     if watched { ago(seen.last_progress, now) } else { nothing() }

@@ -1,4 +1,4 @@
-//! Points in time and durations in words. The script lets the same words tick: see `words` in
+//! Points in time and durations as text. The script keeps the same text current: see `words` in
 //! page.js.
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,7 +7,7 @@ use maud::{Markup, html};
 /// A planned time that has passed by more than this is overdue.
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 
-/// A duration at a glance: the one or two units that matter.
+/// A rough duration: the one or two units that matter.
 pub(super) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {

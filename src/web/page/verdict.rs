@@ -1,4 +1,4 @@
-//! How the targets and the accounts are, in one line, the worst named.
+//! The state of the targets and accounts in one line that names the worst.
 
 use crate::store::View;
 use crate::web::status::AccountStatus;
@@ -6,10 +6,10 @@ use crate::web::status::AccountStatus;
 use super::accounts::tone;
 use super::parts::{Tone, counted_word, grouped};
 
-/// How a target is; the worst first.
+/// State of a target; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Condition {
-    /// It fails and has no values that could be shown.
+    /// It fails and has no values to show.
     FailsWithout,
     /// It fails; its last good values are not stale yet.
     Fails,
@@ -21,7 +21,7 @@ pub(super) enum Condition {
     Fresh,
 }
 
-/// The condition of a target.
+/// The state of a target.
 pub(super) fn condition(view: &View) -> Condition {
     match (view.failure.is_some(), view.reading.is_some()) {
         (true, false) => Condition::FailsWithout,
@@ -32,14 +32,14 @@ pub(super) fn condition(view: &View) -> Condition {
     }
 }
 
-/// Every target, the worst first, and those that fail longest before others.
+/// All targets, the worst first; equally bad ones by how long they have failed.
 pub(super) fn worst_first(views: &[View]) -> Vec<&View> {
     let mut sorted: Vec<&View> = views.iter().collect();
     sorted.sort_by_key(|view| (condition(view), view.failing_since));
     sorted
 }
 
-/// What a target is called: the user's name for it, else its id.
+/// The name to show for a target: the user's name, else its id.
 pub(super) fn called(view: &View) -> &str {
     if view.target.name.is_empty() { &view.target.id.id } else { &view.target.name }
 }
@@ -51,19 +51,19 @@ pub(super) struct Verdict {
     pub(super) tone: Tone,
     /// The verdict itself.
     pub(super) line: String,
-    /// What else is not as it should be.
+    /// Other problems.
     pub(super) rest: Vec<String>,
 }
 
 impl Verdict {
-    /// With what else is not as it should be.
+    /// Adds further problems.
     pub(super) fn and(self, said: Vec<String>) -> Self {
         let tone = if self.tone == Tone::Good && !said.is_empty() { Tone::Warn } else { self.tone };
         Self { tone, rest: self.rest.into_iter().chain(said).collect(), ..self }
     }
 }
 
-/// Maximum targets, and maximum accounts, that are named.
+/// Maximum number of targets, and of accounts, that are named.
 const NAMED: usize = 3;
 
 /// The verdict on `sorted` targets and on `accounts`, the worst first.
@@ -114,7 +114,7 @@ pub(super) fn verdict(sorted: &[&View], accounts: &[&AccountStatus]) -> Verdict 
     Verdict { tone, line, rest: said.into_iter().map(|(_, line)| line).collect() }
 }
 
-/// What is wrong with accounts, a line for each.
+/// Problems of accounts, a line for each account.
 fn troubled(accounts: &[&AccountStatus]) -> Vec<(Tone, String)> {
     let troubled: Vec<&&AccountStatus> =
         accounts.iter().filter(|account| !account.problems.is_empty()).collect();
@@ -145,7 +145,7 @@ fn of(count: usize, all: usize) -> String {
     format!("{} of {} {}", grouped(count), grouped(all), counted_word(all, "target", "targets"))
 }
 
-/// Some names, with reasons where there are any, and how many more there are.
+/// Some names, with reasons if there are any, and the number of others.
 fn named(views: &[&View]) -> String {
     let name = |view: &&View| match &view.failure {
         Some(failure) => format!("{} ({})", called(view), failure.reason.label().replace('_', " ")),

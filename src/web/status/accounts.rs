@@ -1,4 +1,4 @@
-//! How the accounts are: logged in, allowed to ask, and with what time of day.
+//! The state of the accounts: credentials, permissions, clocks.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ const NAMED: usize = 4;
 pub(in crate::web) struct AccountStatus {
     /// Its name.
     pub(in crate::web) name: String,
-    /// Whose budgets it shares.
+    /// Quota group whose budgets it uses.
     pub(in crate::web) quota_group: String,
-    /// What it is logged in with.
+    /// Its credentials.
     pub(in crate::web) credentials: CredentialsStatus,
-    /// How far the cloud's clock is ahead of this machine's; absent before an answer that tells.
+    /// How far the cloud's clock is ahead of this machine's; absent until an answer shows it.
     pub(in crate::web) clock_skew_seconds: Option<f64>,
-    /// What its targets need.
+    /// Operations that its targets need.
     pub(in crate::web) operations: Vec<OperationStatus>,
     /// What is wrong with it, the worst first.
     pub(in crate::web) problems: Vec<AccountProblem>,
 }
 
-/// What an account is logged in with.
+/// Credentials of an account.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(in crate::web) struct CredentialsStatus {
-    /// `none`, `unlimited` (a key that does not end), `temporary`, or `untold` (temporary, without
-    /// a known end).
+    /// `none`, `unlimited` (a key that does not expire), `temporary`, or `untold` (temporary,
+    /// without a known expiry).
     pub(in crate::web) kind: &'static str,
-    /// When they end, if that is known.
+    /// When they expire, if known.
     pub(in crate::web) end: Option<Timestamp>,
 }
 
@@ -45,31 +45,31 @@ pub(in crate::web) struct OperationStatus {
     pub(in crate::web) product: &'static str,
     /// Operation.
     pub(in crate::web) operation: &'static str,
-    /// What RAM calls it.
+    /// RAM action.
     pub(in crate::web) action: String,
     /// Whether it is allowed; absent before the first answer.
     pub(in crate::web) authorized: Option<bool>,
-    /// For how many targets it is refused.
+    /// Number of targets for which it is refused.
     pub(in crate::web) refused_targets: usize,
 }
 
-/// Something that is wrong with an account.
+/// A problem of an account.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(in crate::web) struct AccountProblem {
-    /// What it is about.
+    /// Kind of problem.
     pub(in crate::web) kind: &'static str,
-    /// Whether it keeps something from being polled now.
+    /// Whether it prevents anything from being polled now.
     pub(in crate::web) grave: bool,
     /// What is wrong.
     pub(in crate::web) message: String,
-    /// Why, as far as it was told.
+    /// Why, if known.
     pub(in crate::web) cause: Option<String>,
     /// What to do about it.
     pub(in crate::web) advice: String,
 }
 
 impl AccountStatus {
-    /// How an account is at `now`.
+    /// The state of an account at `now`.
     pub(in crate::web) fn new(
         name: &str,
         quota_group: &str,
@@ -99,7 +99,7 @@ impl AccountStatus {
         }
     }
 
-    /// With what the cloud throttles of its quota group's `budgets` at `now`.
+    /// Adds how the cloud throttles its quota group's `budgets` at `now`.
     pub(in crate::web) fn throttled(mut self, budgets: &[Budget], now: Timestamp) -> Self {
         self.problems.extend(throttled(&self.quota_group, budgets, now));
         self.problems.sort_by_key(|problem| !problem.grave);
@@ -112,7 +112,7 @@ fn operation(permission: Permission) -> OperationStatus {
     OperationStatus { product, operation, action, authorized: is_granted, refused_targets: refused }
 }
 
-/// What the cloud throttles of a quota group's operations, if that harms.
+/// How the cloud throttles a quota group's operations, if that does harm.
 fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<AccountProblem> {
     let is_harmed = |budget: &&Budget| {
         budget.group == quota_group && budget.throttling(now) >= Throttling::Short

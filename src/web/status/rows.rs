@@ -1,4 +1,4 @@
-//! Tasks, commands and runs as rows of data.
+//! Tasks, commands and invocations as rows of data.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(in crate::web) struct CommandStatusRow {
     pub(in crate::web) status: String,
     /// Whether this version knows that word.
     pub(in crate::web) status_known: bool,
-    /// Nodes by status, none left out.
+    /// Number of nodes in each status, zeros included.
     pub(in crate::web) nodes: Vec<(&'static str, usize)>,
     /// Nodes with an exit code other than 0; absent while no exit code is known.
     pub(in crate::web) nonzero_exit_nodes: Option<u64>,
@@ -76,7 +76,7 @@ pub(in crate::web) struct InvocationStatusRow {
     pub(in crate::web) finished: Option<Timestamp>,
 }
 
-/// Its row.
+/// The row of a task.
 pub(super) fn task(seen: &SeenEhpcTask) -> TaskStatusRow {
     TaskStatusRow {
         id: seen.task.id.to_string(),
@@ -93,7 +93,7 @@ pub(super) fn task(seen: &SeenEhpcTask) -> TaskStatusRow {
     }
 }
 
-/// Its row.
+/// The row of a command.
 pub(super) fn command(seen: &SeenEhpcInvocation) -> CommandStatusRow {
     CommandStatusRow {
         id: seen.id.to_string(),
@@ -107,7 +107,7 @@ pub(super) fn command(seen: &SeenEhpcInvocation) -> CommandStatusRow {
     }
 }
 
-/// How many nodes of a command have each status; none is left out.
+/// Number of a command's nodes in each status, zeros included.
 pub(in crate::web) fn nodes(
     seen: &SeenEhpcInvocation,
 ) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
@@ -125,7 +125,7 @@ pub(in crate::web) fn finished(seen: &SeenEhpcInvocation) -> Option<Timestamp> {
     seen.results.as_deref()?.iter().filter_map(|node| node.finished).max()
 }
 
-/// Its row.
+/// The row of an invocation.
 pub(super) fn invocation(seen: &SeenSwasInvocation) -> InvocationStatusRow {
     let result = seen.result.as_ref();
     InvocationStatusRow {

@@ -101,8 +101,8 @@ async fn a_credentials_uri_is_asked_and_only_its_host_is_shown() {
 
 #[tokio::test]
 async fn a_machine_without_a_metadata_server_is_found_out_with_one_connection() {
-    // A listener whose queue is full lets others knock for ever, as a network does that drops what
-    // goes nowhere.
+    // A listener whose queue is full never accepts a connection, like a network that silently drops
+    // packets.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

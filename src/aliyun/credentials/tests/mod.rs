@@ -1,6 +1,6 @@
 #![cfg(test)]
-//! Every way to log in, against a pretended cloud over TCP, with an environment and a home of the
-//! test's own.
+//! Every way to log in, against a simulated cloud over TCP, with the test's own environment and
+//! home directory.
 
 mod chain;
 mod files;
@@ -26,7 +26,7 @@ use crate::sim::{self, Metadata, Role, Settings, Simulator};
 
 const ROLE: &str = "acs:ram::1234567890123456:role/exporter";
 const PROVIDER: &str = "acs:ram::1234567890123456:oidc-provider/ack-rrsa-c0001";
-/// Stands in secrets, and must not come out.
+/// Part of secrets; must never be shown.
 const SECRET: &str = "hunter2hunter2";
 
 /// A cloud, a home and an environment.
@@ -90,7 +90,7 @@ impl Bench {
         self
     }
 
-    /// Writes a file in the home, and tells its whole path.
+    /// Writes a file in the home directory and returns its full path.
     fn file(&self, path: &str, text: &str) -> String {
         let path = self.home.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -101,7 +101,7 @@ impl Bench {
     fn provider(&self) -> Provider {
         let variables = self.variables.clone();
         let environment = Arc::new(move |name: &str| variables.get(name).cloned());
-        // The simulator's addresses are all plain HTTP: this client is never used.
+        // The simulator's addresses are all plain HTTP, so this client is never used.
         let transport = Transport { client: Http::new_plain().unwrap(), proxies: Proxies::none() };
         Provider::with_environment(&self.account, transport, Duration::from_secs(2), environment)
             .unwrap()
@@ -122,7 +122,7 @@ impl Bench {
             .replace(&self.home.display().to_string(), "HOME")
     }
 
-    /// The calls that the cloud has seen, with what became of them.
+    /// The calls that the cloud has received, with their outcomes.
     fn calls(&self) -> Vec<String> {
         self.sim
             .lock()
@@ -163,7 +163,7 @@ fn profile(name: Option<&str>) -> Credentials {
     Credentials::Profile { name: name.map(str::to_owned) }
 }
 
-/// A file with a profile of each mode, the way the vendor's command line writes it.
+/// A file with a profile of each mode, as the vendor's command line writes it.
 fn cli_config(bench: &Bench) -> String {
     let token = bench.file("token", "testtoken");
     let url = &bench.url;
@@ -186,7 +186,7 @@ fn cli_config(bench: &Bench) -> String {
     )
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 async fn until<F: Future<Output = bool>>(mut is_so: impl FnMut() -> F) {
     let waiting = async {
         while !is_so().await {

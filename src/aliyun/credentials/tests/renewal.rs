@@ -1,5 +1,5 @@
 #![cfg(test)]
-//! What is asked again, when, and by how many.
+//! What is requested again, when, and by how many attempts at once.
 
 use super::*;
 
@@ -73,7 +73,7 @@ async fn what_had_ended_before_it_came_is_told_and_asked_for_at_growing_pauses()
     let bench = Bench::new(Credentials::EcsRamRole { role_name: Some("exporter".into()) }).await;
     let provider = bench.provider();
     let given = || bench.calls().iter().filter(|call| *call == "MetadataCredentials ok").count();
-    // The clock of this machine is seven hours ahead: what lasts six has always ended.
+    // This machine's clock is seven hours ahead, so credentials that last six have always expired.
     let start = Timestamp::now() + SignedDuration::from_hours(7);
     for is_accepted in [false, true] {
         for second in 0..5 {

@@ -1,5 +1,5 @@
 #![cfg(test)]
-//! Keys, and roles that they are exchanged for.
+//! Keys, and the roles assumed with them.
 
 use tokio::io::AsyncReadExt;
 

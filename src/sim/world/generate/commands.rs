@@ -9,13 +9,13 @@ use crate::sim::world::lineage::{Cadence, Generator};
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{CommandSpec, CommandWords, NodeEnd, NodeSpec};
 
-/// How long a command stays listed, in seconds, when nothing scales time.
+/// How long a command stays listed, in seconds at normal speed.
 const LISTED_FOR: f64 = 100.0;
 
-/// From the first node to the end of the last, in seconds.
+/// Maximum time from the first node's start to the last one's end, in seconds.
 const LONGEST: f64 = 60.0;
 
-/// What commands do: content, working directory, timeout.
+/// Commands: content, working directory, timeout.
 const SCRIPTS: [(&str, &str, u32); 6] = [
     ("echo \"hello world\"", "/home", 60),
     ("sinfo -N | awk '{print $1}'", "/home/admin", 3600),
@@ -25,7 +25,7 @@ const SCRIPTS: [(&str, &str, u32); 6] = [
     ("/opt/bin/node-check --all", "/opt", 600),
 ];
 
-/// How the nodes of one command take it.
+/// How a command turns out on its nodes.
 #[derive(Clone, Copy)]
 enum Mood {
     Fine,
@@ -34,7 +34,7 @@ enum Mood {
     Interrupted,
 }
 
-/// Commands without end.
+/// An endless stream of commands.
 #[derive(Debug)]
 pub(crate) struct CommandStream {
     noise: Noise,
@@ -47,7 +47,7 @@ pub(crate) struct CommandStream {
 }
 
 impl CommandStream {
-    /// As many as keep the settings' number of commands listed.
+    /// A stream that keeps the settings' number of commands listed.
     pub(crate) fn new(
         settings: &Settings,
         noise: Noise,
@@ -65,13 +65,13 @@ impl CommandStream {
         }
     }
 
-    /// One node of a command, whose noise this is.
+    /// One node of a command; `command` is the command's noise.
     fn node(&self, index: usize, mood: Mood, command: Noise) -> NodeSpec {
         let noise = command.with(index as u64);
         let count = self.nodes.len();
-        // The command spreads over the first sixth of its time, and ends node by node over the last
-        // four fifths. Each node has its own share of both, so that there is never long
-        // nothing to see.
+        // The command reaches its nodes in the first sixth of its time, and ends node by node in
+        // the last four fifths. Each node has its own slot in both, so that something changes all
+        // the time.
         let place = |turn: usize, noise: Noise| (turn as f64 + 0.3 * noise.unit()) / count as f64;
         let rotation = (command.bits() % count as u64) as usize;
         let starts = if index == 0 {

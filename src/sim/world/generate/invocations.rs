@@ -11,15 +11,15 @@ use crate::sim::world::lineage::{Cadence, Generator};
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{InvocationEnd, InvocationSpec};
 
-/// How long an invocation stays listed, in seconds, when nothing scales time.
+/// How long an invocation stays listed, in seconds at normal speed.
 const LISTED_FOR: f64 = 60.0;
 
-/// How long runs wait, run and stop at most, in seconds.
+/// Maximum time pending, running and stopping, in seconds.
 const PENDING: f64 = 2.0;
 const RUNNING: f64 = 14.0;
 const STOPPING: f64 = 4.0;
 
-/// What runs do: name, type, content.
+/// Commands: name, type, content.
 const SCRIPTS: [(&str, &str, &str); 5] = [
     ("backup-database", "RunShellScript", "mysqldump --all-databases | gzip > /backup/db.gz"),
     ("renew-certificate", "RunShellScript", "certbot renew --quiet"),
@@ -28,11 +28,11 @@ const SCRIPTS: [(&str, &str, &str); 5] = [
     ("clean-temp", "RunBatScript", "del /q C:\\Temp\\*"),
 ];
 
-/// Every third run is one of this, so each server has a command with an interval.
+/// Every third invocation is of this command, so each server has a command with an interval.
 const REGULAR: (&str, &str, &str) =
     ("health-check", "RunShellScript", "curl -fsS http://localhost/health");
 
-/// Every way to end badly: the end, its error code, an exit code.
+/// Every way to fail: the end, its error code, an exit code.
 const BAD_ENDS: [(InvocationEnd, &str, i64); 20] = [
     (InvocationEnd::Failed, "ExitCodeNonzero", 1),
     (InvocationEnd::Timeout, "ExecutionTimeout", 0),
@@ -56,7 +56,7 @@ const BAD_ENDS: [(InvocationEnd, &str, i64); 20] = [
     (InvocationEnd::Invalid, "InstanceNotExists", 0),
 ];
 
-/// Runs without end.
+/// An endless stream of invocations.
 #[derive(Debug)]
 pub(crate) struct InvocationStream {
     noise: Noise,
@@ -64,7 +64,7 @@ pub(crate) struct InvocationStream {
     cadence: Cadence,
     listed: usize,
     prefix: String,
-    /// Servers of a generated world take turns in failing, so that every moment has both.
+    /// The server's index: servers fail in turn, so that some succeed and some fail at any moment.
     turn: i64,
     pending: SignedDuration,
     running: SignedDuration,
@@ -72,7 +72,7 @@ pub(crate) struct InvocationStream {
 }
 
 impl InvocationStream {
-    /// As many as keep the settings' number of invocations listed.
+    /// A stream that keeps the settings' number of invocations listed.
     pub(crate) fn new(settings: &Settings, noise: Noise, prefix: String, index: usize) -> Self {
         Self {
             noise,
@@ -87,7 +87,7 @@ impl InvocationStream {
         }
     }
 
-    /// Three of five succeed; the others go through every way to end badly.
+    /// Three of five succeed; the others go through all ways to fail.
     fn end(&self, number: i64) -> (InvocationEnd, &'static str, i64) {
         let turn = number + self.turn;
         match turn.rem_euclid(5) {

@@ -1,4 +1,4 @@
-//! Generated worlds: who lives there, and what each birth brings. Everything is a function of the
+//! Generated worlds: what exists in them and what each creation brings, all as a function of the
 //! seed.
 
 use jiff::SignedDuration;
@@ -16,7 +16,7 @@ pub(crate) use commands::CommandStream;
 pub(crate) use invocations::InvocationStream;
 pub(crate) use tasks::TaskStream;
 
-/// The branches of an owner's noise.
+/// Branches of an owner's noise.
 const TASKS: u64 = 1;
 const COMMANDS: u64 = 2;
 const RUNS: u64 = 3;
@@ -59,7 +59,7 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
     Server { spec, invocations: Lineage::new(invocations, Some(RUN_RETENTION)) }
 }
 
-/// Seconds between births, by the settings' speed.
+/// One creation every `seconds`, scaled by the settings' speed.
 fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
     let interval = micros(settings, seconds).max(1);
     Cadence {
@@ -69,13 +69,13 @@ fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
     }
 }
 
-/// A length of time as the settings scale it.
+/// A duration, scaled by the settings' speed.
 fn scaled(settings: &Settings, seconds: f64) -> SignedDuration {
     SignedDuration::from_micros(micros(settings, seconds))
 }
 
 fn micros(settings: &Settings, seconds: f64) -> i64 {
-    // A scale that is no positive number would stop the world; it is read as 1.
+    // A scale that is not a positive number would stop the world; it counts as 1.
     let scale = if settings.time_scale.is_finite() && settings.time_scale > 0.0 {
         settings.time_scale
     } else {
@@ -84,12 +84,12 @@ fn micros(settings: &Settings, seconds: f64) -> i64 {
     (seconds / scale * 1e6) as i64
 }
 
-/// Part of a length of time.
+/// Part of a duration.
 fn part(whole: SignedDuration, share: f64) -> SignedDuration {
     SignedDuration::from_micros((super::lineage::micros(whole) as f64 * share) as i64)
 }
 
-/// When a number of a stream is born.
+/// When the thing with a number is created.
 fn born(stream: &impl Generator, number: i64) -> SignedDuration {
     stream.cadence().born(number)
 }

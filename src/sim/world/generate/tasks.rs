@@ -9,12 +9,11 @@ use crate::sim::world::lineage::{Cadence, Generator};
 use crate::sim::world::noise::Noise;
 use crate::sim::world::{TaskEnd, TaskSpec};
 
-/// A task takes from a third to three times twenty seconds less than a minute: forty seconds on
-/// average.
+/// A task takes 15 to 65 seconds at normal speed, 40 on average.
 const SHORTEST: f64 = 15.0;
 const LONGEST: f64 = 65.0;
 
-/// Each type and how many steps it has.
+/// Each task type and its number of steps.
 const TYPES: [(&str, u32); 9] = [
     ("AddComputes", 12),
     ("CreateCluster", 42),
@@ -27,7 +26,7 @@ const TYPES: [(&str, u32); 9] = [
     ("DeleteCluster", 27),
 ];
 
-/// Tasks without end.
+/// An endless stream of tasks.
 #[derive(Debug)]
 pub(crate) struct TaskStream {
     noise: Noise,
@@ -39,7 +38,7 @@ pub(crate) struct TaskStream {
 }
 
 impl TaskStream {
-    /// As many as keep the settings' number of tasks running.
+    /// A stream that keeps the settings' number of tasks running.
     pub(crate) fn new(settings: &Settings, noise: Noise) -> Self {
         let every = (SHORTEST + LONGEST) / 2.0 / settings.tasks as f64;
         Self {
@@ -92,7 +91,7 @@ impl Generator for TaskStream {
     }
 }
 
-/// Two of three succeed; only what touches many nodes can fail in part.
+/// Two of three succeed; only task types that touch many nodes can fail in part.
 fn end(noise: Noise, task_type: &str) -> TaskEnd {
     match noise.between(0, 11) {
         0..=7 => TaskEnd::Success,
