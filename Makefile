@@ -7,7 +7,7 @@ CARGO   ?= cargo
 PYTHON  ?= python3
 ARGS    ?=
 SEEDS   ?= 1000
-MINUTES ?= 25
+MINUTES ?= 33
 IMAGE   ?= aliyun-task-exporter
 
 BINARY := target/debug/aliyun-task-exporter
@@ -68,7 +68,7 @@ unit: ## cargo test: unit, integration and documentation tests
 soak: ## run SEEDS=1000 random simulated days; unit runs 200
 	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
 
-endurance: ready ## a compressed day of MINUTES=25 with error storms, kills and full disks; fails if anything grows or is miscounted
+endurance: ready ## a compressed day of MINUTES=33 with error storms, kills and full disks; fails if anything grows or is miscounted
 	$(CARGO) build --locked --release --bins
 	ALIYUN_TASK_EXPORTER=target/release/aliyun-task-exporter $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
 

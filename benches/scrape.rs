@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use aliyun_task_exporter::clock::Moment;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
-use aliyun_task_exporter::web::{self, Site};
+use aliyun_task_exporter::web::{self, Front, Site};
 use axum::Router;
 use axum::body::Body;
 use axum::http::header;
@@ -250,7 +250,8 @@ fn serve(router: Router) -> SocketAddr {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(listener.local_addr().unwrap()).unwrap();
             let (_stop, stopped) = watch::channel(false);
-            web::serve(vec![listener], router, stopped).await;
+            let metrics = Arc::new(SelfMetrics::new().unwrap());
+            web::serve(vec![listener], Front::open(router, metrics), stopped).await;
         });
     });
     address.recv().unwrap()

@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
@@ -14,13 +14,14 @@ use tracing::info;
 
 use crate::aliyun;
 use crate::clock::Moment;
-use crate::config::{Config, redacted_yaml};
+use crate::config::{Config, Problems, redacted_yaml};
 use crate::exposition::Exposition;
-use crate::poll::{Runner, clients};
+use crate::poll::{NewConfig, Runner, clients};
+use crate::reload::{Parts, Reloader, Sources};
 use crate::self_metrics::SelfMetrics;
 use crate::state;
 use crate::store::Store;
-use crate::web::{self, Site};
+use crate::web::{self, Front, Guard, Reload, Site};
 
 /// Why the exporter could not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum Error {
     /// An account's settings cannot be used.
     #[error("{0}")]
     Client(#[from] aliyun::SetupError),
+    /// The web configuration file cannot be used.
+    #[error("{0}")]
+    WebConfig(#[from] Problems),
     /// The state file cannot be used.
     #[error("{0}")]
     State(#[from] state::Error),
@@ -47,30 +51,60 @@ pub enum Error {
     Ended(String),
 }
 
-/// Polls what `config` names and serves it on `listeners` until `shutdown`, then lets in-flight
-/// requests finish. With `state.wait`, it serves only data about itself while another process holds
-/// the state file.
+/// What to poll and serve, and how.
+pub struct Options {
+    /// What to poll.
+    pub config: Config,
+    /// Where to serve.
+    pub listeners: Vec<TcpListener>,
+    /// How to serve.
+    pub web: web::Settings,
+    /// Where new configurations come from.
+    pub sources: Sources,
+    /// Requests to reload.
+    pub reloads: (mpsc::Sender<Reload>, mpsc::Receiver<Reload>),
+}
+
+impl Options {
+    /// Polls `config` and serves it on `listeners`, to everybody; it is never reloaded.
+    pub fn new(config: Config, listeners: Vec<TcpListener>) -> Self {
+        let fixed = config.clone();
+        Self {
+            config,
+            listeners,
+            web: web::Settings::default(),
+            sources: Sources { read: Box::new(move || Ok(fixed.clone())), watched: None },
+            reloads: mpsc::channel(1),
+        }
+    }
+}
+
+/// Polls and serves until `shutdown`, then lets in-flight requests finish. With `state.wait`, it
+/// serves only data about itself while another process holds the state file.
 ///
 /// # Errors
 /// If the parts cannot be created, or if one of them ends before `shutdown`.
-pub async fn serve(
-    config: Config,
-    listeners: Vec<TcpListener>,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
+pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let Options { config, listeners, web, sources, reloads: (reload, reloads) } = options;
     let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::default());
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), config.metrics.clone()));
     // Report unusable settings before anything is served.
     clients(&config)?;
+    let guard = match &web.config_file {
+        Some(path) => Guard::read(path, config.web)?,
+        None => Guard::open(config.web),
+    };
+    let guard = Arc::new(ArcSwap::from_pointee(guard));
     let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
         Err(state::Error::InUse { .. }) if config.state.wait => None,
         runner => Some(runner?),
     };
     for listener in &listeners {
         let address = listener.local_addr().map_err(Error::Listener)?;
-        info!(%address, "listening");
+        let guard = guard.load();
+        info!(%address, tls = guard.is_encrypted(), passwords = guard.has_users(), "listening");
     }
     runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
     metrics.leads(runner.is_some());
@@ -83,12 +117,33 @@ pub async fn serve(
         redacted_yaml(&config),
         started,
     );
-    let site = Arc::new(site);
+    let site = Arc::new(site.serving(web.paths.clone(), web.lifecycle.then_some(reload)));
+    let (new_configs, changes) = mpsc::channel(1);
+    let reloader = Reloader::new(
+        sources,
+        web.config_file,
+        Parts {
+            site: Arc::clone(&site),
+            exposition: Arc::clone(&exposition),
+            metrics: Arc::clone(&metrics),
+            store: Arc::clone(&store),
+            guard: Arc::clone(&guard),
+        },
+        config.clone(),
+        new_configs,
+    );
 
     let (stop, stopped) = watch::channel(false);
     let mut parts = JoinSet::new();
     let polling =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+    let front = Front {
+        routes: web::router(site),
+        guard,
+        hosts: web.hosts,
+        paths: web.paths,
+        metrics: Arc::clone(&metrics),
+    };
     let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();
     // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a
@@ -96,14 +151,18 @@ pub async fn serve(
     parts.spawn_blocking(move || {
         polling.block_on(async {
             tokio::select! {
-                ended = poll(runner, config, store, metrics, until_stopped) => ended,
+                ended = poll(runner, config, store, metrics, changes, until_stopped) => ended,
                 never = render(&exposition, &rendered) => match never {},
             }
         })
     });
-    let router = web::router(site);
+    let until_stopped = stopped.clone();
     parts.spawn(async move {
-        web::serve(listeners, router, stopped).await;
+        reloader.run(reloads, until_stopped).await;
+        Ok(())
+    });
+    parts.spawn(async move {
+        web::serve(listeners, front, stopped).await;
         Ok(())
     });
     until_ended(parts, shutdown, &stop).await
@@ -121,22 +180,37 @@ async fn render(exposition: &Exposition, store: &Store) -> Infallible {
 /// Polls until it is stopped, starting at once or as soon as the state file is free.
 async fn poll(
     runner: Option<Runner>,
-    config: Config,
+    mut config: Config,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
+    mut changes: mpsc::Receiver<NewConfig>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let (_configs, changes) = mpsc::channel(1);
     if let Some(runner) = runner {
         runner.run(changes, stopped).await;
         return Ok(());
     }
-    let path = config.state.path.as_deref().unwrap_or(Path::new("")).display();
-    info!(%path, "standing by: another process holds the state file");
-    let taken =
-        Runner::when_free(&config, Arc::clone(&store), Arc::clone(&metrics), &mut stopped).await?;
-    let Some(mut runner) = taken else { return Ok(()) };
-    info!(%path, "taking over: the state file is free");
+    let path = config.state.path.clone().unwrap_or_default();
+    info!(path = %path.display(), "standing by: another process holds the state file");
+    let mut runner = loop {
+        let (store, metrics) = (Arc::clone(&store), Arc::clone(&metrics));
+        tokio::select! {
+            taken = Runner::when_free(&config, store, metrics, &mut stopped) => match taken? {
+                Some(runner) => break runner,
+                None => return Ok(()),
+            },
+            // It is polled with as soon as this instance polls.
+            Some(new) = changes.recv() => {
+                let usable = clients(&new.config).map(drop);
+                if usable.is_ok() {
+                    config = new.config;
+                }
+                // Whether the sender still waits does not matter.
+                let _ = new.applied.send(usable);
+            }
+        }
+    };
+    info!(path = %path.display(), "taking over: the state file is free");
     runner.apply(&config)?;
     metrics.leads(true);
     store.exporter.leads(true);

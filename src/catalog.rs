@@ -1,8 +1,8 @@
-//! THE table of metric families: name, help, type and labels are written here and nowhere else.
+//! THE table of metric families: name, help, type and labels are defined here and nowhere else.
 //!
 //! Exposition, the exporter's own Registry, docs/metrics.md and the contract tests derive from it.
 
-/// What kind of metric a family is.
+/// Type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A value that goes up and down.
@@ -18,7 +18,7 @@ pub enum Kind {
 pub enum Source {
     /// A target's last good reading. Gauges are withdrawn when it is stale; what was counted stays.
     Cloud,
-    /// The exporter's own view of a target; always there.
+    /// The exporter's own view of a target; always present.
     Target,
     /// The exporter's own work.
     Process,
@@ -27,7 +27,7 @@ pub enum Source {
 /// A metric family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its place in [`CATALOG`], which is its place on `/metrics`.
+    /// Its index in [`CATALOG`], which is its position on `/metrics`.
     pub position: usize,
     /// Full name, with `_total` for counters.
     pub name: &'static str,
@@ -246,8 +246,12 @@ families! {
     SERIES_FLOOR = Process Gauge "aliyun_task_exporter_series_floor" [];
     /// Targets whose series that are never left out are more than metrics.max_series_per_target allows.
     TARGETS_ABOVE_LIMIT = Process Gauge "aliyun_task_exporter_targets_above_series_limit" [];
-    /// Whether the last loading of the configuration succeeded (1) or not (0).
+    /// Whether the last loading of the configuration, and of the web configuration file, succeeded (1) or not (0); then what was in force before still is.
     CONFIG_LAST_RELOAD_SUCCESSFUL = Process Gauge "aliyun_task_exporter_config_last_reload_successful" [];
+    /// Connections of clients that are open.
+    HTTP_CONNECTIONS = Process Gauge "aliyun_task_exporter_http_connections" [];
+    /// Connections of clients that were cut: first_head (no request in 10 seconds), idle (none for 75), slow (a response was not read, or its address has a quarter of all), short (a new one needed its place).
+    HTTP_CONNECTIONS_CUT = Process Counter "aliyun_task_exporter_http_connections_cut_total" ["reason"];
     /// When a configuration was last loaded.
     CONFIG_LAST_RELOAD_SUCCESS = Process Gauge "aliyun_task_exporter_config_last_reload_success_timestamp_seconds" [];
 }

@@ -1,13 +1,16 @@
 //! The command line: commands, flags and what they mean.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::Uri;
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{Config, MAX_FILE, Problem, Problems, parse, with_endpoint, with_targets};
 use crate::files;
 use crate::sim::{Quotas, Settings};
+use crate::web::{self, Hosts, Paths};
 
 /// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
 /// command runs.
@@ -66,6 +69,55 @@ pub struct Serve {
         value_name = "ADDRESS"
     )]
     pub listen: Vec<String>,
+    /// How to serve.
+    #[command(flatten)]
+    pub web: Web,
+    /// Reload when the configuration file changes.
+    #[arg(long = "config.auto-reload", env = "ALIYUN_TASK_EXPORTER_CONFIG_AUTO_RELOAD")]
+    pub auto_reload: bool,
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Args)]
+pub struct Web {
+    /// The web configuration file: TLS, client certificates, passwords, headers and a rate limit, in
+    /// the format of Prometheus' exporter-toolkit.
+    #[arg(
+        id = "web_config_file",
+        long = "web.config.file",
+        env = "ALIYUN_TASK_EXPORTER_WEB_CONFIG_FILE",
+        value_name = "PATH"
+    )]
+    pub config_file: Option<String>,
+    /// Path of the metrics.
+    #[arg(
+        long = "web.telemetry-path",
+        env = "ALIYUN_TASK_EXPORTER_WEB_TELEMETRY_PATH",
+        default_value = "/metrics",
+        value_parser = telemetry_path,
+        value_name = "PATH"
+    )]
+    pub telemetry_path: String,
+    /// URL at which the exporter can be reached from outside, such as that of a reverse proxy: for
+    /// links, and as a name by which it may be asked.
+    #[arg(
+        long = "web.external-url",
+        env = "ALIYUN_TASK_EXPORTER_WEB_EXTERNAL_URL",
+        value_parser = external_url,
+        value_name = "URL"
+    )]
+    pub external_url: Option<Uri>,
+    /// Prefix of all paths; by default, the path of --web.external-url.
+    #[arg(
+        long = "web.route-prefix",
+        env = "ALIYUN_TASK_EXPORTER_WEB_ROUTE_PREFIX",
+        value_parser = route_prefix,
+        value_name = "PATH"
+    )]
+    pub route_prefix: Option<String>,
+    /// Let POST /-/reload reload the configuration.
+    #[arg(long = "web.enable-lifecycle", env = "ALIYUN_TASK_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    pub enable_lifecycle: bool,
 }
 
 /// Arguments of `check`.
@@ -74,6 +126,13 @@ pub struct Check {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
+    /// The web configuration file to check too.
+    #[arg(
+        long = "web.config.file",
+        env = "ALIYUN_TASK_EXPORTER_WEB_CONFIG_FILE",
+        value_name = "PATH"
+    )]
+    pub web_config_file: Option<String>,
     /// Print what it would cost instead: calls by budget, time of the first pass, series; exit code
     /// 1 if the plan cannot be kept.
     #[arg(long)]
@@ -203,6 +262,9 @@ pub struct Demo {
     /// Address for the exporter to listen on.
     #[arg(long = "web.listen-address", default_value = "127.0.0.1:10977", value_name = "ADDRESS")]
     pub listen: String,
+    /// How to serve.
+    #[command(flatten)]
+    pub web: Web,
     /// Address for the simulated cloud to listen on.
     #[arg(long = "sim.listen-address", default_value = "127.0.0.1:10978", value_name = "ADDRESS")]
     pub sim_listen: String,
@@ -315,6 +377,63 @@ impl Targets {
             None => Ok(config),
         }
     }
+}
+
+impl Web {
+    /// How to serve at `listen`.
+    pub fn settings(&self, listen: &[String]) -> web::Settings {
+        let external = self.external_url.as_ref();
+        let outside = external.map_or("", |url| url.path().trim_end_matches('/'));
+        let prefix = self.route_prefix.clone().unwrap_or_else(|| outside.to_owned());
+        let external = external.and_then(Uri::host).map(str::to_owned);
+        let listen = listen.iter().filter_map(|address| address.rsplit_once(':'));
+        let listen = listen.map(|(host, _)| host.to_owned());
+        web::Settings {
+            config_file: path(self.config_file.as_deref()),
+            paths: Paths { prefix, telemetry: self.telemetry_path.clone() },
+            hosts: Hosts::with(external.into_iter().chain(listen)),
+            lifecycle: self.enable_lifecycle,
+        }
+    }
+}
+
+/// A path that is not empty: what is not set may be set to nothing in the environment.
+pub fn path(text: Option<&str>) -> Option<PathBuf> {
+    text.filter(|text| !text.is_empty()).map(PathBuf::from)
+}
+
+fn telemetry_path(text: &str) -> Result<String, String> {
+    const TAKEN: [&str; 5] = ["/-/", "/api/", "/static/", "/config/", "//"];
+    let is_taken = TAKEN.iter().any(|taken| format!("{text}/").starts_with(taken));
+    match plain_path(text)? {
+        path if is_taken => Err(format!("something else is at {path}")),
+        path => Ok(path.to_owned()),
+    }
+}
+
+fn route_prefix(text: &str) -> Result<String, String> {
+    match text.trim_end_matches('/') {
+        "" => Ok(String::new()),
+        path => plain_path(path).map(str::to_owned),
+    }
+}
+
+/// A path that no router takes for a pattern, and that needs no quoting in a link.
+fn plain_path(text: &str) -> Result<&str, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    if text.starts_with('/') && text.chars().all(is_plain) {
+        Ok(text)
+    } else {
+        Err("must begin with / and have only letters, digits and - . _ ~ /".into())
+    }
+}
+
+fn external_url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
+        return Err("must be a whole URL, such as https://example.com/exporter".into());
+    }
+    route_prefix(url.path()).map(|_| url)
 }
 
 /// Drops the empty value that an empty environment variable leaves.

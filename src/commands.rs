@@ -7,14 +7,18 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
+use crate::app::Options;
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets, path};
 use crate::config::{Config, Problem, Problems};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
+use crate::reload::Sources;
 use crate::sim::{self, Simulator};
+use crate::web::{Guard, Reload};
 use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
 /// Why a command failed.
@@ -77,7 +81,7 @@ impl Error {
             Self::Config(_)
             | Self::Setup(_)
             | Self::State(_)
-            | Self::Start(app::Error::Client(_))
+            | Self::Start(app::Error::Client(_) | app::Error::WebConfig(_))
             | Self::EmptyDemo => 2,
             Self::Start(app::Error::State(error)) if error.is_of_configuration() => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,
@@ -105,6 +109,9 @@ pub async fn run(
 }
 
 async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let reloads = mpsc::channel(1);
+    // Otherwise it would end the process.
+    reload_on_hangup(reloads.0.clone())?;
     announce_start();
     let config = arguments.targets.config(&environment)?;
     announce_configuration(&arguments.targets, &config);
@@ -112,8 +119,26 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     for address in &arguments.listen {
         listeners.push(listen(address).await?);
     }
-    app::serve(config, listeners, shutdown).await?;
+    let targets = arguments.targets.clone();
+    let watched = arguments.auto_reload.then(|| path(targets.file())).flatten();
+    let sources = Sources { read: Box::new(move || targets.config(&environment)), watched };
+    let web = arguments.web.settings(&arguments.listen);
+    app::serve(Options { config, listeners, web, sources, reloads }, shutdown).await?;
     info!("stopped");
+    Ok(())
+}
+
+/// From now on, SIGHUP requests a reload.
+fn reload_on_hangup(reloads: mpsc::Sender<Reload>) -> io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let reload = Reload { cause: "SIGHUP", outcome: None };
+            if reloads.send(reload).await.is_err() {
+                return;
+            }
+        }
+    });
     Ok(())
 }
 
@@ -137,7 +162,13 @@ fn announce_configuration(targets: &Targets, config: &Config) {
 /// Refuses what a start would refuse, and prints what it would warn about.
 async fn check(arguments: &Check) -> Result<(), Error> {
     let checked = arguments.targets.config(&environment).map_err(Error::from);
-    let checked = checked.and_then(|config| Ok((clients(&config)?, check_state(&config)?, config)));
+    let web_config = path(arguments.web_config_file.as_deref());
+    let checked = checked.and_then(|config| {
+        if let Some(path) = &web_config {
+            Guard::read(path, config.web)?;
+        }
+        Ok((clients(&config)?, check_state(&config)?, config))
+    });
     let (clients, state, config) = match (checked, arguments.format) {
         (Ok(checked), _) => checked,
         (Err(error), ReportFormat::Json) => {
@@ -256,7 +287,9 @@ async fn run_demo(
         until(stopped.clone()),
     ));
     let config = demo::with_quota(demo::config(&truth, sim_address), arguments.world.quota);
-    app::serve(config, vec![listener], until(stopped)).await?;
+    let web = arguments.web.settings(std::slice::from_ref(&arguments.listen));
+    let options = Options { web, ..Options::new(config, vec![listener]) };
+    app::serve(options, until(stopped)).await?;
     cloud.await.map_err(io::Error::other)??;
     info!("stopped");
     Ok(())

@@ -26,6 +26,7 @@ mod files;
 pub mod logging;
 pub mod model;
 pub mod poll;
+pub mod reload;
 pub mod secret;
 pub mod self_metrics;
 pub mod sim;

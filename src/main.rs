@@ -9,7 +9,7 @@ use aliyun_task_exporter::cli::Cli;
 use aliyun_task_exporter::{commands, logging};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::info;
 
 /// Number of arenas of glibc's allocator, which reads this when a process starts and offers no safe
 /// call for it.
@@ -62,16 +62,10 @@ fn workers() -> usize {
 fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return info!(signal = "SIGTERM", "stopping"),
-                _ = interrupt.recv() => return info!(signal = "SIGINT", "stopping"),
-                // By default it would end the process, but a service manager's reload must not stop
-                // it.
-                _ = hangup.recv() => warn!("SIGHUP: there is no reload; restart to change the configuration"),
-            }
+        tokio::select! {
+            _ = terminate.recv() => info!(signal = "SIGTERM", "stopping"),
+            _ = interrupt.recv() => info!(signal = "SIGINT", "stopping"),
         }
     })
 }

@@ -1,5 +1,5 @@
-//! What the exporter knows: tasks, command invocations, results, and why something could not be
-//! known. Plain types, no I/O.
+//! What the exporter knows: tasks, command invocations, results, and why something is unknown.
+//! Plain types, no I/O.
 //!
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
@@ -21,7 +21,8 @@ use crate::action::Action;
 use crate::wire_enum::wire_enum;
 
 wire_enum! {
-    /// `Status` of an E-HPC task. The Chinese documents say `Fail` where the English ones say `Failed`.
+    /// `Status` of an E-HPC task. The Chinese documents say `Fail` where the English ones say
+    /// `Failed`.
     TaskStatus {
         Processing = "Processing",
         Success = "Success",
@@ -46,8 +47,9 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: the record of a command on its nodes. The first four
-    /// words are documented; the others are those of Cloud Assistant, which runs these commands in all likelihood.
+    /// `InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: the record of a command on
+    /// its nodes. The first four words are documented; the others are those of Cloud Assistant,
+    /// which in all likelihood runs these commands.
     InvokeStatus {
         Running = "Running",
         Finished = "Finished",
@@ -68,8 +70,9 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `InvocationStatus`: one invocation of a command on one Simple Application Server. The last two words are documented only for
-    /// the whole of an invocation on several servers (DescribeCommandInvocations).
+    /// `InvocationStatus`: one invocation of a command on one Simple Application Server. The last
+    /// two words are documented only for an invocation on several servers as a whole
+    /// (DescribeCommandInvocations).
     InvocationStatus {
         Pending = "Pending",
         Invalid = "Invalid",
@@ -97,8 +100,9 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// `ErrorCode` of an invocation that could not be carried out, or ended with a code other than 0. The first sixteen are documented
-    /// for Simple Application Server, the others for Cloud Assistant, which carries its invocations out.
+    /// `ErrorCode` of an invocation that could not be executed, or ended with a code other than 0.
+    /// The first sixteen are documented for Simple Application Server, the others for Cloud
+    /// Assistant, which executes its invocations.
     ErrorCode {
         InstanceNotExists = "InstanceNotExists",
         InstanceReleased = "InstanceReleased",
@@ -162,7 +166,7 @@ impl TaskStatus {
         matches!(self, Self::Processing | Self::Unknown(_))
     }
 
-    /// Whether it is a way to fail.
+    /// Whether it is a failure.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed | Self::PartialFail)
     }
@@ -177,7 +181,7 @@ impl InvokeStatus {
         )
     }
 
-    /// Whether it is a way to fail; being stopped on request is not.
+    /// Whether it is a failure; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
         matches!(
             self,
@@ -190,7 +194,7 @@ impl InvokeStatus {
         )
     }
 
-    /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
+    /// The exit code, if the one `sent` with this word means anything: see `counts`.
     pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
         let may_be_zero = matches!(self, Self::Finished | Self::Success | Self::Failed);
         sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
@@ -203,7 +207,7 @@ impl InvocationStatus {
         matches!(self, Self::Pending | Self::Running | Self::Stopping | Self::Unknown(_))
     }
 
-    /// Whether it is a way to fail; being stopped on request is not.
+    /// Whether it is a failure; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
         matches!(
             self,
@@ -216,62 +220,62 @@ impl InvocationStatus {
         )
     }
 
-    /// The exit code, if the one that was `sent` beside this word means anything: see `counts`.
+    /// The exit code, if the one `sent` with this word means anything: see `counts`.
     pub fn exit_code(&self, sent: Option<i64>) -> Option<i64> {
         let may_be_zero = matches!(self, Self::Success | Self::Failed);
         sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
     }
 }
 
-/// Whether an exit code counts. The cloud sends a 0 that means nothing for what never exited, so 0
-/// counts only beside words of what did; any other code counts once it cannot change, unless it is
-/// that of a command which was stopped.
+/// Whether an exit code counts. The cloud sends a meaningless 0 for what never exited, so 0 counts
+/// only with words for what did. Any other code counts once it cannot change, unless the command
+/// was stopped.
 fn counts(code: i64, may_be_zero: bool, may_be_other: bool) -> bool {
     if code == 0 { may_be_zero } else { may_be_other }
 }
 
-/// Exit codes of a shell script by which it has Cloud Assistant stop or restart its instance: no
-/// failure.
+/// Exit codes by which a shell script makes Cloud Assistant stop or restart its instance; not
+/// failures.
 pub const POWER_EXIT_CODES: [i64; 2] = [193, 194];
 
-/// One page of a list, as every list of the cloud has it.
+/// One page of a list, in the form that all lists of the cloud have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
-    /// The entries that could be read, in the cloud's order, which no document states.
+    /// The readable entries, in the cloud's order, which no document defines.
     pub items: Vec<T>,
-    /// How many entries the page has, those that could not be read included.
+    /// Number of entries on the page, including unreadable ones.
     pub entries: usize,
-    /// `TotalCount`, if it was sent. Never trusted for the end of the list.
+    /// `TotalCount`, if sent. Never trusted for the end of the list.
     pub total: Option<u64>,
     /// `PageSize` as the answer repeats it, if it does.
     pub page_size: Option<u64>,
-    /// Whether the page may leave out what is there: the list itself is missing, or an error came
-    /// with it. What such a page does not show is not gone.
+    /// Whether the page may leave out entries that exist: the list itself is missing, or an error
+    /// came with it. An entry missing from such a page is not considered gone.
     pub is_partial: bool,
 }
 
 impl<T> Page<T> {
-    /// A page whose entries could all be read.
+    /// A page of readable entries only.
     pub fn new(items: Vec<T>, total: Option<u64>) -> Self {
         Self { entries: items.len(), items, total, page_size: None, is_partial: false }
     }
 }
 
-/// Whether a target's lists have shown all that they must.
+/// Whether a target's lists have shown all that they should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListState {
-    /// Entries that must be known and were not shown in two readings in a row; 0 if the lists are
+    /// Entries that must exist and were not shown in two readings in a row; 0 if the lists are
     /// whole.
     pub missing: u64,
-    /// The same of the last reading alone.
+    /// The same for the last reading alone.
     pub missing_once: u64,
     /// Entries by which a `TotalCount` exceeds what its list has shown in 8 whole readings in a
-    /// row: it is taken for wrong.
+    /// row: the total is considered wrong.
     pub total_excess: u64,
 }
 
 impl ListState {
-    /// Of several lists together.
+    /// The state of both lists together.
     pub fn and(self, other: Self) -> Self {
         Self {
             missing: self.missing.saturating_add(other.missing),
@@ -281,7 +285,7 @@ impl ListState {
     }
 }
 
-/// An E-HPC task as ListTasks shows it. It carries no time.
+/// An E-HPC task from ListTasks, which sends no times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// TaskId.
@@ -300,19 +304,19 @@ pub struct Task {
     pub nodes: Option<u64>,
 }
 
-/// A command of an E-HPC cluster on its nodes, as ListInvocationStatus shows it.
+/// A command of an E-HPC cluster on its nodes, from ListInvocationStatus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatuses {
-    /// InvokeStatus of the whole.
+    /// InvokeStatus of the whole command.
     pub status: InvokeStatus,
     /// InstanceId and InstanceInvokeStatus of each node.
     pub nodes: BTreeMap<Arc<str>, InvokeStatus>,
 }
 
 impl NodeStatuses {
-    /// Whether any part may still change. An unknown node word does not hold open what the record
-    /// says has ended; under an unknown overall word the nodes decide, and it is open while
-    /// none is listed yet.
+    /// Whether any part may still change. An unknown word for a node does not keep open what the
+    /// record says has ended. If the overall word is unknown, the nodes decide, and it is open
+    /// while none is listed.
     pub fn is_open(&self) -> bool {
         match self.status.unknown_word() {
             Some(_) => self.nodes.is_empty() || self.nodes.values().any(InvokeStatus::is_open),
@@ -327,23 +331,23 @@ impl NodeStatuses {
     }
 }
 
-/// A node's part of ListInvocationResults.
+/// A node's entry in ListInvocationResults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeResult {
     /// InstanceId.
     pub instance_id: Arc<str>,
     /// InvokeRecordStatus.
     pub status: InvokeStatus,
-    /// ExitCode, as far as [`InvokeStatus::exit_code`] lets it count.
+    /// ExitCode, if [`InvokeStatus::exit_code`] lets it count.
     pub exit_code: Option<i64>,
     /// FinishedTime.
     pub finished: Option<Timestamp>,
 }
 
-/// An invocation of a command on a Simple Application Server, as DescribeInvocations shows it.
+/// An invocation of a command on a Simple Application Server, from DescribeInvocations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Invocation {
-    /// InvokeId; together with the server's id it names the invocation.
+    /// InvokeId; together with the server's id it identifies the invocation.
     pub id: Arc<str>,
     /// CommandName, cut at [`COMMAND_NAME_BYTES`].
     pub command_name: Arc<str>,
@@ -358,8 +362,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Whether the invocation may still change. An unknown word ends when the record's status is
-    /// terminal.
+    /// Whether the invocation may still change. With an unknown word, it has ended when the record
+    /// has.
     pub fn is_open(&self) -> bool {
         match self.status {
             InvocationStatus::Unknown(_) => self.record.as_ref().is_none_or(InvokeStatus::is_open),
@@ -368,7 +372,7 @@ impl Invocation {
     }
 }
 
-/// A command invocation as DescribeCommandInvocations shows it: on several servers at once.
+/// A command invocation from DescribeCommandInvocations: on several servers at once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommandInvocation {
     /// InvokeId.
@@ -377,14 +381,14 @@ pub struct CommandInvocation {
     pub servers: Vec<ServerInvocation>,
 }
 
-/// The part of a command invocation that one server has.
+/// One server's part of a command invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerInvocation {
     /// InstanceId.
     pub instance_id: Arc<str>,
     /// The invocation on this server; its `record` is not sent.
     pub invocation: Invocation,
-    /// How it went, as far as it has.
+    /// Its result so far.
     pub result: InvocationResult,
 }
 
@@ -399,19 +403,19 @@ pub struct DiscoveredResource {
     pub region: Option<Arc<str>>,
 }
 
-/// Command names longer than this are cut, on a character.
+/// Maximum length of a command name, in bytes; longer ones are cut at a character boundary.
 pub const COMMAND_NAME_BYTES: usize = 128;
 
-/// How an invocation on a Simple Application Server went, as DescribeInvocationResult shows it.
+/// The result of an invocation on a Simple Application Server, from DescribeInvocationResult.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InvocationResult {
     /// InvocationStatus.
     pub status: InvocationStatus,
     /// InvokeRecordStatus, if it was sent.
     pub record: Option<InvokeStatus>,
-    /// ExitCode, as far as [`InvocationStatus::exit_code`] lets it count.
+    /// ExitCode, if [`InvocationStatus::exit_code`] lets it count.
     pub exit_code: Option<i64>,
-    /// ErrorCode, if it is set.
+    /// ErrorCode, if set.
     pub error: Option<ErrorCode>,
     /// StartTime.
     pub started: Option<Timestamp>,
@@ -419,7 +423,7 @@ pub struct InvocationResult {
     pub finished: Option<Timestamp>,
 }
 
-/// Why something could not be known: a closed set, so it can be a label.
+/// Why something is unknown: a closed set, so it can be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The cloud's rate limit.
@@ -428,33 +432,33 @@ pub enum Reason {
     Credentials,
     /// RAM does not allow the operation.
     Permission,
-    /// Something between this machine and the cloud refuses, or sends elsewhere.
+    /// Something between this machine and the cloud refuses requests, or redirects them.
     Blocked,
     /// The cluster, server or command does not exist.
     NotFound,
-    /// The cloud calls the request wrong.
+    /// The cloud rejects the request as invalid.
     InvalidRequest,
     /// The account owes money or has not enabled the service.
     Account,
     /// The cluster is in a state that forbids the operation for now.
     Conflict,
-    /// The clock of this machine is off.
+    /// The clock of this machine is wrong.
     Clock,
-    /// The cloud has trouble of its own.
+    /// The cloud has an internal error.
     Service,
-    /// No answer in time.
+    /// No answer within the timeout.
     Timeout,
     /// The name of the endpoint cannot be resolved.
     Dns,
     /// No connection can be made.
     Connect,
-    /// There is a connection, but no TLS on it that can be trusted.
+    /// There is a connection, but no trustworthy TLS on it.
     Tls,
-    /// The proxy cannot be reached, or does not let us through.
+    /// The proxy cannot be reached, or does not connect to the cloud.
     Proxy,
-    /// A connection broke, or anything else on the way.
+    /// The connection broke, or something else failed in transit.
     Transport,
-    /// The answer is not what the documents say.
+    /// The answer is not as documented.
     Decode,
     /// The answer is larger than `max_response_bytes`.
     TooLarge,
@@ -507,7 +511,7 @@ impl Reason {
         }
     }
 
-    /// Whether it may well pass by itself, so that it is worth asking again before long.
+    /// Whether it may resolve by itself, so that an early retry makes sense.
     pub fn may_pass(self) -> bool {
         match self {
             Self::Throttled | Self::Blocked | Self::Clock | Self::Service | Self::Timeout => true,
@@ -518,23 +522,23 @@ impl Reason {
     }
 }
 
-/// Polled series on the page, and what bounds them.
+/// Polled series on the page, and their limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeriesUse {
     /// How many are shown.
     pub shown: usize,
     /// How many `metrics.max_series` allows.
     pub limit: usize,
-    /// Those of them that are never left out.
+    /// How many are never left out.
     pub floor: usize,
-    /// Targets of which these alone are more than `metrics.max_series_per_target` allows.
+    /// Number of targets for which these alone exceed `metrics.max_series_per_target`.
     pub targets_above: usize,
 }
 
-/// An operation in a region, as the metrics about requests and budgets name it.
+/// An operation in a region, as named in the metrics of requests and budgets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ApiLabels {
-    /// The account's name; of a budget, the quota group that shares it.
+    /// The account's name; for a budget, the quota group that shares it.
     pub account: Arc<str>,
     /// Region id.
     pub region: Arc<str>,
@@ -566,41 +570,41 @@ impl ApiLabels {
 pub struct PlannedBudget {
     /// What it is for.
     pub labels: ApiLabels,
-    /// How it stands.
+    /// Its state.
     pub state: BudgetState,
     /// Calls per minute that the targets need now.
     pub per_minute: f64,
 }
 
-/// How a budget of calls per minute stands.
+/// State of a budget of calls per minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetState {
     /// Calls per minute that `quotas` allows.
     pub configured: u32,
     /// Calls per minute that are allowed now.
     pub in_force: u32,
-    /// The cloud has refused a call, and no later one was answered.
+    /// Set while the cloud has refused a call and answered none since.
     pub resting: Option<Resting>,
-    /// What was learned from refusals, while it holds.
+    /// What was learned from refusals, while it applies.
     pub lowered: Option<Lowered>,
 }
 
 impl BudgetState {
-    /// When one call is tried of an operation that rests, or more calls of one whose budget is
-    /// lowered.
+    /// When a call of a resting operation is tried, or more calls of one whose budget is lowered.
     pub fn next_try(&self) -> Option<Timestamp> {
         let resting = self.resting.as_ref().map(|resting| resting.until);
         resting.or(self.lowered.as_ref().map(|lowered| lowered.retry_at))
     }
 
-    /// The cloud's `Code`, or the HTTP status, for which calls rest or fewer are asked for.
+    /// The cloud's `Code`, or the HTTP status, because of which calls rest or the budget is
+    /// lowered.
     pub fn code(&self) -> Option<&Arc<str>> {
         let resting = self.resting.as_ref().map(|resting| &resting.code);
         resting.or(self.lowered.as_ref().map(|lowered| &lowered.code))
     }
 }
 
-/// An operation that the cloud has refused rests.
+/// An operation that rests because the cloud refused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resting {
     /// When the first call was refused.
@@ -611,20 +615,20 @@ pub struct Resting {
     pub code: Arc<str>,
 }
 
-/// A budget that is lower than configured, because the cloud has refused more.
+/// A budget that is lower than configured, because the cloud refused more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lowered {
-    /// When it was lowered first.
+    /// When it was first lowered.
     pub since: Timestamp,
     /// The cloud's `Code`, or the HTTP status, at the last refusal.
     pub code: Arc<str>,
-    /// Calls that got through in the minute in which more were refused.
+    /// Number of calls that got through in the minute in which more were refused.
     pub refused_at: u32,
-    /// When more than that is tried.
+    /// When more calls than that are tried.
     pub retry_at: Timestamp,
 }
 
-/// Why a poll failed, in words for a person. Holds no secret, no URL and no text of a user's
+/// Why a poll failed, in words for people. Contains no secret, no URL and no text of a user's
 /// commands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
@@ -636,7 +640,7 @@ pub struct Failure {
     pub advice: Cow<'static, str>,
 }
 
-/// What one target's polls have shown so far: all that is exported of it.
+/// What a target's polls have shown so far: all that is exported of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
     /// The tasks of an E-HPC cluster.
@@ -645,7 +649,7 @@ pub enum Reading {
     EhpcInvocations(EhpcInvocationsReading),
     /// The command invocations of a Simple Application Server.
     SwasInvocations(SwasInvocationsReading),
-    /// What there is in a region, or which regions there are.
+    /// The resources of a region, or the regions.
     Discovery(DiscoveryReading),
 }
 
@@ -656,14 +660,14 @@ pub struct EhpcTasksReading {
     pub tasks: Vec<SeenEhpcTask>,
     /// Tasks that ended while watched, by type and status.
     pub finished: BTreeMap<(TaskType, TaskStatus), u64>,
-    /// How long tasks took that were seen open to their end, by type.
+    /// How long tasks took that were seen from beginning to end, by type.
     pub durations: BTreeMap<TaskType, Histogram>,
 }
 
-/// A task, and what only watching it can tell: the cloud sends no times.
+/// A task, and what only watching it can show: the cloud sends no times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeenEhpcTask {
-    /// The task as it was last listed.
+    /// The task as last listed.
     pub task: Task,
     /// When it was first seen.
     pub first_seen: Timestamp,
@@ -687,19 +691,19 @@ pub struct EhpcInvocationsReading {
 pub struct SeenEhpcInvocation {
     /// CommandId.
     pub id: Arc<str>,
-    /// Its nodes' statuses.
+    /// The statuses on its nodes.
     pub invocation: NodeStatuses,
-    /// Its nodes' results; present once all pages were read after the end. Those of some nodes may
-    /// still be late.
+    /// The results on its nodes; set once all pages were read after the end. Those of some nodes
+    /// may still be missing.
     pub results: Option<Vec<NodeResult>>,
-    /// Whether results are still asked for.
+    /// Whether results are still requested.
     pub is_outstanding: bool,
     /// When the exporter first saw it ended, if it watched the end.
     pub end_seen: Option<Timestamp>,
 }
 
 impl SeenEhpcInvocation {
-    /// The exit codes that are known.
+    /// The known exit codes.
     fn exit_codes(&self) -> impl Iterator<Item = i64> {
         self.results.iter().flatten().filter_map(|node| node.exit_code)
     }
@@ -710,12 +714,13 @@ impl SeenEhpcInvocation {
         Some(self.exit_codes().filter(|code| *code != 0).count() as u64)
     }
 
-    /// Nodes on which it ended with a code that has the instance stopped or restarted.
+    /// Nodes on which it ended with a code that stops or restarts the instance.
     pub fn power_exit_nodes(&self) -> u64 {
         self.exit_codes().filter(|code| POWER_EXIT_CODES.contains(code)).count() as u64
     }
 
-    /// Nodes whose exit code is not known, stopped ones among them; `None` while it is open.
+    /// Nodes whose exit code is unknown, including those where it was stopped; `None` while it is
+    /// open.
     pub fn unknown_exit_nodes(&self) -> Option<u64> {
         let results = self.results.iter().flatten();
         let nodes: BTreeSet<&Arc<str>> =
@@ -724,7 +729,7 @@ impl SeenEhpcInvocation {
             .then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
     }
 
-    /// Nodes on which it failed: by the exit code, or where that says nothing by the status.
+    /// Nodes on which it failed, by exit code or, if that says nothing, by status.
     pub fn failed_nodes(&self) -> u64 {
         let results: BTreeMap<&str, &NodeResult> =
             self.results.iter().flatten().map(|node| (&*node.instance_id, node)).collect();
@@ -745,13 +750,13 @@ impl NodeResult {
     }
 }
 
-/// Why the result of something that was seen to end is no longer asked for: a closed set, so it can
+/// Why the result of something that was seen to end is no longer requested: a closed set, so it can
 /// be a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenUp {
-    /// It was asked for, and never there while its invocation or command was in the window.
+    /// It was requested, but never available while its invocation or command was in the window.
     NeverAnswered,
-    /// Its invocation or command left the window before it was asked for.
+    /// Its invocation or command left the window before it was requested.
     PushedOut,
 }
 
@@ -768,10 +773,10 @@ impl GivenUp {
     }
 }
 
-/// What there is in a region, or which regions there are.
+/// The resources of a region, or the regions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoveryReading {
-    /// All of it, whether wanted or not, by id.
+    /// All of them by id, whether the filter takes them or not.
     pub found: Vec<DiscoveredResource>,
 }
 
@@ -786,12 +791,12 @@ pub struct SwasInvocationsReading {
     pub jobs: BTreeMap<Arc<str>, Job>,
 }
 
-/// An invocation, and its result once it was read.
+/// An invocation, and its result once that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeenSwasInvocation {
-    /// The invocation as it was last listed.
+    /// The invocation as last listed.
     pub invocation: Invocation,
-    /// Its result; read once, when it has ended.
+    /// Its result, read once, after the end.
     pub result: Option<InvocationResult>,
 }
 
@@ -804,16 +809,16 @@ pub struct Job {
     pub succeeded: Option<Timestamp>,
     /// When the newest invocation was created, an open one included.
     pub created: Option<Timestamp>,
-    /// From one invocation to the next, if they come regularly.
+    /// Time from one invocation to the next, if they are regular.
     pub interval: Option<Duration>,
 }
 
 /// The newest ended invocation of a command name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastInvocation {
-    /// How it ended, as the list says.
+    /// How it ended, according to the list.
     pub status: InvocationStatus,
-    /// Its exit code, once its result was read and if it has one.
+    /// Its exit code, if there is one, once its result was read.
     pub exit_code: Option<i64>,
     /// When it ended, once its result was read.
     pub finished: Option<Timestamp>,
@@ -822,17 +827,17 @@ pub struct LastInvocation {
 /// A histogram of seconds over [`Histogram::BOUNDS`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
-    /// Observations at or below each bound, not cumulated.
+    /// Observations of each bucket alone, not cumulative.
     pub buckets: [u64; Histogram::BOUNDS.len()],
-    /// All observations.
+    /// Number of all observations.
     pub count: u64,
     /// Their sum in seconds.
     pub sum: f64,
 }
 
 impl Histogram {
-    /// Upper bounds in seconds: a task takes from seconds (stop a node) to hours (create a large
-    /// cluster).
+    /// Upper bounds in seconds: a task takes from seconds (stopping a node) to hours (creating a
+    /// large cluster).
     pub const BOUNDS: [f64; 9] = [30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0];
 
     /// Counts one observation.
@@ -852,5 +857,32 @@ impl Histogram {
         }
         self.count += other.count;
         self.sum += other.sum;
+    }
+}
+/// Why a connection of a client was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Its first request head did not arrive in time.
+    FirstHead,
+    /// It sent no request for too long.
+    Idle,
+    /// It did not read its response, or too slowly.
+    Slow,
+    /// A new connection needed its place.
+    Short,
+}
+
+impl Cut {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::FirstHead, Self::Idle, Self::Slow, Self::Short];
+
+    /// Label value.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::FirstHead => "first_head",
+            Self::Idle => "idle",
+            Self::Slow => "slow",
+            Self::Short => "short",
+        }
     }
 }

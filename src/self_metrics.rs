@@ -15,7 +15,9 @@ use prometheus::{
 use crate::action::Action;
 use crate::aliyun::op::Operation;
 use crate::catalog::{self, Family};
-use crate::model::{ApiLabels, GivenUp, Login, PermissionChange, PlannedBudget, Reason, SeriesUse};
+use crate::model::{
+    ApiLabels, Cut, GivenUp, Login, PermissionChange, PlannedBudget, Reason, SeriesUse,
+};
 use crate::target::{Kind, Target};
 
 /// Counters and gauges of the process. Names, help and labels come from the catalog.
@@ -46,6 +48,8 @@ pub struct SelfMetrics {
     targets_above_limit: IntGaugeVec,
     reload_successful: IntGaugeVec,
     reload_time: GaugeVec,
+    connections: IntGaugeVec,
+    connections_cut: IntCounterVec,
     leader: IntGaugeVec,
     state_saved: IntGaugeVec,
 }
@@ -96,6 +100,8 @@ impl SelfMetrics {
             targets_above_limit: int_gauges(&registry, &catalog::TARGETS_ABOVE_LIMIT)?,
             reload_successful: int_gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESSFUL)?,
             reload_time: gauges(&registry, &catalog::CONFIG_LAST_RELOAD_SUCCESS)?,
+            connections: int_gauges(&registry, &catalog::HTTP_CONNECTIONS)?,
+            connections_cut: counters(&registry, &catalog::HTTP_CONNECTIONS_CUT)?,
             leader: int_gauges(&registry, &catalog::LEADER)?,
             state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
             registry,
@@ -117,6 +123,9 @@ impl SelfMetrics {
     /// Counters whose labels are known in advance exist from the start, so that `increase()` sees
     /// their first event.
     fn start_at_zero(&self) {
+        for cut in Cut::ALL {
+            self.connections_cut.with_label_values(&[cut.label()]);
+        }
         for kind in [Kind::EhpcInvocations, Kind::SwasInvocations] {
             for cause in GivenUp::ALL {
                 self.given_up.with_label_values(&[kind.label(), cause.label()]);
@@ -279,6 +288,18 @@ impl SelfMetrics {
                 .with_label_values::<&str>(&[])
                 .set(now.as_millisecond() as f64 / 1000.0);
         }
+    }
+
+    /// Sets the number of open connections.
+    pub fn connections(&self, open: usize) {
+        self.connections
+            .with_label_values::<&str>(&[])
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// A client's connection was cut.
+    pub fn connection_cut(&self, cut: Cut) {
+        self.connections_cut.with_label_values(&[cut.label()]).inc();
     }
 
     /// All families as they are now, with the number of series on the page.

@@ -61,6 +61,11 @@ const DIAGNOSTICS: &[(&str, &str)] = &[
         "aliyun_swas_invocation_results_outstanding",
         "normal for a while; results_given_up_total tells what never came",
     ),
+    ("aliyun_task_exporter_http_connections", "a diagnosis: who holds connections is no alert"),
+    (
+        "aliyun_task_exporter_http_connections_cut_total",
+        "clients that are cut off are a diagnosis, not a fault of what is watched",
+    ),
     (
         "aliyun_task_exporter_config_last_reload_success_timestamp_seconds",
         "when; whether it succeeded is on the dashboard",

@@ -7,6 +7,7 @@ use crate::support::exporter::Exporter;
 use crate::support::folder::Folder;
 use crate::support::page::Page;
 use crate::support::worlds::{self, command, invocation, task};
+use aliyun_task_exporter::app::Options;
 use aliyun_task_exporter::config::{Config, Discovery, Filter, Regions, SwasStrategy};
 use aliyun_task_exporter::sim::{Settings, Simulator};
 use aliyun_task_exporter::{app, demo};
@@ -218,7 +219,7 @@ fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
 
 fn serve_in_vain(config: Config) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(app::serve(config, vec![], async {})).unwrap_err().to_string()
+    runtime.block_on(app::serve(Options::new(config, vec![]), async {})).unwrap_err().to_string()
 }
 
 #[test]

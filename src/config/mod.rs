@@ -1,7 +1,7 @@
-//! The configuration: what the user may say, its defaults, and every problem found in it at once.
+//! The configuration: its keys, their defaults, and every problem in a file, reported at once.
 //!
-//! A YAML text dies in [`parse()`]; what leaves is [`Config`], in which every reference resolves
-//! and every value is in range. Nothing below this module sees YAML.
+//! [`parse()`] turns YAML into a [`Config`], in which every reference resolves and every value is
+//! in range. Nothing outside this module sees YAML.
 
 mod account;
 mod assume_role;
@@ -27,6 +27,8 @@ mod state;
 mod swas;
 mod target;
 mod units;
+mod web;
+mod web_file;
 mod yaml;
 
 pub use account::{Account, Network, Signature};
@@ -47,6 +49,10 @@ pub use quota::{QuotaScope, Quotas};
 pub use schema::{Config, redacted_yaml};
 pub use state::State;
 pub use swas::{InvocationWindow, Server, ServerDiscovery, SwasStrategy};
+pub use web::Web;
+pub use web_file::{
+    CipherSuite, ClientAuth, Curve, Pem, RateLimit, Tls, TlsVersion, WebConfig, parse_web_config,
+};
 
-/// Maximum size of a configuration file, in bytes: room for 50,000 servers and more.
+/// Maximum size of a configuration file, in bytes: enough for more than 50,000 servers.
 pub const MAX_FILE: u64 = 8 << 20;

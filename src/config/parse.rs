@@ -3,21 +3,30 @@
 use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section, Value};
 use super::schema::Config;
-use super::{account, ehpc, metrics, poll, punctuation, state, swas, yaml};
+use super::yaml::Node;
+use super::{account, ehpc, metrics, poll, punctuation, state, swas, web, yaml};
 
-pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state"];
+pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state", "web"];
 
-/// Reads a configuration, or finds everything that is wrong with it.
+/// Parses a configuration, or reports everything that is wrong with it.
 ///
-/// `file` is the name problems show; `env` looks up environment variables for `${NAME}`. A
-/// configuration without targets passes, because flags may add some: [`super::with_targets`] has
-/// the last word.
+/// `file` is the name that problems show; `env` looks up environment variables for `${NAME}`. A
+/// configuration without targets is valid here, because flags may add some; [`super::with_targets`]
+/// decides.
 pub fn parse(
     file: &str,
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Problems> {
-    let root = yaml::load(text).map_err(|malformed| {
+    let tree = tree(file, text)?;
+    let reader = Reader::new(file, env);
+    let config = read(&root(&reader, tree.as_ref(), KEYS));
+    Problems::or(reader.problems.take(), config)
+}
+
+/// The YAML tree of a file.
+pub(super) fn tree(file: &str, text: &str) -> Result<Option<Node>, Problems> {
+    yaml::load(text).map_err(|malformed| {
         let yaml::Malformed { line, message } = malformed;
         let message = message + &punctuation::hint_at(text, line);
         Problems(vec![Problem {
@@ -26,14 +35,19 @@ pub fn parse(
             path: String::new(),
             message,
         }])
-    })?;
-    let reader = Reader::new(file, env);
-    let root = match &root {
-        Some(node) if !node.is_null() => Value::new(&reader, String::new(), node).section(KEYS),
-        _ => Section::absent(&reader, ""),
-    };
-    let config = read(&root);
-    Problems::or(reader.problems.take(), config)
+    })
+}
+
+/// The top-level mapping of a file, in which only `keys` are allowed.
+pub(super) fn root<'a>(
+    reader: &'a Reader<'a>,
+    tree: Option<&'a Node>,
+    keys: &[&'static str],
+) -> Section<'a> {
+    match tree {
+        Some(node) if !node.is_null() => Value::new(reader, String::new(), node).section(keys),
+        _ => Section::absent(reader, ""),
+    }
 }
 
 fn read(root: &Section) -> Config {
@@ -50,6 +64,7 @@ fn read(root: &Section) -> Config {
         server_discovery,
         metrics: metrics::read(&root.section("metrics", metrics::KEYS)),
         state: state::read(&root.section("state", state::KEYS)),
+        web: web::read(&root.section("web", web::KEYS)),
         accounts: accounts.all,
     }
 }
@@ -57,7 +72,7 @@ fn read(root: &Section) -> Config {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas,
+        account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas, web,
     };
 
     #[test]
@@ -79,6 +94,7 @@ mod tests {
             discovery::KEYS,
             metrics::KEYS,
             state::KEYS,
+            web::KEYS,
         ];
         for key in sections.concat() {
             assert!(

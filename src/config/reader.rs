@@ -1,4 +1,4 @@
-//! Walking the tree: sections with known keys, lists, and a note of every problem met on the way.
+//! Walks the tree: sections with known keys, lists, and a record of every problem on the way.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -7,16 +7,17 @@ use super::problem::{Problem, nearest};
 use super::punctuation;
 use super::yaml::{Entry, Kind, Node};
 
-/// What all places of one file share.
+/// Shared by all values of one file.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     pub(super) problems: RefCell<Vec<Problem>>,
-    /// How many words may still be compared to find what was meant.
+    /// How many words may still be compared for suggestions.
     comparisons: Cell<usize>,
 }
 
-/// A file with too many misspelt words for this has twenty problems that do have a suggestion.
+/// Maximum number of comparisons for suggestions. A file that needs more already has twenty
+/// problems with a suggestion.
 const MAX_COMPARISONS: usize = 100_000;
 
 impl<'a> Reader<'a> {
@@ -46,7 +47,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value and its place.
+/// A value, and where it is.
 #[derive(Clone)]
 pub(super) struct Value<'a> {
     pub(super) reader: &'a Reader<'a>,
@@ -56,12 +57,12 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// A value that belongs to no key.
+    /// A value without a key.
     pub(super) fn new(reader: &'a Reader<'a>, path: String, node: &'a Node) -> Self {
         Self { reader, path, node, line: node.line }
     }
 
-    /// The value of a key under `path`. A list or mapping counts as standing where its key does.
+    /// The value of a key under `path`. The line of a list or mapping is that of its key.
     fn of(reader: &'a Reader<'a>, path: &str, entry: &'a Entry) -> Self {
         let line =
             if matches!(entry.value.kind, Kind::Scalar(_)) { entry.value.line } else { entry.line };
@@ -76,7 +77,7 @@ impl<'a> Value<'a> {
         self.reader.problem(Some(self.line), &self.path, message.into() + &hint);
     }
 
-    /// Whether the section it belongs to holds secrets.
+    /// Whether its section contains secrets.
     pub(super) fn is_among_secrets(&self) -> bool {
         self.path.rsplit_once('.').is_some_and(|(section, _)| holds_secrets(section))
     }
@@ -95,7 +96,7 @@ impl<'a> Value<'a> {
         items.iter().enumerate().map(item).collect()
     }
 
-    /// The mapping's entries, whatever their keys; of a key that stands there twice, the first.
+    /// The entries of the mapping, with any keys; of a duplicate key, the first.
     pub(super) fn entries(&self) -> Vec<&'a Entry> {
         let Kind::Map(all) = &self.node.kind else {
             self.problem(format!("must be a mapping (key: value), not {}", what(&self.node.kind)));
@@ -122,14 +123,14 @@ impl<'a> Value<'a> {
         entries
     }
 
-    /// The values of a mapping whose keys are the user's, but for those that are null.
+    /// The values of a mapping with keys chosen by the user, except those that are null.
     pub(super) fn children(&self) -> Vec<(&'a str, Value<'a>)> {
         let child =
             |entry: &'a Entry| (entry.key.as_str(), Value::of(self.reader, &self.path, entry));
         self.entries().into_iter().filter(|entry| !entry.value.is_null()).map(child).collect()
     }
 
-    /// The mapping, in which only `keys` may stand.
+    /// The mapping, in which only `keys` are allowed.
     pub(super) fn section(&self, keys: &[&'static str]) -> Section<'a> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             self.entries().into_iter().partition(|entry| keys.contains(&entry.key.as_str()));
@@ -156,7 +157,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A mapping of known keys; empty if it is not in the file. A key whose value is null is not there.
+/// A mapping of known keys; empty if it is not in the file. A key whose value is null is absent.
 #[derive(Clone)]
 pub(super) struct Section<'a> {
     pub(super) reader: &'a Reader<'a>,
@@ -169,7 +170,7 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// What stands in for a mapping that is not in the file.
+    /// Stands for a mapping that is not in the file.
     pub(super) fn absent(reader: &'a Reader<'a>, path: &str) -> Self {
         Self { reader, path: path.to_owned(), line: None, entries: Vec::new(), meant: Vec::new() }
     }
@@ -192,8 +193,8 @@ impl<'a> Section<'a> {
         self.get(key).map_or_else(Vec::new, |value| value.items())
     }
 
-    /// A key must be there but is not. Nothing is said if it was only misspelt, or if there is no
-    /// mapping at all.
+    /// Reports a required key that is absent, unless it was only misspelt or there is no mapping at
+    /// all.
     pub(super) fn missing(&self, key: &str, advice: &str) {
         if self.line.is_some() && !self.meant.contains(&key) {
             self.reader.problem(self.line, &join(&self.path, key), format!("is missing{advice}"));
@@ -205,7 +206,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// How a value that should have been something else is called.
+/// What to call a value that should have been something else.
 pub(super) fn what(kind: &Kind) -> &'static str {
     match kind {
         Kind::Scalar(_) => "a single value",
@@ -214,7 +215,7 @@ pub(super) fn what(kind: &Kind) -> &'static str {
     }
 }
 
-/// The key as a problem may show it: short, and without what follows a forgotten space, as in
+/// The key as problems may show it: short, and without what follows a missing space, as in
 /// `access_key_secret:hunter2`.
 fn shown_key(path: &str, entry: &Entry) -> String {
     if entry.key.is_empty() {
@@ -228,5 +229,6 @@ fn shown_key(path: &str, entry: &Entry) -> String {
 }
 
 fn holds_secrets(path: &str) -> bool {
-    [".credentials", ".assume_role", ".proxy"].iter().any(|section| path.ends_with(section))
+    let section = path.rsplit('.').next();
+    matches!(section, Some("credentials" | "assume_role" | "proxy" | "basic_auth_users"))
 }

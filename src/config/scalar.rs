@@ -1,4 +1,4 @@
-//! Reading single values: text, numbers, booleans, durations, sizes and choices.
+//! Single values: text, numbers, booleans, durations, sizes and choices.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,17 +14,16 @@ pub(super) type Choice<T> = (&'static str, T);
 
 /// A string after expansion.
 pub(super) struct Text<'a> {
-    /// With its variables replaced.
+    /// After its variables are replaced.
     pub(super) value: String,
-    /// As it stands in the file; this is what problems show.
+    /// As it is in the file; this is what problems show.
     raw: &'a str,
-    /// Whether it stands among secrets, one of which may have slipped into the wrong line.
+    /// Whether its section contains secrets, one of which may be on the wrong line.
     hidden: bool,
 }
 
 impl Text<'_> {
-    /// The text as the file has it, in quotes, for a problem; what stands among secrets is not
-    /// repeated.
+    /// The text from the file, in quotes, for a problem; not shown if it may be a secret.
     pub(super) fn shown(&self) -> String {
         if self.hidden {
             return "this text".to_owned();
@@ -77,6 +76,11 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The text as in the file, not expanded; it may have several lines.
+    pub(super) fn verbatim(&self) -> Option<&'a str> {
+        self.scalar("a string").map(|scalar| scalar.text.as_str())
+    }
+
     /// A string of at least one character.
     pub(super) fn filled(&self) -> Option<Text<'a>> {
         let text = self.text()?;
@@ -87,7 +91,7 @@ impl<'a> Value<'a> {
         Some(text)
     }
 
-    /// A whole number. A quoted one is taken only if it comes from a variable.
+    /// A whole number. A quoted one is accepted only if it comes from a variable.
     pub(super) fn integer(&self, range: &RangeInclusive<u64>) -> Option<u64> {
         let wanted = || format!("must be a whole number from {} to {}", range.start(), range.end());
         let scalar = self.scalar("a whole number")?;
@@ -117,7 +121,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text of something with a unit; a bare number is a problem that says what to write.
+    /// A text with a unit; a bare number is a problem that says what to write.
     fn with_unit(&self, wanted: &str, write: impl Fn(u64) -> String) -> Option<Text<'a>> {
         let text = self.expanded(self.scalar(wanted)?)?;
         let Ok(number) = text.value.parse::<u64>() else { return Some(text) };
@@ -169,18 +173,18 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Typed values by key; `None` if the key is absent, or wrong and reported.
+/// Typed values by key; `None` if the key is absent, or invalid and reported.
 impl Section<'_> {
     pub(super) fn integer(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         self.get(key)?.integer(&range)
     }
 
-    /// The same for what is counted in memory.
+    /// Like [`Self::integer`], for counts in memory.
     pub(super) fn count(&self, key: &str, range: RangeInclusive<u64>) -> Option<usize> {
         self.integer(key, range).and_then(|number| usize::try_from(number).ok())
     }
 
-    /// The same for small numbers.
+    /// Like [`Self::integer`], for small numbers.
     pub(super) fn small(&self, key: &str, range: RangeInclusive<u64>) -> Option<u32> {
         self.integer(key, range).and_then(|number| u32::try_from(number).ok())
     }
@@ -202,7 +206,7 @@ impl Section<'_> {
     }
 }
 
-/// What YAML takes an unquoted word for, if not for a string.
+/// What YAML reads an unquoted word as, if not as a string.
 fn literal(scalar: &Scalar) -> Option<&'static str> {
     if !scalar.plain {
         return None;

@@ -1,4 +1,4 @@
-//! The whole configuration, and how it is written: each type serialises itself, a secret as
+//! The whole configuration, and how it is serialised: each type serialises itself, a secret as
 //! `<secret>`.
 
 use serde::{Serialize, Serializer};
@@ -10,11 +10,12 @@ use super::metrics::Metrics;
 use super::poll::Poll;
 use super::state::State;
 use super::swas::{InvocationWindow, Server, ServerDiscovery, SwasStrategy};
+use super::web::Web;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// How often and how patiently the cloud is asked.
+    /// Intervals, timeouts and limits of polling.
     pub poll: Poll,
     /// The cloud accounts, at least one.
     pub accounts: Vec<Account>,
@@ -22,7 +23,7 @@ pub struct Config {
     pub clusters: Vec<Cluster>,
     /// The Simple Application Servers to poll.
     pub servers: Vec<Server>,
-    /// `swas.strategy`: how they are asked for.
+    /// `swas.strategy`: how their invocations are read.
     pub swas_strategy: SwasStrategy,
     /// Where to look for more clusters.
     pub cluster_discovery: ClusterDiscovery,
@@ -32,23 +33,24 @@ pub struct Config {
     pub metrics: Metrics,
     /// What must survive a restart.
     pub state: State,
+    /// What is served to whom.
+    pub web: Web,
 }
 
 impl Config {
-    /// Whether there is anything to poll, or to look for.
+    /// Whether there is anything to poll or to discover.
     pub fn has_targets(&self) -> bool {
         !(self.clusters.is_empty() && self.servers.is_empty()) || self.discovers()
     }
 
-    /// Whether there is anything to look for.
+    /// Whether there is anything to discover.
     pub fn discovers(&self) -> bool {
         !(self.cluster_discovery.entries.is_empty() && self.server_discovery.entries.is_empty())
     }
 }
 
 impl Default for Config {
-    /// One account, whose credentials are looked for where the vendor's SDKs look, and nothing to
-    /// poll.
+    /// One account, whose credentials come from where the vendor's SDKs look, and nothing to poll.
     fn default() -> Self {
         Self {
             poll: Poll::default(),
@@ -60,16 +62,17 @@ impl Default for Config {
             server_discovery: ServerDiscovery::default(),
             metrics: Metrics::default(),
             state: State::default(),
+            web: Web::default(),
         }
     }
 }
 
-/// The effective configuration as YAML, every default filled in. In place of access keys, their ids
-/// included, it says `<secret>`; where a file holds one, its path is shown.
+/// The effective configuration as YAML, with every default. Access keys, their ids included, are
+/// shown as `<secret>`; for one in a file, the path is shown.
 pub fn redacted_yaml(config: &Config) -> String {
     let options = serde_yaml::ser_options! { prefer_block_scalars: false };
     match serde_yaml::to_string_with_options(config, options) {
-        // In a configuration file, two dollars are one.
+        // In a configuration file, two dollars stand for one.
         Ok(yaml) => yaml.replace('$', "$$"),
         Err(error) => format!("# The configuration cannot be written as YAML: {error}\n"),
     }
@@ -96,6 +99,7 @@ impl Serialize for Config {
             },
             metrics: &self.metrics,
             state: &self.state,
+            web: &self.web,
         };
         root.serialize(serializer)
     }
@@ -109,6 +113,7 @@ struct Root<'a> {
     swas: Swas<'a>,
     metrics: &'a Metrics,
     state: &'a State,
+    web: &'a Web,
 }
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations and sizes in human-readable form.
 
 use std::time::Duration;
 
@@ -20,6 +20,34 @@ pub(super) const fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
 }
 
+/// `1m30.5s` as Go's `time.ParseDuration` reads it; a bare number is in nanoseconds, as in Go's
+/// YAML library.
+pub(super) fn parse_go_duration(text: &str) -> Option<Duration> {
+    if let Ok(nanos) = text.parse::<u64>() {
+        return Some(Duration::from_nanos(nanos));
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, after) = rest.split_at(number);
+        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let factor = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * factor;
+        rest = after;
+    }
+    Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
+}
+
 /// `16MiB` -> bytes.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
@@ -37,7 +65,7 @@ pub(super) fn format_size(bytes: u64) -> String {
     }
 }
 
-/// `1m 30s`: the shortest text that means exactly this duration, in units of at most hours.
+/// `1m 30s`: the shortest text for exactly this duration, in units of at most hours.
 pub(super) fn format_duration(duration: Duration) -> String {
     let units: [(&str, u128); 6] = [
         ("h", 3_600_000_000_000),
@@ -58,7 +86,7 @@ pub(super) fn format_duration(duration: Duration) -> String {
     if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
-/// Serialises a duration as a configuration file has it.
+/// Serialises a duration as in a configuration file.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -69,7 +97,7 @@ pub(super) fn write_duration<S: Serializer>(
     serializer.serialize_str(&format_duration(*duration))
 }
 
-/// Serialises a number of bytes as a configuration file has it.
+/// Serialises a number of bytes as in a configuration file.
 ///
 /// # Errors
 /// Those of the serializer.

@@ -12,7 +12,7 @@ pub enum Format {
 }
 
 /// How the body is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Encoding {
     /// Not encoded.
     Identity,

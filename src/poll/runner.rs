@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::clients::{Clients, clients, route_warnings};
 use super::disk::Disk;
@@ -31,6 +31,15 @@ use crate::target::{Target, polled};
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// How often the figures of the budgets are updated.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
+
+/// A configuration that is to be polled from now on.
+#[derive(Debug)]
+pub struct NewConfig {
+    /// The configuration.
+    pub config: Config,
+    /// Receives whether it is polled; if not, the one before still is.
+    pub applied: oneshot::Sender<Result<(), SetupError>>,
+}
 
 /// Runs the engine.
 #[derive(Debug)]
@@ -165,10 +174,10 @@ impl Runner {
         }
     }
 
-    /// Polls until `stop`, under each configuration that `configs` delivers.
+    /// Polls until `stop`, under each configuration that `changes` delivers.
     pub async fn run(
         mut self,
-        mut configs: mpsc::Receiver<Config>,
+        mut changes: mpsc::Receiver<NewConfig>,
         mut stop: watch::Receiver<bool>,
     ) {
         let mut attempts: JoinSet<Attempted> = JoinSet::new();
@@ -195,10 +204,9 @@ impl Runner {
                     }
                 }
                 () = tokio::time::sleep(pause.min(LONGEST_SLEEP)) => {}
-                Some(config) = configs.recv() => {
-                    if let Err(error) = self.apply(&config) {
-                        warn!(%error, "the new configuration could not be applied");
-                    }
+                Some(NewConfig { config, applied }) = changes.recv() => {
+                    // Whether the sender still waits does not matter.
+                    let _ = applied.send(self.apply(&config));
                 }
                 _ = stop.changed() => {}
             }

@@ -1,35 +1,37 @@
-//! What is known of this instance itself, and of words that this version does not know.
+//! What is known about this instance, and the words that this version does not know.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// What this instance does, and what of that does not work.
+/// What this instance does, and what does not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// Whether it polls; else it stands by.
+    /// Whether it polls; otherwise it is on standby.
     pub leads: bool,
-    /// Why what is known cannot be saved, if that is so.
+    /// Why nothing can be saved, if that is so.
     pub unsaved: Option<String>,
+    /// What is wrong with the configuration that the last reload refused, if it did.
+    pub reload_refused: Option<String>,
 }
 
 impl Default for Role {
     fn default() -> Self {
-        Self { leads: true, unsaved: None }
+        Self { leads: true, unsaved: None, reload_refused: None }
     }
 }
 
 /// A word in the cloud's answers that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct UnknownWord {
-    /// Whose answer it was in.
+    /// Product.
     pub product: &'static str,
-    /// In the answer to what.
+    /// Operation that was answered.
     pub operation: &'static str,
-    /// In which field.
+    /// Field of the answer.
     pub field: &'static str,
-    /// The word, as it was sent; empty if it is missing.
+    /// The word as sent; empty if it is missing.
     pub word: String,
 }
 
@@ -44,15 +46,21 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Records whether this instance polls; else it stands by.
+    /// Records whether this instance polls; otherwise it is on standby.
     pub fn leads(&self, leads: bool) {
         self.lock_role().leads = leads;
     }
 
-    /// Records why what is known could not be saved when that was last tried; `None` if it could,
-    /// or is not to be.
+    /// Records why the last attempt to save failed; `None` if it succeeded, or nothing is to be
+    /// saved.
     pub fn unsaved(&self, why: Option<String>) {
         self.lock_role().unsaved = why;
+    }
+
+    /// Records what is wrong with the configuration that the last reload refused; `None` if it was
+    /// taken.
+    pub fn reload_refused(&self, problems: Option<String>) {
+        self.lock_role().reload_refused = problems;
     }
 
     /// What this instance does.

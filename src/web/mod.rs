@@ -1,34 +1,60 @@
 //! What is served: `/metrics`, the status page, health, and the configuration without its secrets.
 
+mod access;
 mod budget;
+mod connections;
+mod guard;
+mod hosts;
+mod lifecycle;
 mod metrics;
 mod page;
 mod server;
+mod shared;
 mod status;
+mod visible;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::SignedDuration;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::clock::Moment;
 use crate::exposition::Exposition;
 use crate::self_metrics::SelfMetrics;
 use crate::store::Store;
 
-pub use server::serve;
-use status::Facts;
+pub use access::Paths;
+pub use guard::Guard;
+pub use hosts::Hosts;
+pub use lifecycle::Reload;
+pub use server::{Front, serve};
+use shared::{Shared, View};
 
 /// After this long without an answer from the cloud, the exporter is ready nonetheless, to report
 /// that.
 const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// How to serve.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The web configuration file.
+    pub config_file: Option<PathBuf>,
+    /// Paths of the routes.
+    pub paths: Paths,
+    /// Names that the server may be asked by.
+    pub hosts: Hosts,
+    /// Whether `POST /-/reload` reloads.
+    pub lifecycle: bool,
+}
 
 /// State shared by the routes.
 #[derive(Debug)]
@@ -43,8 +69,14 @@ pub struct Site {
     pub config: ArcSwap<String>,
     /// When the exporter was started.
     pub started: Moment,
+    /// Paths of the routes.
+    paths: Paths,
+    /// Where `POST /-/reload` leads, if that is on.
+    reloads: Option<mpsc::Sender<Reload>>,
     /// Held by the scrape that assembles the page.
     render_lock: Arc<Mutex<()>>,
+    /// Status responses of the last second.
+    shared: Arc<Mutex<Shared>>,
 }
 
 impl Site {
@@ -57,7 +89,22 @@ impl Site {
         started: Moment,
     ) -> Self {
         let config = ArcSwap::from_pointee(config);
-        Self { store, exposition, metrics, config, started, render_lock: Arc::default() }
+        Self {
+            store,
+            exposition,
+            metrics,
+            config,
+            started,
+            paths: Paths::default(),
+            reloads: None,
+            render_lock: Arc::default(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// The same under other paths, and reloaded by `POST /-/reload` if `reloads` leads somewhere.
+    pub fn serving(self, paths: Paths, reloads: Option<mpsc::Sender<Reload>>) -> Self {
+        Self { paths, reloads, ..self }
     }
 }
 
@@ -65,7 +112,7 @@ impl Site {
 pub fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/", get(index))
-        .route("/metrics", get(metrics::metrics))
+        .route(&site.paths.telemetry, get(metrics::metrics))
         .route("/-/healthy", get(|| async { "healthy\n" }))
         .route("/-/ready", get(ready))
         .route("/config", get(config))
@@ -75,6 +122,9 @@ pub fn router(site: Arc<Site>) -> Router {
             "/static/page.js",
             get(|| async { asset("text/javascript; charset=utf-8", page::SCRIPT) }),
         )
+        .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
+        .fallback(access::not_found)
+        .method_not_allowed_fallback(access::method_not_allowed)
         .layer(middleware::from_fn(security_headers))
         .with_state(site)
 }
@@ -82,27 +132,18 @@ pub fn router(site: Arc<Site>) -> Router {
 /// Caches must not serve an old status as the current one.
 const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
-async fn index(State(site): State<Arc<Site>>) -> Response {
-    told(site, |facts, now| Html(page::page(&facts, now)).into_response()).await
+async fn index(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    shared::respond(site, View::Page, &headers).await
 }
 
-async fn api_status(State(site): State<Arc<Site>>) -> Response {
-    told(site, |facts, _| axum::Json(status::status(facts)).into_response()).await
-}
-
-/// The response of `tell`, computed on a blocking thread: with many targets it takes long, and
-/// changes may have to be rendered first.
-async fn told(site: Arc<Site>, tell: fn(Facts, Timestamp) -> Response) -> Response {
-    let tell = move || {
-        let now = Moment::now();
-        tell(status::facts(&site, now), now.wall)
-    };
-    match tokio::task::spawn_blocking(tell).await {
-        Ok(response) => (NEVER_KEPT, response).into_response(),
-        Err(_) => {
-            let failed = "the status could not be put together; see the log\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, failed).into_response()
-        }
+async fn api_status(
+    State(site): State<Arc<Site>>,
+    query: Result<Query<status::Query>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    match query {
+        Ok(Query(query)) => shared::respond(site, View::Status(query), &headers).await,
+        Err(error) => (StatusCode::BAD_REQUEST, error.body_text() + "\n").into_response(),
     }
 }
 
@@ -116,7 +157,8 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn config(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], site.config.load().as_str().to_owned())
+    let text = site.config.load().as_str().to_owned();
+    (NEVER_KEPT, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
 }
 
 fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {

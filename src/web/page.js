@@ -105,7 +105,7 @@
     asking = true;
     const began = Date.now();
     try {
-      const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      const answer = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       const text = await answer.text();
       lost = null;

@@ -82,8 +82,8 @@ fn head(facts: &Facts, verdict: &Verdict) -> Markup {
             meta name="color-scheme" content="light dark";
             title { (verdict.line) " · aliyun-task-exporter" }
             link rel="icon" href=(icon(verdict.tone));
-            link rel="stylesheet" href={ "/static/page.css?" (facts.revision) };
-            script src={ "/static/page.js?" (facts.revision) } defer {}
+            link rel="stylesheet" href={ "static/page.css?" (facts.revision) };
+            script src={ "static/page.js?" (facts.revision) } defer {}
             noscript { meta http-equiv="refresh" content="15"; }
         }
     }
@@ -112,11 +112,11 @@ fn header(facts: &Facts, now: Timestamp) -> Markup {
             }
             nav aria-label="Exporter" {
                 @for (address, name) in [
-                    ("/metrics", "Metrics"),
-                    ("/config", "Configuration"),
-                    ("/api/v1/status", "JSON"),
-                    ("/-/healthy", "Healthy"),
-                    ("/-/ready", "Ready"),
+                    (facts.telemetry_path.trim_start_matches('/'), "Metrics"),
+                    ("config", "Configuration"),
+                    ("api/v1/status", "JSON"),
+                    ("-/healthy", "Healthy"),
+                    ("-/ready", "Ready"),
                     (DOCUMENTS, "Documentation"),
                 ] {
                     a href=(address) { (name) }
@@ -180,11 +180,14 @@ mod tests {
             assert!(!html.contains(inline), "{inline}");
         }
         assert_eq!(html.matches("<script").count(), 1);
-        assert!(values(&html, "src").iter().all(|address| address.starts_with("/static/")));
+        assert!(values(&html, "src").iter().all(|address| address.starts_with("static/")));
         let links = html.split("<link ").skip(1).map(|rest| values(rest, "href")[0]);
-        assert!(links.into_iter().all(
-            |address| address.starts_with("/static/") || address.starts_with("data:image/svg")
-        ));
+        assert!(
+            links
+                .into_iter()
+                .all(|address| address.starts_with("static/")
+                    || address.starts_with("data:image/svg"))
+        );
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !SCRIPT.contains("http"));
     }
 

@@ -1,36 +1,114 @@
-//! Listeners -> connections -> routes, within limits.
+//! Listeners -> connections -> requests.
 
+use std::convert::Infallible;
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use rustix::process::{Resource, getrlimit};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
-/// Maximum concurrent connections; further ones wait.
+use super::access::{Access, Paths};
+use super::connections::{Admitted, Connection, Connections, Millis, RESERVE};
+use super::guard::{Guard, Visitor};
+use super::hosts::Hosts;
+use crate::config::Web;
+use crate::self_metrics::SelfMetrics;
+
+/// Maximum number of connections.
 const MAX_CONNECTIONS: u64 = 512;
-/// Timeout for a request's head, and thus for an idle connection; longer than the usual scrape
-/// interval.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// Interval at which overdue connections are looked for.
+const SWEEP: Duration = Duration::from_millis(500);
 /// Maximum size of a request's head; responses are written in portions of about this size.
-const BUFFER_BYTES: usize = 256 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
+/// Maximum number of streams of an HTTP/2 connection.
+const MAX_STREAMS: u32 = 16;
+/// Maximum number of streams that an HTTP/2 client has reset and that are still being cleaned up.
+const MAX_RESETS: usize = 16;
 /// Timeout for in-flight requests at shutdown: half of what docker waits before it kills.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Minimum time between two log lines about a shortage of connections.
+const SHORTAGE: Duration = Duration::from_secs(60);
 
-/// Serves `router` on every listener until `stop`, then lets in-flight requests finish.
-pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(max_connections()));
-    let accepting = listeners.into_iter().map(|listener| {
-        tokio::spawn(accept(listener, router.clone(), Arc::clone(&connections), stop.clone()))
+/// What is served, to whom, and under which names.
+#[derive(Debug)]
+pub struct Front {
+    /// The routes.
+    pub routes: Router,
+    /// Who is let in.
+    pub guard: Arc<ArcSwap<Guard>>,
+    /// Names that the server may be asked by.
+    pub hosts: Hosts,
+    /// Paths of the routes.
+    pub paths: Paths,
+    /// Counts connections.
+    pub metrics: Arc<SelfMetrics>,
+}
+
+impl Front {
+    /// Serves `routes` to everybody, under any address or name of this machine.
+    pub fn open(routes: Router, metrics: Arc<SelfMetrics>) -> Self {
+        let guard = Arc::new(ArcSwap::from_pointee(Guard::open(Web::default())));
+        Self { routes, guard, hosts: Hosts::with([]), paths: Paths::default(), metrics }
+    }
+}
+
+/// State shared by all connections.
+#[derive(Debug)]
+struct Server {
+    access: Access,
+    connections: Connections,
+    metrics: Arc<SelfMetrics>,
+    clock: Clock,
+}
+
+/// Time since the start.
+#[derive(Clone, Copy, Debug)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Millis {
+        self.0.elapsed().as_millis() as Millis
+    }
+}
+
+/// Serves on every listener until `stop`, then lets in-flight requests finish.
+pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Receiver<bool>) {
+    let Front { routes, guard, hosts, paths, metrics } = front;
+    let server = Arc::new(Server {
+        access: Access { routes, guard, hosts, paths },
+        connections: Connections::new(max_connections()),
+        metrics,
+        clock: Clock(Instant::now()),
     });
-    for listener in accepting.collect::<Vec<_>>() {
-        if let Err(error) = listener.await {
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        tasks.spawn(accept(listener, Arc::clone(&server), stop.clone()));
+    }
+    tasks.spawn(sweep(server, stop));
+    while let Some(task) = tasks.join_next().await {
+        if let Err(error) = task {
             warn!(%error, "a listener has stopped");
         }
     }
@@ -39,62 +117,342 @@ pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: watch::Rec
 /// Leaves half of the file descriptors to polling, however many connections there are.
 fn max_connections() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from((descriptors / 2).clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
+    let all = (descriptors / 2).min(MAX_CONNECTIONS + RESERVE as u64);
+    usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(RESERVE).max(1)
 }
 
-async fn accept(
-    listener: TcpListener,
-    router: Router,
-    connections: Arc<Semaphore>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let graceful = GracefulShutdown::new();
+/// Closes overdue connections.
+async fn sweep(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*stop.borrow() {
-        let next = async {
-            let permit = Arc::clone(&connections).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
         tokio::select! {
-            (Ok(permit), accepted) = next => match accepted {
-                Ok((stream, _)) => connect(stream, &router, permit, &graceful),
+            _ = ticks.tick() => {
+                for cut in server.connections.sweep(server.clock.now()) {
+                    server.metrics.connection_cut(cut);
+                }
+                server.metrics.connections(server.connections.count());
+            }
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+    let mut open = JoinSet::new();
+    let mut told = None;
+    while !*stop.borrow() {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let admitted = server.admit(peer.ip(), &mut told);
+                    let connection =
+                        connect(stream, peer.ip(), Arc::clone(&server), admitted, stop.clone());
+                    open.spawn(connection);
+                }
                 Err(error) => refused(&error).await,
             },
+            Some(_) = open.join_next() => {}
             _ = stop.changed() => {}
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        warn!(seconds = DRAIN.as_secs(), "requests that had not finished were cut off");
+    let drained = async { while open.join_next().await.is_some() {} };
+    if timeout(DRAIN, drained).await.is_err() {
+        warn!(seconds = DRAIN.as_secs(), "cut off requests that had not finished");
     }
 }
 
-fn connect(
-    stream: TcpStream,
-    router: &Router,
-    permit: OwnedSemaphorePermit,
-    graceful: &GracefulShutdown,
-) {
-    // Otherwise the last part of a response may wait 40 ms for the scraper's delayed
-    // acknowledgement. An error means that the connection is closed, which reading it reports.
-    let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router.clone());
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            debug!(%error, "connection ended");
+impl Server {
+    /// A place for a new connection; `told` is when a shortage was last logged.
+    fn admit(&self, peer: IpAddr, told: &mut Option<Instant>) -> Admitted {
+        let admitted = self.connections.admit(peer, self.clock.now());
+        if let Some(cut) = admitted.cut {
+            self.metrics.connection_cut(cut);
         }
-        drop(permit);
-    });
+        let is_short = admitted.cut.is_some() || admitted.connection.is_reserve;
+        if is_short && told.is_none_or(|time| time.elapsed() >= SHORTAGE) {
+            *told = Some(Instant::now());
+            let open = self.connections.count();
+            warn!(open, %peer, "too many connections: closing those that have been idle longest");
+        }
+        admitted
+    }
 }
 
-/// Accepting fails if, for example, file descriptors run out; then other connections must close
-/// first.
-async fn refused(error: &std::io::Error) {
+/// Pauses after a failed accept: when file descriptors run out, for one, others must end first.
+async fn refused(error: &io::Error) {
     warn!(%error, "could not accept a connection");
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(200)).await;
+}
+
+/// Serves a connection until it ends, or is cut.
+async fn connect(
+    stream: TcpStream,
+    peer: IpAddr,
+    server: Arc<Server>,
+    admitted: Admitted,
+    stop: watch::Receiver<bool>,
+) {
+    let Admitted { id, connection, .. } = admitted;
+    let _place = Place { server: Arc::clone(&server), id };
+    // Otherwise the last part of a response may wait for the scraper's delayed acknowledgement,
+    // 40 ms. A connection that is closed already fails when it is read.
+    let _ = stream.set_nodelay(true);
+    let stream = Progress { stream, connection: Arc::clone(&connection), clock: server.clock };
+    tokio::select! {
+        () = converse(stream, peer, &server, &connection, stop) => {}
+        () = connection.ended.notified() => {}
+    }
+}
+
+/// A connection's place, until its task is over.
+struct Place {
+    server: Arc<Server>,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.server.connections.closed(self.id);
+    }
+}
+
+async fn converse(
+    stream: Progress,
+    peer: IpAddr,
+    server: &Arc<Server>,
+    connection: &Arc<Connection>,
+    stop: watch::Receiver<bool>,
+) {
+    let Some(tls) = server.access.guard.load().tls.clone() else {
+        let visitor = Visitor { peer, has_certificate: false };
+        return speak_http1(stream, visitor, server, connection, stop).await;
+    };
+    let stream = match TlsAcceptor::from(tls).accept(stream).await {
+        Ok(stream) => stream,
+        Err(error) => return debug!(%peer, %error, "TLS handshake failed"),
+    };
+    let (_, session) = stream.get_ref();
+    let has_certificate = session.peer_certificates().is_some_and(|chain| !chain.is_empty());
+    let visitor = Visitor { peer, has_certificate };
+    if session.alpn_protocol() == Some(b"h2") {
+        speak_http2(stream, visitor, server, connection, stop).await;
+    } else {
+        speak_http1(stream, visitor, server, connection, stop).await;
+    }
+}
+
+async fn speak_http1<S>(
+    stream: S,
+    visitor: Visitor,
+    server: &Arc<Server>,
+    connection: &Arc<Connection>,
+    stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let respond = |request| respond(request, visitor, server, connection);
+    let conversation = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The table of connections knows how long a head may take.
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service_fn(respond));
+    until_stopped(conversation, stop).await;
+}
+
+async fn speak_http2<S>(
+    stream: S,
+    visitor: Visitor,
+    server: &Arc<Server>,
+    connection: &Arc<Connection>,
+    stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (server, connection) = (Arc::clone(server), Arc::clone(connection));
+    let respond = move |request| {
+        let (server, connection) = (Arc::clone(&server), Arc::clone(&connection));
+        async move { respond(request, visitor, &server, &connection).await }
+    };
+    let conversation = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_RESETS)
+        .max_header_list_size(BUFFER_BYTES as u32)
+        .max_send_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service_fn(respond));
+    until_stopped(conversation, stop).await;
+}
+
+/// Runs a conversation to its end; when the server stops, it ends after the in-flight request.
+async fn until_stopped<C: GracefulConnection>(conversation: C, mut stop: watch::Receiver<bool>)
+where
+    C::Error: std::fmt::Display,
+{
+    tokio::pin!(conversation);
+    let mut is_stopping = *stop.borrow();
+    if is_stopping {
+        conversation.as_mut().graceful_shutdown();
+    }
+    loop {
+        tokio::select! {
+            ended = &mut conversation => {
+                if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                }
+                return;
+            }
+            _ = stop.changed(), if !is_stopping => {
+                is_stopping = true;
+                conversation.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Responds to a request.
+async fn respond(
+    request: Request<Incoming>,
+    visitor: Visitor,
+    server: &Arc<Server>,
+    connection: &Arc<Connection>,
+) -> Result<Response<Tracked>, Infallible> {
+    let mut exchange = Exchange::begin(Arc::clone(connection), server.clock);
+    let response = server.access.answer(request, visitor, connection.is_reserve).await;
+    exchange.answered(http_body::Body::size_hint(response.body()).lower());
+    Ok(response.map(|body| Tracked { body, exchange: Some(exchange) }))
+}
+
+/// A request and its response, until that was sent whole or is not wanted any more.
+#[derive(Debug)]
+struct Exchange {
+    connection: Arc<Connection>,
+    clock: Clock,
+    is_answered: bool,
+}
+
+impl Exchange {
+    fn begin(connection: Arc<Connection>, clock: Clock) -> Self {
+        connection.asked();
+        Self { connection, clock, is_answered: false }
+    }
+
+    fn answered(&mut self, bytes: u64) {
+        self.is_answered = true;
+        self.connection.answered(bytes, self.clock.now());
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.connection.computed();
+        }
+        self.connection.sent(self.clock.now());
+    }
+}
+
+/// A response's body that ends its exchange.
+#[derive(Debug)]
+struct Tracked {
+    body: Body,
+    exchange: Option<Exchange>,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() {
+            self.exchange = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A socket that records when bytes were written.
+#[derive(Debug)]
+struct Progress {
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    clock: Clock,
+}
+
+impl Progress {
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.connection.progressed(self.clock.now());
+        }
+    }
+}
+
+impl AsyncRead for Progress {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Progress {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.note(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::max_connections;
+
+    #[test]
+    fn polling_keeps_half_of_the_descriptors() {
+        let max = max_connections();
+        assert!((1..=512).contains(&max), "{max}");
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
@@ -22,7 +22,7 @@ use crate::model::{
 };
 
 use crate::store::{Role, UnknownWord, View};
-use crate::target::{Scope, TargetId};
+use crate::target::{Scope, Target, TargetId};
 
 /// Everything to show. The page shows a bounded part of it, the API all.
 #[derive(Debug)]
@@ -47,35 +47,47 @@ pub(super) struct Facts {
     pub(super) budgets: Vec<Budget>,
     /// Words in the cloud's answers that this version does not know.
     pub(super) unknown_words: Vec<UnknownWord>,
+    /// Path of the metrics.
+    pub(super) telemetry_path: String,
 }
 
-/// The exporter and all its targets.
+/// The exporter and a page of its targets.
 #[derive(Debug, Serialize)]
-pub(super) struct Status {
+struct Status<'a> {
     /// Version of the exporter.
-    pub(super) version: &'static str,
+    version: &'static str,
     /// Revision it was built from.
-    pub(super) revision: &'static str,
+    revision: &'static str,
     /// When it was started.
-    pub(super) started: Timestamp,
+    started: Timestamp,
     /// Whether it polls; otherwise it stands by and has no targets.
-    pub(super) leader: bool,
+    leader: bool,
     /// Why the state cannot be saved, if that is so.
-    pub(super) unsaved: Option<String>,
+    unsaved: Option<&'a str>,
+    /// What is wrong with the configuration that the last reload refused, if it did.
+    reload_refused: Option<&'a str>,
     /// Polled series on `/metrics`, and the limit.
-    pub(super) series: (usize, usize),
+    series: (usize, usize),
     /// The part of them that is never left out.
-    pub(super) series_floor: usize,
+    series_floor: usize,
     /// Number of targets whose part of these exceeds the limit per target.
-    pub(super) targets_above_series_limit: usize,
-    /// Its targets.
-    pub(super) targets: Vec<TargetStatus>,
+    targets_above_series_limit: usize,
+    /// Number of all targets.
+    targets_total: usize,
+    /// Number of those that fit the query.
+    targets_matching: usize,
+    /// Which page of them this is, from 1.
+    page: usize,
+    /// Number of pages.
+    pages: usize,
+    /// The targets of this page.
+    targets: Vec<TargetStatus>,
     /// The accounts of the targets, by name.
-    pub(super) accounts: Vec<AccountStatus>,
+    accounts: &'a [AccountStatus],
     /// Budgets for calls to the cloud, and the calls made.
-    pub(super) api: Vec<Budget>,
+    api: &'a [Budget],
     /// Words in the cloud's answers that this version does not know.
-    pub(super) unknown_words: Vec<UnknownWord>,
+    unknown_words: &'a [UnknownWord],
 }
 
 /// A target.
@@ -212,35 +224,109 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
         accounts,
         budgets,
         unknown_words,
+        telemetry_path: site.paths.telemetry.clone(),
     }
 }
 
-/// All of it, as the API shows it.
-pub(super) fn status(mut facts: Facts) -> Status {
-    let views = std::mem::take(&mut facts.views).into_iter();
-    let targets = views.map(|view| {
-        let series = facts.series_of(&view.target.id);
-        target(view, series)
-    });
-    let targets = targets.collect();
-    Status {
+/// Targets of a page of `/api/v1/status`, unless it is asked for fewer.
+const PER_PAGE: usize = 100;
+/// Maximum number of targets of a page.
+const MAX_PER_PAGE: usize = 500;
+
+/// Which targets `/api/v1/status` shows; without parameters, the first [`PER_PAGE`] of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    /// Only those of this kind.
+    pub(super) kind: Option<String>,
+    /// Only those in this state.
+    pub(super) state: Option<Condition>,
+    /// Only those of this account.
+    pub(super) account: Option<String>,
+    /// Only those of this region.
+    pub(super) region: Option<String>,
+    /// Only those whose id or name has this in it, in any letter case.
+    pub(super) q: Option<String>,
+    /// Which page, from 1.
+    pub(super) page: Option<usize>,
+    /// Number of targets of a page.
+    pub(super) per_page: Option<usize>,
+}
+
+/// A state of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Condition {
+    /// Its last poll succeeded.
+    Up,
+    /// It failed.
+    Down,
+    /// Its first poll has not ended.
+    Waiting,
+    /// Its values are withdrawn.
+    Stale,
+}
+
+impl Query {
+    fn matches(&self, view: &View) -> bool {
+        let Target { id, account, region, name, .. } = &*view.target;
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|it| it == value);
+        is(&self.kind, id.kind.label())
+            && is(&self.account, account)
+            && is(&self.region, region)
+            && self.state.is_none_or(|state| state.is_of(view))
+            && self.q.as_deref().is_none_or(|text| {
+                let text = text.to_lowercase();
+                [&*id.id, &**name].iter().any(|name| name.to_lowercase().contains(&text))
+            })
+    }
+}
+
+impl Condition {
+    fn is_of(self, view: &View) -> bool {
+        match self {
+            Self::Up => view.state.up == Some(true),
+            Self::Down => view.state.up == Some(false),
+            Self::Waiting => view.state.up.is_none(),
+            Self::Stale => view.read_at.is_some() && view.reading.is_none(),
+        }
+    }
+}
+
+/// What the API shows, as JSON.
+pub(super) fn status(facts: &Facts, query: &Query) -> String {
+    let matching: Vec<&View> = facts.views.iter().filter(|view| query.matches(view)).collect();
+    let per_page = query.per_page.unwrap_or(PER_PAGE).clamp(1, MAX_PER_PAGE);
+    let page = query.page.unwrap_or(1).max(1);
+    let shown = matching.iter().skip((page - 1).saturating_mul(per_page)).take(per_page);
+    let status = Status {
         version: facts.version,
         revision: facts.revision,
         started: facts.started,
         leader: facts.role.leads,
-        unsaved: facts.role.unsaved,
+        unsaved: facts.role.unsaved.as_deref(),
+        reload_refused: facts.role.reload_refused.as_deref(),
         series: (facts.series.shown, facts.series.limit),
         series_floor: facts.series.floor,
         targets_above_series_limit: facts.series.targets_above,
-        targets,
-        accounts: facts.accounts,
-        api: facts.budgets,
-        unknown_words: facts.unknown_words,
+        targets_total: facts.views.len(),
+        targets_matching: matching.len(),
+        page,
+        pages: matching.len().div_ceil(per_page),
+        targets: shown.map(|view| target(view, facts.series_of(&view.target.id))).collect(),
+        accounts: &facts.accounts,
+        api: &facts.budgets,
+        unknown_words: &facts.unknown_words,
+    };
+    match serde_json::to_string(&status) {
+        Ok(json) => json,
+        Err(error) => unreachable!("every key is a string: {error}"),
     }
 }
 
-fn target(view: View, series: TargetSeries) -> TargetStatus {
-    let discovered = Discovered::of(&view);
+fn target(view: &View, series: TargetSeries) -> TargetStatus {
+    let discovered = Discovered::of(view);
     let mut status = TargetStatus {
         kind: view.target.id.kind.label(),
         id: view.target.id.id.to_string(),
@@ -248,8 +334,8 @@ fn target(view: View, series: TargetSeries) -> TargetStatus {
         account: view.target.account.to_string(),
         region: view.target.region.to_string(),
         up: view.state.up,
-        failure: view.failure.map(|failure| failing(failure, view.failing_since)),
-        last_failure: view.last_failure.map(failed),
+        failure: view.failure.clone().map(|failure| failing(failure, view.failing_since)),
+        last_failure: view.last_failure.clone().map(failed),
         last_success: view.state.last_success,
         next_poll: view.state.next_poll,
         stale_after_seconds: view.state.stale_after.map(|age| age.as_secs_f64()),
@@ -301,7 +387,7 @@ fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Facts, Role, status};
+    use super::{Facts, Query, Role, status};
     use crate::model::{
         Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse,
         SwasInvocationsReading,
@@ -356,8 +442,10 @@ mod tests {
             accounts: Vec::new(),
             budgets: Vec::new(),
             unknown_words: Vec::new(),
+            telemetry_path: "/metrics".into(),
         };
-        let json = serde_json::to_value(status(facts)).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&status(&facts, &Query::default())).unwrap();
         let target = &json["targets"][0];
         assert_eq!(
             (&target["invocations"][0]["status"], &target["invocations"][0]["status_known"]),

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use aliyun_task_exporter::action::Product;
+use aliyun_task_exporter::app::Options;
 use aliyun_task_exporter::config::{Config, Poll};
 use aliyun_task_exporter::sim::{self, Simulator};
 use aliyun_task_exporter::{app, demo};
@@ -107,7 +108,8 @@ impl Exporter {
                 sender.send((listener.local_addr().unwrap(), cloud.local_addr().unwrap())).unwrap();
                 let config = config.recv().unwrap();
                 let cloud = tokio::spawn(sim::serve(cloud, world, until(stopped.clone())));
-                app::serve(config, vec![listener], until(stopped)).await.unwrap();
+                let options = Options::new(config, vec![listener]);
+                app::serve(options, until(stopped)).await.unwrap();
                 cloud.await.unwrap().unwrap();
             });
         });
@@ -192,7 +194,7 @@ pub fn exchange(
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: exporter\r\nConnection: close\r\nContent-Length: {length}"
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}"
     );
     write!(stream, "{head}\r\n{more}\r\n{body}").unwrap();
     let mut answer = Vec::new();

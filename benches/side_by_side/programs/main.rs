@@ -12,7 +12,10 @@ mod support;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use aliyun_task_exporter::self_metrics::SelfMetrics;
+use aliyun_task_exporter::web::{self, Front};
 use axum::Router;
 use clap::Parser;
 use serde::Serialize;
@@ -61,7 +64,8 @@ fn main() -> Outcome {
 async fn serve(listen: &str, router: Router) -> Outcome {
     let listener = TcpListener::bind(listen).await?;
     let (_go_on, stopped) = watch::channel(false);
-    aliyun_task_exporter::web::serve(vec![listener], router, stopped).await;
+    let metrics = Arc::new(SelfMetrics::new()?);
+    web::serve(vec![listener], Front::open(router, metrics), stopped).await;
     Ok(())
 }
 

@@ -547,13 +547,20 @@ fn what_was_learned_outlives_the_process_as_a_hint_and_another_figure_forgets_it
     assert_eq!((lowered.since, lowered.refused_at), (saved.since, saved.refused_at));
     assert_eq!(lowered.retry_at, saved.retry_at, "a restart does not put it off");
     assert_eq!(f64::from(new.in_force()), (f64::from(saved.refused_at) * 0.9).floor());
-    assert!(new.ready_at(soon).is_some_and(|ready| ready <= soon), "the first call waits for nothing");
+    assert!(
+        new.ready_at(soon).is_some_and(|ready| ready <= soon),
+        "the first call waits for nothing"
+    );
     let mut long_refused = hint.clone();
     long_refused.lowered.as_mut().unwrap().retry_at = at(20 * HOUR);
     let mut later = Budget::new(600);
     later.restore(&long_refused, at(HOUR));
     let retry_at = later.state().lowered.unwrap().retry_at;
-    assert_eq!(retry_at.duration_since(at(HOUR)), SignedDuration::from_mins(5), "minutes correct it");
+    assert_eq!(
+        retry_at.duration_since(at(HOUR)),
+        SignedDuration::from_mins(5),
+        "minutes correct it"
+    );
     let mut other = Budget::new(300);
     other.restore(&hint, at(HOUR));
     assert_eq!(other.state().lowered, None);

@@ -162,6 +162,7 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
         accounts,
         budgets,
         unknown_words,
+        telemetry_path: "/metrics".into(),
     }
 }
 

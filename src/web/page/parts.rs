@@ -82,7 +82,7 @@ pub(super) fn elsewhere(hidden: usize, singular: &str, plural: &str) -> Markup {
         @if hidden > 0 {
             p.elsewhere {
                 (grouped(hidden)) " more " (counted_word(hidden, singular, plural)) " not shown here: "
-                a href="/api/v1/status" { "/api/v1/status" } " has all of them."
+                a href="api/v1/status" { "/api/v1/status" } " has all of them."
             }
         }
     }

@@ -15,12 +15,15 @@ pub(super) fn judged(role: &Role, verdict: Verdict) -> Verdict {
         let line = "Standing by: another instance holds the state file and polls".to_owned();
         return Verdict { tone: Tone::Quiet, line, rest };
     }
+    let refused = role.reload_refused.as_ref().map(|problems| {
+        format!("The changed configuration is not in force, the one before is: {problems}")
+    });
     let unsaved = role.unsaved.as_ref().map(|why| {
         format!(
             "What is known is not saved, so a restart would go back to what was saved before: {why}"
         )
     });
-    verdict.and(unsaved.into_iter().collect())
+    verdict.and(unsaved.into_iter().chain(refused).collect())
 }
 
 #[cfg(test)]
@@ -36,13 +39,14 @@ mod tests {
 
     #[test]
     fn one_that_stands_by_says_that_and_nothing_of_targets() {
-        let verdict = judged(&Role { leads: false, unsaved: None }, calm());
+        let verdict = judged(&Role { leads: false, ..Role::default() }, calm());
         assert!(verdict.line.starts_with("Standing by"), "{verdict:?}");
     }
 
     #[test]
     fn what_cannot_be_saved_spoils_the_calm() {
-        let verdict = judged(&Role { leads: true, unsaved: Some("disk full".into()) }, calm());
+        let verdict =
+            judged(&Role { unsaved: Some("disk full".into()), ..Role::default() }, calm());
         assert_eq!(
             (verdict.tone, verdict.line.as_str(), verdict.rest.len()),
             (Tone::Warn, "All is well", 1)

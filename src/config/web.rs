@@ -1,0 +1,33 @@
+//! The section `web`.
+
+use serde::Serialize;
+
+use super::reader::Section;
+
+/// `web`: what is served to whom, beside what `--web.config.file` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Web {
+    /// Whether the status page, its API and the configuration are served, beside metrics and
+    /// health.
+    pub pages: bool,
+    /// Whether `/-/healthy` and `/-/ready` need neither password nor client certificate, whatever
+    /// the web configuration file says.
+    pub open_health: bool,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { pages: true, open_health: false }
+    }
+}
+
+pub(super) const KEYS: &[&str] = &["pages", "open_health"];
+
+/// What is served to whom.
+pub(super) fn read(section: &Section) -> Web {
+    let default = Web::default();
+    Web {
+        pages: section.boolean("pages").unwrap_or(default.pages),
+        open_health: section.boolean("open_health").unwrap_or(default.open_health),
+    }
+}

@@ -1,0 +1,177 @@
+//! Who is let in: TLS, client certificates, passwords and a rate limit, as the file of
+//! `--web.config.file` says.
+
+mod rate;
+mod tls;
+mod users;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use rustls::ServerConfig;
+
+use self::rate::Bucket;
+use self::users::{Login, Users};
+use crate::config::{Pem, Problem, Problems, Web, WebConfig, parse_web_config};
+use crate::files;
+
+/// What the web configuration file says, ready for use.
+#[derive(Debug)]
+pub struct Guard {
+    /// How connections are encrypted, if they are.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Whether requests need a client certificate that the handshake has not insisted on.
+    requires_certificate: bool,
+    web: Web,
+    users: Arc<Users>,
+    headers: Vec<(HeaderName, Option<HeaderValue>)>,
+    bucket: Option<Bucket>,
+    /// The files that it was read from.
+    files: Vec<PathBuf>,
+}
+
+/// What is known of a request's connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visitor {
+    /// Its address.
+    pub(super) peer: IpAddr,
+    /// Whether it has shown a client certificate, which then fits the policy.
+    pub(super) has_certificate: bool,
+}
+
+/// A request that is refused: with this status, this line, and for this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) line: &'static str,
+}
+
+impl Guard {
+    /// Lets everybody in, by plain HTTP.
+    pub fn open(web: Web) -> Self {
+        let Ok(open) = Self::new(WebConfig::open(), web) else {
+            unreachable!("without a certificate there is nothing to read")
+        };
+        open
+    }
+
+    /// Reads the web configuration file and the files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or that it or a file that it names cannot be used.
+    pub fn read(path: &Path, web: Web) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let problem = |message: String| {
+            Problems(vec![Problem { file: file.clone(), line: None, path: String::new(), message }])
+        };
+        let text = files::text(path, files::MAX_SMALL).map_err(|error| {
+            problem(format!("the web configuration file cannot be read: {error}"))
+        })?;
+        let config = parse_web_config(&file, &text)?;
+        let mut guard = Self::new(config, web).map_err(problem)?;
+        guard.files.push(path.to_owned());
+        Ok(guard)
+    }
+
+    fn new(config: WebConfig, web: Web) -> Result<Self, String> {
+        let WebConfig { tls, http2, headers, users, rate_limit } = config;
+        let requires_certificate = tls.as_ref().is_some_and(tls::requires_certificate);
+        let files = tls.iter().flat_map(|tls| {
+            let pems = [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()];
+            pems.into_iter().flatten().filter_map(|pem| match pem {
+                Pem::File(path) => Some(path.clone()),
+                Pem::Inline(..) => None,
+            })
+        });
+        let files = files.collect();
+        let server = tls.map(|tls| tls::server_config(&tls, http2, web.open_health)).transpose()?;
+        Ok(Self {
+            tls: server.map(Arc::new),
+            requires_certificate,
+            web,
+            users: Arc::new(Users::new(users)),
+            headers,
+            bucket: rate_limit.map(|limit| Bucket::new(limit, Instant::now())),
+            files,
+        })
+    }
+
+    /// The files that it was read from; none without a web configuration file.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether a user name and a password are required.
+    pub fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// Whether more than metrics and health is served.
+    pub(super) fn has_pages(&self) -> bool {
+        self.web.pages
+    }
+
+    /// Whether only those are let in who show a certificate or a password: then it does not matter
+    /// by which name the server is asked.
+    pub(super) fn knows_visitors(&self) -> bool {
+        self.requires_certificate || !self.users.is_empty()
+    }
+
+    /// Why a request is refused, if it is.
+    pub(super) async fn refusal(
+        &self,
+        visitor: Visitor,
+        headers: &HeaderMap,
+        is_health: bool,
+    ) -> Option<Refusal> {
+        if is_health && (self.web.open_health || !self.guards()) {
+            return None;
+        }
+        if self.bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
+            let line = "too many requests: see rate_limit in the web configuration\n";
+            return Some(Refusal { status: StatusCode::TOO_MANY_REQUESTS, line });
+        }
+        if self.requires_certificate && !visitor.has_certificate {
+            let line = "a client certificate is required\n";
+            return Some(Refusal { status: StatusCode::FORBIDDEN, line });
+        }
+        if self.users.is_empty() {
+            return None;
+        }
+        let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        match self.users.login(authorization.unwrap_or_default(), visitor.peer).await {
+            Login::Right => None,
+            Login::Wrong => {
+                let line = "a user name and its password are required\n";
+                Some(Refusal { status: StatusCode::UNAUTHORIZED, line })
+            }
+            Login::Busy => {
+                let line = "too many logins wait to be checked\n";
+                Some(Refusal { status: StatusCode::TOO_MANY_REQUESTS, line })
+            }
+        }
+    }
+
+    /// Whether it guards anything.
+    fn guards(&self) -> bool {
+        self.tls.is_some() || self.knows_visitors() || self.bucket.is_some()
+    }
+
+    /// Puts the headers of the web configuration into a response, in place of this program's own.
+    pub(super) fn put_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            match value {
+                Some(value) => drop(headers.insert(name, value.clone())),
+                None => drop(headers.remove(name)),
+            }
+        }
+    }
+}
