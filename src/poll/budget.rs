@@ -52,8 +52,10 @@ const MAX_UNPROVEN: u32 = 2;
 pub(super) struct Budget {
     /// Calls per minute that the user allows.
     configured: u32,
-    /// Send times of the last `configured` calls.
+    /// Send times of the calls of the last [`WINDOW`], at most `configured`.
     sent: VecDeque<Timestamp>,
+    /// Whether a call was ever sent.
+    is_used: bool,
     /// When calls got through, in the last minute.
     passed: VecDeque<Timestamp>,
     in_flight: u32,
@@ -174,6 +176,7 @@ impl Budget {
         Self {
             configured,
             sent: VecDeque::new(),
+            is_used: false,
             passed: VecDeque::new(),
             in_flight: 0,
             proven: 0,
@@ -239,8 +242,7 @@ impl Budget {
 
     /// Restores what was known before a restart, unless the budget is already in use.
     pub(super) fn restore(&mut self, hint: &Hint, now: Timestamp) {
-        let is_used = !self.sent.is_empty();
-        if is_used || hint.configured != self.configured {
+        if self.is_used || hint.configured != self.configured {
             return;
         }
         self.proven = self.proven.max(hint.proven);
@@ -303,8 +305,11 @@ impl Budget {
     /// Takes one call, identified by its `ticket`.
     pub(super) fn take(&mut self, ticket: u64, now: Timestamp) {
         self.in_flight += 1;
+        self.is_used = true;
         self.sent.push_back(now);
-        while self.sent.len() > self.configured as usize {
+        while self.sent.len() > self.configured as usize
+            || self.sent.front().is_some_and(|oldest| later(*oldest, WINDOW) <= now)
+        {
             self.sent.pop_front();
         }
         if let Some(rest) = &mut self.rest {

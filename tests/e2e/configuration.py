@@ -11,6 +11,9 @@ Config = dict[str, Any]
 # Often enough for a test; everything else has its default.
 POLL = {"interval": "1s", "idle_interval": "1s", "history_interval": "2s", "timeout": "2s"}
 
+# Nobody listens there.
+NOWHERE = "http://127.0.0.1:9"
+
 
 def account(url: str, name: str = "main", key_id: str = KEY_ID, secret: str = SECRET, **more: str) -> Config:
     provider = "sts" if "security_token" in more else "access_key"
@@ -34,11 +37,24 @@ def everything(cloud: Cloud, **poll: str) -> Config:
     }
 
 
+NOTHING: Config = {
+    "accounts": [account(NOWHERE)],
+    "swas": {"servers": [{"id": "nobody", "region": "cn-hangzhou"}]},
+}
+
+
 def places(world: World, kind: str) -> list[dict[str, str]]:
     return [{"id": entry["id"], "region": entry["region"]} for entry in world[kind]]
 
 
 def write(folder: Path, config: Config) -> str:
     path = folder / "config.yaml"
+    path.write_text(json.dumps(config, indent=2))
+    return str(path)
+
+
+def write_web(folder: Path, config: Config) -> str:
+    """Writes a web configuration."""
+    path = folder / "web.yml"
     path.write_text(json.dumps(config, indent=2))
     return str(path)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from certificates import Certificates
 from cloud import Cloud
-from configuration import Config, write
+from configuration import NOTHING, Config, write, write_web
 from program import BINARY, Program, exporter
 
 ANY_PORT = "127.0.0.1:0"
@@ -66,7 +67,8 @@ class Exporter:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.url = "http://" + program.said(r"address\"?[=:]\"?([\d.]+:\d+)")[1]
+        address, tls = program.said(r'address"?[=:]"?([\d.]+:\d+)"?[ ,]"?tls"?[=:](true|false)').groups()
+        self.url = f"{'https' if tls == 'true' else 'http'}://{address}"
 
 
 Serve = Callable[..., Exporter]
@@ -81,3 +83,18 @@ def serve(start: Start, tmp_path: Path) -> Serve:
         return Exporter(start("--config.file", file, "--web.listen-address", ANY_PORT, *arguments))
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def guard(serve: Serve, tmp_path: Path) -> Serve:
+    """Starts an exporter behind a web configuration; it polls nothing unless it is told what."""
+
+    def guard(web: Config, *arguments: str, config: Config = NOTHING) -> Exporter:
+        return serve(config, "--web.config.file", write_web(tmp_path, web), *arguments)
+
+    return guard

@@ -15,8 +15,7 @@ CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
 scrape_configs:
-  - job_name: aliyun-task-exporter
-    static_configs: [{{targets: [{exporter}]}}]
+  - {exporter}
   - job_name: prometheus
     static_configs: [{{targets: [{itself}]}}]
 """
@@ -27,12 +26,15 @@ JOB = "aliyun-task-exporter"
 class Prometheus(Program):
     """It stores in a temporary folder and loads the alerts that come with the exporter."""
 
-    def __init__(self, folder: Path, exporter_url: str) -> None:
+    def __init__(self, folder: Path, exporter_url: str, **access: object) -> None:
+        """`access` is what the job needs to get in, such as `basic_auth`."""
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
-        names = {"rules": ROOT / "deploy/alerts.yaml", "exporter": exporter_url.removeprefix("http://")}
+        scheme, _, target = exporter_url.partition("://")
+        job = {"job_name": JOB, "scheme": scheme, "static_configs": [{"targets": [target]}], **access}
+        rules = json.dumps(str(ROOT / "deploy/alerts.yaml"))
         config = folder / "prometheus.yml"
-        config.write_text(CONFIG.format(itself=self.address, **{key: json.dumps(str(v)) for key, v in names.items()}))
+        config.write_text(CONFIG.format(itself=self.address, rules=rules, exporter=json.dumps(job)))
         super().__init__(_command(config, folder / "storage", self.address), folder, "prometheus")
         wait_for("Prometheus to be ready", lambda: get_json(f"{self.url}/api/v1/status/runtimeinfo"))
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Demo
+from certificates import Certificates
+from configuration import everything
+from conftest import Demo, Exporter, Serve, Simulate
 from exposition import Samples
+from logins import OTHER, PASSWORD, USER, users
 from prometheus_server import JOB, Prometheus
 from settled import settle, shown
 from truth import expected
@@ -71,3 +74,30 @@ def test_prometheus_evaluates_every_alert(prometheus: Prometheus) -> None:
     wait_for("the alerts to be evaluated", lambda: rules() and all(rule["health"] != "unknown" for rule in rules()))
     assert {rule["name"]: rule.get("lastError") for rule in rules() if rule["health"] != "ok"} == {}
     assert len(rules()) >= 10
+
+
+@pytest.fixture
+def guarded(certificates: Certificates, guard: Serve, simulate: Simulate) -> Exporter:
+    web = users() | {"tls_server_config": certificates.server.served}
+    return guard(web, config=everything(simulate(clusters=1, servers=1).cloud))
+
+
+@pytest.mark.parametrize("password", [PASSWORD, OTHER], ids=["right", "wrong"])
+def test_prometheus_gets_in_over_tls_with_the_right_password(
+    password: str, guarded: Exporter, certificates: Certificates, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(password)
+    access = {
+        "tls_config": {"ca_file": str(certificates.authority.certificate)},
+        "basic_auth": {"username": USER, "password_file": str(secret)},
+    }
+    is_right = password == PASSWORD
+    with Prometheus(tmp_path, guarded.url, **access) as server:
+        wait_for("its verdict", lambda: server.value(f'up{{job="{JOB}"}}') == is_right)
+        if is_right:
+            wait_for("what is polled", lambda: server.query("aliyun_swas_invocation_status"))
+        else:
+            target = next(t for t in server.get("targets")["activeTargets"] if t["labels"]["job"] == JOB)
+            assert "401" in target["lastError"]
+            assert not server.query('{__name__=~"aliyun_.+"}')

@@ -1,6 +1,7 @@
 """Plain HTTP, without the proxies that the environment may set."""
 
 import json
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,14 @@ def request(url: str, method: str = "GET", body: bytes | None = None, **headers:
     with OPENER.open(asked, timeout=10) as answer:
         lower = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status, lower, answer.read())
+
+
+def answer(url: str, method: str = "GET", **headers: str) -> Answer:
+    """The same, with any status."""
+    try:
+        return request(url, method, None, **headers)
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, {name.lower(): value for name, value in error.headers.items()}, error.read())
 
 
 def get_text(url: str) -> str:

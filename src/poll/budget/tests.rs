@@ -586,6 +586,18 @@ fn an_answer_that_does_not_come_ends_a_rest_and_says_nothing_of_limits() {
 }
 
 #[test]
+fn only_the_calls_of_the_last_minute_are_remembered() {
+    let mut budget = Budget::new(50_000);
+    for time in (0..HOUR).step_by(100) {
+        assert!(budget.ready_at(at(time)).is_some_and(|ready| ready <= at(time)));
+        budget.take(time as u64, at(time));
+        budget.heard(time as u64, Heard::Passed, at(time + 50), || 1.0);
+    }
+    let kept = (budget.sent.len(), budget.passed.len());
+    assert!(kept.0 <= 610 && kept.1 <= 1300, "{kept:?}");
+}
+
+#[test]
 fn everything_moves_with_a_clock_that_is_set_back() {
     let mut budget = Budget::new(600);
     ask(&mut budget, 0..50_000, |time| time < 5000);
