@@ -8,9 +8,13 @@ PYTHON  ?= python3
 ARGS    ?=
 SEEDS   ?= 1000
 MINUTES ?= 33
+SECONDS ?= 60
 IMAGE   ?= aliyun-task-exporter
 
 BINARY := target/debug/aliyun-task-exporter
+RELEASE := target/release/aliyun-task-exporter
+# In the release binary, paths of this machine read as these.
+REMAPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/build
 VENV   := target/venv
 E2E    := tests/e2e
 TOOLS  := $(E2E)/tools
@@ -27,8 +31,8 @@ PYDIRS := $(E2E) $(BENCH)
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo deps check test ready fmt lint unit soak endurance doc docs docs-check promtool e2e bench bench-smoke \
-	bench-deps bench-tools image build
+.PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check promtool e2e bench bench-smoke \
+	bench-deps bench-tools image build release sbom
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -68,9 +72,22 @@ unit: ## cargo test: unit, integration and documentation tests
 soak: ## run SEEDS=1000 random simulated days; unit runs 200
 	SEEDS=$(SEEDS) $(CARGO) test --locked --test integration each_end_of_a_day -- --nocapture
 
-endurance: ready ## a compressed day of MINUTES=33 with error storms, kills and full disks; fails if anything grows or is miscounted
-	$(CARGO) build --locked --release --bins
-	ALIYUN_TASK_EXPORTER=target/release/aliyun-task-exporter $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
+# New inputs stay in target/fuzz; those worth keeping are copied to fuzz/corpus by hand. The program forbids unsafe code, so
+# the address sanitizer would only make this slower.
+fuzz: ## feed each target in fuzz/ with mutated inputs for SECONDS=60; needs cargo-fuzz and a nightly toolchain
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { echo 'Missing: a nightly toolchain. `rustup toolchain install nightly` installs it.' >&2; exit 1; }
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo 'Missing: cargo-fuzz. `cargo install cargo-fuzz --locked` installs it.' >&2; exit 1; }
+	@for name in $$($(CARGO) +nightly fuzz list); do \
+		mkdir -p target/fuzz/$$name; \
+		$(CARGO) +nightly fuzz run --sanitizer none $$name target/fuzz/$$name fuzz/corpus/$$name -- \
+			-max_total_time=$(SECONDS) -timeout=20 -print_final_stats=1 || exit 1; \
+	done
+
+endurance: ready release ## a compressed day of MINUTES=33 with error storms, kills and full disks; fails if anything grows or is miscounted
+	ALIYUN_TASK_EXPORTER=$(RELEASE) $(VENV)/bin/python $(E2E)/endurance.py --minutes $(MINUTES) $(ARGS)
+
+attacks: ready release ## clients that try to lock others out: what others see meanwhile, and memory
+	ALIYUN_TASK_EXPORTER=$(RELEASE) $(VENV)/bin/python $(E2E)/attacks.py $(ARGS)
 
 doc: ## cargo doc with private items; warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
@@ -107,6 +124,15 @@ image: ## build the container image with docker, podman or buildah
 
 ready:
 	@$(TOOLS) ready $(VENV)
+
+release: ## the release binary, without paths of this machine
+	RUSTFLAGS="$(REMAPPED)" $(CARGO) build --locked --release --bins
+	@! grep --text --quiet --fixed-strings -e "$(HOME)/" -e "$(CURDIR)/" $(RELEASE) || { echo "$(RELEASE) names paths of this machine"; exit 1; }
+
+sbom: ## target/sbom.cdx.json: what the program is made of, in CycloneDX
+	@$(TOOLS) cyclonedx
+	$(CARGO) cyclonedx --format json --spec-version 1.5 --target all --override-filename aliyun-task-exporter.cdx --quiet
+	mv aliyun-task-exporter.cdx.json target/sbom.cdx.json
 
 build:
 	$(CARGO) build --locked

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::config::{Config, Problem, Problems, redacted_yaml};
+use crate::config::{Config, Problem, Problems, Web, redacted_yaml};
 use crate::exposition::Exposition;
 use crate::poll::NewConfig;
 use crate::self_metrics::SelfMetrics;
@@ -45,14 +45,23 @@ pub struct Parts {
     pub guard: Arc<ArcSwap<Guard>>,
 }
 
+/// Why a new configuration was refused.
+#[derive(Clone, Debug)]
+enum Refused {
+    /// Something is wrong with it.
+    Itself(String),
+    /// Only the web configuration stood against it.
+    WebConfig,
+}
+
 /// Reloads when asked to, and when files change, until `stop`.
 pub struct Reloader {
     sources: Arc<Sources>,
     web_config: Option<PathBuf>,
     parts: Parts,
     current: Config,
-    /// Whether the last new configuration was refused.
-    is_refused: bool,
+    /// Why the last new configuration was refused, if it was.
+    refused: Option<Refused>,
     changes: mpsc::Sender<NewConfig>,
     config_file: Watched,
     web_files: Watched,
@@ -70,16 +79,7 @@ impl Reloader {
         let config_file = Watched::new(sources.watched.iter().cloned().collect());
         let web_files = Watched::new(parts.guard.load().files().to_vec());
         let sources = Arc::new(sources);
-        Self {
-            sources,
-            web_config,
-            parts,
-            current,
-            is_refused: false,
-            changes,
-            config_file,
-            web_files,
-        }
+        Self { sources, web_config, parts, current, refused: None, changes, config_file, web_files }
     }
 
     /// Reloads until `stop`.
@@ -113,32 +113,49 @@ impl Reloader {
 
     /// Takes the configuration as it is now, or keeps the one in force and returns what is wrong.
     async fn reload(&mut self, cause: &str) -> Result<(), String> {
+        self.refused = None;
         let outcome = self.take().await;
-        if outcome.is_ok() {
-            info!(cause, "configuration reloaded");
+        match &outcome {
+            Ok(()) => info!(cause, "configuration reloaded"),
+            Err(problems) => {
+                self.refused.get_or_insert(Refused::Itself(problems.to_string()));
+            }
         }
         self.report(cause, outcome)
     }
 
     /// Takes the web configuration as it is now, or keeps the one in force.
     async fn reread_web_config(&mut self) {
-        let web = self.current.web;
-        let Some(path) = self.web_config.clone() else { return };
         let cause = "the web configuration file has changed";
-        let outcome = match on_a_thread(move || Guard::read(&path, web)).await {
+        let outcome = match self.read_guard(self.current.web).await {
             Ok(guard) => {
                 self.guard(guard);
                 info!("web configuration reloaded");
-                // What is wrong with the configuration itself still is.
-                if self.is_refused {
-                    return;
+                match &self.refused {
+                    None => Ok(()),
+                    // Nothing stands against it any more.
+                    Some(Refused::WebConfig) => return drop(self.reload(cause).await),
+                    // What is wrong with the configuration itself still is.
+                    Some(Refused::Itself(problems)) => {
+                        return self.parts.store.exporter.reload_refused(Some(problems.clone()));
+                    }
                 }
-                Ok(())
             }
             Err(problems) => Err(problems),
         };
         // The log, the metrics and the page have it.
         let _ = self.report(cause, outcome);
+    }
+
+    /// Reads the web configuration. If it is refused, the files that it names are watched all the
+    /// same: it may be one of them that is to be mended.
+    async fn read_guard(&mut self, web: Web) -> Result<Guard, Problems> {
+        let Some(path) = self.web_config.clone() else { return Ok(Guard::open(web)) };
+        let read = move || Ok(Guard::read(&path, web).map_err(|told| (told, Guard::named(&path))));
+        on_a_thread(read).await?.map_err(|(problems, files)| {
+            self.web_files.follow(files);
+            problems
+        })
     }
 
     /// Reports the outcome of a reload in the log, the metrics and on the page.
@@ -153,17 +170,14 @@ impl Reloader {
     }
 
     async fn take(&mut self) -> Result<(), Problems> {
-        self.is_refused = true;
-        let (sources, web_config) = (Arc::clone(&self.sources), self.web_config.clone());
-        let read = move || {
-            let config = (sources.read)()?;
-            let guard = web_config.map(|path| Guard::read(&path, config.web)).transpose()?;
-            Ok::<_, Problems>((config, guard))
-        };
-        let (config, guard) = on_a_thread(read).await?;
+        let sources = Arc::clone(&self.sources);
+        let config = on_a_thread(move || (sources.read)()).await?;
         if config.state.path != self.current.state.path {
             return Err(problem("state.path", "changes only at a restart".into()));
         }
+        let guard = self.read_guard(config.web).await.inspect_err(|_| {
+            self.refused = Some(Refused::WebConfig);
+        })?;
         let (applied, outcome) = oneshot::channel();
         let change = NewConfig { config: config.clone(), applied };
         let is_sent = self.changes.send(change).await.is_ok();
@@ -174,9 +188,8 @@ impl Reloader {
         }
         self.parts.site.config.store(Arc::new(redacted_yaml(&config)));
         self.parts.exposition.configure(config.metrics.clone());
-        self.guard(guard.unwrap_or_else(|| Guard::open(config.web)));
+        self.guard(guard);
         self.current = config;
-        self.is_refused = false;
         Ok(())
     }
 
@@ -226,7 +239,14 @@ impl Watched {
     /// From now on watches `files`, which were just read.
     fn follow(&mut self, files: Vec<PathBuf>) {
         if self.files != files {
-            *self = Self::new(files);
+            let read = |file: &PathBuf| {
+                // It may have changed since it was read.
+                let known = self.files.iter().zip(&self.read).find(|(known, _)| *known == file);
+                known.map_or_else(|| stamp(file), |(_, read)| *read)
+            };
+            self.read = files.iter().map(read).collect();
+            self.seen.clone_from(&self.read);
+            self.files = files;
         }
     }
 
@@ -280,6 +300,19 @@ mod tests {
         assert!(!watched.has_changed(), "once");
         fs::remove_file(&file).unwrap();
         assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false]);
+    }
+
+    #[test]
+    fn what_changes_while_more_files_come_to_be_watched_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        fs::write(&first, "a").unwrap();
+        let mut watched = Watched::new(vec![first.clone()]);
+        fs::write(&first, "ab").unwrap();
+        watched.follow(vec![first, second.clone()]);
+        assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false]);
+        fs::write(&second, "a").unwrap();
+        assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false], "it was missing");
     }
 
     #[test]

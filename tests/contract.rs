@@ -249,6 +249,25 @@ fn every_label_that_is_grouped_or_joined_by_exists() {
 }
 
 #[test]
+fn every_dependency_has_its_reason() {
+    let read = |path: &str| std::fs::read_to_string(package(path)).unwrap();
+    let manifest = read("Cargo.toml");
+    let design = read("docs/design.md");
+    let reasons = design.split("## Dependencies").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: BTreeSet<&str> =
+        reasons.split(|c: char| !(c.is_alphanumeric() || "_-".contains(c))).collect();
+    let dependencies =
+        manifest.split("[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let mut seen = 0;
+    for line in dependencies.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let name = line.split(" =").next().unwrap();
+        assert!(named.contains(name), "{name} has no reason in docs/design.md");
+        seen += 1;
+    }
+    assert!(seen > 30, "only {seen} were seen");
+}
+
+#[test]
 fn every_family_is_watched_or_has_a_reason_not_to_be() {
     let texts = watched();
     let used: BTreeSet<&str> = texts
@@ -462,6 +481,7 @@ fn every_file_of_tests_is_a_part_of_the_program_that_runs_them() {
 
 #[test]
 fn every_file_names_the_same_version_of_rust() {
+    let read = |path: &str| std::fs::read_to_string(package(path)).unwrap();
     let manifest = read("Cargo.toml");
     let version = manifest
         .lines()

@@ -304,10 +304,19 @@ fn pem(section: &Section, key: &'static str, file_key: &str, folder: &Path) -> O
         value.problem(format!("stands beside {file_key}: keep one of them"));
     }
     match (file, inline) {
+        // A path is shown, and a key must not be.
+        (Some((value, text)), _) if is_pem(text) => {
+            value.problem(format!("must be the path of a file: write PEM text under {key}"));
+            Some(Pem::Inline(key, Secret::new(text)))
+        }
         (Some((_, path)), _) => Some(Pem::File(folder.join(path))),
         (None, Some((_, text))) => Some(Pem::Inline(key, Secret::new(text))),
         (None, None) => None,
     }
+}
+
+fn is_pem(text: &str) -> bool {
+    text.contains("-----BEGIN") || text.contains(char::is_control)
 }
 
 fn sans(value: &Value) -> Vec<String> {

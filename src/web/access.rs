@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::guard::{Guard, Visitor};
+use super::headers;
 use super::hosts::Hosts;
 
 /// Where things are served.
@@ -52,6 +53,7 @@ impl Access {
             Some(refused) => refused,
             None => self.routed(request).await,
         };
+        headers::secure(response.headers_mut());
         guard.put_headers(response.headers_mut());
         response
     }

@@ -15,7 +15,7 @@ use rustls::ServerConfig;
 
 use self::rate::Bucket;
 use self::users::{Login, Users};
-use crate::config::{Pem, Problem, Problems, Web, WebConfig, parse_web_config};
+use crate::config::{Pem, Problem, Problems, Tls, Web, WebConfig, parse_web_config};
 use crate::files;
 
 /// What the web configuration file says, ready for use.
@@ -79,14 +79,7 @@ impl Guard {
     fn new(config: WebConfig, web: Web) -> Result<Self, String> {
         let WebConfig { tls, http2, headers, users, rate_limit } = config;
         let requires_certificate = tls.as_ref().is_some_and(tls::requires_certificate);
-        let files = tls.iter().flat_map(|tls| {
-            let pems = [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()];
-            pems.into_iter().flatten().filter_map(|pem| match pem {
-                Pem::File(path) => Some(path.clone()),
-                Pem::Inline(..) => None,
-            })
-        });
-        let files = files.collect();
+        let files = tls.as_ref().map_or_else(Vec::new, files_of);
         let server = tls.map(|tls| tls::server_config(&tls, http2, web.open_health)).transpose()?;
         Ok(Self {
             tls: server.map(Arc::new),
@@ -97,6 +90,17 @@ impl Guard {
             bucket: rate_limit.map(|limit| Bucket::new(limit, Instant::now())),
             files,
         })
+    }
+
+    /// The web configuration file, and the files that it names as far as it can be read.
+    pub fn named(path: &Path) -> Vec<PathBuf> {
+        let text = files::text(path, files::MAX_SMALL).ok();
+        let config =
+            text.and_then(|text| parse_web_config(&path.display().to_string(), &text).ok());
+        let tls = config.and_then(|config| config.tls);
+        let mut named = tls.as_ref().map_or_else(Vec::new, files_of);
+        named.push(path.to_owned());
+        named
     }
 
     /// The files that it was read from; none without a web configuration file.
@@ -174,4 +178,14 @@ impl Guard {
             }
         }
     }
+}
+
+/// The files that a `tls_server_config` names.
+fn files_of(tls: &Tls) -> Vec<PathBuf> {
+    let pems = [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()];
+    let file = |pem: &Pem| match pem {
+        Pem::File(path) => Some(path.clone()),
+        Pem::Inline(..) => None,
+    };
+    pems.into_iter().flatten().filter_map(file).collect()
 }

@@ -7,16 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Site;
-
-/// A wish to read the configuration again.
-#[derive(Debug)]
-pub struct Reload {
-    /// Who or what wishes it, for the log.
-    pub cause: &'static str,
-    /// Where the outcome is wanted: everything that is wrong, if anything is.
-    pub outcome: Option<oneshot::Sender<Result<(), String>>>,
-}
+use super::site::{Reload, Site};
 
 /// Asks for a reload, and waits for what comes of it.
 pub(super) async fn reload(State(site): State<Arc<Site>>) -> Response {

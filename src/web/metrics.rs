@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::Site;
+use super::site::Site;
 use crate::clock::Moment;
 use crate::exposition::{Encoding, Format, PageBody, process_metrics};
 use crate::model::SeriesUse;

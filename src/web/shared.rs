@@ -12,11 +12,14 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+use super::headers::NEVER_KEPT;
+use super::page;
+use super::site::Site;
 use super::status::{Facts, Query, facts, status};
 use super::visible::visible;
-use super::{NEVER_KEPT, Site, page};
 use crate::clock::Moment;
 use crate::exposition::Encoding;
 
@@ -34,55 +37,72 @@ pub(super) enum View {
     Status(Query),
 }
 
-/// What was made in the last second. Held by the request that makes more.
+/// Makes responses, and keeps those of the last second.
+#[derive(Clone, Debug)]
+pub(super) struct Responses {
+    site: Arc<Site>,
+    /// Held by the request that makes a response.
+    made: Arc<Mutex<Made>>,
+}
+
+/// What was made in the last second.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+struct Made {
     facts: Option<(Instant, Arc<Facts>)>,
     bodies: HashMap<(View, Encoding), (Instant, Bytes)>,
 }
 
-/// The response to a request for `view`.
-pub(super) async fn respond(site: Arc<Site>, view: View, headers: &HeaderMap) -> Response {
-    let encoding = Encoding::wanted(headers);
-    let content_type = match view {
-        View::Page => "text/html; charset=utf-8",
-        View::Status(_) => "application/json",
-    };
-    let Some(body) = body(site, view, encoding).await else {
-        let failed = "the status could not be rendered; see the log\n";
-        return (StatusCode::INTERNAL_SERVER_ERROR, failed).into_response();
-    };
-    let types = [(header::CONTENT_TYPE, content_type), (header::VARY, "Accept-Encoding")];
-    let mut response = (NEVER_KEPT, types, body).into_response();
-    if encoding == Encoding::Gzip {
-        let gzip = HeaderValue::from_static("gzip");
-        response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+impl Responses {
+    /// None is made yet.
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site, made: Arc::default() }
     }
-    response
-}
 
-/// The body, made unless it is there. One is made at a time, on a thread where that holds nothing
-/// up, and whoever waited for it finds it made.
-async fn body(site: Arc<Site>, view: View, encoding: Encoding) -> Option<Bytes> {
-    let mut shared = Arc::clone(&site.shared).lock_owned().await;
-    let is_fresh = |made: &Instant| made.elapsed() < FRESH;
-    let key = (view, encoding);
-    if let Some((_, body)) = shared.bodies.get(&key).filter(|(made, _)| is_fresh(made)) {
-        return Some(body.clone());
-    }
-    let make = move || {
-        let now = Moment::now();
-        let known = shared.facts.take().filter(|(made, _)| is_fresh(made));
-        let (made, facts) = known.unwrap_or_else(|| (Instant::now(), Arc::new(facts(&site, now))));
-        let body = Bytes::from(render(&key.0, &facts, now, encoding));
-        shared.facts = Some((made, facts));
-        shared.bodies.retain(|_, (made, _)| is_fresh(made));
-        if shared.bodies.len() < MAX_KEPT {
-            shared.bodies.insert(key, (made, body.clone()));
+    /// The response to a request for `view`.
+    pub(super) async fn respond(&self, view: View, headers: &HeaderMap) -> Response {
+        let encoding = Encoding::wanted(headers);
+        let content_type = match view {
+            View::Page => "text/html; charset=utf-8",
+            View::Status(_) => "application/json",
+        };
+        let Some(body) = self.body(view, encoding).await else {
+            let failed = "the status could not be rendered; see the log\n";
+            return (StatusCode::INTERNAL_SERVER_ERROR, failed).into_response();
+        };
+        let types = [(header::CONTENT_TYPE, content_type), (header::VARY, "Accept-Encoding")];
+        let mut response = (NEVER_KEPT, types, body).into_response();
+        if encoding == Encoding::Gzip {
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
         }
-        body
-    };
-    spawn_blocking(make).await.ok()
+        response
+    }
+
+    /// The body, made unless it is there. One is made at a time, on a thread where that delays
+    /// nothing else, and those who waited for it find it made.
+    async fn body(&self, view: View, encoding: Encoding) -> Option<Bytes> {
+        let mut made = Arc::clone(&self.made).lock_owned().await;
+        let is_fresh = |at: &Instant| at.elapsed() < FRESH;
+        let key = (view, encoding);
+        if let Some((_, body)) = made.bodies.get(&key).filter(|(at, _)| is_fresh(at)) {
+            return Some(body.clone());
+        }
+        let site = Arc::clone(&self.site);
+        let make = move || {
+            let now = Moment::now();
+            let known = made.facts.take().filter(|(at, _)| is_fresh(at));
+            let (at, facts) =
+                known.unwrap_or_else(|| (Instant::now(), Arc::new(facts(&site, now))));
+            let body = Bytes::from(render(&key.0, &facts, now, encoding));
+            made.facts = Some((at, facts));
+            made.bodies.retain(|_, (at, _)| is_fresh(at));
+            if made.bodies.len() < MAX_KEPT {
+                made.bodies.insert(key, (at, body.clone()));
+            }
+            body
+        };
+        spawn_blocking(make).await.ok()
+    }
 }
 
 fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> Vec<u8> {

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
-use super::Site;
 use super::budget::Budget;
+use super::site::Site;
 use crate::clock::Moment;
 use crate::exposition::TargetSeries;
 use crate::model::{

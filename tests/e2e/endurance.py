@@ -436,7 +436,8 @@ def run(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=33.0, help="how long the day and its warm-up take; an hour is a minute then")
+    length = "how long the day and its warm-up take; at the default, an hour takes a minute"
+    parser.add_argument("--minutes", type=float, default=33.0, help=length)
     parser.add_argument("--seed", type=int, default=1, help="decides when it is killed")
     parser.add_argument("--folder", type=Path, help="an empty folder that configurations and logs are kept in")
     arguments = parser.parse_args()

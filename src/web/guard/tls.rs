@@ -121,7 +121,8 @@ fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
 fn certificates(pem: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let (text, place) = text(pem, key)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| format!("{place}: it is not PEM: {error}"))?;
+    // The error itself repeats the line as numbers.
+    let found = found.map_err(|_| format!("{place}: it is not PEM, or damaged"))?;
     if found.is_empty() {
         return Err(format!(
             "{place}: it holds no certificate; one begins with -----BEGIN CERTIFICATE-----"

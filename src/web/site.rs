@@ -1,0 +1,85 @@
+//! What the routes read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::access::Paths;
+use super::hosts::Hosts;
+use crate::clock::Moment;
+use crate::exposition::Exposition;
+use crate::self_metrics::SelfMetrics;
+use crate::store::Store;
+
+/// How to serve.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The web configuration file.
+    pub config_file: Option<PathBuf>,
+    /// Paths of the routes.
+    pub paths: Paths,
+    /// Names that the server may be asked by.
+    pub hosts: Hosts,
+    /// Whether `POST /-/reload` reloads.
+    pub lifecycle: bool,
+}
+
+/// State shared by the routes.
+#[derive(Debug)]
+pub struct Site {
+    /// What is known of the targets.
+    pub store: Arc<Store>,
+    /// Renders `/metrics` from the store.
+    pub exposition: Arc<Exposition>,
+    /// The exporter's own metrics.
+    pub metrics: Arc<SelfMetrics>,
+    /// The configuration in force, without its secrets.
+    pub config: ArcSwap<String>,
+    /// When the exporter was started.
+    pub started: Moment,
+    /// Paths of the routes.
+    pub(super) paths: Paths,
+    /// Where `POST /-/reload` leads, if that is on.
+    pub(super) reloads: Option<mpsc::Sender<Reload>>,
+    /// Held by the scrape that assembles the page.
+    pub(super) render_lock: Arc<Mutex<()>>,
+}
+
+impl Site {
+    /// A site over `store`, `exposition` and `metrics`.
+    pub fn new(
+        store: Arc<Store>,
+        exposition: Arc<Exposition>,
+        metrics: Arc<SelfMetrics>,
+        config: String,
+        started: Moment,
+    ) -> Self {
+        let config = ArcSwap::from_pointee(config);
+        Self {
+            store,
+            exposition,
+            metrics,
+            config,
+            started,
+            paths: Paths::default(),
+            reloads: None,
+            render_lock: Arc::default(),
+        }
+    }
+
+    /// The same under other paths, and reloaded by `POST /-/reload` if `reloads` leads somewhere.
+    pub fn serving(self, paths: Paths, reloads: Option<mpsc::Sender<Reload>>) -> Self {
+        Self { paths, reloads, ..self }
+    }
+}
+
+/// A wish to read the configuration again.
+#[derive(Debug)]
+pub struct Reload {
+    /// Who or what wishes it, for the log.
+    pub cause: &'static str,
+    /// Where the outcome is wanted: everything that is wrong, if anything is.
+    pub outcome: Option<oneshot::Sender<Result<(), String>>>,
+}
