@@ -13,12 +13,12 @@ use tracing::{info, warn};
 
 use crate::app::Options;
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets, path};
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, Problem, Problems, Web};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
 use crate::reload::Sources;
 use crate::sim::{self, Simulator};
-use crate::web::{Guard, Reload};
+use crate::web::{Guard, Paths, Reload};
 use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
 /// Why a command failed.
@@ -263,6 +263,10 @@ async fn run_demo(
         return Err(Error::EmptyDemo);
     }
     announce_start();
+    let web = arguments.web.settings(std::slice::from_ref(&arguments.listen));
+    let config_file = web.config_file.as_deref();
+    let guard = config_file.map(|path| Guard::read(path, Web::default())).transpose()?;
+    let scheme = if guard.is_some_and(|guard| guard.is_encrypted()) { "https" } else { "http" };
     let now = Timestamp::now();
     let simulator = Simulator::new(arguments.world.settings(), now);
     let truth = simulator.truth(now);
@@ -270,7 +274,7 @@ async fn run_demo(
     let listener = listen(&arguments.listen).await?;
     let address = listener.local_addr()?;
     let sim_address = sim_listener.local_addr()?;
-    announce_demo(address, sim_address)?;
+    announce_demo(&format!("{scheme}://{address}{}", web.paths.prefix), &web.paths, sim_address)?;
     info!(address = %sim_address, "the simulated cloud listens");
 
     let (stop, stopped) = watch::channel(false);
@@ -287,7 +291,6 @@ async fn run_demo(
         until(stopped.clone()),
     ));
     let config = demo::with_quota(demo::config(&truth, sim_address), arguments.world.quota);
-    let web = arguments.web.settings(std::slice::from_ref(&arguments.listen));
     let options = Options { web, ..Options::new(config, vec![listener]) };
     app::serve(options, until(stopped)).await?;
     cloud.await.map_err(io::Error::other)??;
@@ -295,11 +298,11 @@ async fn run_demo(
     Ok(())
 }
 
-fn announce_demo(address: SocketAddr, sim_address: SocketAddr) -> io::Result<()> {
+fn announce_demo(url: &str, paths: &Paths, sim_address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "A simulated Alibaba Cloud, and an exporter on it. Open:\n")?;
-    writeln!(out, "  http://{address}/              status page")?;
-    writeln!(out, "  http://{address}/metrics       what Prometheus scrapes")?;
+    writeln!(out, "  {url}/              status page")?;
+    writeln!(out, "  {url}{:<14} what Prometheus scrapes", paths.telemetry)?;
     writeln!(out, "  http://{sim_address}/_sim/world    the truth, to compare with\n")?;
     writeln!(out, "Ctrl-C ends it.")
 }

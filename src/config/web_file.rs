@@ -101,7 +101,7 @@ pub struct Tls {
     pub cipher_suites: Vec<CipherSuite>,
     /// `prefer_server_cipher_suites`: whether this order counts, instead of the client's.
     pub prefers_own_order: bool,
-    /// `curve_preferences`, preferred first; if empty, all that rustls offers.
+    /// `curve_preferences`: the only ones offered, in whatever order the client prefers; if empty, all that rustls offers.
     pub curves: Vec<Curve>,
 }
 

@@ -302,6 +302,11 @@ impl Budget {
         full.max(even).max(self.rest.as_ref().map(|rest| rest.until))
     }
 
+    /// Whether a call was sent in the last minute.
+    pub(super) fn was_used_lately(&self, now: Timestamp) -> bool {
+        self.sent.back().is_some_and(|last| later(*last, WINDOW) > now)
+    }
+
     /// Takes one call, identified by its `ticket`.
     pub(super) fn take(&mut self, ticket: u64, now: Timestamp) {
         self.in_flight += 1;

@@ -41,13 +41,17 @@ impl BudgetKey {
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     budgets: BTreeMap<BudgetKey, Budget>,
+    /// Budgets that nothing needs any more, as long as what was sent of them counts with the cloud.
+    dropped: BTreeMap<BudgetKey, Budget>,
 }
 
 impl RateLimiter {
     /// Sets the budget of `key`. Keeps the calls already taken and, if the figure is the same, what
     /// was learned.
     pub fn set(&mut self, key: BudgetKey, per_minute: u32) {
-        self.budgets.entry(key).or_insert_with(|| Budget::new(per_minute)).configure(per_minute);
+        let dropped = self.dropped.remove(&key);
+        let fresh = || dropped.unwrap_or_else(|| Budget::new(per_minute));
+        self.budgets.entry(key).or_insert_with(fresh).configure(per_minute);
     }
 
     /// Restores what was learned about `key` before a restart, unless the budget is already in use.
@@ -62,9 +66,12 @@ impl RateLimiter {
         self.budgets.iter().map(|(key, budget)| (key, budget.hint()))
     }
 
-    /// Drops every budget that `keep` rejects.
-    pub fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool) {
-        self.budgets.retain(|key, _| keep(key));
+    /// Drops every budget that `keep` rejects. Should it come back within a minute, what was taken
+    /// of it is still taken.
+    pub fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool, now: Timestamp) {
+        self.dropped.retain(|_, budget| budget.was_used_lately(now));
+        let gone = self.budgets.extract_if(.., |key, _| !keep(key));
+        self.dropped.extend(gone.filter(|(_, budget)| budget.was_used_lately(now)));
     }
 
     /// The keys of all budgets.
@@ -115,14 +122,15 @@ impl RateLimiter {
         now: Timestamp,
         idle_need: impl FnOnce() -> f64,
     ) {
-        if let Some(budget) = self.budgets.get_mut(key) {
+        let budget = self.budgets.get_mut(key).or_else(|| self.dropped.get_mut(key));
+        if let Some(budget) = budget {
             budget.heard(ticket, heard, now, idle_need);
         }
     }
 
     /// Moves every time by `step`, after this machine's clock was set back.
     pub fn shift(&mut self, step: SignedDuration) {
-        for budget in self.budgets.values_mut() {
+        for budget in self.budgets.values_mut().chain(self.dropped.values_mut()) {
             budget.shift(step);
         }
     }
@@ -151,7 +159,7 @@ pub(super) fn quota(quotas: &Quotas, action: Action) -> u32 {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{BudgetKey, RateLimiter};
+    use super::{BudgetKey, Heard, RateLimiter};
     use crate::action::Action;
 
     fn key() -> BudgetKey {
@@ -169,12 +177,35 @@ mod tests {
         rate_limiter.take(&key(), 1, at(0));
         rate_limiter.set(key(), 1);
         assert!(rate_limiter.ready_at(&key(), at(1)).is_none_or(|time| time > at(1)));
-        rate_limiter.retain(|_| false);
+        rate_limiter.retain(|_| false, at(1));
         assert_eq!(rate_limiter.keys().count(), 0);
         assert_eq!(
             rate_limiter.ready_at(&key(), at(1)),
             Some(at(1)),
             "what has no budget is not held up"
         );
+    }
+
+    #[test]
+    fn a_budget_that_comes_and_goes_lets_no_more_through() {
+        let mut rate_limiter = RateLimiter::default();
+        let mut sent = Vec::new();
+        for second in 0..600 {
+            rate_limiter.set(key(), 5);
+            if rate_limiter.ready_at(&key(), at(second)).is_some_and(|time| time <= at(second)) {
+                rate_limiter.take(&key(), second as u64, at(second));
+                rate_limiter.retain(|_| false, at(second));
+                let answered = Heard::Passed;
+                rate_limiter.heard(&key(), second as u64, answered, at(second), || 1.0);
+                sent.push(second);
+            }
+            rate_limiter.retain(|_| false, at(second));
+        }
+        let in_a_minute =
+            |from: &i64| sent.iter().filter(|at| (*from..from + 60).contains(at)).count();
+        assert!(sent.iter().all(|from| in_a_minute(from) <= 5), "{sent:?}");
+        assert!(sent.len() > 40, "{sent:?}");
+        rate_limiter.retain(|_| false, at(1000));
+        assert!(rate_limiter.dropped.is_empty(), "what no longer counts is forgotten");
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Connection {
     cut: AtomicBool,
     /// Woken when it is cut.
     pub(super) ended: Notify,
+    /// Woken when it is to end after the request in flight.
+    pub(super) retired: Notify,
 }
 
 impl Connection {
@@ -65,6 +67,7 @@ impl Connection {
             deadline: AtomicU64::new(0),
             cut: AtomicBool::new(false),
             ended: Notify::new(),
+            retired: Notify::new(),
         }
     }
 
@@ -220,6 +223,11 @@ impl Connections {
             }
         }
         cut
+    }
+
+    /// Lets each end after the request in flight.
+    pub(super) fn retire(&self) {
+        self.lock().open.values().for_each(|connection| connection.retired.notify_one());
     }
 
     /// How many there are.

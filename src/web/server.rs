@@ -121,8 +121,10 @@ fn max_connections() -> usize {
     usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(RESERVE).max(1)
 }
 
-/// Closes overdue connections.
+/// Closes overdue connections, and those that came in by rules that are not in force any more.
 async fn sweep(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
+    let tls_in_force = || server.access.guard.load().tls.clone();
+    let mut tls = tls_in_force();
     let mut ticks = interval(SWEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !*stop.borrow() {
@@ -132,6 +134,11 @@ async fn sweep(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
                     server.metrics.connection_cut(cut);
                 }
                 server.metrics.connections(server.connections.count());
+                let now = tls_in_force();
+                if tls.as_ref().map(Arc::as_ptr) != now.as_ref().map(Arc::as_ptr) {
+                    server.connections.retire();
+                    tls = now;
+                }
             }
             _ = stop.changed() => {}
         }
@@ -259,7 +266,7 @@ async fn speak_http1<S>(
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(respond));
-    until_stopped(conversation, stop).await;
+    until_stopped(conversation, connection, stop).await;
 }
 
 async fn speak_http2<S>(
@@ -271,9 +278,9 @@ async fn speak_http2<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (server, connection) = (Arc::clone(server), Arc::clone(connection));
+    let (server, own) = (Arc::clone(server), Arc::clone(connection));
     let respond = move |request| {
-        let (server, connection) = (Arc::clone(&server), Arc::clone(&connection));
+        let (server, connection) = (Arc::clone(&server), Arc::clone(&own));
         async move { respond(request, visitor, &server, &connection).await }
     };
     let conversation = http2::Builder::new(TokioExecutor::new())
@@ -284,12 +291,16 @@ async fn speak_http2<S>(
         .max_header_list_size(BUFFER_BYTES as u32)
         .max_send_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(respond));
-    until_stopped(conversation, stop).await;
+    until_stopped(conversation, connection, stop).await;
 }
 
-/// Runs a conversation to its end; when the server stops, it ends after the in-flight request.
-async fn until_stopped<C: GracefulConnection>(conversation: C, mut stop: watch::Receiver<bool>)
-where
+/// Runs a conversation to its end; when the server stops, or the connection is retired, it ends
+/// after the in-flight request.
+async fn until_stopped<C: GracefulConnection>(
+    conversation: C,
+    connection: &Connection,
+    mut stop: watch::Receiver<bool>,
+) where
     C::Error: std::fmt::Display,
 {
     tokio::pin!(conversation);
@@ -305,11 +316,11 @@ where
                 }
                 return;
             }
-            _ = stop.changed(), if !is_stopping => {
-                is_stopping = true;
-                conversation.as_mut().graceful_shutdown();
-            }
+            _ = stop.changed(), if !is_stopping => {}
+            () = connection.retired.notified(), if !is_stopping => {}
         }
+        is_stopping = true;
+        conversation.as_mut().graceful_shutdown();
     }
 }
 

@@ -187,10 +187,10 @@ def test_it_ends_at_once_while_a_scraper_keeps_its_connection(simulate: Simulate
     connection.close()
 
 
-def test_a_hangup_is_answered_in_the_log_and_ends_nothing(simulate: Simulate, serve: Serve) -> None:
+def test_a_hangup_reloads_and_ends_nothing(simulate: Simulate, serve: Serve) -> None:
     exporter = serve(everything(simulate(clusters=1, servers=1).cloud))
     exporter.program.signal(signal.SIGHUP)
-    exporter.program.said("SIGHUP: there is no reload")
+    exporter.program.said('msg="configuration reloaded" cause=SIGHUP')
     assert get_text(f"{exporter.url}/-/healthy") == "healthy\n"
     assert ended_within_patience(exporter) == 0
 

@@ -146,6 +146,16 @@ fn what_would_guard_nothing_is_refused() {
 }
 
 #[test]
+fn a_key_where_its_path_belongs_is_refused_and_not_shown() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
+    for text in [pem, &pem.replace('\n', " "), "hunter2\nhunter2"] {
+        let told = refused(&format!("tls_server_config: {{cert_file: c, key_file: {text:?}}}"));
+        assert!(told.ends_with("must be the path of a file: write PEM text under key"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn a_rate_limit_without_interval_is_none() {
     assert_eq!(parse("rate_limit: {interval: 0, burst: 1}").unwrap().rate_limit, None);
     assert_eq!(parse("rate_limit: {interval: 0s}").unwrap().rate_limit, None);

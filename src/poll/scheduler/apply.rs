@@ -81,7 +81,7 @@ impl Scheduler {
         let findings = self.look(config, &mut start);
         let targets = targets(config, &findings);
         let mut asked = polled(targets.clone());
-        self.budget(config, &asked);
+        self.budget(config, &asked, start.now);
         let ids: BTreeSet<&TargetId> = asked.iter().map(|target| &target.id).collect();
         let gone: Vec<TargetId> =
             self.targets.keys().filter(|id| !ids.contains(id)).cloned().collect();
@@ -183,9 +183,9 @@ impl Scheduler {
         start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
     }
 
-    fn budget(&mut self, config: &Config, wanted: &[Target]) {
+    fn budget(&mut self, config: &Config, wanted: &[Target], now: Timestamp) {
         let budgets = planned_load::budgets(config, wanted);
-        self.rate_limiter.retain(|key| budgets.contains_key(key));
+        self.rate_limiter.retain(|key| budgets.contains_key(key), now);
         self.throttled.retain(|key| budgets.contains_key(key));
         for (key, quota) in budgets {
             self.rate_limiter.set(key, quota);
