@@ -28,7 +28,11 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
         )
             .into_response();
     };
-    let own = process_metrics(&site.metrics.gather(series), format);
+    let own = {
+        // Many scrapes at once wait here, and leave the threads to others. It is never closed.
+        let _turn = site.gather_turn.acquire().await;
+        process_metrics(&site.metrics.gather(series), format)
+    };
     let body = Body::new(Scrape::new(Arc::clone(&page), page.end(own)));
     let common =
         [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];

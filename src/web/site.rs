@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use super::access::Paths;
 use super::hosts::Hosts;
@@ -45,6 +45,8 @@ pub struct Site {
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
     /// Held by the scrape that assembles the page.
     pub(super) render_lock: Arc<Mutex<()>>,
+    /// Held by the scrape that gathers the exporter's own metrics.
+    pub(super) gather_turn: Semaphore,
 }
 
 impl Site {
@@ -66,6 +68,7 @@ impl Site {
             paths: Paths::default(),
             reloads: None,
             render_lock: Arc::default(),
+            gather_turn: Semaphore::new(1),
         }
     }
 
