@@ -108,7 +108,7 @@ const LONGEST_TEXT: usize = 200;
 impl Error {
     /// The same error, with the cloud's text cleaned of secrets by `clean` and then cut. Cutting
     /// first could leave half a secret.
-    pub(crate) fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+    pub fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
         let brief = |text: &str| clean(text).chars().take(LONGEST_TEXT).collect::<String>();
         let named = |came: Came| {
             let content_type = brief(&came.content_type);

@@ -86,8 +86,10 @@ impl<'a> Choice<'a> {
             .map(|(_, value)| *value)
     }
 
+    /// Its q, which is from 0 to 1; anything else refuses, as 0 does.
     fn weight(&self) -> f64 {
-        self.parameter("q").map_or(1.0, |q| q.parse().unwrap_or(0.0))
+        let valid = |q: &f64| (0.0..=1.0).contains(q);
+        self.parameter("q").map_or(1.0, |q| q.parse().ok().filter(valid).unwrap_or(0.0))
     }
 }
 
@@ -147,6 +149,10 @@ mod tests {
         assert_eq!(encoding("gzip;q=0, *"), Encoding::Identity);
         assert_eq!(encoding("gzip;q=0.2, identity;q=0.8"), Encoding::Identity);
         assert_eq!(encoding("br"), Encoding::Identity);
+        assert_eq!(encoding("gzip;q=0.5, gzip;q=nan"), Encoding::Gzip, "a weight that is none");
+        for none in ["nan", "inf", "-0.1", "1.1", "", "x"] {
+            assert_eq!(encoding(&format!("gzip;q={none}")), Encoding::Identity, "{none}");
+        }
         assert_eq!(Encoding::wanted(&HeaderMap::new()), Encoding::Identity);
     }
 }

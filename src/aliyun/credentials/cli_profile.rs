@@ -80,6 +80,19 @@ pub(super) async fn issue(
     Ok(provided.with_files([watched]))
 }
 
+/// The key that a profile in the file's `text` holds or leads to by `source_profile`, for its own
+/// mode or to assume a role with.
+///
+/// # Errors
+/// What is missing or wrong, without any part of a key.
+pub fn key_of_profile(text: &str, name: &str) -> Result<Credential, String> {
+    let file: File = json(text.as_bytes(), "the text")?;
+    let key = file.lineage(name).and_then(|(profile, _)| {
+        profile.key(profile.secret("sts_token", profile.sts_token.as_ref()).ok())
+    });
+    key.map(|provided| provided.credential).map_err(|failure| failure.text().to_owned())
+}
+
 impl File {
     /// Follows `source_profile` down to a profile that needs no other, then assumes role by role on
     /// the way back.
@@ -89,6 +102,16 @@ impl File {
         context: &ProviderContext,
         now: Timestamp,
     ) -> Result<ProvidedCredential, Failure> {
+        let (profile, roles) = self.lineage(name)?;
+        let mut provided = profile.issue(context, now).await?;
+        for profile in roles.into_iter().rev() {
+            provided = profile.take_on(&provided, context, now).await?;
+        }
+        Ok(provided)
+    }
+
+    /// The profile that needs no other, and those on the way to it.
+    fn lineage(&self, name: &str) -> Result<(&Profile, Vec<&Profile>), Failure> {
         let mut roles = Vec::new();
         let mut profile = self.profile(name)?;
         while profile.mode == "ChainableRamRoleArn" {
@@ -101,11 +124,7 @@ impl File {
             profile =
                 self.profile(profile.wanted("source_profile", profile.source_profile.as_deref())?)?;
         }
-        let mut provided = profile.issue(context, now).await?;
-        for profile in roles.into_iter().rev() {
-            provided = profile.take_on(&provided, context, now).await?;
-        }
-        Ok(provided)
+        Ok((profile, roles))
     }
 
     fn profile(&self, name: &str) -> Result<&Profile, Failure> {

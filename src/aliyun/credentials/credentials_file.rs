@@ -41,6 +41,16 @@ pub(super) async fn issue(
     Ok(provided.with_files([watched]))
 }
 
+/// The key that a section of the file's `text` holds, for its own type or to assume a role with.
+///
+/// # Errors
+/// What is missing or wrong, without any part of a key.
+pub fn key_of_section(text: &str, name: &str) -> Result<Credential, String> {
+    let values = section(text, name).ok_or("there is no such section")?;
+    let key = Section { name: name.to_owned(), values }.key();
+    key.map(|provided| provided.credential).map_err(|failure| failure.text().to_owned())
+}
+
 /// The file that the environment names, or the first of the usual two that exists.
 async fn file(
     context: &ProviderContext,

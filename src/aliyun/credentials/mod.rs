@@ -24,6 +24,9 @@ use jiff::Timestamp;
 use tokio::sync::Mutex as Flight;
 use tracing::{info, warn};
 
+pub use self::cli_profile::key_of_profile;
+pub use self::credentials_file::key_of_section;
+
 use self::cache::{Advice, Cache, News};
 use self::chain::Chain;
 use self::context::{Environment, ProviderContext};
