@@ -12,8 +12,7 @@ use super::{Source, source, sources};
 use regex::Regex;
 
 /// Parts that still have a circle.
-const UNMENDED: &[&str] =
-    &["aliyun", "doctor", "estimate", "exposition", "poll", "sim", "store", "web"];
+const UNMENDED: &[&str] = &["aliyun", "estimate", "exposition", "poll", "sim", "web"];
 
 static PATH: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+").unwrap());
