@@ -12,7 +12,7 @@ use super::{Source, source, sources};
 use regex::Regex;
 
 /// Parts that still have a circle.
-const UNMENDED: &[&str] = &["sim", "web"];
+const UNMENDED: &[&str] = &["web"];
 
 static PATH: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+").unwrap());
