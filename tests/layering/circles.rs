@@ -2,7 +2,8 @@
 //! files below it.
 //!
 //! An edge leads from a file to the file that defines what it names, through any number of
-//! re-exports. A re-export that the file itself does not use is the face of its part, and no edge.
+//! re-exports. A re-export that the file itself does not use is the face of its part, and no edge;
+//! nor is a call of a method, which names no file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
