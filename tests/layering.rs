@@ -1,5 +1,5 @@
-//! The boundaries of the architecture: which part may import which, and which parts may use certain
-//! crates and clocks.
+//! The boundaries of the architecture: which part may import which, which parts may use certain
+//! crates and clocks, and that no two files import each other.
 //!
 //! A part is a top-level module. Its tests may import more; code behind `#[cfg(test)]` is ignored.
 
@@ -9,6 +9,8 @@ use std::path::Path;
 use crate::support::package;
 use aliyun_task_exporter::action::Action;
 use regex::Regex;
+
+mod circles;
 
 /// Each part, and the parts that it may import: web -> exposition -> store -> target -> config,
 /// poll -> store, poll -> aliyun -> config; all of them may use action, model, catalog, secret and

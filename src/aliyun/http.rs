@@ -9,13 +9,18 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::chain;
+use super::causes::chain;
 use super::proxy::Proxies;
 use crate::config::{Account, Poll};
 use crate::files;
 
 /// Maximum timeout for connecting, even if the request may take longer.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
+
+/// Looks up an environment variable of the process.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 /// An account's settings cannot be used. The text contains no secret.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

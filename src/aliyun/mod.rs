@@ -2,6 +2,7 @@
 //! exporters.
 
 mod advice;
+mod causes;
 mod codes;
 mod content;
 pub mod credentials;
@@ -18,7 +19,6 @@ pub mod request;
 mod sign;
 mod trouble;
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ impl Client {
     /// used.
     pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
         let failed = |problem: String| SetupError { account: account.name.clone(), problem };
-        let transport = http::transport(account, poll, &environment)?;
+        let transport = http::transport(account, poll, &http::environment)?;
         let provider = Provider::new(account, transport.clone(), poll.timeout);
         let client = Self {
             provider: provider.map_err(|error| failed(error.to_string()))?,
@@ -247,11 +247,6 @@ impl Client {
     }
 }
 
-/// Looks up an environment variable of the process.
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 enum Unread {
     TooLarge,
     Broken(reqwest::Error),
@@ -328,21 +323,6 @@ fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
         ),
         false => Error::Transport(format!("{endpoint}: {error}")),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::time::Duration;
 use humantime::format_duration as shown;
 use rustls::CertificateError;
 
+use super::Error;
+use super::causes::chain;
 use super::http::{Unresolved, connect_limit};
 use super::proxy::Proxy;
-use super::{Error, chain};
 
 /// What was requested, where and how.
 pub(super) struct Asked<'a> {

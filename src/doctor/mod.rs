@@ -21,7 +21,7 @@ use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
 pub use policy::{Policy, policies};
-use probe::{SampleIds, Trial};
+use probe::{Name, SampleIds, Trial};
 pub use report::{Report, json, text};
 
 /// Tries everything that `config` needs: accounts and regions concurrently, the operations of each
@@ -87,6 +87,3 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
     }
     all
 }
-
-/// An account's name, as targets hold it.
-type Name = Arc<str>;

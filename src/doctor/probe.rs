@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Name;
 use crate::action::Action;
 use crate::aliyun::op::{
     Answer, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations,
@@ -17,6 +16,9 @@ use crate::target::{Scope, Target, polled};
 const NO_COMMAND: &str = "c-none";
 /// The same for an invocation on a server.
 const NO_INVOCATION: &str = "t-none";
+
+/// An account's name, as targets hold it.
+pub(super) type Name = Arc<str>;
 
 /// An operation to try, on one of the targets that need it.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,24 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Assumptions;
 use super::assume::load;
-use crate::config::{Config, Poll};
-use crate::poll::{
-    BudgetKey, Cadence, budgets as quotas, per_minute, per_poll, refreshes, sustained,
-};
+use super::{Assumptions, Scenario};
+use crate::config::Config;
+use crate::poll::{BudgetKey, budgets as quotas, per_minute, per_poll, refreshes, sustained};
 use crate::target::{Scope, Target};
-
-/// How much is going on in the cloud.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
-    /// Nothing is open anywhere, and has not been for `poll.idle_after`.
-    Idle,
-    /// Nothing is open, but something was recently.
-    Base,
-    /// Every target has open work.
-    Busy,
-}
 
 /// A budget, and the calls it must cover.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,27 +24,6 @@ pub struct Budget {
     pub discovery: Option<Duration>,
     /// Calls per minute needed, by scenario.
     pub needs: [f64; 3],
-}
-
-impl Scenario {
-    /// Every scenario.
-    pub const ALL: [Self; 3] = [Self::Idle, Self::Base, Self::Busy];
-
-    /// Time between two polls of a target. Discovery has its own interval in every scenario.
-    fn period(self, target: &Target, poll: &Poll) -> Duration {
-        match &target.scope {
-            Scope::Discovery(search) => search.interval,
-            _ => self.cadence().period(poll),
-        }
-    }
-
-    fn cadence(self) -> Cadence {
-        match self {
-            Self::Idle => Cadence::Idle,
-            Self::Base => Cadence::Base,
-            Self::Busy => Cadence::Active,
-        }
-    }
 }
 
 impl Budget {

@@ -7,68 +7,30 @@
 
 mod assume;
 mod calls;
+mod cost;
 mod discovered;
 mod first;
 mod groups;
 mod json;
 mod lists;
+mod scenario;
 mod series;
 mod text;
 mod verdict;
 
-use std::time::Duration;
-
 pub use assume::Assumptions;
-pub use calls::{Budget, Scenario};
+pub use calls::Budget;
+pub use cost::{Estimate, Planned};
 pub use discovered::{discovered, discovered_json};
 pub use first::FirstPass;
 pub use json::json;
 pub use lists::LongLists;
+pub use scenario::Scenario;
 pub use series::{Series, warnings};
 pub use text::text;
 
 use crate::config::Config;
 use crate::target::{Findings, Kind, polled, targets};
-
-/// The cost of a configuration.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
-    /// Number of polled targets, without discovery.
-    pub targets: usize,
-    /// Number of places where discovery looks for more.
-    pub searches: usize,
-    /// What discovery will find is unknown, so it is not counted.
-    pub unknown: bool,
-    /// Discovery was incomplete: what is missing would cost more.
-    pub incomplete: bool,
-    /// Assumptions about the cloud.
-    pub assumptions: Assumptions,
-    /// Every budget with the calls it must cover.
-    pub budgets: Vec<Budget>,
-    /// The first reading of all targets, after a start without a state file.
-    pub first_pass: FirstPass,
-    /// Series on the page.
-    pub series: Series,
-    /// Lists that must be read whole and may have too many pages.
-    pub long_lists: Vec<LongLists>,
-    /// The configured intervals.
-    pub poll: Planned,
-    /// A `poll.interval` at which every budget suffices, if that is what is missing.
-    pub enough_interval: Option<Duration>,
-}
-
-/// The parts of `poll` that an estimate is compared with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Planned {
-    /// `interval`.
-    pub interval: Duration,
-    /// `active_interval`.
-    pub active: Duration,
-    /// `idle_interval`.
-    pub idle: Duration,
-    /// `stale_after`.
-    pub stale_after: Duration,
-}
 
 /// Estimates the cost of `config`, given what discovery found; `findings` is empty if discovery was
 /// not run.
@@ -95,29 +57,6 @@ pub fn estimate(config: &Config, findings: &Findings, assumptions: Assumptions) 
         },
         budgets,
         assumptions,
-    }
-}
-
-impl Estimate {
-    /// Budgets that are too small at `poll.interval`.
-    pub fn overdrawn(&self) -> impl Iterator<Item = &Budget> {
-        self.budgets.iter().filter(|budget| budget.is_over(Scenario::Base))
-    }
-
-    /// The longest time between two refreshes of a target without running work.
-    pub fn longest_refresh(&self) -> Duration {
-        let refreshing =
-            self.budgets.iter().filter(|budget| budget.refreshes && budget.discovery.is_none());
-        let idle = refreshing.map(|budget| budget.stretched(Scenario::Idle, self.poll.idle));
-        let base = self.overdrawn().filter(|budget| budget.refreshes && budget.discovery.is_none());
-        let base = base.map(|budget| budget.stretched(Scenario::Base, self.poll.interval));
-        idle.chain(base).max().unwrap_or(self.poll.interval)
-    }
-
-    /// Whether every target is refreshed as planned and before its values are stale, every list
-    /// that must be whole can be read whole, and the series of an empty cloud fit the limits.
-    pub fn is_kept(&self) -> bool {
-        verdict::problems(self).is_empty()
     }
 }
 

@@ -9,6 +9,14 @@ use crate::action::Action;
 /// Maximum number of budgets that the verdict names; the table has the rest.
 const MAX_NAMED: usize = 2;
 
+impl Estimate {
+    /// Whether every target is refreshed as planned and before its values are stale, every list
+    /// that must be whole can be read whole, and the series of an empty cloud fit the limits.
+    pub fn is_kept(&self) -> bool {
+        problems(self).is_empty()
+    }
+}
+
 /// Whether the plan can be kept, and if not, why.
 pub(super) fn verdict(estimate: &Estimate) -> String {
     let problems = problems(estimate);

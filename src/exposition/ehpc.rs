@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::limits::Part;
-use super::lines::Lines;
-use super::{kept_first, words};
+use super::limits::{Part, kept_first};
+use super::lines::{Lines, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::model::{

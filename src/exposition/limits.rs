@@ -86,6 +86,16 @@ impl Limits {
     }
 }
 
+/// Each item with its part, those kept longest first.
+pub(super) fn kept_first<T>(
+    things: &[T],
+    is_open: impl Fn(&T) -> bool,
+) -> impl Iterator<Item = (Part, &T)> {
+    let (open, ended): (Vec<_>, Vec<_>) = things.iter().partition(|thing| is_open(thing));
+    let open = open.into_iter().map(|thing| (Part::Open, thing));
+    open.chain(ended.into_iter().map(|thing| (Part::Ended, thing)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ALL, Demand, Limits};

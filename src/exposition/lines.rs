@@ -255,6 +255,16 @@ pub(super) fn escape(value: &str, line: &mut String) {
     line.push_str(rest);
 }
 
+/// The words of a status to write, each with its value.
+pub(super) fn words(
+    style: StatusStyle,
+    labels: &'static [&'static str],
+    current: &'static str,
+) -> Vec<(&'static str, u64)> {
+    let written = |word: &&&str| style == StatusStyle::Full || **word == current;
+    labels.iter().filter(written).map(|word| (*word, u64::from(*word == current))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::limits::{Limits, Part};

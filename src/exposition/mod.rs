@@ -15,6 +15,7 @@ mod lines;
 mod negotiate;
 mod page;
 mod process;
+mod reading;
 mod rendered;
 mod renderer;
 mod shares;
@@ -28,19 +29,19 @@ use arc_swap::ArcSwapOption;
 
 use self::renderer::Renderer;
 use crate::clock::Moment;
-use crate::config::{Metrics, StatusStyle};
-use crate::model::{Reading, SeriesUse};
+use crate::config::Metrics;
+use crate::model::SeriesUse;
 use crate::store::Store;
-use crate::target::{Target, TargetId};
+use crate::target::TargetId;
 
 pub use limits::{ALL, Demand, Limits, Part, PerPart};
 pub use lines::{Lines, SampleLines};
 pub use negotiate::{Encoding, Format};
 pub use page::PageBody;
 pub use process::process_metrics;
-pub use rendered::TargetSeries;
+pub use reading::{ReadingLines, reading_lines};
 pub use renderer::RenderedPage;
-pub use target::target_lines;
+pub use target::{TargetSeries, target_lines};
 
 /// Maximum number of targets rendered before the waiting text is measured.
 const CHANGES: usize = 256;
@@ -166,52 +167,6 @@ impl Exposition {
         self.renderer.clear_poison();
         renderer
     }
-}
-
-/// A rendered reading.
-#[derive(Debug)]
-pub struct ReadingLines {
-    /// The part of it that is shown.
-    pub lines: SampleLines,
-    /// All series that it has.
-    pub demand: Demand,
-    /// Number of series left out.
-    pub dropped: PerPart,
-}
-
-/// Renders all that a reading shows within `limits`.
-pub fn reading_lines(
-    target: &Target,
-    reading: &Reading,
-    style: StatusStyle,
-    limits: Limits,
-) -> ReadingLines {
-    let mut lines = Lines::new(limits, style);
-    match reading {
-        Reading::EhpcTasks(reading) => ehpc::tasks(target, reading, &mut lines),
-        Reading::EhpcInvocations(reading) => ehpc::commands(target, reading, &mut lines),
-        Reading::SwasInvocations(reading) => swas::invocations(target, reading, &mut lines),
-        Reading::Discovery(reading) => discovery::found(target, reading, &mut lines),
-    }
-    let (demand, dropped) = lines.demand();
-    ReadingLines { lines: lines.finish(), demand, dropped }
-}
-
-/// The words of a status to write, each with its value.
-fn words(
-    style: StatusStyle,
-    labels: &'static [&'static str],
-    current: &'static str,
-) -> Vec<(&'static str, u64)> {
-    let written = |word: &&&str| style == StatusStyle::Full || **word == current;
-    labels.iter().filter(written).map(|word| (*word, u64::from(*word == current))).collect()
-}
-
-/// Each item with its part, those kept longest first.
-fn kept_first<T>(things: &[T], is_open: impl Fn(&T) -> bool) -> impl Iterator<Item = (Part, &T)> {
-    let (open, ended): (Vec<_>, Vec<_>) = things.iter().partition(|thing| is_open(thing));
-    let open = open.into_iter().map(|thing| (Part::Open, thing));
-    open.chain(ended.into_iter().map(|thing| (Part::Ended, thing)))
 }
 
 #[cfg(test)]

@@ -2,41 +2,20 @@
 
 use jiff::SignedDuration;
 
-use super::limits::{Demand, Limits, Part, PerPart};
+use super::limits::{Demand, Limits, PerPart};
 use super::lines::SampleLines;
 use super::page::Change;
-use super::target::target_lines;
-use super::{ReadingLines, reading_lines};
+use super::reading::{ReadingLines, reading_lines};
+use super::target::{TargetSeries, target_lines};
 use crate::config::StatusStyle;
 use crate::store::{Store, TargetChange};
-use crate::target::{Kind, TargetId};
+use crate::target::TargetId;
 
 /// How readings are written, and how many of their series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) style: StatusStyle,
     pub(super) limits: Limits,
-}
-
-/// Series of a target's last good reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TargetSeries {
-    /// Number of series shown.
-    pub shown: usize,
-    /// Number of series left out, by part.
-    pub dropped: PerPart,
-}
-
-impl TargetSeries {
-    /// The reasons for leaving out series of a kind of target, with the number left out for each.
-    pub fn dropped_by(&self, kind: Kind) -> impl Iterator<Item = (&'static str, usize)> {
-        Part::of(kind).iter().map(|part| (part.label(), self.dropped[*part as usize]))
-    }
-
-    /// Whether anything open is left out.
-    pub fn lacks_open(&self) -> bool {
-        self.dropped[Part::Open as usize] > 0
-    }
 }
 
 /// The rendered form of a target. Lines on the page are held by the page alone.

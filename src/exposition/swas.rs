@@ -1,7 +1,8 @@
 //! Simple Application Server readings -> sample lines.
 
-use super::lines::Lines;
-use super::{ehpc, kept_first, words};
+use super::ehpc;
+use super::limits::kept_first;
+use super::lines::{Lines, words};
 use crate::catalog::*;
 use crate::model::{
     InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading,

@@ -1,12 +1,32 @@
 //! The exporter's own view of a target -> sample lines.
 
-use super::TargetSeries;
-use super::limits::Limits;
+use super::limits::{Limits, Part, PerPart};
 use super::lines::{Lines, SampleLines};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::store::TargetState;
 use crate::target::{Kind, Target};
+
+/// Series of a target's last good reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetSeries {
+    /// Number of series shown.
+    pub shown: usize,
+    /// Number of series left out, by part.
+    pub dropped: PerPart,
+}
+
+impl TargetSeries {
+    /// The reasons for leaving out series of a kind of target, with the number left out for each.
+    pub fn dropped_by(&self, kind: Kind) -> impl Iterator<Item = (&'static str, usize)> {
+        Part::of(kind).iter().map(|part| (part.label(), self.dropped[*part as usize]))
+    }
+
+    /// Whether anything open is left out.
+    pub fn lacks_open(&self) -> bool {
+        self.dropped[Part::Open as usize] > 0
+    }
+}
 
 /// Renders the exporter's own lines about a target.
 pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries) -> SampleLines {

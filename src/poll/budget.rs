@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{after, later};
+use super::time::{after, later};
 use crate::model::{BudgetState, Lowered, Resting};
 
 /// Window in which calls are counted: a minute, plus a second for the time between sending a call

@@ -13,11 +13,8 @@ mod rate_limiter;
 mod report;
 mod runner;
 mod scheduler;
+mod time;
 mod tracker;
-
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
 
 pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
@@ -34,19 +31,3 @@ pub use scheduler::{
 };
 pub use tracker::cost::refreshes;
 pub use tracker::{ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, needed};
-
-/// `time` moved by `step`, clamped to the range of a timestamp.
-fn later(time: Timestamp, step: SignedDuration) -> Timestamp {
-    let limit = if step.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
-    time.checked_add(step).unwrap_or(limit)
-}
-
-/// `time` plus `wait`.
-fn after(time: Timestamp, wait: Duration) -> Timestamp {
-    later(time, SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX))
-}
-
-/// Time from `earlier` to `later`; zero if `later` comes first.
-fn since(earlier: Timestamp, later: Timestamp) -> Duration {
-    Duration::try_from(later.duration_since(earlier)).unwrap_or(Duration::ZERO)
-}

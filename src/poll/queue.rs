@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{later, since};
+use super::time::{later, since};
 use crate::config::Poll;
 use crate::target::TargetId;
 
@@ -146,7 +146,7 @@ mod tests {
 
     use super::{Cadence, Queue, Turn};
     use crate::config::Poll;
-    use crate::poll::after;
+    use crate::poll::time::after;
     use crate::target::{Kind, TargetId};
 
     fn id(name: &str) -> TargetId {

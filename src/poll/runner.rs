@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::rate_limiter::BudgetKey;
 use super::report::Report;
 use super::scheduler::{Attempt, Event, Next};
-use super::since;
+use super::time::since;
 use super::tracker::operations;
 use crate::aliyun::{Attempted, Client, Error, SetupError, error_of};
 use crate::clock::Moment;

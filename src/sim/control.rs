@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Operation, Product, Simulator, parameters};
+use super::{Operation, Product, Reply, Simulator, parameters};
 
 /// Body of `GET /`.
 fn index() -> String {
@@ -58,9 +58,19 @@ struct TimeOrder {
     frozen: bool,
 }
 
+impl Simulator {
+    /// Answers a request that arrives at `now`.
+    pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: Timestamp) -> Reply {
+        match is_control(request) {
+            true => Reply::whole(handle(self, request, now)),
+            false => self.serve_cloud(request, now),
+        }
+    }
+}
+
 /// Whether a request is for the simulator itself. Requests for the cloud name their operation in
 /// the query, in a form or, with ACS3 signatures, in headers.
-pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
+fn is_control<B>(request: &Request<B>) -> bool {
     let uri = request.uri();
     let says_nothing = uri.query().is_none() && !request.headers().contains_key(AUTHORIZATION);
     uri.path().starts_with("/_sim/")
@@ -68,7 +78,7 @@ pub(crate) fn is_control<B>(request: &Request<B>) -> bool {
 }
 
 /// Answers a control request.
-pub(crate) fn handle<B: AsRef<[u8]>>(
+fn handle<B: AsRef<[u8]>>(
     simulator: &mut Simulator,
     request: &Request<B>,
     now: Timestamp,

@@ -4,7 +4,6 @@ use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::control;
 use super::envelope::Envelope;
 use super::exchange::{Exchange, Outcome};
 use super::face::{self, View};
@@ -115,11 +114,12 @@ impl Simulator {
         )
     }
 
-    /// Answers a request that arrives at `now`.
-    pub fn handle<B: AsRef<[u8]>>(&mut self, request: &Request<B>, now: Timestamp) -> Reply {
-        if control::is_control(request) {
-            return Reply::whole(control::handle(self, request, now));
-        }
+    /// Answers a request for the cloud.
+    pub(crate) fn serve_cloud<B: AsRef<[u8]>>(
+        &mut self,
+        request: &Request<B>,
+        now: Timestamp,
+    ) -> Reply {
         self.requests += 1;
         let envelope = Envelope::read(request);
         if let Some(operation) = machine::operation(request) {

@@ -11,18 +11,18 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Moment;
-use crate::model::{Failure, ListState, Reading};
+use crate::model::{Failure, Reading};
 use crate::target::{Target, TargetId};
 
 pub use accounts::Accounts;
 pub use budgets::{BudgetStatus, Budgets, Outcomes};
 pub use exporter::{Exporter, MAX_WORDS, Role, UnknownWord};
 use target::Entry;
-pub use target::TargetState;
+pub use target::{PollEnd, TargetChange, TargetState, View};
 
 /// Every target with its last good reading and its last failure, every account and every budget.
 #[derive(Debug, Default)]
@@ -52,43 +52,6 @@ struct Targets {
     answered: BTreeSet<Arc<str>>,
 }
 
-/// Result of a poll.
-#[derive(Clone, Debug)]
-pub struct PollEnd {
-    /// Why it failed, if it did.
-    pub failure: Option<Failure>,
-    /// Whether the target's lists have shown all that they must.
-    pub lists: ListState,
-    /// When it ended.
-    pub ended: Moment,
-    /// How long it took.
-    pub took: Duration,
-    /// When the next one is planned.
-    pub next: Timestamp,
-    /// Age at which values are withdrawn.
-    pub stale_after: Duration,
-}
-
-/// A target as a person sees it.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// The target.
-    pub target: Arc<Target>,
-    /// State of its polls.
-    pub state: TargetState,
-    /// Why its last poll failed.
-    pub failure: Option<Failure>,
-    /// Since when it fails. This and the times below are by the clock as set at the time of
-    /// viewing.
-    pub failing_since: Option<Timestamp>,
-    /// The last failure and its time, kept after the recovery.
-    pub last_failure: Option<(Failure, Timestamp)>,
-    /// When the shown values were read.
-    pub read_at: Option<Timestamp>,
-    /// Its values; absent if there are none, or if they are stale.
-    pub reading: Option<Arc<Reading>>,
-}
-
 /// What has changed since a generation, the oldest changes first.
 #[derive(Debug)]
 pub struct Changes {
@@ -98,23 +61,6 @@ pub struct Changes {
     pub targets: Vec<TargetChange>,
     /// All current targets, if that set has changed.
     pub present: Option<BTreeSet<TargetId>>,
-}
-
-/// A target that has changed, in its current state.
-#[derive(Clone, Debug)]
-pub struct TargetChange {
-    /// The target.
-    pub target: Arc<Target>,
-    /// Generation in which it was added.
-    pub added: u64,
-    /// State of its polls.
-    pub state: TargetState,
-    /// Its last good reading.
-    pub reading: Option<Arc<Reading>>,
-    /// Generation of the last change of the reading, or of the target's settings.
-    pub reading_changed: u64,
-    /// When the reading is, or was, withdrawn, as time since boot.
-    pub stale_at: Option<SignedDuration>,
 }
 
 impl Store {

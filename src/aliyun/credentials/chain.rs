@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::context::ProviderContext;
-use super::provided::{Failure, ProvidedCredential};
+use super::failure::Failure;
+use super::provided::ProvidedCredential;
 use super::{cli_profile, credentials_file, credentials_uri, ecs_ram_role, environment, oidc};
 use crate::config::Oidc;
 

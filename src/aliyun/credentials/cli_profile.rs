@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::context::{ProviderContext, read, unquoted};
-use super::provided::{Failure, ProvidedCredential, json, unsupported};
+use super::credential::{Credential, scrub};
+use super::failure::Failure;
+use super::provided::{ProvidedCredential, json, unsupported};
 use super::sts::{self, Role};
-use super::{Credential, credentials_uri, ecs_ram_role, oidc, scrub};
+use super::{credentials_uri, ecs_ram_role, oidc};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
 

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tracing::warn;
 use zeroize::Zeroizing;
 
+use super::failure::Failure;
 use super::http::Http;
-use super::provided::Failure;
 use crate::config::{Account, Network};
 use crate::files;
 

@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::context::{ProviderContext, WatchedFile, read};
-use super::provided::{Failure, ProvidedCredential, unsupported};
+use super::credential::{Credential, scrub};
+use super::failure::Failure;
+use super::provided::{ProvidedCredential, unsupported};
 use super::sts::{self, Role};
-use super::{Credential, ecs_ram_role, oidc, scrub};
+use super::{ecs_ram_role, oidc};
 use crate::config::SESSION_NAME;
 use crate::secret::Secret;
 

@@ -3,7 +3,8 @@
 use http::{Request, header};
 
 use super::context::ProviderContext;
-use super::provided::{Failure, ProvidedCredential, Wire, json};
+use super::failure::Failure;
+use super::provided::{ProvidedCredential, Wire, json};
 use crate::aliyun::request::host;
 use crate::secret::Secret;
 

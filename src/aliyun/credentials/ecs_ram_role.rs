@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::{Method, Request};
 
 use super::context::ProviderContext;
+use super::failure::Failure;
 use super::http::{Answer, Unanswered};
-use super::provided::{Failure, ProvidedCredential, Wire, json};
+use super::provided::{ProvidedCredential, Wire, json};
 
 const SERVER: &str = "http://100.100.100.200";
 const TOKEN: &str = "/latest/api/token";

@@ -2,7 +2,8 @@
 
 use super::Credential;
 use super::context::ProviderContext;
-use super::provided::{Failure, ProvidedCredential};
+use super::failure::Failure;
+use super::provided::ProvidedCredential;
 use crate::secret::Secret;
 
 const ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";

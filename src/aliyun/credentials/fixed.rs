@@ -2,7 +2,8 @@
 
 use super::Credential;
 use super::context::{WatchedFile, read, unquoted};
-use super::provided::{Failure, ProvidedCredential};
+use super::failure::Failure;
+use super::provided::ProvidedCredential;
 use crate::config::SecretSource;
 use crate::secret::Secret;
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Request, Uri};
 use tracing::debug;
 
+use crate::aliyun::Error;
+use crate::aliyun::causes::chain;
 use crate::aliyun::http::Transport;
 use crate::aliyun::request::host;
 use crate::aliyun::trouble::{Asked, trouble};
-use crate::aliyun::{Error, chain};
 use crate::config::is_loopback;
 
 /// Maximum size of an answer, in bytes.

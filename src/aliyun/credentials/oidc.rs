@@ -6,7 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::context::{ProviderContext, read, unquoted};
-use super::provided::{Failure, ProvidedCredential};
+use super::failure::Failure;
+use super::provided::ProvidedCredential;
 use super::sts::{self, Role};
 use crate::config::{Oidc, SESSION_NAME};
 use crate::secret::Secret;

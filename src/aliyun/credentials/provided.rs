@@ -1,10 +1,11 @@
-//! What a provider returns: a credential and how long it lasts, or why there is none.
+//! What a provider returns: a credential and how long it lasts.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Credential;
 use super::context::WatchedFile;
+use super::failure::Failure;
 use crate::secret::Secret;
 
 /// A credential as the provider returned it.
@@ -17,44 +18,6 @@ pub(super) struct ProvidedCredential {
     pub(super) watched: Vec<WatchedFile>,
     /// A preferred place may have one soon.
     pub(super) fallback: bool,
-}
-
-/// Why there is no credential.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Failure {
-    /// This way to log in is not set up here.
-    Absent(String),
-    /// It is set up but does not work.
-    Failed(String),
-}
-
-impl Failure {
-    pub(super) fn absent(text: impl Into<String>) -> Self {
-        Self::Absent(text.into())
-    }
-
-    pub(super) fn failed(text: impl Into<String>) -> Self {
-        Self::Failed(text.into())
-    }
-
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::Absent(text) | Self::Failed(text) => text,
-        }
-    }
-
-    /// The same failure, prefixed with what was being done.
-    pub(super) fn while_doing(self, what: &str) -> Self {
-        match self {
-            Self::Absent(text) => Self::Absent(format!("{what}: {text}")),
-            Self::Failed(text) => Self::Failed(format!("{what}: {text}")),
-        }
-    }
-
-    /// Turns absence into a failure, for what was explicitly requested.
-    pub(super) fn wanted(self) -> Self {
-        Self::Failed(self.text().to_owned())
-    }
 }
 
 impl ProvidedCredential {

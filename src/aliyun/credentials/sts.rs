@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::context::ProviderContext;
+use super::credential::{Credential, scrub};
+use super::failure::Failure;
 use super::http::Answer;
-use super::provided::{Failure, ProvidedCredential, Wire, json};
-use super::{Credential, scrub};
+use super::provided::{ProvidedCredential, Wire, json};
 use crate::aliyun::endpoint::sts as by_region;
 use crate::aliyun::{Error, sign};
 use crate::config::Network;

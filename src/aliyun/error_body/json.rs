@@ -6,7 +6,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::{Best, Depth, ErrorBody, Field, Level};
+use super::fields::{Best, Depth, ErrorBody, Field, Level};
 
 /// Maximum depth that is searched.
 const DEEPEST: usize = 8;

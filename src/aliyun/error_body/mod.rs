@@ -1,32 +1,14 @@
 //! Finds the error in a body: `Code`, `Message` and `RequestId`, in JSON or XML. A body that cannot
 //! be parsed has none.
 
+mod fields;
 mod json;
 mod xml;
 
 use std::borrow::Cow;
 
 use super::json::top_level;
-
-/// An error as found in a body, not yet cleaned.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct ErrorBody {
-    /// `Code`; a word, or a number as text.
-    pub(super) code: String,
-    /// `Message`, if there is one.
-    pub(super) message: Option<String>,
-    /// `RequestId`, if there is one.
-    pub(super) request_id: Option<String>,
-}
-
-/// Which codes of a body count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// Only one at the top level, beside the requested data.
-    Top,
-    /// One at any depth; the outermost wins.
-    Any,
-}
+pub(super) use fields::{Depth, ErrorBody};
 
 /// The error in `body`; `None` without a code, or if the code means success.
 pub(super) fn error_body(body: &[u8], depth: Depth) -> Option<ErrorBody> {
@@ -62,84 +44,6 @@ pub(super) fn unmarked(body: &[u8]) -> &[u8] {
 /// Invalid UTF-8 is shown as U+FFFD.
 fn text(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(unmarked(body))
-}
-
-/// Whether a code means success.
-fn is_fine(code: &str) -> bool {
-    let code = code.trim();
-    let is_word = ["ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
-    code.is_empty() || is_word || matches!(code.parse(), Ok(0.0 | 200.0))
-}
-
-/// The wanted fields of an object, or children of an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Code,
-    /// `Code` in another letter case: it counts if the documented one names no error.
-    OddCode,
-    Message,
-    RequestId,
-}
-
-impl Field {
-    fn of(name: &str) -> Option<Self> {
-        match name {
-            "Code" => Some(Self::Code),
-            _ if name.eq_ignore_ascii_case("code") => Some(Self::OddCode),
-            _ if name.eq_ignore_ascii_case("message") => Some(Self::Message),
-            _ if name.eq_ignore_ascii_case("requestid") => Some(Self::RequestId),
-            _ => None,
-        }
-    }
-}
-
-/// The wanted fields of one object or element; of a repeated one, the last counts.
-#[derive(Debug, Default)]
-struct Level {
-    code: Option<String>,
-    odd_code: Option<String>,
-    message: Option<String>,
-    request_id: Option<String>,
-}
-
-impl Level {
-    fn set(&mut self, field: Field, text: Option<String>) {
-        match field {
-            Field::Code => self.code = text,
-            Field::OddCode => self.odd_code = text,
-            Field::Message => self.message = text,
-            Field::RequestId => self.request_id = text,
-        }
-    }
-}
-
-/// The outermost error found so far.
-#[derive(Debug, Default)]
-struct Best {
-    depth: usize,
-    error_body: Option<ErrorBody>,
-    /// It is often outside the error.
-    request_id: Option<String>,
-}
-
-impl Best {
-    fn offer(&mut self, level: Level, depth: usize) {
-        if self.request_id.is_none() {
-            self.request_id.clone_from(&level.request_id);
-        }
-        let codes = level.code.into_iter().chain(level.odd_code);
-        let Some(code) = codes.into_iter().find(|code| !is_fine(code)) else { return };
-        if self.error_body.is_none() || depth < self.depth {
-            let Level { message, request_id, .. } = level;
-            self.depth = depth;
-            self.error_body = Some(ErrorBody { code, message, request_id });
-        }
-    }
-
-    fn told(self) -> Option<ErrorBody> {
-        let error_body = self.error_body?;
-        Some(ErrorBody { request_id: error_body.request_id.or(self.request_id), ..error_body })
-    }
 }
 
 #[cfg(test)]

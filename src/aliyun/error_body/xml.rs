@@ -1,7 +1,7 @@
 //! Errors in XML: just enough parsing to find three elements, and not to mistake a gateway's HTML
 //! for an error.
 
-use super::{Best, Depth, ErrorBody, Field, Level};
+use super::fields::{Best, Depth, ErrorBody, Field, Level};
 
 /// Maximum depth that is searched.
 const DEEPEST: usize = 32;

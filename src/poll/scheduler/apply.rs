@@ -9,8 +9,9 @@ use super::Scheduler;
 use super::scheduled::{EndRate, Phase, ScheduledTarget};
 use crate::config::{Config, Poll};
 use crate::model::Reason;
+use crate::poll::planned_load;
+use crate::poll::time::after;
 use crate::poll::tracker::{Memory, Tracker};
-use crate::poll::{after, planned_load};
 use crate::target::{Findings, Kind, Target, TargetId, polled, searches, targets};
 
 /// Maximum time between two first polls; all of them come within one `interval`.

@@ -7,6 +7,7 @@
 
 mod apply;
 mod event;
+mod overdue;
 mod scheduled;
 mod throttled;
 
@@ -22,8 +23,8 @@ use super::budget::{Heard, Hint};
 use super::planned_load::{self, budget_key};
 use super::queue::{Queue, Turn};
 use super::rate_limiter::{BudgetKey, RateLimiter};
+use super::time::{after, later, since};
 use super::tracker::{self, MemoryRef, Verdict};
-use super::{after, later, since};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;

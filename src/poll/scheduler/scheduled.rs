@@ -10,8 +10,8 @@ use crate::config::Poll;
 use crate::model::{Failure, Reason};
 use crate::poll::queue::{Cadence, Turn};
 use crate::poll::rate_limiter::BudgetKey;
+use crate::poll::time::{later, since};
 use crate::poll::tracker::{Load, Notice, Tracker};
-use crate::poll::{later, since};
 use crate::target::{Scope, Target, TargetId};
 
 /// A target, its tracker, and its current poll.
@@ -225,7 +225,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::EndRate;
-    use crate::poll::after;
+    use crate::poll::time::after;
 
     #[test]
     fn a_steady_rate_is_found_at_once_and_forgotten_within_hours() {

@@ -11,7 +11,7 @@ use super::directory::{Directory, Progress};
 use super::{Harm, Load, Notice, Verdict};
 use crate::aliyun::op::{EhpcListRegions, ListClusters, ListInstances, Operation, SwasListRegions};
 use crate::model::{DiscoveredResource, DiscoveryReading, ListState, Page};
-use crate::poll::since;
+use crate::poll::time::since;
 use crate::target::DiscoveryKind;
 
 /// What discovery has found.

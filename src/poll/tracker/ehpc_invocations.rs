@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::follow::{Follow, LOOKED_FOR, turns};
-use super::history::{History, Progress};
+use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, ListChange, Load, Notice, Verdict, Window};
+use super::{Harm, Limits, ListChange, Load, Notice, Verdict};
 use crate::aliyun::op::{
     ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE,
 };
@@ -24,7 +24,7 @@ use crate::model::{
     EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page,
     SeenEhpcInvocation,
 };
-use crate::poll::{later, since};
+use crate::poll::time::{later, since};
 
 /// Time after which commands with an unknown status, and late results, are given up: the cloud
 /// sends no time by which a command ages, and keeps no results for longer.

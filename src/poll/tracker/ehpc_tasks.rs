@@ -14,15 +14,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::follow::{Follow, turns};
-use super::history::{History, Progress};
+use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, Load, Notice, Verdict, Window};
+use super::{Harm, Limits, Load, Notice, Verdict};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{
     EhpcTasksReading, Histogram, ListState, Page, SeenEhpcTask, Task, TaskStatus, TaskType,
 };
-use crate::poll::{later, since};
+use crate::poll::time::{later, since};
 
 #[derive(Debug)]
 pub(in crate::poll) struct EhpcTasksTracker {

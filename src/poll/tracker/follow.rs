@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::GivenUp;
-use crate::poll::{later, since};
+use crate::poll::time::{later, since};
 
 /// First pause between requests; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(10);

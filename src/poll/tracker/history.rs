@@ -16,7 +16,7 @@ use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::seen_ids::SeenIds;
 use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
-use crate::poll::{after, since};
+use crate::poll::time::{after, since};
 
 /// Maximum number of entries of a list that can be read: the maximum number of pages of the maximum
 /// size.

@@ -12,6 +12,9 @@ mod ehpc_invocations;
 mod ehpc_tasks;
 mod follow;
 mod history;
+mod limits;
+mod memory;
+mod notice;
 mod order;
 mod pager;
 mod seen_ids;
@@ -20,30 +23,33 @@ mod swas_by_region;
 mod swas_by_server;
 mod swas_invocations;
 mod swas_jobs;
+mod verdict;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::aliyun::Error;
 use crate::aliyun::op::{Answer, Operation};
 use crate::config::Poll;
-use crate::model::{DiscoveredResource, Failure, GivenUp, ListState, Reading};
+use crate::model::{DiscoveredResource, Failure, ListState, Reading};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 
 pub use cost::Load;
 use discovery::DiscoveryTracker;
 use ehpc_invocations::EhpcInvocationsTracker;
 use ehpc_tasks::EhpcTasksTracker;
-use history::Window;
+use limits::Limits;
+pub use memory::{Memory, MemoryRef};
+pub use notice::Notice;
 pub use pager::Change as ListChange;
 use swas_by_region::SwasRegionTracker;
 use swas_by_server::SwasServerTracker;
 use swas_invocations::SwasInvocations;
 pub use swas_jobs::MAX_NAMES;
+use verdict::Harm;
+pub(super) use verdict::Verdict;
 
 /// The tracker of one target.
 #[derive(Debug)]
@@ -53,120 +59,6 @@ pub(super) enum Tracker {
     SwasInvocations(SwasServerTracker),
     SwasRegion(Box<SwasRegionTracker>),
     Discovery(DiscoveryTracker),
-}
-
-/// What a tracker keeps from one poll to the next.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Memory {
-    /// A cluster's tasks.
-    EhpcTasks(ehpc_tasks::Memory),
-    /// A cluster's commands.
-    EhpcInvocations(ehpc_invocations::Memory),
-    /// A server's invocations.
-    SwasInvocations(swas_invocations::Memory),
-    /// What discovery has found.
-    Discovery(discovery::Memory),
-}
-
-impl Memory {
-    fn ehpc_tasks(self) -> Option<ehpc_tasks::Memory> {
-        if let Self::EhpcTasks(memory) = self { Some(memory) } else { None }
-    }
-
-    fn ehpc_invocations(self) -> Option<ehpc_invocations::Memory> {
-        if let Self::EhpcInvocations(memory) = self { Some(memory) } else { None }
-    }
-
-    fn swas_invocations(self) -> Option<swas_invocations::Memory> {
-        if let Self::SwasInvocations(memory) = self { Some(memory) } else { None }
-    }
-
-    fn discovery(self) -> Option<discovery::Memory> {
-        if let Self::Discovery(memory) = self { Some(memory) } else { None }
-    }
-
-    /// The memory after a gap in watching. (When a [`history::History`] is due is not saved at
-    /// all.)
-    pub(super) fn after_a_gap(self) -> Self {
-        match self {
-            Self::EhpcTasks(memory) => Self::EhpcTasks(memory.after_a_gap()),
-            other => other,
-        }
-    }
-}
-
-/// A borrowed [`Memory`] that serialises the same way.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub enum MemoryRef<'a> {
-    /// A cluster's tasks.
-    EhpcTasks(&'a ehpc_tasks::Memory),
-    /// A cluster's commands.
-    EhpcInvocations(&'a ehpc_invocations::Memory),
-    /// A server's invocations.
-    SwasInvocations(&'a swas_invocations::Memory),
-    /// What discovery has found.
-    Discovery(&'a discovery::Memory),
-}
-
-/// Something that a tracker has noticed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
-    /// It was seen to end.
-    Ended {
-        /// TaskId, CommandId or InvokeId.
-        id: Arc<str>,
-        /// Its last status, as sent.
-        status: String,
-        /// Its exit code, if it has one.
-        exit_code: Option<i64>,
-    },
-    /// It was open, and its end could not be determined.
-    Lost {
-        /// TaskId, CommandId or InvokeId.
-        id: Arc<str>,
-    },
-    /// It was seen to end, and its result is no longer requested.
-    GivenUp {
-        /// CommandId or InvokeId.
-        id: Arc<str>,
-        /// Cause.
-        cause: GivenUp,
-    },
-    /// A list was longer than `poll.history_max_pages`.
-    Truncated,
-    /// A list has become incomplete or complete, or its total was found wrong.
-    List(ListChange),
-    /// A directory has changed: the targets must be recomputed.
-    Discovered,
-}
-
-/// What a failed call means for the rest of the poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It concerns one item only, which the tracker has noted: the poll goes on.
-    GoOn,
-    /// The same, but the user should know: the poll goes on, and counts as failed.
-    GoOnFailed,
-    /// The poll has failed.
-    Stop,
-}
-
-/// Scope of a failed call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Harm {
-    /// The requested item does not exist.
-    Gone,
-    /// The requested item cannot be read, but others may be.
-    One,
-    /// Any other call would fail now, too.
-    All,
-}
-
-/// The parts of `poll` that trackers need.
-#[derive(Clone, Debug)]
-struct Limits {
-    history_interval: Duration,
-    max_pages: u32,
 }
 
 /// Evaluates `$body` with the inner tracker of any kind.

@@ -10,7 +10,7 @@ use super::directory::{Directory, Progress};
 use super::pager::{Change, Trust};
 use crate::aliyun::op::ListInstances;
 use crate::model::{DiscoveredResource, Failure, Page};
-use crate::poll::{after, later};
+use crate::poll::time::{after, later};
 
 /// Delay before a reading that failed for a transient reason is retried.
 const RETRY_AFTER: Duration = Duration::from_secs(120);

@@ -11,17 +11,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::follow::turns;
-use super::history::{History, Progress};
+use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::server_directory::ServerDirectory;
 use super::swas_invocations::{SwasInvocations, Urgency};
-use super::{Harm, Limits, Load, Notice, Verdict, Window};
+use super::{Harm, Limits, Load, Notice, Verdict};
 use crate::action::Action;
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
 use crate::model::{
     CommandInvocation, DiscoveredResource, Failure, ListState, Page, Reason, ServerInvocation,
 };
-use crate::poll::later;
+use crate::poll::time::later;
 
 #[derive(Debug)]
 pub(in crate::poll) struct SwasRegionTracker {

@@ -180,10 +180,10 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::GivenUp;
     use super::{Harm, Limits, Memory, Notice, SwasServerTracker, Verdict};
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
+    use crate::model::GivenUp;
     use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Page};
 
     use InvocationStatus::{Failed, Running, Success, Timeout};
@@ -218,8 +218,9 @@ mod tests {
             Failed => Some(3),
             _ => None,
         };
-        let finished =
-            invocation.created.map(|created| crate::poll::after(created, Duration::from_secs(9)));
+        let finished = invocation
+            .created
+            .map(|created| crate::poll::time::after(created, Duration::from_secs(9)));
         InvocationResult {
             status: invocation.status.clone(),
             record: None,

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Notice;
 use super::follow::{Follow, Turn, turns};
-use super::history::History;
+use super::history::{History, Window};
 use super::swas_jobs::{Jobs, Sighting};
-use super::{Notice, Window};
 use crate::config::InvocationWindow;
 use crate::model::{
     Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation,
     SwasInvocationsReading,
 };
-use crate::poll::{later, since};
+use crate::poll::time::{later, since};
 
 /// A server's invocations, and the window of them that is shown.
 #[derive(Debug)]

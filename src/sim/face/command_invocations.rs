@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{Page, View, instances};
+use super::page::Page;
+use super::{View, instances};
 use crate::sim::ListOrder;
 use crate::sim::failure::Failure;
 use crate::sim::world::noise::Noise;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Page, View};
+use super::View;
+use super::page::Page;
 use crate::sim::failure::Failure;
 use crate::sim::fault::Shown;
 use crate::sim::parameters;

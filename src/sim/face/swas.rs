@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Page, View, instances};
+use super::page::Page;
+use super::{View, instances};
 use crate::sim::failure::Failure;
 use crate::sim::fault::Shown;
 use crate::sim::world::{BEFORE, InvocationSpec, Life, Server, error_info};

@@ -8,6 +8,7 @@ mod invocation;
 mod job;
 mod lineage;
 pub(crate) mod noise;
+mod owner;
 pub(crate) mod region;
 mod task;
 
@@ -18,61 +19,17 @@ use jiff::SignedDuration;
 use super::Settings;
 pub(crate) use command::NodeState;
 pub use command::{CommandSpec, CommandWords, NodeEnd, NodeSpec};
-use generate::{CommandStream, InvocationStream, TaskStream};
 pub(crate) use invocation::error_info;
 pub use invocation::{InvocationEnd, InvocationSpec};
 pub use job::JobSpec;
 pub(crate) use lineage::{Life, Lineage};
+use owner::RUN_RETENTION;
+pub(crate) use owner::{Cluster, Server};
+pub use owner::{ClusterSpec, ServerSpec};
 pub use task::{TaskEnd, TaskSpec};
 
 /// A thing is still open this long before its end.
 pub(crate) const BEFORE: SignedDuration = SignedDuration::from_millis(1);
-
-/// SWAS keeps results for two weeks.
-const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
-
-/// A cluster's own data.
-#[derive(Clone, Debug)]
-pub struct ClusterSpec {
-    /// `Id`
-    pub id: String,
-    /// `Name`
-    pub name: String,
-    /// `RegionId`
-    pub region: String,
-    /// `Status`, in lower case as the API writes it.
-    pub status: String,
-    /// Number of compute nodes.
-    pub nodes: usize,
-}
-
-/// A server's own data.
-#[derive(Clone, Debug)]
-pub struct ServerSpec {
-    /// `InstanceId`
-    pub id: String,
-    /// `InstanceName`
-    pub name: String,
-    /// `RegionId`
-    pub region: String,
-    /// `Status`
-    pub status: String,
-}
-
-/// A cluster and what belongs to it.
-#[derive(Debug)]
-pub(crate) struct Cluster {
-    pub(crate) spec: ClusterSpec,
-    pub(crate) tasks: Lineage<TaskStream>,
-    pub(crate) commands: Lineage<CommandStream>,
-}
-
-/// A server and what belongs to it.
-#[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) spec: ServerSpec,
-    pub(crate) invocations: Lineage<InvocationStream>,
-}
 
 /// All clusters and servers. A generated world goes on forever; a scripted one follows its script.
 #[derive(Debug, Default)]
@@ -92,31 +49,6 @@ impl fmt::Display for UnknownOwner {
 }
 
 impl std::error::Error for UnknownOwner {}
-
-impl Default for ClusterSpec {
-    /// A running cluster in Hangzhou.
-    fn default() -> Self {
-        Self {
-            id: "ehpc-hz-FYUr320001".to_owned(),
-            name: "cluster-1".to_owned(),
-            region: "cn-hangzhou".to_owned(),
-            status: "running".to_owned(),
-            nodes: 8,
-        }
-    }
-}
-
-impl Default for ServerSpec {
-    /// A running server in Hangzhou.
-    fn default() -> Self {
-        Self {
-            id: "ace0706b2ac4454d984295a942130001".to_owned(),
-            name: "web-1".to_owned(),
-            region: "cn-hangzhou".to_owned(),
-            status: "Running".to_owned(),
-        }
-    }
-}
 
 impl World {
     /// An empty world, for scripts.

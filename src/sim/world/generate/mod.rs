@@ -1,15 +1,14 @@
 //! Generated worlds: what exists in them and what each creation brings, all as a function of the
 //! seed.
 
-use jiff::SignedDuration;
-
-use super::lineage::{Cadence, Generator};
 use super::noise::Noise;
-use super::{Cluster, ClusterSpec, Lineage, RUN_RETENTION, Server, ServerSpec, ids, region};
+use super::owner::RUN_RETENTION;
+use super::{Cluster, ClusterSpec, Lineage, Server, ServerSpec, ids, region};
 use crate::sim::Settings;
 
 mod commands;
 mod invocations;
+mod pace;
 mod tasks;
 
 pub(crate) use commands::CommandStream;
@@ -57,39 +56,4 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
         InvocationStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index)
     });
     Server { spec, invocations: Lineage::new(invocations, Some(RUN_RETENTION)) }
-}
-
-/// One creation every `seconds`, scaled by the settings' speed.
-fn cadence(settings: &Settings, noise: Noise, seconds: f64) -> Cadence {
-    let interval = micros(settings, seconds).max(1);
-    Cadence {
-        noise: noise.with(1),
-        interval,
-        phase: (noise.with(2).unit() * interval as f64) as i64,
-    }
-}
-
-/// A duration, scaled by the settings' speed.
-fn scaled(settings: &Settings, seconds: f64) -> SignedDuration {
-    SignedDuration::from_micros(micros(settings, seconds))
-}
-
-fn micros(settings: &Settings, seconds: f64) -> i64 {
-    // A scale that is not a positive number would stop the world; it counts as 1.
-    let scale = if settings.time_scale.is_finite() && settings.time_scale > 0.0 {
-        settings.time_scale
-    } else {
-        1.0
-    };
-    (seconds / scale * 1e6) as i64
-}
-
-/// Part of a duration.
-fn part(whole: SignedDuration, share: f64) -> SignedDuration {
-    SignedDuration::from_micros((super::lineage::micros(whole) as f64 * share) as i64)
-}
-
-/// When the thing with a number is created.
-fn born(stream: &impl Generator, number: i64) -> SignedDuration {
-    stream.cadence().born(number)
 }

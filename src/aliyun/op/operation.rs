@@ -1,0 +1,89 @@
+//! Any operation with its parameters, and the answer to it.
+
+use std::sync::Arc;
+
+use super::extent::Extent;
+use super::{
+    Decoded, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations,
+    EhpcListRegions, ListClusters, ListCommands, ListInstances, ListInvocationResults,
+    ListInvocationStatus, ListTasks, Parameters, SwasListRegions, Undecoded,
+};
+use crate::action::{Action, Product, operations};
+use crate::model::{
+    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
+    Page, Task,
+};
+
+/// Declares [`Operation`] and [`Answer`] from the table of operations.
+macro_rules! declare {
+    ($($product:ident.$action:ident($name:ident) -> $answer:ty),+ $(,)?) => {
+        /// An operation with its parameters.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Operation {
+            $(#[doc = concat!("`", stringify!($action), "`.")] $name($name),)+
+        }
+
+        /// The answer to an operation.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Answer {
+            $(#[doc = concat!("Of [`", stringify!($name), "`].")] $name($answer),)+
+        }
+
+        impl Operation {
+            /// Which operation it is.
+            pub fn action(&self) -> Action {
+                match self { $(Self::$name(_) => Action::$name,)+ }
+            }
+
+            /// Its own parameters.
+            pub fn parameters(&self) -> Parameters<'_> {
+                match self { $(Self::$name(operation) => operation.parameters(),)+ }
+            }
+
+            /// Decodes the body of its answer.
+            ///
+            /// # Errors
+            /// If the body is not the documented JSON, or about something else.
+            pub fn decode(&self, body: &[u8]) -> Result<Decoded<Answer>, Undecoded> {
+                match self {
+                    $(Self::$name(operation) => {
+                        let Decoded { value, unknown, unreadable, error } = operation.decode(body)?;
+                        Ok(Decoded { value: Answer::$name(value), unknown, unreadable, error })
+                    })+
+                }
+            }
+        }
+
+        impl Answer {
+            /// Whether the operation's own list or object is present and not empty.
+            pub(in crate::aliyun) fn holds_something(&self) -> bool {
+                match self { $(Self::$name(answer) => answer.holds_something(),)+ }
+            }
+
+            /// Notes that the answer may leave out things that exist.
+            pub(in crate::aliyun) fn set_partial(&mut self) {
+                match self { $(Self::$name(answer) => answer.set_partial(),)+ }
+            }
+        }
+
+        $(impl From<$name> for Operation {
+            fn from(operation: $name) -> Self {
+                Self::$name(operation)
+            }
+        })+
+    };
+}
+
+operations!(declare);
+
+impl Operation {
+    /// The product it belongs to.
+    pub fn product(&self) -> Product {
+        self.action().product()
+    }
+
+    /// Its name: the `Action` parameter of a request.
+    pub fn name(&self) -> &'static str {
+        self.action().name()
+    }
+}
