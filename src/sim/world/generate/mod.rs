@@ -8,8 +8,8 @@ use crate::sim::Settings;
 
 mod commands;
 mod invocations;
-mod pace;
 mod tasks;
+mod timing;
 
 pub(crate) use commands::CommandStream;
 pub(crate) use invocations::InvocationStream;

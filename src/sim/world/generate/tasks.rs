@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::pace::{born, cadence, part, scaled};
+use super::timing::{born, cadence, part, scaled};
 use crate::sim::Settings;
 use crate::sim::world::ids::Numbering;
 use crate::sim::world::lineage::{Cadence, Generator};
