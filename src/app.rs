@@ -46,7 +46,7 @@ pub enum Error {
     Listener(#[source] io::Error),
     /// Polling or serving ended by itself.
     #[error(
-        "a part of the exporter has ended, which is a bug of this program: start it again, and report this: {0}"
+        "a part of the exporter stopped unexpectedly, which is a bug: restart it and report this: {0}"
     )]
     Ended(String),
 }
@@ -191,7 +191,7 @@ async fn poll(
         return Ok(());
     }
     let path = config.state.path.clone().unwrap_or_default();
-    info!(path = %path.display(), "standing by: another process holds the state file");
+    info!(path = %path.display(), "standing by: the state file is in use by another process");
     let mut runner = loop {
         let (store, metrics) = (Arc::clone(&store), Arc::clone(&metrics));
         tokio::select! {

@@ -134,7 +134,7 @@ pub struct Check {
     )]
     pub web_config_file: Option<String>,
     /// Print what it would cost instead: calls by budget, time of the first pass, series; exit code
-    /// 1 if the plan cannot be kept.
+    /// 1 if the plan exceeds its limits.
     #[arg(long)]
     pub estimate: bool,
     /// With --estimate: first ask the cloud what discovery would find; exit code 1 if that fails.

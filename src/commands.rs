@@ -36,7 +36,7 @@ pub enum Error {
         error: io::Error,
     },
     /// `check --estimate` found budgets that are too small, or lists or series beyond their limits.
-    #[error("the plan cannot be kept")]
+    #[error("the plan exceeds its limits")]
     DoesNotFit,
     /// `check --estimate --live` could not query everything, or got incomplete lists.
     #[error(
@@ -53,7 +53,7 @@ pub enum Error {
     #[error("not everything works: see above")]
     Unwell,
     /// `demo` has neither clusters nor servers to simulate.
-    #[error("there would be nothing to poll: let --clusters or --servers be at least 1")]
+    #[error("nothing to poll: set --clusters or --servers to at least 1")]
     EmptyDemo,
     /// The exporter could not start.
     #[error("starting: {0}")]

@@ -78,7 +78,7 @@ pub(super) fn session_name(value: &Value) -> Option<String> {
     let text = value.filled()?;
     if !is_session_name(&text.value) {
         value.problem(format!(
-            "{} is not possible here: 2 to 64 letters, digits or any of . @ - _",
+            "{} is not a valid value: 2 to 64 letters, digits or any of . @ - _",
             text.shown()
         ));
         return None;

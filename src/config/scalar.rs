@@ -167,7 +167,7 @@ impl<'a> Value<'a> {
         if found.is_none() {
             let hint = hint(&text.value, words());
             let advice = if hint.is_empty() { format!(": use {}", either(words())) } else { hint };
-            self.problem(format!("{} is not possible here{advice}", text.shown()));
+            self.problem(format!("{} is not a valid value{advice}", text.shown()));
         }
         found.map(|(_, meaning)| meaning.clone())
     }

@@ -343,7 +343,7 @@ fn one_of<T: Copy>(value: &Value, words: &[(&str, T)], note: &str) -> Option<T> 
     let found = words.iter().find(|(word, _)| *word == text);
     if found.is_none() {
         let all = either(words.iter().map(|(word, _)| *word));
-        value.problem(format!("{} is not possible here{note}: use {all}", shown(text)));
+        value.problem(format!("{} is not a valid value{note}: use {all}", shown(text)));
     }
     found.map(|(_, meaning)| *meaning)
 }

@@ -30,7 +30,7 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     }
 }
 
-/// Why the plan cannot be kept; empty if it can.
+/// Why the plan exceeds its limits; empty if it can.
 pub(super) fn problems(estimate: &Estimate) -> Vec<String> {
     let budgets = too_small(estimate);
     let slow = if budgets.is_none() { too_slow(estimate) } else { None };
@@ -228,7 +228,7 @@ fn undiscovered(estimate: &Estimate) -> Option<String> {
     estimate.unknown.then(|| line.to_owned())
 }
 
-/// What happens if the plan cannot be kept.
+/// What happens if the plan exceeds its limits.
 fn refresh(estimate: &Estimate) -> String {
     let refresh = estimate.longest_refresh();
     let stale = estimate.poll.stale_after;

@@ -50,7 +50,7 @@ impl Disk {
                 Ok(None) => {}
                 Err(error) if error.is_of_configuration() => return Err(error),
                 Err(error) if !is_told => {
-                    warn!(%error, "standing by: the state cannot be had; it is tried again each second");
+                    warn!(%error, "standing by: cannot open the state file; retrying every second");
                     is_told = true;
                 }
                 Err(_) => {}

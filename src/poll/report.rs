@@ -190,24 +190,19 @@ impl Report {
                     warn,
                     self.named(id),
                     id = &*thing,
-                    "lost: it was open, and its end could not be learned"
+                    "lost: it was open, and its end could not be determined"
                 );
             }
             Notice::GivenUp { id: thing, cause } => {
                 self.metrics.given_up(id.kind, cause);
                 let cause = cause.label();
-                tell!(
-                    info,
-                    self.named(id),
-                    id = &*thing,
-                    cause,
-                    "its result is not asked for any more"
-                );
+                tell!(info, self.named(id), id = &*thing, cause, "result given up");
             }
             Notice::Truncated => {
                 self.metrics.truncated(id.kind);
                 if self.truncated.insert(id.clone()) {
-                    let message = "the list is longer than poll.history_max_pages: the rest of it is not read";
+                    let message =
+                        "the list is longer than poll.history_max_pages: the rest is skipped";
                     tell!(warn, self.named(id), "{message}");
                 }
             }
@@ -219,7 +214,7 @@ impl Report {
     fn list_changed(&self, id: &TargetId, change: ListChange) {
         let named = self.named(id);
         match change {
-            ListChange::Missing(0) => tell!(info, named, "the lists are whole again"),
+            ListChange::Missing(0) => tell!(info, named, "the lists are complete again"),
             ListChange::Missing(entries) => {
                 let message = "a list is not whole: it counts entries that none of its pages show";
                 tell!(warn, named, entries, "{message}");
@@ -316,7 +311,7 @@ impl Report {
             }
             Throttling::Over { since } => {
                 let since = format!("{since:.0}");
-                tell_budget!(info, since, "the cloud throttles an operation no longer");
+                tell_budget!(info, since, "the cloud no longer throttles an operation");
             }
         }
     }
@@ -447,7 +442,7 @@ mod tests {
                 of[1]
             ),
             format!(
-                "level=info msg=\"its result is not asked for any more\" kind=swas_invocations {} \
+                "level=info msg=\"result given up\" kind=swas_invocations {} \
                  id=u cause=pushed_out",
                 of[1]
             ),
@@ -522,7 +517,7 @@ mod tests {
                  planned=120 until=2026-11-26T21:36:00Z retry=2026-11-26T21:40:02Z advice=\"{THROTTLED_ADVICE}\""
             ),
             format!(
-                "level=info msg=\"the cloud throttles an operation no longer\" {of} configured=900 in_force=900 \
+                "level=info msg=\"the cloud no longer throttles an operation\" {of} configured=900 in_force=900 \
                  since=2026-11-26T21:35:02Z"
             ),
         ];

@@ -169,7 +169,7 @@ impl Runner {
                 appeared,
                 vanished,
                 targets = self.targets,
-                "discovery has changed what is polled"
+                "discovery changed the polled targets"
             );
         }
     }

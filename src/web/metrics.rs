@@ -24,7 +24,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     let Ok((page, series)) = page(&site, format, encoding).await else {
         return (
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the page could not be put together; see the log\n",
+            "the page could not be rendered; see the log\n",
         )
             .into_response();
     };

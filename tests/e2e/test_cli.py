@@ -71,7 +71,7 @@ def test_an_estimate_says_first_whether_the_plan_fits(tmp_path: Path) -> None:
     servers = [{"id": f"s{number}", "region": "cn-hangzhou"} for number in range(100)]
     config = {"accounts": [{"name": "main", "quotas": {"SWAS": 6}}], "swas": {"servers": servers}}
     done = run("check", "--estimate", "--config.file", write(tmp_path, config))
-    assert (done.returncode, done.stderr) == (1, "the plan cannot be kept\n")
+    assert (done.returncode, done.stderr) == (1, "the plan exceeds its limits\n")
     assert done.stdout.startswith("The plan cannot be kept: SWAS.DescribeInvocations in cn-hangzhou ")
     assert run("check", "--estimate").returncode == 2
 

@@ -173,7 +173,7 @@ def test_renewing_that_fails_is_told_and_so_is_that_it_works_again(cloud: Cloud,
     wait_for("all fail", lambda: up(exporter) == [0.0] * 3)
     failing = family(samples(scrape(exporter.url)), "aliyun_task_exporter_target_failing")
     assert {dict(labels)["reason"] for labels in failing} == {"credentials"}
-    told = exporter.program.said(r".*new credentials could not be had.*")[0]
+    told = exporter.program.said(r".*could not renew credentials.*")[0]
     assert "level=warn" in told
     assert "account=main" in told
     assert "the ECS metadata server: HTTP 500 for the RAM role exporter" in told

@@ -264,7 +264,7 @@ def test_a_file_that_vanishes_is_told_and_loses_no_poll(stage: Stage, login: Log
     wait_for("that it is told", lambda: scene.problems() == ["credentials_not_renewed"])
     scene.assert_no_poll_lost()
     assert file.name in get_text(f"{scene.exporter.url}/")
-    scene.exporter.program.said("new credentials could not be had.*" + file.name)
+    scene.exporter.program.said("could not renew credentials.*" + file.name)
     file.write_text(text)
     wait_for("that all is well again", lambda: scene.problems() == [])
     scene.assert_no_poll_lost()

@@ -183,7 +183,7 @@ impl Shared {
         let news = self.cache().put(result, now);
         match news {
             Some(News::Failed(error)) => {
-                warn!(account, %error, "new credentials could not be had; the present ones are used while they last");
+                warn!(account, %error, "could not renew credentials; the present ones are used while they last");
             }
             Some(News::Late(late)) => {
                 warn!(

@@ -300,7 +300,7 @@ impl SwasRegionTracker {
         if self.server_directory.lacks(id) {
             return Some(Failure {
                 reason: Reason::NotFound,
-                message: format!("{}: the region has no server of this id", Action::ListInstances.name()),
+                message: format!("{}: the region has no server with this id", Action::ListInstances.name()),
                 advice: "check the id, its region and account; remove it from the configuration if the server is gone"
                     .into(),
             });

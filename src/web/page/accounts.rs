@@ -118,7 +118,7 @@ fn operations(account: &AccountStatus) -> Markup {
             summary {
                 (count(Some(true))) " of " (account.operations.len()) " authorized"
                 @if refused > 0 { ", " strong.loud { (refused) " not" } }
-                @if unknown > 0 { ", " (unknown) " not asked yet" }
+                @if unknown > 0 { ", " (unknown) " not called yet" }
             }
             ul { @for operation in &account.operations { li { (self::operation(operation)) } } }
         }
@@ -134,7 +134,7 @@ fn operation(operation: &OperationStatus) -> Markup {
             Some(false) => strong.loud {
                 "not authorized for " (grouped(*refused_targets)) " " (counted_word(*refused_targets, "target", "targets"))
             },
-            None => "not asked yet",
+            None => "not called yet",
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     fn an_account_in_order_is_one_quiet_line() {
         let html = section(&[&account("main", Some(3600))], at(0)).into_string();
         for said in
-            ["logged in", "end <time", "in 1 h", "right", "1 of 2 authorized", "1 not asked yet"]
+            ["logged in", "end <time", "in 1 h", "right", "1 of 2 authorized", "1 not called yet"]
         {
             assert!(html.contains(said), "{said}: {html}");
         }

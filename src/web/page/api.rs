@@ -20,7 +20,7 @@ pub(super) fn section(budgets: &[Budget], started: Timestamp, now: Timestamp) ->
     html! {
         section #api aria-labelledby="api-title" {
             h2 #api-title { "API budget" span.aside { "calls per minute the targets need, of those allowed" } }
-            @if parts.first.is_empty() { p.empty { "Nothing is asked of the cloud." } } @else { (table("API budget", parts.first, started, now)) }
+            @if parts.first.is_empty() { p.empty { "No calls to the cloud." } } @else { (table("API budget", parts.first, started, now)) }
             @if !parts.more.is_empty() {
                 details #api-more { summary { "and " (parts.more.len()) " more" } (table("More of the API budget", parts.more, started, now)) }
             }
@@ -38,7 +38,7 @@ fn table(caption: &str, rows: &[&Budget], started: Timestamp, now: Timestamp) ->
                     th scope="col" { "Operation" }
                     th scope="col" { "Region, quota" }
                     th scope="col" { "Planned per minute" }
-                    th.number scope="col" { "Asked since start" }
+                    th.number scope="col" { "Calls since start" }
                     th.number scope="col" { "Not ok" }
                 }
             }
@@ -62,7 +62,7 @@ fn row(budget: &Budget, started: Timestamp, now: Timestamp) -> Markup {
                 @if is_small { span.sub.loud { "more than quotas allows: polls come later than planned" } }
                 @if budget.waited_seconds >= 1.0 { span.sub { "waited " (grouped(budget.waited_seconds as usize)) " s in all" } }
             }
-            td.number data-label="Asked since start" { (grouped(usize::try_from(asked).unwrap_or(usize::MAX))) span.sub { (actual(asked, now.duration_since(started))) } }
+            td.number data-label="Calls since start" { (grouped(usize::try_from(asked).unwrap_or(usize::MAX))) span.sub { (actual(asked, now.duration_since(started))) } }
             td.number data-label="Not ok" { (outcomes(budget, failed)) }
         }
     }

@@ -159,7 +159,7 @@ fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
         (Some(_), Some(_)) => (
             "credentials_not_renewed",
             false,
-            "new credentials cannot be had",
+            "credentials cannot be renewed",
             "mend that while the present ones last; it is tried again all the time",
         ),
         (Some(_), None) => return None,
