@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -14,11 +15,12 @@ use http_body::{Frame, SizeHint};
 
 use super::site::Site;
 use crate::clock::Moment;
-use crate::exposition::{Encoding, Format, PageBody, process_metrics};
+use crate::exposition::{Encoding, Format, PageBody};
 use crate::model::SeriesUse;
 
 /// Sends what is ready; never calls the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let arrived = Instant::now();
     let format = Format::wanted(&headers);
     let encoding = Encoding::wanted(&headers);
     let Ok((page, series)) = page(&site, format, encoding).await else {
@@ -28,11 +30,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
         )
             .into_response();
     };
-    let own = {
-        // Many scrapes at once wait here, and leave the threads to others. It is never closed.
-        let _turn = site.gather_turn.acquire().await;
-        process_metrics(&site.metrics.gather(series), format)
-    };
+    let own = site.own.text(&site.metrics, series, format, arrived).await;
     let body = Body::new(Scrape::new(Arc::clone(&page), page.end(own)));
     let common =
         [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];

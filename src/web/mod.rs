@@ -8,6 +8,7 @@ mod headers;
 mod hosts;
 mod lifecycle;
 mod metrics;
+mod own;
 mod page;
 mod server;
 mod shared;

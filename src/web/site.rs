@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::access::Paths;
 use super::hosts::Hosts;
+use super::own::OwnMetrics;
 use crate::clock::Moment;
 use crate::exposition::Exposition;
 use crate::self_metrics::SelfMetrics;
@@ -45,8 +46,8 @@ pub struct Site {
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
     /// Held by the scrape that assembles the page.
     pub(super) render_lock: Arc<Mutex<()>>,
-    /// Held by the scrape that gathers the exporter's own metrics.
-    pub(super) gather_turn: Semaphore,
+    /// The exporter's own metrics as text.
+    pub(super) own: OwnMetrics,
 }
 
 impl Site {
@@ -68,7 +69,7 @@ impl Site {
             paths: Paths::default(),
             reloads: None,
             render_lock: Arc::default(),
-            gather_turn: Semaphore::new(1),
+            own: OwnMetrics::default(),
         }
     }
 
