@@ -13,6 +13,7 @@ mod config;
 mod contract;
 mod credentials;
 mod doctor;
+mod escaping;
 mod exposition;
 mod failures;
 mod http;

@@ -52,7 +52,8 @@ fn beside(mut decoded: Decoded<Answer>, error: Error) -> Decoded<Answer> {
 }
 
 fn with_unknown_code(mut decoded: Decoded<Answer>, code: &str) -> Decoded<Answer> {
-    decoded.unknown.push(("Code", presentable(code).chars().take(LONGEST_WORD).collect()));
+    let word = shown(code).unwrap_or_else(|| "unknown".into());
+    decoded.unknown.push(("Code", word.chars().take(LONGEST_WORD).collect()));
     decoded
 }
 
@@ -100,12 +101,13 @@ impl Error {
 
 impl Heard<'_> {
     fn service(&self, error_body: ErrorBody) -> Error {
-        let request_id =
-            error_body.request_id.map(|id| presentable(&id)).filter(|id| !id.is_empty());
+        let ErrorBody { code, message, request_id } = error_body;
+        let message = message.as_deref().and_then(shown);
+        let request_id = request_id.as_deref().and_then(shown);
         Error::Service {
             status: self.status,
-            code: presentable(&error_body.code),
-            message: presentable(error_body.message.as_deref().unwrap_or("no message")),
+            code: shown(&code).unwrap_or_else(|| "unknown".into()),
+            message: message.unwrap_or_else(|| "no message".into()),
             request_id: request_id.unwrap_or_else(|| request_id_of(self.headers)),
             pause: hints::pause(self.headers, self.received),
             clock_skew: None,
@@ -143,14 +145,13 @@ fn request_id_of(headers: &HeaderMap) -> String {
 }
 
 fn header_request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).map(presentable)
+    headers.get("x-acs-request-id").and_then(|id| id.to_str().ok()).and_then(shown)
 }
 
 /// The request id of any answer, from its headers or its body. Must still be cleaned of secrets.
 pub(super) fn request_id(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    let id =
-        header_request_id(headers).or_else(|| Some(presentable(&error_body::request_id(body)?)));
-    id.filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID)
+    let id = header_request_id(headers).or_else(|| shown(&error_body::request_id(body)?));
+    id.filter(|id| id.len() <= LONGEST_REQUEST_ID)
 }
 
 /// Maximum length of a request id that is reported, in bytes. The vendor's have 36.
@@ -175,6 +176,11 @@ fn host(headers: &HeaderMap) -> String {
 /// Where a message begins to repeat the request; the two signature methods use different words.
 const REPEATED: [&str; 4] =
     ["server string to sign", "stringtosign", "canonical request", "canonicalrequest"];
+
+/// The cloud's text as it is shown, if anything of it is.
+fn shown(text: &str) -> Option<String> {
+    Some(presentable(text)).filter(|line| !line.is_empty())
+}
 
 /// The cloud's text as one line, without the request that some messages repeat.
 fn presentable(text: &str) -> String {
@@ -452,6 +458,15 @@ mod tests {
             };
             assert!(is_partial, "{}", operation.name());
         }
+    }
+
+    #[test]
+    fn no_text_of_an_error_is_blank() {
+        let blank = judge(&tasks(), 400, &[], b"<Error><Code>\0\0</Code></Error>").unwrap_err();
+        assert_eq!(blank.code(), None, "{blank}");
+        let body = br#"{"Code": "StringToSign: GET", "Message": "\u0007", "RequestId": ""}"#;
+        let cut = judge(&tasks(), 400, &[("x-acs-request-id", " ")], body).unwrap_err();
+        assert_eq!(cut.to_string(), "unknown: no message (HTTP 400, request id unknown)");
     }
 
     #[test]
