@@ -289,4 +289,4 @@ def test_temporary_credentials_that_something_else_renews_end_and_are_taken_anew
     assert "InvalidSecurityToken.Expired" in get_text(f"{scene.exporter.url}/")
     renew()
     wait_for("all targets again", lambda: up(scene.exporter) == [1.0] * 3)
-    assert scene.problems() == []
+    wait_for("that all is well", lambda: scene.problems() == [])
