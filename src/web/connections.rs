@@ -1,6 +1,6 @@
 //! The open connections, and which of them must go: a table without clock or sockets.
 //!
-//! Nobody can lock others out. A connection that makes no progress is cut; when places are short,
+//! No client can lock others out. A connection that makes no progress is cut; when places are short,
 //! the one that has been idle longest gives way to a new one; and an address that has a quarter of
 //! all places gives up one of its own for its next.
 
