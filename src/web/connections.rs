@@ -4,6 +4,7 @@
 //! the one that has been idle longest gives way to a new one; and an address that has a quarter of
 //! all places gives up one of its own for its next.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -178,8 +179,9 @@ impl Connections {
         let own = || table.serving().filter(|connection| connection.peer == peer);
         if own().count() >= (self.max / 4).max(1) {
             // Its own slowest, however busy that is.
-            let slowest = own().min_by_key(|it| (u64::MAX - it.idle(now), it.opened));
-            slowest.into_iter().for_each(|it| it.end());
+            if let Some(slowest) = own().min_by_key(|it| (Reverse(it.idle(now)), it.opened)) {
+                slowest.end();
+            }
             cut = Some(Cut::Slow);
         }
         let mut is_reserve = false;
@@ -227,7 +229,9 @@ impl Connections {
 
     /// Lets each end after the request in flight.
     pub(super) fn retire(&self) {
-        self.lock().open.values().for_each(|connection| connection.retired.notify_one());
+        for connection in self.lock().open.values() {
+            connection.retired.notify_one();
+        }
     }
 
     /// How many there are.

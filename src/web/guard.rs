@@ -42,7 +42,7 @@ pub(super) struct Visitor {
     pub(super) has_certificate: bool,
 }
 
-/// A request that is refused: with this status, this line, and for this long.
+/// How a request is refused: with this status, and a line that says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
@@ -50,7 +50,7 @@ pub(super) struct Refusal {
 }
 
 impl Guard {
-    /// Lets everybody in, by plain HTTP.
+    /// Lets everyone in, by plain HTTP.
     pub fn open(web: Web) -> Self {
         let Ok(open) = Self::new(WebConfig::open(), web) else {
             unreachable!("without a certificate there is nothing to read")

@@ -51,7 +51,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Minimum time between two log lines about a shortage of connections.
 const SHORTAGE: Duration = Duration::from_secs(60);
 
-/// What is served, to whom, and under which names.
+/// What is served, to which clients, and under which names.
 #[derive(Debug)]
 pub struct Front {
     /// The routes.
@@ -208,7 +208,7 @@ async fn connect(
     let _ = stream.set_nodelay(true);
     let stream = Progress { stream, connection: Arc::clone(&connection), clock: server.clock };
     tokio::select! {
-        () = converse(stream, peer, &server, &connection, stop) => {}
+        () = converse(stream, peer, &server, Arc::clone(&connection), stop) => {}
         () = connection.ended.notified() => {}
     }
 }
@@ -229,60 +229,51 @@ async fn converse(
     stream: Progress,
     peer: IpAddr,
     server: &Arc<Server>,
-    connection: &Arc<Connection>,
+    connection: Arc<Connection>,
     stop: watch::Receiver<bool>,
 ) {
+    let server = Arc::clone(server);
     let Some(tls) = server.access.guard.load().tls.clone() else {
         let visitor = Visitor { peer, has_certificate: false };
-        return speak_http1(stream, visitor, server, connection, stop).await;
+        return speak_http1(stream, Link { server, connection, visitor }, stop).await;
     };
     let stream = match TlsAcceptor::from(tls).accept(stream).await {
         Ok(stream) => stream,
         Err(error) => return debug!(%peer, %error, "TLS handshake failed"),
     };
-    let (_, session) = stream.get_ref();
+    let session = stream.get_ref().1;
     let has_certificate = session.peer_certificates().is_some_and(|chain| !chain.is_empty());
     let visitor = Visitor { peer, has_certificate };
+    let link = Link { server, connection, visitor };
     if session.alpn_protocol() == Some(b"h2") {
-        speak_http2(stream, visitor, server, connection, stop).await;
+        speak_http2(stream, link, stop).await;
     } else {
-        speak_http1(stream, visitor, server, connection, stop).await;
+        speak_http1(stream, link, stop).await;
     }
 }
 
-async fn speak_http1<S>(
-    stream: S,
-    visitor: Visitor,
-    server: &Arc<Server>,
-    connection: &Arc<Connection>,
-    stop: watch::Receiver<bool>,
-) where
+async fn speak_http1<S>(stream: S, link: Link, stop: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let respond = |request| respond(request, visitor, server, connection);
+    let connection = Arc::clone(&link.connection);
     let conversation = http1::Builder::new()
         .timer(TokioTimer::new())
         // The table of connections knows how long a head may take.
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service_fn(respond));
-    until_stopped(conversation, connection, stop).await;
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| link.clone().respond(request)),
+        );
+    until_stopped(conversation, &connection, stop).await;
 }
 
-async fn speak_http2<S>(
-    stream: S,
-    visitor: Visitor,
-    server: &Arc<Server>,
-    connection: &Arc<Connection>,
-    stop: watch::Receiver<bool>,
-) where
+async fn speak_http2<S>(stream: S, link: Link, stop: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (server, own) = (Arc::clone(server), Arc::clone(connection));
-    let respond = move |request| {
-        let (server, connection) = (Arc::clone(&server), Arc::clone(&own));
-        async move { respond(request, visitor, &server, &connection).await }
-    };
+    let connection = Arc::clone(&link.connection);
     let conversation = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -290,8 +281,11 @@ async fn speak_http2<S>(
         .max_local_error_reset_streams(MAX_RESETS)
         .max_header_list_size(BUFFER_BYTES as u32)
         .max_send_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service_fn(respond));
-    until_stopped(conversation, connection, stop).await;
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| link.clone().respond(request)),
+        );
+    until_stopped(conversation, &connection, stop).await;
 }
 
 /// Runs a conversation to its end; when the server stops, or the connection is retired, it ends
@@ -324,17 +318,24 @@ async fn until_stopped<C: GracefulConnection>(
     }
 }
 
-/// Responds to a request.
-async fn respond(
-    request: Request<Incoming>,
+/// A connection, the server that it leads to, and what is known of its client.
+#[derive(Clone)]
+struct Link {
+    server: Arc<Server>,
+    connection: Arc<Connection>,
     visitor: Visitor,
-    server: &Arc<Server>,
-    connection: &Arc<Connection>,
-) -> Result<Response<Tracked>, Infallible> {
-    let mut exchange = Exchange::begin(Arc::clone(connection), server.clock);
-    let response = server.access.answer(request, visitor, connection.is_reserve).await;
-    exchange.answered(http_body::Body::size_hint(response.body()).lower());
-    Ok(response.map(|body| Tracked { body, exchange: Some(exchange) }))
+}
+
+impl Link {
+    /// Responds to a request.
+    async fn respond(self, request: Request<Incoming>) -> Result<Response<Tracked>, Infallible> {
+        let Self { server, connection, visitor } = self;
+        let is_reserve = connection.is_reserve;
+        let mut exchange = Exchange::begin(connection, server.clock);
+        let response = server.access.answer(request, visitor, is_reserve).await;
+        exchange.answered(http_body::Body::size_hint(response.body()).lower());
+        Ok(response.map(|body| Tracked { body, exchange: Some(exchange) }))
+    }
 }
 
 /// A request and its response, until that was sent whole or is not wanted any more.

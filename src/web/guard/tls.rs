@@ -1,6 +1,5 @@
 //! `tls_server_config` -> what rustls serves with.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -105,17 +104,15 @@ fn text(pem: &Pem, key: &str) -> Result<(Zeroizing<Vec<u8>>, String), String> {
     match pem {
         Pem::File(path) => {
             let place = format!("tls_server_config.{key}_file {}", path.display());
-            Ok((read(path).map_err(|error| format!("{place}: {error}"))?, place))
+            let bytes = files::bytes(path, files::MAX_SMALL);
+            let bytes = bytes.map_err(|error| format!("{place}: {error}"))?;
+            Ok((Zeroizing::new(bytes), place))
         }
         Pem::Inline(_, text) => {
             let bytes = Zeroizing::new(text.expose().as_bytes().to_vec());
             Ok((bytes, format!("tls_server_config.{key}")))
         }
     }
-}
-
-fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    files::bytes(path, files::MAX_SMALL).map(Zeroizing::new)
 }
 
 fn certificates(pem: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
