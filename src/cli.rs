@@ -80,15 +80,9 @@ pub struct Serve {
 /// How to serve.
 #[derive(Clone, Debug, Args)]
 pub struct Web {
-    /// The web configuration file: TLS, client certificates, passwords, headers and a rate limit, in
-    /// the format of Prometheus' exporter-toolkit.
-    #[arg(
-        id = "web_config_file",
-        long = "web.config.file",
-        env = "ALIYUN_TASK_EXPORTER_WEB_CONFIG_FILE",
-        value_name = "PATH"
-    )]
-    pub config_file: Option<String>,
+    /// Who is let in.
+    #[command(flatten)]
+    pub config_file: WebConfigFile,
     /// Path of the metrics.
     #[arg(
         long = "web.telemetry-path",
@@ -120,19 +114,36 @@ pub struct Web {
     pub enable_lifecycle: bool,
 }
 
+/// The web configuration file.
+#[derive(Clone, Debug, Args)]
+pub struct WebConfigFile {
+    /// The web configuration file: TLS, client certificates, passwords, headers and a rate limit, in
+    /// the format of Prometheus' exporter-toolkit.
+    #[arg(
+        id = "web_config_file",
+        long = "web.config.file",
+        env = "ALIYUN_TASK_EXPORTER_WEB_CONFIG_FILE",
+        value_name = "PATH"
+    )]
+    path: Option<String>,
+}
+
+impl WebConfigFile {
+    /// Its path, if one is named.
+    pub fn path(&self) -> Option<PathBuf> {
+        named(self.path.as_deref()).map(PathBuf::from)
+    }
+}
+
 /// Arguments of `check`.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
     /// What would be polled.
     #[command(flatten)]
     pub targets: Targets,
-    /// The web configuration file to check too.
-    #[arg(
-        long = "web.config.file",
-        env = "ALIYUN_TASK_EXPORTER_WEB_CONFIG_FILE",
-        value_name = "PATH"
-    )]
-    pub web_config_file: Option<String>,
+    /// Who would be let in.
+    #[command(flatten)]
+    pub web_config_file: WebConfigFile,
     /// Print what it would cost instead: calls by budget, time of the first pass, series; exit code
     /// 1 if the plan exceeds its limits.
     #[arg(long)]
@@ -357,7 +368,7 @@ impl WorldSize {
 impl Targets {
     /// The configuration file, if one is given.
     pub fn file(&self) -> Option<&str> {
-        self.config_file.as_deref().filter(|path| !path.is_empty())
+        named(self.config_file.as_deref())
     }
 
     /// The configuration from the file and the flags.
@@ -372,7 +383,7 @@ impl Targets {
         });
         let config =
             with_targets(file.transpose()?, &given(&self.clusters), &given(&self.servers))?;
-        match self.endpoint.as_deref().filter(|url| !url.is_empty()) {
+        match named(self.endpoint.as_deref()) {
             Some(url) => with_endpoint(config, url),
             None => Ok(config),
         }
@@ -389,7 +400,7 @@ impl Web {
         let listen = listen.iter().filter_map(|address| address.rsplit_once(':'));
         let listen = listen.map(|(host, _)| host.to_owned());
         web::Settings {
-            config_file: path(self.config_file.as_deref()),
+            config_file: self.config_file.path(),
             paths: Paths { prefix, telemetry: self.telemetry_path.clone() },
             hosts: Hosts::with(external.into_iter().chain(listen)),
             lifecycle: self.enable_lifecycle,
@@ -397,9 +408,9 @@ impl Web {
     }
 }
 
-/// A path that is not empty: what is not set may be set to nothing in the environment.
-pub fn path(text: Option<&str>) -> Option<PathBuf> {
-    text.filter(|text| !text.is_empty()).map(PathBuf::from)
+/// A value that is not empty: what is not set may be set to nothing in the environment.
+fn named(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
 }
 
 fn telemetry_path(text: &str) -> Result<String, String> {

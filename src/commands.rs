@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::app::Options;
-use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets, path};
+use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
 use crate::config::{Config, Problem, Problems, Web};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
@@ -120,7 +121,7 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
         listeners.push(listen(address).await?);
     }
     let targets = arguments.targets.clone();
-    let watched = arguments.auto_reload.then(|| path(targets.file())).flatten();
+    let watched = targets.file().filter(|_| arguments.auto_reload).map(PathBuf::from);
     let sources = Sources { read: Box::new(move || targets.config(&environment)), watched };
     let web = arguments.web.settings(&arguments.listen);
     app::serve(Options { config, listeners, web, sources, reloads }, shutdown).await?;
@@ -162,7 +163,7 @@ fn announce_configuration(targets: &Targets, config: &Config) {
 /// Refuses what a start would refuse, and prints what it would warn about.
 async fn check(arguments: &Check) -> Result<(), Error> {
     let checked = arguments.targets.config(&environment).map_err(Error::from);
-    let web_config = path(arguments.web_config_file.as_deref());
+    let web_config = arguments.web_config_file.path();
     let checked = checked.and_then(|config| {
         if let Some(path) = &web_config {
             Guard::read(path, config.web)?;
