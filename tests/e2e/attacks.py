@@ -20,7 +20,7 @@ from statistics import median
 
 from cloud import Cloud
 from configuration import Config, account, places, write
-from program import environment, exporter, free_port
+from program import environment, exporter, free_port, resident
 from waiting import wait_for
 from web import get_text
 
@@ -41,13 +41,6 @@ class Server:
     health: str = "/-/healthy"
     # What is large, and what a page of it is.
     large: str = "/api/v1/status"
-
-    def resident(self) -> float:
-        """MiB."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
 
 
 @dataclass
@@ -194,7 +187,7 @@ async def others(server: Server, seen: Seen, length: float) -> None:
                 seen.scrapes.append(await loop.run_in_executor(None, ask, server, "/metrics"))
             except OSError:
                 seen.failed_scrapes += 1
-        seen.resident = max(seen.resident, server.resident())
+        seen.resident = max(seen.resident, resident(server.pid))
         await asyncio.sleep(0.25)
 
 

@@ -27,7 +27,7 @@ from typing import Self
 from cloud import Cloud, seconds
 from configuration import Config, account, places, write
 from exposition import samples, scrape
-from program import BINARY, Running, environment, free_port
+from program import BINARY, Running, environment, free_port, resident
 from truth import Owner, Thing, ended, owners
 from waiting import wait_for
 
@@ -164,12 +164,6 @@ class Watched(Running):
 
         return wait_for(f"{pattern!r} in its output", found)[1]
 
-    def resident(self) -> float:
-        """MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) / 1024 if found else 0.0
-
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -203,12 +197,10 @@ class Steady:
         listen = ("--web.listen-address", "127.0.0.1:0")
         self.program = stack.enter_context(Watched(folder / f"{strategy}.log", "--config.file", config, *listen))
         self.url = "http://" + self.program.said(r"address\"?[=:]\"?([\d.]+:\d+)")
-        self.most = 0.0
 
     def figures(self) -> dict[str, float]:
-        self.most = max(self.most, self.program.resident())
         return {
-            "resident MiB": self.program.resident(),
+            "resident MiB": resident(self.program.process.pid),
             "descriptors": self.program.descriptors(),
             "state KiB": self.state.stat().st_size / 1024,
         }

@@ -28,6 +28,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def resident(pid: int) -> float:
+    """A process' resident memory in MiB; 0 once it has ended."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end."""
     command = [str(BINARY), *arguments]

@@ -13,6 +13,7 @@ from configuration import Config, everything, write
 from conftest import Exporter, Serve, Simulate
 from exposition import Samples, family, samples, scrape, series
 from polling import polls
+from program import resident
 from waiting import wait_for
 from web import Answer, answer, get_json, get_text
 
@@ -173,12 +174,6 @@ def test_a_bad_one_changes_nothing(text: str, problems: list[str], cloud: Cloud,
     assert (post(exporter).status, now(exporter)[SUCCESSFUL]) == (200, 1)
 
 
-def resident(exporter: Exporter) -> int:
-    """Its memory in KiB."""
-    status = Path(f"/proc/{exporter.program.process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
-
-
 def test_a_thousand_reloads_lose_nothing_and_leave_nothing_behind(cloud: Cloud, serve: Serve, tmp_path: Path) -> None:
     configs = [polling(cloud, 0, 1), polling(cloud, 0, 2)]
     exporter = serve(configs[0], LIFECYCLE)
@@ -196,7 +191,7 @@ def test_a_thousand_reloads_lose_nothing_and_leave_nothing_behind(cloud: Cloud, 
                 assert_nothing_is_lost(of(before, target), of(page, target))
                 assert set(family(of(page, target), UP).values()) == {1}, target
         if number % 50 == 49:
-            memory.append(resident(exporter))
+            memory.append(resident(exporter.program.process.pid))
         if time.monotonic() - began > LONGEST:
             break
     took = time.monotonic() - began
