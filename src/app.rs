@@ -193,7 +193,8 @@ async fn poll(
     let path = config.state.path.clone().unwrap_or_default();
     info!(path = %path.display(), "standing by: the state file is in use by another process");
     let mut runner = loop {
-        let (store, metrics) = (Arc::clone(&store), Arc::clone(&metrics));
+        let store = Arc::clone(&store);
+        let metrics = Arc::clone(&metrics);
         tokio::select! {
             taken = Runner::when_free(&config, store, metrics, &mut stopped) => match taken? {
                 Some(runner) => break runner,

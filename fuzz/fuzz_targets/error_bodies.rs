@@ -23,7 +23,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let is_proxied = byte(&mut input) % 2 == 1;
     let headers = headers(&mut input);
-    let (sent, received) = (time(&mut input), time(&mut input));
+    let sent = time(&mut input);
+    let received = time(&mut input);
     let body = input.take_rest().to_vec();
     let answer = RawAnswer { status, headers, body: body.into(), sent, received, is_proxied };
     let error = decode(&SwasListRegions.into(), &answer).0.expect_err("a refusal is an error");

@@ -16,7 +16,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Unstructured::new(data);
-    let (sent, received) = (time(&mut input), time(&mut input));
+    let sent = time(&mut input);
+    let received = time(&mut input);
     let headers = headers(&mut input);
     let body = bytes::Bytes::from_static(b"{\"Code\": \"Throttling.User\"}");
     let seconds = whole(&headers, "retry-after").map(Duration::from_secs);

@@ -33,7 +33,7 @@ pub struct Config {
     pub metrics: Metrics,
     /// What must survive a restart.
     pub state: State,
-    /// What is served to whom.
+    /// What is served, and which clients need to log in.
     pub web: Web,
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::reader::Section;
 
-/// `web`: what is served to whom, beside what `--web.config.file` says.
+/// `web`: what is served, and which clients need to log in, beside what `--web.config.file` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Web {
     /// Whether the status page, its API and the configuration are served, beside metrics and
@@ -23,7 +23,7 @@ impl Default for Web {
 
 pub(super) const KEYS: &[&str] = &["pages", "open_health"];
 
-/// What is served to whom.
+/// What is served, and which clients need to log in.
 pub(super) fn read(section: &Section) -> Web {
     let default = Web::default();
     Web {

@@ -220,7 +220,8 @@ fn tls(section: &Section, folder: &Path) -> Option<Tls> {
     client_policy(section, client_ca.is_some(), client_auth);
     let allowed_sans = section.get("client_allowed_sans").map(|value| sans(&value));
     let version = |key| section.get(key).and_then(|value| version(&value));
-    let (min_version, max_version) = (version("min_version"), version("max_version"));
+    let min_version = version("min_version");
+    let max_version = version("max_version");
     if let (Some(TlsVersion::Tls13), Some(TlsVersion::Tls12)) = (min_version, max_version)
         && let Some(value) = section.get("max_version")
     {
@@ -299,7 +300,8 @@ fn pem(section: &Section, key: &'static str, file_key: &str, folder: &Path) -> O
         let text = value.verbatim()?;
         (!text.is_empty()).then_some((value, text))
     };
-    let (inline, file) = (text(key), text(file_key));
+    let inline = text(key);
+    let file = text(file_key);
     if let (Some((value, _)), Some(_)) = (&inline, &file) {
         value.problem(format!("stands beside {file_key}: keep one of them"));
     }

@@ -64,8 +64,8 @@ pub fn policies(config: &Config) -> Vec<Policy> {
     needs.into_iter().map(policy).collect()
 }
 
-/// Which permissions are needed, and by whom, so that `account` can make its calls. Most operations
-/// support no narrower resource than `*`.
+/// Which permissions the user, and the role if there is one, need so that `account` can make its
+/// calls. Most operations support no narrower resource than `*`.
 fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Document)> {
     let actions = document(actions, "*");
     let Some(role) = &account.assume_role else {

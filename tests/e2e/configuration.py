@@ -11,7 +11,7 @@ Config = dict[str, Any]
 # Often enough for a test; everything else has its default.
 POLL = {"interval": "1s", "idle_interval": "1s", "history_interval": "2s", "timeout": "2s"}
 
-# Nobody listens there.
+# Nothing listens there.
 NOWHERE = "http://127.0.0.1:9"
 
 

@@ -56,7 +56,7 @@ def test_everything_is_served_with_the_right_password(guarded: Exporter) -> None
 
 
 def test_with_a_password_every_name_of_the_server_is_taken(guarded: Exporter, guard: Serve) -> None:
-    """A page of somebody else cannot know the password."""
+    """Another site's page cannot know the password."""
     assert answer(guarded.url, Host="rebound.example.com", Authorization=basic(PASSWORD)).status == 200
     assert answer(guarded.url, Host="rebound.example.com").status == 401
 

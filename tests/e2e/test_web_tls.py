@@ -116,7 +116,7 @@ def test_certificates_and_keys_may_be_in_the_file_itself(certificates: Certifica
     assert [curl(url, *trust, *shown).status for shown in ((), certificates.client.shown)] == [0, 200]
 
 
-# Who gets in: without a certificate, with one of the authority, and with one of nobody.
+# Who gets in: without a certificate, with one of the authority, and with one that no authority signed.
 POLICIES = {
     "NoClientCert": (True, True, True),
     "RequestClientCert": (True, True, True),
