@@ -14,56 +14,29 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::site::Site;
-use crate::clock::Moment;
 use crate::exposition::{Encoding, Format, PageBody};
-use crate::model::SeriesUse;
 
 /// Sends what is ready; never calls the cloud, never waits for it.
 pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let arrived = Instant::now();
     let format = Format::wanted(&headers);
     let encoding = Encoding::wanted(&headers);
-    let Ok((page, series)) = page(&site, format, encoding).await else {
+    let Site { exposition, metrics, scrapes, .. } = &*site;
+    let assembled = scrapes.assembled(exposition, metrics, format, encoding, arrived).await;
+    let Ok((page, end)) = assembled else {
         return (
             StatusCode::INTERNAL_SERVER_ERROR,
             "the page could not be rendered; see the log\n",
         )
             .into_response();
     };
-    let own = site.own.text(&site.metrics, series, format, arrived).await;
-    let body = Body::new(Scrape::new(Arc::clone(&page), page.end(own)));
+    let body = Body::new(Scrape::new(page, end));
     let common =
         [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
     match encoding {
         Encoding::Identity => (common, body).into_response(),
         Encoding::Gzip => (common, [(header::CONTENT_ENCODING, "gzip")], body).into_response(),
     }
-}
-
-/// A body without its end, and the series it shows.
-type Ready = (Arc<PageBody>, SeriesUse);
-
-/// The current body. If anything in it has changed, one scrape assembles it on a blocking thread,
-/// and finishes even if its client disconnects; the others wait for it.
-async fn page(
-    site: &Arc<Site>,
-    format: Format,
-    encoding: Encoding,
-) -> Result<Ready, tokio::task::JoinError> {
-    let ready = || site.exposition.ready_body(format, encoding, Moment::now());
-    if let Some(ready) = ready() {
-        return Ok(ready);
-    }
-    let lock = Arc::clone(&site.render_lock).lock_owned().await;
-    if let Some(ready) = ready() {
-        return Ok(ready);
-    }
-    let exposition = Arc::clone(&site.exposition);
-    let make = move || {
-        let _lock = lock;
-        exposition.body(format, encoding, Moment::now())
-    };
-    tokio::task::spawn_blocking(make).await
 }
 
 /// A body being sent: the page's frames, which all scrapes share, and an end of its own.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::access::Paths;
 use super::hosts::Hosts;
-use super::own::OwnMetrics;
+use super::scrapes::Scrapes;
 use crate::clock::Moment;
 use crate::exposition::Exposition;
 use crate::self_metrics::SelfMetrics;
@@ -44,10 +44,8 @@ pub struct Site {
     pub(super) paths: Paths,
     /// Where `POST /-/reload` leads, if that is on.
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
-    /// Held by the scrape that assembles the page.
-    pub(super) render_lock: Arc<Mutex<()>>,
-    /// The exporter's own metrics as text.
-    pub(super) own: OwnMetrics,
+    /// What scrapes share.
+    pub(super) scrapes: Scrapes,
 }
 
 impl Site {
@@ -68,8 +66,7 @@ impl Site {
             started,
             paths: Paths::default(),
             reloads: None,
-            render_lock: Arc::default(),
-            own: OwnMetrics::default(),
+            scrapes: Scrapes::default(),
         }
     }
 

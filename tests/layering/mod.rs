@@ -133,7 +133,7 @@ const CLOCKS: &[&str] = &[
     "src/web/guard.rs",
     "src/web/metrics.rs",
     "src/web/mod.rs",
-    "src/web/own.rs",
+    "src/web/scrapes.rs",
     "src/web/server.rs",
     "src/web/shared.rs",
 ];
