@@ -454,7 +454,7 @@ fn given(values: &[String]) -> Vec<String> {
 
 fn unreadable(file: &str, error: &std::io::Error) -> Problems {
     let message = format!("the configuration file cannot be read: {error}");
-    Problems(vec![Problem { file: file.to_owned(), line: None, path: String::new(), message }])
+    Problems(vec![Problem::of_file(file, message)])
 }
 
 #[cfg(test)]

@@ -70,8 +70,7 @@ impl Error {
         match self {
             Self::Config(Problems(problems)) => problems.clone(),
             other => {
-                let message = other.to_string();
-                vec![Problem { file: String::new(), line: None, path: String::new(), message }]
+                vec![Problem::outside_files("", other.to_string())]
             }
         }
     }

@@ -207,7 +207,7 @@ async fn on_a_thread<T: Send + 'static>(
 }
 
 fn problem(path: &str, message: String) -> Problems {
-    Problems(vec![Problem { file: String::new(), line: None, path: path.to_owned(), message }])
+    Problems(vec![Problem::outside_files(path, message)])
 }
 
 /// Files whose changes are noticed once they are over.

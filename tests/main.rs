@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on may panic")]
 
 mod access;
-mod chain;
 mod check;
 mod config;
 mod contract;
@@ -22,6 +21,7 @@ mod log;
 mod network;
 mod pages;
 mod panics;
+mod polling;
 mod restart;
 mod scrapers;
 mod simulator;

@@ -157,7 +157,7 @@ mod tests {
 
     use super::{connect_limit, lookup_limit, roots, tls, transport, within};
     use crate::aliyun::Error;
-    use crate::aliyun::trouble::{Asked, trouble};
+    use crate::aliyun::trouble::{Route, trouble};
     use crate::config::{Account, NoProxy, Poll, Proxy, SecretSource};
     use crate::secret::Secret;
 
@@ -194,12 +194,12 @@ mod tests {
             .send()
             .await
             .unwrap_err();
-        let asked = Asked {
+        let route = Route {
             endpoint: "http://cloud.invalid",
             proxy: None,
             timeout: Duration::from_secs(60),
         };
-        let Error::Dns(text) = trouble(&asked, error) else { panic!("it is told as another") };
+        let Error::Dns(text) = trouble(&route, error) else { panic!("it is told as another") };
         assert!(text.contains("no answer from the DNS server within 0s"), "{text}");
         for seconds in [1, 5, 300] {
             let timeout = Duration::from_secs(seconds);

@@ -41,7 +41,7 @@ use http::Transport;
 use judge::Heard;
 use op::{Answer, Decoded, Operation};
 use request::Signer;
-use trouble::{Asked, trouble};
+use trouble::{Route, trouble};
 
 /// Usual maximum size of an answer, in bytes.
 const USUAL_BYTES: u64 = 1 << 20;
@@ -209,17 +209,17 @@ impl Client {
             .map_err(|error| unbuilt(&endpoint, &error))?;
         let proxy = self.transport.proxies.through(request.uri());
         let proxy = proxy.map_err(|problem| Error::Proxy(problem.to_owned()))?;
-        let asked = Asked { endpoint: &endpoint, proxy, timeout: self.timeout };
+        let route = Route { endpoint: &endpoint, proxy, timeout: self.timeout };
         let request =
-            reqwest::Request::try_from(request).map_err(|error| trouble(&asked, error))?;
+            reqwest::Request::try_from(request).map_err(|error| trouble(&route, error))?;
         let mut response =
-            self.transport.client.execute(request).await.map_err(|error| trouble(&asked, error))?;
+            self.transport.client.execute(request).await.map_err(|error| trouble(&route, error))?;
         let received = Timestamp::now();
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let body = self.read(response).await.map_err(|error| match error {
             Unread::TooLarge => Error::TooLarge(self.max_response_bytes),
-            Unread::Broken(error) => trouble(&asked, error),
+            Unread::Broken(error) => trouble(&route, error),
         })?;
         Ok(RawAnswer { status, headers, body, sent, received, is_proxied: proxy.is_some() })
     }

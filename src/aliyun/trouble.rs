@@ -13,7 +13,7 @@ use super::http::{Unresolved, connect_limit};
 use super::proxy::Proxy;
 
 /// What was requested, where and how.
-pub(super) struct Asked<'a> {
+pub(super) struct Route<'a> {
     /// The endpoint, with its scheme.
     pub(super) endpoint: &'a str,
     /// The proxy it went through, if any.
@@ -24,8 +24,8 @@ pub(super) struct Asked<'a> {
 
 /// The error of a request that got no complete answer. The URL is left out: it contains the
 /// signature.
-pub(super) fn trouble(asked: &Asked, error: reqwest::Error) -> Error {
-    let Asked { endpoint, proxy, timeout } = asked;
+pub(super) fn trouble(route: &Route, error: reqwest::Error) -> Error {
+    let Route { endpoint, proxy, timeout } = route;
     let host = endpoint.split("://").last().unwrap_or(endpoint);
     let place = proxy.map_or_else(|| host.to_owned(), |proxy| format!("{host} through {proxy}"));
     if error.is_timeout() {

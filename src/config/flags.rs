@@ -32,7 +32,7 @@ pub fn with_targets(
     for flag in clusters {
         match target(flag, "cluster", &mut known) {
             Ok((region, id)) => config.clusters.push(cluster(region, id, &account)),
-            Err(message) => problems.push(problem(CLUSTER, message)),
+            Err(message) => problems.push(Problem::outside_files(CLUSTER, message)),
         }
     }
     let mut known: HashSet<String> =
@@ -40,11 +40,11 @@ pub fn with_targets(
     for flag in servers {
         match target(flag, "server", &mut known) {
             Ok((region, id)) => config.servers.push(server(region, id, &account)),
-            Err(message) => problems.push(problem(SERVER, message)),
+            Err(message) => problems.push(Problem::outside_files(SERVER, message)),
         }
     }
     if problems.is_empty() && !config.has_targets() {
-        problems.push(problem("", nothing(has_file)));
+        problems.push(Problem::outside_files("", nothing(has_file)));
     }
     Problems::or(problems, config)
 }
@@ -64,7 +64,7 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
             }
             Ok(config)
         }
-        Err(message) => Err(Problems(vec![problem(ENDPOINT, message.to_owned())])),
+        Err(message) => Err(Problems(vec![Problem::outside_files(ENDPOINT, message.to_owned())])),
     }
 }
 
@@ -118,8 +118,4 @@ fn nothing(has_file: bool) -> String {
     format!(
         "nothing to poll: {file}, or name targets with {CLUSTER} REGION/ID or {SERVER} REGION/ID"
     )
-}
-
-fn problem(path: &str, message: String) -> Problem {
-    Problem { file: String::new(), line: None, path: path.to_owned(), message }
 }

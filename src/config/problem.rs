@@ -15,6 +15,18 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// A problem of a file as a whole.
+    pub fn of_file(file: &str, message: String) -> Self {
+        Self { file: file.to_owned(), line: None, path: String::new(), message }
+    }
+
+    /// A problem that is in no file; `path` is a flag or a key, or empty.
+    pub fn outside_files(path: &str, message: String) -> Self {
+        Self { file: String::new(), line: None, path: path.to_owned(), message }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file.as_str(), self.line) {

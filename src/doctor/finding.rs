@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::action::Action;
 use crate::aliyun::Error;
 use crate::model::Reason;
-use crate::poll::Asked;
+use crate::poll::CallResult;
 
 /// Result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,18 +100,18 @@ pub struct Finding {
 
 impl Finding {
     /// The finding from a call.
-    pub(super) fn new(asked: Asked) -> Self {
-        let error = asked.error.as_ref();
+    pub(super) fn new(result: CallResult) -> Self {
+        let error = result.error.as_ref();
         Self {
             state: error.map_or(State::Works, State::of),
             message: error.map_or_else(String::new, Error::to_string),
             advice: error.map_or(Cow::Borrowed(""), Error::advice),
-            account: asked.account.to_string(),
-            region: asked.region.to_string(),
-            action: asked.action,
-            target: asked.target.to_string(),
-            clock_skew: asked.clock_skew,
-            took: asked.took,
+            account: result.account.to_string(),
+            region: result.region.to_string(),
+            action: result.action,
+            target: result.target.to_string(),
+            clock_skew: result.clock_skew,
+            took: result.took,
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::aliyun::{Client, SetupError, error_of};
 use crate::config::Config;
-use crate::poll::{Asked, clients, discovery_pass, log_request};
+use crate::poll::{CallResult, clients, discovery_pass, log_request};
 use crate::target::{Kind, TargetId, targets};
 
 pub use finding::{Finding, State};
@@ -34,7 +34,7 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     let discovery_pass = discovery_pass(config, &clients, 1).await;
     let targets = targets(config, &discovery_pass.findings);
     let mut visits = JoinSet::new();
-    for trials in probe::trials(targets, &discovery_pass.asked) {
+    for trials in probe::trials(targets, &discovery_pass.calls) {
         if let Some(client) =
             trials.first().and_then(|trial| clients.get(&trial.target.account)).cloned()
         {
@@ -43,14 +43,14 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
     }
     let visited = visits.join_all().await.into_iter().flatten();
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Finding>> = BTreeMap::new();
-    let missing = |asked: &Asked| {
-        let place = TargetId { kind: Kind::Discovery, id: Arc::clone(&asked.target) };
-        discovery_pass.missing.get(&place).copied().filter(|_| asked.error.is_none())
+    let missing = |result: &CallResult| {
+        let place = TargetId { kind: Kind::Discovery, id: Arc::clone(&result.target) };
+        discovery_pass.missing.get(&place).copied().filter(|_| result.error.is_none())
     };
-    for asked in discovery_pass.asked.iter().cloned().chain(visited) {
-        let place = (Arc::clone(&asked.account), Arc::clone(&asked.region));
-        let missing = missing(&asked);
-        let finding = Finding::new(asked);
+    for result in discovery_pass.calls.iter().cloned().chain(visited) {
+        let place = (Arc::clone(&result.account), Arc::clone(&result.region));
+        let missing = missing(&result);
+        let finding = Finding::new(result);
         let finding = match missing {
             Some(missing) => finding.lacking(missing),
             None => finding,
@@ -62,7 +62,7 @@ pub async fn examine(config: &Config) -> Result<Report, SetupError> {
 
 /// Tries the operations of one account in one region one after the other: a later call may need an
 /// earlier answer. If a made-up id is not found, the account is allowed to call the operation.
-async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
+async fn visit(client: Client, trials: Vec<Trial>) -> Vec<CallResult> {
     let mut known = SampleIds::default();
     let mut all = Vec::new();
     for Trial { action, target } in trials {
@@ -75,7 +75,7 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<Asked> {
             known.learn(&decoded.value);
         }
         let made_up = known.is_made_up(&question);
-        all.push(Asked {
+        all.push(CallResult {
             account: target.account,
             region: target.region,
             action,

@@ -9,7 +9,7 @@ use crate::aliyun::op::{
     EhpcListRegions, ListClusters, ListCommands, ListInstances, ListInvocationResults,
     ListInvocationStatus, ListTasks, Operation, SwasListRegions,
 };
-use crate::poll::{Asked, needed};
+use crate::poll::{CallResult, needed};
 use crate::target::{Scope, Target, polled};
 
 /// Used where no real id is known: the cloud checks the permission before it looks up the id.
@@ -29,13 +29,14 @@ pub(super) struct Trial {
     pub(super) target: Target,
 }
 
-/// Each operation that `targets` need and that was not `asked` yet, once for each account and
+/// Each operation that `targets` need and that was not `called` yet, once for each account and
 /// region: one list per account and region.
-pub(super) fn trials(targets: Vec<Target>, asked: &[Asked]) -> Vec<Vec<Trial>> {
+pub(super) fn trials(targets: Vec<Target>, called: &[CallResult]) -> Vec<Vec<Trial>> {
     let is_known = |target: &Target, action| {
-        let is_place =
-            |asked: &Asked| asked.account == target.account && asked.region == target.region;
-        asked.iter().any(|asked| is_place(asked) && asked.action == action)
+        let is_place = |result: &CallResult| {
+            result.account == target.account && result.region == target.region
+        };
+        called.iter().any(|result| is_place(result) && result.action == action)
     };
     let mut places: BTreeMap<(Name, Arc<str>), Vec<Trial>> = BTreeMap::new();
     for target in polled(targets) {
@@ -117,9 +118,9 @@ impl SampleIds {
     /// Whether the call is about something that does not exist.
     pub(super) fn is_made_up(&self, operation: &Operation) -> bool {
         match operation {
-            Operation::ListInvocationStatus(asked) => *asked.command_id == *NO_COMMAND,
-            Operation::ListInvocationResults(asked) => *asked.command_id == *NO_COMMAND,
-            Operation::DescribeInvocationResult(asked) => *asked.invoke_id == *NO_INVOCATION,
+            Operation::ListInvocationStatus(request) => *request.command_id == *NO_COMMAND,
+            Operation::ListInvocationResults(request) => *request.command_id == *NO_COMMAND,
+            Operation::DescribeInvocationResult(request) => *request.invoke_id == *NO_INVOCATION,
             _ => false,
         }
     }

@@ -29,12 +29,12 @@ pub struct DiscoveryPass {
     /// Number of entries that a place counts but did not show, if any.
     pub missing: BTreeMap<TargetId, u64>,
     /// Each operation that was called, once per account and region.
-    pub asked: Vec<Asked>,
+    pub calls: Vec<CallResult>,
 }
 
 /// Result of calling an operation.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub struct CallResult {
     /// Account.
     pub account: Arc<str>,
     /// Region.
@@ -51,11 +51,12 @@ pub struct Asked {
     pub took: Duration,
 }
 
-impl Asked {
+impl CallResult {
     /// Whether both are about the same operation, region and account.
     pub fn is_like(&self, other: &Self) -> bool {
-        let key =
-            |asked: &Self| (Arc::clone(&asked.account), Arc::clone(&asked.region), asked.action);
+        let key = |result: &Self| {
+            (Arc::clone(&result.account), Arc::clone(&result.region), result.action)
+        };
         key(self) == key(other)
     }
 }
@@ -115,13 +116,13 @@ impl<'a> Surveying<'a> {
         let (id, attempted) = done.unwrap_or_else(|error| (error.id(), panicked()));
         let Some(attempt) = under_way.remove(&id) else { return };
         log_request((&attempt).into(), &attempt.operation, &attempted);
-        self.asked(&attempt, &attempted);
+        self.keep(&attempt, &attempted);
         self.scheduler.done(&attempt, attempted.outcome, Timestamp::now());
     }
 
     /// The last attempt and the last page count: one that fails is the last.
-    fn asked(&mut self, attempt: &Attempt, attempted: &Attempted) {
-        let asked = Asked {
+    fn keep(&mut self, attempt: &Attempt, attempted: &Attempted) {
+        let result = CallResult {
             account: Arc::clone(&attempt.account),
             region: Arc::clone(&attempt.region),
             action: attempt.operation.action(),
@@ -130,9 +131,9 @@ impl<'a> Surveying<'a> {
             clock_skew: attempted.clock_skew,
             took: attempted.took.unwrap_or_default(),
         };
-        match self.discovery_pass.asked.iter_mut().find(|known| known.is_like(&asked)) {
-            Some(known) => *known = asked,
-            None => self.discovery_pass.asked.push(asked),
+        match self.discovery_pass.calls.iter_mut().find(|known| known.is_like(&result)) {
+            Some(known) => *known = result,
+            None => self.discovery_pass.calls.push(result),
         }
     }
 

@@ -18,7 +18,7 @@ mod tracker;
 
 pub use budget::Hint;
 pub use clients::{Clients, clients, route_notes, route_warnings};
-pub use discovery_pass::{Asked, DiscoveryPass, discovery_pass};
+pub use discovery_pass::{CallResult, DiscoveryPass, discovery_pass};
 pub use engine::{Batch, Engine, Retargeted};
 pub use journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
 pub use planned_load::{budgets, first_pass, per_minute, per_poll};

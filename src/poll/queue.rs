@@ -56,7 +56,7 @@ impl Turn {
         Self::OneByOne,
     ];
 
-    fn place(self) -> usize {
+    fn index(self) -> usize {
         match self {
             Self::Poll(cadence) => cadence as usize,
             Self::OneByOne => 3,
@@ -82,11 +82,11 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn insert(&mut self, turn: Turn, due: Timestamp, id: TargetId) {
-        self.waiting[turn.place()].insert((due, id));
+        self.waiting[turn.index()].insert((due, id));
     }
 
     pub(super) fn remove(&mut self, turn: Turn, due: Timestamp, id: &TargetId) {
-        self.waiting[turn.place()].remove(&(due, id.clone()));
+        self.waiting[turn.index()].remove(&(due, id.clone()));
     }
 
     /// The waiting targets.
@@ -101,7 +101,7 @@ impl Queue {
     /// The target to serve next, and when it was due.
     pub(super) fn first(&self, settings: &Poll, now: Timestamp) -> Option<&(Timestamp, TargetId)> {
         let turns = Turn::ALL.into_iter().filter(|turn| !self.gives_way(*turn));
-        let heads = turns.filter_map(|turn| Some((turn, self.waiting[turn.place()].first()?)));
+        let heads = turns.filter_map(|turn| Some((turn, self.waiting[turn.index()].first()?)));
         let overdue = |(turn, (due, _)): &(Turn, &(Timestamp, TargetId))| {
             let least = settings.idle_interval / MAX_WEIGHT;
             since(*due, now).as_secs_f64() / turn.period(settings).max(least).as_secs_f64()
@@ -117,7 +117,7 @@ impl Queue {
 
     /// Whether `turn` was just served and others wait: it gets at most half.
     fn gives_way(&self, turn: Turn) -> bool {
-        let waits = |other: &Turn| !self.waiting[other.place()].is_empty();
+        let waits = |other: &Turn| !self.waiting[other.index()].is_empty();
         let others = match turn {
             Turn::Poll(Cadence::Active) => &Turn::ALL[1..3],
             Turn::OneByOne => &Turn::ALL[..3],

@@ -64,9 +64,7 @@ impl Guard {
     /// Everything that is wrong with it, or that it or a file that it names cannot be used.
     pub fn read(path: &Path, web: Web) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let problem = |message: String| {
-            Problems(vec![Problem { file: file.clone(), line: None, path: String::new(), message }])
-        };
+        let problem = |message| Problems(vec![Problem::of_file(&file, message)]);
         let text = files::text(path, files::MAX_SMALL).map_err(|error| {
             problem(format!("the web configuration file cannot be read: {error}"))
         })?;

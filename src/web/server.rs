@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,7 +23,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -79,6 +79,8 @@ impl Front {
 struct Server {
     access: Access,
     connections: Connections,
+    /// One permit for each socket: one that was cut keeps its descriptor until its task is over.
+    sockets: Arc<Semaphore>,
     metrics: Arc<SelfMetrics>,
     clock: Clock,
 }
@@ -96,9 +98,12 @@ impl Clock {
 /// Serves on every listener until `stop`, then lets in-flight requests finish.
 pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Receiver<bool>) {
     let Front { routes, guard, hosts, paths, metrics } = front;
+    let max = max_connections();
     let server = Arc::new(Server {
         access: Access { routes, guard, hosts, paths },
-        connections: Connections::new(max_connections()),
+        connections: Connections::new(max),
+        // Each listener holds one for its next connection, which another one gives way to.
+        sockets: Arc::new(Semaphore::new(max + RESERVE + listeners.len())),
         metrics,
         clock: Clock(Instant::now()),
     });
@@ -150,12 +155,15 @@ async fn accept(listener: TcpListener, server: Arc<Server>, mut stop: watch::Rec
     let mut told = None;
     while !*stop.borrow() {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
+            accepted = accept_one(&listener, &server) => match accepted {
+                Ok((socket, stream, peer)) => {
                     let admitted = server.admit(peer.ip(), &mut told);
                     let connection =
                         connect(stream, peer.ip(), Arc::clone(&server), admitted, stop.clone());
-                    open.spawn(connection);
+                    open.spawn(async move {
+                        connection.await;
+                        drop(socket);
+                    });
                 }
                 Err(error) => refused(&error).await,
             },
@@ -168,6 +176,16 @@ async fn accept(listener: TcpListener, server: Arc<Server>, mut stop: watch::Rec
     if timeout(DRAIN, drained).await.is_err() {
         warn!(seconds = DRAIN.as_secs(), "cut off requests that had not finished");
     }
+}
+
+/// Waits until a socket may be opened, then for a client.
+async fn accept_one(
+    listener: &TcpListener,
+    server: &Server,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let socket = Arc::clone(&server.sockets).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((socket, stream, peer))
 }
 
 impl Server {

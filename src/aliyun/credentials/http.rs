@@ -11,7 +11,7 @@ use crate::aliyun::Error;
 use crate::aliyun::causes::chain;
 use crate::aliyun::http::Transport;
 use crate::aliyun::request::host;
-use crate::aliyun::trouble::{Asked, trouble};
+use crate::aliyun::trouble::{Route, trouble};
 use crate::config::is_loopback;
 
 /// Maximum size of an answer, in bytes.
@@ -122,8 +122,8 @@ impl Http {
             false => (&self.account.client, self.account.proxies.through(&uri).map_err(unusable)?),
         };
         let endpoint = format!("{}://{}", uri.scheme_str().unwrap_or("http"), host(&uri));
-        let asked = Asked { endpoint: &endpoint, proxy, timeout };
-        let failed = |error: reqwest::Error| unanswered(&asked, error);
+        let route = Route { endpoint: &endpoint, proxy, timeout };
+        let failed = |error: reqwest::Error| unanswered(&route, error);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         *request.timeout_mut() = Some(timeout);
         let mut response = client.execute(request).await.map_err(failed)?;
@@ -145,16 +145,16 @@ fn unusable(problem: &str) -> Unanswered {
 
 /// Leaves out the URL, which may contain a secret. A proxy or certificate error brings its own
 /// advice, since that for credentials would not help.
-fn unanswered(asked: &Asked, error: reqwest::Error) -> Unanswered {
+fn unanswered(route: &Route, error: reqwest::Error) -> Unanswered {
     let unreachable = error.is_connect();
-    let host = asked.endpoint.split("://").last().unwrap_or(asked.endpoint);
-    if unreachable && error.is_timeout() && asked.proxy.is_none() {
+    let host = route.endpoint.split("://").last().unwrap_or(route.endpoint);
+    if unreachable && error.is_timeout() && route.proxy.is_none() {
         return Unanswered {
             message: format!("{host}: {}", chain(&error.without_url())),
             unreachable,
         };
     }
-    let message = match trouble(asked, error) {
+    let message = match trouble(route, error) {
         error @ Error::Timeout(_) => format!("{host}: {error}"),
         error @ (Error::Proxy(_)
         | Error::ProxyLogin(_)

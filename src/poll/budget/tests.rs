@@ -57,7 +57,7 @@ impl Default for Scene<'_> {
 }
 
 /// Outcomes of one exporter's calls.
-struct Story {
+struct Record {
     /// Calls that got through and calls that were refused, by hour.
     passed: Vec<u32>,
     refused: Vec<u32>,
@@ -111,13 +111,13 @@ impl Scene<'_> {
     }
 
     /// Each target is due again one period later; an answer takes 75 to 225 ms.
-    fn play(&self) -> Vec<Story> {
+    fn play(&self) -> Vec<Record> {
         let period = self.period();
         let mut agenda = Agenda::default();
         let mut cloud = Cloud::default();
         let mut noise = 12345u64;
         let mut exporters = Vec::new();
-        let mut stories = Vec::new();
+        let mut records = Vec::new();
         for (number, start) in self.starts.iter().enumerate() {
             let budget = Budget::new(self.configured);
             exporters.push(Exporter {
@@ -128,7 +128,7 @@ impl Scene<'_> {
                 wake: None,
             });
             let hours = vec![0; self.hours as usize + 1];
-            stories.push(Story {
+            records.push(Record {
                 passed: hours.clone(),
                 refused: hours,
                 throttled: BTreeSet::new(),
@@ -147,7 +147,7 @@ impl Scene<'_> {
         }
         while let Some((time, number, what)) = agenda.next(self.hours * HOUR) {
             let exporter = &mut exporters[number];
-            let story = &mut stories[number];
+            let record = &mut records[number];
             let hour = (time / HOUR) as usize;
             match what {
                 What::Due { target } => exporter.waiting.push_back((time, target)),
@@ -159,15 +159,15 @@ impl Scene<'_> {
                     continue;
                 }
                 What::Answer { ticket, passed: true, due, target } => {
-                    story.passed[hour] += 1;
-                    story.gaps.push((time, time - exporter.read[target]));
+                    record.passed[hour] += 1;
+                    record.gaps.push((time, time - exporter.read[target]));
                     exporter.read[target] = time;
                     exporter.budget.heard(ticket, Heard::Passed, at(time), || self.idle_need);
                     agenda.add((due + period).max(time), number, What::Due { target });
                 }
                 What::Answer { ticket, passed: false, due, target } => {
-                    story.refused[hour] += 1;
-                    story.throttled.insert(time / MINUTE);
+                    record.refused[hour] += 1;
+                    record.throttled.insert(time / MINUTE);
                     exporter.budget.heard(ticket, refusal(None), at(time), || self.idle_need);
                     exporter.waiting.push_front((due, target));
                 }
@@ -199,7 +199,7 @@ impl Scene<'_> {
                 );
             }
         }
-        stories
+        records
     }
 }
 
@@ -221,7 +221,7 @@ impl Agenda {
     }
 }
 
-impl Story {
+impl Record {
     fn refused_on(&self, day: usize) -> u32 {
         self.refused[day * DAY..(day + 1) * DAY].iter().sum()
     }
@@ -269,12 +269,12 @@ fn a_constant_limit_is_found_with_few_refusals_and_used() {
                 hours: 48,
                 ..Scene::default()
             };
-            let story = &scene.play()[0];
-            let most = story.refused[1..DAY].iter().max().unwrap();
-            let days = [0, 1].map(|day| story.refused_on(day));
-            let used = story.used_on(1, limit);
+            let record = &scene.play()[0];
+            let most = record.refused[1..DAY].iter().max().unwrap();
+            let days = [0, 1].map(|day| record.refused_on(day));
+            let used = record.used_on(1, limit);
             let window = if sliding { "sliding" } else { "calendar" };
-            let first = story.refused[0];
+            let first = record.refused[0];
             println!("{limit} | {need} | {window} | {first}, {most}, {days:?} | {used:.2}");
             // If the limit is below what is needed when all is idle, and the calls that got through
             // still count in a sliding minute, the first trials are refused, too.
@@ -299,16 +299,16 @@ fn a_total_refusal_is_over_in_a_minute_however_long_it_was() {
             let end = start + minutes * MINUTE;
             let limit = |time: i64| if (start..end).contains(&time) { 0 } else { 1_000_000 };
             let scene = Scene { need, limit: &limit, ..Scene::default() };
-            let story = &scene.play()[0];
-            let refused: u32 = story.refused.iter().sum();
-            let recovered = story.recovered(end, scene.period());
-            println!("{minutes} | {need} | {refused} | {} s | {recovered} s", story.oldest());
+            let record = &scene.play()[0];
+            let refused: u32 = record.refused.iter().sum();
+            let recovered = record.recovered(end, scene.period());
+            println!("{minutes} | {need} | {refused} | {} s | {recovered} s", record.oldest());
             assert!(refused <= minutes as u32 + 2, "one call a minute is tried: {refused}");
             assert!(recovered <= 180, "{minutes} minutes: {recovered} s");
             assert!(
-                story.passed[3] >= (need as u32 - 1) * 60,
+                record.passed[3] >= (need as u32 - 1) * 60,
                 "as much as before: {:?}",
-                story.passed
+                record.passed
             );
         }
     }
@@ -325,19 +325,19 @@ fn another_consumer_is_given_way_to_and_what_it_leaves_is_taken_back() {
                 let calls = |time| (time, (a_minute * every / MINUTE).max(1) as u32);
                 let others = (start..end).step_by(every as usize).map(calls).collect();
                 let scene = Scene { limit: &|_| 200, others, ..Scene::default() };
-                let story = &scene.play()[0];
-                let refused: u32 = story.refused.iter().sum();
-                let recovered = story.recovered(end, scene.period());
+                let record = &scene.play()[0];
+                let refused: u32 = record.refused.iter().sum();
+                let recovered = record.recovered(end, scene.period());
                 println!(
                     "{minutes} | {a_minute} | {every} ms | {refused} | {} s | {recovered} s",
-                    story.oldest()
+                    record.oldest()
                 );
                 assert!(refused <= 3 + minutes as u32, "{minutes} minutes: {refused}");
                 assert!(
                     recovered <= (minutes * 60).max(1200),
                     "no longer than it lasted: {minutes} minutes, {recovered} s"
                 );
-                assert!(story.passed[3] >= 119 * 60, "as much as before: {:?}", story.passed);
+                assert!(record.passed[3] >= 119 * 60, "as much as before: {:?}", record.passed);
             }
         }
     }
@@ -353,10 +353,10 @@ fn a_limit_that_moves_is_followed_both_ways() {
             54..78 => 500,
             _ => 150,
         };
-        let story =
+        let record =
             &Scene { need: 300.0, sliding, limit: &limit, hours: 96, ..Scene::default() }.play()[0];
-        let a_minute: Vec<u32> = story.passed.iter().map(|hour| hour / 60).collect();
-        println!("{sliding}: refused {:?}, passed in a minute {a_minute:?}", story.refused);
+        let a_minute: Vec<u32> = record.passed.iter().map(|hour| hour / 60).collect();
+        println!("{sliding}: refused {:?}, passed in a minute {a_minute:?}", record.refused);
         assert!(a_minute[1..24].iter().all(|calls| (100..=200).contains(calls)), "{a_minute:?}");
         assert!(a_minute[25..30].iter().all(|calls| (25..=50).contains(calls)), "{a_minute:?}");
         let again = a_minute[30..54].iter().position(|calls| *calls > 100).unwrap();
@@ -364,7 +364,7 @@ fn a_limit_that_moves_is_followed_both_ways() {
         let all = a_minute[54..78].iter().position(|calls| *calls == 300).unwrap();
         assert!(all <= 24, "after {all} hours: {a_minute:?}");
         assert!(a_minute[79..96].iter().all(|calls| (75..=150).contains(calls)), "{a_minute:?}");
-        assert!(story.refused.iter().all(|hour| *hour <= 10), "{:?}", story.refused);
+        assert!(record.refused.iter().all(|hour| *hour <= 10), "{:?}", record.refused);
     }
 }
 
@@ -385,12 +385,12 @@ fn two_exporters_on_one_account_share_its_limit() {
                     hours: 96,
                     ..Scene::default()
                 };
-                let stories = scene.play();
+                let records = scene.play();
                 let minutes: BTreeSet<i64> =
-                    stories.iter().flat_map(|story| &story.throttled).copied().collect();
+                    records.iter().flat_map(|record| &record.throttled).copied().collect();
                 let on = |day: i64| minutes.iter().filter(|minute| *minute / 1440 == day).count();
                 let days = [0, 1, 2, 3].map(on);
-                let used = [0, 1].map(|exporter| stories[exporter].used_on(3, limit));
+                let used = [0, 1].map(|exporter| records[exporter].used_on(3, limit));
                 let window = if sliding { "sliding" } else { "calendar" };
                 println!(
                     "{limit} | {need} | {window} | {} s | {used:.2?} | {days:?}",

@@ -24,7 +24,7 @@ use super::planned_load::{self, budget_key};
 use super::queue::{Queue, Turn};
 use super::rate_limiter::{BudgetKey, RateLimiter};
 use super::time::{after, later, since};
-use super::tracker::{self, MemoryRef, Verdict};
+use super::tracker::{self, AfterFailure, MemoryRef};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;
@@ -367,15 +367,15 @@ impl Scheduler {
             _ if rest.is_some_and(|rest| rest > MAX_BACKOFF) => {
                 return self.finish(&attempt.target, Some(failure), now);
             }
-            Verdict::Stop => return self.finish(&attempt.target, Some(failure), now),
-            Verdict::GoOnFailed => {
+            AfterFailure::Stop => return self.finish(&attempt.target, Some(failure), now),
+            AfterFailure::GoOnFailed => {
                 poll.failed_parts += u32::from(error.is_of_one_question());
                 if poll.failed_parts >= MAX_FAILED_PARTS {
                     return self.finish(&attempt.target, Some(failure), now);
                 }
                 poll.failure = Some(failure);
             }
-            Verdict::GoOn => {}
+            AfterFailure::GoOn => {}
         }
         self.publish(&attempt.target, now);
         self.go_on(&attempt.target, now);

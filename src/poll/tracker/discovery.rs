@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::directory::{Directory, Progress};
-use super::{Harm, Load, Notice, Verdict};
+use super::{AfterFailure, FailureScope, Load, Notice};
 use crate::aliyun::op::{EhpcListRegions, ListClusters, ListInstances, Operation, SwasListRegions};
 use crate::model::{DiscoveredResource, DiscoveryReading, ListState, Page};
 use crate::poll::time::since;
@@ -138,10 +138,10 @@ impl DiscoveryTracker {
         }
     }
 
-    pub(super) fn fail(&mut self, _: Harm) -> Verdict {
+    pub(super) fn fail(&mut self, _: FailureScope) -> AfterFailure {
         self.memory.directory.failed();
         self.step = Step::Idle;
-        Verdict::Stop
+        AfterFailure::Stop
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -188,7 +188,7 @@ mod tests {
     use super::{DiscoveryTracker, Memory};
     use crate::aliyun::op::{ListInstances, Operation};
     use crate::model::{DiscoveredResource, Page};
-    use crate::poll::tracker::{Harm, Notice, Verdict};
+    use crate::poll::tracker::{AfterFailure, FailureScope, Notice};
     use crate::target::DiscoveryKind;
 
     fn tracker(kind: DiscoveryKind, memory: Memory) -> DiscoveryTracker {
@@ -259,8 +259,8 @@ mod tests {
         tracker.listed(of_two(vec![found("b", None), found("c", None)]), Timestamp::UNIX_EPOCH);
         assert_eq!(tracker.ask(), Some(Operation::ListInstances(ListInstances { page: 2 })));
         assert_eq!(
-            (tracker.fail(Harm::All), tracker.ask(), tracker.is_readable()),
-            (Verdict::Stop, None, false)
+            (tracker.fail(FailureScope::All), tracker.ask(), tracker.is_readable()),
+            (AfterFailure::Stop, None, false)
         );
         assert_eq!(ids(&tracker), "abc", "what was shown is there, and nothing is gone");
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::{Follow, LOOKED_FOR, turns};
 use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, ListChange, Load, Notice, Verdict};
+use super::{AfterFailure, FailureScope, Limits, ListChange, Load, Notice};
 use crate::aliyun::op::{
     ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE,
 };
@@ -58,12 +58,12 @@ struct Held {
     results: Option<Vec<NodeResult>>,
     /// Larger is newer: commands first seen last. Within a reading of the list, the first counts as
     /// the newest.
-    place: (u64, Reverse<usize>),
+    sequence: (u64, Reverse<usize>),
     /// How its status, or its results once it has ended, were requested.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
     /// It appeared while watched, so its end counts even if it was never seen open.
-    begun: bool,
+    observed_from_start: bool,
     /// A reading of its results in progress, which may take several polls.
     #[serde(skip)]
     reading: Option<ResultsReading>,
@@ -130,7 +130,7 @@ impl EhpcInvocationsTracker {
         if self.scope.ids.is_empty() {
             // A reading that shows nothing new changes nothing, so nothing has to be saved.
             let shown_new =
-                self.memory.commands.values().any(|held| held.place.0 == self.memory.readings);
+                self.memory.commands.values().any(|held| held.sequence.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
             self.memory.history.begin(&self.limits, now);
             self.step = Step::List;
@@ -138,7 +138,7 @@ impl EhpcInvocationsTracker {
         }
         self.memory.commands.retain(|id, _| self.scope.ids.iter().any(|named| **named == **id));
         for (position, id) in self.scope.ids.iter().enumerate() {
-            let fresh = Held { place: (0, Reverse(position)), ..Held::default() };
+            let fresh = Held { sequence: (0, Reverse(position)), ..Held::default() };
             self.memory.commands.entry(id.as_str().into()).or_insert(fresh);
         }
         self.begin_status();
@@ -161,35 +161,35 @@ impl EhpcInvocationsTracker {
         })
     }
 
-    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
+    pub(super) fn fail(&mut self, scope: FailureScope) -> AfterFailure {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Status(mut ids) if harm == Harm::Gone => {
+            Step::Status(mut ids) if scope == FailureScope::Gone => {
                 let named = ids.pop().is_some_and(|id| self.missed(&id));
                 self.next_status(ids);
-                if named { Verdict::GoOnFailed } else { Verdict::GoOn }
+                if named { AfterFailure::GoOnFailed } else { AfterFailure::GoOn }
             }
-            Step::Results(mut ids) if harm == Harm::Gone => {
+            Step::Results(mut ids) if scope == FailureScope::Gone => {
                 if let Some(held) = ids.pop().and_then(|id| self.memory.commands.get_mut(&id)) {
                     held.follow.missed(self.began);
                 }
                 self.next_results(ids);
-                Verdict::GoOn
+                AfterFailure::GoOn
             }
-            Step::Status(mut ids) if harm == Harm::One => {
+            Step::Status(mut ids) if scope == FailureScope::One => {
                 self.failed(ids.pop());
                 self.next_status(ids);
-                Verdict::GoOnFailed
+                AfterFailure::GoOnFailed
             }
-            Step::Results(mut ids) if harm == Harm::One => {
+            Step::Results(mut ids) if scope == FailureScope::One => {
                 self.failed(ids.pop());
                 self.next_results(ids);
-                Verdict::GoOnFailed
+                AfterFailure::GoOnFailed
             }
             results @ Step::Results(_) => {
                 self.step = results;
-                Verdict::Stop
+                AfterFailure::Stop
             }
-            _ => Verdict::Stop,
+            _ => AfterFailure::Stop,
         }
     }
 
@@ -203,7 +203,7 @@ impl EhpcInvocationsTracker {
 
     pub(super) fn reading(&self) -> EhpcInvocationsReading {
         let mut held: Vec<(&Arc<str>, &Held)> = self.memory.commands.iter().collect();
-        held.sort_unstable_by_key(|(_, held)| Reverse(held.place));
+        held.sort_unstable_by_key(|(_, held)| Reverse(held.sequence));
         // A command given up while open is lost.
         held.retain(|(_, held)| !held.given_up || held.has_ended());
         let seen = |(id, held): (&Arc<str>, &Held)| {
@@ -243,11 +243,15 @@ impl EhpcInvocationsTracker {
         }
         let shape = Shape::of(&page, |id| &**id);
         let Memory { history, commands, readings, .. } = &mut self.memory;
-        let begun = history.is_watched();
+        let observed_from_start = history.is_watched();
         for id in page.items {
-            let place = (*readings, Reverse(history.shown()));
+            let sequence = (*readings, Reverse(history.shown()));
             if history.note(&id, None) {
-                commands.entry(id).or_insert(Held { place, begun, ..Held::default() });
+                commands.entry(id).or_insert(Held {
+                    sequence,
+                    observed_from_start,
+                    ..Held::default()
+                });
             }
         }
         let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
@@ -268,7 +272,7 @@ impl EhpcInvocationsTracker {
         if let Some((id, held)) =
             ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held)))
         {
-            let counts = held.invocation.is_some() || held.begun;
+            let counts = held.invocation.is_some() || held.observed_from_start;
             if counts && !invocation.is_open() {
                 held.end_seen = Some(self.began);
                 *finished.entry(invocation.status.clone()).or_default() += 1;
@@ -333,7 +337,7 @@ impl EhpcInvocationsTracker {
     /// The commands, newest last.
     fn by_age(&self) -> Vec<Arc<str>> {
         let mut ids: Vec<Arc<str>> = self.memory.commands.keys().cloned().collect();
-        ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.place));
+        ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.sequence));
         ids
     }
 
@@ -343,9 +347,11 @@ impl EhpcInvocationsTracker {
         let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
         let (again, mut first): (Vec<_>, Vec<_>) =
             picked.partition(|(_, held)| held.follow.is_again());
-        first.sort_unstable_by_key(|(_, held)| held.place);
+        first.sort_unstable_by_key(|(_, held)| held.sequence);
         let mut ids = turns(
-            again.into_iter().map(|(id, held)| ((held.follow.turn(), held.place), Arc::clone(id))),
+            again
+                .into_iter()
+                .map(|(id, held)| ((held.follow.turn(), held.sequence), Arc::clone(id))),
         );
         ids.extend(first.into_iter().map(|(id, _)| Arc::clone(id)));
         ids
@@ -365,7 +371,8 @@ impl EhpcInvocationsTracker {
             if held.follow.is_lost() {
                 // One that appeared while watched, but whose status was never received, may have
                 // ended in any way.
-                let is_unfinished = held.is_open() || (held.begun && held.invocation.is_none());
+                let is_unfinished =
+                    held.is_open() || (held.observed_from_start && held.invocation.is_none());
                 self.memory.commands.remove(id);
                 if is_unfinished {
                     self.notices.push(Notice::Lost { id: Arc::clone(id) });
@@ -498,7 +505,9 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{EhpcInvocationsTracker, Harm, Limits, ListChange, Memory, Notice, Verdict};
+    use super::{
+        AfterFailure, EhpcInvocationsTracker, FailureScope, Limits, ListChange, Memory, Notice,
+    };
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
     use crate::model::{GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
@@ -543,7 +552,7 @@ mod tests {
                     match world.iter().find(|(id, _)| **id == *call.command_id) {
                         Some((_, status)) => tracker.status(invocation(status.clone())),
                         None => {
-                            asked.push(format!("{:?}", tracker.fail(Harm::Gone)));
+                            asked.push(format!("{:?}", tracker.fail(FailureScope::Gone)));
                         }
                     }
                 }
@@ -732,7 +741,7 @@ mod tests {
                     Operation::ListInvocationStatus(_) => {
                         tracker.status(invocation(InvokeStatus::Finished))
                     }
-                    _ => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
+                    _ => assert_eq!(tracker.fail(FailureScope::Gone), AfterFailure::GoOn),
                 }
             }
             asked
@@ -751,7 +760,7 @@ mod tests {
         tracker.listed(Page::new(vec!["b".into(), "c".into()], None), at(day + 10));
         tracker.status(invocation(InvokeStatus::Failed));
         tracker.status(invocation(InvokeStatus::Failed));
-        assert_eq!(tracker.fail(Harm::All), Verdict::Stop);
+        assert_eq!(tracker.fail(FailureScope::All), AfterFailure::Stop);
         tracker.notices.clear();
         tracker.scope.discover = 1;
         poll_at(&mut tracker, &[("d", InvokeStatus::Running)], day + 20);
@@ -807,6 +816,9 @@ mod tests {
     fn a_failed_list_leaves_nothing_to_read() {
         let mut tracker = tracker(&[], 20);
         tracker.begin(Timestamp::UNIX_EPOCH);
-        assert_eq!((tracker.fail(Harm::All), tracker.is_readable()), (Verdict::Stop, false));
+        assert_eq!(
+            (tracker.fail(FailureScope::All), tracker.is_readable()),
+            (AfterFailure::Stop, false)
+        );
     }
 }

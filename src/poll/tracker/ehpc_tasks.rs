@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::{Follow, turns};
 use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::{Harm, Limits, Load, Notice, Verdict};
+use super::{AfterFailure, FailureScope, Limits, Load, Notice};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{
@@ -58,12 +58,12 @@ pub struct Memory {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Held {
     seen: SeenEhpcTask,
-    place: u64,
+    sequence: u64,
     /// How it was requested by its id.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
     /// It appeared while watched, so its duration is known.
-    begun: bool,
+    observed_from_start: bool,
 }
 
 impl Memory {
@@ -74,7 +74,7 @@ impl Memory {
         self.tasks
             .values_mut()
             .filter(|held| held.seen.task.status.is_open())
-            .for_each(|held| held.begun = false);
+            .for_each(|held| held.observed_from_start = false);
         self
     }
 
@@ -146,26 +146,26 @@ impl EhpcTasksTracker {
         }
     }
 
-    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
+    pub(super) fn fail(&mut self, scope: FailureScope) -> AfterFailure {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Chase(mut ids) if harm == Harm::Gone => {
+            Step::Chase(mut ids) if scope == FailureScope::Gone => {
                 if let Some(id) = &ids.pop() {
                     self.missed(id);
                 }
                 self.chase(ids);
-                return Verdict::GoOn;
+                return AfterFailure::GoOn;
             }
-            Step::Chase(mut ids) if harm == Harm::One => {
+            Step::Chase(mut ids) if scope == FailureScope::One => {
                 if let Some(held) = ids.pop().and_then(|id| self.memory.tasks.get_mut(&id)) {
                     held.follow.failed();
                 }
                 self.chase(ids);
-                return Verdict::GoOnFailed;
+                return AfterFailure::GoOnFailed;
             }
             Step::Chase(ids) => self.chase(ids),
             _ => {}
         }
-        Verdict::Stop
+        AfterFailure::Stop
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -287,7 +287,7 @@ impl EhpcTasksTracker {
             if was_open && !held.seen.task.status.is_open() {
                 held.seen.finished = Some(now);
                 let task = held.seen.task.clone();
-                let took = held.begun.then(|| since(held.seen.first_seen, now));
+                let took = held.observed_from_start.then(|| since(held.seen.first_seen, now));
                 self.count(&task, took);
             }
         } else if new {
@@ -299,13 +299,19 @@ impl EhpcTasksTracker {
         }
     }
 
-    fn hold(&mut self, task: Task, begun: bool, now: Timestamp) {
+    fn hold(&mut self, task: Task, observed_from_start: bool, now: Timestamp) {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
         let seen = SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None };
-        self.memory
-            .tasks
-            .insert(id, Held { seen, place: self.memory.seen, follow: Follow::default(), begun });
+        self.memory.tasks.insert(
+            id,
+            Held {
+                seen,
+                sequence: self.memory.seen,
+                follow: Follow::default(),
+                observed_from_start,
+            },
+        );
     }
 
     fn count(&mut self, task: &Task, took: Option<Duration>) {
@@ -350,7 +356,7 @@ impl Held {
     /// Larger is newer. The API sends no times: a task's age counts from what the exporter saw.
     fn recency(&self) -> (Timestamp, Reverse<u64>) {
         let SeenEhpcTask { finished, last_progress, .. } = self.seen;
-        (finished.unwrap_or(last_progress), Reverse(self.place))
+        (finished.unwrap_or(last_progress), Reverse(self.sequence))
     }
 
     /// An ended task never changes again, whatever an older copy of a list says.
@@ -373,7 +379,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{EhpcTasksTracker, Harm, Limits, Memory, Notice, Verdict};
+    use super::{AfterFailure, EhpcTasksTracker, FailureScope, Limits, Memory, Notice};
     use crate::aliyun::op::{Operation, TaskFilter};
     use crate::config::TaskWindow;
     use crate::model::{Page, Task, TaskStatus, TaskType};
@@ -517,8 +523,8 @@ mod tests {
             tracker.answer(Page::new(vec![], None), at(minute));
             if tracker.ask().is_some() {
                 assert_eq!(
-                    tracker.fail(Harm::Gone),
-                    Verdict::GoOn,
+                    tracker.fail(FailureScope::Gone),
+                    AfterFailure::GoOn,
                     "ObjectNotFound counts as not found"
                 );
             }

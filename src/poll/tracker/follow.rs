@@ -27,7 +27,7 @@ const LONGEST_OF_RESULTS: Duration = Duration::from_secs(3600);
 pub(super) const LOOKED_FOR: Duration = Duration::from_secs(600);
 
 /// Minimum number of answers that it is not there before an open item is lost.
-const MAX_MISSES: u32 = 3;
+const MAX_NOT_FOUND: u32 = 3;
 
 /// Maximum number of items requested one by one in a poll; the others wait for the next poll.
 pub(super) const MAX_ASKS: usize = 50;
@@ -37,7 +37,7 @@ pub(super) const MAX_ASKS: usize = 50;
 #[serde(default)]
 pub(super) struct Follow {
     /// Consecutive answers that it is not there.
-    misses: u32,
+    not_found_count: u32,
     /// Search time so far. Between two requests no more than the pause counts, so a clock set
     /// forward ends no search.
     looked_for: Duration,
@@ -61,17 +61,17 @@ impl Follow {
 
     /// Whether nothing about it needs to survive a restart.
     pub(super) fn is_plain(&self) -> bool {
-        self.misses == 0
+        self.not_found_count == 0
     }
 
     /// Whether it was ever requested.
     pub(super) fn was_asked(&self) -> bool {
-        self.misses > 0 || self.failed || self.asked_at.is_some()
+        self.not_found_count > 0 || self.failed || self.asked_at.is_some()
     }
 
     /// Whether the last request failed or did not find it.
     pub(super) fn is_again(&self) -> bool {
-        self.misses > 0 || self.failed
+        self.not_found_count > 0 || self.failed
     }
 
     /// Why its result is given up, if it was not there until now.
@@ -113,14 +113,14 @@ impl Follow {
         let pause = self.pause(LONGEST_OF_RESULTS);
         self.looked_for +=
             self.asked_at.map_or(Duration::ZERO, |asked| since(asked, now).min(pause));
-        self.misses = self.misses.saturating_add(1);
+        self.not_found_count = self.not_found_count.saturating_add(1);
         self.asked_at = Some(now);
         self.failed = false;
     }
 
     /// Whether an open item has been searched for long enough.
     pub(super) fn is_lost(&self) -> bool {
-        self.misses >= MAX_MISSES && self.looked_for >= LOOKED_FOR
+        self.not_found_count >= MAX_NOT_FOUND && self.looked_for >= LOOKED_FOR
     }
 
     /// Moves its time by `step`, after this machine's clock was set back.
@@ -129,7 +129,7 @@ impl Follow {
     }
 
     fn pause(&self, longest: Duration) -> Duration {
-        let Some(doublings) = self.misses.checked_sub(1) else { return Duration::ZERO };
+        let Some(doublings) = self.not_found_count.checked_sub(1) else { return Duration::ZERO };
         FIRST.saturating_mul(1 << doublings.min(16)).min(longest)
     }
 }

@@ -5,6 +5,7 @@
 //! until `ask` returns `None`. What outlives a poll is in the memory; the rest is the state of the
 //! current poll.
 
+mod after_failure;
 pub(super) mod cost;
 mod directory;
 mod discovery;
@@ -23,7 +24,6 @@ mod swas_by_region;
 mod swas_by_server;
 mod swas_invocations;
 mod swas_jobs;
-mod verdict;
 
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ use crate::config::Poll;
 use crate::model::{DiscoveredResource, Failure, ListState, Reading};
 use crate::target::{DiscoveryKind, DiscoveryQuery, Kind, Scope, Target, TargetId};
 
+pub(super) use after_failure::AfterFailure;
+use after_failure::FailureScope;
 pub use cost::Load;
 use discovery::DiscoveryTracker;
 use ehpc_invocations::EhpcInvocationsTracker;
@@ -48,8 +50,6 @@ use swas_by_region::SwasRegionTracker;
 use swas_by_server::SwasServerTracker;
 use swas_invocations::SwasInvocations;
 pub use swas_jobs::MAX_NAMES;
-use verdict::Harm;
-pub(super) use verdict::Verdict;
 
 /// The tracker of one target.
 #[derive(Debug)]
@@ -171,18 +171,18 @@ impl Tracker {
 
     /// The last call has failed, and is not made again in this poll; `failure` is the error in
     /// words.
-    pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> Verdict {
-        let harm = match error {
-            error if error.is_one_thing_gone() => Harm::Gone,
-            error if error.is_of_one_question() => Harm::One,
-            _ => Harm::All,
+    pub(super) fn fail(&mut self, error: &Error, failure: &Failure) -> AfterFailure {
+        let scope = match error {
+            error if error.is_one_thing_gone() => FailureScope::Gone,
+            error if error.is_of_one_question() => FailureScope::One,
+            _ => FailureScope::All,
         };
         match self {
-            Self::EhpcTasks(tracker) => tracker.fail(harm),
-            Self::EhpcInvocations(tracker) => tracker.fail(harm),
-            Self::SwasInvocations(tracker) => tracker.fail(harm),
-            Self::SwasRegion(tracker) => tracker.fail(harm, failure),
-            Self::Discovery(tracker) => tracker.fail(harm),
+            Self::EhpcTasks(tracker) => tracker.fail(scope),
+            Self::EhpcInvocations(tracker) => tracker.fail(scope),
+            Self::SwasInvocations(tracker) => tracker.fail(scope),
+            Self::SwasRegion(tracker) => tracker.fail(scope, failure),
+            Self::Discovery(tracker) => tracker.fail(scope),
         }
     }
 

@@ -15,7 +15,7 @@ use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::server_directory::ServerDirectory;
 use super::swas_invocations::{SwasInvocations, Urgency};
-use super::{Harm, Limits, Load, Notice, Verdict};
+use super::{AfterFailure, FailureScope, Limits, Load, Notice};
 use crate::action::Action;
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
 use crate::model::{
@@ -220,47 +220,52 @@ impl SwasRegionTracker {
             self.see(server, now);
         }
         let turn = pager.read(&shape, named.len() - before, &Trust::default(), MAX_PAGES);
-        if turn == Turn::Next && self.live().any(|(_, invocations)| invocations.misses(&id)) {
+        if turn == Turn::Next && self.live().any(|(_, invocations)| invocations.needs_request(&id))
+        {
             self.step = Step::Follow { ids, pager, named };
             return;
         }
         let began = self.began;
-        self.each_that_misses(&id, |invocations, id| invocations.missed(id, began));
+        self.each_that_needs(&id, |invocations, id| invocations.missed(id, began));
         ids.pop();
         self.follow(ids);
     }
 
-    fn each_that_misses(&mut self, id: &Arc<str>, note: impl Fn(&mut SwasInvocations, &Arc<str>)) {
+    fn each_that_needs(&mut self, id: &Arc<str>, note: impl Fn(&mut SwasInvocations, &Arc<str>)) {
         let Self { servers, server_directory, .. } = self;
         let live = servers.iter_mut().filter(|(server, _)| !server_directory.lacks(server));
-        live.filter(|(_, invocations)| invocations.misses(id))
+        live.filter(|(_, invocations)| invocations.needs_request(id))
             .for_each(|(_, invocations)| note(invocations, id));
     }
 
-    pub(super) fn fail(&mut self, harm: Harm, failure: &Failure) -> Verdict {
+    pub(super) fn fail(&mut self, scope: FailureScope, failure: &Failure) -> AfterFailure {
         match std::mem::replace(&mut self.step, Step::Idle) {
             Step::ServerDirectory => {
                 self.server_directory.failed(failure, self.began);
                 self.begin_to_follow();
-                Verdict::GoOn
+                AfterFailure::GoOn
             }
-            Step::Follow { mut ids, .. } if harm != Harm::All => {
+            Step::Follow { mut ids, .. } if scope != FailureScope::All => {
                 let began = self.began;
-                let note = |invocations: &mut SwasInvocations, id: &Arc<str>| match harm {
-                    Harm::Gone => invocations.missed(id, began),
-                    Harm::One | Harm::All => invocations.failed(id),
+                let note = |invocations: &mut SwasInvocations, id: &Arc<str>| match scope {
+                    FailureScope::Gone => invocations.missed(id, began),
+                    FailureScope::One | FailureScope::All => invocations.failed(id),
                 };
                 if let Some(id) = &ids.pop() {
-                    self.each_that_misses(id, note);
+                    self.each_that_needs(id, note);
                 }
                 self.follow(ids);
-                if harm == Harm::Gone { Verdict::GoOn } else { Verdict::GoOnFailed }
+                if scope == FailureScope::Gone {
+                    AfterFailure::GoOn
+                } else {
+                    AfterFailure::GoOnFailed
+                }
             }
             Step::Follow { ids, .. } => {
                 self.follow(ids);
-                Verdict::Stop
+                AfterFailure::Stop
             }
-            _ => Verdict::Stop,
+            _ => AfterFailure::Stop,
         }
     }
 
@@ -345,7 +350,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Harm, Limits, Notice, SwasInvocations, SwasRegionTracker, Verdict};
+    use super::{AfterFailure, FailureScope, Limits, Notice, SwasInvocations, SwasRegionTracker};
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
     use crate::model::{
@@ -540,19 +545,19 @@ mod tests {
         );
         tracker.begin(at(11));
         assert_eq!(
-            tracker.fail(Harm::One, &failure),
-            Verdict::Stop,
+            tracker.fail(FailureScope::One, &failure),
+            AfterFailure::Stop,
             "without the list nothing is known"
         );
         assert!(!tracker.is_readable());
-        for (harm, verdict) in [
-            (Harm::One, Verdict::GoOnFailed),
-            (Harm::Gone, Verdict::GoOn),
-            (Harm::All, Verdict::Stop),
+        for (scope, then) in [
+            (FailureScope::One, AfterFailure::GoOnFailed),
+            (FailureScope::Gone, AfterFailure::GoOn),
+            (FailureScope::All, AfterFailure::Stop),
         ] {
             tracker.begin(at(21));
             tracker.answer(Page::new(vec![], None), at(21));
-            assert_eq!(tracker.fail(harm, &failure), verdict);
+            assert_eq!(tracker.fail(scope, &failure), then);
             assert!(
                 tracker.is_readable() && tracker.ask().is_some(),
                 "the other one can still be asked for"

@@ -12,7 +12,7 @@ use super::follow::MAX_ASKS;
 use super::history::Progress;
 use super::pager::Shape;
 use super::swas_invocations::{Memory, SwasInvocations};
-use super::{Harm, Limits, Load, Notice, Verdict};
+use super::{AfterFailure, FailureScope, Limits, Load, Notice};
 use crate::aliyun::op::{DescribeInvocationResult, DescribeInvocations, Operation};
 use crate::config::InvocationWindow;
 use crate::model::{Invocation, InvocationResult, ListState, Page, SwasInvocationsReading};
@@ -77,26 +77,26 @@ impl SwasServerTracker {
         })
     }
 
-    pub(super) fn fail(&mut self, harm: Harm) -> Verdict {
+    pub(super) fn fail(&mut self, scope: FailureScope) -> AfterFailure {
         match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Details(mut ids) if harm == Harm::Gone => {
+            Step::Details(mut ids) if scope == FailureScope::Gone => {
                 if let Some(id) = &ids.pop() {
                     self.invocations.missed(id, self.began);
                 }
                 self.next_detail(ids);
-                return Verdict::GoOn;
+                return AfterFailure::GoOn;
             }
-            Step::Details(mut ids) if harm == Harm::One => {
+            Step::Details(mut ids) if scope == FailureScope::One => {
                 if let Some(id) = &ids.pop() {
                     self.invocations.failed(id);
                 }
                 self.next_detail(ids);
-                return Verdict::GoOnFailed;
+                return AfterFailure::GoOnFailed;
             }
             Step::Details(ids) => self.next_detail(ids),
             _ => {}
         }
-        Verdict::Stop
+        AfterFailure::Stop
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -180,7 +180,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Harm, Limits, Memory, Notice, SwasServerTracker, Verdict};
+    use super::{AfterFailure, FailureScope, Limits, Memory, Notice, SwasServerTracker};
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
     use crate::model::GivenUp;
@@ -260,7 +260,7 @@ mod tests {
                         .find(|invocation| invocation.id == call.invoke_id)
                     {
                         Some(invocation) => tracker.result(result(invocation), at(now)),
-                        None => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
+                        None => assert_eq!(tracker.fail(FailureScope::Gone), AfterFailure::GoOn),
                     }
                 }
                 other => panic!("{other:?}"),
@@ -363,7 +363,7 @@ mod tests {
             while let Some(Operation::DescribeInvocationResult(call)) = tracker.ask() {
                 asked.push((call.invoke_id.to_string(), now));
                 match &*call.invoke_id {
-                    "a" => assert_eq!(tracker.fail(Harm::Gone), Verdict::GoOn),
+                    "a" => assert_eq!(tracker.fail(FailureScope::Gone), AfterFailure::GoOn),
                     _ => tracker.result(result(&invocation("b", Running, 0)), at(now)),
                 }
             }

@@ -59,7 +59,7 @@ pub(super) struct Held {
     invocation: Invocation,
     result: Option<InvocationResult>,
     first_seen: Timestamp,
-    place: u64,
+    sequence: u64,
     /// How it, or its result once it has ended, was requested.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
@@ -125,7 +125,7 @@ impl SwasInvocations {
 
     /// Whether an invocation must be requested by its id: it is open and not in the list, or its
     /// result is missing.
-    pub(super) fn misses(&self, id: &str) -> bool {
+    pub(super) fn needs_request(&self, id: &str) -> bool {
         let is_wanted = |held: &Held| match held.invocation.is_open() {
             true => !self.memory.history.has_shown(id),
             false => held.result.is_none(),
@@ -144,7 +144,7 @@ impl SwasInvocations {
             .memory
             .invocations
             .iter()
-            .filter(move |(id, held)| is_due(held) && self.misses(id));
+            .filter(move |(id, held)| is_due(held) && self.needs_request(id));
         invocations.map(|(id, held)| (held.urgency(), id))
     }
 
@@ -186,8 +186,8 @@ impl SwasInvocations {
             let counts =
                 !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
             self.memory.seen += 1;
-            let place = self.memory.seen;
-            self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, place, now));
+            let sequence = self.memory.seen;
+            self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, sequence, now));
             if counts {
                 self.count(&id);
             }
@@ -331,12 +331,12 @@ impl SwasInvocations {
 }
 
 impl Held {
-    fn new(invocation: Invocation, place: u64, now: Timestamp) -> Self {
+    fn new(invocation: Invocation, sequence: u64, now: Timestamp) -> Self {
         let mut held = Self {
             invocation,
             result: None,
             first_seen: now,
-            place,
+            sequence,
             follow: Follow::default(),
             unannounced: false,
             unknown_since: None,
@@ -367,7 +367,7 @@ impl Held {
             .invocation
             .created
             .or(result.and_then(|result| result.started.or(result.finished)));
-        (told.unwrap_or(self.first_seen), Reverse(self.place))
+        (told.unwrap_or(self.first_seen), Reverse(self.sequence))
     }
 
     /// Request priority, larger first: vanished invocations, then Failed, then the newest, and last

@@ -111,7 +111,7 @@ impl Past {
             self.succeeded = self.succeeded.max(ended.invocation.finished);
         }
         match &self.last {
-            Some(last) if last.id == ended.id || last.place() > ended.place() => {}
+            Some(last) if last.id == ended.id || last.order() > ended.order() => {}
             _ => self.last = Some(ended),
         }
     }
@@ -177,7 +177,7 @@ impl Ended {
 
     /// Larger is newer. Invocations of the same second are ordered by their ids: arbitrary, but
     /// always the same.
-    fn place(&self) -> (Timestamp, &str) {
+    fn order(&self) -> (Timestamp, &str) {
         (self.at, &self.id)
     }
 

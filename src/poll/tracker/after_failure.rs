@@ -2,7 +2,7 @@
 
 /// What a failed call means for the rest of the poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::poll) enum Verdict {
+pub(in crate::poll) enum AfterFailure {
     /// It concerns one item only, which the tracker has noted: the poll goes on.
     GoOn,
     /// The same, but the user should know: the poll goes on, and counts as failed.
@@ -13,7 +13,7 @@ pub(in crate::poll) enum Verdict {
 
 /// Scope of a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Harm {
+pub(super) enum FailureScope {
     /// The requested item does not exist.
     Gone,
     /// The requested item cannot be read, but others may be.
