@@ -8,6 +8,7 @@ use crate::poll::Load;
 use crate::target::{Scope, Target};
 
 use super::Scenario;
+use super::kinds::window;
 
 /// Assumptions about the cloud. Lists are assumed to be as long as their windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,18 +31,6 @@ impl Default for Assumptions {
             nodes: 16,
             latency: Duration::from_millis(200),
         }
-    }
-}
-
-/// Maximum number of things of a target that are followed or shown.
-pub(super) fn window(target: &Target) -> usize {
-    match &target.scope {
-        Scope::EhpcTasks(window) => window.max_tasks,
-        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => commands.discover,
-        Scope::EhpcInvocations(commands) => commands.ids.len(),
-        Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => window.max_invocations,
-        Scope::SwasRegion(servers) => servers.iter().map(self::window).sum(),
-        Scope::Discovery(_) => 0,
     }
 }
 

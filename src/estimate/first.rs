@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::assume::{load, window};
+use super::assume::load;
+use super::kinds::window;
 use super::{Assumptions, Scenario};
 use crate::config::Config;
 use crate::poll::{BudgetKey, budgets, first_pass, refreshes, spread, time_for};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::assume::window;
+use super::kinds::{list, window};
 use crate::action::Action;
 use crate::aliyun::op::PAGE_SIZE;
 use crate::config::Poll;
-use crate::target::{Scope, Target};
+use crate::target::Target;
 
 /// An operation whose lists may have more pages than may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,17 +50,4 @@ pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
         }
     }
     long.into_values().collect()
-}
-
-/// The history of a target that must be read to the end of its window, and the key of that window.
-fn list(target: &Target) -> Option<(Action, &'static str)> {
-    match &target.scope {
-        Scope::EhpcTasks(_) => Some((Action::ListTasks, "ehpc.tasks.max_tasks")),
-        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => {
-            Some((Action::ListCommands, "ehpc.commands.discover"))
-        }
-        Scope::SwasInvocations(_) => Some((Action::DescribeInvocations, "swas.max_invocations")),
-        Scope::SwasRegion(_) => Some((Action::DescribeCommandInvocations, "swas.max_invocations")),
-        Scope::EhpcInvocations(_) | Scope::SwasRegionServer(_) | Scope::Discovery(_) => None,
-    }
 }

@@ -12,6 +12,7 @@ mod discovered;
 mod first;
 mod groups;
 mod json;
+mod kinds;
 mod lists;
 mod scenario;
 mod series;

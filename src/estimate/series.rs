@@ -2,22 +2,15 @@
 //! are rendered as for `/metrics`, and the difference is the cost of a thing.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Assumptions;
-use super::assume::window;
+use super::kinds::{Examples, examples, window};
 use crate::config::{Config, Metrics};
 use crate::exposition::{Demand, Limits, PerPart, TargetSeries, reading_lines, target_lines};
-use crate::model::{
-    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram,
-    Invocation, InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, ListState,
-    NodeResult, NodeStatuses, Reading, Reason, SeenEhpcInvocation, SeenEhpcTask,
-    SeenSwasInvocation, SwasInvocationsReading, Task, TaskStatus, TaskType,
-};
-use crate::poll::MAX_NAMES;
+use crate::model::{ListState, Reading, Reason};
 use crate::store::TargetState;
 use crate::target::{Findings, Kind, Scope, Target, targets};
 
@@ -109,17 +102,7 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
     let demand = |reading: Reading| {
         reading_lines(target, &reading, metrics.status_style, Limits::NONE).demand
     };
-    let (empty, one) = match target.id.kind {
-        Kind::EhpcTasks => (Reading::EhpcTasks(EhpcTasksReading::default()), tasks(1)),
-        Kind::EhpcInvocations => (
-            Reading::EhpcInvocations(EhpcInvocationsReading::default()),
-            commands(1, assumptions.nodes),
-        ),
-        Kind::SwasInvocations | Kind::SwasRegion => {
-            (Reading::SwasInvocations(SwasInvocationsReading::default()), invocations(1))
-        }
-        Kind::Discovery => (discovery(), discovery()),
-    };
+    let Examples { empty, one } = examples(target.id.kind, assumptions.nodes);
     let Demand { floor, parts } = demand(one);
     Cost { least: demand(empty).floor, floor, item: parts }
 }
@@ -137,88 +120,4 @@ fn full_state() -> TargetState {
         took: duration,
         stale_after: duration,
     }
-}
-
-fn discovery() -> Reading {
-    Reading::Discovery(DiscoveryReading::default())
-}
-
-fn tasks(count: usize) -> Reading {
-    let time = Timestamp::UNIX_EPOCH;
-    let one = Some(1);
-    let task_type = TaskType::AddComputes;
-    let status = TaskStatus::Failed;
-    let task = Task {
-        id: "t".into(),
-        task_type,
-        status,
-        current_step: one,
-        steps: one,
-        errors: Some(1),
-        nodes: Some(1),
-    };
-    let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
-    let durations =
-        TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
-    Reading::EhpcTasks(EhpcTasksReading {
-        tasks: vec![seen; count],
-        durations,
-        ..EhpcTasksReading::default()
-    })
-}
-
-fn commands(count: usize, nodes: usize) -> Reading {
-    let names: Vec<Arc<str>> = (0..nodes).map(|node| node.to_string().into()).collect();
-    let status = InvokeStatus::Failed;
-    let result = |name: &Arc<str>| NodeResult {
-        instance_id: Arc::clone(name),
-        status: InvokeStatus::Failed,
-        exit_code: Some(1),
-        finished: Some(Timestamp::UNIX_EPOCH),
-    };
-    let results = Some(names.iter().map(result).collect());
-    let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
-    let invocation = NodeStatuses { status, nodes };
-    let end_seen = Some(Timestamp::UNIX_EPOCH);
-    let seen =
-        SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
-    Reading::EhpcInvocations(EhpcInvocationsReading {
-        commands: vec![seen; count],
-        ..EhpcInvocationsReading::default()
-    })
-}
-
-fn invocations(count: usize) -> Reading {
-    let time = Some(Timestamp::UNIX_EPOCH);
-    let status = InvocationStatus::Failed;
-    let invocation = Invocation {
-        id: "r".into(),
-        command_name: "n".into(),
-        command_type: CommandType::RunShellScript,
-        status: status.clone(),
-        record: Some(InvokeStatus::Failed),
-        created: time,
-    };
-    let error = Some(ErrorCode::ExitCodeNonzero);
-    let result = InvocationResult {
-        status,
-        record: invocation.record.clone(),
-        exit_code: Some(1),
-        error,
-        started: time,
-        finished: time,
-    };
-    let seen = SeenSwasInvocation { invocation, result: Some(result) };
-    let last = Some(LastInvocation {
-        status: InvocationStatus::Failed,
-        exit_code: Some(1),
-        finished: time,
-    });
-    let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
-    let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
-    Reading::SwasInvocations(SwasInvocationsReading {
-        invocations: vec![seen; count],
-        jobs,
-        ..SwasInvocationsReading::default()
-    })
 }

@@ -1,7 +1,6 @@
 //! Which series of a reading may be left out, in which order, and how many of each may be shown.
 
 use crate::config::Metrics;
-use crate::target::Kind;
 
 /// What may be left out of a reading, in the order in which it is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,17 +29,6 @@ impl Part {
             Self::PerNode => "per_node",
             Self::Ended => "ended",
             Self::Open => "open",
-        }
-    }
-
-    /// The parts that a kind of target has.
-    pub fn of(kind: Kind) -> &'static [Self] {
-        match kind {
-            Kind::EhpcInvocations => &Self::ALL,
-            Kind::EhpcTasks | Kind::SwasInvocations | Kind::SwasRegion => {
-                &[Self::Ended, Self::Open]
-            }
-            Kind::Discovery => &[],
         }
     }
 }

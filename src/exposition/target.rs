@@ -2,6 +2,7 @@
 
 use super::limits::{Limits, Part, PerPart};
 use super::lines::{Lines, SampleLines};
+use super::reading::{Info, info_of, parts};
 use crate::catalog::*;
 use crate::config::StatusStyle;
 use crate::store::TargetState;
@@ -19,7 +20,7 @@ pub struct TargetSeries {
 impl TargetSeries {
     /// The reasons for leaving out series of a kind of target, with the number left out for each.
     pub fn dropped_by(&self, kind: Kind) -> impl Iterator<Item = (&'static str, usize)> {
-        Part::of(kind).iter().map(|part| (part.label(), self.dropped[*part as usize]))
+        parts(kind).iter().map(|part| (part.label(), self.dropped[*part as usize]))
     }
 
     /// Whether anything open is left out.
@@ -61,14 +62,10 @@ pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries)
     lines.finish()
 }
 
-/// A cluster's name is exported with its tasks, so that it appears once.
 fn info(target: &Target, lines: &mut Lines) {
-    let (family, id, name) = match target.id.kind {
-        Kind::EhpcTasks => (&EHPC_CLUSTER_INFO, "cluster_id", "cluster_name"),
-        Kind::SwasInvocations => (&SWAS_SERVER_INFO, "instance_id", "instance_name"),
-        Kind::EhpcInvocations | Kind::SwasRegion | Kind::Discovery => return,
-    };
-    let place = [("account", &*target.account), ("region_id", &*target.region)];
-    let [account, region] = place;
-    lines.sample(family, &[account, region, (id, &*target.id.id), (name, &*target.name)], 1u64);
+    let Some(Info { family, id, name }) = info_of(target.id.kind) else { return };
+    let account = ("account", &*target.account);
+    let region = ("region_id", &*target.region);
+    let labels = [account, region, (id, &*target.id.id), (name, &*target.name)];
+    lines.sample(family, &labels, 1u64);
 }

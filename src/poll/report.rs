@@ -11,9 +11,9 @@ use super::scheduler::{Attempt, Throttling};
 use super::tracker::{ListChange, Notice};
 use crate::aliyun::op::{Decoded, Operation};
 use crate::aliyun::{Attempted, THROTTLED_ADVICE, error_of};
-use crate::model::{BudgetState, Failure, InvocationStatus, InvokeStatus, Reason, TaskStatus};
+use crate::model::{BudgetState, Failure, Reason};
 use crate::self_metrics::SelfMetrics;
-use crate::target::{Kind, Target, TargetId};
+use crate::target::{Target, TargetId};
 
 /// Maximum number of unknown words that are logged, once each.
 const MAX_TOLD_WORDS: usize = 1000;
@@ -180,8 +180,8 @@ impl Report {
     /// Logs and counts a tracker's notice.
     pub(super) fn notice(&mut self, id: &TargetId, notice: Notice) {
         match notice {
-            Notice::Ended { id: thing, status, exit_code } => {
-                let rank = u64::from(has_failed(id.kind, &status));
+            Notice::Ended { id: thing, status, exit_code, is_failure } => {
+                let rank = u64::from(is_failure);
                 tell!(info, self.named(id), id = &*thing, status, exit_code, rank, "ended");
             }
             Notice::Lost { id: thing } => {
@@ -347,16 +347,6 @@ pub fn log_request(of: Named<'_>, operation: &Operation, attempted: &Attempted) 
     );
 }
 
-/// Whether an item of this kind that ended with this status has failed.
-fn has_failed(kind: Kind, status: &str) -> bool {
-    match kind {
-        Kind::EhpcTasks => TaskStatus::parse(status).is_failure(),
-        Kind::EhpcInvocations => InvokeStatus::parse(status).is_failure(),
-        Kind::SwasInvocations | Kind::SwasRegion => InvocationStatus::parse(status).is_failure(),
-        Kind::Discovery => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -418,7 +408,12 @@ mod tests {
             report.poll_ended(&servers[0].id, Some(&failure(Reason::Permission)));
             report.notice(
                 &servers[1].id,
-                Notice::Ended { id: "t".into(), status: "Failed".into(), exit_code: Some(2) },
+                Notice::Ended {
+                    id: "t".into(),
+                    status: "Failed".into(),
+                    exit_code: Some(2),
+                    is_failure: true,
+                },
             );
             report.notice(
                 &servers[1].id,
@@ -528,10 +523,11 @@ mod tests {
     fn of_many_ends_those_that_failed_are_named() {
         let lines = told(300, |report, servers| {
             for (number, server) in servers.iter().enumerate() {
-                let status = if number % 100 == 50 { "Timeout" } else { "Success" };
+                let is_failure = number % 100 == 50;
+                let status = if is_failure { "Timeout" } else { "Success" }.to_owned();
                 let id = format!("t{number}").into();
-                let status = status.to_owned();
-                report.notice(&server.id, Notice::Ended { id, status, exit_code: None });
+                let ended = Notice::Ended { id, status, exit_code: None, is_failure };
+                report.notice(&server.id, ended);
                 report.notice(&server.id, Notice::Lost { id: "x".into() });
             }
         });

@@ -235,6 +235,7 @@ fn one_command_on_several_servers_is_a_run_on_each() {
         id: "both".into(),
         status: status.into(),
         exit_code,
+        is_failure: exit_code != Some(0),
     };
     let wanted =
         [(server("s00"), ended("Success", Some(0))), (server("s01"), ended("Failed", Some(7)))];

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use super::extent::Extent;
-use super::{
-    Decoded, DescribeCommandInvocations, DescribeInvocationResult, DescribeInvocations,
-    EhpcListRegions, ListClusters, ListCommands, ListInstances, ListInvocationResults,
-    ListInvocationStatus, ListTasks, Parameters, SwasListRegions, Undecoded,
-};
+use super::{Decoded, Parameters, Undecoded};
 use crate::action::{Action, Product, operations};
 use crate::model::{
     CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
@@ -20,13 +16,13 @@ macro_rules! declare {
         /// An operation with its parameters.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Operation {
-            $(#[doc = concat!("`", stringify!($action), "`.")] $name($name),)+
+            $(#[doc = concat!("`", stringify!($action), "`.")] $name(super::$name),)+
         }
 
         /// The answer to an operation.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Answer {
-            $(#[doc = concat!("Of [`", stringify!($name), "`].")] $name($answer),)+
+            $(#[doc = concat!("Of [`super::", stringify!($name), "`].")] $name($answer),)+
         }
 
         impl Operation {
@@ -66,8 +62,8 @@ macro_rules! declare {
             }
         }
 
-        $(impl From<$name> for Operation {
-            fn from(operation: $name) -> Self {
+        $(impl From<super::$name> for Operation {
+            fn from(operation: super::$name) -> Self {
                 Self::$name(operation)
             }
         })+

@@ -280,6 +280,7 @@ impl EhpcInvocationsTracker {
                     id,
                     status: invocation.status.word().to_owned(),
                     exit_code: None,
+                    is_failure: invocation.status.is_failure(),
                 });
             }
             held.update(invocation, self.began);

@@ -320,9 +320,12 @@ impl EhpcTasksTracker {
         if let Some(took) = took {
             self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
         }
-        let id = Arc::clone(&task.id);
-        let status = task.status.word().to_owned();
-        self.notices.push(Notice::Ended { id, status, exit_code: None });
+        self.notices.push(Notice::Ended {
+            id: Arc::clone(&task.id),
+            status: task.status.word().to_owned(),
+            exit_code: None,
+            is_failure: task.status.is_failure(),
+        });
     }
 
     /// Drops what has left the window: ended tasks that are old or too many, and tasks with an

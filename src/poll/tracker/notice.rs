@@ -16,6 +16,8 @@ pub enum Notice {
         status: String,
         /// Its exit code, if it has one.
         exit_code: Option<i64>,
+        /// Whether that status is a failure.
+        is_failure: bool,
     },
     /// It was open, and its end could not be determined.
     Lost {

@@ -300,6 +300,7 @@ mod tests {
             id: id.into(),
             status: status.into(),
             exit_code: Some(code),
+            is_failure: code != 0,
         };
         assert_eq!(tracker.notices(), [ended("a", "Failed", 3), ended("quick", "Success", 0)]);
         assert_eq!(tracker.reading().finished.values().sum::<u64>(), 2);
@@ -383,7 +384,12 @@ mod tests {
         assert!(tracker.notices().iter().all(is_end));
         poll(&mut tracker, &[], &[], 86_500);
         let lost = Notice::GivenUp { id: "b".into(), cause: GivenUp::NeverAnswered };
-        let ended = Notice::Ended { id: "b".into(), status: "Failed".into(), exit_code: None };
+        let ended = Notice::Ended {
+            id: "b".into(),
+            status: "Failed".into(),
+            exit_code: None,
+            is_failure: true,
+        };
         assert_eq!(tracker.notices(), [lost, ended]);
     }
 

@@ -269,8 +269,13 @@ impl SwasInvocations {
         };
         held.unannounced = false;
         let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
-        let status = held.invocation.status.word().to_owned();
-        self.notices.push(Notice::Ended { id: Arc::clone(id), status, exit_code });
+        let status = &held.invocation.status;
+        self.notices.push(Notice::Ended {
+            id: Arc::clone(id),
+            status: status.word().to_owned(),
+            exit_code,
+            is_failure: status.is_failure(),
+        });
     }
 
     /// Records that an invocation, or the result of an ended one, was requested and is not there.

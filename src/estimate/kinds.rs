@@ -1,0 +1,151 @@
+//! What an estimate has to know about each kind of target.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::action::Action;
+use crate::model::{
+    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram,
+    Invocation, InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, NodeResult,
+    NodeStatuses, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation,
+    SwasInvocationsReading, Task, TaskStatus, TaskType,
+};
+use crate::poll::MAX_NAMES;
+use crate::target::{Kind, Scope, Target};
+
+/// Maximum number of things of a target that are followed or shown.
+pub(super) fn window(target: &Target) -> usize {
+    match &target.scope {
+        Scope::EhpcTasks(window) => window.max_tasks,
+        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => commands.discover,
+        Scope::EhpcInvocations(commands) => commands.ids.len(),
+        Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => window.max_invocations,
+        Scope::SwasRegion(servers) => servers.iter().map(self::window).sum(),
+        Scope::Discovery(_) => 0,
+    }
+}
+
+/// The history of a target that must be read to the end of its window, and the key of that window.
+pub(super) fn list(target: &Target) -> Option<(Action, &'static str)> {
+    match &target.scope {
+        Scope::EhpcTasks(_) => Some((Action::ListTasks, "ehpc.tasks.max_tasks")),
+        Scope::EhpcInvocations(commands) if commands.ids.is_empty() => {
+            Some((Action::ListCommands, "ehpc.commands.discover"))
+        }
+        Scope::SwasInvocations(_) => Some((Action::DescribeInvocations, "swas.max_invocations")),
+        Scope::SwasRegion(_) => Some((Action::DescribeCommandInvocations, "swas.max_invocations")),
+        Scope::EhpcInvocations(_) | Scope::SwasRegionServer(_) | Scope::Discovery(_) => None,
+    }
+}
+
+/// Readings from which series are counted.
+pub(super) struct Examples {
+    /// Nothing is listed.
+    pub(super) empty: Reading,
+    /// One thing is listed, which has ended.
+    pub(super) one: Reading,
+}
+
+/// The examples of a kind; a command runs on this number of nodes.
+pub(super) fn examples(kind: Kind, nodes: usize) -> Examples {
+    match kind {
+        Kind::EhpcTasks => {
+            Examples { empty: Reading::EhpcTasks(EhpcTasksReading::default()), one: tasks() }
+        }
+        Kind::EhpcInvocations => Examples {
+            empty: Reading::EhpcInvocations(EhpcInvocationsReading::default()),
+            one: commands(nodes),
+        },
+        Kind::SwasInvocations | Kind::SwasRegion => Examples {
+            empty: Reading::SwasInvocations(SwasInvocationsReading::default()),
+            one: invocations(),
+        },
+        Kind::Discovery => Examples { empty: discovery(), one: discovery() },
+    }
+}
+
+fn discovery() -> Reading {
+    Reading::Discovery(DiscoveryReading::default())
+}
+
+fn tasks() -> Reading {
+    let time = Timestamp::UNIX_EPOCH;
+    let one = Some(1);
+    let task_type = TaskType::AddComputes;
+    let status = TaskStatus::Failed;
+    let task = Task {
+        id: "t".into(),
+        task_type,
+        status,
+        current_step: one,
+        steps: one,
+        errors: Some(1),
+        nodes: Some(1),
+    };
+    let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
+    let durations =
+        TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
+    Reading::EhpcTasks(EhpcTasksReading {
+        tasks: vec![seen],
+        durations,
+        ..EhpcTasksReading::default()
+    })
+}
+
+fn commands(nodes: usize) -> Reading {
+    let names: Vec<Arc<str>> = (0..nodes).map(|node| node.to_string().into()).collect();
+    let status = InvokeStatus::Failed;
+    let result = |name: &Arc<str>| NodeResult {
+        instance_id: Arc::clone(name),
+        status: InvokeStatus::Failed,
+        exit_code: Some(1),
+        finished: Some(Timestamp::UNIX_EPOCH),
+    };
+    let results = Some(names.iter().map(result).collect());
+    let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
+    let invocation = NodeStatuses { status, nodes };
+    let end_seen = Some(Timestamp::UNIX_EPOCH);
+    let seen =
+        SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
+    Reading::EhpcInvocations(EhpcInvocationsReading {
+        commands: vec![seen],
+        ..EhpcInvocationsReading::default()
+    })
+}
+
+fn invocations() -> Reading {
+    let time = Some(Timestamp::UNIX_EPOCH);
+    let status = InvocationStatus::Failed;
+    let invocation = Invocation {
+        id: "r".into(),
+        command_name: "n".into(),
+        command_type: CommandType::RunShellScript,
+        status: status.clone(),
+        record: Some(InvokeStatus::Failed),
+        created: time,
+    };
+    let error = Some(ErrorCode::ExitCodeNonzero);
+    let result = InvocationResult {
+        status,
+        record: invocation.record.clone(),
+        exit_code: Some(1),
+        error,
+        started: time,
+        finished: time,
+    };
+    let seen = SeenSwasInvocation { invocation, result: Some(result) };
+    let last = Some(LastInvocation {
+        status: InvocationStatus::Failed,
+        exit_code: Some(1),
+        finished: time,
+    });
+    let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
+    let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
+    Reading::SwasInvocations(SwasInvocationsReading {
+        invocations: vec![seen],
+        jobs,
+        ..SwasInvocationsReading::default()
+    })
+}
