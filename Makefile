@@ -31,7 +31,7 @@ PYDIRS := $(E2E) $(BENCH)
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check promtool e2e bench bench-smoke \
+.PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check manifests promtool e2e bench bench-smoke \
 	bench-deps bench-tools image build release sbom
 
 help: ## this list
@@ -98,6 +98,9 @@ docs: build ## write docs/metrics.md
 
 docs-check: build ## check that docs/metrics.md is up to date
 	@$(BINARY) catalog | diff -u docs/metrics.md - || { echo 'docs/metrics.md is out of date: run make docs' >&2; exit 1; }
+
+manifests: ready ## write deploy/kubernetes and the table in the chart's README from the Helm chart
+	$(VENV)/bin/python $(E2E)/manifests.py
 
 promtool: build ready ## only the lint of exposition and alerts; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
