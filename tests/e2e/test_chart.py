@@ -113,6 +113,12 @@ def test_rrsa_is_what_the_webhook_looks_for() -> None:
     assert "alibabacloud.com" not in json.dumps(render(values_of("secret")).objects)
 
 
+def test_the_notes_name_an_address_that_is_served() -> None:
+    assert "http://localhost:10977/\n" in render(values_of("demo")).notes
+    assert "https://localhost:10977/metrics\n" in render(values_of("tls")).notes
+    assert render({"config": values_of("monitoring")["config"] | {"web": None}}).notes.startswith("The status page:\n")
+
+
 def test_numbers_stay_whole() -> None:
     """Helm reads values as floating-point numbers."""
     text = render(values_of("secret")).texts["configmap.yaml"]

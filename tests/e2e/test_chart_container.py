@@ -46,6 +46,16 @@ def with_cloud(values: Object, url: str) -> Object:
     return values | {"config": values["config"] | {"accounts": accounts}}
 
 
+def test_a_change_of_files_alone_starts_no_new_pod() -> None:
+    values = values_of("tls")
+    before = render(values).one("StatefulSet")
+    values["config"]["swas"]["discovery"][0]["regions"] = ["cn-beijing"]
+    values["webConfig"]["content"]["basic_auth_users"]["another"] = "$2y$10$x"
+    assert render(values).one("StatefulSet") == before
+    values["extraArgs"] = ["--log.level=debug"]
+    assert render(values).one("StatefulSet") != before
+
+
 def ready(url: str) -> bool:
     return curl(f"{url}/-/ready", "--insecure").status == 200
 

@@ -1,12 +1,13 @@
 """What is written from the chart is up to date: the plain manifest, and the table in the chart's README."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 import manifests
-from chart import CHART, hold
+from chart import CHART, hold, render
 from program import ROOT
 
 COMMAND = "is out of date: run make manifests"
@@ -40,7 +41,30 @@ def test_a_value_without_a_comment_is_found(monkeypatch: pytest.MonkeyPatch, tmp
         list(manifests.described())
 
 
-def test_documents_link_to_files_that_exist() -> None:
+DOCUMENT = (ROOT / "docs/kubernetes.md").read_text()
+
+
+def test_the_document_names_what_is_there() -> None:
     for name in ("deploy/kubernetes", "deploy/helm/aliyun-task-exporter", "deploy/compose"):
         assert (ROOT / name).is_dir()
-        assert name in (ROOT / "docs/kubernetes.md").read_text()
+        assert name in DOCUMENT
+    for readme in ("README.md", "README.zh-CN.md"):
+        assert "docs/kubernetes.md" in (ROOT / readme).read_text()
+
+
+def test_the_values_in_the_document_work() -> None:
+    first, *others = (
+        yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+    )
+    rendered = render(first, release="tasks")
+    kinds = {"ServiceMonitor", "PrometheusRule", "ConfigMap", "Service", "ServiceAccount", "StatefulSet"}
+    assert {one["kind"] for one in rendered.objects} == kinds
+    name = rendered.one("StatefulSet")["metadata"]["name"]
+    (claim,) = rendered.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+    for named in (f"exec {name}-0", f"--service-account {name} ", f"delete pvc {claim['metadata']['name']}-{name}-0"):
+        assert named in DOCUMENT
+    accounts, rrsa = others
+    accounts["config"] |= {"swas": first["config"]["swas"]}
+    assert len(render(first | accounts).config["accounts"]) == 2
+    (account,) = render(first | {"credentials": {}} | rrsa).config["accounts"]
+    assert account["credentials"] == {"provider": "oidc"}

@@ -121,7 +121,7 @@ provider: default
 {{- fail (printf "config.accounts: %s must be file:/… or \"${NAME}\", because a ConfigMap holds no secrets" $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if contains "@" (default "" $proxy.url) -}}
+{{- if contains "@" (toString $proxy.url) -}}
 {{- fail "config.accounts: proxy.url must not have a password; that is proxy.password" -}}
 {{- end -}}
 {{- end -}}
