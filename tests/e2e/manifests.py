@@ -1,7 +1,8 @@
-"""Writes what is made from the chart: the plain manifest, and the table of values in the chart's README."""
+"""Writes what is made for and from the chart: its links to rules, its README's table of values, and the manifest."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -30,6 +31,22 @@ OF_HELM = re.compile(r"^ +(app\.kubernetes\.io/managed-by|helm\.sh/chart): .*\n"
 KINDS = ["ServiceAccount", "ConfigMap", "Service", "StatefulSet"]
 
 BEGIN, END = "<!-- values: written by make manifests -->\n", "<!-- end of values -->\n"
+
+
+RULES = CHART / "files/rules"
+
+
+def rules() -> list[Path]:
+    """The repository's files of Prometheus rules."""
+    return [path for path in sorted((ROOT / "deploy").glob("*.yaml")) if "groups" in yaml.safe_load(path.read_text())]
+
+
+def link_rules() -> None:
+    """Helm reads no file outside the chart, but follows a link."""
+    for path in rules():
+        link = RULES / path.name
+        if not link.is_symlink():
+            link.symlink_to(Path("../../../..") / path.name)
 
 
 def manifest() -> str:
@@ -85,6 +102,7 @@ def _default(node: yaml.Node) -> str:
 
 
 def main() -> None:
+    link_rules()
     MANIFEST.write_text(manifest())
     README.write_text(readme())
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from chart import NAME, Rendered, render, values_of
+from manifests import rules
 from program import ROOT
 from test_promtool import promtool
 
@@ -27,12 +28,11 @@ def test_monitors_keep_job_and_instance_over_a_restart(name: str) -> None:
 
 
 def test_the_rules_are_those_of_the_repository(tmp_path: Path) -> None:
-    rules = [path for path in sorted((ROOT / "deploy").glob("*.yaml")) if "groups" in yaml.safe_load(path.read_text())]
+    paths = rules()
     found = render(values_of("monitoring")).all("PrometheusRule")
-    assert [one["metadata"]["name"] for one in found] == [f"{NAME}-{path.stem}" for path in rules], (
-        "link each file of rules in files/rules"
-    )
-    for path, one in zip(rules, found, strict=True):
+    names = [one["metadata"]["name"] for one in found]
+    assert names == [f"{NAME}-{path.stem}" for path in paths], "run make manifests"
+    for path, one in zip(paths, found, strict=True):
         assert one["spec"] == yaml.safe_load(path.read_text())
         (tmp_path / path.name).write_text(yaml.safe_dump(one["spec"]))
         assert "rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", str(tmp_path / path.name))

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from conftest import Start
+from manifests import rules
 from program import ROOT, Program, environment, free_port
 from test_promtool import promtool
 from waiting import wait_for
@@ -76,8 +77,9 @@ def test_what_is_mounted_is_there_and_is_read() -> None:
     found = services()
     prometheus, grafana = mounts(found["prometheus"]), mounts(found["grafana"])
     assert all(path.exists() for path in (prometheus | grafana).values())
-    rules = {path.name for path in (ROOT / "deploy").glob("*.yaml") if "groups" in load(path)}
-    assert {f"{PROMETHEUS}/rules/{name}" for name in rules} | {f"{PROMETHEUS}/prometheus.yml"} == prometheus.keys()
+    wanted = {f"{PROMETHEUS}/rules/{path.name}": path for path in rules()}
+    wanted[f"{PROMETHEUS}/prometheus.yml"] = FOLDER / "prometheus.yml"
+    assert prometheus == wanted, "mount each file of rules in compose.yaml"
     (provider,) = load(FOLDER / "grafana/dashboards.yaml")["providers"]
     dashboards = provider["options"]["path"]
     kinds = {Path(target).parent.name: path for target, path in grafana.items() if target.startswith(PROVISIONING)}
@@ -113,17 +115,17 @@ def test_prometheus_scrapes_the_demo_and_loads_the_rules(start: Start, tmp_path:
     assert text.count("exporter:10977") == 1
     # The only difference: this machine has no host of that name.
     config.write_text(text.replace("exporter:10977", target))
-    alerts = [rule for group in load(ROOT / "deploy/alerts.yaml")["groups"] for rule in group["rules"]]
-    assert f"{len(alerts)} rules found" in promtool("check", "config", str(config))
+    said = promtool("check", "config", str(config))
+    wanted = [rule for path in rules() for group in load(path)["groups"] for rule in group["rules"]]
+    assert said.count("rules found") == len(rules())
     program, address = shutil.which("prometheus"), f"127.0.0.1:{free_port()}"
     assert program, "there is no prometheus: make deps"
     flags = [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address={address}"]
     with Program([program, *flags], tmp_path, "prometheus") as server:
         wait_for("the target", lambda: is_up(address), 60)
         groups = get_json(f"http://{address}/api/v1/rules")["data"]["groups"]
-        assert sorted(rule["name"] for group in groups for rule in group["rules"]) == sorted(
-            rule["alert"] for rule in alerts
-        )
+        names = sorted(rule["name"] for group in groups for rule in group["rules"])
+        assert names == sorted(rule.get("alert") or rule["record"] for rule in wanted)
         assert server.process.poll() is None
 
 
