@@ -19,6 +19,7 @@ use crate::exposition::Exposition;
 use crate::poll::{NewConfig, Runner, clients};
 use crate::reload::{Parts, Reloader, Sources};
 use crate::self_metrics::SelfMetrics;
+use crate::shard::Units;
 use crate::state;
 use crate::store::Store;
 use crate::web::{self, Front, Guard, Reload, Site};
@@ -110,6 +111,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     metrics.leads(runner.is_some());
     store.exporter.leads(runner.is_some());
     metrics.reloaded(true, started.wall);
+    metrics.shard(config.shard, Units::of(&config).own());
     let site = Site::new(
         Arc::clone(&store),
         Arc::clone(&exposition),

@@ -200,6 +200,12 @@ families! {
     BUILD_INFO = Process Gauge "aliyun_task_exporter_build_info" ["version", "revision", "rustc"];
     /// Whether this instance polls (1), or stands by because another one holds the state file (0, with state.wait). What polls has all other metrics; what stands by has none of the cloud.
     LEADER = Process Gauge "aliyun_task_exporter_leader" [];
+    /// Number of this process among those that share the targets: --shard.index.
+    SHARD = Process Gauge "aliyun_task_exporter_shard" [];
+    /// Number of processes that share the targets: --shard.count.
+    SHARDS = Process Gauge "aliyun_task_exporter_shards" [];
+    /// Units, pairs of quota group and region, that the configuration names and this process polls: with `all` regions, those that this version knows. 0 without shards.
+    SHARD_UNITS = Process Gauge "aliyun_task_exporter_shard_units" [];
     /// Whether what is known could be written to the state file when that was last tried (1) or not (0): the disk is full, or another file stands at state.path. Absent without state.path, and while standing by.
     STATE_SAVED = Process Gauge "aliyun_task_exporter_state_saved" [];
     /// Polls that have ended, by kind of target and outcome: ok or the reason of the failure.

@@ -1,13 +1,15 @@
 //! What `check` reports about a configuration: what a start would refuse or warn about, notes, and
 //! on request what polling will cost.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, Problem};
+use crate::config::{Config, Problem, Shard};
 use crate::estimate::{self, Estimate};
 use crate::poll::{Clients, DiscoveryPass, route_notes, route_warnings};
+use crate::shard::Units;
 use crate::state::Remark;
 use crate::target::{Findings, Target, polled, targets};
 
@@ -65,6 +67,87 @@ pub fn text(config: &Config, remarks: &Remarks) -> String {
         );
     }
     page + &remarked(remarks)
+}
+
+/// A quota group in a region, the shard that polls it, and the number of its targets that are known
+/// without discovery, discovery targets included.
+struct Share<'a> {
+    shard: u32,
+    quota_group: &'a str,
+    region: &'a str,
+    targets: usize,
+}
+
+/// Who polls what when `count` processes share the targets of `config`: sorted by shard.
+fn shares<'a>(config: &Config, units: &'a Units, count: u32) -> Vec<Share<'a>> {
+    let mut targets_of: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for target in targets(config, &Findings::new()) {
+        let unit = (target.quota_group.to_string(), target.region.to_string());
+        *targets_of.entry(unit).or_default() += 1;
+    }
+    let share = |shard, (quota_group, region): (&'a str, &'a str)| {
+        let unit = (quota_group.to_owned(), region.to_owned());
+        let targets = targets_of.get(&unit).copied().unwrap_or_default();
+        Share { shard, quota_group, region, targets }
+    };
+    (0..count)
+        .flat_map(|shard| units.of_shard(shard).map(move |unit| (shard, unit)))
+        .map(|(shard, unit)| share(shard, unit))
+        .collect()
+}
+
+fn units(config: &Config, count: u32) -> Units {
+    Units::of(&Config { shard: Shard { index: 0, count }, ..config.clone() })
+}
+
+/// Shards without any unit, in words.
+fn idle(shares: &[Share], count: u32) -> Option<String> {
+    let busy: BTreeMap<u32, ()> = shares.iter().map(|share| (share.shard, ())).collect();
+    let idle = count as usize - busy.len();
+    (idle > 0).then(|| {
+        format!(
+            "{idle} of {count} shards have nothing to poll: there are only {} units",
+            shares.len()
+        )
+    })
+}
+
+/// Which of `count` processes would poll what.
+pub fn shards_text(config: &Config, count: u32, remarks: &Remarks) -> String {
+    let units = units(config, count);
+    let shares = shares(config, &units, count);
+    let mut page = format!(
+        "The configuration is valid. {count} processes share its targets by quota group and region:\n\n"
+    );
+    let _ = writeln!(page, "SHARD  {:<24} {:<20} TARGETS", "QUOTA GROUP", "REGION");
+    for Share { shard, quota_group, region, targets } in &shares {
+        let _ = writeln!(page, "{shard:<6} {quota_group:<24} {region:<20} {targets}");
+    }
+    if config.discovers() {
+        page.push_str(
+            "\nTargets are those known without discovery. Each process requests the list of regions for itself; a region that \
+             this version does not know goes to one of them.\n",
+        );
+    }
+    let warning = idle(&shares, count).map(|idle| format!("\nwarning: {idle}\n"));
+    page + &remarked(remarks) + &warning.unwrap_or_default()
+}
+
+/// The same as JSON.
+pub fn shards_json(config: &Config, count: u32, remarks: &Remarks) -> String {
+    let units = units(config, count);
+    let shares = shares(config, &units, count);
+    let mut warnings = remarks.warnings.clone();
+    warnings.extend(idle(&shares, count));
+    let shards: Vec<Value> = shares
+        .iter()
+        .map(|Share { shard, quota_group, region, targets }| {
+            json!({"shard": shard, "quota_group": quota_group, "region_id": region, "targets": targets})
+        })
+        .collect();
+    printed(&json!({
+        "ok": true, "problems": [], "warnings": warnings, "notes": remarks.notes, "shards": shards,
+    }))
 }
 
 /// Notes and warnings, each on its own line.

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::Uri;
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{Config, MAX_FILE, Problem, Problems, parse, with_endpoint, with_targets};
+use crate::config::{
+    Config, MAX_FILE, Problem, Problems, parse, with_endpoint, with_shard, with_targets,
+};
 use crate::files;
 use crate::sim::{Quotas, Settings};
 use crate::web::{self, Hosts, Paths};
@@ -206,6 +208,40 @@ pub struct Targets {
         value_name = "URL"
     )]
     pub endpoint: Option<String>,
+    /// Which part of the targets is polled.
+    #[command(flatten)]
+    pub shard: Shard,
+}
+
+/// Which part of the targets is polled.
+#[derive(Clone, Debug, Args)]
+pub struct Shard {
+    /// Number of this process among those that share the targets, from 0; `ordinal`: that at the
+    /// end of HOSTNAME, as in the pods of a StatefulSet.
+    #[arg(long = "shard.index", env = "ALIYUN_TASK_EXPORTER_SHARD_INDEX", value_name = "NUMBER")]
+    pub index: Option<String>,
+    /// Number of processes that share the targets, all with the same configuration.
+    #[arg(
+        long = "shard.count",
+        env = "ALIYUN_TASK_EXPORTER_SHARD_COUNT",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=1000),
+        value_name = "NUMBER"
+    )]
+    pub count: u32,
+}
+
+impl Default for Shard {
+    /// Everything.
+    fn default() -> Self {
+        Self { index: None, count: 1 }
+    }
+}
+
+impl Shard {
+    fn index(&self) -> Option<&str> {
+        named(self.index.as_deref())
+    }
 }
 
 /// How to log.
@@ -376,6 +412,20 @@ impl Targets {
     /// # Errors
     /// All problems in the file, or why it cannot be read.
     pub fn config(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+        let config = self.of_all_shards(env)?;
+        with_shard(config, self.shard.index(), self.shard.count, env("HOSTNAME").as_deref())
+    }
+
+    /// The number of shards, if it is not said which of them this is.
+    pub fn undivided(&self) -> Option<u32> {
+        (self.shard.count > 1 && self.shard.index().is_none()).then_some(self.shard.count)
+    }
+
+    /// The configuration of all shards together.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn of_all_shards(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
         let file = self.file().map(|path| {
             let text = files::text_or_stream(path.as_ref(), MAX_FILE)
                 .map_err(|error| unreadable(path, &error))?;

@@ -161,7 +161,12 @@ fn announce_configuration(targets: &Targets, config: &Config) {
 
 /// Refuses what a start would refuse, and prints what it would warn about.
 async fn check(arguments: &Check) -> Result<(), Error> {
-    let checked = arguments.targets.config(&environment).map_err(Error::from);
+    let shards = arguments.targets.undivided().filter(|_| !arguments.estimate);
+    let checked = match shards {
+        Some(_) => arguments.targets.of_all_shards(&environment),
+        None => arguments.targets.config(&environment),
+    };
+    let checked = checked.map_err(Error::from);
     let web_config = arguments.web_config_file.path();
     let checked = checked.and_then(|config| {
         if let Some(path) = &web_config {
@@ -182,9 +187,11 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         let live = arguments.live.then_some(&clients);
         return check_estimate(&config, live, &remarks, arguments.format).await;
     }
-    let printed = match arguments.format {
-        ReportFormat::Table => check::text(&config, &remarks),
-        ReportFormat::Json => check::json(&config, &remarks, None, true),
+    let printed = match (arguments.format, shards) {
+        (ReportFormat::Table, Some(count)) => check::shards_text(&config, count, &remarks),
+        (ReportFormat::Table, None) => check::text(&config, &remarks),
+        (ReportFormat::Json, Some(count)) => check::shards_json(&config, count, &remarks),
+        (ReportFormat::Json, None) => check::json(&config, &remarks, None, true),
     };
     Ok(io::stdout().write_all(printed.as_bytes())?)
 }

@@ -16,6 +16,7 @@ use crate::config::{Config, Problem, Problems, Web, redacted_yaml};
 use crate::exposition::Exposition;
 use crate::poll::NewConfig;
 use crate::self_metrics::SelfMetrics;
+use crate::shard::Units;
 use crate::store::Store;
 use crate::web::{Guard, Reload, Site};
 
@@ -188,6 +189,7 @@ impl Reloader {
         }
         self.parts.site.config.store(Arc::new(redacted_yaml(&config)));
         self.parts.exposition.configure(config.metrics.clone());
+        self.parts.metrics.shard(config.shard, Units::of(&config).own());
         self.guard(guard);
         self.current = config;
         Ok(())

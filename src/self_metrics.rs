@@ -15,6 +15,7 @@ use prometheus::{
 use crate::action::Action;
 use crate::aliyun::op::Operation;
 use crate::catalog::{self, Family};
+use crate::config::Shard;
 use crate::model::{
     ApiLabels, Cut, GivenUp, Login, PermissionChange, PlannedBudget, Reason, SeriesUse,
 };
@@ -51,6 +52,9 @@ pub struct SelfMetrics {
     connections: IntGaugeVec,
     connections_cut: IntCounterVec,
     leader: IntGaugeVec,
+    shard: IntGaugeVec,
+    shards: IntGaugeVec,
+    shard_units: IntGaugeVec,
     state_saved: IntGaugeVec,
 }
 
@@ -103,6 +107,9 @@ impl SelfMetrics {
             connections: int_gauges(&registry, &catalog::HTTP_CONNECTIONS)?,
             connections_cut: counters(&registry, &catalog::HTTP_CONNECTIONS_CUT)?,
             leader: int_gauges(&registry, &catalog::LEADER)?,
+            shard: int_gauges(&registry, &catalog::SHARD)?,
+            shards: int_gauges(&registry, &catalog::SHARDS)?,
+            shard_units: int_gauges(&registry, &catalog::SHARD_UNITS)?,
             state_saved: int_gauges(&registry, &catalog::STATE_SAVED)?,
             registry,
         };
@@ -288,6 +295,13 @@ impl SelfMetrics {
                 .with_label_values::<&str>(&[])
                 .set(now.as_millisecond() as f64 / 1000.0);
         }
+    }
+
+    /// Sets which shard this is, of how many, and how many units it has.
+    pub fn shard(&self, shard: Shard, units: usize) {
+        self.shard.with_label_values::<&str>(&[]).set(i64::from(shard.index));
+        self.shards.with_label_values::<&str>(&[]).set(i64::from(shard.count));
+        self.shard_units.with_label_values::<&str>(&[]).set(units as i64);
     }
 
     /// Sets the number of open connections.

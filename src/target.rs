@@ -8,6 +8,7 @@ use crate::config::{
     Cluster, Commands, Config, Filter, InvocationWindow, Regions, Server, SwasStrategy, TaskWindow,
 };
 use crate::model::DiscoveredResource;
+use crate::shard::Units;
 
 /// The region in which a product's regions are requested. ListRegions answers the same everywhere,
 /// and this region has every product.
@@ -161,6 +162,11 @@ pub enum DiscoveryKind {
 }
 
 impl DiscoveryKind {
+    /// Whether it looks for regions, in which it is then looked for other things.
+    pub fn finds_regions(self) -> bool {
+        matches!(self, Self::ClusterRegions | Self::ServerRegions)
+    }
+
     /// What it looks for, in words.
     pub fn things(self) -> &'static str {
         match self {
@@ -187,7 +193,7 @@ impl DiscoveryQuery {
 /// What each discovery target found last.
 pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 
-/// All targets of a configuration with these findings: the configured ones in their order, then the
+/// All targets of this process, for a configuration with these findings: the configured ones in their order, then the
 /// discovery targets, then what was found and is not configured. A configured target without a name
 /// gets the cloud's.
 ///
@@ -224,6 +230,7 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
             all.push(accounts.server(&found_server(config, search, thing)));
         }
     }
+    all.retain(|target| accounts.polls(target));
     all
 }
 
@@ -272,6 +279,7 @@ pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
             searches.extend(named.iter().map(|region| target(region, region, things)));
         }
     }
+    searches.retain(|search| accounts.polls(search));
     searches
 }
 
@@ -353,17 +361,26 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
     polled
 }
 
-/// The quota group of each account, and how the invocations of servers are read.
+/// The quota group of each account, how the invocations of servers are read, and what this process
+/// polls.
 struct Accounts<'a> {
     groups: HashMap<&'a str, &'a str>,
     strategy: SwasStrategy,
+    units: Units,
 }
 
 impl<'a> Accounts<'a> {
     fn of(config: &'a Config) -> Self {
         let groups =
             config.accounts.iter().map(|account| (&*account.name, &*account.quota_group)).collect();
-        Self { groups, strategy: config.swas_strategy }
+        Self { groups, strategy: config.swas_strategy, units: Units::of(config) }
+    }
+
+    /// Whether this process polls a target. Regions are looked for by each.
+    fn polls(&self, target: &Target) -> bool {
+        let finds_regions =
+            matches!(&target.scope, Scope::Discovery(search) if search.kind.finds_regions());
+        finds_regions || self.units.has(&target.quota_group, &target.region)
     }
 
     fn target(

@@ -1,12 +1,10 @@
 //! Product and region -> base URL. Source: "Endpoints" in `docs/alibaba-cloud-api.md`.
 
-mod regions;
-
 use std::collections::BTreeSet;
 
-use self::regions::{EHPC, STS, SWAS, Service};
 use crate::action::Product;
 use crate::config::{Account, Config, Endpoints, Network, is_loopback};
+use crate::regions::{EHPC, STS, SWAS, Service};
 
 /// The base URL that `account` uses for `product` in `region`.
 ///

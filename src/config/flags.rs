@@ -6,12 +6,14 @@ use super::ehpc::{Cluster, Commands, TaskWindow};
 use super::endpoint::Endpoints;
 use super::problem::{Problem, Problems};
 use super::schema::Config;
+use super::shard::Shard;
 use super::swas::{InvocationWindow, Server};
 use super::{endpoint, names};
 
 const CLUSTER: &str = "--ehpc.cluster";
 const SERVER: &str = "--swas.server";
 const ENDPOINT: &str = "--account.endpoint";
+const SHARD: &str = "--shard.index";
 
 /// The configuration with the targets of `--ehpc.cluster` and `--swas.server`, each `REGION/ID`,
 /// added to those of the file. They use the first account and the default windows. Without a file,
@@ -66,6 +68,46 @@ pub fn with_endpoint(mut config: Config, url: &str) -> Result<Config, Problems> 
         }
         Err(message) => Err(Problems(vec![Problem::outside_files(ENDPOINT, message.to_owned())])),
     }
+}
+
+/// The configuration of shard `index` of `count`; `index` is a number, or `ordinal`: the number at
+/// the end of the `hostname`, as Kubernetes names the pods of a StatefulSet.
+///
+/// # Errors
+/// If there is no such shard.
+pub fn with_shard(
+    config: Config,
+    index: Option<&str>,
+    count: u32,
+    hostname: Option<&str>,
+) -> Result<Config, Problems> {
+    let problem = |message: String| Problems(vec![Problem::outside_files(SHARD, message)]);
+    let index = match (index, count) {
+        (None, ..=1) => Ok(0),
+        (None, _) => {
+            Err("is missing: with --shard.count, each process has a number of its own, from 0"
+                .into())
+        }
+        (Some("ordinal"), _) => ordinal(hostname.unwrap_or_default()),
+        (Some(number), _) => number
+            .parse()
+            .map_err(|_| format!("{number:?} is neither a number nor the word ordinal")),
+    };
+    match index.map_err(problem)? {
+        index if index < count => Ok(Config { shard: Shard { index, count }, ..config }),
+        index => Err(problem(format!("{index} is not below --shard.count, which is {count}"))),
+    }
+}
+
+/// `exporter-2` -> 2.
+fn ordinal(hostname: &str) -> Result<u32, String> {
+    let number = hostname.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    number.ok_or_else(|| {
+        format!(
+            "ordinal: HOSTNAME is {hostname:?}, which does not end in a hyphen and a number, as that of a pod of a \
+             StatefulSet does"
+        )
+    })
 }
 
 /// `cn-hangzhou/ehpc-hz-1` -> its parts; `known` are the ids that are already polled.

@@ -3,6 +3,7 @@
 use super::problem::{Problem, Problems};
 use super::reader::{Reader, Section, Value};
 use super::schema::Config;
+use super::shard::Shard;
 use super::yaml::Node;
 use super::{account, ehpc, metrics, poll, punctuation, state, swas, web, yaml};
 
@@ -66,6 +67,7 @@ fn read(root: &Section) -> Config {
         state: state::read(&root.section("state", state::KEYS)),
         web: web::read(&root.section("web", web::KEYS)),
         accounts: accounts.all,
+        shard: Shard::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use super::discovery::Discovery;
 use super::ehpc::{Cluster, ClusterDiscovery, Commands, TaskWindow};
 use super::metrics::Metrics;
 use super::poll::Poll;
+use super::shard::Shard;
 use super::state::State;
 use super::swas::{InvocationWindow, Server, ServerDiscovery, SwasStrategy};
 use super::web::Web;
@@ -35,6 +36,8 @@ pub struct Config {
     pub state: State,
     /// What is served, and which clients need to log in.
     pub web: Web,
+    /// Which share of the targets this process polls; set by flags only.
+    pub shard: Shard,
 }
 
 impl Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             state: State::default(),
             web: Web::default(),
+            shard: Shard::default(),
         }
     }
 }

@@ -1,18 +1,18 @@
 //! The tables of known regions. Source: "Endpoints" in `docs/alibaba-cloud-api.md`.
 
 /// A service and its known endpoints.
-pub(super) struct Service {
+pub(crate) struct Service {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// What its host names begin with.
-    pub(super) host: &'static str,
+    pub(crate) host: &'static str,
     /// Regions with an endpoint on the internet.
-    pub(super) public: &'static [&'static str],
+    pub(crate) public: &'static [&'static str],
     /// Regions with an endpoint inside a VPC.
-    pub(super) vpc: &'static [&'static str],
+    pub(crate) vpc: &'static [&'static str],
 }
 
-pub(super) const EHPC: Service = Service {
+pub(crate) const EHPC: Service = Service {
     name: "EHPC",
     host: "ehpc",
     public: &[
@@ -56,7 +56,7 @@ pub(super) const EHPC: Service = Service {
     ],
 };
 
-pub(super) const SWAS: Service = Service {
+pub(crate) const SWAS: Service = Service {
     name: "SWAS",
     host: "swas",
     public: &[
@@ -109,7 +109,7 @@ pub(super) const SWAS: Service = Service {
 };
 
 /// Security Token Service; without a region it is `sts.aliyuncs.com`.
-pub(super) const STS: Service = Service {
+pub(crate) const STS: Service = Service {
     name: "STS",
     host: "sts",
     public: &[
