@@ -17,6 +17,10 @@ const GIVEN: [&str; 3] = ["job", "instance", "le"];
 /// Families that neither a dashboard nor an alert needs, each with its reason.
 const DIAGNOSTICS: &[(&str, &str)] = &[
     (
+        "aliyun_task_exporter_shard_units",
+        "how evenly processes share the targets; check --shard.count shows it",
+    ),
+    (
         "aliyun_ehpc_invocation_node_status",
         "opt-in, one series per node: for questions about one command",
     ),
