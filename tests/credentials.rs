@@ -1,6 +1,6 @@
 //! Ways to log in, over TCP: what Prometheus sees of them, of their rotation and of their failures.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::exporter::Exporter;
 use crate::support::folder::Folder;
@@ -260,6 +260,7 @@ fn credentials_that_are_refused_however_new_they_are_do_not_make_the_exporter_ha
 
 #[test]
 fn credentials_that_had_ended_before_they_came_are_told_and_not_asked_for_at_each_call() {
+    let started = Instant::now();
     let exporter =
         start(Settings { ecs_session: Duration::ZERO, ..Settings::default() }, with(ecs()));
     assert_failing(&exporter, "InvalidSecurityToken.Expired");
@@ -271,7 +272,9 @@ fn credentials_that_had_ended_before_they_came_are_told_and_not_asked_for_at_eac
         status.text()
     );
     let asked = calls(&exporter, "MetadataCredentials", "ok");
-    assert!(asked <= 5, "{asked}");
+    // At most one in the five seconds after the one before.
+    let most = 5 + started.elapsed().as_secs() as usize / 5;
+    assert!(asked <= most, "{asked} of at most {most}");
 }
 
 #[test]
