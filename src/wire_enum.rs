@@ -46,6 +46,13 @@ macro_rules! wire_enum {
                 }
             }
 
+            /// Replaces an unknown word by what `clean` makes of it.
+            pub(crate) fn clean(&mut self, clean: &dyn Fn(&str) -> String) {
+                if let Self::Unknown(word) = self {
+                    *word = clean(word).into();
+                }
+            }
+
             /// The unknown word, if this is one.
             pub fn unknown_word(&self) -> Option<&str> {
                 match self {
@@ -93,6 +100,12 @@ mod tests {
             (teal.label(), teal.word(), teal.unknown_word()),
             ("unknown", "Teal", Some("Teal"))
         );
+        let mut word = teal;
+        word.clean(&str::to_uppercase);
+        assert_eq!(word.word(), "TEAL");
+        let mut known = Colour::Red;
+        known.clean(&str::to_uppercase);
+        assert_eq!(known, Colour::Red);
         assert_eq!(Colour::LABELS, ["Red", "Green", "unknown"]);
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct Heard<'a> {
     pub(super) is_proxied: bool,
 }
 
-/// Decodes the answer to an operation. The cloud's text in an error must still be
-/// [cleaned](Error::cleaned).
+/// Decodes the answer to an operation. The cloud's text in it must still be
+/// [cleaned](Decoded::cleaned), as that in an error.
 pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Answer>, Error> {
     if !(200..300).contains(&heard.status) {
         return Err(refused(heard));
@@ -53,7 +53,7 @@ fn beside(mut decoded: Decoded<Answer>, error: Error) -> Decoded<Answer> {
 
 fn with_unknown_code(mut decoded: Decoded<Answer>, code: &str) -> Decoded<Answer> {
     let word = shown(code).unwrap_or_else(|| "unknown".into());
-    decoded.unknown.push(("Code", word.chars().take(LONGEST_WORD).collect()));
+    decoded.unknown.push(("Code", word));
     decoded
 }
 
@@ -135,9 +135,6 @@ impl Heard<'_> {
         Came { status: self.status, content_type, request_id: request_id_of(self.headers) }
     }
 }
-
-/// Maximum length of an unknown code that is reported, in characters.
-const LONGEST_WORD: usize = 64;
 
 /// `x-acs-request-id`, or `unknown`.
 fn request_id_of(headers: &HeaderMap) -> String {
@@ -416,6 +413,7 @@ mod tests {
             let plain = judge(&operation, 200, &[], format!("{{{body}}}").as_bytes()).unwrap();
             let beside = format!(r#"{{"Code": "Odd\u0007{}", {body}}}"#, "x".repeat(100));
             let decoded = judge(&operation, 200, &[], beside.as_bytes()).unwrap();
+            let decoded = decoded.cleaned(str::to_owned);
             assert_eq!(
                 (&decoded.value, &decoded.error),
                 (&plain.value, &None),

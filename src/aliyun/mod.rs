@@ -169,17 +169,12 @@ impl Client {
     /// An answer, cleaned of secrets.
     async fn heard(
         &self,
-        mut decoded: Decoded<Answer>,
+        decoded: Decoded<Answer>,
         credential: &Arc<Credential>,
     ) -> Decoded<Answer> {
-        let clean = |text: &str| credential.scrub(text);
-        for (_, word) in &mut decoded.unknown {
-            *word = clean(word);
-        }
+        let mut decoded = decoded.cleaned(|text| credential.scrub(text));
         match decoded.error.take() {
-            Some(error) => {
-                decoded.error = Some(self.judged(error.cleaned(clean), credential).await)
-            }
+            Some(error) => decoded.error = Some(self.judged(error, credential).await),
             None => self.provider.accepted(credential),
         }
         decoded

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 import urllib.error
 import uuid
@@ -27,6 +28,16 @@ OWN = (
 )
 SECRETS = ("AccessKeyId", "SecurityToken", "ExternalId", "OIDCToken")
 REFUSED = 403
+WORDS = (
+    "CommandType",
+    "ErrorCode",
+    "InstanceInvokeStatus",
+    "InvocationStatus",
+    "InvokeRecordStatus",
+    "InvokeStatus",
+    "Status",
+    "TaskType",
+)
 ROLES = "/latest/meta-data/ram/security-credentials/"
 
 
@@ -34,8 +45,9 @@ class Parrot:
     """A server in front of a simulated cloud; also a metadata server, a credentials URI, STS and an HTTP proxy.
 
     `manner` says what happens to a call: `relay` answers it truthfully, `refuse` repeats it in an error message,
-    `page` in an HTML page, `redirect` in a redirect's address, and `expired` reports the token as expired. `greedy`
-    does the same to requests for credentials.
+    `page` in an HTML page, `redirect` in a redirect's address, and `expired` reports the token as expired; `words`
+    answers it truthfully but for every status, type and code, which repeat it. `greedy` does the same to requests for
+    credentials.
     """
 
     def __init__(self, cloud: Cloud, canaries: Canaries, manner: str, greedy: bool) -> None:
@@ -84,8 +96,11 @@ class Handler(BaseHTTPRequestHandler):
         self.parrot.signatures |= {signature, told.get("SignatureNonce", "")} - {""}
         action = told.get("Action") or told.get("action", "")
         given = None if self.parrot.greedy else self.given(url.path, action)
-        if self.parrot.manner == "relay" or given:
-            self.answer(*(given or self.relayed(url.path, told)))
+        if self.parrot.manner in ("relay", "words") or given:
+            status, answer = given or self.relayed(url.path, told)
+            if self.parrot.manner == "words" and not given:
+                answer = json.dumps(self.said(json.loads(answer), self.secrets(told))).encode()
+            self.answer(status, answer)
         else:
             self.repeat(heard, told)
 
@@ -136,9 +151,23 @@ class Handler(BaseHTTPRequestHandler):
             case _:
                 self.fail("SignatureDoesNotMatch", told)
 
+    def secrets(self, told: dict[str, str]) -> list[str]:
+        secrets = [told[name] for name in SECRETS if name in told] + [self.headers.get("x-acs-security-token", "")]
+        signed = re.search("Credential=([^,]+)", self.headers.get("Authorization", ""))
+        return [secret for secret in (*secrets, *(signed.groups() if signed else ())) if secret]
+
+    def said(self, answer: Any, secrets: list[str]) -> Any:
+        """The same answer with secrets as its words, which may be where a word is cut."""
+        if isinstance(answer, list):
+            return [self.said(entry, secrets) for entry in answer]
+        if not isinstance(answer, dict):
+            return answer
+        word = "-" * (len(self.parrot.heard) * 7 % 64) + "".join(secrets)
+        return {name: word if name in WORDS else self.said(value, secrets) for name, value in answer.items()}
+
     def fail(self, code: str, told: dict[str, str]) -> None:
         """As with the real cloud, the whole request comes last; the secrets before it may be where the text is cut."""
-        secrets = [told[name] for name in SECRETS if name in told] + [self.headers.get("x-acs-security-token", "")]
+        secrets = self.secrets(told)
         padding = "-" * (len(self.parrot.heard) * 7 % 200)
         encoded = quote(str(secrets), safe="")
         message = f"Refused: {padding} {secrets} {encoded}; server string to sign is:{told} {self.headers}"

@@ -95,7 +95,7 @@ fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> 
 
 /// The result on this server. A server without a status of its own has the overall one.
 fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
-    let own = server.optional_word("InvocationStatus");
+    let own = server.text("InvocationStatus");
     let status = own.map_or_else(|| overall.clone(), |word| InvocationStatus::parse(&word));
     InvocationResult {
         exit_code: status.exit_code(server.integer("ExitCode")),

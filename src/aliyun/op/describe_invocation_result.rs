@@ -32,8 +32,7 @@ impl DescribeInvocationResult {
         let result = result.ok_or(Undecoded::Missing("InvocationResult"))?;
         is_about(&result, &asked)?;
         let status = InvocationStatus::parse(&result.word("InvocationStatus"));
-        let record =
-            result.optional_word("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
+        let record = result.text("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
         let error = error_code(&result);
         let mut oddities = Oddities::default();
         oddities.note("InvocationStatus", status.unknown_word());

@@ -36,7 +36,7 @@ fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Invocation> 
     let id = entry.id("InvokeId")?;
     let command_type = CommandType::parse(&entry.word("CommandType"));
     let status = InvocationStatus::parse(&entry.word("InvocationStatus"));
-    let record = entry.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
+    let record = entry.text("InvokeStatus").map(|word| InvokeStatus::parse(&word));
     oddities.note("CommandType", command_type.unknown_word());
     oddities.note("InvocationStatus", status.unknown_word());
     oddities.note("InvokeStatus", record.as_ref().and_then(InvokeStatus::unknown_word));

@@ -7,15 +7,12 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-use super::name::{cut, repaired};
+use super::name::repaired;
 use super::wire::{Entry, Unreadable};
 use crate::aliyun::json::{Entries, Json, Object};
 
 /// Maximum length of an id; a longer one makes its entry unreadable.
 const MAX_ID_BYTES: usize = 128;
-
-/// Maximum length of a word; longer ones are cut.
-const MAX_WORD_BYTES: usize = 64;
 
 /// 2009-01-01T00:00:00Z. The vendor is no older, and writes 0001-01-01 or 1970-01-01 for no time.
 const FIRST_SECOND: i64 = 1_230_768_000;
@@ -43,14 +40,9 @@ impl<'a> Object<'a> {
         text(self.get(field)?)
     }
 
-    /// A word of a closed set, cut if longer than any known one; empty if missing.
-    pub(super) fn word(&self, field: &str) -> String {
-        self.optional_word(field).unwrap_or_default()
-    }
-
-    /// A word of a closed set, if present, cut if longer than any known one.
-    pub(super) fn optional_word(&self, field: &str) -> Option<String> {
-        self.text(field).map(|word| cut(&word, MAX_WORD_BYTES).to_owned())
+    /// A word of a closed set; empty if missing.
+    pub(super) fn word(&self, field: &str) -> Cow<'a, str> {
+        self.text(field).unwrap_or_default()
     }
 
     /// A name as a label, distinct from that of any other name; empty if missing.
@@ -227,10 +219,5 @@ mod tests {
             assert_eq!(time(none), None, "{none}");
         }
         assert!(time("2009-01-01T00:00:00Z").is_some());
-    }
-
-    #[test]
-    fn a_word_that_is_longer_than_any_is_cut() {
-        assert_eq!(field(&format!("{:?}", "x".repeat(5000)), |object| object.word("A")).len(), 64);
     }
 }

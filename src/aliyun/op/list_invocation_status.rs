@@ -26,7 +26,7 @@ impl ListInvocationStatus {
         let answer =
             object(body, &[("ClusterId", &self.cluster_id), ("CommandId", &self.command_id)])?;
         let entries = answer.entries("InvokeInstances", "InstanceId");
-        let status = answer.optional_word("InvokeStatus").map(|word| InvokeStatus::parse(&word));
+        let status = answer.text("InvokeStatus").map(|word| InvokeStatus::parse(&word));
         // Before a command starts on any node, none need be listed.
         if entries.is_none() && !status.as_ref().is_some_and(InvokeStatus::is_open) {
             return Err(Undecoded::Missing("InvokeInstances"));

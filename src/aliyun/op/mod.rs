@@ -22,6 +22,7 @@ mod parameters;
 pub(super) mod samples;
 mod undecoded;
 mod wire;
+mod words;
 
 pub use decoded::Decoded;
 pub use describe_command_invocations::DescribeCommandInvocations;

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::extent::Extent;
+use super::name::cut;
+use super::words::Words;
 use super::{Decoded, Parameters, Undecoded};
 use crate::action::{Action, Product, operations};
 use crate::model::{
     CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
     Page, Task,
 };
+
+/// Maximum length of an unknown word, in bytes; no known one is longer.
+const MAX_WORD_BYTES: usize = 64;
 
 /// Declares [`Operation`] and [`Answer`] from the table of operations.
 macro_rules! declare {
@@ -60,6 +65,11 @@ macro_rules! declare {
             pub(in crate::aliyun) fn set_partial(&mut self) {
                 match self { $(Self::$name(answer) => answer.set_partial(),)+ }
             }
+
+            /// Replaces each unknown word by what `clean` makes of it.
+            fn clean_words(&mut self, clean: &dyn Fn(&str) -> String) {
+                match self { $(Self::$name(answer) => answer.clean_words(clean),)+ }
+            }
         }
 
         $(impl From<super::$name> for Operation {
@@ -81,5 +91,19 @@ impl Operation {
     /// Its name: the `Action` parameter of a request.
     pub fn name(&self) -> &'static str {
         self.action().name()
+    }
+}
+
+impl Decoded<Answer> {
+    /// The same answer, with the cloud's text in it cleaned of secrets by `clean` and then cut.
+    /// Cutting first could leave half a secret.
+    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Self {
+        let brief = |word: &str| cut(&clean(word), MAX_WORD_BYTES).to_owned();
+        self.value.clean_words(&brief);
+        for (_, word) in &mut self.unknown {
+            *word = brief(word);
+        }
+        let error = self.error.map(|error| error.cleaned(&clean));
+        Self { error, ..self }
     }
 }

@@ -104,10 +104,7 @@ impl Oddities {
 
 /// ErrorCode, if set; some documents show the text "null" for none.
 pub(super) fn error_code(result: &Object<'_>) -> Option<ErrorCode> {
-    result
-        .optional_word("ErrorCode")
-        .filter(|code| code != "null")
-        .map(|code| ErrorCode::parse(&code))
+    result.text("ErrorCode").filter(|code| *code != "null").map(|code| ErrorCode::parse(&code))
 }
 
 /// An entry of a list of clusters or servers: its id, name and region.
