@@ -183,15 +183,7 @@ impl InvokeStatus {
 
     /// Whether it is a failure; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed
-                | Self::PartialFailed
-                | Self::Invalid
-                | Self::Aborted
-                | Self::Error
-                | Self::Timeout
-        )
+        FAILURES.contains(&self.label())
     }
 
     /// The exit code, if the one `sent` with this word means anything: see `counts`.
@@ -209,15 +201,7 @@ impl InvocationStatus {
 
     /// Whether it is a failure; being stopped on request is not.
     pub fn is_failure(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed
-                | Self::PartialFailed
-                | Self::Invalid
-                | Self::Aborted
-                | Self::Error
-                | Self::Timeout
-        )
+        FAILURES.contains(&self.label())
     }
 
     /// The exit code, if the one `sent` with this word means anything: see `counts`.
@@ -226,6 +210,9 @@ impl InvocationStatus {
         sent.filter(|code| counts(*code, may_be_zero, !self.is_open() && *self != Self::Stopped))
     }
 }
+
+/// Cloud Assistant's words for a failure.
+const FAILURES: [&str; 6] = ["Failed", "PartialFailed", "Invalid", "Aborted", "Error", "Timeout"];
 
 /// Whether an exit code counts. The cloud sends a meaningless 0 for what never exited, so 0 counts
 /// only with words for what did. Any other code counts once it cannot change, unless the command

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use aliyun_task_exporter::sim::{Operation, Reply, Settings, Simulator, Transfer};
+use aliyun_task_exporter::sim::{
+    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, NodeSpec, Operation, Reply,
+    ServerSpec, Settings, Simulator, Transfer, World,
+};
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
@@ -18,6 +21,24 @@ pub(crate) fn start() -> Timestamp {
 /// A moment of such a world.
 pub(crate) fn at(seconds: f64) -> Timestamp {
     start() + SignedDuration::from_secs_f64(seconds)
+}
+
+/// A world with a command on `nodes` of a cluster, and an invocation on a server that fails after
+/// ten seconds.
+pub(crate) fn scripted(nodes: Vec<NodeSpec>) -> World {
+    let mut world = World::empty();
+    world.add_cluster(ClusterSpec { id: "cluster".to_owned(), ..ClusterSpec::default() });
+    world.add_server(ServerSpec { id: "server".to_owned(), ..ServerSpec::default() });
+    let command = CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() };
+    world.add_command("cluster", command).unwrap();
+    let invocation = InvocationSpec {
+        id: "run".to_owned(),
+        end: InvocationEnd::Failed,
+        exit_code: 7,
+        ..InvocationSpec::default()
+    };
+    world.add_invocation("server", invocation).unwrap();
+    world
 }
 
 /// A living world of the default size.

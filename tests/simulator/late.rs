@@ -1,21 +1,17 @@
 //! Results: how long they are kept, and how they may be late.
 
-use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, NodeSpec, Operation, ServerSpec,
-};
-use aliyun_task_exporter::sim::{Settings, Simulator, World};
+use aliyun_task_exporter::sim::{NodeSpec, Operation, Settings, Simulator};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::caller::{ask, at, code, column, first_cluster, first_server, get, list, living, start};
+use super::caller::{
+    ask, at, code, column, first_cluster, first_server, get, list, living, scripted, start,
+};
 
 const FORTNIGHT: f64 = 14.0 * 86_400.0;
 
 /// A command on two nodes that end after 30 and 60 seconds, and an invocation that fails after ten.
 fn small() -> Simulator {
-    let mut world = World::empty();
-    world.add_cluster(ClusterSpec { id: "cluster".to_owned(), ..ClusterSpec::default() });
-    world.add_server(ServerSpec { id: "server".to_owned(), ..ServerSpec::default() });
     let slow = NodeSpec {
         instance_id: "i-2".to_owned(),
         duration: SignedDuration::from_secs(60),
@@ -23,20 +19,7 @@ fn small() -> Simulator {
         ..NodeSpec::default()
     };
     let nodes = vec![NodeSpec { instance_id: "i-1".to_owned(), ..NodeSpec::default() }, slow];
-    world
-        .add_command(
-            "cluster",
-            CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() },
-        )
-        .unwrap();
-    let invocation = InvocationSpec {
-        id: "run".to_owned(),
-        end: InvocationEnd::Failed,
-        exit_code: 7,
-        ..InvocationSpec::default()
-    };
-    world.add_invocation("server", invocation).unwrap();
-    Simulator::with_world(Settings::default(), world, start())
+    Simulator::with_world(Settings::default(), scripted(nodes), start())
 }
 
 fn of_invocation(simulator: &mut Simulator, second: f64) -> (u16, Value) {

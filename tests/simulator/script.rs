@@ -1,49 +1,34 @@
 //! Scripted worlds.
 
 use aliyun_task_exporter::sim::{
-    ClusterSpec, CommandSpec, InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation,
-    ServerSpec, Settings, Simulator, TaskEnd, TaskSpec, World,
+    InvocationEnd, InvocationSpec, JobSpec, NodeSpec, Operation, Settings, Simulator, TaskEnd,
+    TaskSpec,
 };
 use jiff::SignedDuration;
 
-use super::caller::{ask, at, code, column, get, living, start};
+use super::caller::{ask, at, code, column, get, living, scripted, start};
 
-fn scripted() -> Simulator {
-    let mut world = World::empty();
-    world.add_cluster(ClusterSpec { id: "cluster".to_owned(), ..ClusterSpec::default() });
-    world.add_server(ServerSpec { id: "server".to_owned(), ..ServerSpec::default() });
-    let born = SignedDuration::from_secs(10);
+/// A world with a command, an invocation and a task.
+fn busy() -> Simulator {
+    let nodes = vec![
+        NodeSpec::default(),
+        NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() },
+    ];
+    let mut world = scripted(nodes);
     let task = TaskSpec {
         id: "task".to_owned(),
-        born,
+        born: SignedDuration::from_secs(10),
         end: TaskEnd::PartialFail,
         errors: 2,
         ..TaskSpec::default()
     };
     world.add_task("cluster", task).unwrap();
-    let nodes = vec![
-        NodeSpec::default(),
-        NodeSpec { instance_id: "i-2".to_owned(), exit_code: 3, ..NodeSpec::default() },
-    ];
-    world
-        .add_command(
-            "cluster",
-            CommandSpec { id: "command".to_owned(), nodes, ..CommandSpec::default() },
-        )
-        .unwrap();
-    let invocation = InvocationSpec {
-        id: "run".to_owned(),
-        end: InvocationEnd::Failed,
-        exit_code: 7,
-        ..InvocationSpec::default()
-    };
-    world.add_invocation("server", invocation).unwrap();
     Simulator::with_world(Settings::default(), world, start())
 }
 
 #[test]
 fn things_happen_as_the_script_says() {
-    let mut simulator = scripted();
+    let mut simulator = busy();
     let mut task = |second| {
         let own = [("ClusterId", "cluster"), ("TaskId", "task")];
         let task = &get(&mut simulator, Operation::ListTasks, &own, at(second))["Tasks"][0];
@@ -67,7 +52,7 @@ fn things_happen_as_the_script_says() {
 
 #[test]
 fn a_script_may_change_the_world_while_it_runs() {
-    let mut simulator = scripted();
+    let mut simulator = busy();
     simulator
         .world_mut()
         .add_task("cluster", TaskSpec { id: "task".to_owned(), steps: 99, ..TaskSpec::default() })
@@ -116,7 +101,7 @@ fn things_of_a_living_world_may_vanish_too() {
 
 #[test]
 fn a_job_runs_at_its_interval_until_it_runs_no_more() {
-    let mut simulator = scripted();
+    let mut simulator = busy();
     let first = InvocationSpec { end: InvocationEnd::Timeout, ..InvocationSpec::default() };
     let every = SignedDuration::from_secs(60);
     simulator.world_mut().add_job("server", &JobSpec { first, every, invocations: 3 }).unwrap();
@@ -152,7 +137,7 @@ fn a_job_runs_at_its_interval_until_it_runs_no_more() {
 
 #[test]
 fn runs_are_kept_for_two_weeks() {
-    let mut simulator = scripted();
+    let mut simulator = busy();
     let mut invocations = |days: f64| {
         let own = [("RegionId", "cn-hangzhou"), ("InstanceId", "server")];
         get(&mut simulator, Operation::DescribeInvocations, &own, at(days * 86_400.0))["TotalCount"]

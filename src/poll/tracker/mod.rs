@@ -18,6 +18,7 @@ mod memory;
 mod notice;
 mod order;
 mod pager;
+mod samples;
 mod seen_ids;
 mod server_directory;
 mod swas_by_region;

@@ -178,13 +178,12 @@ impl SwasServerTracker {
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::{AfterFailure, FailureScope, Limits, Memory, Notice, SwasServerTracker};
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
     use crate::model::GivenUp;
-    use crate::model::{CommandType, Invocation, InvocationResult, InvocationStatus, Page};
+    use crate::model::{Invocation, InvocationResult, InvocationStatus, Page};
+    use crate::poll::tracker::samples::{at, invocation};
 
     use InvocationStatus::{Failed, Running, Success, Timeout};
 
@@ -193,23 +192,6 @@ mod tests {
         let window =
             InvocationWindow { max_invocations: 100, max_age: Duration::from_secs(86_400) };
         SwasServerTracker::new("s".into(), window, limits, Memory::default())
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
-    }
-
-    fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
-        let command_type = CommandType::RunShellScript;
-        let created = Some(at(created));
-        Invocation {
-            id: id.into(),
-            command_name: "backup".into(),
-            command_type,
-            status,
-            record: None,
-            created,
-        }
     }
 
     fn result(invocation: &Invocation) -> InvocationResult {

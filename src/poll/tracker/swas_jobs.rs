@@ -211,34 +211,14 @@ fn interval(created: &[Created]) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
     use rand::rngs::SmallRng;
     use rand::seq::SliceRandom;
     use rand::{RngExt, SeedableRng};
 
     use super::{Jobs, MAX_NAMES, Sighting};
-    use crate::model::{
-        CommandType, Invocation, InvocationResult, InvocationStatus, Job, LastInvocation,
-    };
+    use crate::model::{Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
+    use crate::poll::tracker::samples::{at, invocation};
     use InvocationStatus::{Failed, Running, Success, Timeout};
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
-    }
-
-    /// An invocation of `backup` created at that time.
-    fn invocation(id: &str, status: InvocationStatus, created: i64) -> Invocation {
-        let command_type = CommandType::RunShellScript;
-        let created = Some(at(created));
-        Invocation {
-            id: id.into(),
-            command_name: "backup".into(),
-            command_type,
-            status,
-            record: None,
-            created,
-        }
-    }
 
     fn result(
         status: InvocationStatus,
