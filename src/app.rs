@@ -94,7 +94,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     // Report unusable settings before anything is served.
     clients(&config)?;
     let guard = match &web.config_file {
-        Some(path) => Guard::read(path, config.web)?,
+        Some(path) => Guard::read(path, config.web).map_err(Problems::from)?,
         None => Guard::open(config.web),
     };
     let guard = Arc::new(ArcSwap::from_pointee(guard));

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -16,6 +15,7 @@ use crate::app::Options;
 use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
 use crate::config::{Config, Problem, Problems, Web};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
+use crate::files::WatchedFile;
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
 use crate::reload::Sources;
 use crate::sim::{self, Simulator};
@@ -113,6 +113,8 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     // Otherwise it would end the process.
     reload_on_hangup(reloads.0.clone())?;
     announce_start();
+    let file = arguments.targets.file().filter(|_| arguments.auto_reload);
+    let watched = file.map(|file| WatchedFile::new(file.into()));
     let config = arguments.targets.config(&environment)?;
     announce_configuration(&arguments.targets, &config);
     let mut listeners = Vec::new();
@@ -120,7 +122,6 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
         listeners.push(listen(address).await?);
     }
     let targets = arguments.targets.clone();
-    let watched = targets.file().filter(|_| arguments.auto_reload).map(PathBuf::from);
     let sources = Sources { read: Box::new(move || targets.config(&environment)), watched };
     let web = arguments.web.settings(&arguments.listen);
     app::serve(Options { config, listeners, web, sources, reloads }, shutdown).await?;
@@ -170,7 +171,7 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     let web_config = arguments.web_config_file.path();
     let checked = checked.and_then(|config| {
         if let Some(path) = &web_config {
-            Guard::read(path, config.web)?;
+            Guard::read(path, config.web).map_err(Problems::from)?;
         }
         Ok((clients(&config)?, check_state(&config)?, config))
     });
@@ -272,7 +273,8 @@ async fn run_demo(
     announce_start();
     let web = arguments.web.settings(std::slice::from_ref(&arguments.listen));
     let config_file = web.config_file.as_deref();
-    let guard = config_file.map(|path| Guard::read(path, Web::default())).transpose()?;
+    let read = |path| Guard::read(path, Web::default()).map_err(Problems::from);
+    let guard = config_file.map(read).transpose()?;
     let scheme = if guard.is_some_and(|guard| guard.is_encrypted()) { "https" } else { "http" };
     let now = Timestamp::now();
     let simulator = Simulator::new(arguments.world.settings(), now);

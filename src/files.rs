@@ -1,9 +1,9 @@
-//! Reads files named by the user: whole, but never without end.
+//! Reads files named by the user: whole, but never without end. Notices when they change.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -102,6 +102,51 @@ fn decode(bytes: Vec<u8>) -> io::Result<Zeroizing<String>> {
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| io::Error::other("it is not UTF-8: save it as UTF-8"))?;
     Ok(Zeroizing::new(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).to_owned()))
+}
+
+/// A file, and which version of it there was.
+///
+/// Made before the file is read: what is written while it is read then counts as a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WatchedFile {
+    path: PathBuf,
+    /// `None` if it could not be looked at.
+    version: Option<Version>,
+}
+
+/// What changes when a file is written or replaced, also behind a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl WatchedFile {
+    /// The file as it is now.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let of = |data: Metadata| Version {
+            device: data.dev(),
+            inode: data.ino(),
+            bytes: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        };
+        let version = fs::metadata(&path).ok().map(of);
+        Self { path, version }
+    }
+
+    /// The same file as it is now.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.path.clone())
+    }
+
+    /// Whether there is another version of it.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.again() != *self
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod exposition;
 mod files;
 pub mod logging;
 pub mod model;
+mod pem;
 pub mod poll;
 mod regions;
 pub mod reload;

@@ -1,8 +1,6 @@
 //! Taking a changed configuration while running: all of it, or nothing.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Problem, Problems, Web, redacted_yaml};
 use crate::exposition::Exposition;
+use crate::files::WatchedFile;
 use crate::poll::NewConfig;
 use crate::self_metrics::SelfMetrics;
 use crate::shard::Units;
@@ -27,8 +26,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Sources {
     /// Reads the configuration again.
     pub read: Box<dyn Fn() -> Result<Config, Problems> + Send + Sync>,
-    /// The configuration file, if a change of it is a reason to reload.
-    pub watched: Option<PathBuf>,
+    /// The configuration file as it was before it was read, if a change is a reason to reload.
+    pub(crate) watched: Option<WatchedFile>,
 }
 
 /// What a new configuration changes, beside what is polled.
@@ -77,8 +76,8 @@ impl Reloader {
         current: Config,
         changes: mpsc::Sender<NewConfig>,
     ) -> Self {
-        let config_file = Watched::new(sources.watched.iter().cloned().collect());
-        let web_files = Watched::new(parts.guard.load().files().to_vec());
+        let config_file = Watched::new(sources.watched.iter().cloned());
+        let web_files = Watched::new(parts.guard.load().files().iter().cloned());
         let sources = Arc::new(sources);
         Self { sources, web_config, parts, current, refused: None, changes, config_file, web_files }
     }
@@ -115,6 +114,7 @@ impl Reloader {
     /// Takes the configuration as it is now, or keeps the one in force and returns what is wrong.
     async fn reload(&mut self, cause: &str) -> Result<(), String> {
         self.refused = None;
+        self.config_file.read_again();
         let outcome = self.take().await;
         match &outcome {
             Ok(()) => info!(cause, "configuration reloaded"),
@@ -152,10 +152,9 @@ impl Reloader {
     /// same: it may be one of them that is to be mended.
     async fn read_guard(&mut self, web: Web) -> Result<Guard, Problems> {
         let Some(path) = self.web_config.clone() else { return Ok(Guard::open(web)) };
-        let read = move || Ok(Guard::read(&path, web).map_err(|told| (told, Guard::named(&path))));
-        on_a_thread(read).await?.map_err(|(problems, files)| {
-            self.web_files.follow(files);
-            problems
+        on_a_thread(move || Ok(Guard::read(&path, web))).await?.map_err(|unusable| {
+            self.web_files = Watched::new(unusable.files);
+            unusable.problems
         })
     }
 
@@ -196,7 +195,7 @@ impl Reloader {
     }
 
     fn guard(&mut self, guard: Guard) {
-        self.web_files.follow(guard.files().to_vec());
+        self.web_files = Watched::new(guard.files().iter().cloned());
         self.parts.guard.store(Arc::new(guard));
     }
 }
@@ -215,47 +214,29 @@ fn problem(path: &str, message: String) -> Problems {
 /// Files whose changes are noticed once they are over.
 #[derive(Debug)]
 struct Watched {
-    files: Vec<PathBuf>,
-    /// As they were when they were last read.
-    read: Vec<Option<Stamp>>,
+    /// As they were before they were last read.
+    read: Vec<WatchedFile>,
     /// As they were when last looked at.
-    seen: Vec<Option<Stamp>>,
-}
-
-/// What changes when a file is written or replaced, also behind a symbolic link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    seen: Vec<WatchedFile>,
 }
 
 impl Watched {
-    fn new(files: Vec<PathBuf>) -> Self {
-        let now = stamps(&files);
-        Self { files, read: now.clone(), seen: now }
+    /// Files as they were before they were read.
+    fn new(read: impl IntoIterator<Item = WatchedFile>) -> Self {
+        let read: Vec<_> = read.into_iter().collect();
+        Self { seen: read.clone(), read }
     }
 
-    /// From now on watches `files`, which were just read.
-    fn follow(&mut self, files: Vec<PathBuf>) {
-        if self.files != files {
-            let read = |file: &PathBuf| {
-                // It may have changed since it was read.
-                let known = self.files.iter().zip(&self.read).find(|(known, _)| *known == file);
-                known.map_or_else(|| stamp(file), |(_, read)| *read)
-            };
-            self.read = files.iter().map(read).collect();
-            self.seen.clone_from(&self.read);
-            self.files = files;
-        }
+    /// They are about to be read, whether they have changed or not.
+    fn read_again(&mut self) {
+        self.read = again(&self.read);
+        self.seen.clone_from(&self.read);
     }
 
     /// Whether they have changed since they were last read, and have not since the last look: what
-    /// is half written is not worth reading.
+    /// is half written is not worth reading. Once for each change.
     fn has_changed(&mut self) -> bool {
-        let now = stamps(&self.files);
+        let now = again(&self.read);
         let is_still = now == self.seen;
         let has_changed = is_still && now != self.read;
         if has_changed {
@@ -266,33 +247,28 @@ impl Watched {
     }
 }
 
-fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
-    files.iter().map(|file| stamp(file)).collect()
-}
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let of = |data: Metadata| Stamp {
-        device: data.dev(),
-        inode: data.ino(),
-        bytes: data.size(),
-        modified: (data.mtime(), data.mtime_nsec()),
-        changed: (data.ctime(), data.ctime_nsec()),
-    };
-    std::fs::metadata(file).ok().map(of)
+fn again(files: &[WatchedFile]) -> Vec<WatchedFile> {
+    files.iter().map(WatchedFile::again).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::Watched;
+    use crate::files::WatchedFile;
+
+    fn watched(file: &Path) -> Watched {
+        Watched::new([WatchedFile::new(file.to_owned())])
+    }
 
     #[test]
     fn a_change_is_noticed_once_and_only_when_it_is_over() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "a").unwrap();
-        let mut watched = Watched::new(vec![file.clone()]);
+        let mut watched = watched(&file);
         assert!(!watched.has_changed());
         fs::write(&file, "ab").unwrap();
         assert!(!watched.has_changed(), "it may go on");
@@ -305,16 +281,29 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_while_more_files_come_to_be_watched_is_noticed() {
+    fn what_changes_between_being_read_and_being_watched_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         fs::write(&first, "a").unwrap();
-        let mut watched = Watched::new(vec![first.clone()]);
+        let files = [&first, &second].map(|file| WatchedFile::new(file.clone()));
         fs::write(&first, "ab").unwrap();
-        watched.follow(vec![first, second.clone()]);
+        let mut watched = Watched::new(files);
         assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false]);
         fs::write(&second, "a").unwrap();
         assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false], "it was missing");
+    }
+
+    #[test]
+    fn what_is_read_anyway_is_not_read_again_for_a_change_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "a").unwrap();
+        let mut watched = watched(&file);
+        fs::write(&file, "ab").unwrap();
+        watched.read_again();
+        assert_eq!([(); 3].map(|()| watched.has_changed()), [false; 3]);
+        fs::write(&file, "abc").unwrap();
+        assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false], "but after it");
     }
 
     #[test]
@@ -325,7 +314,7 @@ mod tests {
         fs::write(&first, "a").unwrap();
         fs::write(&second, "a").unwrap();
         std::os::unix::fs::symlink(&first, &link).unwrap();
-        let mut watched = Watched::new(vec![link.clone()]);
+        let mut watched = watched(&link);
         fs::remove_file(&link).unwrap();
         std::os::unix::fs::symlink(&second, &link).unwrap();
         assert_eq!([(); 3].map(|()| watched.has_changed()), [false, true, false]);

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::causes::chain;
 use super::proxy::Proxies;
 use crate::config::{Account, Poll};
-use crate::files;
+use crate::{files, pem};
 
 /// Maximum timeout for connecting, even if the request may take longer.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
@@ -129,16 +127,7 @@ fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
     let Some(path) = ca_file else { return Ok(roots) };
     let problem = |what: String| format!("ca_file {}: {what}", path.display());
     let text = files::bytes(path, files::MAX_SMALL).map_err(|error| problem(error.to_string()))?;
-    // A byte order mark before the first line would hide it.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let found = found.map_err(|error| problem(format!("it is not PEM: {error}")))?;
-    if found.is_empty() {
-        return Err(problem(
-            "it holds no certificate; one begins with -----BEGIN CERTIFICATE-----".into(),
-        ));
-    }
-    for certificate in found {
+    for certificate in pem::certificates(&text).map_err(|what| problem(what.to_owned()))? {
         roots
             .add(certificate)
             .map_err(|error| problem(format!("a certificate in it cannot be used: {error}")))?;

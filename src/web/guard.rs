@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use self::rate::Bucket;
 use self::users::{Login, Users};
 use crate::config::{Pem, Problem, Problems, Tls, Web, WebConfig, parse_web_config};
-use crate::files;
+use crate::files::{self, WatchedFile};
 
 /// What the web configuration file says, ready for use.
 #[derive(Debug)]
@@ -29,8 +29,24 @@ pub struct Guard {
     users: Arc<Users>,
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
     bucket: Option<Bucket>,
-    /// The files that it was read from.
-    files: Vec<PathBuf>,
+    /// The files that it was read from, as they were before that.
+    files: Vec<WatchedFile>,
+}
+
+/// Why a web configuration cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    /// Everything that is wrong with it.
+    pub problems: Problems,
+    /// It and the files that it names as far as it can be read, as they were before that: it may be
+    /// any of them that is to be mended.
+    pub(crate) files: Vec<WatchedFile>,
+}
+
+impl From<Unusable> for Problems {
+    fn from(unusable: Unusable) -> Self {
+        unusable.problems
+    }
 }
 
 /// What is known of a request's connection.
@@ -62,22 +78,22 @@ impl Guard {
     ///
     /// # Errors
     /// Everything that is wrong with it, or that it or a file that it names cannot be used.
-    pub fn read(path: &Path, web: Web) -> Result<Self, Problems> {
-        let file = path.display().to_string();
-        let problem = |message| Problems(vec![Problem::of_file(&file, message)]);
-        let text = files::text(path, files::MAX_SMALL).map_err(|error| {
-            problem(format!("the web configuration file cannot be read: {error}"))
-        })?;
-        let config = parse_web_config(&file, &text)?;
-        let mut guard = Self::new(config, web).map_err(problem)?;
-        guard.files.push(path.to_owned());
-        Ok(guard)
+    pub fn read(path: &Path, web: Web) -> Result<Self, Unusable> {
+        let mut files = vec![WatchedFile::new(path.to_owned())];
+        let read = parse(path).and_then(|config| {
+            let named = config.tls.as_ref().map_or_else(Vec::new, named);
+            files.extend(named.into_iter().map(WatchedFile::new));
+            Self::new(config, web).map_err(|message| problem(path, message))
+        });
+        match read {
+            Ok(guard) => Ok(Self { files, ..guard }),
+            Err(problems) => Err(Unusable { problems, files }),
+        }
     }
 
     fn new(config: WebConfig, web: Web) -> Result<Self, String> {
         let WebConfig { tls, http2, headers, users, rate_limit } = config;
         let requires_certificate = tls.as_ref().is_some_and(tls::requires_certificate);
-        let files = tls.as_ref().map_or_else(Vec::new, files_of);
         let server = tls.map(|tls| tls::server_config(&tls, http2, web.open_health)).transpose()?;
         Ok(Self {
             tls: server.map(Arc::new),
@@ -86,23 +102,13 @@ impl Guard {
             users: Arc::new(Users::new(users)),
             headers,
             bucket: rate_limit.map(|limit| Bucket::new(limit, Instant::now())),
-            files,
+            files: Vec::new(),
         })
     }
 
-    /// The web configuration file, and the files that it names as far as it can be read.
-    pub fn named(path: &Path) -> Vec<PathBuf> {
-        let text = files::text(path, files::MAX_SMALL).ok();
-        let config =
-            text.and_then(|text| parse_web_config(&path.display().to_string(), &text).ok());
-        let tls = config.and_then(|config| config.tls);
-        let mut named = tls.as_ref().map_or_else(Vec::new, files_of);
-        named.push(path.to_owned());
-        named
-    }
-
-    /// The files that it was read from; none without a web configuration file.
-    pub fn files(&self) -> &[PathBuf] {
+    /// The files that it was read from, as they were before that; none without a web configuration
+    /// file.
+    pub(crate) fn files(&self) -> &[WatchedFile] {
         &self.files
     }
 
@@ -178,12 +184,59 @@ impl Guard {
     }
 }
 
+fn parse(path: &Path) -> Result<WebConfig, Problems> {
+    let text = files::text(path, files::MAX_SMALL).map_err(|error| {
+        problem(path, format!("the web configuration file cannot be read: {error}"))
+    })?;
+    parse_web_config(&path.display().to_string(), &text)
+}
+
+fn problem(path: &Path, message: String) -> Problems {
+    Problems(vec![Problem::of_file(&path.display().to_string(), message)])
+}
+
 /// The files that a `tls_server_config` names.
-fn files_of(tls: &Tls) -> Vec<PathBuf> {
+fn named(tls: &Tls) -> Vec<PathBuf> {
     let pems = [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()];
     let file = |pem: &Pem| match pem {
         Pem::File(path) => Some(path.clone()),
         Pem::Inline(..) => None,
     };
     pems.into_iter().flatten().filter_map(file).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::Guard;
+    use crate::config::Web;
+    use crate::files::WatchedFile;
+
+    #[test]
+    fn its_files_are_known_as_they_were_before_whether_they_can_be_used_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [web, certificate, key] =
+            ["web.yml", "a.crt", "a.key"].map(|name| folder.path().join(name));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&web, "tls_server_config: {cert_file: a.crt, key_file: a.key}").unwrap();
+        fs::write(&certificate, made.cert.pem()).unwrap();
+        let read = || Guard::read(&web, Web::default());
+        let all = [&web, &certificate, &key];
+        let before = all.map(|file| WatchedFile::new(file.clone()));
+        let unusable = read().unwrap_err();
+        assert!(unusable.problems.to_string().contains("a.key"), "{}", unusable.problems);
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        assert_eq!(unusable.files, before);
+        let changed =
+            |files: &[WatchedFile]| files.iter().map(WatchedFile::has_changed).collect::<Vec<_>>();
+        assert_eq!(changed(&unusable.files), [false, false, true], "it was missing");
+        let guard = read().unwrap();
+        assert_eq!(changed(guard.files()), [false; 3]);
+        fs::write(&certificate, "another").unwrap();
+        assert_eq!(changed(guard.files()), [false, true, false]);
+        fs::write(&web, "{").unwrap();
+        let unusable = read().unwrap_err();
+        assert_eq!(unusable.files, [WatchedFile::new(web.clone())], "it names none");
+    }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod budget;
 mod connections;
+mod descriptors;
 mod guard;
 mod headers;
 mod hosts;
@@ -31,7 +32,7 @@ use self::shared::{Responses, View};
 use crate::clock::Moment;
 
 pub use access::Paths;
-pub use guard::Guard;
+pub use guard::{Guard, Unusable};
 pub use hosts::Hosts;
 pub use server::{Front, serve};
 pub use site::{Reload, Settings, Site};

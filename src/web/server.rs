@@ -20,7 +20,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -31,6 +30,7 @@ use tracing::{debug, warn};
 
 use super::access::{Access, Paths};
 use super::connections::{Admitted, Connection, Connections, Millis, RESERVE};
+use super::descriptors;
 use super::guard::{Guard, Visitor};
 use super::hosts::Hosts;
 use crate::config::Web;
@@ -98,7 +98,7 @@ impl Clock {
 /// Serves on every listener until `stop`, then lets in-flight requests finish.
 pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Receiver<bool>) {
     let Front { routes, guard, hosts, paths, metrics } = front;
-    let max = max_connections();
+    let max = max_connections(descriptors::limit());
     let server = Arc::new(Server {
         access: Access { routes, guard, hosts, paths },
         connections: Connections::new(max),
@@ -120,8 +120,7 @@ pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Recei
 }
 
 /// Leaves half of the file descriptors to polling, however many connections there are.
-fn max_connections() -> usize {
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+fn max_connections(descriptors: u64) -> usize {
     let all = (descriptors / 2).min(MAX_CONNECTIONS + RESERVE as u64);
     usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(RESERVE).max(1)
 }
@@ -482,7 +481,10 @@ mod tests {
 
     #[test]
     fn polling_keeps_half_of_the_descriptors() {
-        let max = max_connections();
-        assert!((1..=512).contains(&max), "{max}");
+        for (descriptors, wanted) in
+            [(0, 1), (64, 16), (1024, 496), (1056, 512), (1 << 20, 512), (u64::MAX, 512)]
+        {
+            assert_eq!(max_connections(descriptors), wanted, "{descriptors}");
+        }
     }
 }

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from configuration import everything, write
 from conftest import ANY_PORT, ANY_PORTS, Demo, Serve, Simulate, Start
-from exposition import samples, scrape
+from exposition import samples, scrape, series
 from program import BINARY, Program
 from waiting import wait_for
 
@@ -131,6 +131,21 @@ def test_connections_leave_file_descriptors_to_polling(simulate: Simulate, tmp_p
         wait_for("it polls", lambda: program.err.count("msg=request") > before + 20)
         assert "poll failed" not in program.err
         assert "could not accept" not in program.err
+
+
+def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one(simulate: Simulate, tmp_path: Path) -> None:
+    file = write(tmp_path, everything(simulate().cloud))
+    command = f"ulimit -Sn 64; ulimit -Hn 300; exec {BINARY} --config.file {file} --web.listen-address {ANY_PORT}"
+    with ExitStack() as stack:
+        program = stack.enter_context(Program(["sh", "-c", command], tmp_path, "raised"))
+        host, port = program.said(r"address=([\d.]+):(\d+)").groups()
+        url = f"http://{host}:{port}"
+        assert samples(scrape(url))[series("process_max_fds")] == 300
+        # A quarter of what half of them leaves for connections, less the reserve; of 64 it would be 4.
+        for _ in range(30):
+            stack.enter_context(socket.create_connection((host, int(port))))
+        count = series("aliyun_task_exporter_http_connections")
+        wait_for("the connections to be counted", lambda: samples(scrape(url))[count] > 30)
 
 
 def test_a_request_that_does_not_finish_holds_up_a_stop_for_five_seconds(start: Start) -> None:

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Credential;
-use super::context::WatchedFile;
 use super::provided::ProvidedCredential;
 use crate::aliyun::Error;
+use crate::files::WatchedFile;
 use crate::model::{Lasts, Login};
 
 /// A credential is renewed this long before it expires, or when a quarter of its lifetime is left,

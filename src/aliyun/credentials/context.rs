@@ -6,14 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::http::Http;
 use crate::config::{Account, Network};
-use crate::files;
+use crate::files::{self, WatchedFile};
 
 /// Looks up an environment variable.
 pub(crate) type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -73,30 +72,9 @@ impl fmt::Debug for ProviderContext {
     }
 }
 
-/// A file that credentials depend on, as it was when read.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct WatchedFile {
-    path: PathBuf,
-    seen: Option<(u64, Timestamp)>,
-}
-
-impl WatchedFile {
-    fn new(path: &Path) -> Self {
-        let seen = std::fs::metadata(path)
-            .ok()
-            .and_then(|data| Some((data.len(), data.modified().ok()?.try_into().ok()?)));
-        Self { path: path.to_owned(), seen }
-    }
-
-    /// Whether the file has changed since it was read.
-    pub(super) fn has_changed(&self) -> bool {
-        Self::new(&self.path) != *self
-    }
-}
-
 /// Reads a file. If it does not exist, the failure is [`Failure::Absent`].
 pub(super) async fn read(path: &Path) -> Result<(Zeroizing<String>, WatchedFile), Failure> {
-    let watched = WatchedFile::new(path);
+    let watched = WatchedFile::new(path.to_owned());
     let own = path.to_owned();
     let text = tokio::task::spawn_blocking(move || files::text(&own, files::MAX_SMALL)).await;
     match text.unwrap_or_else(|error| Err(io::Error::other(error))) {

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::context::{ProviderContext, WatchedFile, read};
+use super::context::{ProviderContext, read};
 use super::credential::{Credential, scrub};
 use super::failure::Failure;
 use super::provided::{ProvidedCredential, unsupported};
 use super::sts::{self, Role};
 use super::{ecs_ram_role, oidc};
 use crate::config::SESSION_NAME;
+use crate::files::WatchedFile;
 use crate::secret::Secret;
 
 /// Supported types.

@@ -1,10 +1,11 @@
 //! A key written in the configuration, or in files that it names.
 
 use super::Credential;
-use super::context::{WatchedFile, read, unquoted};
+use super::context::{read, unquoted};
 use super::failure::Failure;
 use super::provided::ProvidedCredential;
 use crate::config::SecretSource;
+use crate::files::WatchedFile;
 use crate::secret::Secret;
 
 /// Reads each part from the configuration, or from the file that it names.

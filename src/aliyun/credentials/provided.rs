@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Credential;
-use super::context::WatchedFile;
 use super::failure::Failure;
+use crate::files::WatchedFile;
 use crate::secret::Secret;
 
 /// A credential as the provider returned it.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -17,7 +16,7 @@ use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use crate::config::{CipherSuite, ClientAuth, Curve, Pem, Tls, TlsVersion};
-use crate::files;
+use crate::{files, pem};
 
 /// What rustls serves with. With `lets_in_without_certificate`, the handshake succeeds without a
 /// client certificate whatever the policy is, so that health can be served; one that is shown is
@@ -100,8 +99,8 @@ fn group_of(curve: Curve) -> NamedGroup {
 }
 
 /// The text of PEM, with the words that a problem starts with.
-fn text(pem: &Pem, key: &str) -> Result<(Zeroizing<Vec<u8>>, String), String> {
-    match pem {
+fn text(source: &Pem, key: &str) -> Result<(Zeroizing<Vec<u8>>, String), String> {
+    match source {
         Pem::File(path) => {
             let place = format!("tls_server_config.{key}_file {}", path.display());
             let bytes = files::bytes(path, files::MAX_SMALL);
@@ -115,27 +114,14 @@ fn text(pem: &Pem, key: &str) -> Result<(Zeroizing<Vec<u8>>, String), String> {
     }
 }
 
-fn certificates(pem: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let (text, place) = text(pem, key)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    // The error itself repeats the line as numbers.
-    let found = found.map_err(|_| format!("{place}: it is not PEM, or damaged"))?;
-    if found.is_empty() {
-        return Err(format!(
-            "{place}: it holds no certificate; one begins with -----BEGIN CERTIFICATE-----"
-        ));
-    }
-    Ok(found)
+fn certificates(source: &Pem, key: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let (text, place) = text(source, key)?;
+    pem::certificates(&text).map_err(|problem| format!("{place}: {problem}"))
 }
 
-fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, String> {
-    let (text, place) = text(pem, "key")?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
-        format!(
-            "{place}: it holds no private key that can be used; one begins with -----BEGIN PRIVATE KEY-----, \
-             unencrypted"
-        )
-    })
+fn private_key(source: &Pem) -> Result<PrivateKeyDer<'static>, String> {
+    let (text, place) = text(source, "key")?;
+    pem::private_key(&text).map_err(|problem| format!("{place}: {problem}"))
 }
 
 fn client_verifier(
@@ -147,9 +133,9 @@ fn client_verifier(
         return Ok(WebPkiClientVerifier::no_client_auth());
     }
     let mut signed = None;
-    if let Some(pem) = &tls.client_ca {
+    if let Some(source) = &tls.client_ca {
         let mut roots = RootCertStore::empty();
-        for certificate in certificates(pem, "client_ca")? {
+        for certificate in certificates(source, "client_ca")? {
             roots.add(certificate).map_err(|error| {
                 format!("tls_server_config.client_ca: a certificate cannot be used: {error}")
             })?;
