@@ -80,7 +80,7 @@ impl Access {
         if let Some(refusal) = guard.refusal(visitor, request.headers(), is_health).await {
             let mut response = (refusal.status, refusal.line).into_response();
             if refusal.status == StatusCode::UNAUTHORIZED {
-                let realm = HeaderValue::from_static("Basic realm=\"aliyun-task-exporter\"");
+                let realm = HeaderValue::from_static("Basic realm=\"restricted\"");
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
             }
             return Some(response);

@@ -42,7 +42,7 @@ def test_nothing_is_served_without_the_right_password(guarded: Exporter) -> None
     for why, headers in wrong.items():
         for path, method in requests:
             refused = answer(guarded.url + path, method, **headers)
-            wanted = (401, 'Basic realm="aliyun-task-exporter"', "a user name and its password are required\n")
+            wanted = (401, 'Basic realm="restricted"', "a user name and its password are required\n")
             assert (refused.status, refused.headers.get("www-authenticate"), refused.text) == wanted, (why, path)
     assert "reloaded" not in guarded.program.err
 
