@@ -297,6 +297,9 @@ where
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
         .max_header_list_size(BUFFER_BYTES as u32)
+        // No request has a body, so none needs more; the default would keep a mebibyte of one.
+        .initial_stream_window_size(BUFFER_BYTES as u32)
+        .initial_connection_window_size(BUFFER_BYTES as u32)
         .max_send_buf_size(BUFFER_BYTES)
         .serve_connection(
             TokioIo::new(stream),

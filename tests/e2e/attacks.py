@@ -7,7 +7,11 @@ they see, and the server's memory, is the result. Other servers can be attacked 
 import argparse
 import asyncio
 import contextlib
+import logging
+import multiprocessing
+import re
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -15,14 +19,42 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median
 
+from certificates import Certificates
 from cloud import Cloud
-from configuration import Config, account, places, write
+from configuration import Config, account, places, write, write_web
+from http2 import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    FIRST_WINDOW,
+    HEAD_BYTES,
+    HEADERS,
+    INITIAL_WINDOW_SIZE,
+    LARGEST_FRAME,
+    LARGEST_WINDOW,
+    PING,
+    PREFACE,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    block,
+    frame,
+    literal,
+    number,
+    request,
+    settings,
+)
 from program import environment, exporter, free_port, resident
 from waiting import wait_for
-from web import get_text
 
 SERVERS = 1000
 LENGTH = 15.0
@@ -30,6 +62,8 @@ LENGTH = 15.0
 ONE, MANY = ("127.0.0.1",), tuple(f"127.0.1.{number}" for number in range(1, 65))
 # The others'.
 OTHERS = "127.0.0.9"
+# How many requests the exporter takes at a time on a connection of HTTP/2.
+STREAMS = 16
 
 
 @dataclass(frozen=True)
@@ -39,8 +73,10 @@ class Server:
     port: int
     pid: int
     health: str = "/-/healthy"
-    # What is large, and what a page of it is.
+    # What is large.
     large: str = "/api/v1/status"
+    # Who has signed its certificate, if it speaks TLS.
+    authority: Path | None = None
 
 
 @dataclass
@@ -52,6 +88,19 @@ class Seen:
     failed_health: int = 0
     failed_scrapes: int = 0
     resident: float = 0.0
+    # The most connections that there were, as far as the server says.
+    connections: int = 0
+
+    def scrape(self, server: Server) -> None:
+        began = time.monotonic()
+        try:
+            page = fetch(server, "/metrics")
+        except OSError:
+            self.failed_scrapes += 1
+            return
+        self.scrapes.append(time.monotonic() - began)
+        if open_now := re.search(rb"^aliyun_task_exporter_http_connections (\d+)$", page, re.MULTILINE):
+            self.connections = max(self.connections, int(open_now[1]))
 
     @property
     def worst_health(self) -> float:
@@ -61,12 +110,15 @@ class Seen:
 class Attackers:
     """Connections from some addresses, which are opened again when the server closes them."""
 
-    def __init__(self, server: Server, count: int, addresses: tuple[str, ...]) -> None:
+    def __init__(self, server: Server, count: int, addresses: tuple[str, ...], ready: Event) -> None:
         self.server, self.count, self.addresses = server, count, addresses
-        self.tasks: list[asyncio.Task[None]] = []
+        self.opened, self.ready = 0, ready
 
-    async def open(self, number: int, size: int | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def open(
+        self, number: int, size: int | None = None, *, tls: bool = False
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection; with `size`, its kernel buffers little of what is not read."""
+        context = attacking() if tls else None
         sock = socket.socket()
         sock.setblocking(False)
         if size:
@@ -74,24 +126,42 @@ class Attackers:
         sock.bind((self.addresses[number % len(self.addresses)], 0))
         try:
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.server.port))
-            return await asyncio.open_connection(sock=sock, limit=1024)
+            opened = await asyncio.open_connection(
+                sock=sock, limit=1024, ssl=context, server_hostname="localhost" if tls else None
+            )
         except BaseException:
             sock.close()
             raise
+        self.opened += 1
+        if self.opened >= self.count // 2:
+            self.ready.set()
+        return opened
 
-    def start(self, attack: Callable[["Attackers", int], Awaitable[None]]) -> None:
+    async def run(self, attack: "Attack") -> None:
         async def again(number: int) -> None:
             while True:
                 with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                     await attack(self, number)
                 await asyncio.sleep(0.5)
 
-        self.tasks = [asyncio.create_task(again(number)) for number in range(self.count)]
+        await asyncio.gather(*map(again, range(self.count)))
 
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+@cache
+def attacking() -> ssl.SSLContext:
+    """Speaks HTTP/2 with any server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+@cache
+def trusting(authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority))
+
+
+Attack = Callable[[Attackers, int], Awaitable[None]]
 
 
 async def closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,7 +195,7 @@ async def trickled_head(attackers: Attackers, number: int) -> None:
         writer.close()
 
 
-def asks(path: str, *, reads: bool) -> Callable[[Attackers, int], Awaitable[None]]:
+def asks(path: str, *, reads: bool) -> Attack:
     async def attack(attackers: Attackers, number: int) -> None:
         reader, writer = await attackers.open(number, None if reads else 2048)
         request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -146,8 +216,102 @@ def asks(path: str, *, reads: bool) -> Callable[[Attackers, int], Awaitable[None
     return attack
 
 
-def attacks(server: Server) -> dict[str, tuple[int, Callable[[Attackers, int], Awaitable[None]]]]:
-    """What is tried: how many connections, and what each does."""
+async def handshakes(attackers: Attackers, number: int) -> None:
+    while True:
+        _, writer = await attackers.open(number, tls=True)
+        writer.close()
+
+
+async def half_a_handshake(attackers: Attackers, number: int) -> None:
+    reader, writer = await attackers.open(number)
+    # A record of 512 bytes, which begins as a ClientHello.
+    writer.write(b"\x16\x03\x01\x02\x00\x01")
+    await closed(reader, writer)
+
+
+def says(begin: bytes, again: bytes = b"", pause: float = 0.0, *, reads: bool = True) -> Attack:
+    """On a connection of HTTP/2: first `begin`, then `again` and again, with a pause between."""
+
+    async def attack(attackers: Attackers, number: int) -> None:
+        reader, writer = await attackers.open(number, None if reads else 2048, tls=True)
+        if not reads:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+        reading = asyncio.create_task(closed(reader, writer))
+        try:
+            writer.write(begin)
+            while again and not reading.done() and not writer.is_closing():
+                writer.write(again)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            await reading
+        finally:
+            reading.cancel()
+            writer.close()
+
+    return attack
+
+
+def opening(window: int = LARGEST_WINDOW) -> bytes:
+    """The begin of a connection whose responses may send as much as `window` before they wait."""
+    update = (LARGEST_WINDOW - FIRST_WINDOW).to_bytes(4)
+    return PREFACE + settings((INITIAL_WINDOW_SIZE, window)) + frame(WINDOW_UPDATE, payload=update)
+
+
+def requests(path: str) -> bytes:
+    """As many as are taken at a time."""
+    return b"".join(request(2 * at + 1, path) for at in range(STREAMS))
+
+
+def resets(path: str) -> Attack:
+    """Requests that are taken back at once, on ever new streams."""
+
+    async def attack(attackers: Attackers, number: int) -> None:
+        reader, writer = await attackers.open(number, tls=True)
+        reading = asyncio.create_task(closed(reader, writer))
+        cancel = (8).to_bytes(4)
+        try:
+            writer.write(opening())
+            for first in range(1, LARGEST_WINDOW, 2 * STREAMS):
+                if reading.done() or writer.is_closing():
+                    return
+                for stream in range(first, first + 2 * STREAMS, 2):
+                    writer.write(request(stream, path) + frame(RST_STREAM, 0, stream, cancel))
+                await writer.drain()
+                await asyncio.sleep(0)
+        finally:
+            reading.cancel()
+            writer.close()
+
+    return attack
+
+
+def streams(path: str) -> Attack:
+    """Requests on all streams; each response is read, and followed by another request."""
+
+    async def attack(attackers: Attackers, number: int) -> None:
+        reader, writer = await attackers.open(number, tls=True)
+        free = 2 * STREAMS + 1
+        try:
+            writer.write(opening() + requests(path))
+            while True:
+                head = await reader.readexactly(HEAD_BYTES)
+                length, kind, flags = int.from_bytes(head[:3]), head[3], head[4]
+                await reader.readexactly(length)
+                if kind == SETTINGS and not flags & ACK:
+                    writer.write(frame(SETTINGS, ACK))
+                if kind == DATA:
+                    writer.write(frame(WINDOW_UPDATE, payload=length.to_bytes(4)) if length else b"")
+                if kind in (DATA, HEADERS) and flags & END_STREAM:
+                    writer.write(request(free, path))
+                    free += 2
+        finally:
+            writer.close()
+
+    return attack
+
+
+def attacks(server: Server) -> dict[str, tuple[int, Attack]]:
+    """What is tried on a server without TLS: how many connections, and what each does."""
     return {
         "half a head": (512, half_a_head),
         "nothing": (512, nothing),
@@ -158,56 +322,116 @@ def attacks(server: Server) -> dict[str, tuple[int, Callable[[Attackers, int], A
     }
 
 
-def ask(server: Server, path: str) -> float:
-    """Seconds that a request from another address takes; raises if there is no 200."""
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), 5, (OTHERS, 0)) as sock:
+def attacks_with_tls(server: Server) -> dict[str, tuple[int, Attack]]:
+    """The same of one with TLS, and what HTTP/2 makes possible."""
+    large = server.large
+    table = literal((b"x", b"y" * 4000), indexed=True)
+    bomb = block(large) + table + number(62, 7, 0x80) * (LARGEST_FRAME - len(table) - 200)
+    posted = [frame(HEADERS, END_HEADERS, 2 * at + 1, block(large, method="POST")) for at in range(STREAMS)]
+    bodies = [frame(DATA, 0, 2 * at + 1, bytes(4095)) for at in range(STREAMS)]
+    return {
+        "half a TLS handshake": (512, half_a_handshake),
+        "TLS handshakes, all the time": (64, handshakes),
+        "half a preface": (512, says(PREFACE[:12])),
+        "a preface, a byte a second": (512, says(PREFACE[:1], b"R", 1)),
+        "pings, and asks nothing": (512, says(opening(), frame(PING, payload=bytes(8)), 0.2)),
+        "pings, all the time": (64, says(opening(), frame(PING, payload=bytes(8)) * 100)),
+        "pings, reads nothing": (512, says(opening(), frame(PING, payload=bytes(8)) * 100, 0.1, reads=False)),
+        "settings, all the time": (64, says(opening(), settings((INITIAL_WINDOW_SIZE, 9)) * 100)),
+        "settings, reads nothing": (512, says(opening(), settings((INITIAL_WINDOW_SIZE, 9)) * 100, 0.1, reads=False)),
+        "empty frames": (64, says(opening() + posted[0], frame(DATA, 0, 1) * 100)),
+        "a body on each stream": (512, says(opening() + b"".join(posted + bodies))),
+        "priorities": (64, says(opening(), frame(PRIORITY, 0, 1, bytes(4) + b"\x10") * 100)),
+        "a head without end": (
+            64,
+            says(
+                opening() + frame(HEADERS, END_STREAM, 1, block(large)),
+                frame(CONTINUATION, 0, 1, literal((b"x", b"y" * 16000))),
+                0.01,
+            ),
+        ),
+        "a head of 60 KiB on each stream": (
+            512,
+            says(
+                opening(0) + b"".join(request(2 * at + 1, large, (b"x", b"y" * 60_000)) for at in range(STREAMS)),
+            ),
+        ),
+        "a head that unpacks to 60 MB": (64, says(opening() + frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb))),
+        "requests that are reset at once": (64, resets(large)),
+        f"asks for {large} on 16 streams, reads nothing": (505, says(opening() + requests(large), reads=False)),
+        "asks for /metrics on 16 streams, reads nothing": (512, says(opening() + requests("/metrics"), reads=False)),
+        f"asks for {large} on 16 streams, a window of 0": (512, says(opening(0) + requests(large))),
+        f"asks for {large} on 16 streams, a window of 0, pings": (
+            512,
+            says(opening(0) + requests(large), frame(PING, payload=bytes(8)), 0.2),
+        ),
+        f"asks for {large} on 16 streams all the time": (64, streams(large)),
+    }
+
+
+def table(server: Server) -> dict[str, tuple[int, Attack]]:
+    return attacks_with_tls(server) if server.authority else attacks(server)
+
+
+def strike(server: Server, name: str, addresses: tuple[str, ...], ready: Event) -> None:
+    """Attacks until the process is killed; it is ready when half of the connections are open, or were."""
+    # It tells of everything that is written to a connection that the server has cut.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    connections, attack = table(server)[name]
+    asyncio.run(Attackers(server, connections, addresses, ready).run(attack))
+
+
+def fetch(server: Server, path: str) -> bytes:
+    """What a request from another address gets; raises if there is no 200."""
+    with contextlib.ExitStack() as stack:
+        sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 5, (OTHERS, 0)))
+        if server.authority:
+            sock = stack.enter_context(trusting(server.authority).wrap_socket(sock, server_hostname="localhost"))
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         sock.settimeout(5)
-        first = sock.recv(65536)
-        if not first.startswith(b"HTTP/1.1 200"):
-            raise OSError(first[:40])
-        while sock.recv(65536):
-            pass
-    return time.monotonic() - began
+        reply = b"".join(iter(lambda: sock.recv(65536), b""))
+    if not reply.startswith(b"HTTP/1.1 200"):
+        raise OSError(reply[:40])
+    return reply
 
 
-async def others(server: Server, seen: Seen, length: float) -> None:
+def watch(server: Server, length: float) -> Seen:
     """Asks for health four times a second, and scrapes each second."""
-    loop, until = asyncio.get_running_loop(), time.monotonic() + length
-    for number in range(10**6):
-        if time.monotonic() >= until:
-            return
+    seen, until = Seen(), time.monotonic() + length
+    for turn in count():
+        began = time.monotonic()
+        if began >= until:
+            break
         try:
-            seen.health.append(await loop.run_in_executor(None, ask, server, server.health))
+            fetch(server, server.health)
+            seen.health.append(time.monotonic() - began)
         except OSError:
             seen.failed_health += 1
-        if number % 4 == 0:
-            try:
-                seen.scrapes.append(await loop.run_in_executor(None, ask, server, "/metrics"))
-            except OSError:
-                seen.failed_scrapes += 1
+        if turn % 4 == 0:
+            seen.scrape(server)
         seen.resident = max(seen.resident, resident(server.pid))
-        await asyncio.sleep(0.25)
-
-
-async def attacked(
-    server: Server,
-    count: int,
-    attack: Callable[[Attackers, int], Awaitable[None]],
-    addresses: tuple[str, ...],
-    length: float,
-) -> Seen:
-    """Attacks a server for a while; what others have seen of it."""
-    seen, attackers = Seen(), Attackers(server, count, addresses)
-    attackers.start(attack)
-    await asyncio.sleep(1)
-    await others(server, seen, length)
-    await attackers.stop()
+        time.sleep(0.25)
     return seen
 
 
-def started(stack: ExitStack, folder: Path, servers: int) -> Server:
+def attacked(server: Server, name: str, addresses: tuple[str, ...], length: float) -> Seen:
+    """Attacks a server for a while; what others have seen of it. The attackers are a process of their own, so that
+    what they do costs the others no time."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Event()
+    attackers = spawn.Process(target=strike, args=(server, name, addresses, ready), daemon=True)
+    attackers.start()
+    try:
+        assert ready.wait(60), f"{name}: the attackers have not come through"
+        seen = watch(server, length)
+        assert attackers.is_alive(), f"{name}: the attackers have given up"
+        return seen
+    finally:
+        attackers.kill()
+        attackers.join()
+
+
+def started(stack: ExitStack, folder: Path, servers: int, *, tls: bool = False) -> Server:
     """An exporter that has read as many servers of a simulated cloud."""
     size = ("--servers", str(servers), "--clusters", "0", "--quota", "100000")
     simulated = stack.enter_context(exporter(folder, "simulate", "--listen", "127.0.0.1:0", *size))
@@ -216,13 +440,17 @@ def started(stack: ExitStack, folder: Path, servers: int) -> Server:
         "accounts": [account(cloud.url) | {"quotas": {"SWAS": 50_000}}],
         "swas": {"servers": places(cloud.world(), "servers"), "strategy": "per_region"},
     }
-    port = free_port()
-    listen = ("--web.listen-address", f"127.0.0.1:{port}")
+    port, certificates = free_port(), Certificates(folder)
+    web: Config = {"tls_server_config": certificates.server.served} if tls else {}
+    listen = ("--web.listen-address", f"127.0.0.1:{port}", "--web.config.file", write_web(folder, web))
     program = stack.enter_context(exporter(folder, "--config.file", write(folder, config), *listen))
-    up = "aliyun_task_exporter_target_up{"
-    url = f"http://127.0.0.1:{port}/metrics"
-    wait_for("every server to be read", lambda: get_text(url).count(up) >= servers, 120)
-    return Server(port, program.process.pid)
+    server = Server(port, program.process.pid, authority=certificates.authority.certificate if tls else None)
+    wait_for(
+        "every server to be read",
+        lambda: fetch(server, "/metrics").count(b"aliyun_task_exporter_target_up{") >= servers,
+        120,
+    )
+    return server
 
 
 def peer(stack: ExitStack, command: list[str]) -> Server:
@@ -236,8 +464,9 @@ def peer(stack: ExitStack, command: list[str]) -> Server:
     )
     stack.callback(process.wait)
     stack.callback(process.kill)
-    wait_for("the other server", lambda: get_text(f"http://127.0.0.1:{port}/metrics"))
-    return Server(port, process.pid, health="/", large="/metrics")
+    server = Server(port, process.pid, health="/", large="/metrics")
+    wait_for("the other server", lambda: fetch(server, "/metrics"))
+    return server
 
 
 def row(name: str, addresses: tuple[str, ...], seen: Seen) -> str:
@@ -250,24 +479,29 @@ def row(name: str, addresses: tuple[str, ...], seen: Seen) -> str:
     )
 
 
+HEAD = (
+    "| attack | addresses | health answered | slowest, ms | scrapes served | median, ms | resident MiB |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |\n"
+)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", type=int, default=SERVERS, help="how many the attacked exporter watches")
     parser.add_argument("--seconds", type=float, default=LENGTH, help="how long each attack lasts")
     parser.add_argument("--peer", nargs=argparse.REMAINDER, help="another server's command instead, with {port}")
     arguments = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aliyun-attacks-")))
-        server = peer(stack, arguments.peer) if arguments.peer else started(stack, folder, arguments.servers)
-        sys.stdout.write(
-            "| attack | addresses | health answered | slowest, ms | scrapes served | median, ms | resident MiB |\n"
-            "| --- | --- | --- | --- | --- | --- | --- |\n"
-        )
-        for name, (count, attack) in attacks(server).items():
-            for addresses in (ONE, MANY):
-                seen = asyncio.run(attacked(server, count, attack, addresses, arguments.seconds))
-                sys.stdout.write(row(name, addresses, seen) + "\n")
-                sys.stdout.flush()
+    for tls in (False,) if arguments.peer else (False, True):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aliyun-attacks-")))
+            server = (
+                peer(stack, arguments.peer) if arguments.peer else started(stack, folder, arguments.servers, tls=tls)
+            )
+            sys.stdout.write(HEAD)
+            for name in table(server):
+                for addresses in (ONE, MANY):
+                    sys.stdout.write(row(name, addresses, attacked(server, name, addresses, arguments.seconds)) + "\n")
+                    sys.stdout.flush()
     return 0
 
 
