@@ -71,8 +71,8 @@ impl Product {
 macro_rules! operations {
     ($declare:ident) => {
         $declare! {
-            Ehpc.ListClusters(ListClusters) -> Page<DiscoveredResource>,
-            Ehpc.ListCommands(ListCommands) -> Page<Arc<str>>,
+            Ehpc.ListClusters(ListClusters) -> Page<DirectoryEntry>,
+            Ehpc.ListCommands(ListCommands) -> Page<Command>,
             Ehpc.ListInvocationResults(ListInvocationResults) -> Page<NodeResult>,
             Ehpc.ListInvocationStatus(ListInvocationStatus) -> NodeStatuses,
             Ehpc.ListRegions(EhpcListRegions) -> Page<Arc<str>>,
@@ -80,7 +80,7 @@ macro_rules! operations {
             Swas.DescribeCommandInvocations(DescribeCommandInvocations) -> Page<CommandInvocation>,
             Swas.DescribeInvocationResult(DescribeInvocationResult) -> InvocationResult,
             Swas.DescribeInvocations(DescribeInvocations) -> Page<Invocation>,
-            Swas.ListInstances(ListInstances) -> Page<DiscoveredResource>,
+            Swas.ListInstances(ListInstances) -> Page<DirectoryEntry>,
             Swas.ListRegions(SwasListRegions) -> Page<Arc<str>>,
         }
     };

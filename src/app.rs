@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -119,6 +120,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
         redacted_yaml(&config),
         started,
     );
+    site.error_texts.store(config.web.error_texts, Ordering::Relaxed);
     let site = Arc::new(site.serving(web.paths.clone(), web.lifecycle.then_some(reload)));
     let (new_configs, changes) = mpsc::channel(1);
     let reloader = Reloader::new(

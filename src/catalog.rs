@@ -18,6 +18,8 @@ pub enum Kind {
 pub enum Source {
     /// A target's last good reading. Gauges are withdrawn when it is stale; what was counted stays.
     Cloud,
+    /// What a directory says about a target's cluster or server. Withdrawn when that is stale.
+    Directory,
     /// The exporter's own view of a target; always present.
     Target,
     /// The exporter's own work.
@@ -90,6 +92,12 @@ macro_rules! families {
 families! {
     /// An E-HPC cluster that is configured or was discovered, with its name. Always 1.
     EHPC_CLUSTER_INFO = Target Gauge "aliyun_ehpc_cluster_info" ["account", "region_id", "cluster_id", "cluster_name"];
+    /// Status of an E-HPC cluster (ListClusters): 1 for the status it has. Only if discovery lists the cluster; as old as discovery's reading.
+    EHPC_CLUSTER_STATUS = Directory Gauge "aliyun_ehpc_cluster_status" ["cluster_id", "status"];
+    /// Nodes of an E-HPC cluster by role (manager or compute) and state (normal, operating, stopped or exception). Only if discovery lists the cluster; as old as discovery's reading.
+    EHPC_CLUSTER_NODES = Directory Gauge "aliyun_ehpc_cluster_nodes" ["cluster_id", "role", "state"];
+    /// Nodes that an E-HPC cluster has in all by role (manager or compute), Total. Only if discovery lists the cluster; as old as discovery's reading.
+    EHPC_CLUSTER_TOTAL_NODES = Directory Gauge "aliyun_ehpc_cluster_total_nodes" ["cluster_id", "role"];
     /// Status of an E-HPC task (ListTasks): 1 for the status it has. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     EHPC_TASK_STATUS = Cloud Gauge "aliyun_ehpc_task_status" ["cluster_id", "task_id", "task_type", "status"];
     /// Step that an E-HPC task has reached, CurrentStep. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
@@ -126,6 +134,10 @@ families! {
     EHPC_INVOCATION_FAILED_NODES = Cloud Gauge "aliyun_ehpc_invocation_failed_nodes" ["cluster_id", "command_id"];
     /// When the exporter first saw an E-HPC command ended; absent if it did not watch the end. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     EHPC_INVOCATION_END_SEEN = Cloud Gauge "aliyun_ehpc_invocation_end_seen_timestamp_seconds" ["cluster_id", "command_id"];
+    /// When the exporter first saw an open E-HPC command open; it started no later. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_OPEN_SINCE = Cloud Gauge "aliyun_ehpc_invocation_first_seen_timestamp_seconds" ["cluster_id", "command_id"];
+    /// After how long an open E-HPC command is to be stopped, Timeout (ListCommands); absent for commands that the configuration names. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
+    EHPC_INVOCATION_TIMEOUT = Cloud Gauge "aliyun_ehpc_invocation_timeout_seconds" ["cluster_id", "command_id"];
     /// Ended E-HPC commands whose results are asked for and not yet there, or not yet of all nodes. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     EHPC_RESULTS_OUTSTANDING = Cloud Gauge "aliyun_ehpc_invocation_results_outstanding" ["cluster_id"];
     /// When an E-HPC command ended on the last of its nodes. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
@@ -138,6 +150,12 @@ families! {
     EHPC_INVOCATIONS_FINISHED = Cloud Counter "aliyun_ehpc_invocations_finished_total" ["cluster_id", "status"];
     /// A Simple Application Server that is configured or was discovered, with its name. Always 1.
     SWAS_SERVER_INFO = Target Gauge "aliyun_swas_server_info" ["account", "region_id", "instance_id", "instance_name"];
+    /// Status of a Simple Application Server (ListInstances): 1 for the status it has. Only if discovery lists the server; as old as discovery's reading.
+    SWAS_SERVER_STATUS = Directory Gauge "aliyun_swas_server_status" ["instance_id", "status"];
+    /// Whether a Simple Application Server is paid for, BusinessStatus: 1 for the status it has. Only if discovery lists the server; as old as discovery's reading.
+    SWAS_SERVER_BUSINESS_STATUS = Directory Gauge "aliyun_swas_server_business_status" ["instance_id", "status"];
+    /// When a Simple Application Server expires, ExpiredTime, unless it is renewed by then. Only if discovery lists the server; as old as discovery's reading.
+    SWAS_SERVER_EXPIRY = Directory Gauge "aliyun_swas_server_expiry_timestamp_seconds" ["instance_id"];
     /// A command invocation on a Simple Application Server, with what was run. Always 1. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_INFO = Cloud Gauge "aliyun_swas_invocation_info" ["instance_id", "invoke_id", "command_name", "command_type"];
     /// InvocationStatus of a command invocation (DescribeInvocations): 1 for the status it has. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
@@ -146,8 +164,10 @@ families! {
     SWAS_INVOCATION_EXIT_CODE = Cloud Gauge "aliyun_swas_invocation_exit_code" ["instance_id", "invoke_id"];
     /// When a command invocation was created. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_CREATED = Cloud Gauge "aliyun_swas_invocation_created_timestamp_seconds" ["instance_id", "invoke_id"];
-    /// When a command invocation started on the server. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
+    /// When a command invocation started on the server; of an open one only with per_region. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_STARTED = Cloud Gauge "aliyun_swas_invocation_started_timestamp_seconds" ["instance_id", "invoke_id"];
+    /// After how long an open command invocation is to be stopped, Timeout (DescribeCommandInvocations); only with per_region. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
+    SWAS_INVOCATION_TIMEOUT = Cloud Gauge "aliyun_swas_invocation_timeout_seconds" ["instance_id", "invoke_id"];
     /// When a command invocation ended on the server. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
     SWAS_INVOCATION_FINISHED = Cloud Gauge "aliyun_swas_invocation_finished_timestamp_seconds" ["instance_id", "invoke_id"];
     /// ErrorCode of a command invocation that has one. Always 1. Polled; see aliyun_task_exporter_target_last_read_timestamp_seconds.
@@ -248,7 +268,7 @@ families! {
     SERIES = Process Gauge "aliyun_task_exporter_series" [];
     /// Polled series that metrics.max_series allows.
     SERIES_LIMIT = Process Gauge "aliyun_task_exporter_series_limit" [];
-    /// Polled series on this page that are never left out: counters, counts by status, last invocations of commands. Where this is more than aliyun_task_exporter_series_limit, so is aliyun_task_exporter_series.
+    /// Polled series on this page that are never left out: counters, counts by status, last invocations of commands, what discovery's lists say. Where this is more than aliyun_task_exporter_series_limit, so is aliyun_task_exporter_series.
     SERIES_FLOOR = Process Gauge "aliyun_task_exporter_series_floor" [];
     /// Targets whose series that are never left out are more than metrics.max_series_per_target allows.
     TARGETS_ABOVE_LIMIT = Process Gauge "aliyun_task_exporter_targets_above_series_limit" [];
@@ -267,6 +287,7 @@ pub fn markdown() -> String {
     let mut page = String::from(INTRODUCTION);
     for (source, title) in [
         (Source::Cloud, "What the cloud says"),
+        (Source::Directory, "What the lists of discovery say"),
         (Source::Target, "The exporter's view of each target"),
         (Source::Process, "The exporter itself"),
     ] {
@@ -299,6 +320,10 @@ Values are polled on the exporter's own interval, because the cloud limits how o
 calls the cloud. A failed poll keeps the last good values and sets `aliyun_task_exporter_target_up` to 0; values older than
 `aliyun_task_exporter_target_stale_after_seconds` are withdrawn, all but what was counted. Absent is absent: nothing is ever shown as 0 or NaN because it
 could not be read. A word of the API that this version does not know has the label value `unknown`.
+
+What the lists of discovery say is shown for polled targets in accounts and regions that discovery covers, configured
+targets included. It is as old as the page that showed it. That is mostly the last reading of the target of kind
+`discovery`; what a reading did not show keeps its age, and is withdrawn by it.
 ";
 
 #[cfg(test)]
@@ -338,6 +363,11 @@ mod tests {
                 Kind::Counter | Kind::Histogram => "never withdrawn.",
             };
             assert!(family.help.ends_with(wanted), "{}: {}", family.name, family.help);
+        }
+        for family in CATALOG.iter().filter(|family| family.source == Source::Directory) {
+            let wanted = "; as old as discovery's reading.";
+            assert!(family.help.ends_with(wanted), "{}: {}", family.name, family.help);
+            assert_eq!(family.kind, Kind::Gauge, "{} would be withdrawn", family.name);
         }
     }
 

@@ -4,6 +4,9 @@
 //! Facts of the cloud behind each type: `docs/alibaba-cloud-api.md`.
 
 mod account;
+mod error_text;
+mod listing;
+mod timing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +19,13 @@ use serde::{Deserialize, Serialize};
 pub use account::{
     AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission, PermissionChange,
 };
+
+pub use error_text::{ERROR_TEXT_CHARS, ERROR_TEXTS, ErrorText, TaskError, keep_newest_texts};
+pub use listing::{
+    BusinessStatus, ClusterListing, ClusterStatus, DirectoryEntry, DiscoveredResource, Listed,
+    Listings, NodeCounts, ResourceListing, ServerListing, ServerStatus,
+};
+pub use timing::{Command, Timing};
 
 use crate::action::Action;
 use crate::wire_enum::wire_enum;
@@ -287,6 +297,9 @@ pub struct Task {
     pub steps: Option<i64>,
     /// Entries of Errors, if it was sent and could be read.
     pub errors: Option<u64>,
+    /// What they say; not saved.
+    #[serde(skip)]
+    pub error_details: Arc<[TaskError]>,
     /// Entries of Result.Instances, for the task types that add nodes.
     pub nodes: Option<u64>,
 }
@@ -375,19 +388,10 @@ pub struct ServerInvocation {
     pub instance_id: Arc<str>,
     /// The invocation on this server; its `record` is not sent.
     pub invocation: Invocation,
+    /// Timeout of the command in seconds, if it was sent.
+    pub timeout: Option<u64>,
     /// Its result so far.
     pub result: InvocationResult,
-}
-
-/// A cluster or server that the cloud lists.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct DiscoveredResource {
-    /// Its id.
-    pub id: Arc<str>,
-    /// Its name; may be empty.
-    pub name: Arc<str>,
-    /// RegionId, if it was sent.
-    pub region: Option<Arc<str>>,
 }
 
 /// Maximum length of a command name, in bytes; longer ones are cut at a character boundary.
@@ -404,6 +408,9 @@ pub struct InvocationResult {
     pub exit_code: Option<i64>,
     /// ErrorCode, if set.
     pub error: Option<ErrorCode>,
+    /// ErrorInfo, as far as it may be kept; not saved.
+    #[serde(skip)]
+    pub error_text: Option<Arc<ErrorText>>,
     /// StartTime.
     pub started: Option<Timestamp>,
     /// FinishedTime.
@@ -687,6 +694,8 @@ pub struct SeenEhpcInvocation {
     pub is_outstanding: bool,
     /// When the exporter first saw it ended, if it watched the end.
     pub end_seen: Option<Timestamp>,
+    /// Since when it runs and for how long it may, while it is open.
+    pub timing: Option<Box<Timing>>,
 }
 
 impl SeenEhpcInvocation {
@@ -765,6 +774,8 @@ impl GivenUp {
 pub struct DiscoveryReading {
     /// All of them by id, whether the filter takes them or not.
     pub found: Vec<DiscoveredResource>,
+    /// What was last said about each of them.
+    pub listings: Listings,
 }
 
 /// The command invocations of a Simple Application Server.
@@ -785,6 +796,8 @@ pub struct SeenSwasInvocation {
     pub invocation: Invocation,
     /// Its result, read once, after the end.
     pub result: Option<InvocationResult>,
+    /// Since when it runs and for how long it may, while it is open; only a region's list says.
+    pub timing: Option<Box<Timing>>,
 }
 
 /// What is known of the invocations of a command name on a server.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -187,6 +188,7 @@ impl Reloader {
             _ => return Err(problem("", "the exporter is stopping".into())),
         }
         self.parts.site.config.store(Arc::new(redacted_yaml(&config)));
+        self.parts.site.error_texts.store(config.web.error_texts, Ordering::Relaxed);
         self.parts.exposition.configure(config.metrics.clone());
         self.parts.metrics.shard(config.shard, Units::of(&config).own());
         self.guard(guard);

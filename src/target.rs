@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{
     Cluster, Commands, Config, Filter, InvocationWindow, Regions, Server, SwasStrategy, TaskWindow,
 };
-use crate::model::DiscoveredResource;
+use crate::model::{DiscoveredResource, ResourceListing};
 use crate::shard::Units;
 
 /// The region in which a product's regions are requested. ListRegions answers the same everywhere,
@@ -60,6 +60,15 @@ impl TargetId {
     /// The target of a server's invocations.
     pub fn server(instance_id: &Arc<str>) -> Self {
         Self { kind: Kind::SwasInvocations, id: Arc::clone(instance_id) }
+    }
+
+    /// The target with which `listing` of a cluster or server is shown: like its name, once.
+    pub fn listed(listing: &ResourceListing, id: Arc<str>) -> Self {
+        let kind = match listing {
+            ResourceListing::Cluster(_) => Kind::EhpcTasks,
+            ResourceListing::Server(_) => Kind::SwasInvocations,
+        };
+        Self { kind, id }
     }
 }
 

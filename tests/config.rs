@@ -11,7 +11,7 @@ use aliyun_task_exporter::config::{
     Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery,
     Endpoints, Filter, InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems,
     Proxy, Regions, SecretSource, Server, ServerDiscovery, Signature, StatusStyle, SwasStrategy,
-    TaskWindow, parse, redacted_yaml, with_endpoint, with_targets,
+    TaskWindow, Web, parse, redacted_yaml, with_endpoint, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -265,6 +265,8 @@ fn every_key_is_taken_over() {
     let quotas = [(Product::Ehpc.into(), 6), (Action::SwasListRegions.into(), 30)];
     assert_eq!(one.quotas, quotas.into_iter().collect());
     assert_eq!((two.name.as_str(), two.quota_group.as_str()), ("two", "two"));
+    let web = Web { pages: false, open_health: true, error_texts: true };
+    assert_eq!(config.web, web);
 }
 
 #[test]

@@ -8,7 +8,10 @@ use crate::support::{files, package, read};
 use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::catalog::{self, CATALOG, Family, Kind};
 use aliyun_task_exporter::exposition::Part;
-use aliyun_task_exporter::model::{InvocationStatus, InvokeStatus, Reason, TaskStatus, TaskType};
+use aliyun_task_exporter::model::{
+    BusinessStatus, ClusterStatus, InvocationStatus, InvokeStatus, Reason, ServerStatus,
+    TaskStatus, TaskType,
+};
 use aliyun_task_exporter::{sim, target};
 
 /// Labels that Prometheus adds, and the label of buckets.
@@ -16,6 +19,11 @@ const GIVEN: [&str; 3] = ["job", "instance", "le"];
 
 /// Families that neither a dashboard nor an alert needs, each with its reason.
 const DIAGNOSTICS: &[(&str, &str)] = &[
+    ("aliyun_ehpc_cluster_status", "why a task of the cluster is refused or fails: for questions"),
+    ("aliyun_ehpc_cluster_nodes", "what a task that failed in part has left: for questions"),
+    ("aliyun_ehpc_cluster_total_nodes", "what a task that failed in part has left: for questions"),
+    ("aliyun_swas_server_status", "why an invocation was aborted: for questions"),
+    ("aliyun_swas_server_business_status", "the alert on expiry comes before it changes"),
     (
         "aliyun_task_exporter_shard_units",
         "how evenly processes share the targets; check --shard.count shows it",
@@ -195,7 +203,17 @@ fn every_label_that_is_asked_for_exists() {
 #[test]
 fn every_word_that_a_label_is_compared_with_can_occur() {
     let mut words: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let statuses = [TaskStatus::LABELS, InvokeStatus::LABELS, InvocationStatus::LABELS].concat();
+    let statuses = [
+        TaskStatus::LABELS,
+        InvokeStatus::LABELS,
+        InvocationStatus::LABELS,
+        ClusterStatus::LABELS,
+        ServerStatus::LABELS,
+        BusinessStatus::LABELS,
+    ]
+    .concat();
+    words.insert("role", ["manager", "compute"].into());
+    words.insert("state", ["normal", "operating", "stopped", "exception"].into());
     words.insert("status", statuses.into_iter().collect());
     words.insert("task_type", TaskType::LABELS.iter().copied().collect());
     words.insert("kind", target::Kind::ALL.iter().map(|kind| kind.label()).collect());
@@ -387,7 +405,9 @@ fn no_label_holds_what_a_user_keeps_secret() {
 #[test]
 fn an_alert_on_what_failed_once_falls_silent() {
     let alerts = read("deploy/alerts.yaml");
-    let tests = read("deploy/alerts_test.yaml") + &read("deploy/alerts_weeks_test.yaml");
+    let tests = read("deploy/alerts_test.yaml")
+        + &read("deploy/alerts_weeks_test.yaml")
+        + &read("deploy/alerts_answers_test.yaml");
     let rules: Vec<&str> =
         alerts.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let alerts = rules.join("\n");

@@ -155,7 +155,7 @@ fn store(target: &Target, command: &str, message: &str) -> Arc<Store> {
         record: None,
         created: None,
     };
-    let invocations = vec![SeenSwasInvocation { invocation, result: None }];
+    let invocations = vec![SeenSwasInvocation { invocation, result: None, timing: None }];
     let reading = SwasInvocationsReading { invocations, ..SwasInvocationsReading::default() };
     store.record(&target.id, Reading::SwasInvocations(reading), now);
     let failure = Failure {

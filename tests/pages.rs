@@ -92,8 +92,11 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
             record: None,
             created: (number(thing) % 3 > 0).then(|| time(thing)),
         };
-        let invocations = (0..things)
-            .map(|thing| SeenSwasInvocation { invocation: invocation(thing), result: None });
+        let invocations = (0..things).map(|thing| SeenSwasInvocation {
+            invocation: invocation(thing),
+            result: None,
+            timing: None,
+        });
         let finished = BTreeMap::from([(InvocationStatus::Success, seed % 5)]);
         return Reading::SwasInvocations(SwasInvocationsReading {
             invocations: invocations.collect(),
@@ -108,6 +111,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
         current_step: Some((seed % 7) as i64),
         steps: None,
         errors: Some(number(thing) % 2),
+        error_details: Default::default(),
         nodes: None,
     };
     let seen = |thing| SeenEhpcTask {

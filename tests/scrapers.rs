@@ -54,10 +54,12 @@ fn read(store: &Store, index: usize, code: i64) {
         record: Some(InvokeStatus::Finished),
         exit_code: Some(code),
         error: None,
+        error_text: None,
         started: Some(Timestamp::UNIX_EPOCH),
         finished: Some(Timestamp::UNIX_EPOCH),
     };
     let seen = |number| SeenSwasInvocation {
+        timing: None,
         invocation: invocation(number),
         result: Some(result.clone()),
     };

@@ -182,7 +182,7 @@ impl Fleet {
             if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
                 reading.jobs.entry(name).or_insert(job(began, ended));
             }
-            reading.invocations.push(SeenSwasInvocation { invocation, result });
+            reading.invocations.push(SeenSwasInvocation { invocation, result, timing: None });
         }
         (
             self.target(
@@ -207,6 +207,7 @@ impl Fleet {
                 current_step: Some(if open { 2 } else { 7 }),
                 steps: Some(7),
                 errors: Some(0),
+                error_details: Arc::default(),
                 nodes: Some(4),
             };
             let ended = began + Duration::from_secs(self.random.random_range(30..900));
@@ -232,6 +233,7 @@ impl Fleet {
             let nodes: BTreeMap<Arc<str>, InvokeStatus> =
                 (0..4).map(|_| (self.word("i-uf6").into(), status.clone())).collect();
             reading.commands.push(SeenEhpcInvocation {
+                timing: None,
                 id: self.word("c-hz0").into(),
                 invocation: NodeStatuses { status, nodes },
                 results: (index > 0).then(Vec::new),
@@ -282,6 +284,7 @@ fn result(began: Timestamp) -> InvocationResult {
         record: Some(InvokeStatus::Finished),
         exit_code: Some(0),
         error: None,
+        error_text: None,
         started: Some(began + Duration::from_secs(1)),
         finished: Some(began + Duration::from_secs(42)),
     }

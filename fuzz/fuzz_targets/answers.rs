@@ -125,14 +125,17 @@ fn check(decoded: Decoded<Answer>) {
         Answer::ListClusters(page) | Answer::ListInstances(page) => {
             counts(page.entries, page.items.len(), page.is_partial);
             size(&page);
-            for found in &page.items {
-                id(&found.id);
-                name(&found.name);
+            for entry in &page.items {
+                id(&entry.resource.id);
+                name(&entry.resource.name);
             }
         }
-        Answer::ListCommands(page)
-        | Answer::EhpcListRegions(page)
-        | Answer::SwasListRegions(page) => {
+        Answer::ListCommands(page) => {
+            counts(page.entries, page.items.len(), page.is_partial);
+            size(&page);
+            page.items.iter().for_each(|command| id(&command.id));
+        }
+        Answer::EhpcListRegions(page) | Answer::SwasListRegions(page) => {
             counts(page.entries, page.items.len(), page.is_partial);
             size(&page);
             page.items.iter().for_each(id);

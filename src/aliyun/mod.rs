@@ -39,7 +39,7 @@ use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
 use http::Transport;
 use judge::Heard;
-use op::{Answer, Decoded, Operation};
+use op::{Answer, Decoded, Operation, Texts};
 use request::Signer;
 use trouble::{Route, trouble};
 
@@ -54,6 +54,7 @@ pub struct Client {
     provider: Provider,
     timeout: Duration,
     max_response_bytes: u64,
+    keeps_error_texts: bool,
 }
 
 /// Outcome of one attempt.
@@ -96,9 +97,16 @@ impl Client {
             account: Arc::new(account.clone()),
             timeout: poll.timeout,
             max_response_bytes: poll.max_response_bytes,
+            keeps_error_texts: false,
         };
         client.provider.sts().map_or(Ok(()), |url| client.check_route_to(&url))?;
         Ok(client)
+    }
+
+    /// The same client; if `keeps` is set, it keeps the cloud's texts about failures even if they
+    /// are not documented.
+    pub fn keeping_error_texts(self, keeps: bool) -> Self {
+        Self { keeps_error_texts: keeps, ..self }
     }
 
     /// Checks that the environment's proxy for `product` in `region`, if any, can be used.
@@ -172,7 +180,9 @@ impl Client {
         decoded: Decoded<Answer>,
         credential: &Arc<Credential>,
     ) -> Decoded<Answer> {
-        let mut decoded = decoded.cleaned(|text| credential.scrub(text));
+        let clean = |text: &str| credential.scrub(text);
+        let mut decoded = decoded.cleaned(clean);
+        decoded.value.clean(&Texts { clean: &clean, keeps_all: self.keeps_error_texts });
         match decoded.error.take() {
             Some(error) => decoded.error = Some(self.judged(error, credential).await),
             None => self.provider.accepted(credential),

@@ -105,7 +105,9 @@ impl SampleIds {
     /// Notes the ids in an answer.
     pub(super) fn learn(&mut self, answer: &Answer) {
         match answer {
-            Answer::ListCommands(page) => self.command = page.items.first().cloned(),
+            Answer::ListCommands(page) => {
+                self.command = page.items.first().map(|command| Arc::clone(&command.id))
+            }
             Answer::DescribeInvocations(page) => {
                 let ended = page.items.iter().find(|invocation| !invocation.is_open());
                 self.invocation =

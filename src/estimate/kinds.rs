@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use crate::action::Action;
 use crate::model::{
-    CommandType, DiscoveryReading, EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram,
-    Invocation, InvocationResult, InvocationStatus, InvokeStatus, Job, LastInvocation, NodeResult,
-    NodeStatuses, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation,
-    SwasInvocationsReading, Task, TaskStatus, TaskType,
+    BusinessStatus, ClusterListing, ClusterStatus, CommandType, DiscoveryReading,
+    EhpcInvocationsReading, EhpcTasksReading, ErrorCode, Histogram, Invocation, InvocationResult,
+    InvocationStatus, InvokeStatus, Job, LastInvocation, NodeCounts, NodeResult, NodeStatuses,
+    Reading, ResourceListing, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation, ServerListing,
+    ServerStatus, SwasInvocationsReading, Task, TaskStatus, TaskType,
 };
 use crate::poll::MAX_NAMES;
 use crate::target::{Kind, Scope, Target};
@@ -66,6 +67,26 @@ pub(super) fn examples(kind: Kind, nodes: usize) -> Examples {
     }
 }
 
+/// All that a directory may say about a target.
+pub(super) fn listing(kind: Kind) -> Option<ResourceListing> {
+    let one = Some(1);
+    let nodes =
+        NodeCounts { total: one, normal: one, operating: one, stopped: one, exception: one };
+    Some(match kind {
+        Kind::EhpcTasks => ResourceListing::Cluster(ClusterListing {
+            status: Some(ClusterStatus::Running),
+            managers: nodes,
+            computes: nodes,
+        }),
+        Kind::SwasInvocations => ResourceListing::Server(ServerListing {
+            status: Some(ServerStatus::Running),
+            business_status: Some(BusinessStatus::Normal),
+            expires: Some(Timestamp::UNIX_EPOCH),
+        }),
+        Kind::EhpcInvocations | Kind::SwasRegion | Kind::Discovery => return None,
+    })
+}
+
 fn discovery() -> Reading {
     Reading::Discovery(DiscoveryReading::default())
 }
@@ -82,6 +103,7 @@ fn tasks() -> Reading {
         current_step: one,
         steps: one,
         errors: Some(1),
+        error_details: Arc::default(),
         nodes: Some(1),
     };
     let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
@@ -107,8 +129,14 @@ fn commands(nodes: usize) -> Reading {
     let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
     let invocation = NodeStatuses { status, nodes };
     let end_seen = Some(Timestamp::UNIX_EPOCH);
-    let seen =
-        SeenEhpcInvocation { id: "c".into(), invocation, results, is_outstanding: false, end_seen };
+    let seen = SeenEhpcInvocation {
+        id: "c".into(),
+        invocation,
+        results,
+        is_outstanding: false,
+        end_seen,
+        timing: None,
+    };
     Reading::EhpcInvocations(EhpcInvocationsReading {
         commands: vec![seen],
         ..EhpcInvocationsReading::default()
@@ -132,10 +160,11 @@ fn invocations() -> Reading {
         record: invocation.record.clone(),
         exit_code: Some(1),
         error,
+        error_text: None,
         started: time,
         finished: time,
     };
-    let seen = SeenSwasInvocation { invocation, result: Some(result) };
+    let seen = SeenSwasInvocation { invocation, result: Some(result), timing: None };
     let last = Some(LastInvocation {
         status: InvocationStatus::Failed,
         exit_code: Some(1),

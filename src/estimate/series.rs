@@ -1,18 +1,21 @@
 //! Expected series. They are counted, not computed: an empty reading and one with a single thing
 //! are rendered as for `/metrics`, and the difference is the cost of a thing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Assumptions;
-use super::kinds::{Examples, examples, window};
+use super::kinds::{Examples, examples, listing, window};
 use crate::config::{Config, Metrics};
-use crate::exposition::{Demand, Limits, PerPart, TargetSeries, reading_lines, target_lines};
+use crate::exposition::{
+    Demand, Limits, PerPart, TargetSeries, listing_lines, reading_lines, target_lines,
+};
 use crate::model::{ListState, Reading, Reason};
 use crate::store::TargetState;
-use crate::target::{Findings, Kind, Scope, Target, targets};
+use crate::target::{DiscoveryKind, Findings, Kind, Scope, Target, targets};
 
 /// Expected series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,28 +44,44 @@ struct Cost {
     floor: usize,
     /// Series of one thing that has ended.
     item: PerPart,
+    /// Series of what a directory says, if discovery reads one that has it.
+    listing: usize,
 }
 
 /// Series of all targets.
 pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assumptions) -> Series {
     let mut sum = Series { limit: metrics.max_series, ..Series::default() };
     let limits = Limits::alone(metrics);
+    let covered: BTreeSet<_> = targets.iter().filter_map(covers).collect();
     let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
     for target in targets {
         let per_node =
             matches!(&target.scope, Scope::EhpcInvocations(commands) if commands.per_node);
         let kind = (target.id.kind, per_node);
         let cost = known.entry(kind).or_insert_with(|| cost(target, metrics, assumptions));
-        let full = Demand { floor: cost.floor, parts: cost.item.map(|item| item * window(target)) };
+        let is_listed = covered.contains(&(target.id.kind, &target.account, &target.region));
+        let floor = cost.floor + if is_listed { cost.listing } else { 0 };
+        let full = Demand { floor, parts: cost.item.map(|item| item * window(target)) };
         let granted = limits.granted(&full);
         sum.least += cost.least;
-        sum.floor += cost.floor;
-        sum.most += cost.floor + whole(granted, cost.item);
+        sum.floor += floor;
+        sum.most += floor + whole(granted, cost.item);
         sum.cut += usize::from(granted != full.parts);
         sum.above += usize::from(cost.least > metrics.max_series_per_target);
         sum.own += target_lines(target, &full_state(), &TargetSeries::default()).series();
     }
     sum
+}
+
+/// The targets about which a discovery target reads something: their kind, account and region.
+fn covers(target: &Target) -> Option<(Kind, &Arc<str>, &Arc<str>)> {
+    let Scope::Discovery(query) = &target.scope else { return None };
+    let kind = match query.kind {
+        DiscoveryKind::Clusters => Kind::EhpcTasks,
+        DiscoveryKind::Servers => Kind::SwasInvocations,
+        DiscoveryKind::ClusterRegions | DiscoveryKind::ServerRegions => return None,
+    };
+    Some((kind, &target.account, &target.region))
 }
 
 /// Number of series shown within a limit: a thing is shown whole or not at all.
@@ -104,7 +123,9 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
     };
     let Examples { empty, one } = examples(target.id.kind, assumptions.nodes);
     let Demand { floor, parts } = demand(one);
-    Cost { least: demand(empty).floor, floor, item: parts }
+    let listing = listing(target.id.kind)
+        .map_or(0, |listing| listing_lines(target, &listing, metrics.status_style).series());
+    Cost { least: demand(empty).floor, floor, item: parts, listing }
 }
 
 fn full_state() -> TargetState {

@@ -143,6 +143,10 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     let power = Some(seen.power_exit_nodes()).filter(|nodes| *nodes > 0);
     lines.optional(&EHPC_INVOCATION_POWER_EXIT_NODES, &labels, power);
     lines.optional(&EHPC_INVOCATION_END_SEEN, &labels, seen.end_seen);
+    if let Some(timing) = &seen.timing {
+        lines.optional(&EHPC_INVOCATION_OPEN_SINCE, &labels, timing.since);
+        lines.optional(&EHPC_INVOCATION_TIMEOUT, &labels, timing.timeout);
+    }
     let finished = seen.results.iter().flatten().filter_map(|node| node.finished).max();
     lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
 }

@@ -36,8 +36,8 @@ impl Part {
 /// The series that a reading has, shown or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Series that are never left out: what was counted, counts by status, and the last invocation
-    /// of each command name.
+    /// Series that are never left out: what was counted, counts by status, the last invocation of
+    /// each command name, and what a directory says.
     pub floor: usize,
     /// Series that may be left out.
     pub parts: PerPart,

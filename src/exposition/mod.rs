@@ -12,6 +12,7 @@ mod discovery;
 mod ehpc;
 mod limits;
 mod lines;
+mod listing;
 mod negotiate;
 mod page;
 mod process;
@@ -36,6 +37,7 @@ use crate::target::TargetId;
 
 pub use limits::{ALL, Demand, Limits, Part, PerPart};
 pub use lines::{Lines, SampleLines};
+pub use listing::listing_lines;
 pub use negotiate::{Encoding, Format};
 pub use page::PageBody;
 pub use process::process_metrics;

@@ -34,6 +34,10 @@ pub(super) enum Change {
     Reading(SampleLines),
     /// Its reading is stale: gauges are withdrawn, counts stay.
     Withdrawn,
+    /// What a directory says about it.
+    Listed(SampleLines),
+    /// What a directory said about it is stale, or no longer said.
+    Unlisted,
     /// It is no longer a target.
     Gone,
 }
@@ -42,8 +46,8 @@ impl Change {
     /// Bytes of its text.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Target(lines) | Self::Reading(lines) => lines.text().len(),
-            Self::Withdrawn | Self::Gone => 0,
+            Self::Target(lines) | Self::Reading(lines) | Self::Listed(lines) => lines.text().len(),
+            Self::Withdrawn | Self::Unlisted | Self::Gone => 0,
         }
     }
 }
@@ -126,11 +130,12 @@ fn changed<'a>(family: &Family, changes: &'a [(u32, Change)]) -> Vec<Row<'a>> {
     let mut changed: Vec<Row<'a>> = Vec::new();
     for (target, change) in changes {
         let lines = match (change, family.source) {
-            (Change::Target(lines), Source::Target) | (Change::Reading(lines), Source::Cloud) => {
-                lines.lines_of(family)
-            }
+            (Change::Target(lines), Source::Target)
+            | (Change::Reading(lines), Source::Cloud)
+            | (Change::Listed(lines), Source::Directory) => lines.lines_of(family),
             (Change::Withdrawn, Source::Cloud) if family.kind == Kind::Gauge => "",
-            (Change::Gone, Source::Target | Source::Cloud) => "",
+            (Change::Unlisted, Source::Directory) => "",
+            (Change::Gone, Source::Target | Source::Cloud | Source::Directory) => "",
             _ => continue,
         };
         changed.pop_if(|(last, _)| last == target);

@@ -11,8 +11,8 @@ const SPARE: usize = 10;
 /// everything that is kept longer comes before anything that is left out first, and each target
 /// gets the same share of the part that does not fit. `before` are the current shares, which are
 /// kept while they fit well enough.
-pub(super) fn shares<'a>(
-    demands: impl Iterator<Item = &'a Demand>,
+pub(super) fn shares(
+    demands: impl Iterator<Item = Demand>,
     metrics: &Metrics,
     before: PerPart,
 ) -> PerPart {
@@ -21,7 +21,7 @@ pub(super) fn shares<'a>(
     let mut wanted = Vec::new();
     for demand in demands {
         floor += demand.floor;
-        wanted.push(alone.granted(demand));
+        wanted.push(alone.granted(&demand));
     }
     let room = metrics.max_series.saturating_sub(floor);
     let used = used(&wanted, before);
@@ -100,7 +100,7 @@ mod tests {
     fn all_that_is_open_comes_before_anything_that_has_ended_whosever_it_is() {
         let demands =
             [Demand { floor: 10, parts: [500, 0, 30] }, Demand { floor: 10, parts: [0, 300, 10] }];
-        let shares = |max_series| shares(demands.iter(), &metrics(max_series), ALL);
+        let shares = |max_series| shares(demands.iter().copied(), &metrics(max_series), ALL);
         assert_eq!(shares(860), ALL);
         assert_eq!(shares(859), [414, usize::MAX, usize::MAX]);
         assert_eq!(shares(360), [0, usize::MAX, usize::MAX]);
@@ -123,7 +123,7 @@ mod tests {
         ) {
             let mut before: PerPart = ALL;
             for demands in days {
-                before = shares(demands.iter(), &metrics(max_series), before);
+                before = shares(demands.iter().copied(), &metrics(max_series), before);
                 let limits = Limits { target: 1000, shares: before };
                 let granted: Vec<PerPart> = demands.iter().map(|demand| limits.granted(demand)).collect();
                 let floor: usize = demands.iter().map(|demand| demand.floor).sum();

@@ -74,9 +74,15 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
         lines.sample(&SWAS_INVOCATION_STATUS, &[instance, invoke, ("status", word)], value);
     }
     lines.optional(&SWAS_INVOCATION_CREATED, &labels, invocation.created);
+    if let Some(timing) = &seen.timing {
+        lines.optional(&SWAS_INVOCATION_STARTED, &labels, timing.since);
+        lines.optional(&SWAS_INVOCATION_TIMEOUT, &labels, timing.timeout);
+    }
     let Some(result) = &seen.result else { return };
     lines.optional(&SWAS_INVOCATION_EXIT_CODE, &labels, result.exit_code);
-    lines.optional(&SWAS_INVOCATION_STARTED, &labels, result.started);
+    if seen.timing.is_none() {
+        lines.optional(&SWAS_INVOCATION_STARTED, &labels, result.started);
+    }
     lines.optional(&SWAS_INVOCATION_FINISHED, &labels, result.finished);
     if let Some(error) = &result.error {
         lines.sample(

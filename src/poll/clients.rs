@@ -19,7 +19,9 @@ pub type Clients = HashMap<Arc<str>, Client>;
 /// cannot be used.
 pub fn clients(config: &Config) -> Result<Clients, SetupError> {
     let client = |account: &Account| {
-        Ok((Arc::from(account.name.as_str()), Client::new(account, &config.poll)?))
+        let client = Client::new(account, &config.poll)?;
+        let client = client.keeping_error_texts(config.web.error_texts);
+        Ok((Arc::from(account.name.as_str()), client))
     };
     let clients: Clients = config.accounts.iter().map(client).collect::<Result<_, SetupError>>()?;
     for (product, account, region) in places(&polled(targets(config, &Findings::new()))) {

@@ -19,9 +19,9 @@ use super::rate_limiter::BudgetKey;
 use super::scheduler::{Attempt, Change, Event, Next, Outcome, Scheduler};
 use crate::clock::Moment;
 use crate::config::Config;
-use crate::model::BudgetState;
+use crate::model::{BudgetState, Listed, Reading};
 use crate::store::{PollEnd, Store};
-use crate::target::{Target, TargetId};
+use crate::target::{Kind, Target, TargetId};
 
 /// Polling without sockets, threads or clocks.
 #[derive(Debug)]
@@ -117,6 +117,9 @@ impl Engine {
                 );
             }
         }
+        for target in targets.iter().filter(|target| target.id.kind == Kind::Discovery) {
+            self.list(&target.id, now);
+        }
         self.store.planned(self.scheduler.planned_polls());
         Retargeted { targets, added, gone }
     }
@@ -174,13 +177,27 @@ impl Engine {
                     next: *next,
                     stale_after: *stale_after,
                 };
+                let now = end.ended;
                 self.store.poll_ended(target, end);
+                if target.kind == Kind::Discovery {
+                    self.list(target, now);
+                }
             }
             Event::Notice(..) | Event::Waited(..) | Event::Throttling(..) => {}
         }
         let Event::Reading(id, reading, wall) = event else { return Some(event) };
         self.store.record(&id, reading, Moment { wall, boot });
         None
+    }
+
+    /// Shows what a discovery target says about the clusters or servers that are polled.
+    fn list(&self, id: &TargetId, now: Moment) {
+        let Some(Reading::Discovery(reading)) = self.scheduler.reading(id) else { return };
+        let listed = |(id, Listed { listing, at }): (Arc<str>, Listed)| {
+            (TargetId::listed(&listing, id), (listing, now.remembered(at)))
+        };
+        let listings = reading.listings.into_iter().map(listed).collect();
+        self.store.list(id, &listings, self.config.poll.stale_after);
     }
 
     /// Periodic work on the disk. This exporter has run for `ran`.

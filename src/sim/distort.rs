@@ -18,6 +18,8 @@ pub(crate) enum Distortion {
     WrongIds { field: String, once: bool },
     /// Lists have odd entries.
     OddEntries(Odd),
+    /// Every text about a failure is this one.
+    ErrorTexts(String),
     /// Every status is null.
     NullWords,
     /// Every list and its TotalCount are null.
@@ -40,8 +42,14 @@ pub(crate) enum ListFate {
 }
 
 /// Fields with a closed set of values.
-const STATUS_FIELDS: [&str; 5] =
-    ["Status", "InvokeStatus", "InstanceInvokeStatus", "InvokeRecordStatus", "InvocationStatus"];
+const STATUS_FIELDS: [&str; 6] = [
+    "Status",
+    "BusinessStatus",
+    "InvokeStatus",
+    "InstanceInvokeStatus",
+    "InvokeRecordStatus",
+    "InvocationStatus",
+];
 
 impl Distortion {
     /// Changes an answer, but not its `RequestId`.
@@ -52,6 +60,7 @@ impl Distortion {
             Self::WrongIds { field, once } => _ = rename(value, field, *once),
             Self::OddEntries(odd) => odd.apply(value),
             Self::UnknownWords(word) => replace_words(value, &word.as_str().into()),
+            Self::ErrorTexts(text) => replace_texts(value, text),
             Self::NullWords => replace_words(value, &Value::Null),
             Self::NullLists => remove_lists(value),
         }
@@ -140,6 +149,33 @@ fn replace_words(value: &mut Value, word: &Value) {
     }
 }
 
+/// Replaces `ErrorInfo`, if there is one, and the messages in the JSON text of `Errors`.
+fn replace_texts(value: &mut Value, text: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_texts(item, text)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), &mut *field) {
+                    ("ErrorInfo", Value::String(info)) if !info.is_empty() => text.clone_into(info),
+                    ("Errors", Value::String(errors)) => {
+                        *errors = with_messages(errors, text).unwrap_or_else(|| errors.clone());
+                    }
+                    _ => replace_texts(field, text),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn with_messages(errors: &str, text: &str) -> Option<String> {
+    let mut errors: Vec<Value> = serde_json::from_str(errors).ok()?;
+    for error in &mut errors {
+        error["Message"] = text.into();
+    }
+    Some(Value::from(errors).to_string())
+}
+
 /// Sets the body's own lists, bare or wrapped, and TotalCount to null; lists inside their entries
 /// vanish with them.
 fn remove_lists(body: &mut Value) {
@@ -173,6 +209,17 @@ mod tests {
         assert_eq!(body, json!({"Tasks": [{"Status": "Paused", "TaskType": "AddComputes"}]}));
         Distortion::NullWords.apply(&mut body);
         assert_eq!(body, json!({"Tasks": [{"Status": null, "TaskType": "AddComputes"}]}));
+    }
+
+    #[test]
+    fn texts_are_replaced_where_there_are_any() {
+        let mut body = json!({"Tasks": [{"Errors": r#"[{"Code": "A", "Message": "m"}]"#}, {"Errors": "[]"}],
+            "Servers": [{"ErrorInfo": "e"}, {"ErrorInfo": ""}]});
+        Distortion::ErrorTexts("t".to_owned()).apply(&mut body);
+        let errors = r#"[{"Code":"A","Message":"t"}]"#;
+        let wanted = json!({"Tasks": [{"Errors": errors}, {"Errors": "[]"}],
+            "Servers": [{"ErrorInfo": "t"}, {"ErrorInfo": ""}]});
+        assert_eq!(body, wanted);
     }
 
     #[test]

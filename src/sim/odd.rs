@@ -28,6 +28,8 @@ pub(crate) enum Odd {
     RepeatedKey,
     /// Objects in place of the documented JSON in strings.
     BareObject,
+    /// Entries have no field but their id.
+    OnlyId,
 }
 
 /// Each list, and the field that identifies its entries.
@@ -45,8 +47,9 @@ const LISTS: [(&str, &str); 9] = [
 
 const TEXTS: [&str; 6] = ["CommandName", "Name", "InstanceName", "Errors", "Message", "ErrorInfo"];
 const NUMBERS: [&str; 3] = ["CurrentStep", "TotalSteps", "ExitCode"];
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 7] = [
     "Status",
+    "BusinessStatus",
     "TaskType",
     "InvokeStatus",
     "InstanceInvokeStatus",
@@ -75,6 +78,7 @@ impl Odd {
             {
                 for entry in entries.iter_mut() {
                     self.distort(entry);
+                    self.strip(entry, id);
                 }
                 let more = self.beside(&entries[0], id);
                 entries.extend(more);
@@ -96,6 +100,12 @@ impl Odd {
             Self::BrokenId => with(format!("t-{MARK}surrogate").into()),
             Self::Twice => vec![first.clone()],
             _ => Vec::new(),
+        }
+    }
+
+    fn strip(self, entry: &mut Value, id: &str) {
+        if let (Self::OnlyId, Value::Object(fields)) = (self, entry) {
+            fields.retain(|name, _| name == id);
         }
     }
 

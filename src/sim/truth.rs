@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::ListOrder;
 use super::face::stamp;
-use super::world::{Cluster, CommandSpec, InvocationSpec, NodeState, Server, TaskSpec, World};
+use super::world::{
+    Cluster, CommandSpec, InvocationSpec, NodeState, NodeStates, Server, TaskSpec, World,
+};
 
 /// A moment of the world.
 #[derive(Clone, Copy)]
@@ -32,6 +34,9 @@ impl Moment {
             "id": cluster.spec.id,
             "name": cluster.spec.name,
             "region": cluster.spec.region,
+            "status": cluster.spec.status,
+            "managers": self.node_states(cluster.managers()),
+            "computes": self.node_states(cluster.computes(self.at)),
             "tasks": tasks.map(|task| self.task(&task)).collect::<Vec<_>>(),
             "commands": commands.map(|command| self.command(&command)).collect::<Vec<_>>(),
         })
@@ -49,6 +54,16 @@ impl Moment {
             "nodes": state.nodes,
             "archived": !state.open,
             "created_time": self.stamp(Some(task.born)),
+        })
+    }
+
+    fn node_states(self, nodes: NodeStates) -> Value {
+        json!({
+            "total": nodes.total,
+            "normal": nodes.normal(),
+            "operating": nodes.operating,
+            "stopped": nodes.stopped,
+            "exception": nodes.exception,
         })
     }
 
@@ -78,6 +93,8 @@ impl Moment {
             "name": server.spec.name,
             "region": server.spec.region,
             "status": server.spec.status,
+            "business_status": server.business_status(self.at),
+            "expired_time": self.stamp(server.spec.expires),
             "invocations": runs.map(|run| self.invocation(&run)).collect::<Vec<_>>(),
         })
     }

@@ -15,14 +15,14 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Moment;
-use crate::model::{Failure, Reading};
+use crate::model::{Failure, Reading, ResourceListing};
 use crate::target::{Target, TargetId};
 
 pub use accounts::Accounts;
 pub use budgets::{BudgetStatus, Budgets, Outcomes};
 pub use exporter::{Exporter, MAX_WORDS, Role, UnknownWord};
 use target::Entry;
-pub use target::{PollEnd, TargetChange, TargetState, View};
+pub use target::{ListingChange, PollEnd, TargetChange, TargetState, View};
 
 /// Every target with its last good reading and its last failure, every account and every budget.
 #[derive(Debug, Default)]
@@ -94,6 +94,7 @@ impl Store {
         for entry in old.values() {
             inner.log.remove(&entry.changed);
         }
+        changed.extend(inner.unlist(|id| old.contains_key(id)));
         for id in &changed {
             inner.log_change(id);
         }
@@ -121,6 +122,36 @@ impl Store {
             entry.state.stale_after = Some(stale_after);
             entry.record(reading, now.remembered(at), generation);
         });
+    }
+
+    /// Records what a discovery target says about clusters and servers, by the targets that are
+    /// polled of them, and when each was said: to be withdrawn with its values or, if it has none
+    /// yet, after `stale_after`. What it no longer says is withdrawn at once.
+    pub fn list(
+        &self,
+        by: &TargetId,
+        listings: &BTreeMap<TargetId, (Arc<ResourceListing>, Moment)>,
+        stale_after: Duration,
+    ) {
+        let mut inner = self.write();
+        let known = inner.entries.get(by).and_then(|entry| entry.state.stale_after);
+        let stale_after = known.unwrap_or(stale_after);
+        let generation = inner.generation + 1;
+        let mut changed = Vec::new();
+        for (id, entry) in &mut inner.entries {
+            let is_new = match listings.get(id) {
+                Some((listing, at)) => entry.list(by, (listing, *at), stale_after, generation),
+                None => entry.unlist(|lister| lister == by),
+            };
+            changed.extend(is_new.then(|| id.clone()));
+        }
+        for id in &changed {
+            inner.log_change(id);
+        }
+        drop(inner);
+        if !changed.is_empty() {
+            self.changed.notify_one();
+        }
     }
 
     /// Records when polls are planned, so that a target that waits for its first turn shows how
@@ -220,6 +251,16 @@ impl Store {
 }
 
 impl Targets {
+    /// Forgets what discovery targets for which `is_gone` have said. Returns the targets about
+    /// which they had said something.
+    fn unlist(&mut self, is_gone: impl Fn(&TargetId) -> bool) -> Vec<TargetId> {
+        let listed = self
+            .entries
+            .iter_mut()
+            .filter_map(|(id, entry)| entry.unlist(&is_gone).then(|| id.clone()));
+        listed.collect()
+    }
+
     /// Starts a generation in which a target has changed.
     fn log_change(&mut self, id: &TargetId) {
         let Some(entry) = self.entries.get_mut(id) else { return };

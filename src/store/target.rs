@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Moment;
-use crate::model::{Failure, ListState, Reading, Reason};
-use crate::target::Target;
+use crate::model::{Failure, ListState, Reading, Reason, ResourceListing};
+use crate::target::{Target, TargetId};
 
 /// State of a target's polls.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,6 +82,19 @@ pub struct TargetChange {
     pub reading_changed: u64,
     /// When the reading is, or was, withdrawn, as time since boot.
     pub stale_at: Option<SignedDuration>,
+    /// What a directory says about it.
+    pub listing: Option<ListingChange>,
+}
+
+/// What a directory says about a target.
+#[derive(Clone, Debug)]
+pub struct ListingChange {
+    /// What is said.
+    pub listing: Arc<ResourceListing>,
+    /// Generation of its last change.
+    pub changed: u64,
+    /// When it is, or was, withdrawn, as time since boot.
+    pub stale_at: SignedDuration,
 }
 
 /// What is known about a target.
@@ -90,6 +103,7 @@ pub(super) struct Entry {
     pub(super) target: Arc<Target>,
     pub(super) state: TargetState,
     read: Option<Read>,
+    listed: Option<Listed>,
     failure: Option<Failure>,
     failing_since: Option<Moment>,
     last_failure: Option<(Failure, Moment)>,
@@ -108,12 +122,25 @@ struct Read {
     changed: u64,
 }
 
+/// What a discovery target has said about the cluster or server of a target.
+#[derive(Debug)]
+struct Listed {
+    listing: Arc<ResourceListing>,
+    /// The discovery target.
+    by: TargetId,
+    at: Moment,
+    stale_after: Duration,
+    /// Generation of the last change of the listing.
+    changed: u64,
+}
+
 impl Entry {
     pub(super) fn new(target: Target, generation: u64) -> Self {
         Self {
             target: Arc::new(target),
             state: TargetState::default(),
             read: None,
+            listed: None,
             failure: None,
             failing_since: None,
             last_failure: None,
@@ -137,6 +164,39 @@ impl Entry {
             Some(read) if *read.reading == reading => read.at = at,
             _ => self.read = Some(Read { reading: Arc::new(reading), at, changed: generation }),
         }
+    }
+
+    /// Records what the discovery target `by` has said at a time; of several, the newest counts.
+    /// Returns whether anything is new.
+    pub(super) fn list(
+        &mut self,
+        by: &TargetId,
+        (listing, at): (&Arc<ResourceListing>, Moment),
+        stale_after: Duration,
+        generation: u64,
+    ) -> bool {
+        match &mut self.listed {
+            Some(listed) if listed.at.wall == at.wall => {
+                let is_new = listed.by == *by && listed.stale_after != stale_after;
+                listed.stale_after = if is_new { stale_after } else { listed.stale_after };
+                return is_new;
+            }
+            Some(listed) if listed.at.boot > at.boot => return false,
+            _ => {}
+        }
+        let same = self.listed.take().filter(|listed| *listed.listing == **listing);
+        let (listing, changed) = match same {
+            Some(Listed { listing, changed, .. }) => (listing, changed),
+            None => (Arc::clone(listing), generation),
+        };
+        self.listed = Some(Listed { listing, by: by.clone(), at, stale_after, changed });
+        true
+    }
+
+    /// Forgets what discovery targets for which `is_gone` have said. Returns whether there was
+    /// anything.
+    pub(super) fn unlist(&mut self, is_gone: impl Fn(&TargetId) -> bool) -> bool {
+        self.listed.take_if(|listed| is_gone(&listed.by)).is_some()
     }
 
     pub(super) fn poll_ended(&mut self, end: PollEnd) {
@@ -185,6 +245,7 @@ impl Entry {
             reading: self.read.as_ref().map(|read| Arc::clone(&read.reading)),
             reading_changed: self.read.as_ref().map_or(0, |read| read.changed),
             stale_at: self.stale_at(),
+            listing: self.listed.as_ref().map(Listed::change),
         }
     }
 
@@ -199,6 +260,17 @@ impl Entry {
             last_failure: self.last_failure.clone().map(|(failure, at)| (failure, told(at))),
             read_at: self.read.as_ref().map(|read| told(read.at)),
             reading: fresh.map(|read| Arc::clone(&read.reading)),
+        }
+    }
+}
+
+impl Listed {
+    fn change(&self) -> ListingChange {
+        let age = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
+        ListingChange {
+            listing: Arc::clone(&self.listing),
+            changed: self.changed,
+            stale_at: self.at.boot.saturating_add(age),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +39,8 @@ pub struct Site {
     pub metrics: Arc<SelfMetrics>,
     /// The configuration in force, without its secrets.
     pub config: ArcSwap<String>,
+    /// `web.error_texts` of the configuration in force.
+    pub error_texts: AtomicBool,
     /// When the exporter was started.
     pub started: Moment,
     /// Paths of the routes.
@@ -63,6 +66,7 @@ impl Site {
             exposition,
             metrics,
             config,
+            error_texts: AtomicBool::new(false),
             started,
             paths: Paths::default(),
             reloads: None,

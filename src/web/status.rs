@@ -6,6 +6,7 @@ mod rows;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,8 @@ pub(super) struct Facts {
     pub(super) unknown_words: Vec<UnknownWord>,
     /// Path of the metrics.
     pub(super) telemetry_path: String,
+    /// Whether texts of the cloud that are not documented are shown.
+    pub(super) error_texts: bool,
 }
 
 /// The exporter and a page of its targets.
@@ -225,6 +228,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
         budgets,
         unknown_words,
         telemetry_path: site.paths.telemetry.clone(),
+        error_texts: site.error_texts.load(Ordering::Relaxed),
     }
 }
 
@@ -314,7 +318,7 @@ pub(super) fn status(facts: &Facts, query: &Query) -> String {
         targets_matching: matching.len(),
         page,
         pages: matching.len().div_ceil(per_page),
-        targets: shown.map(|view| target(view, facts.series_of(&view.target.id))).collect(),
+        targets: shown.map(|view| target(view, facts)).collect(),
         accounts: &facts.accounts,
         api: &facts.budgets,
         unknown_words: &facts.unknown_words,
@@ -325,7 +329,8 @@ pub(super) fn status(facts: &Facts, query: &Query) -> String {
     }
 }
 
-fn target(view: &View, series: TargetSeries) -> TargetStatus {
+fn target(view: &View, facts: &Facts) -> TargetStatus {
+    let series = facts.series_of(&view.target.id);
     let discovered = Discovered::of(view);
     let mut status = TargetStatus {
         kind: view.target.id.kind.label(),
@@ -352,13 +357,14 @@ fn target(view: &View, series: TargetSeries) -> TargetStatus {
     };
     match view.reading.as_deref() {
         Some(Reading::EhpcTasks(EhpcTasksReading { tasks, .. })) => {
-            status.tasks = tasks.iter().map(rows::task).collect()
+            status.tasks = tasks.iter().map(|seen| rows::task(seen, facts.error_texts)).collect()
         }
         Some(Reading::EhpcInvocations(EhpcInvocationsReading { commands, .. })) => {
             status.commands = commands.iter().map(rows::command).collect();
         }
         Some(Reading::SwasInvocations(SwasInvocationsReading { invocations, .. })) => {
-            status.invocations = invocations.iter().map(rows::invocation).collect()
+            let row = |seen| rows::invocation(seen, facts.error_texts);
+            status.invocations = invocations.iter().map(row).collect()
         }
         Some(Reading::Discovery(_)) | None => {}
     }
@@ -405,7 +411,7 @@ mod tests {
             created: None,
         };
         let reading = SwasInvocationsReading {
-            invocations: vec![SeenSwasInvocation { invocation, result: None }],
+            invocations: vec![SeenSwasInvocation { invocation, result: None, timing: None }],
             ..SwasInvocationsReading::default()
         };
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };
@@ -443,6 +449,7 @@ mod tests {
             budgets: Vec::new(),
             unknown_words: Vec::new(),
             telemetry_path: "/metrics".into(),
+            error_texts: false,
         };
         let json: serde_json::Value =
             serde_json::from_str(&status(&facts, &Query::default())).unwrap();

@@ -8,6 +8,7 @@ import re
 import threading
 import urllib.error
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -38,16 +39,26 @@ WORDS = (
     "Status",
     "TaskType",
 )
+# Begins each text of a parrot that tells.
+MARK = "The parrot says"
 ROLES = "/latest/meta-data/ram/security-credentials/"
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in an answer."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(inner)
 
 
 class Parrot:
     """A server in front of a simulated cloud; also a metadata server, a credentials URI, STS and an HTTP proxy.
 
-    `manner` says what happens to a call: `relay` answers it truthfully, `refuse` repeats it in an error message,
-    `page` in an HTML page, `redirect` in a redirect's address, and `expired` reports the token as expired; `words`
-    answers it truthfully but for every status, type and code, which repeat it. `greedy` does the same to requests for
-    credentials.
+    `manner` says what happens to a call: `relay` answers it truthfully, `tell` repeats it in the texts about failures
+    of a truthful answer, `refuse` repeats it in an error message, `page` in an HTML page, `redirect` in a redirect's
+    address, and `expired` reports the token as expired; `words` answers it truthfully but for every status, type and
+    code, which repeat it. `greedy` does the same to requests for credentials.
     """
 
     def __init__(self, cloud: Cloud, canaries: Canaries, manner: str, greedy: bool) -> None:
@@ -96,11 +107,14 @@ class Handler(BaseHTTPRequestHandler):
         self.parrot.signatures |= {signature, told.get("SignatureNonce", "")} - {""}
         action = told.get("Action") or told.get("action", "")
         given = None if self.parrot.greedy else self.given(url.path, action)
-        if self.parrot.manner in ("relay", "words") or given:
-            status, answer = given or self.relayed(url.path, told)
-            if self.parrot.manner == "words" and not given:
-                answer = json.dumps(self.said(json.loads(answer), self.secrets(told))).encode()
-            self.answer(status, answer)
+        if given or self.parrot.manner == "relay":
+            self.answer(*(given or self.relayed(url.path, told)))
+        elif self.parrot.manner == "tell":
+            status, answer = self.relayed(url.path, told)
+            self.answer(status, self.telling(answer, told))
+        elif self.parrot.manner == "words":
+            status, answer = self.relayed(url.path, told)
+            self.answer(status, json.dumps(self.said(json.loads(answer), self.secrets(told))).encode())
         else:
             self.repeat(heard, told)
 
@@ -139,6 +153,26 @@ class Handler(BaseHTTPRequestHandler):
             return answer.status, answer.body
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+
+    def telling(self, answer: bytes, told: dict[str, str]) -> bytes:
+        """An answer whose texts and codes of failures repeat the request's secrets, also where they are cut."""
+        secrets = self.secrets(told)
+        padding = "-" * (len(self.parrot.heard) * 7 % 200)
+        text = f"{MARK} {secrets} {quote(str(secrets), safe='')} {padding} {secrets}"
+        body = json.loads(answer)
+        for failure in objects(body):
+            if failure.get("ErrorCode"):
+                failure |= {"ErrorCode": told.get("AccessKeyId", "none")[:64], "ErrorInfo": text}
+            if failure.get("Errors", "[]") != "[]":
+                errors = [
+                    {"Code": told.get("AccessKeyId", "none"), "Message": text},
+                    {"Code": "EcsError", "Message": text},
+                ]
+                failure["Errors"] = json.dumps(errors)
+        return json.dumps(body).encode()
+
+    def secrets(self, told: dict[str, str]) -> list[str]:
+        return [told[name] for name in SECRETS if name in told] + [self.headers.get("x-acs-security-token", "")]
 
     def repeat(self, heard: str, told: dict[str, str]) -> None:
         match self.parrot.manner:

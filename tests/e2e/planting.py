@@ -42,6 +42,7 @@ class Planting:
             "ehpc": {"clusters": clusters},
             "swas": {"servers": servers, "discovery": [{"regions": ["cn-hangzhou"], "include": "nothing"}]},
             "state": {"path": str(state)},
+            "web": {"error_texts": True},
         }
 
     def key(self, place: str, name: str, key: str, token: str) -> dict[str, str]:

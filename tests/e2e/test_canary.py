@@ -12,7 +12,7 @@ import pytest
 from canary import Canaries, forms
 from configuration import write
 from conftest import ANY_PORT, Exporter, Simulate, Start
-from parrot import Parrot
+from parrot import MARK, Parrot
 from planting import ROLE, Planting
 from program import free_port, run
 from sinks import outcomes, pages
@@ -32,6 +32,8 @@ SCENES = {
     "working with v3": ("relay", False, "v3", "json", "ini"),
     "odd words": ("words", False, "v1", "json", "config.json"),
     "odd words with v3": ("words", False, "v3", "logfmt", "ini"),
+    "told in texts": ("tell", False, "v1", "json", "config.json"),
+    "told in texts with v3": ("tell", False, "v3", "logfmt", "ini"),
     "refused": ("refuse", False, "v1", "json", "config.json"),
     "refused with v3": ("refuse", False, "v3", "logfmt", "ini"),
     "all refused": ("refuse", True, "v1", "logfmt", "config.json"),
@@ -80,7 +82,7 @@ def test_nothing_that_is_said_holds_a_secret(
 
     program = start(*file, "--web.listen-address", ANY_PORT, *trace, **planting.variables)
     exporter = Exporter(program)
-    wanted = 1.0 if manner in ("relay", "words") else 0.0
+    wanted = 1.0 if manner in ("relay", "tell", "words") else 0.0
     wait_for("every target's outcome", lambda: outcomes(exporter) == [wanted] * targets)
     sinks = pages(exporter.url)
     program.signal(signal.SIGTERM)
@@ -100,6 +102,9 @@ def test_nothing_that_is_said_holds_a_secret(
     assert leaks == [], {
         sink: [line[:700] for line in sinks[sink].splitlines() if canaries.found_in(line)][:1] for sink, *_ in leaks
     }
+    if manner == "tell":
+        assert [place for place, text in sinks.items() if MARK.encode() in text] == ["/api/v1/status"]
+        assert b"<secret>" in sinks["/api/v1/status"]
     said = b"".join(sinks.values())
     assert [told for told in parrot.signatures if told.encode() in said] == []
 

@@ -61,7 +61,8 @@ fn polled(page: &Page) -> usize {
     let is_polled = |name: &str| {
         let name =
             name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
-        CATALOG.iter().any(|family| family.source == Source::Cloud && family.name == name)
+        let is_polled = |source: Source| matches!(source, Source::Cloud | Source::Directory);
+        CATALOG.iter().any(|family| is_polled(family.source) && family.name == name)
     };
     page.samples.iter().filter(|sample| is_polled(&sample.name)).count()
 }
@@ -292,8 +293,11 @@ fn invocations(server: usize, invocations: usize) -> Reading {
         record: None,
         created: Some(start()),
     };
-    let seen = (0..invocations)
-        .map(|number| SeenSwasInvocation { invocation: invocation(number), result: None });
+    let seen = (0..invocations).map(|number| SeenSwasInvocation {
+        invocation: invocation(number),
+        result: None,
+        timing: None,
+    });
     Reading::SwasInvocations(SwasInvocationsReading {
         invocations: seen.collect(),
         ..SwasInvocationsReading::default()

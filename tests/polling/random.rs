@@ -14,15 +14,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aliyun_task_exporter::model::Reason;
+use aliyun_task_exporter::config::Regions;
+use aliyun_task_exporter::model::{Reason, ResourceListing};
 use aliyun_task_exporter::sim::{
     CommandSpec, CommandWords, ListOrder, NodeEnd, Settings, Simulator, TaskEnd, TaskSpec, World,
 };
 use aliyun_task_exporter::target::{Kind, TargetId};
+use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::harness::{Harness, Kill, config_for, id};
+use crate::support::harness::{Harness, Kill, config_for, discovering, id};
 use crate::support::truth::{
     Ends, assert_results, by_word, ended, finished, is_open, jobs, open, shown, shown_jobs, things,
 };
@@ -37,7 +39,8 @@ const ORDERS: [ListOrder; 3] =
 const KILLS: [Kill; 3] = [Kill::BeforeCommit, Kill::AfterCommit, Kill::AfterPublish];
 
 /// Faults that apply for a while and pass.
-const FAULTS: [&str; 44] = [
+const FAULTS: [&str; 45] = [
+    r#"{"kind": "error_texts", "text": "not documented"}"#,
     r#"{"kind": "error", "status": 500, "code": "InternalError"}"#,
     r#"{"kind": "throttle"}"#,
     r#"{"kind": "throttle", "retry_after_ms": 90000}"#,
@@ -83,7 +86,9 @@ const FAULTS: [&str; 44] = [
     r#"{"kind": "paging", "total_off": 1000000}"#,
     r#"{"kind": "paging", "page_size": 10, "pages": 1}"#,
 ];
-const ACTIONS: [&str; 6] = [
+const ACTIONS: [&str; 8] = [
+    "ListClusters",
+    "ListInstances",
     "ListTasks",
     "ListCommands",
     "ListInvocationStatus",
@@ -113,6 +118,10 @@ const DAY: i64 = 24 * HOUR;
 const LONGEST: i64 = 4 * HOUR;
 /// Commands that run at an interval: one all day, and one that stops at noon.
 const JOBS: [(&str, i64, u32); 2] = [("nightly", 2 * HOUR, 17), ("retired", HOUR, 22)];
+/// Interval of discovery.
+const LISTED_EVERY: Duration = Duration::from_secs(900);
+/// What the status of a server may be.
+const STATUSES: [&str; 3] = ["Running", "Stopped", "Starting"];
 /// Seconds at the start in which nothing begins or ends, for the first reading.
 const QUIET: i64 = 120;
 
@@ -199,6 +208,14 @@ fn harness(random: &mut SmallRng) -> Harness {
         server.window.max_invocations = random.random_range(10..60);
     }
     config.servers[0].window.max_age = Duration::from_secs(7200);
+    let found = discovering(&sim, Regions::Named(vec!["cn-hangzhou".into()]));
+    config.cluster_discovery.entries = found.cluster_discovery.entries;
+    config.server_discovery.entries = found.server_discovery.entries;
+    for entry in
+        config.cluster_discovery.entries.iter_mut().chain(&mut config.server_discovery.entries)
+    {
+        entry.interval = LISTED_EVERY;
+    }
     Harness::new(sim, config).with_state()
 }
 
@@ -239,6 +256,8 @@ struct Story {
     departed: BTreeMap<TargetId, Ends>,
     /// Things that were shown as open at some time.
     opened: BTreeMap<TargetId, BTreeSet<String>>,
+    /// Each status that the first server has had, and when it lost it; the last is the current one.
+    statuses: Vec<(&'static str, Timestamp)>,
     restarts: u64,
 }
 
@@ -269,6 +288,9 @@ impl Story {
         if self.random.random_bool(0.02) {
             self.harness.sim.settings_mut().order = ORDERS[self.random.random_range(0..3)];
         }
+        if self.random.random_bool(0.1) {
+            self.change_server();
+        }
         if self.troubles.lost_writes && self.random.random_bool(0.1) {
             self.harness.lose_writes(self.random.random_range(1..6));
         }
@@ -281,6 +303,7 @@ impl Story {
                 seconds(CLOCKS_OFF[self.random.random_range(0..CLOCKS_OFF.len())]);
         }
         self.harness.run_for(pause);
+        self.assert_listed();
         for target in targets() {
             if !self.harness.is_dead {
                 let is_shown = self.harness.view(&target).reading.is_some();
@@ -311,6 +334,38 @@ impl Story {
             false => fault(&mut self.random),
         };
         self.harness.fault(&fault);
+    }
+
+    /// Changes the status of the first server.
+    fn change_server(&mut self) {
+        let status = STATUSES[self.random.random_range(0..STATUSES.len())];
+        let world = self.harness.sim.world_mut();
+        world.change_server("s00", |spec| spec.status = status.into());
+        if let Some(last) = self.statuses.last_mut() {
+            last.1 = self.harness.now;
+        }
+        self.statuses.push((status, Timestamp::MAX));
+    }
+
+    /// The status that is shown of the first server, if any is.
+    fn listed(&self) -> Option<String> {
+        let change = self.harness.store.target(&id(Kind::SwasInvocations, "s00"))?;
+        let listed = change.listing.filter(|said| self.harness.moment().boot < said.stale_at)?;
+        let ResourceListing::Server(server) = &*listed.listing else { panic!("{listed:?}") };
+        server.status.as_ref().map(|status| status.label().to_owned())
+    }
+
+    /// Checks that the server had the status that is shown not long ago. By a clock that was set,
+    /// what is remembered over a restart may seem younger than it is.
+    fn assert_listed(&self) {
+        if self.troubles.clocks || self.harness.is_dead {
+            return;
+        }
+        let Some(shown) = self.listed() else { return };
+        let oldest = self.harness.now - SignedDuration::try_from(LISTED_EVERY * 4).unwrap();
+        let recent = self.statuses.iter().filter(|(_, until)| *until >= oldest);
+        let recent: Vec<&str> = recent.map(|(status, _)| *status).collect();
+        assert!(shown == "unknown" || recent.contains(&&*shown), "{shown} is none of {recent:?}");
     }
 
     /// Removes something that is shown correctly: open, or ended and counted.
@@ -386,6 +441,8 @@ impl Story {
             told.ends += ends;
             told.lost += lost.len() as u64;
         }
+        let last = self.statuses.last().map(|(status, _)| (*status).to_owned());
+        assert_eq!(self.listed(), last, "the status of the first server");
         told
     }
 }
@@ -504,7 +561,10 @@ fn tell(seed: u64) -> Told {
     let departed = BTreeMap::new();
     let opened = BTreeMap::new();
     let troubles = Troubles::of(seed);
-    let mut story = Story { harness, random, troubles, vanished, departed, opened, restarts: 0 };
+    let statuses = vec![("Running", Timestamp::MAX)];
+    let restarts = 0;
+    let mut story =
+        Story { harness, random, troubles, vanished, departed, opened, statuses, restarts };
     while story.harness.now < start() + seconds(DAY) {
         story.go_on();
     }

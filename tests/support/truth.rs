@@ -311,7 +311,7 @@ fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &s
 
 /// A region's list has no record, and a creation time only together with a start.
 fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool, context: &str) {
-    let SeenSwasInvocation { invocation, result } =
+    let SeenSwasInvocation { invocation, result, .. } =
         seen.unwrap_or_else(|| panic!("{context}: {truth} is not shown"));
     let record = invocation.record.as_ref().map(|record| record.word());
     let shown = (

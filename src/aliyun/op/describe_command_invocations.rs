@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::texts::error_text;
 use super::wire::{Entry, Oddities, Unreadable, error_code, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::Object;
@@ -82,7 +83,8 @@ fn server_invocation(
     let status = result.status.clone();
     let created = created(entry, result.started);
     let invocation = Invocation { status, created, ..command.clone() };
-    Ok(ServerInvocation { instance_id, invocation, result })
+    let timeout = entry.count("Timeout");
+    Ok(ServerInvocation { instance_id, invocation, timeout, result })
 }
 
 /// CreationTime. Without a zone it may be in any, so it counts only if the invocation started about
@@ -105,6 +107,7 @@ fn result(server: &Object<'_>, overall: &InvocationStatus) -> InvocationResult {
         status,
         record: None,
         error: error_code(server),
+        error_text: error_text(server, &["ErrorInfo"]),
     }
 }
 
@@ -148,6 +151,7 @@ mod tests {
             for (said, server) in servers.iter().zip(&invocation.servers) {
                 let exited = ["Success", "Failed"].contains(&server.invocation.status.label());
                 assert_eq!(&*server.instance_id, said["InstanceId"]);
+                assert_eq!(server.timeout, Some(60));
                 assert_eq!(server.invocation.status.label(), said["InvocationStatus"]);
                 assert_eq!(server.result.exit_code, said["ExitCode"].as_i64().filter(|_| exited));
                 assert_eq!(

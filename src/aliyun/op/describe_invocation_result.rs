@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::texts::error_text;
 use super::wire::{Oddities, error_code, is_about, object};
 use super::{Decoded, Parameters, Undecoded};
 use crate::aliyun::json::Json;
@@ -45,6 +46,7 @@ impl DescribeInvocationResult {
             status,
             record,
             error,
+            error_text: error_text(&result, &["ErrorInfo"]),
         }))
     }
 }
@@ -93,6 +95,9 @@ mod tests {
             assert_eq!(result.status.label(), said["InvocationStatus"]);
             assert_eq!(result.record.unwrap().label(), said["InvokeRecordStatus"]);
             assert_eq!(result.error.as_ref().map_or("", ErrorCode::label), said["ErrorCode"]);
+            let text = result.error_text.as_ref();
+            assert_eq!(text.map_or("", |text| text.text()), said["ErrorInfo"]);
+            assert!(text.is_none_or(|text| text.is_documented()), "{}", case["name"]);
             assert_eq!(result.started.is_some(), said["StartTime"] != "");
             let exited = ["Success", "Failed"].contains(&result.status.label());
             assert_eq!(

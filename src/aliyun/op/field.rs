@@ -146,6 +146,18 @@ fn within<T>(value: Json<'_>, strings: usize, read: &dyn Fn(Json<'_>) -> Option<
     within(Json::whole(&unescaped)?, strings, read)
 }
 
+/// The objects of a list, bare or wrapped; a single object is its only entry.
+pub(super) fn objects(value: Json<'_>) -> Vec<Object<'_>> {
+    let Some(object) = value.object() else {
+        return value.list().into_iter().flat_map(Entries::objects).flatten().collect();
+    };
+    let lists: Vec<_> = object.values().filter_map(Json::list).collect();
+    match !lists.is_empty() && lists.len() == object.values().count() {
+        true => lists.into_iter().flat_map(Entries::objects).flatten().collect(),
+        false => vec![object],
+    }
+}
+
 /// Number of entries of a list, bare or wrapped, without nulls; a single entry counts as one.
 /// `None` if it is not a list or contains invalid values.
 pub(super) fn length(value: Json<'_>) -> Option<u64> {

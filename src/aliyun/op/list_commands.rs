@@ -1,14 +1,14 @@
-//! E-HPC ListCommands: the ids of a cluster's commands. Source: "ListCommands" in
+//! E-HPC ListCommands: the ids and timeouts of a cluster's commands. Source: "ListCommands" in
 //! `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
 use super::wire::page;
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
-use crate::model::Page;
+use crate::model::{Command, Page};
 
-/// Requests a page of a cluster's commands. Only their ids are read; the rest is the users' own
-/// scripts.
+/// Requests a page of a cluster's commands. Only their ids and timeouts are read; the rest is the
+/// users' own scripts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListCommands {
     /// ClusterId.
@@ -26,9 +26,10 @@ impl ListCommands {
         ]
     }
 
-    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Arc<str>>>, Undecoded> {
+    pub(super) fn decode(&self, body: &[u8]) -> Result<Decoded<Page<Command>>, Undecoded> {
         page(body, ("Commands", "CommandId"), &[("ClusterId", &self.cluster_id)], |entry, _| {
-            entry.id("CommandId").map(|id| (*id).into())
+            let id = (*entry.id("CommandId")?).into();
+            Ok(Command { id, timeout: entry.count("Timeout") })
         })
     }
 }
@@ -52,8 +53,9 @@ mod tests {
     fn the_sample_decodes_to_what_it_says() {
         let body = include_bytes!("../../../tests/fixtures/api/ehpc_ListCommands.json");
         let decoded = ListCommands { cluster_id: "c".into(), page: 1 }.decode(body).unwrap();
-        let ids: Vec<&str> = decoded.value.items.iter().map(|id| &**id).collect();
-        assert_eq!(ids, ["c-hz01v8vudql0001", "c-hz01v8x80o30002"]);
+        let commands: Vec<(&str, Option<u64>)> =
+            decoded.value.items.iter().map(|command| (&*command.id, command.timeout)).collect();
+        assert_eq!(commands, [("c-hz01v8vudql0001", Some(60)), ("c-hz01v8x80o30002", Some(60))]);
         assert_eq!(decoded.value.total, Some(2));
     }
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::field::{embedded, length};
+use super::field::{embedded, length, objects};
+use super::texts::{code, error_text};
 use super::wire::{Entry, Oddities, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};
 use crate::aliyun::json::{Json, Object};
-use crate::model::{Page, Task, TaskStatus, TaskType};
+use crate::model::{Page, Task, TaskError, TaskStatus, TaskType};
+
+/// Maximum number of different errors of a task that are kept.
+const MAX_ERRORS: usize = 3;
 
 /// Requests a page of a cluster's tasks.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,15 +81,36 @@ fn task(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<Task> {
         let result = result.object()?;
         embedded(result.get("Instances").or_else(|| result.get("instances"))?, &length)
     };
+    let errors = entry.get("Errors");
     Ok(Task {
         id: (*id).into(),
         status,
         current_step: entry.integer("CurrentStep"),
         steps: entry.integer("TotalSteps"),
-        errors: entry.get("Errors").and_then(|errors| embedded(errors, &length)),
+        errors: errors.and_then(|errors| embedded(errors, &length)),
+        error_details: errors.and_then(|errors| embedded(errors, &details)).unwrap_or_default(),
         nodes: result.and_then(|result| embedded(result, &instances)),
         task_type,
     })
+}
+
+/// Code and Message of the errors, each pair once.
+fn details(errors: Json<'_>) -> Option<Arc<[TaskError]>> {
+    let mut details: Vec<TaskError> = Vec::new();
+    for error in objects(errors) {
+        let code = code(&error, &["Code", "code"]);
+        let text = error_text(&error, &["Message", "message"]);
+        if code.is_none() && text.is_none() {
+            continue;
+        }
+        let is_same = |known: &&mut TaskError| known.code == code && known.text == text;
+        if let Some(known) = details.iter_mut().find(is_same) {
+            known.count += 1;
+        } else if details.len() < MAX_ERRORS {
+            details.push(TaskError { code, text, count: 1 });
+        }
+    }
+    Some(details.into())
 }
 
 #[cfg(test)]
@@ -164,6 +189,32 @@ mod tests {
         let expected = [("TaskType", "MoveCluster"), ("Status", "PAUSED")];
         assert_eq!(page.unknown, expected.map(|(field, word)| (field, word.to_owned())));
         assert_eq!((page.value.items.len(), page.value.entries, page.unreadable), (1, 3, 2));
+    }
+
+    #[test]
+    fn errors_are_told_by_code_and_text_each_once_and_only_a_few() {
+        let told = |errors: &str| {
+            let page = decode(&format!(r#"{{"Tasks": [{{"TaskId": "t", "Errors": {errors}}}]}}"#));
+            let told = page.value.items[0].error_details.iter().map(|error| {
+                let text = error.text.as_ref().map_or("-", |text| text.text());
+                let is_documented = error.text.as_ref().is_some_and(|text| text.is_documented());
+                let mark = if is_documented { "!" } else { "" };
+                format!("{} {text}{mark} {}", error.code.as_deref().unwrap_or("-"), error.count)
+            });
+            told.collect::<Vec<_>>()
+        };
+        let agent = r#"{"Code": "AgentError", "Message": "The agent service request failed."}"#;
+        let text =
+            format!(r#""[{0}, {0}, {{\"Code\": \"X\"}}, 7, {{}}]""#, agent.replace('"', "\\\""));
+        assert_eq!(told(&text), ["AgentError The agent service request failed.! 2", "X - 1"]);
+        assert_eq!(told(&format!(r#"{{"Error": [{agent}]}}"#)).len(), 1);
+        assert_eq!(told(r#"{"code": "A b", "message": "y"}"#), ["- y 1"], "that is no code");
+        assert_eq!(told(r#"[{"Message": "null"}]"#), [""; 0]);
+        let many: Vec<String> = (0..9).map(|code| format!(r#"{{"Code": "C{code}"}}"#)).collect();
+        assert_eq!(told(&format!("[{}]", many.join(","))), ["C0 - 1", "C1 - 1", "C2 - 1"]);
+        for none in ["null", "7", "[]", "\"soon\"", "{}"] {
+            assert_eq!(told(none), [""; 0], "{none}");
+        }
     }
 
     fn errors_and_nodes(errors: &str, result: &str) -> (Option<u64>, Option<u64>) {

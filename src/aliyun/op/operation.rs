@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::extent::Extent;
 use super::name::cut;
 use super::words::Words;
-use super::{Decoded, Parameters, Undecoded};
+use super::{Decoded, Parameters, Texts, Undecoded};
 use crate::action::{Action, Product, operations};
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
-    Page, Task,
+    Command, CommandInvocation, DirectoryEntry, Invocation, InvocationResult, NodeResult,
+    NodeStatuses, Page, Task,
 };
 
 /// Maximum length of an unknown word, in bytes; no known one is longer.
@@ -69,6 +69,11 @@ macro_rules! declare {
             /// Replaces each unknown word by what `clean` makes of it.
             fn clean_words(&mut self, clean: &dyn Fn(&str) -> String) {
                 match self { $(Self::$name(answer) => answer.clean_words(clean),)+ }
+            }
+
+            /// Leaves only what may be kept of the cloud's texts about failures.
+            pub(in crate::aliyun) fn clean(&mut self, texts: &Texts<'_>) {
+                match self { $(Self::$name(answer) => answer.clean(texts),)+ }
             }
         }
 

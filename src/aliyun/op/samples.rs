@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::*;
 use crate::action::{Action, operations};
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
-    Page, Task,
+    Command, CommandInvocation, DirectoryEntry, Invocation, InvocationResult, NodeResult,
+    NodeStatuses, Page, Task,
 };
 
 /// Inserted into a body, besides pieces of itself.
@@ -51,7 +51,7 @@ pub(super) const SERVER: &str = "ace0706b2ac4454d984295a942130001";
 pub(super) const INVOCATION: &str = "t-bj02prjje650000";
 
 /// The ids and names in an answer.
-trait Texts {
+trait IdsAndNames {
     fn ids(&self) -> Vec<&str>;
 
     fn names(&self) -> Vec<&str> {
@@ -59,7 +59,7 @@ trait Texts {
     }
 }
 
-impl<T: Texts> Texts for Page<T> {
+impl<T: IdsAndNames> IdsAndNames for Page<T> {
     fn ids(&self) -> Vec<&str> {
         self.items.iter().flat_map(T::ids).collect()
     }
@@ -69,41 +69,47 @@ impl<T: Texts> Texts for Page<T> {
     }
 }
 
-impl Texts for Task {
+impl IdsAndNames for Task {
     fn ids(&self) -> Vec<&str> {
         vec![&self.id]
     }
 }
 
-impl Texts for Arc<str> {
+impl IdsAndNames for Arc<str> {
     fn ids(&self) -> Vec<&str> {
         vec![self]
     }
 }
 
-impl Texts for NodeStatuses {
+impl IdsAndNames for Command {
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.id]
+    }
+}
+
+impl IdsAndNames for NodeStatuses {
     fn ids(&self) -> Vec<&str> {
         self.nodes.keys().map(|id| &**id).collect()
     }
 }
 
-impl Texts for NodeResult {
+impl IdsAndNames for NodeResult {
     fn ids(&self) -> Vec<&str> {
         vec![&self.instance_id]
     }
 }
 
-impl Texts for DiscoveredResource {
+impl IdsAndNames for DirectoryEntry {
     fn ids(&self) -> Vec<&str> {
-        vec![&self.id]
+        vec![&self.resource.id]
     }
 
     fn names(&self) -> Vec<&str> {
-        vec![&self.name]
+        vec![&self.resource.name]
     }
 }
 
-impl Texts for Invocation {
+impl IdsAndNames for Invocation {
     fn ids(&self) -> Vec<&str> {
         vec![&self.id]
     }
@@ -113,13 +119,13 @@ impl Texts for Invocation {
     }
 }
 
-impl Texts for InvocationResult {
+impl IdsAndNames for InvocationResult {
     fn ids(&self) -> Vec<&str> {
         Vec::new()
     }
 }
 
-impl Texts for CommandInvocation {
+impl IdsAndNames for CommandInvocation {
     fn ids(&self) -> Vec<&str> {
         let servers = self.servers.iter().map(|server| &*server.instance_id);
         servers.chain([&*self.id]).collect()

@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
 use super::seen_ids::SeenIds;
-use crate::model::{DiscoveredResource, Page};
+use crate::model::{DirectoryEntry, DiscoveredResource, Listed, Listings, Page};
 
 /// The clusters or servers that exist.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,6 +21,10 @@ pub(super) struct Directory {
     /// Every id in the answers, wanted or not.
     known: SeenIds,
     found: BTreeMap<Arc<str>, DiscoveredResource>,
+    /// What was last said about each of them, and when: what one page shows may be much older than
+    /// what another does.
+    #[serde(default)]
+    listings: Listings,
     /// Everything was read at least once, so what is not in the directory does not exist.
     #[serde(default)]
     whole: bool,
@@ -46,6 +51,11 @@ impl Directory {
     /// All entries, ordered by id.
     pub(super) fn found(&self) -> impl Iterator<Item = &DiscoveredResource> {
         self.found.values()
+    }
+
+    /// What was last said about each entry.
+    pub(super) fn listings(&self) -> &Listings {
+        &self.listings
     }
 
     /// Whether this id certainly does not exist.
@@ -77,10 +87,12 @@ impl Directory {
         self.pager.as_ref().map(Pager::page)
     }
 
-    /// Handles the requested page; its entries that `is_ours` accepts enter the directory.
+    /// Handles the requested page, read at `now`; its entries that `is_ours` accepts enter the
+    /// directory.
     pub(super) fn read(
         &mut self,
-        page: Page<DiscoveredResource>,
+        page: Page<DirectoryEntry>,
+        now: Timestamp,
         is_ours: impl Fn(&DiscoveredResource) -> bool,
     ) -> Progress {
         let Some(mut pager) = self.pager.take() else {
@@ -88,13 +100,16 @@ impl Directory {
             return Progress::Read(Vec::new());
         };
         self.has_advanced = true;
-        let shape = Shape::of(&page, |thing| &*thing.id);
+        let shape = Shape::of(&page, |entry| &*entry.resource.id);
         let before = self.known.fresh_count();
-        for thing in page.items {
-            let is_repeated = self.known.is_fresh(&thing.id);
-            self.known.note(&thing.id);
-            if is_ours(&thing) && !is_repeated {
-                self.found.insert(Arc::clone(&thing.id), thing);
+        for DirectoryEntry { resource, listing } in page.items {
+            let is_repeated = self.known.is_fresh(&resource.id);
+            self.known.note(&resource.id);
+            if is_ours(&resource) && !is_repeated {
+                let id = Arc::clone(&resource.id);
+                let listed = listing.map(|listing| Listed { listing: listing.into(), at: now });
+                self.listings.extend(listed.map(|listed| (Arc::clone(&id), listed)));
+                self.found.insert(id, resource);
             }
         }
         let new = self.known.fresh_count() - before;
@@ -120,6 +135,7 @@ impl Directory {
         let is_read_out = pager.is_read_out(ended) && ended != Ended::Capped;
         if is_read_out && self.known.complete_at_once(shows_all) {
             self.found.retain(|id, _| self.known.has(id));
+            self.listings.retain(|id, _| self.known.has(id));
             self.whole = true;
         }
         self.trust.weigh(pager, ended, pager.missing(ended))
@@ -128,13 +144,71 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use super::{Change, Directory, Progress};
-    use crate::model::{DiscoveredResource, Page};
+    use jiff::Timestamp;
 
-    fn page(ids: &[&str], total: Option<u64>) -> Page<DiscoveredResource> {
-        let found =
-            |id: &&str| DiscoveredResource { id: (*id).into(), name: "".into(), region: None };
-        Page::new(ids.iter().map(found).collect(), total)
+    use super::{Change, Directory, Progress};
+    use crate::model::{
+        DirectoryEntry, DiscoveredResource, Page, ResourceListing, ServerListing, ServerStatus,
+    };
+
+    fn entry(id: &str, status: &str) -> DirectoryEntry {
+        let status = Some(ServerStatus::parse(status));
+        let server = ServerListing { status, ..ServerListing::default() };
+        DirectoryEntry {
+            resource: DiscoveredResource { id: id.into(), name: "".into(), region: None },
+            listing: Some(ResourceListing::Server(server)),
+        }
+    }
+
+    fn page(ids: &[&str], total: Option<u64>) -> Page<DirectoryEntry> {
+        Page::new(ids.iter().map(|id| entry(id, "Running")).collect(), total)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    /// Id, status and age of each listing.
+    fn said(directory: &Directory) -> Vec<(&str, &str, i64)> {
+        let listings = directory.listings().iter();
+        listings
+            .map(|(id, listed)| {
+                let ResourceListing::Server(ServerListing { status: Some(status), .. }) =
+                    &*listed.listing
+                else {
+                    panic!("{listed:?}")
+                };
+                (&**id, status.label(), listed.at.as_second() - 1_700_000_000)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_said_about_an_entry_is_as_old_as_the_page_that_said_it() {
+        let mut directory = Directory::default();
+        directory.begin(2);
+        directory.read(page(&["a", "b"], Some(3)), at(0), |_| true);
+        directory.read(page(&["c"], Some(3)), at(1), |_| true);
+        assert_eq!(
+            said(&directory),
+            [("a", "Running", 0), ("b", "Running", 0), ("c", "Running", 1)]
+        );
+        directory.begin(2);
+        let stopped = vec![entry("a", "Stopped"), entry("x", "Stopped")];
+        directory.read(Page::new(stopped, Some(3)), at(60), |found| *found.id != *"x");
+        directory.read(Page::new(Vec::new(), Some(3)), at(61), |_| true);
+        let half = [("a", "Stopped", 60), ("b", "Running", 0), ("c", "Running", 1)];
+        assert_eq!(said(&directory), half, "a reading that was not whole says nothing of the rest");
+        directory.begin(2);
+        directory.read(page(&["b"], Some(1)), at(120), |_| true);
+        assert_eq!(said(&directory), [("b", "Running", 120)], "the others are gone");
+        let mut again: Directory =
+            rmp_serde::from_slice(&rmp_serde::to_vec_named(&directory).unwrap()).unwrap();
+        assert_eq!(said(&again), [("b", "Running", 120)]);
+        again.begin(2);
+        let silent = DirectoryEntry { listing: None, ..entry("b", "") };
+        again.read(Page::new(vec![silent], Some(1)), at(180), |_| true);
+        assert_eq!(again.found().count(), 1);
     }
 
     /// Reads pages of two entries. Returns how many it took, and the ids in the directory.
@@ -143,7 +217,7 @@ mod tests {
         loop {
             let number = directory.page().unwrap() as usize;
             let ids = pages.get(number - 1).copied().unwrap_or_default();
-            if directory.read(page(ids, total), |found| !found.id.starts_with('x'))
+            if directory.read(page(ids, total), at(0), |found| !found.id.starts_with('x'))
                 != Progress::Next
             {
                 return (number, ids_of(directory));
@@ -182,7 +256,7 @@ mod tests {
         assert_eq!(read(&mut directory, &[&["a", "b"], &[]], Some(3)), (2, "abc".into()));
         let unlisted = Page { is_partial: true, ..page(&[], Some(0)) };
         directory.begin(2);
-        assert!(directory.read(unlisted, |_| true) != Progress::Next);
+        assert!(directory.read(unlisted, at(0), |_| true) != Progress::Next);
         assert_eq!(ids_of(&directory), "abc", "an answer without a list takes nothing away");
     }
 
@@ -193,7 +267,8 @@ mod tests {
         for _ in 0..10 {
             directory.begin(2);
             for ids in [&["a", "b"][..], &["c"], &[]] {
-                if let Progress::Read(changes) = directory.read(page(ids, Some(9)), |_| true) {
+                if let Progress::Read(changes) = directory.read(page(ids, Some(9)), at(0), |_| true)
+                {
                     told.extend(changes);
                     break;
                 }
@@ -215,14 +290,14 @@ mod tests {
     fn an_interrupted_reading_goes_on_and_one_that_fails_twice_begins_at_its_first_page() {
         let mut directory = Directory::default();
         directory.begin(2);
-        directory.read(page(&["a", "b"], Some(3)), |_| true);
+        directory.read(page(&["a", "b"], Some(3)), at(0), |_| true);
         directory.begin(2);
         assert_eq!(
             (directory.page(), ids_of(&directory)),
             (Some(2), "ab".into()),
             "what was found is there at once"
         );
-        directory.read(page(&["c", "d"], Some(9)), |_| true);
+        directory.read(page(&["c", "d"], Some(9)), at(0), |_| true);
         directory.failed();
         directory.begin(2);
         assert_eq!(directory.page(), Some(3));

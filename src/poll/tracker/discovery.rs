@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::directory::{Directory, Progress};
 use super::{AfterFailure, FailureScope, Load, Notice};
 use crate::aliyun::op::{EhpcListRegions, ListClusters, ListInstances, Operation, SwasListRegions};
-use crate::model::{DiscoveredResource, DiscoveryReading, ListState, Page};
+use crate::model::{DirectoryEntry, DiscoveredResource, DiscoveryReading, ListState, Page};
 use crate::poll::time::since;
 use crate::target::DiscoveryKind;
 
@@ -88,14 +88,14 @@ impl DiscoveryTracker {
 
     /// Handles a page of clusters or servers. Entries of another region are left to the target of
     /// that region: one answer may hold entries of all regions.
-    pub(super) fn listed(&mut self, page: Page<DiscoveredResource>, now: Timestamp) {
+    pub(super) fn listed(&mut self, page: Page<DirectoryEntry>, now: Timestamp) {
         let Step::Reading(read) = self.step else {
             return debug_assert!(false, "no page was asked for");
         };
         let here = Arc::clone(&self.region);
         let is_ours =
             |found: &DiscoveredResource| found.region.as_ref().is_none_or(|region| *region == here);
-        match self.memory.directory.read(page, is_ours) {
+        match self.memory.directory.read(page, now, is_ours) {
             Progress::Next => {
                 self.step = Step::Reading(read + 1);
                 if since(self.told_at, now) >= TELL_EVERY {
@@ -112,13 +112,15 @@ impl DiscoveryTracker {
 
     /// Handles the regions of a product. An empty list is not an answer: the last good list stays.
     pub(super) fn regions(&mut self, answer: Page<Arc<str>>, now: Timestamp) {
-        let found = |id: Arc<str>| DiscoveredResource { id, name: "".into(), region: None };
+        let found = |id: Arc<str>| DirectoryEntry {
+            resource: DiscoveredResource { id, name: "".into(), region: None },
+            listing: None,
+        };
         let Page { items, entries, total, page_size, is_partial } = answer;
         if !items.is_empty() {
             let items = items.into_iter().map(found).collect();
-            self.memory
-                .directory
-                .read(Page { items, entries, total, page_size, is_partial }, |_| true);
+            let page = Page { items, entries, total, page_size, is_partial };
+            self.memory.directory.read(page, now, |_| true);
         }
         self.end(now);
     }
@@ -173,7 +175,7 @@ impl DiscoveryTracker {
     }
 
     pub(super) fn reading(&self) -> DiscoveryReading {
-        DiscoveryReading { found: self.found() }
+        DiscoveryReading { found: self.found(), listings: self.memory.directory.listings().clone() }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -187,7 +189,7 @@ mod tests {
 
     use super::{DiscoveryTracker, Memory};
     use crate::aliyun::op::{ListInstances, Operation};
-    use crate::model::{DiscoveredResource, Page};
+    use crate::model::{DirectoryEntry, DiscoveredResource, Page};
     use crate::poll::tracker::{AfterFailure, FailureScope, Notice};
     use crate::target::DiscoveryKind;
 
@@ -195,17 +197,21 @@ mod tests {
         DiscoveryTracker::new(kind, "here".into(), memory)
     }
 
-    fn found(id: &str, region: Option<&str>) -> DiscoveredResource {
-        DiscoveredResource { id: id.into(), name: "n".into(), region: region.map(Into::into) }
+    fn found(id: &str, region: Option<&str>) -> DirectoryEntry {
+        let region = region.map(Into::into);
+        DirectoryEntry {
+            resource: DiscoveredResource { id: id.into(), name: "n".into(), region },
+            listing: None,
+        }
     }
 
     /// A page of a cloud that returns two entries at a time.
-    fn of_two(items: Vec<DiscoveredResource>) -> Page<DiscoveredResource> {
+    fn of_two(items: Vec<DirectoryEntry>) -> Page<DirectoryEntry> {
         Page { page_size: Some(2), ..Page::new(items, None) }
     }
 
     /// One poll of pages of two entries.
-    fn poll(tracker: &mut DiscoveryTracker, pages: &[&[DiscoveredResource]]) -> Vec<Notice> {
+    fn poll(tracker: &mut DiscoveryTracker, pages: &[&[DirectoryEntry]]) -> Vec<Notice> {
         tracker.begin(Timestamp::UNIX_EPOCH);
         let mut pages = pages.iter();
         while tracker.ask().is_some() {
@@ -232,7 +238,8 @@ mod tests {
             [],
             "in any order"
         );
-        let renamed = DiscoveredResource { name: "new".into(), ..found("a", None) };
+        let mut renamed = found("a", None);
+        renamed.resource.name = "new".into();
         assert_eq!(
             poll(&mut tracker, &[&[renamed]]),
             [Notice::Discovered],

@@ -21,8 +21,8 @@ use crate::aliyun::op::{
 };
 use crate::config::Commands;
 use crate::model::{
-    EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page,
-    SeenEhpcInvocation,
+    Command, EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page,
+    SeenEhpcInvocation, Timing,
 };
 use crate::poll::time::{later, since};
 
@@ -82,6 +82,12 @@ struct Held {
     /// It is no longer requested.
     #[serde(default)]
     given_up: bool,
+    /// Timeout in seconds, if the list says.
+    #[serde(default)]
+    timeout: Option<u64>,
+    /// When it was first seen open.
+    #[serde(default)]
+    open_since: Option<Timestamp>,
 }
 
 /// What a reading of a command's results has shown so far.
@@ -211,12 +217,15 @@ impl EhpcInvocationsTracker {
             let invocation = held.invocation.clone()?;
             let results = held.results.clone();
             let end_seen = held.end_seen;
+            let timing =
+                held.is_open().then(|| Timing::of(held.open_since, held.timeout)).flatten();
             Some(SeenEhpcInvocation {
                 id: Arc::clone(id),
                 invocation,
                 results,
                 is_outstanding,
                 end_seen,
+                timing,
             })
         };
         EhpcInvocationsReading {
@@ -237,21 +246,24 @@ impl EhpcInvocationsTracker {
         }
     }
 
-    pub(super) fn listed(&mut self, page: Page<Arc<str>>, now: Timestamp) {
+    pub(super) fn listed(&mut self, page: Page<Command>, now: Timestamp) {
         if self.step != Step::List {
             return;
         }
-        let shape = Shape::of(&page, |id| &**id);
+        let shape = Shape::of(&page, |command| &*command.id);
         let Memory { history, commands, readings, .. } = &mut self.memory;
         let observed_from_start = history.is_watched();
-        for id in page.items {
+        for Command { id, timeout } in page.items {
             let sequence = (*readings, Reverse(history.shown()));
             if history.note(&id, None) {
                 commands.entry(id).or_insert(Held {
                     sequence,
                     observed_from_start,
+                    timeout,
                     ..Held::default()
                 });
+            } else if let Some(held) = commands.get_mut(&id) {
+                held.timeout = timeout.or(held.timeout);
             }
         }
         let window = Window { entries: self.scope.discover, max_age: Duration::MAX };
@@ -468,6 +480,9 @@ impl Held {
         let is_unknown = invocation.is_open() && !invocation.is_known_open();
         self.unknown_since = is_unknown.then(|| self.unknown_since.unwrap_or(now));
         self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
+        if invocation.is_open() {
+            self.open_since.get_or_insert(now);
+        }
         self.invocation = Some(invocation);
     }
 
@@ -511,7 +526,7 @@ mod tests {
     };
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
-    use crate::model::{GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
+    use crate::model::{Command, GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
 
     fn tracker(ids: &[&str], discover: usize) -> EhpcInvocationsTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
@@ -526,6 +541,10 @@ mod tests {
     /// Polls once against `world`: ids with their status, each invocation on one node.
     fn poll(tracker: &mut EhpcInvocationsTracker, world: &[(&str, InvokeStatus)]) -> Vec<String> {
         poll_at(tracker, world, 0)
+    }
+
+    fn listed(id: &str) -> Command {
+        Command { id: id.into(), timeout: Some(60) }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -545,7 +564,7 @@ mod tests {
             match operation {
                 Operation::ListCommands(_) => {
                     asked.push("list".to_owned());
-                    let items = world.iter().map(|(id, _)| Arc::from(*id)).collect();
+                    let items = world.iter().map(|(id, _)| listed(id)).collect();
                     tracker.listed(Page::new(items, Some(world.len() as u64)), now);
                 }
                 Operation::ListInvocationStatus(call) => {
@@ -685,7 +704,7 @@ mod tests {
         let mut tracker = tracker(&[], 20);
         poll(&mut tracker, &[("a", InvokeStatus::Running)]);
         tracker.begin(at(10));
-        tracker.listed(Page::new(vec!["a".into()], Some(1)), at(10));
+        tracker.listed(Page::new(vec![listed("a")], Some(1)), at(10));
         let ids = ["i-000", "i-001", "i-002"];
         let nodes_of =
             |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
@@ -709,7 +728,7 @@ mod tests {
         let list = [("a", InvokeStatus::PartialFailed)];
         assert_eq!(poll_at(&mut tracker, &list, 15), ["list"], "after ten seconds");
         tracker.begin(at(20));
-        tracker.listed(Page::new(vec!["a".into()], Some(1)), at(20));
+        tracker.listed(Page::new(vec![listed("a")], Some(1)), at(20));
         tracker.results(Page::new(
             vec![running(all[0].clone()), all[1].clone(), all[2].clone()],
             None,
@@ -734,7 +753,7 @@ mod tests {
         poll_at(&mut tracker, &open, 10);
         let missing = |tracker: &mut EhpcInvocationsTracker, second: i64| {
             tracker.begin(at(second));
-            tracker.listed(Page::new(vec!["a".into()], None), at(second));
+            tracker.listed(Page::new(vec![listed("a")], None), at(second));
             let mut asked = 0;
             while let Some(operation) = tracker.ask() {
                 asked += 1;
@@ -758,7 +777,7 @@ mod tests {
         tracker.scope.discover = 2;
         poll_at(&mut tracker, &[("b", InvokeStatus::Running), ("c", InvokeStatus::Running)], day);
         tracker.begin(at(day + 10));
-        tracker.listed(Page::new(vec!["b".into(), "c".into()], None), at(day + 10));
+        tracker.listed(Page::new(vec![listed("b"), listed("c")], None), at(day + 10));
         tracker.status(invocation(InvokeStatus::Failed));
         tracker.status(invocation(InvokeStatus::Failed));
         assert_eq!(tracker.fail(FailureScope::All), AfterFailure::Stop);

@@ -21,6 +21,7 @@ use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
 use crate::model::{
     EhpcTasksReading, Histogram, ListState, Page, SeenEhpcTask, Task, TaskStatus, TaskType,
+    keep_newest_texts,
 };
 use crate::poll::time::{later, since};
 
@@ -342,6 +343,7 @@ impl EhpcTasksTracker {
             !old || (held.seen.task.status.is_open() && !unknown)
         });
         self.notices.append(&mut lost);
+        self.bound_texts();
         let surplus = self.memory.tasks.len().saturating_sub(self.window.max_tasks);
         if surplus == 0 {
             return;
@@ -352,6 +354,21 @@ impl EhpcTasksTracker {
         for (_, id) in oldest.into_iter().take(surplus) {
             self.memory.tasks.remove(&id);
         }
+    }
+}
+
+impl EhpcTasksTracker {
+    /// Forgets the errors of all but the newest tasks that have any.
+    fn bound_texts(&mut self) {
+        let held = self.memory.tasks.values_mut();
+        let told = held.filter(|held| !held.seen.task.error_details.is_empty());
+        keep_newest_texts(
+            told,
+            |held| held.recency(),
+            |held| {
+                held.seen.task.error_details = Arc::default();
+            },
+        );
     }
 }
 
@@ -378,6 +395,7 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use jiff::Timestamp;
@@ -403,6 +421,7 @@ mod tests {
             current_step,
             steps,
             errors: None,
+            error_details: Arc::default(),
             nodes: None,
         }
     }

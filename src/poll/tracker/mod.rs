@@ -157,7 +157,7 @@ impl Tracker {
             (Self::SwasRegion(tracker), Answer::DescribeCommandInvocations(page)) => {
                 tracker.answer(page, now)
             }
-            (Self::SwasRegion(tracker), Answer::ListInstances(page)) => tracker.counted(page),
+            (Self::SwasRegion(tracker), Answer::ListInstances(page)) => tracker.counted(page, now),
             (Self::Discovery(tracker), Answer::ListClusters(page)) => tracker.listed(page, now),
             (Self::Discovery(tracker), Answer::ListInstances(page)) => tracker.listed(page, now),
             (Self::Discovery(tracker), Answer::EhpcListRegions(regions)) => {

@@ -9,7 +9,7 @@ use super::Limits;
 use super::directory::{Directory, Progress};
 use super::pager::{Change, Trust};
 use crate::aliyun::op::ListInstances;
-use crate::model::{DiscoveredResource, Failure, Page};
+use crate::model::{DirectoryEntry, Failure, Page};
 use crate::poll::time::{after, later};
 
 /// Delay before a reading that failed for a transient reason is retried.
@@ -43,8 +43,12 @@ impl ServerDirectory {
     }
 
     /// Handles a page. Returns changes to report to the user, if the reading has ended.
-    pub(super) fn listed(&mut self, page: Page<DiscoveredResource>) -> Option<Vec<Change>> {
-        match self.servers.read(page, |_| true) {
+    pub(super) fn listed(
+        &mut self,
+        page: Page<DirectoryEntry>,
+        now: Timestamp,
+    ) -> Option<Vec<Change>> {
+        match self.servers.read(page, now, |_| true) {
             Progress::Next => None,
             Progress::Read(changes) => {
                 self.failure = None;
@@ -103,7 +107,7 @@ mod tests {
 
     use super::ServerDirectory;
     use crate::aliyun::op::ListInstances;
-    use crate::model::{DiscoveredResource, Failure, Page, Reason};
+    use crate::model::{DirectoryEntry, DiscoveredResource, Failure, Page, Reason};
     use crate::poll::tracker::Limits;
 
     const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
@@ -112,11 +116,14 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
-    fn page(ids: std::ops::Range<u32>, total: u64) -> Page<DiscoveredResource> {
-        let found = |id: u32| DiscoveredResource {
-            id: format!("s{id}").into(),
-            name: "".into(),
-            region: None,
+    fn page(ids: std::ops::Range<u32>, total: u64) -> Page<DirectoryEntry> {
+        let found = |id: u32| DirectoryEntry {
+            resource: DiscoveredResource {
+                id: format!("s{id}").into(),
+                name: "".into(),
+                region: None,
+            },
+            listing: None,
         };
         Page::new(ids.map(found).collect(), Some(total))
     }
@@ -125,10 +132,10 @@ mod tests {
     fn all_pages_are_read_once_in_the_history_interval() {
         let mut server_directory = ServerDirectory::default();
         assert!(server_directory.begin(&LIMITS, at(0)));
-        assert!(server_directory.listed(page(0..100, 150)).is_none());
+        assert!(server_directory.listed(page(0..100, 150), at(0)).is_none());
         assert_eq!(server_directory.ask(), Some(ListInstances { page: 2 }));
         assert!(!server_directory.lacks("s200"), "it has not been read whole yet");
-        assert!(server_directory.listed(page(100..150, 150)).is_some());
+        assert!(server_directory.listed(page(100..150, 150), at(0)).is_some());
         assert!(server_directory.lacks("s200") && !server_directory.lacks("s149"));
         assert_eq!(server_directory.pages(), 2);
         assert!(
@@ -142,26 +149,26 @@ mod tests {
         let mut gap = ServerDirectory::default();
         gap.begin(&LIMITS, at(0));
         assert!(
-            gap.listed(page(0..9, 10)).is_none()
-                && gap.listed(page(0..0, 10)).is_some()
+            gap.listed(page(0..9, 10), at(0)).is_none()
+                && gap.listed(page(0..0, 10), at(0)).is_some()
                 && !gap.lacks("s9")
         );
         let mut long = ServerDirectory::default();
         long.begin(&LIMITS, at(0));
         for number in 0..20 {
-            assert!(long.listed(page(number * 100..number * 100 + 100, 2050)).is_none());
+            assert!(long.listed(page(number * 100..number * 100 + 100, 2050), at(0)).is_none());
         }
         assert!(long.begin(&LIMITS, at(10)) && long.ask() == Some(ListInstances { page: 21 }));
         assert!(
-            long.listed(page(2000..2050, 2050)).is_some()
+            long.listed(page(2000..2050, 2050), at(0)).is_some()
                 && long.lacks("s2050")
                 && !long.begin(&LIMITS, at(20))
         );
         let mut repeating = ServerDirectory::default();
         repeating.begin(&LIMITS, at(0));
         assert!(
-            repeating.listed(page(0..100, 200)).is_none()
-                && repeating.listed(page(0..100, 200)).is_some()
+            repeating.listed(page(0..100, 200), at(0)).is_none()
+                && repeating.listed(page(0..100, 200), at(0)).is_some()
         );
         assert!(!repeating.lacks("s150"));
     }
@@ -180,7 +187,7 @@ mod tests {
         assert!(
             !server_directory.begin(&LIMITS, at(1920)) && server_directory.begin(&LIMITS, at(1921))
         );
-        server_directory.listed(page(0..1, 1));
+        server_directory.listed(page(0..1, 1), at(0));
         assert_eq!(server_directory.failure(), None);
         server_directory.begin(&LIMITS, at(4000));
         server_directory.failed(&failure(Reason::Permission), at(4001));

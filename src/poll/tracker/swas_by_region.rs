@@ -19,7 +19,7 @@ use super::{AfterFailure, FailureScope, Limits, Load, Notice};
 use crate::action::Action;
 use crate::aliyun::op::{DescribeCommandInvocations, Operation, PAGE_SIZE};
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Failure, ListState, Page, Reason, ServerInvocation,
+    CommandInvocation, DirectoryEntry, Failure, ListState, Page, Reason, ServerInvocation,
 };
 use crate::poll::time::later;
 
@@ -167,8 +167,8 @@ impl SwasRegionTracker {
     }
 
     /// Handles a page of ListInstances.
-    pub(super) fn counted(&mut self, page: Page<DiscoveredResource>) {
-        if let Some(changes) = self.server_directory.listed(page) {
+    pub(super) fn counted(&mut self, page: Page<DirectoryEntry>, now: Timestamp) {
+        if let Some(changes) = self.server_directory.listed(page, now) {
             self.notices.extend(changes.into_iter().map(Notice::List));
             self.begin_to_follow();
         }
@@ -354,8 +354,8 @@ mod tests {
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
     use crate::model::{
-        CommandInvocation, CommandType, DiscoveredResource, Failure, Invocation, InvocationResult,
-        InvocationStatus, Page, Reason, ServerInvocation,
+        CommandInvocation, CommandType, DirectoryEntry, DiscoveredResource, Failure, Invocation,
+        InvocationResult, InvocationStatus, Page, Reason, ServerInvocation,
     };
     use crate::poll::tracker::swas_invocations::Memory;
 
@@ -383,6 +383,7 @@ mod tests {
     ) -> CommandInvocation {
         let on = |(server, status): &(&str, InvocationStatus)| ServerInvocation {
             instance_id: (*server).into(),
+            timeout: None,
             invocation: Invocation {
                 id: id.into(),
                 command_name: "c".into(),
@@ -396,6 +397,7 @@ mod tests {
                 record: None,
                 exit_code: (*status == Success).then_some(0),
                 error: None,
+                error_text: None,
                 started: None,
                 finished: None,
             },
@@ -415,13 +417,12 @@ mod tests {
         tracker.begin(at(now));
         while let Some(operation) = tracker.ask() {
             let Operation::DescribeCommandInvocations(call) = operation else {
-                let all = tracker.servers.keys().map(|id| DiscoveredResource {
-                    id: id.clone(),
-                    name: "".into(),
-                    region: None,
+                let all = tracker.servers.keys().map(|id| DirectoryEntry {
+                    resource: DiscoveredResource { id: id.clone(), name: "".into(), region: None },
+                    listing: None,
                 });
                 let page = Page::new(all.collect(), None);
-                tracker.counted(page);
+                tracker.counted(page, at(now));
                 continue;
             };
             let wanted: Vec<CommandInvocation> = match &call.invoke_id {

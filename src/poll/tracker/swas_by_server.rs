@@ -208,6 +208,7 @@ mod tests {
             record: None,
             exit_code,
             error: None,
+            error_text: None,
             started: None,
             finished,
         }

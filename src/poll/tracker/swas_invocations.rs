@@ -15,7 +15,7 @@ use super::swas_jobs::{Jobs, Sighting};
 use crate::config::InvocationWindow;
 use crate::model::{
     Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation,
-    SwasInvocationsReading,
+    SwasInvocationsReading, Timing, keep_newest_texts,
 };
 use crate::poll::time::{later, since};
 
@@ -58,6 +58,9 @@ impl Memory {
 pub(super) struct Held {
     invocation: Invocation,
     result: Option<InvocationResult>,
+    /// Since when it runs and for how long it may, while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timing: Option<Box<Timing>>,
     first_seen: Timestamp,
     sequence: u64,
     /// How it, or its result once it has ended, was requested.
@@ -197,7 +200,7 @@ impl SwasInvocations {
     /// Like `see`, for a list that includes results.
     pub(super) fn see_whole(
         &mut self,
-        ServerInvocation { invocation, result, .. }: ServerInvocation,
+        ServerInvocation { invocation, timeout, result, .. }: ServerInvocation,
         new: bool,
         now: Timestamp,
     ) {
@@ -205,6 +208,8 @@ impl SwasInvocations {
         let ended = !invocation.is_open();
         self.see(invocation, new, now);
         let Some(held) = self.memory.invocations.get_mut(&id) else { return };
+        let open = held.invocation.is_open().then(|| Timing::of(result.started, timeout));
+        held.timing = open.flatten();
         if ended && !held.invocation.is_open() && held.result.is_none() {
             self.keep_result(&id, result);
         }
@@ -321,6 +326,7 @@ impl SwasInvocations {
             !old
         });
         self.notices.append(&mut lost);
+        self.bound_texts();
         let surplus = self.memory.invocations.len().saturating_sub(self.window.max_invocations);
         if surplus == 0 {
             return;
@@ -335,11 +341,24 @@ impl SwasInvocations {
     }
 }
 
+impl SwasInvocations {
+    /// Forgets the error texts of all but the newest invocations that have one.
+    fn bound_texts(&mut self) {
+        let told = self.memory.invocations.values_mut().filter_map(|held| {
+            let recency = held.recency();
+            let text = &mut held.result.as_mut()?.error_text;
+            text.is_some().then_some((recency, text))
+        });
+        keep_newest_texts(told, |(recency, _)| *recency, |(_, text)| *text = None);
+    }
+}
+
 impl Held {
     fn new(invocation: Invocation, sequence: u64, now: Timestamp) -> Self {
         let mut held = Self {
             invocation,
             result: None,
+            timing: None,
             first_seen: now,
             sequence,
             follow: Follow::default(),
@@ -411,6 +430,10 @@ impl Held {
     }
 
     fn seen(&self) -> SeenSwasInvocation {
-        SeenSwasInvocation { invocation: self.invocation.clone(), result: self.result.clone() }
+        SeenSwasInvocation {
+            invocation: self.invocation.clone(),
+            result: self.result.clone(),
+            timing: self.timing.clone().filter(|_| self.invocation.is_open()),
+        }
     }
 }

@@ -230,6 +230,7 @@ mod tests {
             record: None,
             exit_code,
             error: None,
+            error_text: None,
             started: None,
             finished: finished.map(at),
         }

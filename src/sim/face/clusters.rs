@@ -6,7 +6,7 @@ use super::View;
 use super::page::Page;
 use crate::sim::failure::Failure;
 use crate::sim::world::noise::Noise;
-use crate::sim::world::{Cluster, ids, region};
+use crate::sim::world::{Cluster, NodeStates, ids, region};
 
 /// `ListClusters`: the clusters of all regions, as documented.
 pub(super) fn list_clusters(view: &View<'_>) -> Result<Value, Failure> {
@@ -60,8 +60,8 @@ fn cluster_json(view: &View<'_>, cluster: &Cluster) -> Value {
         "ResourceGroupId": "rg-acfmxazb4ph0001",
         "VpcId": "vpc-b3f3edefefeep0760yju",
         "VSwitchId": "vsw-bp1lfcjbfb099rrjn001",
-        "Managers": counts(2),
-        "Computes": counts(nodes),
+        "Managers": counts(cluster.managers()),
+        "Computes": counts(cluster.computes(view.at)),
         "TotalResources": resources(nodes),
         "UsedResources": resources(nodes / 2),
     })
@@ -73,8 +73,14 @@ fn created(view: &View<'_>, noise: Noise) -> String {
     view.stamp(-age).replace('Z', ".000Z")
 }
 
-fn counts(nodes: usize) -> Value {
-    json!({"Total": nodes, "NormalCount": nodes, "OperatingCount": 0, "StoppedCount": 0, "ExceptionCount": 0})
+fn counts(nodes: NodeStates) -> Value {
+    json!({
+        "Total": nodes.total,
+        "NormalCount": nodes.normal(),
+        "OperatingCount": nodes.operating,
+        "StoppedCount": nodes.stopped,
+        "ExceptionCount": nodes.exception,
+    })
 }
 
 fn resources(nodes: usize) -> Value {

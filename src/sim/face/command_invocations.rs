@@ -84,7 +84,7 @@ fn invocation_json(view: &View<'_>, invocations: &[&Placed<'_>]) -> Option<Value
         "CreationTime": view.stamp(invocation.born).trim_end_matches('Z'),
         "InvocationStatus": overall(&statuses),
         "Parameters": json!(invocation.parameters).to_string(),
-        "Timeout": 60,
+        "Timeout": invocation.timeout_seconds(),
         "Username": "root",
         "WorkingDir": "/home/admin",
         "InvokeInstances": invocations.iter().map(|placed| server_json(view, placed)).collect::<Vec<_>>(),

@@ -76,6 +76,8 @@ pub(super) enum Fault {
     },
     /// Lists have odd entries.
     OddEntries { odd: Odd },
+    /// Every text about a failure, ErrorInfo and the messages in Errors, is this one.
+    ErrorTexts { text: String },
     /// Statuses are null.
     NullWords {},
     /// Lists and their TotalCount are null.
@@ -183,6 +185,9 @@ impl Fault {
                 effects.distortions.push(Distortion::UnknownWords(word.clone()))
             }
             Self::OddEntries { odd } => effects.distortions.push(Distortion::OddEntries(*odd)),
+            Self::ErrorTexts { text } => {
+                effects.distortions.push(Distortion::ErrorTexts(text.clone()))
+            }
             Self::NullWords {} => effects.distortions.push(Distortion::NullWords),
             Self::NullLists {} => effects.distortions.push(Distortion::NullLists),
             Self::LateResults { seconds, shown } => {

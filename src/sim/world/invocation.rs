@@ -56,6 +56,8 @@ pub struct InvocationSpec {
     pub exit_code: i64,
     /// What it prints; the API sends it in base64.
     pub output: Vec<u8>,
+    /// `Timeout` in seconds; `None` for one that is long enough.
+    pub timeout: Option<u32>,
 }
 
 impl Default for InvocationSpec {
@@ -75,6 +77,7 @@ impl Default for InvocationSpec {
             error_code: String::new(),
             exit_code: 0,
             output: b"admin\n".to_vec(),
+            timeout: None,
         }
     }
 }
@@ -110,7 +113,15 @@ impl InvocationEnd {
     }
 }
 
+/// `Timeout` of most commands, in seconds.
+const USUAL_TIMEOUT: i64 = 60;
+
 impl InvocationSpec {
+    /// `Timeout` in seconds.
+    pub(crate) fn timeout_seconds(&self) -> i64 {
+        self.timeout.map_or_else(|| self.running.as_secs().max(USUAL_TIMEOUT), i64::from)
+    }
+
     /// The state of the invocation at a moment.
     pub(crate) fn at(&self, at: SignedDuration) -> InvocationState<'_> {
         let ended = at >= self.ended();

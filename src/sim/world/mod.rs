@@ -24,7 +24,7 @@ pub use invocation::{InvocationEnd, InvocationSpec};
 pub use job::JobSpec;
 pub(crate) use lineage::{Life, Lineage};
 use owner::RUN_RETENTION;
-pub(crate) use owner::{Cluster, Server};
+pub(crate) use owner::{Cluster, NodeStates, Server};
 pub use owner::{ClusterSpec, ServerSpec};
 pub use task::{TaskEnd, TaskSpec};
 
@@ -79,6 +79,13 @@ impl World {
     pub fn add_server(&mut self, spec: ServerSpec) {
         self.servers.retain(|server| server.spec.id != spec.id);
         self.servers.push(Server { spec, invocations: Lineage::new(None, Some(RUN_RETENTION)) });
+    }
+
+    /// Changes a server's own data, if there is such a server.
+    pub fn change_server(&mut self, id: &str, change: impl FnOnce(&mut ServerSpec)) {
+        if let Some(server) = self.servers.iter_mut().find(|server| server.spec.id == id) {
+            change(&mut server.spec);
+        }
     }
 
     /// Adds a task to a cluster, replacing the one with its id if there is one.

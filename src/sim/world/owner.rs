@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 
 use super::generate::{CommandStream, InvocationStream, TaskStream};
-use super::lineage::Lineage;
+use super::lineage::{Life, Lineage};
+use super::{TaskEnd, TaskSpec};
+use crate::sim::ListOrder;
 
 /// SWAS keeps results for two weeks.
 pub(super) const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -21,6 +23,8 @@ pub struct ClusterSpec {
     pub status: String,
     /// Number of compute nodes.
     pub nodes: usize,
+    /// Number of management nodes.
+    pub managers: usize,
 }
 
 /// A server's own data.
@@ -34,6 +38,17 @@ pub struct ServerSpec {
     pub region: String,
     /// `Status`
     pub status: String,
+    /// When it expires, since the world's start; its `ExpiredTime` is null if that is unknown.
+    pub expires: Option<SignedDuration>,
+}
+
+/// Number of nodes in one role, by state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeStates {
+    pub(crate) total: usize,
+    pub(crate) operating: usize,
+    pub(crate) stopped: usize,
+    pub(crate) exception: usize,
 }
 
 /// A cluster and what belongs to it.
@@ -60,6 +75,7 @@ impl Default for ClusterSpec {
             region: "cn-hangzhou".to_owned(),
             status: "running".to_owned(),
             nodes: 8,
+            managers: 2,
         }
     }
 }
@@ -72,6 +88,53 @@ impl Default for ServerSpec {
             name: "web-1".to_owned(),
             region: "cn-hangzhou".to_owned(),
             status: "Running".to_owned(),
+            expires: Some(SignedDuration::from_hours(365 * 24)),
+        }
+    }
+}
+
+/// How long the nodes show what a task has done to them.
+const TRACES: SignedDuration = SignedDuration::from_secs(30);
+/// Number of running tasks for each node that is operated on.
+const TASKS_PER_NODE: usize = 3;
+
+impl NodeStates {
+    /// All others.
+    pub(crate) fn normal(self) -> usize {
+        self.total - self.operating - self.stopped - self.exception
+    }
+}
+
+impl Cluster {
+    /// The management nodes: nothing ever happens to them.
+    pub(crate) fn managers(&self) -> NodeStates {
+        NodeStates { total: self.spec.managers, operating: 0, stopped: 0, exception: 0 }
+    }
+
+    /// The compute nodes. Running tasks operate on some; for a while one that has failed leaves a
+    /// node in trouble, and one that stops nodes leaves one stopped.
+    pub(crate) fn computes(&self, at: SignedDuration) -> NodeStates {
+        let total = self.spec.nodes;
+        let (open, ended): (Vec<_>, Vec<_>) =
+            self.tasks.all(at, ListOrder::NewestFirst).partition(|task| task.at(at).open);
+        let recent = |is_meant: fn(&TaskSpec) -> bool| {
+            ended.iter().filter(|task| at - task.ended() < TRACES && is_meant(task)).count()
+        };
+        let failed = recent(|task| task.end != TaskEnd::Success);
+        let stops = recent(|task| task.end == TaskEnd::Success && task.task_type == "StopComputes");
+        let operating = open.len().div_ceil(TASKS_PER_NODE).min(total);
+        let exception = failed.min(total - operating);
+        let stopped = stops.min(total - operating - exception);
+        NodeStates { total, operating, stopped, exception }
+    }
+}
+
+impl Server {
+    /// `BusinessStatus` at a moment.
+    pub(crate) fn business_status(&self, at: SignedDuration) -> &'static str {
+        match self.spec.expires {
+            Some(expires) if expires <= at => "Expired",
+            _ => "Normal",
         }
     }
 }

@@ -144,6 +144,7 @@ mod tests {
 
     fn command(invocation: NodeStatuses) -> SeenEhpcInvocation {
         SeenEhpcInvocation {
+            timing: None,
             id: "c".into(),
             invocation,
             results: None,

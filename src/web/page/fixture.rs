@@ -67,7 +67,8 @@ pub(super) fn discovery(id: &str, names: &[&str]) -> View {
         name: (*name).into(),
         region: None,
     };
-    let reading = DiscoveryReading { found: names.iter().map(found).collect() };
+    let found = names.iter().map(found).collect();
+    let reading = DiscoveryReading { found, ..DiscoveryReading::default() };
     fresh(Kind::Discovery, id, Reading::Discovery(reading))
 }
 
@@ -86,6 +87,7 @@ pub(super) fn fresh(kind: Kind, id: &str, reading: Reading) -> View {
 /// A server with invocations that have these names and statuses, the newest first.
 pub(super) fn server(id: &str, invocations: &[(&str, &str)]) -> View {
     let invocation = |(age, (name, status)): (i64, &(&str, &str))| SeenSwasInvocation {
+        timing: None,
         invocation: Invocation {
             id: format!("t-{age}").into(),
             command_name: (*name).into(),
@@ -117,6 +119,7 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
             current_step: Some(1),
             steps: Some(2),
             errors: None,
+            error_details: Default::default(),
             nodes: None,
         },
         first_seen: at(-60),
@@ -163,6 +166,7 @@ pub(super) fn facts(views: Vec<View>) -> Facts {
         budgets,
         unknown_words,
         telemetry_path: "/metrics".into(),
+        error_texts: false,
     }
 }
 

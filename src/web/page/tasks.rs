@@ -129,6 +129,7 @@ mod tests {
             current_step,
             steps,
             errors: None,
+            error_details: Default::default(),
             nodes: None,
         };
         progress(&task).into_string()

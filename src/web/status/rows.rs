@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{InvokeStatus, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation};
+use crate::model::{
+    ErrorText, InvokeStatus, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation, TaskError,
+};
 
 /// A task.
 #[derive(Debug, Serialize)]
@@ -22,6 +24,8 @@ pub(in crate::web) struct TaskStatusRow {
     pub(in crate::web) steps: Option<i64>,
     /// Entries of Errors.
     pub(in crate::web) errors: Option<u64>,
+    /// What they say, each once; after a restart, once the task was listed again.
+    pub(in crate::web) error_details: Vec<ErrorDetail>,
     /// Nodes of its result, for the task types that add nodes.
     pub(in crate::web) nodes: Option<u64>,
     /// When it was first seen.
@@ -30,6 +34,17 @@ pub(in crate::web) struct TaskStatusRow {
     pub(in crate::web) last_progress: Timestamp,
     /// When it was seen to end.
     pub(in crate::web) finished: Option<Timestamp>,
+}
+
+/// Errors of a task with the same code and text.
+#[derive(Debug, Serialize)]
+pub(in crate::web) struct ErrorDetail {
+    /// Code.
+    code: Option<String>,
+    /// Message, if it may be shown.
+    text: Option<String>,
+    /// How many there are.
+    count: u64,
 }
 
 /// A command on its nodes.
@@ -68,6 +83,8 @@ pub(in crate::web) struct InvocationStatusRow {
     pub(in crate::web) exit_code: Option<i64>,
     /// ErrorCode, as it was sent.
     pub(in crate::web) error: Option<String>,
+    /// ErrorInfo, if it may be shown; absent after a restart.
+    pub(in crate::web) error_text: Option<String>,
     /// CreationTime.
     pub(in crate::web) created: Option<Timestamp>,
     /// StartTime.
@@ -76,8 +93,13 @@ pub(in crate::web) struct InvocationStatusRow {
     pub(in crate::web) finished: Option<Timestamp>,
 }
 
-/// The row of a task.
-pub(super) fn task(seen: &SeenEhpcTask) -> TaskStatusRow {
+/// The row of a task; with `all_texts`, texts that are not documented are shown, too.
+pub(super) fn task(seen: &SeenEhpcTask, all_texts: bool) -> TaskStatusRow {
+    let detail = |error: &TaskError| ErrorDetail {
+        code: error.code.as_deref().map(str::to_owned),
+        text: shown(error.text.as_deref(), all_texts),
+        count: error.count,
+    };
     TaskStatusRow {
         id: seen.task.id.to_string(),
         task_type: seen.task.task_type.word().to_owned(),
@@ -86,11 +108,18 @@ pub(super) fn task(seen: &SeenEhpcTask) -> TaskStatusRow {
         current_step: seen.task.current_step,
         steps: seen.task.steps,
         errors: seen.task.errors,
+        error_details: seen.task.error_details.iter().map(detail).collect(),
         nodes: seen.task.nodes,
         first_seen: seen.first_seen,
         last_progress: seen.last_progress,
         finished: seen.finished,
     }
+}
+
+/// A text, if it may be shown. The configuration may have changed since it was read.
+fn shown(text: Option<&ErrorText>, all_texts: bool) -> Option<String> {
+    let text = text.filter(|text| all_texts || text.is_documented())?;
+    Some(text.text().to_owned())
 }
 
 /// The row of a command.
@@ -125,8 +154,8 @@ pub(in crate::web) fn finished(seen: &SeenEhpcInvocation) -> Option<Timestamp> {
     seen.results.as_deref()?.iter().filter_map(|node| node.finished).max()
 }
 
-/// The row of an invocation.
-pub(super) fn invocation(seen: &SeenSwasInvocation) -> InvocationStatusRow {
+/// The row of an invocation; with `all_texts`, a text that is not documented is shown, too.
+pub(super) fn invocation(seen: &SeenSwasInvocation, all_texts: bool) -> InvocationStatusRow {
     let result = seen.result.as_ref();
     InvocationStatusRow {
         id: seen.invocation.id.to_string(),
@@ -135,6 +164,7 @@ pub(super) fn invocation(seen: &SeenSwasInvocation) -> InvocationStatusRow {
         status_known: seen.invocation.status.unknown_word().is_none(),
         exit_code: result.and_then(|result| result.exit_code),
         error: result.and_then(|result| result.error.as_ref()).map(|error| error.word().to_owned()),
+        error_text: shown(result.and_then(|result| result.error_text.as_deref()), all_texts),
         created: seen.invocation.created,
         started: result.and_then(|result| result.started),
         finished: result.and_then(|result| result.finished),

@@ -149,6 +149,7 @@ impl Generator for InvocationStream {
             error_code: error_code.to_owned(),
             exit_code,
             output: if invocations { output(noise.with(6), end) } else { Vec::new() },
+            timeout: None,
         }
     }
 

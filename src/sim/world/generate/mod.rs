@@ -1,6 +1,8 @@
 //! Generated worlds: what exists in them and what each creation brings, all as a function of the
 //! seed.
 
+use jiff::SignedDuration;
+
 use super::noise::Noise;
 use super::owner::RUN_RETENTION;
 use super::{Cluster, ClusterSpec, Lineage, Server, ServerSpec, ids, region};
@@ -20,6 +22,7 @@ const TASKS: u64 = 1;
 const COMMANDS: u64 = 2;
 const RUNS: u64 = 3;
 const NODES: u64 = 4;
+const EXPIRY: u64 = 5;
 
 /// The n-th cluster.
 pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
@@ -31,6 +34,7 @@ pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
         region: home.id.to_owned(),
         status: "running".to_owned(),
         nodes: settings.nodes,
+        ..ClusterSpec::default()
     };
     let tasks = (settings.tasks > 0).then(|| TaskStream::new(settings, noise.with(TASKS)));
     let nodes = (0..settings.nodes)
@@ -42,6 +46,14 @@ pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
     Cluster { spec, tasks: Lineage::new(tasks, None), commands: Lineage::new(commands, None) }
 }
 
+/// One server in eight must be renewed within days.
+fn expires_in_days(noise: Noise, index: usize) -> i64 {
+    match index % 8 {
+        1 => 2,
+        _ => noise.with(EXPIRY).between(20, 365) as i64,
+    }
+}
+
 /// The n-th server.
 pub(super) fn server(settings: &Settings, index: usize) -> Server {
     let noise = Noise::new(settings.seed).with(2).with(index as u64);
@@ -51,6 +63,7 @@ pub(super) fn server(settings: &Settings, index: usize) -> Server {
         name: format!("web-{}", index + 1),
         region: home.id.to_owned(),
         status: "Running".to_owned(),
+        expires: Some(SignedDuration::from_hours(24 * expires_in_days(noise, index))),
     };
     let invocations = (settings.invocations > 0).then(|| {
         InvocationStream::new(settings, noise.with(RUNS), format!("t-{}0", home.code), index)

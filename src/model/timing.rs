@@ -1,0 +1,33 @@
+//! How long something open has run, and how long it may.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A command of an E-HPC cluster, from ListCommands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// CommandId.
+    pub id: Arc<str>,
+    /// Timeout in seconds, if it was sent.
+    pub timeout: Option<u64>,
+}
+
+/// Since when something open has been running, and after how many seconds the cloud should stop it.
+/// What is not known is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// When it started. E-HPC does not say: when it was first seen running, which is no earlier.
+    pub since: Option<Timestamp>,
+    /// Timeout in seconds; 0, which would stop everything at once, is none.
+    pub timeout: Option<u64>,
+}
+
+impl Timing {
+    /// A timing, unless nothing of it is known.
+    pub fn of(since: Option<Timestamp>, timeout: Option<u64>) -> Option<Box<Self>> {
+        let timeout = timeout.filter(|seconds| *seconds > 0);
+        (since.is_some() || timeout.is_some()).then(|| Box::new(Self { since, timeout }))
+    }
+}
