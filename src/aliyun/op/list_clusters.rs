@@ -35,7 +35,7 @@ impl ListClusters {
 
 fn cluster(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<DirectoryEntry> {
     let resource = found(entry, ["Id", "Name", "RegionId"])?;
-    let status = entry.optional_word("Status").map(|word| ClusterStatus::parse(&word));
+    let status = entry.text("Status").map(|word| ClusterStatus::parse(&word));
     oddities.note("Status", status.as_ref().and_then(ClusterStatus::unknown_word));
     let nodes = |field| entry.get(field).and_then(|value| embedded(value, &counts));
     let listing = ClusterListing {

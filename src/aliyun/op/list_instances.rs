@@ -34,8 +34,8 @@ impl ListInstances {
 
 fn server(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<DirectoryEntry> {
     let resource = found(entry, ["InstanceId", "InstanceName", "RegionId"])?;
-    let status = entry.optional_word("Status").map(|word| ServerStatus::parse(&word));
-    let business = entry.optional_word("BusinessStatus").map(|word| BusinessStatus::parse(&word));
+    let status = entry.text("Status").map(|word| ServerStatus::parse(&word));
+    let business = entry.text("BusinessStatus").map(|word| BusinessStatus::parse(&word));
     oddities.note("Status", status.as_ref().and_then(ServerStatus::unknown_word));
     oddities.note("BusinessStatus", business.as_ref().and_then(BusinessStatus::unknown_word));
     let expires = entry.time("ExpiredTime");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    CommandInvocation, DiscoveredResource, Invocation, InvocationResult, NodeResult, NodeStatuses,
-    Page, Task,
+    Command, CommandInvocation, DirectoryEntry, Invocation, InvocationResult, NodeResult,
+    NodeStatuses, Page, ResourceListing, Task,
 };
 
 /// What may hold unknown words.
@@ -74,7 +74,28 @@ impl Words for CommandInvocation {
     }
 }
 
-impl Words for DiscoveredResource {
+impl Words for DirectoryEntry {
+    fn clean_words(&mut self, clean: &dyn Fn(&str) -> String) {
+        match &mut self.listing {
+            Some(ResourceListing::Cluster(listing)) => {
+                if let Some(status) = &mut listing.status {
+                    status.clean(clean);
+                }
+            }
+            Some(ResourceListing::Server(listing)) => {
+                if let Some(status) = &mut listing.status {
+                    status.clean(clean);
+                }
+                if let Some(status) = &mut listing.business_status {
+                    status.clean(clean);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Words for Command {
     fn clean_words(&mut self, _: &dyn Fn(&str) -> String) {}
 }
 
