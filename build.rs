@@ -11,6 +11,8 @@ fn main() {
     let given = std::env::var("REVISION").ok().filter(|revision| !revision.is_empty());
     let revision = given.or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));
     println!("cargo:rustc-env=BUILD_REVISION={}", revision.as_deref().unwrap_or("unknown"));
+    let target = std::env::var("TARGET").unwrap_or_else(|_| "unknown".into());
+    println!("cargo:rustc-env=BUILD_TARGET={target}");
     let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     let version = output(&compiler, &["--version"]);
     let version = version.as_deref().and_then(|line| line.split(' ').nth(1)).unwrap_or("unknown");

@@ -12,7 +12,18 @@ use crate::config::{
 };
 use crate::files;
 use crate::sim::{Quotas, Settings};
-use crate::web::{self, Hosts, Paths};
+use crate::web::{self, Hosts, Paths, Question};
+
+/// What `--version` prints; `-V` prints the first line.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\n  revision:  ",
+    env!("BUILD_REVISION"),
+    "\n  rustc:     ",
+    env!("BUILD_RUSTC"),
+    "\n  platform:  ",
+    env!("BUILD_TARGET"),
+);
 
 /// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
 /// command runs.
@@ -20,6 +31,7 @@ use crate::web::{self, Hosts, Paths};
 #[command(
     name = "aliyun-task-exporter",
     version,
+    long_version = VERSION,
     max_term_width = 110,
     args_conflicts_with_subcommands = true
 )]
@@ -45,6 +57,9 @@ pub enum Command {
     /// Try each operation that the configuration needs, once per account and region, and say how to
     /// fix what fails.
     Doctor(Doctor),
+    /// Ask the exporter that runs on this machine whether it is ready, as a container's health check
+    /// does; exit code 1 if it is not.
+    Healthcheck(Healthcheck),
     /// Try it without an account: a simulated Alibaba Cloud, and an exporter that polls it, in one
     /// process.
     Demo(Demo),
@@ -61,22 +76,31 @@ pub struct Serve {
     /// What to poll.
     #[command(flatten)]
     pub targets: Targets,
-    /// Address to listen on: HOST:PORT, or :PORT for all addresses of this machine; may be
-    /// repeated.
-    #[arg(
-        long = "web.listen-address",
-        env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",
-        default_value = ":10977",
-        value_delimiter = ',',
-        value_name = "ADDRESS"
-    )]
-    pub listen: Vec<String>,
+    /// Where to serve.
+    #[command(flatten)]
+    pub listen: Listen,
     /// How to serve.
     #[command(flatten)]
     pub web: Web,
     /// Reload when the configuration file changes.
     #[arg(long = "config.auto-reload", env = "ALIYUN_TASK_EXPORTER_CONFIG_AUTO_RELOAD")]
     pub auto_reload: bool,
+}
+
+/// Where to serve.
+#[derive(Clone, Debug, Args)]
+pub struct Listen {
+    /// Address to listen on: HOST:PORT, or :PORT for all addresses of this machine; may be
+    /// repeated.
+    #[arg(
+        id = "listen_addresses",
+        long = "web.listen-address",
+        env = "ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS",
+        default_value = ":10977",
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
+    pub addresses: Vec<String>,
 }
 
 /// How to serve.
@@ -94,6 +118,17 @@ pub struct Web {
         value_name = "PATH"
     )]
     pub telemetry_path: String,
+    /// Under which URL to serve.
+    #[command(flatten)]
+    pub place: Place,
+    /// Let POST /-/reload reload the configuration.
+    #[arg(long = "web.enable-lifecycle", env = "ALIYUN_TASK_EXPORTER_WEB_ENABLE_LIFECYCLE")]
+    pub enable_lifecycle: bool,
+}
+
+/// Under which URL to serve.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
     /// URL at which the exporter can be reached from outside, such as that of a reverse proxy: for
     /// links, and as a name by which it may be asked.
     #[arg(
@@ -111,9 +146,14 @@ pub struct Web {
         value_name = "PATH"
     )]
     pub route_prefix: Option<String>,
-    /// Let POST /-/reload reload the configuration.
-    #[arg(long = "web.enable-lifecycle", env = "ALIYUN_TASK_EXPORTER_WEB_ENABLE_LIFECYCLE")]
-    pub enable_lifecycle: bool,
+}
+
+impl Place {
+    /// What every path begins with; empty for nothing.
+    fn prefix(&self) -> String {
+        let outside = self.external_url.as_ref().map_or("", |url| url.path().trim_end_matches('/'));
+        self.route_prefix.clone().unwrap_or_else(|| outside.to_owned())
+    }
 }
 
 /// The web configuration file.
@@ -167,6 +207,38 @@ pub struct Doctor {
     /// How to print the result.
     #[arg(id = "report_format", long = "format", value_name = "FORMAT", default_value = "table")]
     pub format: ReportFormat,
+}
+
+/// Arguments of `healthcheck`; they and their variables say where the exporter serves.
+#[derive(Clone, Debug, Args)]
+pub struct Healthcheck {
+    /// Where it listens; of several addresses, the first is asked.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Under which URL it serves.
+    #[command(flatten)]
+    pub place: Place,
+    /// Whether it serves over TLS.
+    #[command(flatten)]
+    pub web_config_file: WebConfigFile,
+    /// Ask /-/healthy, whether the process is up, instead of /-/ready.
+    #[arg(long)]
+    pub healthy: bool,
+    /// How long to wait for the answer.
+    #[arg(long, default_value = "5s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+impl Healthcheck {
+    /// What to ask.
+    pub fn question(&self) -> Question {
+        let path = if self.healthy { "/-/healthy" } else { "/-/ready" };
+        Question {
+            listen: self.listen.addresses.first().cloned().unwrap_or_default(),
+            path: self.place.prefix() + path,
+            web_config: self.web_config_file.path(),
+        }
+    }
 }
 
 /// A format of `check --format` and `doctor --format`.
@@ -443,15 +515,12 @@ impl Targets {
 impl Web {
     /// How to serve at `listen`.
     pub fn settings(&self, listen: &[String]) -> web::Settings {
-        let external = self.external_url.as_ref();
-        let outside = external.map_or("", |url| url.path().trim_end_matches('/'));
-        let prefix = self.route_prefix.clone().unwrap_or_else(|| outside.to_owned());
-        let external = external.and_then(Uri::host).map(str::to_owned);
+        let external = self.place.external_url.as_ref().and_then(Uri::host).map(str::to_owned);
         let listen = listen.iter().filter_map(|address| address.rsplit_once(':'));
         let listen = listen.map(|(host, _)| host.to_owned());
         web::Settings {
             config_file: self.config_file.path(),
-            paths: Paths { prefix, telemetry: self.telemetry_path.clone() },
+            paths: Paths { prefix: self.place.prefix(), telemetry: self.telemetry_path.clone() },
             hosts: Hosts::with(external.into_iter().chain(listen)),
             lifecycle: self.enable_lifecycle,
         }
@@ -529,7 +598,7 @@ mod tests {
         ]);
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.targets.clusters, ["cn-hangzhou/a", "cn-hangzhou/b"]);
-        assert_eq!(cli.serve.listen, [":10977"]);
+        assert_eq!(cli.serve.listen.addresses, [":10977"]);
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub fn cpu_time() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
+/// The wall clock time, as the clock is set now, so long after this machine was booted.
+pub fn after_boot(time: SignedDuration) -> Timestamp {
+    let now = Moment::now();
+    now.wall.checked_sub(now.boot.saturating_sub(time)).unwrap_or(now.wall)
+}
+
 /// A moment by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {

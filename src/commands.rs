@@ -12,14 +12,16 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::app::Options;
-use crate::cli::{Check, Cli, Command, Demo, Doctor, ReportFormat, Serve, Simulate, Targets};
+use crate::cli::{
+    Check, Cli, Command, Demo, Doctor, Healthcheck, ReportFormat, Serve, Simulate, Targets,
+};
 use crate::config::{Config, Problem, Problems, Web};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
 use crate::files::WatchedFile;
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
 use crate::reload::Sources;
 use crate::sim::{self, Simulator};
-use crate::web::{Guard, Paths, Reload};
+use crate::web::{Guard, Paths, Reload, Unhealthy};
 use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
 /// Why a command failed.
@@ -53,6 +55,9 @@ pub enum Error {
     /// `doctor` found something that does not work.
     #[error("not everything works: see above")]
     Unwell,
+    /// `healthcheck` got no answer, or a bad one.
+    #[error("{0}")]
+    Unhealthy(#[from] Unhealthy),
     /// `demo` has neither clusters nor servers to simulate.
     #[error("nothing to poll: set --clusters or --servers to at least 1")]
     EmptyDemo,
@@ -102,6 +107,7 @@ pub async fn run(
         Command::Serve(arguments) => serve(&arguments, shutdown).await,
         Command::Check(arguments) => check(&arguments).await,
         Command::Doctor(arguments) => run_doctor(&arguments).await,
+        Command::Healthcheck(arguments) => healthcheck(&arguments).await,
         Command::Demo(arguments) => run_demo(&arguments, shutdown).await,
         Command::Simulate(arguments) => simulate(&arguments, shutdown).await,
         Command::Catalog => Ok(io::stdout().write_all(catalog::markdown().as_bytes())?),
@@ -118,12 +124,12 @@ async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<
     let config = arguments.targets.config(&environment)?;
     announce_configuration(&arguments.targets, &config);
     let mut listeners = Vec::new();
-    for address in &arguments.listen {
+    for address in &arguments.listen.addresses {
         listeners.push(listen(address).await?);
     }
     let targets = arguments.targets.clone();
     let sources = Sources { read: Box::new(move || targets.config(&environment)), watched };
-    let web = arguments.web.settings(&arguments.listen);
+    let web = arguments.web.settings(&arguments.listen.addresses);
     app::serve(Options { config, listeners, web, sources, reloads }, shutdown).await?;
     info!("stopped");
     Ok(())
@@ -261,6 +267,11 @@ async fn run_doctor(arguments: &Doctor) -> Result<(), Error> {
     };
     io::stdout().write_all(printed.as_bytes())?;
     if report.is_well() { Ok(()) } else { Err(Error::Unwell) }
+}
+
+async fn healthcheck(arguments: &Healthcheck) -> Result<(), Error> {
+    let health = arguments.question().ask(arguments.timeout).await?;
+    Ok(writeln!(io::stdout(), "{health}")?)
 }
 
 async fn run_demo(

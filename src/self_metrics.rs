@@ -123,7 +123,7 @@ impl SelfMetrics {
             .set(1);
         metrics.start_at_zero();
         #[cfg(target_os = "linux")]
-        metrics.registry.register(Box::new(process::Process::new()))?;
+        metrics.registry.register(Box::new(process::Process::new()?))?;
         Ok(metrics)
     }
 

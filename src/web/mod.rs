@@ -6,6 +6,7 @@ mod connections;
 mod descriptors;
 mod guard;
 mod headers;
+mod healthcheck;
 mod hosts;
 mod lifecycle;
 mod metrics;
@@ -33,6 +34,7 @@ use crate::clock::Moment;
 
 pub use access::Paths;
 pub use guard::{Guard, Unusable};
+pub use healthcheck::{Question, Unhealthy};
 pub use hosts::Hosts;
 pub use server::{Front, serve};
 pub use site::{Reload, Settings, Site};

@@ -118,7 +118,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("maud", &["web"]),
     ("redb", &["state"]),
     ("rmp_serde", &["state"]),
-    ("rustix", &["clock", "state", "web"]),
+    ("rustix", &["clock", "self_metrics", "state", "web"]),
 ];
 
 /// The only files that may read a clock; everywhere else the time is an argument.
