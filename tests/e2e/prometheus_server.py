@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,26 +16,32 @@ CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
 scrape_configs:
-  - {exporter}
+{exporters}
   - job_name: prometheus
     static_configs: [{{targets: [{itself}]}}]
 """
 
 JOB = "aliyun-task-exporter"
+RULES = ROOT / "deploy/alerts.yaml"
+
+
+# The addresses of each job's exporters.
+Jobs = Mapping[str, Sequence[str]]
 
 
 class Prometheus(Program):
     """It stores in a temporary folder and loads the alerts that come with the exporter."""
 
-    def __init__(self, folder: Path, exporter_url: str, **access: object) -> None:
-        """`access` is what the job needs to get in, such as `basic_auth`."""
+    def __init__(
+        self, folder: Path, *exporter_urls: str, jobs: Jobs | None = None, rules: Path = RULES, **access: object
+    ) -> None:
+        """Scrapes these exporters, and further `jobs` by name; `access` is what they need, such as `basic_auth`."""
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
-        scheme, _, target = exporter_url.partition("://")
-        job = {"job_name": JOB, "scheme": scheme, "static_configs": [{"targets": [target]}], **access}
-        rules = json.dumps(str(ROOT / "deploy/alerts.yaml"))
+        scraped = [_job(name, urls, access) for name, urls in {JOB: exporter_urls, **(jobs or {})}.items() if urls]
+        exporters = "\n".join(f"  - {json.dumps(job)}" for job in scraped)
         config = folder / "prometheus.yml"
-        config.write_text(CONFIG.format(itself=self.address, rules=rules, exporter=json.dumps(job)))
+        config.write_text(CONFIG.format(itself=self.address, rules=json.dumps(str(rules)), exporters=exporters))
         super().__init__(_command(config, folder / "storage", self.address), folder, "prometheus")
         wait_for("Prometheus to be ready", lambda: get_json(f"{self.url}/api/v1/status/runtimeinfo"))
 
@@ -61,6 +68,13 @@ class Prometheus(Program):
     def wait_for_scrape_after(self, moment: float) -> None:
         expression = f'timestamp(aliyun_task_exporter_build_info{{job="{JOB}"}})'
         wait_for("a scrape", lambda: (self.value(expression) or 0) > moment)
+
+
+def _job(name: str, urls: Sequence[str], access: dict[str, object]) -> dict[str, object]:
+    schemes, targets = zip(
+        *((scheme, target) for scheme, _, target in (url.partition("://") for url in urls)), strict=True
+    )
+    return {"job_name": name, "scheme": schemes[0], "static_configs": [{"targets": targets}], **access}
 
 
 def _command(config: Path, storage: Path, address: str) -> list[str]:

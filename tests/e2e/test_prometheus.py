@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_prometheus_gets_in_over_tls_with_the_right_password(
 ) -> None:
     secret = tmp_path / "password"
     secret.write_text(password)
-    access = {
+    access: dict[str, Any] = {
         "tls_config": {"ca_file": str(certificates.authority.certificate)},
         "basic_auth": {"username": USER, "password_file": str(secret)},
     }

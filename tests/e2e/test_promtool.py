@@ -1,5 +1,6 @@
 """Prometheus' own linter accepts the exposition and the alerts without remarks."""
 
+import re
 import shutil
 import subprocess
 
@@ -7,6 +8,8 @@ from conftest import Demo
 from exposition import scrape
 from program import ROOT
 from settled import settle
+
+TESTS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy").glob("alerts*_test.yaml"))
 
 
 def promtool(*arguments: str, text: str = "") -> str:
@@ -29,6 +32,17 @@ def test_the_alerts_are_clean() -> None:
 
 
 def test_the_alerts_fire_when_they_should_and_only_then() -> None:
-    tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "deploy").glob("alerts*_test.yaml"))
-    assert len(tests) >= 3
-    assert "SUCCESS" in promtool("test", "rules", *tests)
+    assert len(TESTS) >= 3
+    assert "SUCCESS" in promtool("test", "rules", *TESTS)
+
+
+def test_every_alert_has_a_case_where_it_fires_and_one_where_it_stays_silent() -> None:
+    rules = (ROOT / "deploy/alerts.yaml").read_text()
+    tests = "".join((ROOT / name).read_text() for name in TESTS)
+    fires, silent = set(), set()
+    for case in tests.split("\n  - name: ")[1:]:
+        firing = set(re.findall(r"\n      - alertname: (\w+)", case))
+        fires |= firing
+        silent |= set(re.findall(r"\n      - {alertname: (\w+),", case)) - firing
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert (alerts - fires, alerts - silent) == (set(), set())
