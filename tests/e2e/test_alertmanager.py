@@ -13,7 +13,7 @@ from program import ROOT
 from waiting import wait_for
 
 RULES = (ROOT / "deploy/alerts.yaml").read_text()
-TESTS = (ROOT / "deploy/alerts_test.yaml").read_text()
+TESTS = "".join(path.read_text() for path in (ROOT / "deploy").glob("alerts*_test.yaml"))
 
 
 def amtool(*arguments: str) -> str:
@@ -25,7 +25,7 @@ def amtool(*arguments: str) -> str:
 
 
 def test_amtool_accepts_the_example() -> None:
-    assert "9 inhibit rules" in amtool("check-config", str(CONFIG))
+    assert "10 inhibit rules" in amtool("check-config", str(CONFIG))
 
 
 def test_every_alert_of_the_example_is_one_of_ours() -> None:
@@ -71,6 +71,8 @@ def of(account: str) -> dict[str, Labels]:
         "state": alert("AliyunTaskSwasCommandFailing", **server, command_name="backup"),
         "open": alert("AliyunTaskOpenSeriesDropped", **target),
         "ended": alert("AliyunTaskSeriesLimit", **target),
+        "shard": alert("AliyunTaskShardMissing", job=f"job-{account}"),
+        "down": alert("AliyunTaskInstanceDown", job=f"job-{account}", instance="a"),
         "missing": alert("AliyunTaskSwasCommandMissing", **server, command_name="backup"),
     }
 
@@ -84,6 +86,7 @@ EFFECTS = {
     "expiring": {"many"},
     "event": {"state"},
     "open": {"ended"},
+    "shard": {"down"},
 }
 
 
@@ -114,7 +117,11 @@ def test_without_a_cause_every_effect_is_heard(alertmanager: Alertmanager) -> No
     alerts = [labels for name, labels in of("a").items() if name in effects]
     alertmanager.post([*alerts, *(labels for name, labels in of("b").items() if name in EFFECTS)])
     wait_for("all alerts", lambda: len(alertmanager.inhibited()) == len(alerts) + len(EFFECTS))
-    assert not [name for name, inhibited in alertmanager.inhibited().items() if inhibited and "account=a" in name]
+    assert not [
+        name
+        for name, inhibited in alertmanager.inhibited().items()
+        if inhibited and ("account=a" in name or "job=job-a" in name)
+    ]
 
 
 def test_a_wrong_clock_silences_what_it_makes_fail(alertmanager: Alertmanager) -> None:

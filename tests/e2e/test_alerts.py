@@ -129,12 +129,13 @@ class Fleet:
         self.programs: dict[str, Program] = {}
         self.ports: dict[str, int] = {}
 
-    def start(self, name: str, config: Config | None = None) -> str:
+    def start(self, name: str, config: Config | None = None, *arguments: str) -> str:
         """Its address, which stays the same when it is started again."""
         if config:
             self.write(name, json.dumps(config))
         port = self.ports.setdefault(name, free_port())
         command = [str(BINARY), "--config.file", str(self.file(name)), "--web.listen-address", f"127.0.0.1:{port}"]
+        command += arguments
         program = self.programs[name] = self.stack.enter_context(Program(command, self.folder / name, "serve"))
         return Exporter(program).url
 
@@ -173,6 +174,7 @@ class World:
         }
         jobs["standby"] = [self.fleet.start("standby", NOTHING | self.standby)]
         jobs["small"].append(self.fleet.start("spare", NOTHING))
+        jobs["shards"] = [self.fleet.start(name, NOTHING, *shard(0)) for name in ("first", "second")]
         return jobs
 
     def main(self, **quotas: int) -> Config:
@@ -208,8 +210,8 @@ class World:
 
     def stop(self) -> None:
         """Takes exporters away."""
-        self.fleet.kill("spare")
-        self.fleet.kill("holder")
+        for name in ("spare", "holder", "second"):
+            self.fleet.kill(name)
 
     def mend(self) -> None:
         self.cloud.clear_faults()
@@ -219,6 +221,12 @@ class World:
         self.fleet.reload("small", json.dumps(self.small(max_series=200_000)))
         self.fleet.start("spare", NOTHING)
         self.fleet.start("holder", NOTHING)
+        self.fleet.start("second", NOTHING, *shard(1))
+
+
+def shard(index: int) -> list[str]:
+    """Arguments of one of two."""
+    return ["--shard.count", "2", "--shard.index", str(index)]
 
 
 @pytest.fixture
