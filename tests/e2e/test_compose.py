@@ -130,6 +130,6 @@ def test_prometheus_scrapes_the_demo_and_loads_the_rules(start: Start, tmp_path:
 
 
 def is_up(address: str) -> bool:
-    """Whether the exporter is up, as seen by Prometheus, under the name of the job that the alerts expect."""
+    """Whether the exporter is up, as seen by Prometheus, under the name of its job."""
     found = get_json(f"http://{address}/api/v1/query?query=up")["data"]["result"]
     return [(one["metric"]["job"], one["value"][1]) for one in found] == [("aliyun-task-exporter", "1")]
