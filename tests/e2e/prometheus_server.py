@@ -22,7 +22,7 @@ scrape_configs:
 """
 
 JOB = "aliyun-task-exporter"
-RULES = ROOT / "deploy/alerts.yaml"
+ALERTS = ROOT / "deploy/alerts.yaml"
 
 
 # The addresses of each job's exporters.
@@ -30,10 +30,10 @@ Jobs = Mapping[str, Sequence[str]]
 
 
 class Prometheus(Program):
-    """It stores in a temporary folder and loads the alerts that come with the exporter."""
+    """It stores in a temporary folder and loads the alerts that come with the exporter, or other rules."""
 
     def __init__(
-        self, folder: Path, *exporter_urls: str, jobs: Jobs | None = None, rules: Path = RULES, **access: object
+        self, folder: Path, *exporter_urls: str, jobs: Jobs | None = None, rules: Path = ALERTS, **access: object
     ) -> None:
         """Scrapes these exporters, and further `jobs` by name; `access` is what they need, such as `basic_auth`."""
         self.address = f"127.0.0.1:{free_port()}"

@@ -12,7 +12,7 @@ from alertmanager import CONFIG, Alertmanager, Labels, label
 from program import ROOT
 from waiting import wait_for
 
-RULES = (ROOT / "deploy/alerts.yaml").read_text()
+ALERTS = (ROOT / "deploy/alerts.yaml").read_text()
 TESTS = "".join(path.read_text() for path in (ROOT / "deploy").glob("alerts*_test.yaml"))
 
 
@@ -31,7 +31,7 @@ def test_amtool_accepts_the_example() -> None:
 def test_every_alert_of_the_example_is_one_of_ours() -> None:
     names = set(re.findall(r"AliyunTask\w+", CONFIG.read_text()))
     assert names
-    assert names <= set(re.findall(r"- alert: (\w+)", RULES))
+    assert names <= set(re.findall(r"- alert: (\w+)", ALERTS))
 
 
 @pytest.mark.parametrize(("severity", "receiver"), [("critical", "page"), ("warning", "day"), ("info", "morning")])
@@ -41,7 +41,7 @@ def test_each_severity_has_its_receiver(severity: str, receiver: str) -> None:
 
 def alert(name: str, **labels: str) -> Labels:
     """Labels as the rule gives them: its test has seen an alert with exactly these names."""
-    severity = re.search(rf"- alert: {name}\n(?:.*\n)*?          severity: (\w+)", RULES)
+    severity = re.search(rf"- alert: {name}\n(?:.*\n)*?          severity: (\w+)", ALERTS)
     assert severity, name
     shapes = {
         frozenset(re.findall(r"(\w+): ", shape))

@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 
+import pytest
+
 from conftest import Demo
 from exposition import scrape
 from program import ROOT
@@ -26,8 +28,9 @@ def test_the_exposition_of_a_running_demo_is_clean(demo: Demo) -> None:
     assert promtool("check", "metrics", text=scrape(demo.url)) == ""
 
 
-def test_the_alerts_are_clean() -> None:
-    said = promtool("check", "rules", "--lint=all", "--lint-fatal", "deploy/alerts.yaml")
+@pytest.mark.parametrize("file", ["alerts.yaml", "rules.yaml"])
+def test_the_rules_are_clean(file: str) -> None:
+    said = promtool("check", "rules", "--lint=all", "--lint-fatal", f"deploy/{file}")
     assert "rules found" in said
 
 
@@ -46,3 +49,7 @@ def test_every_alert_has_a_case_where_it_fires_and_one_where_it_stays_silent() -
         silent |= set(re.findall(r"\n      - {alertname: (\w+),", case)) - firing
     alerts = set(re.findall(r"- alert: (\w+)", rules))
     assert (alerts - fires, alerts - silent) == (set(), set())
+
+
+def test_the_recording_rules_count_what_ended() -> None:
+    assert "SUCCESS" in promtool("test", "rules", "deploy/rules_test.yaml")

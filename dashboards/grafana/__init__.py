@@ -1,0 +1,1 @@
+"""Grafana's dashboard model, as far as these dashboards use it."""
