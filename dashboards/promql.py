@@ -41,10 +41,10 @@ class Owners:
         """A matcher for the variable; the fleet has none."""
         return f'{self.id}=~"${self.variable}"' if self.variable else ""
 
-    def ours(self, expr: str) -> str:
-        """What of `expr` belongs to those that are selected."""
+    def ours(self, expr: str, at_end: bool = False) -> str:
+        """What of `expr` belongs to those that are selected; `at_end`, to those that are there now."""
         chosen = joined(JOB, 'account=~"$account", region_id=~"$region"', self.selected)
-        return f"({expr}) and on ({self.id}) {self.info}{{{chosen}}}"
+        return f"({expr}) and on ({self.id}) {self.info}{{{chosen}}}{' @ end()' if at_end else ''}"
 
     def raw(self, metric: str, matchers: str = "") -> str:
         """The series of those that are selected, replicas apart: cheaper where only a few are kept."""
@@ -72,10 +72,10 @@ class Owners:
         selector = f"{counter}{{{joined(JOB, self.selected, matchers)}}}"
         return f"max by ({ids}) (sum by (job, instance, {ids}) (round(increase({selector}[{window}]))))"
 
-    def total(self, expr: str, by: str = "") -> str:
+    def total(self, expr: str, by: str = "", at_end: bool = False) -> str:
         """The sum over those that are selected."""
         grouped = f" by ({by})" if by else ""
-        return f"sum{grouped} ({self.ours(expr)})"
+        return f"sum{grouped} ({self.ours(expr, at_end)})"
 
     def of(self, metric: str, labels: str = "", matchers: str = "", at_end: bool = False) -> str:
         """`newest` of those that are selected; `labels` besides the id."""

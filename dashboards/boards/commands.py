@@ -41,7 +41,7 @@ def board() -> Board:
     made.row("Nodes")
     made.add(12, _nodes(), _exit_codes(), widths=(18, 6))
     made.row("Over time")
-    made.add(8, _nodes_by_status(), _outcomes(), _ends())
+    made.add(8, _nodes_at_work(), _outcomes(), _ends())
     return made
 
 
@@ -188,11 +188,11 @@ def _exit_codes() -> Panel:
     )
 
 
-def _nodes_by_status() -> Panel:
-    nodes = _OWNERS.summed("aliyun_ehpc_invocation_nodes", "status", _ID)
+def _nodes_at_work() -> Panel:
+    nodes = _OWNERS.summed("aliyun_ehpc_invocation_nodes", "status", joined(_ID, f'status=~"{COMMAND_OPEN}"'))
     return lines(
-        "Nodes by status",
-        "Nodes of the commands that are known now, by status.",
+        "Nodes at work over time",
+        "Nodes on which a command runs or is about to, by status.",
         over_time(_OWNERS.total(nodes, "status") + " > 0", "{{status}}"),
         unit="short",
         colors=colors(COMMAND),

@@ -163,7 +163,7 @@ def _success_rates(window: str) -> list[str]:
 
 
 def _success(owners: Owners, name: str, window: str, good: str, every: str, by: str = "") -> str:
-    part, whole = (owners.total(_recorded(name, window, found), by) for found in (good, every))
+    part, whole = (owners.total(_recorded(name, window, found), by, at_end=True) for found in (good, every))
     return share(or_zero(part, whole), whole)
 
 

@@ -199,6 +199,7 @@ def _timeline() -> Panel:
         "did not succeed first, of these the newest. Choose a server or a command to see others.",
         over_time(_OWNERS.with_names(f"({states}) and on ({JOB_IDS}) {top}"), "{{server}} · {{command_name}}"),
         mappings=[by_number()],
+        maxDataPoints=80,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from grafana.model import NEUTRAL, Json, Link, Panel, Query, fixed, lettered, override
 
 # Enough for the eye, and a bound for Prometheus: each point costs an evaluation.
-_POINTS: Json = {"maxDataPoints": 200}
+_POINTS: Json = {"maxDataPoints": 120}
 # What is not known has no colour of good or bad.
 _NOTHING: Json = {
     "type": "special",
