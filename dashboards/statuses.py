@@ -43,6 +43,9 @@ TASK = ("Processing", "Success", "Failed", "PartialFail", "unknown")
 COMMAND = tuple(word for word, _, _ in _TABLE if word not in ("Processing", "PartialFail"))
 INVOCATION = tuple(word for word in COMMAND if word not in ("Finished", "Scheduled"))
 
+# A command that the cloud calls Finished, and whose exit code says that it failed.
+FINISHED_FAILED = "Finished, failed"
+
 COLORS = {word: color for word, _, color in _TABLE}
 # The same for a meaning as a whole.
 OUTCOMES = {"succeeded": "green", "failed": "red", "stopped": "yellow"}
@@ -59,7 +62,9 @@ def words(kind: tuple[str, ...], *meanings: Meaning) -> str:
 
 def by_word() -> Json:
     """Colours of a status that is a text."""
-    return {"type": "value", "options": {word: _shown(word, index) for index, (word, _, _) in enumerate(_TABLE)}}
+    options = {word: _shown(word, index) for index, (word, _, _) in enumerate(_TABLE)}
+    failed = {"text": FINISHED_FAILED, "color": COLORS["Failed"], "index": len(options)}
+    return {"type": "value", "options": options | {FINISHED_FAILED: failed}}
 
 
 def by_number() -> Json:

@@ -8,7 +8,7 @@ from grafana.model import BAD_FROM_ONE, GOOD_SHARE, LOOK_FROM_ONE, Panel, Query,
 from grafana.panels import lines, stat
 from grafana.table import TOP, Column, counted, exit_code, label, moment, status, table, value
 from promql import JOB, REPLICA, clusters, joined, limited, or_zero, share
-from statuses import COMMAND, OUTCOMES, by_word, colors
+from statuses import COMMAND, FINISHED_FAILED, OUTCOMES, by_word, colors
 
 _OWNERS = clusters()
 _ID = 'command_id=~"$command"'
@@ -118,11 +118,13 @@ def _commands() -> Panel:
     end, every = common.command_end(_OWNERS), _command("aliyun_ehpc_invocation_status")
     is_open = _command("aliyun_ehpc_invocation_status", f'status=~"{COMMAND_OPEN}"')
     failed = common.failed_command(_OWNERS)
-    ranks = f"2e10 * {is_open} or 1e10 + {end} and on ({COMMAND_IDS}) {failed} or {end} or 0 * {every}"
+    time = f"({end} or 2e9 * {is_open})"
+    ranks = f"2e10 + {time} and on ({COMMAND_IDS}) {failed} or 1e10 * {is_open} or {end} or 0 * {every}"
     chosen = f"({ranks}) and on ({COMMAND_IDS}) {every}"
     top = f"topk({TOP}, {_OWNERS.with_names(chosen)})"
     word = _OWNERS.of("aliyun_ehpc_invocation_status", "command_id, status", _ID)
-    rows = f"{word} * on ({COMMAND_IDS}) group_left (cluster) {top}"
+    judged = f"({_judged(f'{word} and on ({COMMAND_IDS}) {failed}')} or on ({COMMAND_IDS}) {word})"
+    rows = f"{judged} * on ({COMMAND_IDS}) group_left (cluster) {top}"
 
     def count(title: str, expr: str, width: int, color: str = "text") -> Column:
         return counted(title, limited(expr, COMMAND_IDS, top), width, color)
@@ -130,7 +132,7 @@ def _commands() -> Panel:
     columns = [
         label("cluster", "Cluster", None, [common.to_cluster(), common.to_page("cluster", "cluster_id")]),
         label("command_id", "Command", 170, [common.to_command()]),
-        status(by_word()),
+        status(by_word(), width=125),
         count("Nodes", _nodes_of(), 75),
         count("Running", _nodes_of(f'status=~"{COMMAND_OPEN}"'), 85, "blue"),
         count("Finished", _nodes_of('status=~"Finished|Success"'), 85, "green"),
@@ -142,7 +144,7 @@ def _commands() -> Panel:
     ]
     return table(
         "Commands",
-        f"Running ones first, then failed ones, then the newest; at most {TOP}. The figures are nodes. Failed is by "
+        f"Failed ones first, then running ones, then the newest; at most {TOP}. The figures are nodes. Failed is by "
         "exit code or status, as in AliyunTaskEhpcCommandFailed: a command can be Finished and have failed on a "
         "node. Exit codes are known after the end.",
         rows,
@@ -151,19 +153,25 @@ def _commands() -> Panel:
     )
 
 
+def _judged(expr: str) -> str:
+    """What failed, told so even where the cloud says Finished."""
+    return f'label_replace({expr}, "status", "{FINISHED_FAILED}", "status", "Finished|Success")'
+
+
 def _nodes() -> Panel:
     metric, done = "aliyun_ehpc_invocation_node_status", 'status=~"Finished|Success"'
     chosen, fine = (_OWNERS.raw(metric, joined(_ID, found)) for found in (_STATUS, done))
     code = _OWNERS.raw("aliyun_ehpc_invocation_node_exit_code", _ID)
     node = f"{REPLICA}, {_NODE_IDS}"
     times = f"({common.command_end(_OWNERS)} or 2e9 * {common.open_command(_OWNERS)})"
-    nodes = f"({chosen} or {fine} and on ({node}) {code} != 0)"
+    failed = _judged(f"{fine} and on ({node}) {code} != 0 != 193 != 194")
+    nodes = f"({failed} or on ({node}) {chosen})"
     rows = _OWNERS.top(f"{nodes} * on ({COMMAND_IDS}) group_left () {times}", "command_id, instance_id, status")
     columns = [
         label("cluster", "Cluster", None, [common.to_cluster(), common.to_page("cluster", "cluster_id")]),
         label("command_id", "Command", 170, [common.to_command()]),
         label("instance_id", "Node", 200),
-        status(by_word()),
+        status(by_word(), width=125),
         exit_code(f"max by ({_NODE_IDS}) ({code} and on ({_NODE_IDS}) {rows})", 130),
     ]
     return table(
@@ -178,7 +186,7 @@ def _nodes() -> Panel:
 
 def _exit_codes() -> Panel:
     code = _OWNERS.of("aliyun_ehpc_invocation_node_exit_code", "command_id, instance_id", _ID)
-    rows = f'count_values("exit_code", {_OWNERS.ours(code)} != 0)'
+    rows = f'count_values("exit_code", ({_OWNERS.ours(code)}) != 0)'
     columns = [label("exit_code", "Exit code", 120, custom__align="right"), value("Nodes")]
     return table(
         "Exit codes other than 0",
@@ -194,7 +202,7 @@ def _nodes_at_work() -> Panel:
         "Nodes at work over time",
         "Nodes on which a command runs or is about to, by status.",
         over_time(_OWNERS.total(nodes, "status") + " > 0", "{{status}}"),
-        unit="short",
+        unit="locale",
         colors=colors(COMMAND),
         stacked=True,
         decimals=0,
@@ -208,7 +216,7 @@ def _outcomes() -> Panel:
         "Commands that ended 10 to 15 minutes before each point: failed on some node, stopped by a user, or "
         f"neither. {common.RULES}",
         over_time(_OWNERS.total(ends, "outcome"), "{{outcome}}"),
-        unit="short",
+        unit="locale",
         colors=OUTCOMES,
         bars=True,
         decimals=0,
@@ -222,7 +230,7 @@ def _ends() -> Panel:
         "Commands ended, by status",
         "Commands that ended in each interval, by their own status, which does not know exit codes.",
         over_time(_OWNERS.total(grown, "status") + " > 0", "{{status}}"),
-        unit="short",
+        unit="locale",
         colors=colors(COMMAND),
         bars=True,
         decimals=0,

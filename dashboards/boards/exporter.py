@@ -40,7 +40,7 @@ def board() -> Board:
     made.add(8, _losses(), _outstanding(), _discovered())
     made.row("Process")
     made.add(8, _latency(), _series(), _connections())
-    made.add(8, _memory(), _processor(), _releases())
+    made.add(8, _memory(), _processor(), _releases(), widths=(6, 6, 12))
     return made
 
 
@@ -230,7 +230,7 @@ def _requests() -> Panel:
         "Calls per minute by operation",
         "Requests sent to Alibaba Cloud, retries included. All instances together: each of them asks for itself.",
         over_time(sent, "{{operation}}"),
-        unit="short",
+        unit="locale",
         stacked=True,
     )
 
@@ -256,7 +256,7 @@ def _waiting() -> Panel:
         "Requests waiting for the budget",
         "How many requests wait for their budget, on average.",
         over_time(f"sum by (operation) (rate({waited}[$__rate_interval]))", "{{operation}}"),
-        unit="short",
+        unit="locale",
     )
 
 
@@ -318,7 +318,7 @@ def _reasons() -> Panel:
         "Requests that failed, per minute, by reason: the table in the runbook of AliyunTaskTargetFailing says what "
         "to do.",
         over_time(f"60 * sum by (outcome) (rate({failed}[$__rate_interval])) > 0", "{{outcome}}"),
-        unit="short",
+        unit="locale",
         bars=True,
     )
 
@@ -329,7 +329,7 @@ def _polls() -> Panel:
         "Polls by outcome",
         "Polls that ended, per minute.",
         over_time(f"60 * sum by (outcome) (rate({polls}[$__rate_interval])) > 0", "{{outcome}}"),
-        unit="short",
+        unit="locale",
         stacked=True,
         colors={"ok": "green", "throttled": "orange"},
     )
@@ -348,7 +348,7 @@ def _losses() -> Panel:
         over_time(grown("history_truncated_total", "kind"), "histories cut short"),
         over_time(grown("unknown_values_total", "product, operation, field"), "unknown words"),
         over_time(grown("unreadable_entries_total", "product, operation"), "unreadable entries"),
-        unit="short",
+        unit="locale",
         decimals=0,
     )
 
@@ -361,7 +361,7 @@ def _outstanding() -> Panel:
         "What has ended and whose result is not there yet. Normal for a while.",
         over_time(f"sum ({commands})", "commands"),
         over_time(f"sum ({invocations})", "invocations"),
-        unit="short",
+        unit="locale",
         decimals=0,
     )
 
@@ -373,7 +373,7 @@ def _discovered() -> Panel:
         "Clusters, servers or regions that each place has found and that its filters let through. Empty without "
         "discovery.",
         over_time(found, "{{target}}"),
-        unit="short",
+        unit="locale",
         decimals=0,
     )
 
@@ -399,7 +399,7 @@ def _series() -> Panel:
         over_time(f"max ({series})", "on the page"),
         over_time(f"max ({floor})", "never left out"),
         over_time(f"min ({limit})", "limit"),
-        unit="short",
+        unit="locale",
         dashed=["limit"],
         decimals=0,
     )
@@ -412,7 +412,7 @@ def _connections() -> Panel:
         "Open connections of clients, and those that were cut in each interval, by reason.",
         over_time(f"max by (instance) ({_own('aliyun_task_exporter_http_connections')})", "open, {{instance}}"),
         over_time(f"sum by (reason) (round(increase({cut}[$__rate_interval]))) > 0", "cut, {{reason}}"),
-        unit="short",
+        unit="locale",
         decimals=0,
     )
 

@@ -247,7 +247,7 @@ def _targets() -> Panel:
     columns = [
         label("name", "Target"),
         label("kind", "Kind", 150),
-        label("reason", "Reason", 130, expr=limited(reason, _TARGET, rows)),
+        label("reason", "Reason", 130, expr=limited(reason, _TARGET, rows), noValue=""),
         duration("Age of values", limited(age, _TARGET, rows), 120),
     ]
     return table(
@@ -256,6 +256,8 @@ def _targets() -> Panel:
         rows,
         columns,
         hidden=["account", "target"],
+        limit=_ROWS,
+        nothing="All targets are fresh",
     )
 
 
@@ -268,7 +270,7 @@ def _running() -> Panel:
         "Running over time",
         "E-HPC tasks in Processing, and commands and invocations that have not ended.",
         *(over_time(expr, name) for name, expr in _running_now().items()),
-        unit="short",
+        unit="locale",
         decimals=0,
         colors=_KINDS,
     )
@@ -284,7 +286,7 @@ def _ends() -> Panel:
         over_time(tasks, "tasks"),
         over_time(commands, "commands"),
         over_time(invocations, "invocations"),
-        unit="short",
+        unit="locale",
         decimals=0,
         bars=True,
         colors=_KINDS,

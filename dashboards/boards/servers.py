@@ -157,6 +157,7 @@ def _overdue() -> Panel:
         rows,
         columns,
         hidden=["instance_id"],
+        nothing="All jobs ran in time",
     )
 
 
@@ -270,7 +271,7 @@ def _by_status() -> Panel:
         "Invocations by status",
         "Invocations that are known now. Ended ones leave with max_age and max_invocations of the configuration.",
         over_time(_OWNERS.total(known, "status") + " > 0", "{{status}}"),
-        unit="short",
+        unit="locale",
         colors=colors(INVOCATION),
         stacked=True,
         decimals=0,
@@ -283,7 +284,7 @@ def _ends() -> Panel:
         "Invocations ended",
         "Invocations that ended in each interval, by how they ended.",
         over_time(_OWNERS.total(grown, "status") + " > 0", "{{status}}"),
-        unit="short",
+        unit="locale",
         colors=colors(INVOCATION),
         bars=True,
         decimals=0,

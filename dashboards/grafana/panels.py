@@ -19,7 +19,7 @@ def stat(
     title: str,
     description: str,
     *queries: Query,
-    unit: str = "short",
+    unit: str = "locale",
     thresholds: Json = NEUTRAL,
     decimals: int | None = None,
     mappings: Iterable[Json] = (),

@@ -80,8 +80,10 @@ def table(
     sort: str = "",
     ascending: bool = False,
     limit: int = TOP,
+    nothing: str = "",
 ) -> Panel:
-    """A table whose rows are sorted by their own value, or by the column `sort`; the labels `hidden` are for links."""
+    """A table whose rows are sorted by their own value, or by the column `sort`; the labels `hidden` are for links, and
+    `nothing` is what it says without rows."""
     columns = list(columns)
     exprs = {"rows": rows} | {f"c{index}": column.expr for index, column in enumerate(columns) if column.expr}
     own = "Value #rows" if len(exprs) > 1 else "Value"
@@ -98,7 +100,7 @@ def table(
     overrides = [_override(column) for column in columns]
     overrides += [override(name, custom__hideFrom={"viz": True}, custom__hidden=True) for name in hidden]
     queries = {ref: Query(expr, table=True) for ref, expr in exprs.items()}
-    return Panel("table", title, description, queries, _defaults(), _OPTIONS, overrides, transformations)
+    return Panel("table", title, description, queries, _defaults(nothing), _OPTIONS, overrides, transformations)
 
 
 def _field(column: Column, index: int, own: str) -> str:
@@ -121,9 +123,9 @@ def _override(column: Column) -> Json:
     return override(column.title, **width, **column.properties)
 
 
-def _defaults() -> Json:
+def _defaults(nothing: str) -> Json:
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "minWidth": 50}
-    return {"unit": "none", "color": {"mode": "thresholds"}, "thresholds": PLAIN, "custom": custom, "noValue": ""}
+    return {"unit": "none", "color": {"mode": "thresholds"}, "thresholds": PLAIN, "custom": custom, "noValue": nothing}
 
 
 _OPTIONS: Json = {"cellHeight": "sm", "enablePagination": False, "showHeader": True, "sortBy": []}

@@ -25,7 +25,7 @@ RULES = ROOT / "deploy/rules.yaml"
 
 each_board = pytest.mark.parametrize("board", BOARDS, ids=NAMES)
 
-UNITS = {"none", "short", "s", "percentunit", "bytes", "dateTimeFromNow"}
+UNITS = {"none", "locale", "s", "percentunit", "bytes", "dateTimeFromNow"}
 # Windows other than $__rate_interval, each with its reason.
 WINDOWS = {
     "$__rate_interval": "the rule",
