@@ -445,13 +445,21 @@ def _releases() -> Panel:
         label("version", "Version", 90),
         label("revision", "Revision", 110),
         label("rustc", "Rust", 80),
+        value("Shard", limited(_share_of_targets("shard"), "instance", rows), 70),
+        value("of", limited(_share_of_targets("shards"), "instance", rows), 50),
         moment("Started", limited(started, "instance", rows), 120),
     ]
     return table(
         "Instances",
-        "The exporters and their versions; two versions while a roll-out is under way.",
+        "The exporters and their versions; two versions while a roll-out is under way. Shard: "
+        "which of the processes that share the targets, with --shard.count.",
         rows,
         columns,
         sort="Instance",
         ascending=True,
     )
+
+
+def _share_of_targets(name: str) -> str:
+    """Which of the processes that share the targets an instance is, or how many there are."""
+    return f"max by (instance) ({_own(f'aliyun_task_exporter_{name}')})"

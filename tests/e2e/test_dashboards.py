@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import generate
 import pytest
-import statuses
 
+import generate
+import statuses
 from configuration import Config, everything
 from conftest import Serve, Simulate
 from dashboards import FOLDER, Json, Query, Span, every, load, panels, queries, run
