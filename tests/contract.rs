@@ -264,10 +264,7 @@ fn every_family_is_on_a_dashboard_or_has_a_reason_not_to_be() {
     let excused: BTreeMap<&str, &str> = NOT_SHOWN.iter().copied().collect();
     for family in CATALOG {
         let name = family.name;
-        assert!(
-            used.contains(name) || excused.contains_key(name),
-            "{name} is on no dashboard"
-        );
+        assert!(used.contains(name) || excused.contains_key(name), "{name} is on no dashboard");
         assert!(
             !(used.contains(name) && excused.contains_key(name)),
             "{name} is on a dashboard: it needs no excuse"

@@ -12,6 +12,9 @@ use crate::config::StatusStyle;
 use crate::store::{ListingChange, Store, TargetChange};
 use crate::target::TargetId;
 
+/// Lines of values as a change of the page.
+type AsChange = fn(SampleLines) -> Change;
+
 /// How readings are written, and how many of their series.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
@@ -144,11 +147,9 @@ impl RenderedTarget {
             add(Change::Target(lines));
         }
         let mut until = None;
-        let kinds: [(_, fn(SampleLines) -> Change, _); 2] = [
-            (&mut self.reading, Change::Reading, Change::Withdrawn),
-            (&mut self.listing, Change::Listed, Change::Unlisted),
-        ];
-        for (values, shown, withdrawn) in kinds {
+        let reading: (_, AsChange, _) = (&mut self.reading, Change::Reading, Change::Withdrawn);
+        let listing: (_, AsChange, _) = (&mut self.listing, Change::Listed, Change::Unlisted);
+        for (values, shown, withdrawn) in [reading, listing] {
             let Some(values) = values else { continue };
             if let Some(lines) = values.lines.take() {
                 add(shown(lines));

@@ -210,7 +210,7 @@ def busy(simulate: Simulate, serve: Serve, tmp_path: Path) -> Iterator[Prometheu
     # The same exporter twice, as two replicas.
     replicas = [{"targets": [address]}, {"targets": [address], "labels": {"instance": "other"}}]
     rules = _quickened_rules(tmp_path)
-    with Prometheus(tmp_path, exporter.url, rules, static_configs=replicas) as prometheus, socket.socket() as idle:
+    with Prometheus(tmp_path, exporter.url, rules=rules, static_configs=replicas) as prometheus, socket.socket() as idle:
         # A connection that never asks is cut after ten seconds.
         host, _, port = address.partition(":")
         idle.connect((host, int(port)))
