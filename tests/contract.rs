@@ -19,10 +19,8 @@ const GIVEN: [&str; 4] = ["job", "instance", "exporter_url", "le"];
 
 /// Families that no dashboard needs, each with its reason.
 const NOT_SHOWN: &[(&str, &str)] = &[
-    ("aliyun_ehpc_cluster_status", "why a task of the cluster is refused or fails: for questions"),
-    ("aliyun_ehpc_cluster_nodes", "what a task that failed in part has left: for questions"),
-    ("aliyun_ehpc_cluster_total_nodes", "what a task that failed in part has left: for questions"),
-    ("aliyun_swas_server_status", "why an invocation was aborted: for questions"),
+    ("aliyun_ehpc_invocation_timeout_seconds", "a limit: the alert tells what runs beyond it"),
+    ("aliyun_swas_invocation_timeout_seconds", "a limit: the alert tells what runs beyond it"),
     ("aliyun_swas_server_business_status", "the alert on expiry comes before it changes"),
     (
         "aliyun_task_exporter_shard_units",

@@ -42,6 +42,7 @@ def board() -> Board:
     made.add(11, _ended())
     made.row("Over time")
     made.add(9, _by_status(), _ends(), _durations_over_time())
+    made.add(8, _nodes(), _statuses())
     made.add(10, _durations(), _by_cluster(), widths=(14, 10))
     return made
 
@@ -202,6 +203,33 @@ def _ends() -> Panel:
         unit="locale",
         colors=colors(TASK),
         bars=True,
+        decimals=0,
+    )
+
+
+def _nodes() -> Panel:
+    states = _OWNERS.summed("aliyun_ehpc_cluster_nodes", "state")
+    total = _OWNERS.summed("aliyun_ehpc_cluster_total_nodes", "")
+    return lines(
+        "Nodes by state",
+        "Nodes of clusters, managers included, by state and, dashed, in all. Only of clusters that discovery lists.",
+        over_time(_OWNERS.total(states, "state") + " > 0", "{{state}}"),
+        over_time(_OWNERS.total(total), "all"),
+        unit="locale",
+        colors={"normal": "green", "operating": "blue", "stopped": "yellow", "exception": "red"},
+        stacked=True,
+        dashed=["all"],
+        decimals=0,
+    )
+
+
+def _statuses() -> Panel:
+    return lines(
+        "Clusters by status",
+        "Clusters by their own status. Only of clusters that discovery lists.",
+        over_time(_OWNERS.total(_OWNERS.summed("aliyun_ehpc_cluster_status", "status"), "status"), "{{status}}"),
+        unit="locale",
+        stacked=True,
         decimals=0,
     )
 

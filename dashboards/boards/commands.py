@@ -140,6 +140,9 @@ def _commands() -> Panel:
         count("Stopped", _nodes_of(f'status=~"{COMMAND_STOPPED}"'), 80, "yellow"),
         count("Exit code ≠ 0", _command("aliyun_ehpc_invocation_nonzero_exit_nodes"), 115, "red"),
         count("Exit code unknown", _command("aliyun_ehpc_invocation_unknown_exit_nodes"), 140, "orange"),
+        moment(
+            "First seen", limited(_command("aliyun_ehpc_invocation_first_seen_timestamp_seconds"), COMMAND_IDS, top)
+        ),
         moment("Ended", limited(end, COMMAND_IDS, top)),
     ]
     return table(

@@ -48,6 +48,7 @@ def board() -> Board:
     made.add(12, _jobs())
     made.add(10, _overdue(), _by_name(), widths=(13, 11))
     made.add(14, _timeline())
+    made.add(8, _statuses(), _expiry())
     made.row("Invocations")
     made.add(12, _ended_invocations())
     made.add(10, _open_invocations(), _by_status(), _ends(), widths=(10, 7, 7))
@@ -219,6 +220,30 @@ def _open_invocations() -> Panel:
         rows,
         columns,
         hidden=["instance_id", "invoke_id"],
+    )
+
+
+def _statuses() -> Panel:
+    return lines(
+        "Servers by status",
+        "Servers by their own status. Only of servers that discovery lists.",
+        over_time(_OWNERS.total(_OWNERS.summed("aliyun_swas_server_status", "status"), "status"), "{{status}}"),
+        unit="locale",
+        stacked=True,
+        decimals=0,
+    )
+
+
+def _expiry() -> Panel:
+    expiry = _OWNERS.of("aliyun_swas_server_expiry_timestamp_seconds")
+    rows = f"bottomk({TOP}, {_OWNERS.with_names(f'{expiry} - time()')})"
+    return table(
+        "Servers that expire next",
+        f"Time until servers expire unless they are renewed; at most {TOP}. Only of servers that discovery lists.",
+        rows,
+        [label("server", "Server", None, common.server_links()), duration("Expires in", width=140)],
+        hidden=["instance_id"],
+        ascending=True,
     )
 
 

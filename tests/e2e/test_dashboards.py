@@ -210,7 +210,10 @@ def busy(simulate: Simulate, serve: Serve, tmp_path: Path) -> Iterator[Prometheu
     # The same exporter twice, as two replicas.
     replicas = [{"targets": [address]}, {"targets": [address], "labels": {"instance": "other"}}]
     rules = _quickened_rules(tmp_path)
-    with Prometheus(tmp_path, exporter.url, rules=rules, static_configs=replicas) as prometheus, socket.socket() as idle:
+    with (
+        Prometheus(tmp_path, exporter.url, rules=rules, static_configs=replicas) as prometheus,
+        socket.socket() as idle,
+    ):
         # A connection that never asks is cut after ten seconds.
         host, _, port = address.partition(":")
         idle.connect((host, int(port)))
@@ -230,7 +233,8 @@ def busy(simulate: Simulate, serve: Serve, tmp_path: Path) -> Iterator[Prometheu
 def _watched(config: Config, url: str, folder: Path) -> Config:
     config["accounts"][0]["credentials"] = {"provider": "credentials_uri", "uri": f"{url}/credentials"}
     config["ehpc"]["commands"] = {"per_node": True}
-    config["swas"]["discovery"] = [{"regions": ["cn-hangzhou"]}]
+    for section in ("ehpc", "swas"):
+        config[section]["discovery"] = [{"regions": ["cn-hangzhou"]}]
     config["state"] = {"path": str(folder / "state.redb")}
     return config
 
