@@ -55,7 +55,7 @@ mod tests {
         let decoded = ListCommands { cluster_id: "c".into(), page: 1 }.decode(body).unwrap();
         let commands: Vec<(&str, Option<u64>)> =
             decoded.value.items.iter().map(|command| (&*command.id, command.timeout)).collect();
-        assert_eq!(commands, [("c-hz01v8vudql0001", Some(60)), ("c-hz01v8x80o30002", Some(60))]);
+        assert_eq!(commands, [("c-hz01v8vudql0001", Some(60)), ("c-hz01v8x80o30002", Some(3600))]);
         assert_eq!(decoded.value.total, Some(2));
     }
 }
