@@ -171,9 +171,6 @@ class Handler(BaseHTTPRequestHandler):
                 failure["Errors"] = json.dumps(errors)
         return json.dumps(body).encode()
 
-    def secrets(self, told: dict[str, str]) -> list[str]:
-        return [told[name] for name in SECRETS if name in told] + [self.headers.get("x-acs-security-token", "")]
-
     def repeat(self, heard: str, told: dict[str, str]) -> None:
         match self.parrot.manner:
             case "redirect":
