@@ -162,6 +162,11 @@ fn the_example_holds_the_defaults() {
     );
 }
 
+#[test]
+fn the_example_in_chinese_is_the_same_configuration() {
+    assert_eq!(good(&read(package("config.example.zh-CN.yaml"))), example());
+}
+
 /// The paths of all keys in `yaml`, such as `ehpc.clusters.0.id`.
 fn key_paths(path: &str, yaml: &serde_json::Value, out: &mut Vec<String>) {
     let entries: Vec<(String, &serde_json::Value)> = match yaml {

@@ -71,13 +71,9 @@ fn all() -> Vec<Text> {
         .into_iter()
         .chain(files("dashboards", ".md"))
         .chain(files("deploy", ".yaml"));
-    let readmes = ["README.md", "README.zh-CN.md", "config.example.yaml"].map(package).into_iter();
-    texts(
-        files("dashboards", ".json")
-            .into_iter()
-            .chain(documents)
-            .chain(readmes.filter(|path| path.exists())),
-    )
+    let single =
+        ["README.md", "README.zh-CN.md", "config.example.yaml", "config.example.zh-CN.yaml"];
+    texts(files("dashboards", ".json").into_iter().chain(documents).chain(single.map(package)))
 }
 
 /// The metrics named in a text, each with what follows it. Recorded ones, such as

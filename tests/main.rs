@@ -16,6 +16,7 @@ mod escaping;
 mod exposition;
 mod failures;
 mod http;
+mod languages;
 mod layering;
 mod log;
 mod network;
