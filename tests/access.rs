@@ -10,7 +10,8 @@ use aliyun_task_exporter::sim::{Settings, Simulator};
 use jiff::Timestamp;
 use serde_json::Value;
 
-const PAGES: [&str; 5] = ["/", "/config", "/api/v1/status", "/static/page.css", "/static/page.js"];
+const PAGES: [&str; 6] =
+    ["/", "/?show=failed", "/config", "/api/v1/status", "/static/page.css", "/static/page.js"];
 const FOR_ALL: [&str; 3] = ["/metrics", "/-/healthy", "/-/ready"];
 
 fn start(change: impl FnOnce(&mut Config)) -> Exporter {
@@ -148,7 +149,7 @@ fn the_api_shows_a_page_of_what_fits_the_query() {
     assert_eq!((&found["targets_matching"], &found["targets"][0]["id"]), (&1.into(), &id.into()));
     assert_eq!(json(&exporter, "?state=down")["targets_matching"], 0);
     assert_eq!(json(&exporter, "?account=none")["targets"], Value::Array(Vec::new()));
-    for wrong in ["?page=x", "?state=good", "?sort=name", "?per_page=-1"] {
+    for wrong in ["?page=x", "?state=good", "?order=name", "?sort=best", "?per_page=-1"] {
         let answer = exporter.get(&format!("/api/v1/status{wrong}"));
         assert_eq!((answer.status, answer.text().lines().count()), (400, 1), "{wrong}");
     }

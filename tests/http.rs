@@ -14,8 +14,9 @@ use aliyun_task_exporter::config::{
 use aliyun_task_exporter::sim::{ServerSpec, Settings, Simulator};
 use jiff::Timestamp;
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/",
+    "/?show=failed&lang=zh",
     "/metrics",
     "/-/healthy",
     "/-/ready",

@@ -26,4 +26,5 @@ mod polling;
 mod restart;
 mod scrapers;
 mod simulator;
+mod status_page;
 mod support;

@@ -119,6 +119,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
         first_seen: time(thing),
         last_progress: time(thing),
         finished: None,
+        first_step: None,
     };
     let mut durations: BTreeMap<TaskType, Histogram> = BTreeMap::new();
     durations.entry(TaskType::AddComputes).or_default().observe(Duration::from_secs(seed % 9999));

@@ -217,6 +217,7 @@ impl Fleet {
                 first_seen: began,
                 last_progress: ended,
                 finished,
+                first_step: Some(1),
             });
         }
         (

@@ -106,7 +106,9 @@ fn tasks() -> Reading {
         error_details: Arc::default(),
         nodes: Some(1),
     };
-    let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished: Some(time) };
+    let finished = Some(time);
+    let first_step = one;
+    let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished, first_step };
     let durations =
         TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
     Reading::EhpcTasks(EhpcTasksReading {

@@ -145,7 +145,7 @@ impl Budget {
 }
 
 /// A time of day, with its date unless that is the same as `now`'s.
-fn clock(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
     let day = |time: Timestamp| time.strftime("%F").to_string();
     let format = if day(at) == day(now) { "%H:%M UTC" } else { "%F %H:%M UTC" };
     at.strftime(format).to_string()

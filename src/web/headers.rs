@@ -7,7 +7,7 @@ pub(super) const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, 
 
 /// The page loads nothing from elsewhere, and no other page may frame it.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Puts the headers that every response has.
 pub(super) fn secure(headers: &mut HeaderMap) {

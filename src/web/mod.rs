@@ -4,6 +4,7 @@ mod access;
 mod budget;
 mod connections;
 mod descriptors;
+mod fixture;
 mod guard;
 mod headers;
 mod healthcheck;
@@ -11,25 +12,27 @@ mod hosts;
 mod lifecycle;
 mod metrics;
 mod page;
+mod pages;
+mod place;
 mod scrapes;
 mod server;
 mod shared;
 mod site;
 mod status;
+mod text;
 mod visible;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
 
 use self::headers::NEVER_KEPT;
-use self::shared::{Responses, View};
+use self::shared::Responses;
 use crate::clock::Moment;
 
 pub use access::Paths;
@@ -65,25 +68,16 @@ pub fn router(site: Arc<Site>) -> Router {
 /// The routes whose responses are shared.
 fn views(site: Arc<Site>) -> Router {
     Router::new()
-        .route("/", get(index))
-        .route("/api/v1/status", get(api_status))
+        .route("/", get(pages::overview))
+        .route("/region/{id}", get(pages::region))
+        .route("/cluster/{id}", get(pages::cluster))
+        .route("/server/{id}", get(pages::server))
+        .route("/command", get(pages::named_command))
+        .route("/command/{name}", get(pages::command))
+        .route("/command/{cluster}/{id}", get(pages::nodes))
+        .route("/api/v1/status", get(pages::status))
         .method_not_allowed_fallback(access::method_not_allowed)
         .with_state(Responses::new(site))
-}
-
-async fn index(State(responses): State<Responses>, headers: HeaderMap) -> Response {
-    responses.respond(View::Page, &headers).await
-}
-
-async fn api_status(
-    State(responses): State<Responses>,
-    query: Result<Query<status::Query>, QueryRejection>,
-    headers: HeaderMap,
-) -> Response {
-    match query {
-        Ok(Query(query)) => responses.respond(View::Status(query), &headers).await,
-        Err(error) => (StatusCode::BAD_REQUEST, error.body_text() + "\n").into_response(),
-    }
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {

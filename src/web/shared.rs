@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::headers::NEVER_KEPT;
-use super::page;
+use super::page::{self, Asked};
 use super::site::Site;
 use super::status::{Facts, Query, facts, status};
 use super::visible::visible;
@@ -31,8 +31,8 @@ const MAX_KEPT: usize = 16;
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum View {
-    /// The status page.
-    Page,
+    /// A page.
+    Page(Asked),
     /// `/api/v1/status`.
     Status(Query),
 }
@@ -45,11 +45,18 @@ pub(super) struct Responses {
     made: Arc<Mutex<Made>>,
 }
 
+/// A body, and its status.
+#[derive(Clone, Debug)]
+struct Body {
+    status: StatusCode,
+    bytes: Bytes,
+}
+
 /// What was made in the last second.
 #[derive(Debug, Default)]
 struct Made {
     facts: Option<(Instant, Arc<Facts>)>,
-    bodies: HashMap<(View, Encoding), (Instant, Bytes)>,
+    bodies: HashMap<(View, Encoding), (Instant, Body)>,
 }
 
 impl Responses {
@@ -61,16 +68,16 @@ impl Responses {
     /// The response to a request for `view`.
     pub(super) async fn respond(&self, view: View, headers: &HeaderMap) -> Response {
         let encoding = Encoding::wanted(headers);
-        let content_type = match view {
-            View::Page => "text/html; charset=utf-8",
-            View::Status(_) => "application/json",
+        let (content_type, vary) = match view {
+            View::Page(_) => ("text/html; charset=utf-8", "Accept-Language, Accept-Encoding"),
+            View::Status(_) => ("application/json", "Accept-Encoding"),
         };
         let Some(body) = self.body(view, encoding).await else {
             let failed = "the status could not be rendered; see the log\n";
             return (StatusCode::INTERNAL_SERVER_ERROR, failed).into_response();
         };
-        let types = [(header::CONTENT_TYPE, content_type), (header::VARY, "Accept-Encoding")];
-        let mut response = (NEVER_KEPT, types, body).into_response();
+        let types = [(header::CONTENT_TYPE, content_type), (header::VARY, vary)];
+        let mut response = (body.status, NEVER_KEPT, types, body.bytes).into_response();
         if encoding == Encoding::Gzip {
             let gzip = HeaderValue::from_static("gzip");
             response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
@@ -80,7 +87,7 @@ impl Responses {
 
     /// The body, made unless it is there. One is made at a time, on a thread where that delays
     /// nothing else, and those who waited for it find it made.
-    async fn body(&self, view: View, encoding: Encoding) -> Option<Bytes> {
+    async fn body(&self, view: View, encoding: Encoding) -> Option<Body> {
         let mut made = Arc::clone(&self.made).lock_owned().await;
         let is_fresh = |at: &Instant| at.elapsed() < FRESH;
         let key = (view, encoding);
@@ -93,7 +100,7 @@ impl Responses {
             let known = made.facts.take().filter(|(at, _)| is_fresh(at));
             let (at, facts) =
                 known.unwrap_or_else(|| (Instant::now(), Arc::new(facts(&site, now))));
-            let body = Bytes::from(render(&key.0, &facts, now, encoding));
+            let body = render(&key.0, &facts, now, encoding);
             made.facts = Some((at, facts));
             made.bodies.retain(|_, (at, _)| is_fresh(at));
             if made.bodies.len() < MAX_KEPT {
@@ -105,16 +112,21 @@ impl Responses {
     }
 }
 
-fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> Vec<u8> {
-    let text = match view {
-        View::Page => page::page(facts, now.wall),
-        View::Status(query) => status(facts, query),
+fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> Body {
+    let (status, text) = match view {
+        View::Page(asked) => {
+            let page = page::page(facts, asked, now.wall);
+            let status = if page.is_found { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            (status, page.html)
+        }
+        View::Status(query) => (StatusCode::OK, self::status(facts, query)),
     };
     let text = visible(&text).into_owned().into_bytes();
-    match encoding {
+    let bytes = match encoding {
         Encoding::Identity => text,
         Encoding::Gzip => gzip(&text),
-    }
+    };
+    Body { status, bytes: bytes.into() }
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {

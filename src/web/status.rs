@@ -1,7 +1,10 @@
 //! What the status page shows, as data; also the answer of `/api/v1/status`.
 
 mod accounts;
+mod facts;
+mod query;
 mod rows;
+mod work;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,50 +12,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus};
+pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus, ProblemKind};
+pub(super) use self::facts::Facts;
+pub(super) use self::query::{
+    Condition, Listed, Needle, Query, Show, Sort, WorkFilter, called, encoded,
+};
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes};
+pub(super) use self::work::{Counted, Found, Thing, Work};
 use super::budget::Budget;
 use super::site::Site;
 use crate::clock::Moment;
-use crate::exposition::TargetSeries;
 use crate::model::{
-    EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SeriesUse, SwasInvocationsReading,
+    EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SwasInvocationsReading,
 };
-
-use crate::store::{Role, UnknownWord, View};
-use crate::target::{Scope, Target, TargetId};
-
-/// Everything to show. The page shows a bounded part of it, the API all.
-#[derive(Debug)]
-pub(super) struct Facts {
-    /// Version of the exporter.
-    pub(super) version: &'static str,
-    /// Revision it was built from.
-    pub(super) revision: &'static str,
-    /// When it was started, by the current setting of the clock.
-    pub(super) started: Timestamp,
-    /// Whether it polls, and what it cannot save.
-    pub(super) role: Role,
-    /// Polled series on `/metrics`, and their limits.
-    pub(super) series: SeriesUse,
-    /// Series of each target.
-    pub(super) target_series: BTreeMap<TargetId, TargetSeries>,
-    /// Its targets.
-    pub(super) views: Vec<View>,
-    /// The accounts of the targets, by name.
-    pub(super) accounts: Vec<AccountStatus>,
-    /// Budgets for calls to the cloud, and the calls made.
-    pub(super) budgets: Vec<Budget>,
-    /// Words in the cloud's answers that this version does not know.
-    pub(super) unknown_words: Vec<UnknownWord>,
-    /// Path of the metrics.
-    pub(super) telemetry_path: String,
-    /// Whether texts of the cloud that are not documented are shown.
-    pub(super) error_texts: bool,
-}
+use crate::store::{UnknownWord, View};
+use crate::target::Scope;
 
 /// The exporter and a page of its targets.
 #[derive(Debug, Serialize)]
@@ -190,13 +167,6 @@ pub(super) struct LastFailure {
     pub(super) at: Timestamp,
 }
 
-impl Facts {
-    /// Series of a target.
-    pub(super) fn series_of(&self, id: &TargetId) -> TargetSeries {
-        self.target_series.get(id).copied().unwrap_or_default()
-    }
-}
-
 /// Everything to show at `now`.
 pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let (series, target_series) = site.exposition.series(now);
@@ -216,6 +186,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     let started = site.started.by_clock_of(now);
     let unknown_words = site.store.exporter.unknown_words();
     let role = site.store.exporter.role();
+    let work = Work::of_all(&views, now.wall);
     Facts {
         version: env!("CARGO_PKG_VERSION"),
         revision,
@@ -224,6 +195,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
         series,
         target_series,
         views,
+        work,
         accounts,
         budgets,
         unknown_words,
@@ -232,78 +204,10 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
     }
 }
 
-/// Targets of a page of `/api/v1/status`, unless it is asked for fewer.
-const PER_PAGE: usize = 100;
-/// Maximum number of targets of a page.
-const MAX_PER_PAGE: usize = 500;
-
-/// Which targets `/api/v1/status` shows; without parameters, the first [`PER_PAGE`] of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Query {
-    /// Only those of this kind.
-    pub(super) kind: Option<String>,
-    /// Only those in this state.
-    pub(super) state: Option<Condition>,
-    /// Only those of this account.
-    pub(super) account: Option<String>,
-    /// Only those of this region.
-    pub(super) region: Option<String>,
-    /// Only those whose id or name has this in it, in any letter case.
-    pub(super) q: Option<String>,
-    /// Which page, from 1.
-    pub(super) page: Option<usize>,
-    /// Number of targets of a page.
-    pub(super) per_page: Option<usize>,
-}
-
-/// A state of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Condition {
-    /// Its last poll succeeded.
-    Up,
-    /// It failed.
-    Down,
-    /// Its first poll has not ended.
-    Waiting,
-    /// Its values are withdrawn.
-    Stale,
-}
-
-impl Query {
-    fn matches(&self, view: &View) -> bool {
-        let Target { id, account, region, name, .. } = &*view.target;
-        let is =
-            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|it| it == value);
-        is(&self.kind, id.kind.label())
-            && is(&self.account, account)
-            && is(&self.region, region)
-            && self.state.is_none_or(|state| state.is_of(view))
-            && self.q.as_deref().is_none_or(|text| {
-                let text = text.to_lowercase();
-                [&*id.id, &**name].iter().any(|name| name.to_lowercase().contains(&text))
-            })
-    }
-}
-
-impl Condition {
-    fn is_of(self, view: &View) -> bool {
-        match self {
-            Self::Up => view.state.up == Some(true),
-            Self::Down => view.state.up == Some(false),
-            Self::Waiting => view.state.up.is_none(),
-            Self::Stale => view.read_at.is_some() && view.reading.is_none(),
-        }
-    }
-}
-
 /// What the API shows, as JSON.
 pub(super) fn status(facts: &Facts, query: &Query) -> String {
-    let matching: Vec<&View> = facts.views.iter().filter(|view| query.matches(view)).collect();
-    let per_page = query.per_page.unwrap_or(PER_PAGE).clamp(1, MAX_PER_PAGE);
-    let page = query.page.unwrap_or(1).max(1);
-    let shown = matching.iter().skip((page - 1).saturating_mul(per_page)).take(per_page);
+    let Listed { shown, matching, page, pages } = query.listed(&query.matching(facts));
+    let shown = shown.into_iter().map(|place| &facts.views[place]);
     let status = Status {
         version: facts.version,
         revision: facts.revision,
@@ -315,9 +219,9 @@ pub(super) fn status(facts: &Facts, query: &Query) -> String {
         series_floor: facts.series.floor,
         targets_above_series_limit: facts.series.targets_above,
         targets_total: facts.views.len(),
-        targets_matching: matching.len(),
+        targets_matching: matching,
         page,
-        pages: matching.len().div_ceil(per_page),
+        pages,
         targets: shown.map(|view| target(view, facts)).collect(),
         accounts: &facts.accounts,
         api: &facts.budgets,
@@ -393,12 +297,12 @@ fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Facts, Query, Role, status};
+    use super::{Facts, Query, status};
     use crate::model::{
         Failure, InvocationStatus, Reading, Reason, SeenSwasInvocation, SeriesUse,
         SwasInvocationsReading,
     };
-    use crate::store::{TargetState, View};
+    use crate::store::{Role, TargetState, View};
     use crate::target::{Kind, Scope, Target, TargetId};
 
     fn view() -> View {
@@ -445,6 +349,7 @@ mod tests {
             series: SeriesUse { shown: 1, limit: 2, ..SeriesUse::default() },
             target_series: std::collections::BTreeMap::new(),
             views,
+            work: super::Work::default(),
             accounts: Vec::new(),
             budgets: Vec::new(),
             unknown_words: Vec::new(),

@@ -116,6 +116,8 @@ def test_pages_answer_only_under_names_of_this_server(serve: Serve) -> None:
         "--web.telemetry-path=metrics",
         "--web.telemetry-path=/-/healthy",
         "--web.telemetry-path=/api/v1/status",
+        "--web.telemetry-path=/command",
+        "--web.telemetry-path=/cluster/metrics",
         "--web.telemetry-path=/{all}",
         "--web.route-prefix=exporter",
         "--web.route-prefix=/a b",

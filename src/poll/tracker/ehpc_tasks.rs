@@ -303,7 +303,9 @@ impl EhpcTasksTracker {
     fn hold(&mut self, task: Task, observed_from_start: bool, now: Timestamp) {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
-        let seen = SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None };
+        let first_step = task.current_step;
+        let seen =
+            SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None, first_step };
         self.memory.tasks.insert(
             id,
             Held {
@@ -477,8 +479,8 @@ mod tests {
         let reading = tracker.reading();
         let seen = &reading.tasks[0];
         assert_eq!(
-            (seen.first_seen, seen.last_progress, seen.finished),
-            (at(1), at(3), Some(at(3)))
+            (seen.first_seen, seen.last_progress, seen.finished, seen.first_step),
+            (at(1), at(3), Some(at(3)), Some(1))
         );
         assert_eq!(reading.finished[&(TaskType::AddComputes, TaskStatus::Failed)], 1);
         assert_eq!(reading.durations[&TaskType::AddComputes].sum, 120.0);

@@ -1,117 +1,75 @@
-//! The command invocations of all servers in one list.
+//! Command invocations on servers.
 
-use std::cmp::Reverse;
-
-use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::clusters::{absent, kept};
-use super::parts::{Tone, bounded, elsewhere, grouped, marked, nothing, status};
-use super::time::{absolute, ago, exact, since};
-use super::verdict::called;
-use crate::model::{InvocationResult, InvocationStatus, Reading, SeenSwasInvocation};
+use super::context::Context;
+use super::parts::{Tone, id, marked, nothing, place_of, status};
+use super::time::absolute;
+use crate::model::{InvocationStatus, Job, SeenSwasInvocation};
 use crate::store::View;
+use crate::web::status::{Thing, encoded};
 
-/// Maximum invocations shown at first.
-const FIRST: usize = 30;
-/// Maximum further ones, shown on demand.
-const MORE: usize = 120;
-
-/// An invocation and its server.
-type Invocation<'a> = (&'a View, &'a SeenSwasInvocation);
-
-/// The section for `views`, which are all of this kind.
-pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
-    let (recent, others) = recent(views, FIRST + MORE);
-    let invocations = bounded(&recent, FIRST, MORE);
-    html! {
-        section #invocations aria-labelledby="invocations-title" {
-            h2 #invocations-title {
-                "SWAS invocations " span.count { (grouped(recent.len() + others)) }
-                span.aside { "running first, then the newest of all servers" }
-            }
-            @if invocations.first.is_empty() { p.empty { "No invocations." } } @else { (table("Recent invocations", invocations.first, now)) }
-            @if !invocations.more.is_empty() {
-                details #invocations-more {
-                    summary { "and " (grouped(invocations.more.len())) " more" }
-                    (table("More recent invocations", invocations.more, now))
-                }
-            }
-            (elsewhere(others, "invocation", "invocations"))
-            (absent(views, "server", "servers"))
-        }
-    }
-}
-
-/// At most `limit` invocations, open ones first, then the newest; and the number of others.
-fn recent<'a>(views: &[&'a View], limit: usize) -> (Vec<Invocation<'a>>, usize) {
-    let of = |view: &&'a View| match view.reading.as_deref() {
-        Some(Reading::SwasInvocations(reading)) => reading.invocations.as_slice(),
-        _ => &[],
-    };
-    let mut all: Vec<Invocation<'a>> = views
-        .iter()
-        .flat_map(|view| of(view).iter().map(|invocation| (*view, invocation)))
-        .collect();
-    let others = all.len().saturating_sub(limit);
-    if others > 0 {
-        all.select_nth_unstable_by_key(limit - 1, rank);
-        all.truncate(limit);
-    }
-    all.sort_by_key(rank);
-    (all, others)
-}
-
-fn rank<'a>((view, seen): &Invocation<'a>) -> (bool, Reverse<Option<Timestamp>>, &'a str, &'a str) {
-    (
-        !seen.invocation.is_open(),
-        Reverse(seen.invocation.created),
-        &view.target.id.id,
-        &seen.invocation.id,
-    )
-}
-
-fn table(caption: &str, rows: &[Invocation<'_>], now: Timestamp) -> Markup {
+/// A table of invocations, each with its server; `of_many` shows on which it was.
+pub(super) fn table(
+    cx: &Context<'_>,
+    rows: &[(&View, &SeenSwasInvocation)],
+    of_many: bool,
+) -> Markup {
+    let t = cx.t;
     html! {
         table.invocations {
-            caption.sr { (caption) }
+            caption.sr { (t.invocations) }
             thead {
                 tr {
-                    th scope="col" { "Command" }
-                    th scope="col" { "Server" }
-                    th scope="col" { "Status" }
-                    th scope="col" { "Exit" }
-                    th scope="col" { "Created" }
-                    th scope="col" { "Ran for" }
+                    th scope="col" { (t.command) }
+                    @if of_many { th scope="col" { (t.server) } }
+                    th scope="col" { (t.status) }
+                    th scope="col" { (t.exit_code) }
+                    th scope="col" { (t.created) }
+                    th scope="col" { (t.ran_for) }
                 }
             }
-            tbody { @for invocation in rows { (row(*invocation, now)) } }
+            tbody data-keyed { @for (view, seen) in rows { (row(cx, view, seen, of_many)) } }
         }
     }
 }
 
-fn row((view, seen): Invocation<'_>, now: Timestamp) -> Markup {
+fn row(cx: &Context<'_>, view: &View, seen: &SeenSwasInvocation, of_many: bool) -> Markup {
+    let t = cx.t;
     let invocation = &seen.invocation;
-    let result = seen.result.as_ref();
     html! {
-        tr {
-            th scope="row" { span.main { (invocation.command_name) } span.sub { code { (invocation.id) } } }
-            td data-label="Server" { (called(view)) span.sub { (view.target.region) (kept(view, now)) } }
-            td data-label="Status" { (status(tone(&invocation.status), invocation.status.word())) }
-            td data-label="Exit" { (exit(seen)) }
-            td data-label="Created" { @if let Some(at) = invocation.created { (ago(at, now)) } @else { (nothing()) } }
-            td data-label="Ran for" { (lasted(seen, result, now)) }
+        tr #{ "invocation-" (encoded(&view.target.id.id)) "-" (encoded(&invocation.id)) } {
+            th scope="row" { (name(cx, seen)) }
+            @if of_many { td data-label=(t.server) { (place_of(cx, view)) } }
+            td data-label=(t.status) { (state(cx, seen)) }
+            td.codes data-label=(t.exit_code) { (exit(cx, seen)) }
+            td data-label=(t.created) { @if let Some(at) = invocation.created { (cx.ago(at)) } @else { (nothing(t)) } }
+            td data-label=(t.ran_for) { (lasted(cx, seen)) }
         }
     }
 }
 
-/// Whether it is open, and its tone.
-pub(super) fn judge(seen: &SeenSwasInvocation) -> (bool, Tone) {
-    (seen.invocation.is_open(), tone(&seen.invocation.status))
+/// The name of a command, which leads to all its invocations, and the InvokeId.
+pub(super) fn name(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
+    let name = &seen.invocation.command_name;
+    html! {
+        a.main href=(cx.to.command(name)) { (name) }
+        span.sub { (id(&seen.invocation.id)) }
+    }
+}
+
+/// Its status; a success with an exit code other than 0 is a failure.
+pub(super) fn state(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
+    let word = seen.invocation.status.word();
+    let tone = tone(&seen.invocation.status);
+    match tone == Tone::Good && Thing::Invocation(seen).has_failed() {
+        true => html! { span.pill.bad title=(word) { (cx.t.failed_with_code) } },
+        false => status(cx.t, tone, word),
+    }
 }
 
 /// The tone of an invocation's status.
-fn tone(status: &InvocationStatus) -> Tone {
+pub(super) fn tone(status: &InvocationStatus) -> Tone {
     use InvocationStatus::{
         Aborted, Cancelled, Error, Failed, Invalid, PartialFailed, Pending, Running, Stopped,
         Stopping, Success, Terminated, Timeout, Unknown,
@@ -126,36 +84,91 @@ fn tone(status: &InvocationStatus) -> Tone {
 }
 
 /// The exit code, highlighted unless it is 0, and the error code of the invocation.
-fn exit(seen: &SeenSwasInvocation) -> Markup {
+pub(super) fn exit(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
+    let t = cx.t;
     let code = seen.result.as_ref().and_then(|result| result.exit_code);
     let error = seen.result.as_ref().and_then(|result| result.error.as_ref());
     html! {
         @match (code, error) {
             (Some(0), _) => span.exit { "0" },
             (Some(code), _) => strong.exit.bad { (code) },
-            (None, None) if seen.result.is_none() && !seen.invocation.is_open() => span.sub { "not read yet" },
-            (None, None) => (nothing()),
+            (None, None) if seen.result.is_none() && !seen.invocation.is_open() => span.sub { (t.not_read_yet) },
+            (None, None) => (nothing(t)),
             (None, Some(_)) => {},
         }
-        @if let Some(error) = error { span.sub { (marked(error.word(), error.unknown_word().is_none())) } }
+        @if let Some(error) = error { span.sub { (marked(t, error.word(), error.unknown_word().is_none())) } }
     }
 }
 
 /// How long an invocation has lasted. The cloud sends the start only with the result, so an open
 /// invocation counts from its creation.
-fn lasted(seen: &SeenSwasInvocation, result: Option<&InvocationResult>, now: Timestamp) -> Markup {
-    let started = result.and_then(|result| result.started);
-    let finished = result.and_then(|result| result.finished);
+fn lasted(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
+    let t = cx.t;
+    let started = seen.result.as_ref().and_then(|result| result.started);
+    let finished = seen.result.as_ref().and_then(|result| result.finished);
     html! {
         @match (started.or(seen.invocation.created), finished) {
-            _ if seen.invocation.status == InvocationStatus::Pending => (nothing()),
-            (Some(from), None) if seen.invocation.is_open() => (since(from, now)),
+            _ if seen.invocation.status == InvocationStatus::Pending => (nothing(t)),
+            (Some(from), None) if seen.invocation.is_open() => (cx.since(from)),
             (Some(from), Some(to)) => {
-                span title={ (if started.is_some() { "started " } else { "created " }) (absolute(from)) } { (exact(to.duration_since(from))) }
-                span.sub { "ended " (ago(to, now)) }
+                span title={ (if started.is_some() { t.started } else { t.created }) " " (absolute(from)) } { (cx.exact(to.duration_since(from))) }
+                span.sub { (t.ended) " " (cx.ago(to)) }
             },
-            (None, Some(to)) => span.sub { "ended " (ago(to, now)) },
-            _ => (nothing()),
+            (None, Some(to)) => span.sub { (t.ended) " " (cx.ago(to)) },
+            _ => (nothing(t)),
+        }
+    }
+}
+
+/// A command of a server, by name.
+pub(super) type NamedJob<'a> = (&'a View, &'a str, &'a Job);
+
+/// A table of the commands of servers: how the newest invocation of each ended; `of_many` shows the
+/// server of each, otherwise its name.
+pub(super) fn job_table(cx: &Context<'_>, rows: &[NamedJob<'_>], of_many: bool) -> Markup {
+    let t = cx.t;
+    html! {
+        table.jobs {
+            caption.sr { (t.jobs) }
+            thead {
+                tr {
+                    th scope="col" { (if of_many { t.server } else { t.command }) }
+                    th scope="col" { (t.last_status) }
+                    th scope="col" { (t.exit_code) }
+                    th scope="col" { (t.ended_at) }
+                    th scope="col" { (t.last_success) }
+                    th scope="col" { (t.interval) }
+                }
+            }
+            tbody data-keyed { @for job in rows { (job_row(cx, *job, of_many)) } }
+        }
+    }
+}
+
+fn job_row(cx: &Context<'_>, (view, name, job): NamedJob<'_>, of_many: bool) -> Markup {
+    let t = cx.t;
+    let last = job.last.as_ref();
+    let code = last.and_then(|last| last.exit_code);
+    let ago = |at: Option<jiff::Timestamp>| at.map_or_else(|| nothing(t), |at| cx.ago(at));
+    html! {
+        tr #{ "job-" (encoded(&view.target.id.id)) "-" (encoded(name)) } {
+            th scope="row" {
+                @if of_many { (place_of(cx, view)) } @else { a href=(cx.to.command(name)) { (name) } }
+            }
+            td data-label=(t.last_status) {
+                @if let Some(last) = last { (status(t, tone(&last.status), last.status.word())) } @else { span.sub { (t.not_ended_yet) } }
+            }
+            td data-label=(t.exit_code) {
+                @match code { None => (nothing(t)), Some(0) => span.exit { "0" }, Some(code) => strong.exit.bad { (code) } }
+            }
+            td data-label=(t.ended_at) { (ago(last.and_then(|last| last.finished))) }
+            td data-label=(t.last_success) { (ago(job.succeeded)) }
+            td data-label=(t.interval) {
+                @match job.interval.and_then(|interval| jiff::SignedDuration::try_from(interval).ok()) {
+                    Some(interval) => { (t.every) " " (cx.exact(interval)) },
+                    None => (nothing(t)),
+                }
+            }
         }
     }
 }

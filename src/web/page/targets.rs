@@ -1,192 +1,191 @@
-//! The targets and how their polls are doing, the worst first.
+//! Targets and how their polls are doing.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use maud::{Markup, html};
 
-use super::parts::{Tone, bounded, counted_word, elsewhere, grouped, nothing, pill, sentence};
-use super::time::{self, ago, planned};
-use super::verdict::{Condition, condition};
+use super::condition::{Condition, condition};
+use super::context::Context;
+use super::parts::{Tone, id, nothing, pill, sentence};
 use crate::model::Failure;
 use crate::store::View;
 use crate::target::Kind;
-use crate::web::status::{Discovered, Facts};
+use crate::web::status::{Discovered, encoded};
+use crate::web::text::grouped;
 
-/// Maximum targets shown at first: a screen or two.
-const FIRST: usize = 50;
-/// Maximum further ones, shown on demand.
-const MORE: usize = 150;
 /// How long a failure is shown after the recovery.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
-/// The name of a kind.
-pub(super) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::EhpcTasks => "E-HPC tasks",
-        Kind::EhpcInvocations => "E-HPC commands",
-        Kind::SwasInvocations | Kind::SwasRegion => "SWAS invocations",
-        Kind::Discovery => "Discovery",
-    }
-}
-
-/// The section; `sorted` has the targets of `facts`, the worst first.
-pub(super) fn section(facts: &Facts, sorted: &[&View], now: Timestamp) -> Markup {
-    let parts = bounded(sorted, FIRST, MORE);
-    html! {
-        section #targets aria-labelledby="targets-title" {
-            h2 #targets-title { "Targets " span.count { (grouped(sorted.len())) } }
-            @if !parts.first.is_empty() { (table("Targets, the worst first", facts, parts.first, now)) }
-            @if !parts.more.is_empty() {
-                details #targets-more {
-                    summary { (grouped(parts.more.len())) " more targets" }
-                    (table("More targets", facts, parts.more, now))
-                }
-            }
-            (elsewhere(parts.hidden, "target", "targets"))
-        }
-    }
-}
-
-fn table(caption: &str, facts: &Facts, views: &[&View], now: Timestamp) -> Markup {
+/// A table of targets, as places in `facts.views`; `prefix` makes the ids of its rows its own.
+pub(super) fn table(cx: &Context<'_>, prefix: &str, caption: &str, places: &[usize]) -> Markup {
+    let t = cx.t;
     html! {
         table.targets {
             caption.sr { (caption) }
             thead {
                 tr {
-                    th scope="col" { "Target" }
-                    th scope="col" { "State" }
-                    th scope="col" { "Region, account" }
-                    th scope="col" { "Data" }
-                    th scope="col" { "Next poll" }
-                    th.number scope="col" { "Series" }
+                    th scope="col" { (t.target) }
+                    th scope="col" { (t.state) }
+                    th scope="col" { (t.region_account) }
+                    th scope="col" { (t.data) }
+                    th scope="col" { (t.next_poll) }
+                    th.number scope="col" { (t.work) }
+                    th.number scope="col" { (t.series) }
                 }
             }
-            tbody { @for view in views { (row(facts, view, now)) (why(view, now)) (recovered(view, now)) } }
+            tbody data-keyed { @for place in places { (row(cx, prefix, *place)) } }
         }
     }
 }
 
-fn row(facts: &Facts, view: &View, now: Timestamp) -> Markup {
+fn row(cx: &Context<'_>, prefix: &str, place: usize) -> Markup {
+    let t = cx.t;
+    let view = &cx.facts.views[place];
     let target = &view.target;
-    let state = &view.state;
-    let series = facts.series_of(&target.id);
-    let explained = view.failure.is_some() || past(view, now).is_some();
     html! {
-        tr.explained[explained] {
+        tr #{ (prefix) "-" (row_id(view)) } {
             th scope="row" {
-                span.main { @if target.name.is_empty() { (kind(target.id.kind)) } @else { (target.name) } }
-                span.sub {
-                    @if !target.name.is_empty() { (kind(target.id.kind)) " · " }
-                    code { (target.id.id) }
-                }
+                a.main href=(cx.to.target(view)) { @if target.name.is_empty() { (target.id.id) } @else { (target.name) } }
+                span.sub { ((t.kind)(target.id.kind)) @if !target.name.is_empty() { " · " (id(&target.id.id)) } }
             }
-            td data-label="State" { (self::state(view)) }
-            td data-label="Region, account" {
-                (target.region)
-                span.sub { (target.account) @if target.quota_group != target.account { " · quota " (target.quota_group) } }
+            td data-label=(t.state) { (state(cx, view)) }
+            td data-label=(t.region_account) {
+                a.quiet.whole href=(cx.to.region(&target.region)) { (target.region) }
+                span.sub { (target.account) @if target.quota_group != target.account { " · " (t.quota) " " (target.quota_group) } }
             }
-            td data-label="Data" { (data(view, now)) }
-            td data-label="Next poll" { @if let Some(at) = state.next_poll { (planned(at, now)) } @else { (nothing()) } }
-            td.number data-label="Series" {
-                (grouped(series.shown))
-                @for (reason, count) in series.dropped_by(target.id.kind).filter(|(_, count)| *count > 0) {
-                    span.sub.loud { (grouped(count)) " left out, " (reason.replace('_', " ")) }
-                }
-            }
+            td data-label=(t.data) { (data(cx, view)) }
+            td data-label=(t.next_poll) { @if let Some(at) = view.state.next_poll { (cx.planned(at)) } @else { (nothing(t)) } }
+            td.number data-label=(t.work) { (work(cx, place)) }
+            td.number data-label=(t.series) { (series(cx, view)) }
         }
     }
 }
 
-fn state(view: &View) -> Markup {
-    let reason =
-        view.failure.as_ref().map_or("", |failure| failure.reason.label()).replace('_', " ");
-    match condition(view) {
-        Condition::Fails | Condition::FailsWithout => pill(Tone::Bad, &reason),
-        Condition::Withdrawn => pill(Tone::Bad, "too old"),
-        Condition::Waiting => pill(Tone::Quiet, "waiting"),
-        Condition::Fresh => pill(Tone::Good, "up"),
+/// The kind and the id of a target, as a part of an HTML id.
+fn row_id(view: &View) -> String {
+    format!("{}-{}", view.target.id.kind.label(), encoded(&view.target.id.id))
+}
+
+fn state(cx: &Context<'_>, view: &View) -> Markup {
+    let t = cx.t;
+    match (condition(view), &view.failure) {
+        (_, Some(failure)) => pill(Tone::Bad, (t.reason)(failure.reason)),
+        (Condition::Withdrawn, _) => pill(Tone::Bad, t.state_stale),
+        (Condition::Waiting, _) => pill(Tone::Quiet, t.state_waiting),
+        (_, None) => pill(Tone::Good, t.state_up),
     }
 }
 
 /// The age of the values, and whether they are shown.
-fn data(view: &View, now: Timestamp) -> Markup {
+fn data(cx: &Context<'_>, view: &View) -> Markup {
+    let t = cx.t;
     html! {
         @match view.read_at {
             Some(at) => {
-                (ago(at, now))
-                @if view.reading.is_none() { span.sub.loud { "withdrawn" } }
-                @if let Some(discovered) = Discovered::of(view) { span.sub { (self::found(discovered)) } }
-                @if let Some(lacks) = lacks(view) { span.sub.loud { (lacks) } }
+                (cx.ago(at))
+                @if view.reading.is_none() { span.sub.loud { (t.withdrawn) } }
+                @if let Some(discovered) = Discovered::of(view) { span.sub { (found(cx, discovered)) } }
+                @if view.state.lists.missing > 0 { span.sub.loud { ((t.entries_missing)(view.state.lists.missing)) } }
             }
-            None if view.failure.is_some() => span.loud { "none yet" },
-            None => span.sub { "none before the first poll" },
+            None if view.failure.is_some() => span.loud { (t.none_yet) },
+            None => span.sub { (t.none_before_first) },
         }
     }
-}
-
-/// Entries that its lists have not shown.
-fn lacks(view: &View) -> Option<String> {
-    let missing = Some(view.state.lists.missing).filter(|missing| *missing > 0)?;
-    let entries = counted_word(missing as usize, "entry", "entries");
-    Some(format!("list not whole: {} {entries} not shown", grouped(missing as usize)))
 }
 
 /// How much discovery has found, and how much of that the filters let through.
-fn found(discovered: Discovered) -> String {
+fn found(cx: &Context<'_>, discovered: Discovered) -> String {
     let Discovered { things, found, taken } = discovered;
-    match found == taken {
-        true => format!("{things}: {} found", grouped(found)),
-        false => format!("{things}: {} of {} taken", grouped(taken), grouped(found)),
+    (cx.t.discovered)(things, found, taken)
+}
+
+fn work(cx: &Context<'_>, place: usize) -> Markup {
+    let counted = cx.facts.work.of(place);
+    html! {
+        @if counted.running > 0 { ((cx.t.count_running)(counted.running)) } @else { (nothing(cx.t)) }
+        @if counted.failed > 0 { span.sub.loud { ((cx.t.count_failed)(counted.failed)) } }
     }
 }
 
-/// The last failure of a target that has recovered, in a row of its own.
-fn recovered(view: &View, now: Timestamp) -> Markup {
+fn series(cx: &Context<'_>, view: &View) -> Markup {
+    let series = cx.facts.series_of(&view.target.id);
+    let dropped = series.dropped_by(view.target.id.kind).filter(|(_, count)| *count > 0);
     html! {
-        @if let Some((failure, at)) = past(view, now) {
-            tr.past {
-                td colspan="6" {
-                    details #{ "past-" (view.target.id.kind.label()) "-" (view.target.id.id) } {
-                        summary { "Last failure " (ago(*at, now)) ": " (failure.reason.label().replace('_', " ")) }
-                        p { (failure.message) }
-                        p { (sentence(&failure.advice)) }
+        (grouped(series.shown))
+        @for (reason, count) in dropped { span.sub.loud { ((cx.t.left_out)(count, reason)) } }
+    }
+}
+
+/// What a person must know of targets that need attention: a list, with what to do.
+pub(super) fn troubles(cx: &Context<'_>, prefix: &str, places: &[usize]) -> Markup {
+    html! {
+        ul.troubles data-keyed {
+            @for place in places {
+                @let view = &cx.facts.views[*place];
+                li #{ (prefix) "-" (row_id(view)) } data-held {
+                    p.who {
+                        (state(cx, view)) " "
+                        a href=(cx.to.target(view)) { @if view.target.name.is_empty() { (view.target.id.id) } @else { (view.target.name) } }
+                        span.sub { " " ((cx.t.kind)(view.target.id.kind)) " · " span.whole { (view.target.region) } " · " (view.target.account) }
                     }
+                    (trouble(cx, view))
                 }
             }
         }
     }
 }
 
-fn past(view: &View, now: Timestamp) -> Option<&(Failure, Timestamp)> {
-    let recent = view.last_failure.as_ref().filter(|(_, at)| now.duration_since(*at) < REMEMBERED);
-    recent.filter(|_| view.failure.is_none())
-}
-
-/// Why a target fails and what to do about it, in a row of its own.
-fn why(view: &View, now: Timestamp) -> Markup {
+/// Why a target fails and what to do about it, or what else is wrong with it.
+pub(super) fn trouble(cx: &Context<'_>, view: &View) -> Markup {
+    let t = cx.t;
+    let series = cx.facts.series_of(&view.target.id);
     html! {
         @if let Some(failure) = &view.failure {
-            tr.why {
-                td colspan="6" {
-                    p.message { (failure.message) }
-                    p.advice { (sentence(&failure.advice)) }
-                    p.sub {
-                        @if let Some(since) = view.failing_since { "Failing for " (time::since(since, now)) ". " }
-                        (kept(view))
-                    }
-                }
+            (failed(cx, failure))
+            p.sub {
+                @if let Some(since) = view.failing_since { (t.failing_for) " " (cx.since(since)) (t.stop) }
+                (kept(cx, view))
+            }
+        }
+        @if view.failure.is_none() && view.reading.is_none() && view.read_at.is_some() { p.sub { (kept(cx, view)) } }
+        @if view.state.lists.missing > 0 { p.loud { ((t.entries_missing)(view.state.lists.missing)) } }
+        @for (reason, count) in series.dropped_by(view.target.id.kind).filter(|(_, count)| *count > 0) {
+            p.loud { (t.series) ": " ((t.left_out)(count, reason)) }
+        }
+    }
+}
+
+fn failed(cx: &Context<'_>, failure: &Failure) -> Markup {
+    html! {
+        @if let Some(advice) = (cx.t.reason_advice)(failure.reason) { p.advice { (advice) } }
+        p.message lang="en" { (failure.message) }
+        p.advice lang="en" { (sentence(&failure.advice)) }
+    }
+}
+
+fn kept(cx: &Context<'_>, view: &View) -> &'static str {
+    let t = cx.t;
+    match (view.read_at, &view.reading) {
+        (Some(_), _) if view.target.id.kind == Kind::Discovery => t.kept_found,
+        (None, _) if view.target.id.kind == Kind::Discovery => t.nothing_found,
+        (_, Some(_)) => t.kept_shown,
+        (Some(_), None) => t.kept_withdrawn,
+        (None, None) => t.kept_none,
+    }
+}
+
+/// The last failure of a target that has recovered.
+pub(super) fn recovered(cx: &Context<'_>, view: &View) -> Markup {
+    html! {
+        @if let Some((failure, at)) = past(cx, view) {
+            details.past #{ "past-" (row_id(view)) } {
+                summary { (cx.t.last_failure) " " (cx.ago(*at)) ": " ((cx.t.reason)(failure.reason)) }
+                (failed(cx, failure))
             }
         }
     }
 }
 
-fn kept(view: &View) -> &'static str {
-    match (view.read_at, &view.reading) {
-        (Some(_), _) if view.target.id.kind == Kind::Discovery => {
-            "What was found before is still polled."
-        }
-        (None, _) if view.target.id.kind == Kind::Discovery => "Nothing has been found yet.",
-        (_, Some(_)) => "The last good values are still shown and exported.",
-        (Some(_), None) => "The last good values are too old and were withdrawn.",
-        (None, None) => "There are no values yet.",
-    }
+fn past<'a>(cx: &Context<'_>, view: &'a View) -> Option<&'a (Failure, jiff::Timestamp)> {
+    let is_recent = |(_, at): &&(Failure, jiff::Timestamp)| cx.now.duration_since(*at) < REMEMBERED;
+    view.last_failure.as_ref().filter(is_recent).filter(|_| view.failure.is_none())
 }

@@ -1,138 +1,164 @@
-//! Progress of the clusters' tasks.
+//! Progress of tasks.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use super::clusters::{self, Cluster, Words};
-use super::parts::{Tone, marked, nothing, status};
-use super::time::{ago, exact, since};
-use crate::model::{Reading, SeenEhpcTask, Task, TaskStatus};
-use crate::store::View;
+use super::context::Context;
+use super::parts::{Tone, id, marked, nothing, status};
+use crate::model::{SeenEhpcTask, Task, TaskStatus};
+use crate::web::status::encoded;
 
-const WORDS: Words = Words { id: "tasks", title: "E-HPC tasks", singular: "task", plural: "tasks" };
+/// Steps that must have been seen before an end is guessed.
+const STEPS_SEEN: i64 = 3;
 
-/// The section for `views`, which are all of this kind.
-pub(super) fn section(views: &[&View], now: Timestamp) -> Markup {
-    let clusters = views.iter().filter_map(|view| match view.reading.as_deref() {
-        Some(Reading::EhpcTasks(reading)) => Some(Cluster::new(view, &reading.tasks, judge)),
-        _ => None,
-    });
-    clusters::section(WORDS, views, clusters.collect(), now, |caption, rows| {
-        table(caption, rows, now)
-    })
-}
-
-fn table(caption: &str, rows: &[&SeenEhpcTask], now: Timestamp) -> Markup {
+/// A table of a cluster's tasks.
+pub(super) fn table(cx: &Context<'_>, rows: &[&SeenEhpcTask]) -> Markup {
+    let t = cx.t;
     html! {
         table.tasks {
-            caption.sr { (caption) }
+            caption.sr { (t.tasks) }
             thead {
                 tr {
-                    th scope="col" { "Task" }
-                    th scope="col" { "Status" }
-                    th scope="col" { "Progress" }
-                    th scope="col" { "Last step" }
-                    th scope="col" { "Seen for" }
-                    th.number scope="col" { "Errors" }
+                    th scope="col" { (t.task) }
+                    th scope="col" { (t.status) }
+                    th scope="col" { (t.progress) }
+                    th scope="col" { (t.last_step) }
+                    th scope="col" { (t.seen_for) }
+                    th.number scope="col" { (t.errors) }
                 }
             }
-            tbody { @for seen in rows { (row(seen, now)) } }
+            tbody data-keyed { @for seen in rows { (row(cx, seen)) } }
         }
     }
 }
 
-fn row(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
-    let task = &seen.task;
+fn row(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
+    let t = cx.t;
     html! {
-        tr {
-            th scope="row" {
-                span.main { (marked(task.task_type.word(), task.task_type.unknown_word().is_none())) }
-                span.sub { code { (task.id) } }
-            }
-            td data-label="Status" { (status(tone(&task.status), task.status.word())) }
-            td.progress data-label="Progress" { (progress(task)) }
-            td data-label="Last step" { (last_step(seen, now)) }
-            td data-label="Seen for" { (seen_for(seen, now)) }
-            td.number data-label="Errors" {
-                @match task.errors { None => (nothing()), Some(0) => "0", Some(errors) => strong.loud { (errors) } }
-            }
+        tr #{ "task-" (encoded(&seen.task.id)) } {
+            th scope="row" { (name(cx, &seen.task)) }
+            td data-label=(t.status) { (status(t, tone(&seen.task.status), seen.task.status.word())) }
+            td.progress data-label=(t.progress) { (progress(cx, seen)) }
+            td data-label=(t.last_step) { (last_step(cx, seen)) }
+            td data-label=(t.seen_for) { (seen_for(cx, seen)) }
+            td.number data-label=(t.errors) { (errors(cx, &seen.task)) }
         }
     }
 }
 
-/// Whether it is open, and its tone.
-pub(super) fn judge(seen: &SeenEhpcTask) -> (bool, Tone) {
-    (seen.task.status.is_open(), tone(&seen.task.status))
+/// Type and id of a task.
+pub(super) fn name(cx: &Context<'_>, task: &Task) -> Markup {
+    let word = task.task_type.word();
+    html! {
+        span.main title=(word) { (marked(cx.t, word, task.task_type.unknown_word().is_none())) }
+        span.sub { (id(&task.id)) }
+    }
+}
+
+/// The number of a task's errors.
+pub(super) fn errors(cx: &Context<'_>, task: &Task) -> Markup {
+    html! {
+        @match task.errors { None => (nothing(cx.t)), Some(0) => "0", Some(errors) => strong.loud { (errors) } }
+    }
 }
 
 /// The tone of a task's status.
-fn tone(status: &TaskStatus) -> Tone {
+pub(super) fn tone(status: &TaskStatus) -> Tone {
     match status {
         TaskStatus::Processing => Tone::Active,
         TaskStatus::Success => Tone::Good,
-        TaskStatus::Failed => Tone::Bad,
-        TaskStatus::PartialFail => Tone::Warn,
+        TaskStatus::Failed | TaskStatus::PartialFail => Tone::Bad,
         TaskStatus::Unknown(_) => Tone::Unknown,
     }
 }
 
-/// A bar if both numbers make sense, and the numbers as they were sent.
-fn progress(task: &Task) -> Markup {
+/// A bar if both numbers make sense, the numbers as they were sent, and a guess of the end.
+pub(super) fn progress(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
+    let t = cx.t;
+    let task = &seen.task;
     let class = tone(&task.status).class();
     html! {
         @match (task.current_step, task.steps) {
             (Some(current), Some(steps)) if steps > 0 => {
-                progress.(class) value=(current.clamp(0, steps)) max=(steps) { (current) " of " (steps) }
+                progress.(class) value=(current.clamp(0, steps)) max=(steps) aria-label=(t.progress) { (current) "/" (steps) }
                 span.steps { (current) "/" (steps) }
             }
             (current, steps) => span.steps { (word(current)) "/" (word(steps)) },
         }
-        @if let Some(nodes) = task.nodes { span.sub { (nodes) @if nodes == 1 { " node" } @else { " nodes" } } }
+        @if let Some(end) = guess(seen, cx.now) { span.sub.guess title=(t.guess_is) { (t.guess) " " (cx.ago(end)) } }
+        @else if let Some(nodes) = task.nodes { span.sub { ((t.count_nodes)(nodes)) } }
     }
+}
+
+/// When a task might end: as if each step took as long as those that were seen. None before that
+/// many were seen, and none for a task that is later than it should be.
+fn guess(seen: &SeenEhpcTask, now: Timestamp) -> Option<Timestamp> {
+    let Task { current_step, steps, status, .. } = &seen.task;
+    let (current, steps, first) = (current_step.as_ref()?, steps.as_ref()?, seen.first_step?);
+    let passed = current.checked_sub(first).filter(|passed| *passed >= STEPS_SEEN)?;
+    let left = steps.checked_sub(*current).filter(|left| *left > 0)?;
+    if *status != TaskStatus::Processing {
+        return None;
+    }
+    let took = seen.last_progress.duration_since(seen.first_seen).as_secs_f64();
+    let rest = SignedDuration::try_from_secs_f64(took / passed as f64 * left as f64).ok()?;
+    let end = seen.last_progress.checked_add(rest).ok()?;
+    (end > now).then_some(end)
 }
 
 fn word(step: Option<i64>) -> String {
     step.map_or_else(|| "?".to_owned(), |step| step.to_string())
 }
 
-fn seen_for(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
+fn seen_for(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
     html! {
         @if seen.task.status.is_open() {
-            (since(seen.first_seen, now))
+            (cx.since(seen.first_seen))
         } @else if let Some(finished) = seen.finished {
-            (exact(finished.duration_since(seen.first_seen)))
-            span.sub { "ended " (ago(finished, now)) }
+            (cx.exact(finished.duration_since(seen.first_seen)))
+            span.sub { (cx.t.ended) " " (cx.ago(finished)) }
         } @else {
-            span.sub { "ended unwatched" }
+            span.sub { (cx.t.ended_unwatched) }
         }
     }
 }
 
 /// When a task last moved; unknown for a task that was never seen open.
-fn last_step(seen: &SeenEhpcTask, now: Timestamp) -> Markup {
+fn last_step(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
     let watched = seen.task.status.is_open() || seen.finished.is_some();
-    if watched { ago(seen.last_progress, now) } else { nothing() }
+    if watched { cx.ago(seen.last_progress) } else { nothing(cx.t) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::progress;
-    use crate::model::{Task, TaskStatus, TaskType};
+    use super::{guess, progress};
+    use crate::model::{SeenEhpcTask, Task, TaskStatus, TaskType};
+    use crate::web::fixture::{at, facts};
+    use crate::web::page::fixture::context;
 
-    fn drawn(current_step: Option<i64>, steps: Option<i64>) -> String {
-        let task_type = TaskType::AddComputes;
-        let status = TaskStatus::Processing;
+    /// A task that was first seen at step 2, and last moved a minute later.
+    fn seen(current_step: Option<i64>, steps: Option<i64>) -> SeenEhpcTask {
         let task = Task {
             id: "t".into(),
-            task_type,
-            status,
+            task_type: TaskType::AddComputes,
+            status: TaskStatus::Processing,
             current_step,
             steps,
             errors: None,
             error_details: Default::default(),
             nodes: None,
         };
-        progress(&task).into_string()
+        SeenEhpcTask {
+            task,
+            first_seen: at(0),
+            last_progress: at(60),
+            finished: None,
+            first_step: Some(2),
+        }
+    }
+
+    fn drawn(current_step: Option<i64>, steps: Option<i64>) -> String {
+        progress(&context(&facts(vec![])), &seen(current_step, steps)).into_string()
     }
 
     #[test]
@@ -153,5 +179,20 @@ mod tests {
         assert!(html.contains(r#"value="17" max="17""#) && html.contains("18/17"), "{html}");
         let html = drawn(Some(-1), Some(17));
         assert!(html.contains(r#"value="0" max="17""#) && html.contains("-1/17"), "{html}");
+    }
+
+    #[test]
+    fn an_end_is_guessed_once_three_steps_were_seen_and_called_a_guess() {
+        assert_eq!(guess(&seen(Some(4), Some(8)), at(61)), None, "two steps");
+        assert_eq!(guess(&seen(Some(5), Some(8)), at(61)), Some(at(120)), "20 s each");
+        assert_eq!(guess(&seen(Some(5), Some(8)), at(121)), None, "it is late");
+        assert_eq!(guess(&seen(Some(8), Some(8)), at(61)), None);
+        assert_eq!(guess(&seen(Some(i64::MAX), Some(i64::MIN)), at(61)), None);
+        let mut ended = seen(Some(5), Some(8));
+        ended.task.status = TaskStatus::Failed;
+        assert_eq!(guess(&ended, at(61)), None);
+        let unknown = SeenEhpcTask { first_step: None, ..seen(Some(7), Some(8)) };
+        assert_eq!(guess(&unknown, at(61)), None);
+        assert!(drawn(Some(5), Some(8)).contains("guess: ends <time"));
     }
 }

@@ -2,34 +2,36 @@
 
 use maud::{Markup, html};
 
-use super::parts::{bounded, elsewhere};
+use super::context::Context;
+use super::parts::{bounded, elsewhere, heading, id};
 use crate::store::UnknownWord;
 
 /// Maximum number of words that are shown.
 const FIRST: usize = 20;
 
-/// The section of `words`.
-pub(super) fn section(words: &[UnknownWord]) -> Markup {
-    let shown = bounded(words, FIRST, 0);
+/// The section of the unknown words.
+pub(super) fn section(cx: &Context<'_>) -> Markup {
+    let t = cx.t;
+    let shown = bounded(&cx.facts.unknown_words, FIRST, 0);
     html! {
         section #words aria-labelledby="words-title" {
-            h2 #words-title { "Unknown words" span.aside { "in the cloud's answers; shown as unknown on /metrics" } }
+            (heading("words", t.unknown_words, None, t.unknown_words_are))
             table.words {
-                caption.sr { "Words that this version does not know" }
-                thead { tr { th scope="col" { "Word" } th scope="col" { "Operation" } th scope="col" { "Field" } } }
-                tbody { @for word in shown.first { (row(word)) } }
+                caption.sr { (t.unknown_words) }
+                thead { tr { th scope="col" { (t.unknown_words_word) } th scope="col" { (t.operation) } th scope="col" { (t.field) } } }
+                tbody { @for word in shown.first { (row(cx, word)) } }
             }
-            (elsewhere(shown.hidden, "word", "words"))
+            (elsewhere(cx, shown.hidden))
         }
     }
 }
 
-fn row(word: &UnknownWord) -> Markup {
+fn row(cx: &Context<'_>, word: &UnknownWord) -> Markup {
     html! {
         tr {
-            th scope="row" { @if word.word.is_empty() { "(missing or empty)" } @else { code { (word.word) } } }
-            td data-label="Operation" { (word.operation) span.sub { (word.product) } }
-            td data-label="Field" { (word.field) }
+            th scope="row" { @if word.word.is_empty() { (cx.t.missing_word) } @else { (id(&word.word)) } }
+            td data-label=(cx.t.operation) { (word.operation) span.sub { (word.product) } }
+            td data-label=(cx.t.field) { (word.field) }
         }
     }
 }

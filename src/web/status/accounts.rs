@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::model::{AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission};
 use crate::web::budget::{Budget, Throttling};
 
+/// Credentials are renewed minutes before they end; this near to it, they should have been.
+const ENDING: SignedDuration = SignedDuration::from_secs(120);
 /// Maximum actions named in a line.
 const NAMED: usize = 4;
 
@@ -53,11 +55,33 @@ pub(in crate::web) struct OperationStatus {
     pub(in crate::web) refused_targets: usize,
 }
 
+/// What can be wrong with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::web) enum ProblemKind {
+    /// There are none.
+    NoCredentials,
+    /// The cloud refuses them.
+    CredentialsRefused,
+    /// They have expired, and there are no others.
+    CredentialsEnded,
+    /// They are about to expire, and there are no others.
+    CredentialsEnding,
+    /// They are in force, and cannot be renewed.
+    CredentialsNotRenewed,
+    /// RAM refuses operations.
+    NotAuthorized,
+    /// The clock of this machine is wrong.
+    Clock,
+    /// The cloud throttles operations.
+    Throttled,
+}
+
 /// A problem of an account.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(in crate::web) struct AccountProblem {
     /// Kind of problem.
-    pub(in crate::web) kind: &'static str,
+    pub(in crate::web) kind: ProblemKind,
     /// Whether it prevents anything from being polled now.
     pub(in crate::web) grave: bool,
     /// What is wrong.
@@ -126,7 +150,7 @@ fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<Ac
         more => format!(" and {more} more operations"),
     };
     Some(AccountProblem {
-        kind: "throttled",
+        kind: ProblemKind::Throttled,
         grave: true,
         message: format!("the cloud throttles {} in {}{more}", worst.operation, worst.region),
         cause: worst.throttled(now),
@@ -139,28 +163,38 @@ fn throttled(quota_group: &str, budgets: &[Budget], now: Timestamp) -> Option<Ac
 
 fn credentials(login: &Login, now: Timestamp) -> Option<AccountProblem> {
     let has_ended = login.ends().is_some_and(|end| end <= now);
+    let is_ending = login.ends().is_some_and(|end| end.duration_since(now) < ENDING);
     let (kind, grave, message, advice) = match (&login.lasts, &login.trouble) {
         (None, None) => return None,
-        (None, Some(_)) => {
-            ("no_credentials", true, "there are no credentials", "check accounts[].credentials")
-        }
+        (None, Some(_)) => (
+            ProblemKind::NoCredentials,
+            true,
+            "there are no credentials",
+            "check accounts[].credentials",
+        ),
         (Some(_), _) if login.is_refused => (
-            "credentials_refused",
+            ProblemKind::CredentialsRefused,
             true,
             "the cloud refuses the credentials",
             "see below what it says of the targets, and check accounts[].credentials",
         ),
         (Some(_), _) if has_ended => (
-            "credentials_ended",
+            ProblemKind::CredentialsEnded,
             true,
             "the credentials have ended, and there are no new ones",
             "check where accounts[].credentials come from, and the clock of this machine",
         ),
         (Some(_), Some(_)) => (
-            "credentials_not_renewed",
+            ProblemKind::CredentialsNotRenewed,
             false,
             "credentials cannot be renewed",
             "mend that while the present ones last; it is tried again all the time",
+        ),
+        (Some(_), None) if is_ending => (
+            ProblemKind::CredentialsEnding,
+            false,
+            "the credentials are about to end, and there are no new ones",
+            "check where accounts[].credentials come from",
         ),
         (Some(_), None) => return None,
     };
@@ -179,7 +213,7 @@ fn permissions(permissions: &[Permission]) -> Option<AccountProblem> {
     let actions = actions.join(", ");
     let targets = if targets == 1 { "a target".to_owned() } else { format!("{targets} targets") };
     Some(AccountProblem {
-        kind: "not_authorized",
+        kind: ProblemKind::NotAuthorized,
         grave: true,
         message: format!("not authorized for {targets}: {actions}"),
         cause: None,
@@ -194,7 +228,7 @@ fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
     let side = if skew.is_positive() { "behind" } else { "ahead of" };
     let off = humantime::format_duration(Duration::from_secs(skew.abs().as_secs().unsigned_abs()));
     Some(AccountProblem {
-        kind: "clock",
+        kind: ProblemKind::Clock,
         grave: skew.abs() >= LARGEST_SKEW,
         message: format!("the clock of this machine is {off} {side} the cloud's"),
         cause: None,
@@ -207,7 +241,7 @@ fn clock(skew: Option<SignedDuration>) -> Option<AccountProblem> {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{AccountProblem, AccountStatus};
+    use super::{AccountProblem, AccountStatus, ProblemKind};
     use crate::model::{AccountState, Lasts, Login, Permission};
     use crate::web::budget::{Budget, RestingStatus};
 
@@ -215,7 +249,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn problems(state: AccountState) -> Vec<(&'static str, bool, String)> {
+    fn problems(state: AccountState) -> Vec<(ProblemKind, bool, String)> {
         let status = AccountStatus::new("a", "g", state, at(100));
         status
             .problems
@@ -229,26 +263,36 @@ mod tests {
         AccountState { login: Login { lasts, is_refused, trouble }, ..AccountState::default() }
     }
 
-    fn kind(state: AccountState) -> Option<(&'static str, bool)> {
+    fn kind(state: AccountState) -> Option<(ProblemKind, bool)> {
         problems(state).first().map(|(kind, grave, _)| (*kind, *grave))
     }
 
     #[test]
-    fn credentials_are_wrong_in_four_ways() {
+    fn credentials_are_wrong_in_five_ways() {
         let until = |second| Some(Lasts::Until(at(second)));
-        for well in [None, Some(Lasts::Unlimited), Some(Lasts::Untold), until(101)] {
+        for well in [None, Some(Lasts::Unlimited), Some(Lasts::Untold), until(220)] {
             assert_eq!(kind(login(well, false, None)), None, "{well:?}");
         }
-        assert_eq!(kind(login(None, false, Some("x"))), Some(("no_credentials", true)));
-        assert_eq!(kind(login(until(200), true, None)), Some(("credentials_refused", true)));
-        assert_eq!(kind(login(until(100), false, Some("x"))), Some(("credentials_ended", true)));
+        assert_eq!(
+            kind(login(until(219), false, None)),
+            Some((ProblemKind::CredentialsEnding, false))
+        );
+        assert_eq!(kind(login(None, false, Some("x"))), Some((ProblemKind::NoCredentials, true)));
+        assert_eq!(
+            kind(login(until(200), true, None)),
+            Some((ProblemKind::CredentialsRefused, true))
+        );
+        assert_eq!(
+            kind(login(until(100), false, Some("x"))),
+            Some((ProblemKind::CredentialsEnded, true))
+        );
         assert_eq!(
             kind(login(until(101), false, Some("x"))),
-            Some(("credentials_not_renewed", false))
+            Some((ProblemKind::CredentialsNotRenewed, false))
         );
         assert_eq!(
             kind(login(Some(Lasts::Unlimited), false, Some("x"))),
-            Some(("credentials_not_renewed", false))
+            Some((ProblemKind::CredentialsNotRenewed, false))
         );
     }
 
@@ -263,11 +307,19 @@ mod tests {
         assert!(skewed(0).is_empty() && skewed(-59).is_empty());
         assert_eq!(
             skewed(725),
-            [("clock", false, "the clock of this machine is 12m 5s behind the cloud's".to_owned())]
+            [(
+                ProblemKind::Clock,
+                false,
+                "the clock of this machine is 12m 5s behind the cloud's".to_owned()
+            )]
         );
         assert_eq!(
             skewed(-900),
-            [("clock", true, "the clock of this machine is 15m ahead of the cloud's".to_owned())]
+            [(
+                ProblemKind::Clock,
+                true,
+                "the clock of this machine is 15m ahead of the cloud's".to_owned()
+            )]
         );
     }
 
@@ -298,7 +350,10 @@ mod tests {
         let cause =
             "refused since 00:00 UTC (Throttling.User); tried again at 00:02 UTC; 12 needed"
                 .to_owned();
-        assert_eq!(problems(&[budget("g", "r", Some(&resting))]), [("throttled", message, cause)]);
+        assert_eq!(
+            problems(&[budget("g", "r", Some(&resting))]),
+            [(ProblemKind::Throttled, message, cause)]
+        );
         let regions: Vec<Budget> =
             (0..25).map(|number| budget("g", &format!("r{number:02}"), Some(&resting))).collect();
         let told = problems(&regions);
@@ -329,12 +384,16 @@ mod tests {
             clock_skew,
             ..AccountState::default()
         };
-        assert_eq!(kind(state(&permissions)), Some(("clock", false)));
+        assert_eq!(kind(state(&permissions)), Some((ProblemKind::Clock, false)));
         permissions.push(permission("ListCommands", Some(false), 1));
         let told = problems(state(&permissions));
         assert_eq!(
             told[0],
-            ("not_authorized", true, "not authorized for a target: ehpc:ListCommands".to_owned())
+            (
+                ProblemKind::NotAuthorized,
+                true,
+                "not authorized for a target: ehpc:ListCommands".to_owned()
+            )
         );
         permissions.extend(["A", "B", "C", "D"].map(|name| permission(name, Some(false), 3)));
         let status = AccountStatus::new("a", "g", state(&permissions), at(0));
