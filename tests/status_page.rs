@@ -53,7 +53,6 @@ fn each_thing_has_a_page_of_its_own_and_what_is_not_there_is_404() {
         (format!("/command/{cluster}/{command}"), "Exit code"),
         (format!("/server/{}", id(server)), name),
         (format!("/command?name={name}"), server["name"].as_str().unwrap()),
-        (format!("/command/{name}"), server["name"].as_str().unwrap()),
         (
             format!("/region/{}", server["region"].as_str().unwrap()),
             server["name"].as_str().unwrap(),

@@ -53,23 +53,13 @@ pub(super) async fn server(
 }
 
 /// `/command?name=NAME`: a name may be anything, and not everything can be a part of a path.
-pub(super) async fn named_command(
+pub(super) async fn command(
     State(responses): State<Responses>,
     pairs: Pairs,
     headers: HeaderMap,
 ) -> Response {
     let name = pairs.iter().find(|(name, _)| name == "name");
     let name = name.map(|(_, value)| value.clone()).unwrap_or_default();
-    page(&responses, Place::Command(name), &pairs, &headers).await
-}
-
-/// `/command/NAME`.
-pub(super) async fn command(
-    State(responses): State<Responses>,
-    Path(name): Path<String>,
-    pairs: Pairs,
-    headers: HeaderMap,
-) -> Response {
     page(&responses, Place::Command(name), &pairs, &headers).await
 }
 

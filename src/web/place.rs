@@ -13,7 +13,7 @@ pub(super) enum Place {
     Cluster(String),
     /// `/server/ID`: a Simple Application Server.
     Server(String),
-    /// `/command?name=NAME`, also `/command/NAME`: a command by name, on all servers.
+    /// `/command?name=NAME`: a command by name, on all servers.
     Command(String),
     /// `/command/CLUSTER/ID`: a command on the nodes of a cluster.
     Nodes(String, String),
