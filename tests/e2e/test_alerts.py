@@ -30,6 +30,9 @@ NOT_DRIVEN = {
     "AliyunTaskEhpcTaskStuck": "its threshold is an hour without progress",
     "AliyunTaskSwasCommandMissing": "its threshold is at least ten minutes without an invocation",
     "AliyunTaskLostTrack": "an end is given up after ten minutes of questions",
+    "AliyunTaskSwasServerExpiring": "a simulated server is never renewed, so that it would not resolve",
+    "AliyunTaskEhpcCommandOverTimeout": "nothing outlives its timeout by a minute here",
+    "AliyunTaskSwasInvocationOverTimeout": "nothing outlives its timeout by a minute here",
 }
 
 # Windows and durations of the rules, in seconds. What is a week stays: it only says what an exporter is.
