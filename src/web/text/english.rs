@@ -291,7 +291,7 @@ pub(super) static TEXTS: Texts = Texts {
     have_failed: |count, mended| match mended {
         0 => format!("{} failed in the last 24 hours", grouped(count)),
         _ => format!(
-            "{} failed in the last 24 hours, besides {} that succeeded since",
+            "{} failed in the last 24 hours and have not succeeded since; {} others have",
             grouped(count),
             grouped(mended)
         ),
@@ -307,7 +307,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     none_failed: |mended| match mended {
         0 => "Nothing failed in the last 24 hours".to_owned(),
-        _ => format!("All that failed in the last 24 hours, {}, succeeded since", grouped(mended)),
+        _ => format!("{} failed in the last 24 hours and have succeeded since", grouped(mended)),
     },
     unknown_words_met: |count| {
         format!("The cloud used {} that this version does not know", many(count, "word", "words"))
