@@ -20,7 +20,7 @@ pub(super) use self::query::{
     Condition, Listed, Needle, Query, Show, Sort, WorkFilter, called, encoded,
 };
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
-pub(super) use self::rows::{finished, nodes};
+pub(super) use self::rows::{finished, nodes, shown_text};
 pub(super) use self::work::{Counted, Found, Thing, Work};
 use super::budget::Budget;
 use super::site::Site;

@@ -7,7 +7,7 @@ use super::parts::{Tone, id, marked, nothing, place_of, status};
 use super::time::absolute;
 use crate::model::{InvocationStatus, Job, SeenSwasInvocation};
 use crate::store::View;
-use crate::web::status::{Thing, encoded};
+use crate::web::status::{Thing, encoded, shown_text};
 
 /// A table of invocations, each with its server; `of_many` shows on which it was.
 pub(super) fn table(
@@ -83,11 +83,13 @@ pub(super) fn tone(status: &InvocationStatus) -> Tone {
     }
 }
 
-/// The exit code, highlighted unless it is 0, and the error code of the invocation.
+/// The exit code, highlighted unless it is 0, the error code of the invocation, and what the cloud
+/// says about it.
 pub(super) fn exit(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
     let t = cx.t;
     let code = seen.result.as_ref().and_then(|result| result.exit_code);
     let error = seen.result.as_ref().and_then(|result| result.error.as_ref());
+    let text = seen.result.as_ref().and_then(|result| result.error_text.as_deref());
     html! {
         @match (code, error) {
             (Some(0), _) => span.exit { "0" },
@@ -97,6 +99,7 @@ pub(super) fn exit(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
             (None, Some(_)) => {},
         }
         @if let Some(error) = error { span.sub { (marked(t, error.word(), error.unknown_word().is_none())) } }
+        @if let Some(text) = shown_text(text, cx.facts.error_texts) { span.sub lang="en" { (text) } }
     }
 }
 

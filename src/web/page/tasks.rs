@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::context::Context;
 use super::parts::{Tone, id, marked, nothing, status};
 use crate::model::{SeenEhpcTask, Task, TaskStatus};
-use crate::web::status::encoded;
+use crate::web::status::{encoded, shown_text};
 
 /// Steps that must have been seen before an end is guessed.
 const STEPS_SEEN: i64 = 3;
@@ -55,10 +55,24 @@ pub(super) fn name(cx: &Context<'_>, task: &Task) -> Markup {
     }
 }
 
-/// The number of a task's errors.
-pub(super) fn errors(cx: &Context<'_>, task: &Task) -> Markup {
+/// The number of a task's errors, and what they say.
+fn errors(cx: &Context<'_>, task: &Task) -> Markup {
     html! {
         @match task.errors { None => (nothing(cx.t)), Some(0) => "0", Some(errors) => strong.loud { (errors) } }
+        (error_details(cx, task))
+    }
+}
+
+/// What a task's errors say, each once.
+pub(super) fn error_details(cx: &Context<'_>, task: &Task) -> Markup {
+    html! {
+        @for error in task.error_details.iter() {
+            span.sub lang="en" {
+                (error.code.as_deref().unwrap_or("-"))
+                @if error.count > 1 { " × " (error.count) }
+                @if let Some(text) = shown_text(error.text.as_deref(), cx.facts.error_texts) { ": " (text) }
+            }
+        }
     }
 }
 
@@ -131,10 +145,11 @@ fn last_step(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::{guess, progress};
-    use crate::model::{SeenEhpcTask, Task, TaskStatus, TaskType};
+    use super::{errors, guess, progress};
+    use crate::model::{ErrorText, SeenEhpcTask, Task, TaskError, TaskStatus, TaskType};
     use crate::web::fixture::{at, facts};
     use crate::web::page::fixture::context;
+    use crate::web::status::Facts;
 
     /// A task that was first seen at step 2, and last moved a minute later.
     fn seen(current_step: Option<i64>, steps: Option<i64>) -> SeenEhpcTask {
@@ -194,5 +209,27 @@ mod tests {
         let unknown = SeenEhpcTask { first_step: None, ..seen(Some(7), Some(8)) };
         assert_eq!(guess(&unknown, at(61)), None);
         assert!(drawn(Some(5), Some(8)).contains("guess: ends <time"));
+    }
+
+    #[test]
+    fn errors_have_their_codes_and_undocumented_texts_only_on_request() {
+        let error = |code: &str, text: &str, documented, count| TaskError {
+            code: Some(code.into()),
+            text: Some(std::sync::Arc::new(ErrorText::new(text, documented))),
+            count,
+        };
+        let mut task = seen(None, None).task;
+        task.errors = Some(3);
+        task.error_details =
+            vec![error("NoStock", "The <zone> is out", true, 2), error("Own", "rm -rf", false, 1)]
+                .into();
+        let drawn = |error_texts| {
+            let facts = Facts { error_texts, ..facts(vec![]) };
+            errors(&context(&facts), &task).into_string()
+        };
+        let html = drawn(false);
+        assert!(html.contains("NoStock × 2: The &lt;zone&gt; is out"), "{html}");
+        assert!(html.contains(">Own<") && !html.contains("rm -rf"), "{html}");
+        assert!(drawn(true).contains("Own: rm -rf"));
     }
 }

@@ -108,7 +108,9 @@ fn failed_row(cx: &Context<'_>, found: &Found) -> Markup {
 fn codes(cx: &Context<'_>, thing: Thing<'_>) -> Markup {
     match thing {
         Thing::Task(SeenEhpcTask { task, .. }) => match task.errors {
-            Some(errors @ 1..) => html! { ((cx.t.count_errors)(errors)) },
+            Some(errors @ 1..) => {
+                html! { ((cx.t.count_errors)(errors)) (tasks::error_details(cx, task)) }
+            }
             _ => nothing(cx.t),
         },
         Thing::Command(seen) => commands::exits(cx, seen),

@@ -97,7 +97,7 @@ pub(in crate::web) struct InvocationStatusRow {
 pub(super) fn task(seen: &SeenEhpcTask, all_texts: bool) -> TaskStatusRow {
     let detail = |error: &TaskError| ErrorDetail {
         code: error.code.as_deref().map(str::to_owned),
-        text: shown(error.text.as_deref(), all_texts),
+        text: shown_text(error.text.as_deref(), all_texts).map(str::to_owned),
         count: error.count,
     };
     TaskStatusRow {
@@ -117,9 +117,8 @@ pub(super) fn task(seen: &SeenEhpcTask, all_texts: bool) -> TaskStatusRow {
 }
 
 /// A text, if it may be shown. The configuration may have changed since it was read.
-fn shown(text: Option<&ErrorText>, all_texts: bool) -> Option<String> {
-    let text = text.filter(|text| all_texts || text.is_documented())?;
-    Some(text.text().to_owned())
+pub(in crate::web) fn shown_text(text: Option<&ErrorText>, all_texts: bool) -> Option<&str> {
+    text.filter(|text| all_texts || text.is_documented()).map(ErrorText::text)
 }
 
 /// The row of a command.
@@ -164,7 +163,8 @@ pub(super) fn invocation(seen: &SeenSwasInvocation, all_texts: bool) -> Invocati
         status_known: seen.invocation.status.unknown_word().is_none(),
         exit_code: result.and_then(|result| result.exit_code),
         error: result.and_then(|result| result.error.as_ref()).map(|error| error.word().to_owned()),
-        error_text: shown(result.and_then(|result| result.error_text.as_deref()), all_texts),
+        error_text: shown_text(result.and_then(|result| result.error_text.as_deref()), all_texts)
+            .map(str::to_owned),
         created: seen.invocation.created,
         started: result.and_then(|result| result.started),
         finished: result.and_then(|result| result.finished),
