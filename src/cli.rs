@@ -1,9 +1,11 @@
 //! The command line: commands, flags and what they mean.
 
+mod chinese;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use http::Uri;
 use tracing::level_filters::LevelFilter;
 
@@ -25,8 +27,8 @@ const VERSION: &str = concat!(
     env!("BUILD_TARGET"),
 );
 
-/// Prometheus exporter for Alibaba Cloud E-HPC tasks and commands, and Simple Application Server
-/// command runs.
+/// Prometheus exporter for tasks and commands of Alibaba Cloud E-HPC, and commands on Simple
+/// Application Servers.
 #[derive(Debug, Parser)]
 #[command(
     name = "aliyun-task-exporter",
@@ -346,7 +348,7 @@ pub enum Level {
     Trace,
     /// Also each request, and lines that would otherwise be folded.
     Debug,
-    /// Normal events: the start, each ended task or run, recoveries.
+    /// Normal events: the start, each ended task or invocation, recoveries.
     Info,
     /// What an operator should check.
     Warn,
@@ -424,7 +426,7 @@ pub struct WorldSize {
     /// Simple Application Servers.
     #[arg(long, default_value_t = 4)]
     pub servers: usize,
-    /// Command runs that each server lists.
+    /// Invocations that each server lists.
     #[arg(long, default_value_t = 12)]
     pub invocations: usize,
     /// Latency of every answer.
@@ -470,6 +472,19 @@ impl WorldSize {
             quotas: Quotas { per_minute: self.quota, ..Quotas::default() },
             ..Settings::default()
         }
+    }
+}
+
+impl Cli {
+    /// The arguments of this process. Prints help, in Chinese where the locale is, or what is wrong
+    /// with the arguments, and exits.
+    pub fn of_process() -> Self {
+        let mut command = Self::command();
+        if chinese::is_wanted(&|name| std::env::var(name).ok()) {
+            command = chinese::translated(command);
+        }
+        let mut matches = command.get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
     }
 }
 

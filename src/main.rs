@@ -7,7 +7,6 @@ use std::process::{Command, ExitCode};
 
 use aliyun_task_exporter::cli::Cli;
 use aliyun_task_exporter::{commands, logging};
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -17,7 +16,7 @@ const ARENAS: &str = "MALLOC_ARENA_MAX";
 
 fn main() -> ExitCode {
     limit_arenas();
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let _logging = logging::start(&cli.log);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
