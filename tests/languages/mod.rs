@@ -165,7 +165,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("max_age is", "是", "name \"max_age\" is missing"),
     ("it is", "是 ListTasks", "name \"ListTasks\" only in Chinese"),
     ("after AliyunTaskNoLeader", "之后", "name \"AliyunTaskNoLeader\" is missing"),
-    ("see *Ended tasks*", "见 *Runs*", "title \"Runs\" only in Chinese"),
+    ("see *Ended tasks*", "见 *Tasks*", "title \"Tasks\" only in Chinese"),
     ("75 of 1,024", "1024 中的 60", "number \"75\" is missing"),
     ("see [it](https://a.b)", "见此", "link \"https://a.b\" is missing"),
     ("see [it](metrics.md)", "见[此](../metrics.md)", "docs/metrics.md exists in Chinese"),
