@@ -78,7 +78,7 @@ fn advice(reason: Reason) -> &'static str {
         Reason::InvalidRequest => "请检查 ID 和地域是否正确；如果确认无误，请反馈此问题。",
         Reason::Account => "请检查账号是否欠费、是否已开通该服务。",
         Reason::Conflict => "集群当前的状态不支持该请求，稍后会自动重试。",
-        Reason::Clock => "请校准本机时钟：与云端相差超过 15 分钟的请求会被拒绝。",
+        Reason::Clock => "请校准本机时钟：与阿里云相差超过 15 分钟的请求会被拒绝。",
         Reason::Service => "无需处理：阿里云返回了服务端错误，下次轮询时会重试。",
         Reason::Timeout => "下次轮询时会重试；如果反复出现，请检查网络，或调大 poll.timeout。",
         Reason::Dns => "请检查本机的 DNS，以及接入点（endpoint）是否正确。",
@@ -100,7 +100,7 @@ fn problem_kind(kind: ProblemKind) -> &'static str {
         ProblemKind::CredentialsNotRenewed => "凭据无法续期",
         ProblemKind::NotAuthorized => "缺少权限",
         ProblemKind::Clock => "本机时钟不准",
-        ProblemKind::Throttled => "被云端限流",
+        ProblemKind::Throttled => "被阿里云限流",
     }
 }
 
@@ -131,8 +131,8 @@ fn problem(problem: &AccountProblem, account: &AccountStatus) -> (String, String
         ProblemKind::Clock => {
             let side = if skew > 0.0 { "慢" } else { "快" };
             (
-                format!("本机时钟比云端{side} {:.0} 秒", skew.abs()),
-                "请校准本机时钟：与云端相差超过 15 分钟的请求会被拒绝".to_owned(),
+                format!("本机时钟比阿里云{side} {:.0} 秒", skew.abs()),
+                "请校准本机时钟：与阿里云相差超过 15 分钟的请求会被拒绝".to_owned(),
             )
         }
         ProblemKind::Throttled => (
@@ -235,7 +235,7 @@ pub(super) static TEXTS: Texts = Texts {
     jobs: "按命令名称",
     jobs_are: "最近一次执行的结果",
     series: "时间序列",
-    lists: "云端列表",
+    lists: "阿里云的列表",
     exporter: "Exporter",
     api_calls: "API 调用",
     running: "执行中",
@@ -433,10 +433,10 @@ pub(super) static TEXTS: Texts = Texts {
         0 => "24 小时内没有失败".to_owned(),
         _ => format!("24 小时内失败过的 {} 个，之后都已成功", grouped(mended)),
     },
-    unknown_words_met: |count| format!("云端返回了 {} 个此版本不认识的取值", grouped(count)),
+    unknown_words_met: |count| format!("阿里云返回了 {} 个此版本不认识的取值", grouped(count)),
     exporter_well: "配置已生效",
     stands_by: "备用：另一个实例持有状态文件并负责轮询",
-    stands_by_until: "本实例不调用云端，也不显示云端的数据；另一个实例结束后，会在两秒内接替",
+    stands_by_until: "本实例不调用阿里云，也不显示阿里云的数据；另一个实例结束后，会在两秒内接替",
     no_attention: "没有需要关注的问题。",
     unsaved: |why| format!("状态没有保存，重启后会回到之前保存的状态：{why}"),
     not_in_force: |problems| format!("更改后的配置未生效，仍在使用之前的配置：{problems}"),
@@ -492,10 +492,10 @@ pub(super) static TEXTS: Texts = Texts {
     count_not_authorized: |count| format!("{count} 个无权限"),
     count_not_called: |count| format!("{count} 个尚未调用"),
     authorized_of: |count, all| format!("{all} 个中 {count} 个已授权"),
-    api_budget: "API 配额",
+    api_budget: "API 调用预算",
     api_budget_is: "监控目标每分钟需要的调用次数，以及允许的次数",
-    more_of_api_budget: "更多 API 配额",
-    no_calls: "没有对云端的调用。",
+    more_of_api_budget: "更多 API 调用预算",
+    no_calls: "没有对阿里云的调用。",
     more_than_quota: "超过配额：轮询会比计划的晚",
     number_of: |part, all| format!("{part} / {all}"),
     waited: |seconds| format!("累计等待 {} 秒", grouped(seconds)),
@@ -505,7 +505,7 @@ pub(super) static TEXTS: Texts = Texts {
         known.map_or_else(|| outcome.to_owned(), |known| reason(known).to_owned())
     },
     unknown_words: "不认识的取值",
-    unknown_words_are: "出现在云端的响应中；在 /metrics 中显示为 unknown",
+    unknown_words_are: "出现在阿里云的响应中；在 /metrics 中显示为 unknown",
     unknown_words_word: "取值",
     missing_word: "（缺失或为空）",
 };
