@@ -170,7 +170,7 @@ def test_a_broken_dashboard_is_found(copy: Path) -> None:
 
 
 def test_a_broken_rule_is_found(copy: Path, tmp_path: Path) -> None:
-    replace(copy / "files/rules/alerts.yaml", "absent(up", "absent((up")
+    replace(copy / "files/rules/alerts.yaml", "absent(aliyun", "absent((aliyun")
     rule = render(values_of("monitoring"), copy).one("PrometheusRule", "-alerts")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule["spec"]))
     with pytest.raises(AssertionError, match="parse error"):

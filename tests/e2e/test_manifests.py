@@ -48,8 +48,8 @@ def test_the_document_names_what_is_there() -> None:
     for name in ("deploy/kubernetes", "deploy/helm/aliyun-task-exporter", "deploy/compose"):
         assert (ROOT / name).is_dir()
         assert name in DOCUMENT
-    for readme in ("README.md", "README.zh-CN.md"):
-        assert "docs/kubernetes.md" in (ROOT / readme).read_text()
+    assert "docs/kubernetes.md" in (ROOT / "README.md").read_text()
+    assert "docs/zh-CN/kubernetes.md" in (ROOT / "README.zh-CN.md").read_text()
 
 
 def test_the_values_in_the_document_work() -> None:
