@@ -276,7 +276,7 @@ families! {
     CONFIG_LAST_RELOAD_SUCCESSFUL = Process Gauge "aliyun_task_exporter_config_last_reload_successful" [];
     /// Connections of clients that are open.
     HTTP_CONNECTIONS = Process Gauge "aliyun_task_exporter_http_connections" [];
-    /// Connections of clients that were cut: first_head (no request in 10 seconds), idle (none for 75), slow (a response was not read, or its address has a quarter of all), short (a new one needed its place).
+    /// Connections of clients that were cut: first_head (no request in 10 seconds), idle (none for 75), slow (a response was not read, or its address has a quarter of all), short (a new one needed its place), flood (it sent more than its requests can need).
     HTTP_CONNECTIONS_CUT = Process Counter "aliyun_task_exporter_http_connections_cut_total" ["reason"];
     /// When a configuration was last loaded.
     CONFIG_LAST_RELOAD_SUCCESS = Process Gauge "aliyun_task_exporter_config_last_reload_success_timestamp_seconds" [];

@@ -874,11 +874,13 @@ pub enum Cut {
     Slow,
     /// A new connection needed its place.
     Short,
+    /// It sent more than its requests can need.
+    Flood,
 }
 
 impl Cut {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::FirstHead, Self::Idle, Self::Slow, Self::Short];
+    pub const ALL: [Self; 5] = [Self::FirstHead, Self::Idle, Self::Slow, Self::Short, Self::Flood];
 
     /// Label value.
     pub fn label(self) -> &'static str {
@@ -887,6 +889,7 @@ impl Cut {
             Self::Idle => "idle",
             Self::Slow => "slow",
             Self::Short => "short",
+            Self::Flood => "flood",
         }
     }
 }

@@ -23,6 +23,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Minimum rate at which a client reads a response, in bytes per second.
 const MIN_READ_RATE: u64 = 16 << 10;
+/// Maximum number of bytes that a client sends for a request, and before its first one: a head, and
+/// what TLS and HTTP/2 add.
+const REQUEST_BYTES: u64 = 80 << 10;
+/// Part of a response's size that a client may send while it reads it: with HTTP/2, it says how much
+/// more it takes.
+const READER_SHARE: u64 = 4;
 /// Places beyond the limit, for health checks only.
 pub(super) const RESERVE: usize = 16;
 
@@ -47,6 +53,10 @@ pub(super) struct Connection {
     progress: AtomicU64,
     /// When the responses under way must have been sent.
     deadline: AtomicU64,
+    /// Bytes that were read.
+    received: AtomicU64,
+    /// Bytes that its requests can need.
+    needed: AtomicU64,
     cut: AtomicBool,
     /// Woken when it is cut.
     pub(super) ended: Notify,
@@ -66,6 +76,8 @@ impl Connection {
             idle_since: AtomicU64::new(opened),
             progress: AtomicU64::new(opened),
             deadline: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            needed: AtomicU64::new(REQUEST_BYTES),
             cut: AtomicBool::new(false),
             ended: Notify::new(),
             retired: Notify::new(),
@@ -75,6 +87,7 @@ impl Connection {
     /// A request's head has arrived.
     pub(super) fn asked(&self) {
         self.has_asked.store(true, Ordering::Relaxed);
+        self.needed.fetch_add(REQUEST_BYTES, Ordering::Relaxed);
         self.computing.fetch_add(1, Ordering::Relaxed);
         self.answering.fetch_add(1, Ordering::Relaxed);
     }
@@ -82,6 +95,7 @@ impl Connection {
     /// Its response of `bytes` is made, and begins to be sent.
     pub(super) fn answered(&self, bytes: u64, now: Millis) {
         self.computed();
+        self.needed.fetch_add(bytes / READER_SHARE, Ordering::Relaxed);
         self.progress.fetch_max(now, Ordering::Relaxed);
         let time = millis(STALL_TIMEOUT) + bytes.saturating_mul(1000) / MIN_READ_RATE;
         self.deadline.fetch_max(now.saturating_add(time), Ordering::Relaxed);
@@ -103,6 +117,17 @@ impl Connection {
     /// Bytes were written.
     pub(super) fn progressed(&self, now: Millis) {
         self.progress.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Bytes were read.
+    pub(super) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Whether it has sent more than its requests can need. In HTTP/2 there are frames that cost
+    /// their sender nothing and belong to no request.
+    pub(super) fn floods(&self) -> bool {
+        self.received.load(Ordering::Relaxed) > self.needed.load(Ordering::Relaxed)
     }
 
     /// How long nothing has moved; 0 while the server itself is what it waits for.
@@ -276,7 +301,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
-    use super::{Admitted, Connection, Connections, MIN_READ_RATE, Millis, RESERVE};
+    use super::{Admitted, Connection, Connections, MIN_READ_RATE, Millis, REQUEST_BYTES, RESERVE};
     use crate::model::Cut;
 
     const SECOND: Millis = 1000;
@@ -330,6 +355,24 @@ mod tests {
         assert_eq!(connections.sweep(75 * SECOND), []);
         assert_eq!(connections.sweep(75 * SECOND + 1), [Cut::Idle]);
         assert_eq!(connections.count(), 4, "until their tasks are over");
+    }
+
+    #[test]
+    fn what_sends_more_than_its_requests_can_need_floods() {
+        let connections = Connections::new(2);
+        let connection = admit(&connections, 1, 0).connection;
+        connection.received(REQUEST_BYTES as usize);
+        assert!(!connection.floods());
+        connection.received(1);
+        assert!(connection.floods(), "it has not asked");
+        connection.asked();
+        connection.received(REQUEST_BYTES as usize - 1);
+        assert!(!connection.floods());
+        connection.answered(400, 0);
+        connection.received(100);
+        assert!(!connection.floods(), "a reader of much says much");
+        connection.received(1);
+        assert!(connection.floods());
     }
 
     #[test]

@@ -34,6 +34,7 @@ use super::descriptors;
 use super::guard::{Guard, Visitor};
 use super::hosts::Hosts;
 use crate::config::Web;
+use crate::model::Cut;
 use crate::self_metrics::SelfMetrics;
 
 /// Maximum number of connections.
@@ -42,8 +43,10 @@ const MAX_CONNECTIONS: u64 = 512;
 const SWEEP: Duration = Duration::from_millis(500);
 /// Maximum size of a request's head; responses are written in portions of about this size.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Maximum size of a request's headers in HTTP/2, where many may wait at once.
+const HEADERS_BYTES: u32 = 16 * 1024;
 /// Maximum number of streams of an HTTP/2 connection.
-const MAX_STREAMS: u32 = 16;
+const MAX_STREAMS: u32 = 8;
 /// Maximum number of streams that an HTTP/2 client has reset and that are still being cleaned up.
 const MAX_RESETS: usize = 16;
 /// Timeout for in-flight requests at shutdown: half of what docker waits before it kills.
@@ -223,10 +226,18 @@ async fn connect(
     // Otherwise the last part of a response may wait for the scraper's delayed acknowledgement,
     // 40 ms. A connection that is closed already fails when it is read.
     let _ = stream.set_nodelay(true);
-    let stream = Progress { stream, connection: Arc::clone(&connection), clock: server.clock };
+    let stream = Progress {
+        stream,
+        connection: Arc::clone(&connection),
+        clock: server.clock,
+        has_read: false,
+    };
     tokio::select! {
         () = converse(stream, peer, &server, Arc::clone(&connection), stop) => {}
         () = connection.ended.notified() => {}
+    }
+    if connection.floods() {
+        server.metrics.connection_cut(Cut::Flood);
     }
 }
 
@@ -296,7 +307,7 @@ where
         .max_concurrent_streams(MAX_STREAMS)
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
-        .max_header_list_size(BUFFER_BYTES as u32)
+        .max_header_list_size(HEADERS_BYTES)
         // No request has a body, so none needs more; the default would keep a mebibyte of one.
         .initial_stream_window_size(BUFFER_BYTES as u32)
         .initial_connection_window_size(BUFFER_BYTES as u32)
@@ -418,12 +429,14 @@ impl http_body::Body for Tracked {
     }
 }
 
-/// A socket that records when bytes were written.
+/// A socket that records when bytes were written, and how many were read.
 #[derive(Debug)]
 struct Progress {
     stream: TcpStream,
     connection: Arc<Connection>,
     clock: Clock,
+    /// Whether it has read since it was last its turn.
+    has_read: bool,
 }
 
 impl Progress {
@@ -440,7 +453,19 @@ impl AsyncRead for Progress {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        // One that sends without end would otherwise go on without end, and others would wait.
+        if std::mem::take(&mut self.has_read) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        self.has_read = true;
+        self.connection.received(buffer.filled().len() - before);
+        if self.connection.floods() {
+            return Poll::Ready(Err(io::Error::other("it sends more than its requests can need")));
+        }
+        Poll::Ready(read)
     }
 }
 

@@ -63,7 +63,7 @@ ONE, MANY = ("127.0.0.1",), tuple(f"127.0.1.{number}" for number in range(1, 65)
 # The others'.
 OTHERS = "127.0.0.9"
 # How many requests the exporter takes at a time on a connection of HTTP/2.
-STREAMS = 16
+STREAMS = 8
 
 
 @dataclass(frozen=True)
@@ -350,22 +350,22 @@ def attacks_with_tls(server: Server) -> dict[str, tuple[int, Attack]]:
                 0.01,
             ),
         ),
-        "a head of 60 KiB on each stream": (
+        "a head of 15 KiB on each stream": (
             512,
             says(
-                opening(0) + b"".join(request(2 * at + 1, large, (b"x", b"y" * 60_000)) for at in range(STREAMS)),
+                opening(0) + b"".join(request(2 * at + 1, large, (b"x", b"y" * 15_000)) for at in range(STREAMS)),
             ),
         ),
         "a head that unpacks to 60 MB": (64, says(opening() + frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb))),
         "requests that are reset at once": (64, resets(large)),
-        f"asks for {large} on 16 streams, reads nothing": (505, says(opening() + requests(large), reads=False)),
-        "asks for /metrics on 16 streams, reads nothing": (512, says(opening() + requests("/metrics"), reads=False)),
-        f"asks for {large} on 16 streams, a window of 0": (512, says(opening(0) + requests(large))),
-        f"asks for {large} on 16 streams, a window of 0, pings": (
+        f"asks for {large} on 8 streams, reads nothing": (505, says(opening() + requests(large), reads=False)),
+        "asks for /metrics on 8 streams, reads nothing": (512, says(opening() + requests("/metrics"), reads=False)),
+        f"asks for {large} on 8 streams, a window of 0": (512, says(opening(0) + requests(large))),
+        f"asks for {large} on 8 streams, a window of 0, pings": (
             512,
             says(opening(0) + requests(large), frame(PING, payload=bytes(8)), 0.2),
         ),
-        f"asks for {large} on 16 streams all the time": (64, streams(large)),
+        f"asks for {large} on 8 streams all the time": (64, streams(large)),
     }
 
 
