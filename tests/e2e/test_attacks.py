@@ -13,7 +13,7 @@ TRIES = 3
 
 
 def is_served(seen: Seen) -> bool:
-    is_answered = len(seen.health) > 2 and (seen.failed_health, seen.failed_scrapes) == (0, 0)
+    is_answered = bool(seen.health) and (seen.failed_health, seen.failed_scrapes) == (0, 0)
     return is_answered and median(seen.health) < SLOWEST
 
 
