@@ -117,8 +117,8 @@ fn started(at: f64) -> prometheus::Result<Gauge> {
     Ok(start)
 }
 
-/// In seconds since 1970, of a process that was started so many ticks after boot; as exact as ticks
-/// are.
+/// In seconds since 1970, of a process that was started this number of ticks after boot; as exact
+/// as ticks are.
 fn start_time(ticks: u64) -> f64 {
     let per_second = clock_ticks_per_second() as f64;
     let since_boot = SignedDuration::try_from_secs_f64(ticks as f64 / per_second);

@@ -12,7 +12,8 @@ from program import ROOT
 SUITE = "bookworm"
 # Made once.
 PRISTINE = ROOT / "target/long" / SUITE
-MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
+# By default, that of debootstrap.
+MIRROR = os.environ.get("DEBIAN_MIRROR", "")
 
 # What a service gets from systemd.
 CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -32,7 +33,7 @@ def pristine() -> Path:
         partial = PRISTINE.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", SUITE, str(partial), MIRROR]
+        command = ["debootstrap", "--variant=minbase", SUITE, str(partial), *filter(None, [MIRROR])]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, done.stdout[-3000:]
         partial.rename(PRISTINE)
