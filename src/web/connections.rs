@@ -23,9 +23,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Minimum rate at which a client reads a response, in bytes per second.
 const MIN_READ_RATE: u64 = 16 << 10;
-/// Maximum number of bytes that a client sends for a request, and before its first one: a head, and
-/// what TLS and HTTP/2 add.
-const REQUEST_BYTES: u64 = 80 << 10;
+/// Maximum number of bytes that a client sends for a request, and before its first one: two buffers,
+/// so that a head that is too large is answered, and what TLS and HTTP/2 add.
+const REQUEST_BYTES: u64 = 160 << 10;
 /// Part of a response's size that a client may send while it reads it: with HTTP/2, it says how much
 /// more it takes.
 const READER_SHARE: u64 = 4;
