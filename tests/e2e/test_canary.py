@@ -103,7 +103,7 @@ def test_nothing_that_is_said_holds_a_secret(
         sink: [line[:700] for line in sinks[sink].splitlines() if canaries.found_in(line)][:1] for sink, *_ in leaks
     }
     if manner == "tell":
-        assert [place for place, text in sinks.items() if MARK.encode() in text] == ["/api/v1/status"]
+        assert [place for place, text in sinks.items() if MARK.encode() in text] == ["/", "/api/v1/status"]
         assert b"<secret>" in sinks["/api/v1/status"]
     said = b"".join(sinks.values())
     assert [told for told in parrot.signatures if told.encode() in said] == []
