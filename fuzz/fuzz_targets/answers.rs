@@ -102,7 +102,7 @@ fuzz_target!(
             is_proxied: mode & 16 != 0,
         };
         match decode(operation, &answer).0 {
-            Ok(decoded) => check(decoded.cleaned(clean)),
+            Ok(decoded) => check(decoded.cleaned(clean, true)),
             Err(error) => check_error(error),
         }
     }

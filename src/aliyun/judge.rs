@@ -413,7 +413,7 @@ mod tests {
             let plain = judge(&operation, 200, &[], format!("{{{body}}}").as_bytes()).unwrap();
             let beside = format!(r#"{{"Code": "Odd\u0007{}", {body}}}"#, "x".repeat(100));
             let decoded = judge(&operation, 200, &[], beside.as_bytes()).unwrap();
-            let decoded = decoded.cleaned(str::to_owned);
+            let decoded = decoded.cleaned(str::to_owned, true);
             assert_eq!(
                 (&decoded.value, &decoded.error),
                 (&plain.value, &None),

@@ -39,7 +39,7 @@ use crate::model::{Login, Reason};
 use credentials::{Credential, Provider};
 use http::Transport;
 use judge::Heard;
-use op::{Answer, Decoded, Operation, Texts};
+use op::{Answer, Decoded, Operation};
 use request::Signer;
 use trouble::{Route, trouble};
 
@@ -180,9 +180,7 @@ impl Client {
         decoded: Decoded<Answer>,
         credential: &Arc<Credential>,
     ) -> Decoded<Answer> {
-        let clean = |text: &str| credential.scrub(text);
-        let mut decoded = decoded.cleaned(clean);
-        decoded.value.clean(&Texts { clean: &clean, keeps_all: self.keeps_error_texts });
+        let mut decoded = decoded.cleaned(|text| credential.scrub(text), self.keeps_error_texts);
         match decoded.error.take() {
             Some(error) => decoded.error = Some(self.judged(error, credential).await),
             None => self.provider.accepted(credential),

@@ -3,6 +3,7 @@
 //! To add one: a file here, a row in `operations!` (`src/action.rs`), and what CONTRIBUTING.md
 //! lists.
 
+mod clean;
 mod decoded;
 mod describe_command_invocations;
 mod describe_invocation_result;
@@ -23,7 +24,6 @@ pub(super) mod samples;
 mod texts;
 mod undecoded;
 mod wire;
-mod words;
 
 pub use decoded::Decoded;
 pub use describe_command_invocations::DescribeCommandInvocations;
@@ -38,5 +38,5 @@ pub use list_regions::{EhpcListRegions, SwasListRegions};
 pub use list_tasks::{ListTasks, TaskFilter};
 pub use operation::{Answer, Operation};
 pub use parameters::{PAGE_SIZE, Parameters};
-pub(super) use texts::Texts;
+use texts::Texts;
 pub use undecoded::Undecoded;

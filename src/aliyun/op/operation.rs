@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
+use super::clean::Clean;
 use super::extent::Extent;
-use super::name::cut;
-use super::words::Words;
 use super::{Decoded, Parameters, Texts, Undecoded};
 use crate::action::{Action, Product, operations};
 use crate::model::{
     Command, CommandInvocation, DirectoryEntry, Invocation, InvocationResult, NodeResult,
     NodeStatuses, Page, Task,
 };
-
-/// Maximum length of an unknown word, in bytes; no known one is longer.
-const MAX_WORD_BYTES: usize = 64;
 
 /// Declares [`Operation`] and [`Answer`] from the table of operations.
 macro_rules! declare {
@@ -66,13 +62,7 @@ macro_rules! declare {
                 match self { $(Self::$name(answer) => answer.set_partial(),)+ }
             }
 
-            /// Replaces each unknown word by what `clean` makes of it.
-            fn clean_words(&mut self, clean: &dyn Fn(&str) -> String) {
-                match self { $(Self::$name(answer) => answer.clean_words(clean),)+ }
-            }
-
-            /// Leaves only what may be kept of the cloud's texts about failures.
-            pub(in crate::aliyun) fn clean(&mut self, texts: &Texts<'_>) {
+            fn clean(&mut self, texts: &Texts<'_>) {
                 match self { $(Self::$name(answer) => answer.clean(texts),)+ }
             }
         }
@@ -100,13 +90,13 @@ impl Operation {
 }
 
 impl Decoded<Answer> {
-    /// The same answer, with the cloud's text in it cleaned of secrets by `clean` and then cut.
-    /// Cutting first could leave half a secret.
-    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Self {
-        let brief = |word: &str| cut(&clean(word), MAX_WORD_BYTES).to_owned();
-        self.value.clean_words(&brief);
+    /// The same answer, with the cloud's own words and texts cleaned of secrets by `clean` and then
+    /// cut; of texts about failures, `keeps_all` keeps those that are not documented, too.
+    pub fn cleaned(mut self, clean: impl Fn(&str) -> String, keeps_all: bool) -> Self {
+        let texts = Texts { clean: &clean, keeps_all };
+        self.value.clean(&texts);
         for (_, word) in &mut self.unknown {
-            *word = brief(word);
+            *word = texts.word(word);
         }
         let error = self.error.map(|error| error.cleaned(&clean));
         Self { error, ..self }

@@ -208,7 +208,7 @@ fn damage(body: &mut Vec<u8>, random: &mut SmallRng) {
 /// Decodes a body; returns whether that succeeded.
 fn read(operation: &Operation, body: &[u8]) -> bool {
     let Ok(decoded) = operation.decode(body) else { return false };
-    let decoded = decoded.cleaned(str::to_owned);
+    let decoded = decoded.cleaned(str::to_owned, true);
     let (ids, names) = ids_and_names(&decoded.value);
     let is_id = |id: &&str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
@@ -297,7 +297,7 @@ fn an_unknown_word_is_cleaned_of_secrets_wherever_it_is_and_then_cut() {
             let has_words = !decoded.unknown.is_empty();
             assert_eq!(format!("{:?}", decoded.value).contains(SECRET), has_words, "{name}");
             fields.extend(decoded.unknown.iter().map(|(field, _)| *field));
-            let decoded = decoded.cleaned(|text| text.replace(SECRET, "<secret>"));
+            let decoded = decoded.cleaned(|text| text.replace(SECRET, "<secret>"), true);
             let shown = format!("{decoded:?}");
             assert!(!shown.contains("Hunt"), "{name}: {shown}");
             assert_eq!(shown.contains(&format!("{}<secre", "x".repeat(58))), has_words, "{name}");

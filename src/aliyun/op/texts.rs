@@ -1,4 +1,4 @@
-//! What may be kept of the cloud's texts about failures.
+//! What may be kept of the cloud's own words, and of its texts about failures.
 //!
 //! Documented are those of SWAS (DescribeInvocationResult), those of Cloud Assistant, which carries
 //! out its invocations, and the messages in the error tables of E-HPC's operations: see "Texts of
@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use super::name::cut;
 use crate::aliyun::json::Object;
-use crate::model::{ERROR_TEXT_CHARS, ErrorCode, ErrorText};
+use crate::model::{ERROR_TEXT_CHARS, ErrorText};
 
 /// The sentences that the vendor documents, without their full stops.
 const SENTENCES: &[&str] = &[
@@ -51,17 +52,25 @@ const SENTENCES: &[&str] = &[
 
 /// Maximum length of a code.
 const MAX_CODE_BYTES: usize = 64;
+/// Maximum length of an unknown word, in bytes; no known one is longer.
+const MAX_WORD_BYTES: usize = 64;
 
-/// What may be kept of texts.
-pub(in crate::aliyun) struct Texts<'a> {
+/// What may be kept of words and texts. They are cleaned and then cut, in this order: cutting first
+/// could leave half a secret.
+pub(super) struct Texts<'a> {
     /// Removes secrets.
-    pub(in crate::aliyun) clean: &'a dyn Fn(&str) -> String,
+    pub(super) clean: &'a dyn Fn(&str) -> String,
     /// Whether texts that are not documented are kept, too.
-    pub(in crate::aliyun) keeps_all: bool,
+    pub(super) keeps_all: bool,
 }
 
 impl Texts<'_> {
-    /// Cleans a text and cuts it, in this order: cutting first could leave half a secret.
+    /// What is kept of an unknown word.
+    pub(super) fn word(&self, word: &str) -> String {
+        cut(&(self.clean)(word), MAX_WORD_BYTES).to_owned()
+    }
+
+    /// Leaves what may be kept of a text.
     pub(super) fn text(&self, text: &mut Option<Arc<ErrorText>>) {
         let Some(sent) = text.take() else { return };
         let shown: String = (self.clean)(sent.text()).chars().take(ERROR_TEXT_CHARS).collect();
@@ -73,13 +82,6 @@ impl Texts<'_> {
     /// Drops a code with a secret in it.
     pub(super) fn code(&self, code: &mut Option<Box<str>>) {
         code.take_if(|code| (self.clean)(code) != **code);
-    }
-
-    /// Cleans an unknown ErrorCode.
-    pub(super) fn error_code(&self, code: &mut Option<ErrorCode>) {
-        if let Some(ErrorCode::Unknown(word)) = code {
-            *word = (self.clean)(word).into();
-        }
     }
 }
 
@@ -180,8 +182,8 @@ mod tests {
             texts.code(&mut code);
             assert_eq!(code.as_deref(), left);
         }
-        let mut code = Some(ErrorCode::parse("Odd.hunter2"));
-        texts.error_code(&mut code);
-        assert_eq!(code.unwrap().word(), "Odd.<secret>");
+        let mut code = ErrorCode::parse("Odd.hunter2");
+        code.clean(&|word| texts.word(word));
+        assert_eq!(code.word(), "Odd.<secret>");
     }
 }
