@@ -13,6 +13,7 @@ pub mod action;
 pub mod aliyun;
 pub mod app;
 pub mod catalog;
+mod causes;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::causes::chain;
 use super::proxy::Proxies;
+use crate::causes::chain;
 use crate::config::{Account, Poll};
 use crate::{files, pem};
 

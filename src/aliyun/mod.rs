@@ -2,7 +2,6 @@
 //! exporters.
 
 mod advice;
-mod causes;
 mod codes;
 mod content;
 pub mod credentials;

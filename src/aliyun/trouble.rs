@@ -8,9 +8,9 @@ use humantime::format_duration as shown;
 use rustls::CertificateError;
 
 use super::Error;
-use super::causes::chain;
 use super::http::{Unresolved, connect_limit};
 use super::proxy::Proxy;
+use crate::causes::chain;
 
 /// What was requested, where and how.
 pub(super) struct Route<'a> {

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::causes::chain;
 use crate::config::parse_web_config;
 use crate::files;
 
@@ -105,19 +106,19 @@ impl Question {
             .map_err(|error| format!("asking: {error}"))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| format!("asking: {}", causes(&error)))?;
+            .map_err(|error| format!("asking: {}", chain(&error)))?;
         let connection = tokio::spawn(connection);
         let response = match sender.send_request(request).await {
             Ok(response) => response,
             Err(error) => {
                 connection.abort();
-                return Err(format!("asking: {}", causes(&error)));
+                return Err(format!("asking: {}", chain(&error)));
             }
         };
         let status = response.status();
         let body = to_bytes(Body::new(response.into_body()), MAX_ANSWER)
             .await
-            .map_err(|error| format!("reading the answer: {}", causes(&error)))?;
+            .map_err(|error| format!("reading the answer: {}", chain(&error)))?;
         let text = String::from_utf8_lossy(&body);
         let line = text.lines().next().unwrap_or_default().trim();
         match status {
@@ -216,17 +217,6 @@ impl ServerCertVerifier for AnyCertificate {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
     }
-}
-
-/// An error and its causes in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line += &format!(": {cause}");
-        next = cause.source();
-    }
-    line
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use http::{HeaderMap, Request, Uri};
 use tracing::debug;
 
 use crate::aliyun::Error;
-use crate::aliyun::causes::chain;
 use crate::aliyun::http::Transport;
 use crate::aliyun::request::host;
 use crate::aliyun::trouble::{Route, trouble};
+use crate::causes::chain;
 use crate::config::is_loopback;
 
 /// Maximum size of an answer, in bytes.

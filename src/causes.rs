@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 /// An error and its causes in one line.
-pub(super) fn chain(error: &dyn StdError) -> String {
+pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
