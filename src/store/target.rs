@@ -67,6 +67,13 @@ pub struct View {
     pub reading: Option<Arc<Reading>>,
 }
 
+impl View {
+    /// Whether it had values that are withdrawn now, because they are stale.
+    pub fn is_withdrawn(&self) -> bool {
+        self.read_at.is_some() && self.reading.is_none()
+    }
+}
+
 /// A target that has changed, in its current state.
 #[derive(Clone, Debug)]
 pub struct TargetChange {
@@ -178,7 +185,9 @@ impl Entry {
         match &mut self.listed {
             Some(listed) if listed.at.wall == at.wall => {
                 let is_new = listed.by == *by && listed.stale_after != stale_after;
-                listed.stale_after = if is_new { stale_after } else { listed.stale_after };
+                if is_new {
+                    listed.stale_after = stale_after;
+                }
                 return is_new;
             }
             Some(listed) if listed.at.boot > at.boot => return false,
@@ -232,8 +241,7 @@ impl Entry {
     /// none.
     fn stale_at(&self) -> Option<SignedDuration> {
         let read = self.read.as_ref()?;
-        let age = self.state.stale_after.and_then(|age| SignedDuration::try_from(age).ok());
-        Some(age.map_or(SignedDuration::MAX, |age| read.at.boot.saturating_add(age)))
+        Some(withdrawn_at(read.at, self.state.stale_after))
     }
 
     /// Its current state.
@@ -266,11 +274,16 @@ impl Entry {
 
 impl Listed {
     fn change(&self) -> ListingChange {
-        let age = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
         ListingChange {
             listing: Arc::clone(&self.listing),
             changed: self.changed,
-            stale_at: self.at.boot.saturating_add(age),
+            stale_at: withdrawn_at(self.at, Some(self.stale_after)),
         }
     }
+}
+
+/// When values read at `read` are withdrawn, as time since boot; without an age, never.
+fn withdrawn_at(read: Moment, stale_after: Option<Duration>) -> SignedDuration {
+    let age = stale_after.and_then(|age| SignedDuration::try_from(age).ok());
+    age.map_or(SignedDuration::MAX, |age| read.boot.saturating_add(age))
 }

@@ -185,7 +185,8 @@ fn icon(tone: Tone) -> String {
 }
 
 fn header(cx: &Context<'_>, asked: &Asked) -> Markup {
-    let (t, facts) = (cx.t, cx.facts);
+    let t = cx.t;
+    let facts = cx.facts;
     let Asked { place, query, show, lang, .. } = asked;
     let other = lang.other();
     html! {
@@ -265,7 +266,7 @@ mod tests {
         withdrawn,
     };
     use crate::web::place::Place;
-    use crate::web::status::{Condition, Facts, Query, Show};
+    use crate::web::status::{Facts, Query, Show, StateFilter};
     use crate::web::text::Lang;
 
     fn asked(place: Place) -> Asked {
@@ -412,10 +413,12 @@ mod tests {
             };
             facts((0..count).map(of).collect())
         };
-        let (few, many) = (servers(300), servers(10_000));
+        let few = servers(300);
+        let many = servers(10_000);
         for show in [None, Some(Show::Targets), Some(Show::Running), Some(Show::Failed)] {
             let asked = Asked { show, ..asked(Place::Overview) };
-            let (small, large) = (page(&few, &asked).len(), page(&many, &asked).len());
+            let small = page(&few, &asked).len();
+            let large = page(&many, &asked).len();
             assert!(large < small + 2000 && large <= 200_000, "{show:?} {small} {large}");
         }
         let html = page(&many, &asked(Place::Overview));
@@ -442,7 +445,7 @@ mod tests {
         assert_eq!(shown(q("HPC"))[..3], [true, false, true]);
         assert_eq!(shown(q("backup"))[..3], [false, true, true]);
         assert_eq!(shown(q("nothing"))[..3], [false, false, false]);
-        let down = Query { state: Some(Condition::Down), ..Query::default() };
+        let down = Query { state: Some(StateFilter::Down), ..Query::default() };
         assert_eq!(shown(down)[..3], [false, false, false]);
         let asked = Asked { show: Some(Show::Failed), query: q("a&b"), ..asked(Place::Overview) };
         let html = page(&facts, &asked);

@@ -17,7 +17,7 @@ use serde::Serialize;
 pub(super) use self::accounts::{AccountProblem, AccountStatus, OperationStatus, ProblemKind};
 pub(super) use self::facts::Facts;
 pub(super) use self::query::{
-    Condition, Listed, Needle, Query, Show, Sort, WorkFilter, called, encoded,
+    Listed, Needle, Query, Show, Sort, StateFilter, WorkFilter, called, encoded,
 };
 use self::rows::{CommandStatusRow, InvocationStatusRow, TaskStatusRow};
 pub(super) use self::rows::{finished, nodes, shown_text};
@@ -249,7 +249,7 @@ fn target(view: &View, facts: &Facts) -> TargetStatus {
         next_poll: view.state.next_poll,
         stale_after_seconds: view.state.stale_after.map(|age| age.as_secs_f64()),
         read_at: view.read_at,
-        stale: view.read_at.is_some() && view.reading.is_none(),
+        stale: view.is_withdrawn(),
         series: series.shown,
         series_dropped: series.dropped.iter().sum(),
         series_dropped_by: series.dropped_by(view.target.id.kind).collect(),

@@ -47,22 +47,14 @@ type Found = (Tone, Vec<String>);
 /// Everything that is checked, in the order in which it is shown.
 pub(super) fn checks(cx: &Context<'_>) -> Vec<Check> {
     let t = cx.t;
-    let exporter = Check {
-        id: "check-exporter",
-        title: t.exporter,
-        tone: Tone::Quiet,
-        found: Vec::new(),
-        address: cx.to.of("config"),
-    };
-    let (tone, found) = self::exporter(cx);
-    let exporter = Check { tone, found, ..exporter };
+    let check =
+        |id, title, (tone, found): Found, address| Check { id, title, tone, found, address };
+    let exporter = check("check-exporter", t.exporter, self::exporter(cx), cx.to.of("config"));
     if !cx.facts.role.leads {
         return vec![exporter];
     }
     let here = |part: &str| format!("{}#{part}", cx.to.overview(&Query::default(), None));
     let listed = |show| cx.to.overview(&Query::default(), Some(show));
-    let check =
-        |id, title, (tone, found): Found, address| Check { id, title, tone, found, address };
     vec![
         check("check-targets", t.targets, targets(cx), listed(Show::Targets)),
         check("check-lists", t.lists, lists(cx), here("attention")),
@@ -148,7 +140,8 @@ fn accounts(cx: &Context<'_>) -> Found {
 
 /// Budgets that the cloud has lowered, or that are too small for the plan.
 fn api(cx: &Context<'_>) -> Found {
-    let (t, now) = (cx.t, cx.now);
+    let t = cx.t;
+    let now = cx.now;
     let mut budgets: Vec<&Budget> = cx.facts.budgets.iter().collect();
     budgets.sort_by(|a, b| a.worse(b, now));
     let is_lowered =

@@ -107,7 +107,8 @@ pub(super) fn nodes_of(seen: &SeenEhpcInvocation) -> Vec<Node<'_>> {
         all.insert(id, Node { id, status, result: None, has_failed });
     }
     for result in seen.results.iter().flatten() {
-        let (id, status) = (&*result.instance_id, &result.status);
+        let id = &*result.instance_id;
+        let status = &result.status;
         all.insert(id, Node { id, status, result: Some(result), has_failed: result.has_failed() });
     }
     let mut nodes: Vec<Node<'_>> = all.into_values().collect();

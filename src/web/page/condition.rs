@@ -23,7 +23,7 @@ pub(super) fn condition(view: &View) -> Condition {
         (true, false) => Condition::FailsWithout,
         (true, true) => Condition::Fails,
         (false, true) => Condition::Fresh,
-        (false, false) if view.read_at.is_some() => Condition::Withdrawn,
+        (false, false) if view.is_withdrawn() => Condition::Withdrawn,
         (false, false) => Condition::Waiting,
     }
 }

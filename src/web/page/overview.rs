@@ -7,7 +7,7 @@ use super::context::Context;
 use super::parts::{heading, pager};
 use super::{accounts, api, search, targets, words, work};
 use crate::web::place::Place;
-use crate::web::status::{Condition, Found, Listed, Query, Show, Sort};
+use crate::web::status::{Found, Listed, Query, Show, Sort, StateFilter};
 
 /// Maximum number of targets in trouble that are shown before a link leads to all.
 const TROUBLED: usize = 10;
@@ -71,12 +71,12 @@ fn attention(cx: &Context<'_>, checks: &[Check], query: &Query) -> Markup {
     let t = cx.t;
     let troubles: Vec<&Check> = checks.iter().filter(|check| check.is_trouble()).collect();
     let wanted = Query {
-        state: Some(Condition::Troubled),
+        state: Some(StateFilter::Troubled),
         sort: Some(Sort::State),
         page: None,
         ..query.clone()
     };
-    let is_asked = query.state.is_none_or(|state| state == Condition::Troubled);
+    let is_asked = query.state.is_none_or(|state| state == StateFilter::Troubled);
     let places = if is_asked { wanted.matching(cx.facts) } else { Vec::new() };
     let shown = &places[..places.len().min(TROUBLED)];
     html! {

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::checks::work_name;
 use super::context::Context;
 use crate::target::Kind;
-use crate::web::status::{Condition, Query, Show, Sort, WorkFilter};
+use crate::web::status::{Query, Show, Sort, StateFilter, WorkFilter};
 use crate::web::text::Texts;
 
 /// Maximum number of accounts, and of regions, that are offered.
@@ -23,7 +23,7 @@ pub(super) fn form(cx: &Context<'_>, query: &Query, show: Option<Show>) -> Marku
                 @if let Some(show) = show { input type="hidden" name="show" value=(show.word()); }
                 label.wide { span { (t.search_for) } input type="search" name="q" value=(query.q.as_deref().unwrap_or_default()) placeholder=(t.search_hint) autocomplete="off" spellcheck="false"; }
                 (choice(t, "kind", t.kind_label, Kind::ALL.map(|kind| (kind.label(), (t.kind)(kind), query.kind == Some(kind))).to_vec()))
-                (choice(t, "state", t.state, options(Condition::ALL, query.state, Condition::word, |state| condition(t, state))))
+                (choice(t, "state", t.state, options(StateFilter::ALL, query.state, StateFilter::word, |state| condition(t, state))))
                 (choice(t, "work", t.work, options(WorkFilter::ALL, query.work, WorkFilter::word, |work| work_name(t, work))))
                 (named(t, "region", t.region, query.region.as_deref(), cx.facts.views.iter().map(|view| &*view.target.region)))
                 (named(t, "account", t.account, query.account.as_deref(), cx.facts.views.iter().map(|view| &*view.target.account)))
@@ -76,13 +76,13 @@ fn named<'a>(
     choice(t, name, title, all.into_iter().map(|it| (it, it, chosen == Some(it))).collect())
 }
 
-fn condition(t: &Texts, condition: Condition) -> &'static str {
+fn condition(t: &Texts, condition: StateFilter) -> &'static str {
     match condition {
-        Condition::Up => t.state_up,
-        Condition::Down => t.state_down,
-        Condition::Waiting => t.state_waiting,
-        Condition::Stale => t.state_stale,
-        Condition::Troubled => t.state_troubled,
+        StateFilter::Up => t.state_up,
+        StateFilter::Down => t.state_down,
+        StateFilter::Waiting => t.state_waiting,
+        StateFilter::Stale => t.state_stale,
+        StateFilter::Troubled => t.state_troubled,
     }
 }
 

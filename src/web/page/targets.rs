@@ -9,7 +9,7 @@ use super::parts::{Tone, id, nothing, pill, sentence};
 use crate::model::Failure;
 use crate::store::View;
 use crate::target::Kind;
-use crate::web::status::{Discovered, encoded};
+use crate::web::status::{Discovered, called, encoded};
 use crate::web::text::grouped;
 
 /// How long a failure is shown after the recovery.
@@ -44,7 +44,7 @@ fn row(cx: &Context<'_>, prefix: &str, place: usize) -> Markup {
     html! {
         tr #{ (prefix) "-" (row_id(view)) } {
             th scope="row" {
-                a.main href=(cx.to.target(view)) { @if target.name.is_empty() { (target.id.id) } @else { (target.name) } }
+                a.main href=(cx.to.target(view)) { (called(view)) }
                 span.sub { ((t.kind)(target.id.kind)) @if !target.name.is_empty() { " · " (id(&target.id.id)) } }
             }
             td data-label=(t.state) { (state(cx, view)) }
@@ -124,7 +124,7 @@ pub(super) fn troubles(cx: &Context<'_>, prefix: &str, places: &[usize]) -> Mark
                 li #{ (prefix) "-" (row_id(view)) } data-held {
                     p.who {
                         (state(cx, view)) " "
-                        a href=(cx.to.target(view)) { @if view.target.name.is_empty() { (view.target.id.id) } @else { (view.target.name) } }
+                        a href=(cx.to.target(view)) { (called(view)) }
                         span.sub { " " ((cx.t.kind)(view.target.id.kind)) " · " span.whole { (view.target.region) } " · " (view.target.account) }
                     }
                     (trouble(cx, view))
@@ -146,7 +146,7 @@ pub(super) fn trouble(cx: &Context<'_>, view: &View) -> Markup {
                 (kept(cx, view))
             }
         }
-        @if view.failure.is_none() && view.reading.is_none() && view.read_at.is_some() { p.sub { (kept(cx, view)) } }
+        @if view.failure.is_none() && view.is_withdrawn() { p.sub { (kept(cx, view)) } }
         @if view.state.lists.missing > 0 { p.loud { ((t.entries_missing)(view.state.lists.missing)) } }
         @for (reason, count) in series.dropped_by(view.target.id.kind).filter(|(_, count)| *count > 0) {
             p.loud { (t.series) ": " ((t.left_out)(count, reason)) }

@@ -108,7 +108,9 @@ pub(super) fn progress(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
 /// many were seen, and none for a task that is later than it should be.
 fn guess(seen: &SeenEhpcTask, now: Timestamp) -> Option<Timestamp> {
     let Task { current_step, steps, status, .. } = &seen.task;
-    let (current, steps, first) = (current_step.as_ref()?, steps.as_ref()?, seen.first_step?);
+    let current = current_step.as_ref()?;
+    let steps = steps.as_ref()?;
+    let first = seen.first_step?;
     let passed = current.checked_sub(first).filter(|passed| *passed >= STEPS_SEEN)?;
     let left = steps.checked_sub(*current).filter(|left| *left > 0)?;
     if *status != TaskStatus::Processing {

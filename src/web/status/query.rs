@@ -25,7 +25,7 @@ pub(in crate::web) struct Query {
     /// Only those of this kind.
     pub(in crate::web) kind: Option<Kind>,
     /// Only those in this state.
-    pub(in crate::web) state: Option<Condition>,
+    pub(in crate::web) state: Option<StateFilter>,
     /// Only those with such work.
     pub(in crate::web) work: Option<WorkFilter>,
     /// Only those of this account.
@@ -68,7 +68,7 @@ macro_rules! parameter {
 
 parameter! {
     /// A state of a target.
-    Condition {
+    StateFilter {
         /// Its last poll succeeded.
         Up = "up",
         /// It failed.
@@ -184,7 +184,7 @@ impl Query {
         let text = Some(value.to_owned());
         match name {
             "kind" => self.kind = Some(one(name, value, &Kind::ALL, Kind::label)?),
-            "state" => self.state = Some(one(name, value, Condition::ALL, Condition::word)?),
+            "state" => self.state = Some(one(name, value, StateFilter::ALL, StateFilter::word)?),
             "work" => self.work = Some(one(name, value, WorkFilter::ALL, WorkFilter::word)?),
             "sort" => self.sort = Some(one(name, value, Sort::ALL, Sort::word)?),
             "account" => self.account = text,
@@ -257,7 +257,8 @@ impl Query {
     pub(in crate::web) fn matching(&self, facts: &Facts) -> Vec<usize> {
         let needle = self.q.as_deref().map(Needle::new);
         let fits = |place: &usize| {
-            let (view, counted) = (&facts.views[*place], facts.work.of(*place));
+            let view = &facts.views[*place];
+            let counted = facts.work.of(*place);
             self.is_in_place(view)
                 && self.state.is_none_or(|state| state.is_of(facts, view))
                 && self.work.is_none_or(|work| work.is_of(counted))
@@ -325,18 +326,17 @@ impl<'a> Needle<'a> {
     }
 }
 
-impl Condition {
+impl StateFilter {
     /// Whether a target is in this state.
     pub(in crate::web) fn is_of(self, facts: &Facts, view: &View) -> bool {
-        let is_stale = view.read_at.is_some() && view.reading.is_none();
         match self {
             Self::Up => view.state.up == Some(true),
             Self::Down => view.state.up == Some(false),
             Self::Waiting => view.state.up.is_none(),
-            Self::Stale => is_stale,
+            Self::Stale => view.is_withdrawn(),
             Self::Troubled => {
                 view.failure.is_some()
-                    || is_stale
+                    || view.is_withdrawn()
                     || view.state.lists.missing > 0
                     || facts.series_of(&view.target.id).dropped.iter().any(|count| *count > 0)
             }
@@ -355,7 +355,8 @@ impl WorkFilter {
 
 impl Sort {
     fn compare(self, facts: &Facts, a: usize, b: usize) -> Ordering {
-        let (first, second) = (&facts.views[a], &facts.views[b]);
+        let first = &facts.views[a];
+        let second = &facts.views[b];
         let by_name = || called(first).cmp(called(second));
         let worst = |view: &View| {
             (
@@ -388,7 +389,7 @@ pub(in crate::web) fn called(view: &View) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, Listed, Query, Sort};
+    use super::{Listed, Query, Sort, StateFilter};
     use crate::target::Kind;
 
     fn read(text: &str) -> Result<Query, String> {
@@ -401,7 +402,7 @@ mod tests {
     fn parameters_are_read_and_written_alike_and_empty_ones_are_none() {
         let query =
             read("q=web 1&kind=ehpc_tasks&state=stale&sort=age&page=3&region=&account=").unwrap();
-        assert_eq!((query.kind, query.state), (Some(Kind::EhpcTasks), Some(Condition::Stale)));
+        assert_eq!((query.kind, query.state), (Some(Kind::EhpcTasks), Some(StateFilter::Stale)));
         assert_eq!((query.sort, query.page, &query.region), (Some(Sort::Age), Some(3), &None));
         let written: Vec<String> =
             query.parameters().iter().map(|(name, value)| format!("{name}={value}")).collect();
