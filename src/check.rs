@@ -1,7 +1,7 @@
 //! What `check` reports about a configuration: what a start would refuse or warn about, notes, and
 //! on request what polling will cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -100,16 +100,18 @@ fn units(config: &Config, count: u32) -> Units {
     Units::of(&Config { shard: Shard { index: 0, count }, ..config.clone() })
 }
 
-/// Shards without any unit, in words.
-fn idle(shares: &[Share], count: u32) -> Option<String> {
-    let busy: BTreeMap<u32, ()> = shares.iter().map(|share| (share.shard, ())).collect();
+/// The remarks, and how many shards have no unit, if any.
+fn with_idle(remarks: &Remarks, shares: &[Share], count: u32) -> Remarks {
+    let busy: BTreeSet<u32> = shares.iter().map(|share| share.shard).collect();
     let idle = count as usize - busy.len();
-    (idle > 0).then(|| {
-        format!(
-            "{idle} of {count} shards have nothing to poll: there are only {} units",
-            shares.len()
-        )
-    })
+    let units = shares.len();
+    let mut remarks = remarks.clone();
+    if idle > 0 {
+        remarks.warnings.push(format!(
+            "{idle} of {count} shards have nothing to poll: there are only {units} units"
+        ));
+    }
+    remarks
 }
 
 /// Which of `count` processes would poll what.
@@ -129,16 +131,14 @@ pub fn shards_text(config: &Config, count: u32, remarks: &Remarks) -> String {
              this version does not know goes to one of them.\n",
         );
     }
-    let warning = idle(&shares, count).map(|idle| format!("\nwarning: {idle}\n"));
-    page + &remarked(remarks) + &warning.unwrap_or_default()
+    page + &remarked(&with_idle(remarks, &shares, count))
 }
 
 /// The same as JSON.
 pub fn shards_json(config: &Config, count: u32, remarks: &Remarks) -> String {
     let units = units(config, count);
     let shares = shares(config, &units, count);
-    let mut warnings = remarks.warnings.clone();
-    warnings.extend(idle(&shares, count));
+    let Remarks { warnings, notes } = with_idle(remarks, &shares, count);
     let shards: Vec<Value> = shares
         .iter()
         .map(|Share { shard, quota_group, region, targets }| {
@@ -146,7 +146,7 @@ pub fn shards_json(config: &Config, count: u32, remarks: &Remarks) -> String {
         })
         .collect();
     printed(&json!({
-        "ok": true, "problems": [], "warnings": warnings, "notes": remarks.notes, "shards": shards,
+        "ok": true, "problems": [], "warnings": warnings, "notes": notes, "shards": shards,
     }))
 }
 

@@ -209,13 +209,13 @@ pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 /// New findings may add places to look in (regions); repeated with their findings, this comes to an
 /// end.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
-    let searches = searches(config, findings);
+    let accounts = Accounts::of(config);
+    let searches = searches_of(config, findings, &accounts);
     let found = |kind: DiscoveryKind| {
         searches.iter().filter_map(move |target| finds(target, kind, findings)).flatten()
     };
     let (clusters, servers): (Vec<_>, Vec<_>) =
         (found(DiscoveryKind::Clusters).collect(), found(DiscoveryKind::Servers).collect());
-    let accounts = Accounts::of(config);
     let mut all = Vec::new();
     let names = names(&clusters);
     for cluster in &config.clusters {
@@ -245,7 +245,10 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
 
 /// Only the discovery targets.
 pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
-    let accounts = Accounts::of(config);
+    searches_of(config, findings, &Accounts::of(config))
+}
+
+fn searches_of(config: &Config, findings: &Findings, accounts: &Accounts<'_>) -> Vec<Target> {
     let products = [
         (
             "ehpc",
