@@ -24,7 +24,7 @@ fn harness(sim: Simulator, swas_strategy: SwasStrategy) -> Harness {
 }
 
 fn scripted(world: World, strategy: SwasStrategy) -> Harness {
-    harness(Simulator::with_world(Settings::default(), world, start()), strategy)
+    Harness::scripted_by(world, strategy).with_state()
 }
 
 fn page(harness: &Harness) -> Page {

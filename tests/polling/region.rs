@@ -27,7 +27,7 @@ fn harness(sim: Simulator) -> Harness {
 }
 
 fn scripted(world: World) -> Harness {
-    harness(Simulator::with_world(Settings::default(), world, start()))
+    Harness::scripted_by(world, SwasStrategy::PerRegion)
 }
 
 fn per_region(config: Config) -> Config {

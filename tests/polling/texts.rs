@@ -3,12 +3,10 @@
 use aliyun_task_exporter::config::SwasStrategy;
 use aliyun_task_exporter::exposition::Format;
 use aliyun_task_exporter::model::ERROR_TEXTS;
-use aliyun_task_exporter::sim::{
-    InvocationEnd, InvocationSpec, Settings, Simulator, TaskEnd, TaskSpec, World,
-};
+use aliyun_task_exporter::sim::{InvocationEnd, InvocationSpec, TaskEnd, TaskSpec, World};
 
-use crate::support::harness::{Harness, config_for};
-use crate::support::{start, worlds};
+use crate::support::harness::Harness;
+use crate::support::worlds;
 
 /// A text that no document has.
 const TEXT: &str = "stock of Canary1f2e3d is out";
@@ -36,10 +34,7 @@ fn world() -> World {
 }
 
 fn harness(strategy: SwasStrategy) -> Harness {
-    let sim = Simulator::with_world(Settings::default(), world(), start());
-    let mut config = config_for(&sim);
-    config.swas_strategy = strategy;
-    let mut harness = Harness::new(sim, config).with_state();
+    let mut harness = Harness::scripted_by(world(), strategy).with_state();
     harness.fault(&format!(
         r#"{{"match": {{}}, "fault": {{"kind": "error_texts", "text": "{TEXT}"}}}}"#
     ));

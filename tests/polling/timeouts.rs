@@ -2,9 +2,9 @@
 
 use aliyun_task_exporter::config::SwasStrategy;
 use aliyun_task_exporter::exposition::Format;
-use aliyun_task_exporter::sim::{CommandSpec, InvocationSpec, Settings, Simulator, World};
+use aliyun_task_exporter::sim::{CommandSpec, InvocationSpec, World};
 
-use crate::support::harness::{Harness, config_for};
+use crate::support::harness::Harness;
 use crate::support::page::{Page, parse};
 use crate::support::{seconds, start, worlds};
 
@@ -31,10 +31,7 @@ fn world() -> World {
 }
 
 fn harness(strategy: SwasStrategy) -> Harness {
-    let sim = Simulator::with_world(Settings::default(), world(), start());
-    let mut config = config_for(&sim);
-    config.swas_strategy = strategy;
-    Harness::new(sim, config).with_state()
+    Harness::scripted_by(world(), strategy).with_state()
 }
 
 #[test]

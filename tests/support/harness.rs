@@ -10,7 +10,7 @@ use aliyun_task_exporter::aliyun::op::{DescribeInvocations, Operation};
 use aliyun_task_exporter::aliyun::request::{self, Signer};
 use aliyun_task_exporter::aliyun::{Error, RawAnswer, decode, error_of};
 use aliyun_task_exporter::clock::Moment;
-use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions};
+use aliyun_task_exporter::config::{Config, Discovery, Filter, Poll, Regions, SwasStrategy};
 use aliyun_task_exporter::demo;
 use aliyun_task_exporter::exposition::{Encoding, Exposition, Format};
 use aliyun_task_exporter::model::{
@@ -197,8 +197,13 @@ impl Harness {
 
     /// A scripted world and an exporter that polls all of it at the default cadence.
     pub fn scripted(world: World) -> Self {
+        Self::scripted_by(world, SwasStrategy::PerServer)
+    }
+
+    /// The same, reading the invocations of servers in this way.
+    pub fn scripted_by(world: World, swas_strategy: SwasStrategy) -> Self {
         let sim = Simulator::with_world(Settings::default(), world, start());
-        let config = config_for(&sim);
+        let config = Config { swas_strategy, ..config_for(&sim) };
         Self::new(sim, config)
     }
 

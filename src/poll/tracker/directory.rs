@@ -144,12 +144,11 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::{Change, Directory, Progress};
     use crate::model::{
         DirectoryEntry, DiscoveredResource, Page, ResourceListing, ServerListing, ServerStatus,
     };
+    use crate::poll::tracker::samples::at;
 
     fn entry(id: &str, status: &str) -> DirectoryEntry {
         let status = Some(ServerStatus::parse(status));
@@ -162,10 +161,6 @@ mod tests {
 
     fn page(ids: &[&str], total: Option<u64>) -> Page<DirectoryEntry> {
         Page::new(ids.iter().map(|id| entry(id, "Running")).collect(), total)
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
     /// Id, status and age of each listing.

@@ -527,6 +527,7 @@ mod tests {
     use crate::aliyun::op::Operation;
     use crate::config::Commands;
     use crate::model::{Command, GivenUp, InvokeStatus, NodeResult, NodeStatuses, Page};
+    use crate::poll::tracker::samples::at;
 
     fn tracker(ids: &[&str], discover: usize) -> EhpcInvocationsTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
@@ -545,10 +546,6 @@ mod tests {
 
     fn listed(id: &str) -> Command {
         Command { id: id.into(), timeout: Some(60) }
-    }
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
     /// Like `poll`, this many seconds later.

@@ -144,13 +144,10 @@ pub(super) fn turns<K: Ord>(ids: impl Iterator<Item = (K, Arc<str>)>) -> Vec<Arc
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
 
     use super::{Follow, MAX_ASKS, turns};
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
-    }
+    use crate::poll::tracker::samples::at;
 
     #[test]
     fn pauses_grow_and_something_open_is_lost_after_ten_minutes() {

@@ -103,18 +103,13 @@ impl ServerDirectory {
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::ServerDirectory;
     use crate::aliyun::op::ListInstances;
     use crate::model::{DirectoryEntry, DiscoveredResource, Failure, Page, Reason};
     use crate::poll::tracker::Limits;
+    use crate::poll::tracker::samples::at;
 
     const LIMITS: Limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
-    }
 
     fn page(ids: std::ops::Range<u32>, total: u64) -> Page<DirectoryEntry> {
         let found = |id: u32| DirectoryEntry {

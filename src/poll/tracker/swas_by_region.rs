@@ -348,8 +348,6 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::{AfterFailure, FailureScope, Limits, Notice, SwasInvocations, SwasRegionTracker};
     use crate::aliyun::op::Operation;
     use crate::config::InvocationWindow;
@@ -359,6 +357,7 @@ mod tests {
     };
     use crate::poll::tracker::swas_invocations::Memory;
 
+    use crate::poll::tracker::samples::at;
     use InvocationStatus::{PartialFailed, Running, Stopped, Success, Unknown};
 
     fn tracker(servers: &[&str]) -> SwasRegionTracker {
@@ -370,10 +369,6 @@ mod tests {
             )
         };
         SwasRegionTracker::new(servers.iter().map(invocations), limits)
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
     }
 
     fn invocation(
