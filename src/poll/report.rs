@@ -391,6 +391,7 @@ mod tests {
         };
         let (subscriber, logging) =
             logging::subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        logging::discard_elsewhere();
         tracing::subscriber::with_default(subscriber, || {
             let mut report = Report::new(Arc::new(SelfMetrics::new().unwrap()));
             let servers = servers(count);
