@@ -161,3 +161,28 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
         .unwrap_or("not shown, since it may hold secrets");
     error!(place, reason, "a bug in this program: it panicked; please report this line");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::level_filters::LevelFilter;
+
+    use super::{LogFormat, discard_elsewhere, subscriber};
+
+    #[test]
+    fn a_thread_without_a_subscriber_silences_no_line_of_one_that_has_one() {
+        let say = || tracing::info!("said");
+        let text = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&text);
+        let write = move |line: &str| written.lock().unwrap().push_str(line);
+        let (subscriber, logging) = subscriber(LevelFilter::INFO, LogFormat::Logfmt, write);
+        discard_elsewhere();
+        tracing::subscriber::with_default(subscriber, || {
+            std::thread::spawn(say).join().unwrap();
+            say();
+        });
+        drop(logging);
+        assert_eq!(text.lock().unwrap().matches("msg=said").count(), 1);
+    }
+}
