@@ -600,7 +600,10 @@ fn each_end_of_a_day_is_counted_once_or_lost_whatever_fails_vanishes_and_dies() 
         {
             match catch_unwind(AssertUnwindSafe(|| tell(seed))) {
                 Ok(day) => told.lock().unwrap().add(day),
-                Err(_) => failed.lock().unwrap().push(seed),
+                Err(_) => {
+                    eprintln!("SEED={seed} failed");
+                    failed.lock().unwrap().push(seed);
+                }
             }
         }
     };

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::{Follow, LOOKED_FOR, turns};
 use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::unknown_status::UnknownStatus;
 use super::{AfterFailure, FailureScope, Limits, ListChange, Load, Notice};
 use crate::aliyun::op::{
     ListCommands, ListInvocationResults, ListInvocationStatus, Operation, PAGE_SIZE,
@@ -24,7 +25,7 @@ use crate::model::{
     Command, EhpcInvocationsReading, InvokeStatus, ListState, NodeResult, NodeStatuses, Page,
     SeenEhpcInvocation, Timing,
 };
-use crate::poll::time::{later, since};
+use crate::poll::time::later;
 
 /// Time after which commands with an unknown status, and late results, are given up: the cloud
 /// sends no time by which a command ages, and keeps no results for longer.
@@ -70,9 +71,9 @@ struct Held {
     /// How far the list of its results can be trusted.
     #[serde(default)]
     trust: Trust,
-    /// Since when only an unknown status keeps it open; `None` if something else does.
-    #[serde(default)]
-    unknown_since: Option<Timestamp>,
+    /// How long only an unknown status has kept it open.
+    #[serde(skip)]
+    unknown: UnknownStatus,
     /// When it was first seen ended, if its end was watched.
     #[serde(default)]
     end_seen: Option<Timestamp>,
@@ -103,7 +104,6 @@ impl Memory {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
         for held in self.commands.values_mut() {
             held.follow.shift(step);
-            held.unknown_since = held.unknown_since.map(|time| later(time, step));
         }
     }
 }
@@ -398,7 +398,7 @@ impl EhpcInvocationsTracker {
     /// Gives up what has been unknown, or late, for too long.
     fn give_up(&mut self) {
         for (id, held) in self.memory.commands.iter_mut().filter(|(_, held)| !held.given_up) {
-            if held.unknown_for(self.began) > WINDOW {
+            if held.unknown_for() > WINDOW {
                 held.given_up = true;
                 self.notices.push(Notice::Lost { id: Arc::clone(id) });
             } else if held.wants_results() && held.follow.looked_for() > WINDOW {
@@ -415,7 +415,7 @@ impl EhpcInvocationsTracker {
         let surplus = newest.len().saturating_sub(self.scope.discover);
         for id in newest.into_iter().take(surplus) {
             let Some(held) = self.memory.commands.get(&id) else { continue };
-            let is_unknown = held.unknown_for(self.began) >= LOOKED_FOR;
+            let is_unknown = held.unknown_for() >= LOOKED_FOR;
             if held.is_open() && !is_unknown {
                 continue;
             }
@@ -465,9 +465,8 @@ impl Held {
     }
 
     /// How long only an unknown status has kept it open.
-    fn unknown_for(&self, now: Timestamp) -> Duration {
-        let since_when = self.unknown_since.filter(|_| self.is_open());
-        since_when.map_or(Duration::ZERO, |time| since(time, now))
+    fn unknown_for(&self) -> Duration {
+        if self.is_open() { self.unknown.shown_for() } else { Duration::ZERO }
     }
 
     /// Notice that its results are no longer requested, if any are missing.
@@ -477,8 +476,7 @@ impl Held {
     }
 
     fn update(&mut self, invocation: NodeStatuses, now: Timestamp) {
-        let is_unknown = invocation.is_open() && !invocation.is_known_open();
-        self.unknown_since = is_unknown.then(|| self.unknown_since.unwrap_or(now));
+        self.unknown.update(invocation.is_open() && !invocation.is_known_open(), now);
         self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
         if invocation.is_open() {
             self.open_since.get_or_insert(now);
@@ -501,13 +499,15 @@ impl Held {
             true => self.follow.missed(now),
             false => self.follow = Follow::default(),
         }
-        // The list of nodes may have been missing when the command ended.
+        // When the command ended, the list of nodes may have been missing, or a node's status
+        // unknown.
         if let Some(invocation) = &mut self.invocation {
             for node in read.values().filter(|node| !node.status.is_open()) {
-                invocation
-                    .nodes
-                    .entry(Arc::clone(&node.instance_id))
-                    .or_insert_with(|| node.status.clone());
+                let id = Arc::clone(&node.instance_id);
+                let status = invocation.nodes.entry(id).or_insert_with(|| node.status.clone());
+                if status.unknown_word().is_some() {
+                    *status = node.status.clone();
+                }
             }
         }
         self.results = Some(read.into_values().collect());
@@ -810,10 +810,11 @@ mod tests {
             }
             (asked, tracker.has_open(), std::mem::take(&mut tracker.notices))
         };
-        assert_eq!(ask(0), (true, true, vec![]));
         let fortnight = 14 * 86_400;
-        assert_eq!(ask(fortnight), (true, true, vec![]));
-        assert_eq!(ask(fortnight + 1), (false, false, vec![Notice::Lost { id: "a".into() }]));
+        for second in (0..=fortnight).step_by(600).chain([fortnight + 1]) {
+            assert_eq!(ask(second), (true, true, vec![]), "{second}");
+        }
+        assert_eq!(ask(fortnight + 2), (false, false, vec![Notice::Lost { id: "a".into() }]));
         assert_eq!(ask(fortnight + 9), (false, false, vec![]));
     }
 
@@ -826,7 +827,24 @@ mod tests {
         poll_at(&mut tracker, &[unknown("a"), unknown("b")], 590);
         assert_eq!((tracker.reading().commands.len(), tracker.notices.len()), (2, 0));
         poll_at(&mut tracker, &[unknown("a"), unknown("b")], 600);
+        poll_at(&mut tracker, &[unknown("a"), unknown("b")], 601);
         assert_eq!(tracker.notices, [Notice::Lost { id: "b".into() }]);
+    }
+
+    #[test]
+    fn a_nodes_unknown_status_gives_way_to_the_one_of_its_result_and_a_known_one_stays() {
+        let mut tracker = tracker(&["a"], 0);
+        let node = |number: u32, status| (Arc::from(format!("i-{number:03}")), status);
+        tracker.begin(at(0));
+        tracker.status(NodeStatuses {
+            nodes: [node(0, InvokeStatus::Unknown("7".into())), node(1, InvokeStatus::Failed)]
+                .into(),
+            status: InvokeStatus::Finished,
+        });
+        tracker.results(Page::new(nodes(1, 2), Some(2)));
+        let reading = tracker.reading();
+        let shown = &reading.commands[0].invocation.nodes;
+        assert_eq!(*shown, [node(0, InvokeStatus::Finished), node(1, InvokeStatus::Failed)].into());
     }
 
     #[test]

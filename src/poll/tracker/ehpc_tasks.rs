@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::{Follow, turns};
 use super::history::{History, Progress, Window};
 use super::pager::{MAX_PAGES, Pager, Shape, Trust, Turn};
+use super::unknown_status::UnknownStatus;
 use super::{AfterFailure, FailureScope, Limits, Load, Notice};
 use crate::aliyun::op::{ListTasks, Operation, PAGE_SIZE};
 use crate::config::TaskWindow;
@@ -65,6 +66,9 @@ struct Held {
     follow: Follow,
     /// It appeared while watched, so its duration is known.
     observed_from_start: bool,
+    /// How long its status has been unknown without progress.
+    #[serde(skip)]
+    unknown: UnknownStatus,
 }
 
 impl Memory {
@@ -304,6 +308,8 @@ impl EhpcTasksTracker {
         self.memory.seen += 1;
         let id = Arc::clone(&task.id);
         let first_step = task.current_step;
+        let mut unknown = UnknownStatus::default();
+        unknown.update(matches!(task.status, TaskStatus::Unknown(_)), now);
         let seen =
             SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None, first_step };
         self.memory.tasks.insert(
@@ -313,6 +319,7 @@ impl EhpcTasksTracker {
                 sequence: self.memory.seen,
                 follow: Follow::default(),
                 observed_from_start,
+                unknown,
             },
         );
     }
@@ -337,12 +344,12 @@ impl EhpcTasksTracker {
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
         self.memory.tasks.retain(|id, held| {
-            let unknown = matches!(held.seen.task.status, TaskStatus::Unknown(_));
-            let old = since(held.recency().0, now) > max_age;
-            if old && unknown {
+            let is_lost = held.unknown.shown_for() > max_age;
+            if is_lost {
                 lost.push(Notice::Lost { id: Arc::clone(id) });
             }
-            !old || (held.seen.task.status.is_open() && !unknown)
+            let is_old = !held.seen.task.status.is_open() && since(held.recency().0, now) > max_age;
+            !is_old && !is_lost
         });
         self.notices.append(&mut lost);
         self.bound_texts();
@@ -390,7 +397,9 @@ impl Held {
         }
         if (known.current_step, &known.status) != (task.current_step, &task.status) {
             self.seen.last_progress = now;
+            self.unknown = UnknownStatus::default();
         }
+        self.unknown.update(matches!(task.status, TaskStatus::Unknown(_)), now);
         self.seen.task = task;
     }
 }
@@ -536,6 +545,26 @@ mod tests {
         assert!(tracker.reading().durations.is_empty());
         poll(&mut tracker, &both, at(62));
         assert_eq!(ended(&mut tracker), [""; 0]);
+    }
+
+    #[test]
+    fn a_task_is_lost_when_its_status_was_seen_to_be_unknown_for_the_window_without_progress() {
+        let mut tracker = tracker();
+        let unknown = |step| task("a", TaskStatus::Unknown("Pausing".into()), step);
+        poll(&mut tracker, &[task("a", TaskStatus::Processing, 1)], at(0));
+        poll(&mut tracker, &[unknown(1)], at(600));
+        poll(&mut tracker, &[unknown(1)], at(900));
+        assert!(ended(&mut tracker).is_empty(), "an outage proves nothing");
+        for minute in (910..950).step_by(10) {
+            poll(&mut tracker, &[unknown(1)], at(minute));
+        }
+        for minute in (950..=1010).step_by(10) {
+            poll(&mut tracker, &[unknown(2)], at(minute));
+            assert!(ended(&mut tracker).is_empty(), "{minute}");
+        }
+        poll(&mut tracker, &[unknown(2)], at(1011));
+        poll(&mut tracker, &[unknown(2)], at(1012));
+        assert_eq!(ended(&mut tracker), ["a lost"]);
     }
 
     #[test]

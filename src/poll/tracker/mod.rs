@@ -25,6 +25,7 @@ mod swas_by_region;
 mod swas_by_server;
 mod swas_invocations;
 mod swas_jobs;
+mod unknown_status;
 
 use std::sync::Arc;
 

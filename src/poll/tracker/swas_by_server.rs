@@ -421,7 +421,14 @@ mod tests {
         poll(&mut tracker, &[invocation("a", Success, 0), b.clone()], &[], old + 60);
         assert_eq!(tracker.reading().finished[&Success], 1);
         tracker.notices();
-        poll(&mut tracker, &[b], &[], old + 86_401);
+        poll(&mut tracker, std::slice::from_ref(&b), &[], old + 3 * 86_400);
+        assert_eq!(tracker.notices(), [], "a long outage is no proof");
+        let later = old + 3 * 86_400;
+        for second in (600..86_400 - 600).step_by(600) {
+            poll(&mut tracker, std::slice::from_ref(&b), &[], later + second);
+            assert_eq!(tracker.notices(), [], "{second}");
+        }
+        poll(&mut tracker, &[b], &[], later + 86_400);
         assert_eq!(tracker.notices(), [Notice::Lost { id: "b".into() }]);
     }
 

@@ -12,6 +12,7 @@ use super::Notice;
 use super::follow::{Follow, Turn, turns};
 use super::history::{History, Window};
 use super::swas_jobs::{Jobs, Sighting};
+use super::unknown_status::UnknownStatus;
 use crate::config::InvocationWindow;
 use crate::model::{
     Invocation, InvocationResult, InvocationStatus, SeenSwasInvocation, ServerInvocation,
@@ -48,7 +49,6 @@ impl Memory {
         self.history.whole_due = self.history.whole_due.map(|due| later(due, step));
         for held in self.invocations.values_mut() {
             held.follow.shift(step);
-            held.unknown_since = held.unknown_since.map(|time| later(time, step));
         }
     }
 }
@@ -68,9 +68,8 @@ pub(super) struct Held {
     follow: Follow,
     /// Its end was counted, and will be announced with its exit code once the result is read.
     unannounced: bool,
-    /// Since when its status is an unknown word, while it is.
-    #[serde(default)]
-    unknown_since: Option<Timestamp>,
+    #[serde(skip)]
+    unknown: UnknownStatus,
 }
 
 /// Request priority, larger first.
@@ -319,11 +318,14 @@ impl SwasInvocations {
             self.give_up(id);
         }
         self.memory.invocations.retain(|id, held| {
-            let old = held.ages_from().is_some_and(|from| since(from, now) > max_age);
-            if old && held.is_unknown() {
+            // A single answer with an unknown status must not end the tracking of a long-running
+            // invocation.
+            let is_lost = held.unknown.shown_for() > max_age;
+            if is_lost {
                 lost.push(Notice::Lost { id: Arc::clone(id) });
             }
-            !old
+            let is_old = !held.invocation.is_open() && since(held.recency().0, now) > max_age;
+            !is_old && !is_lost
         });
         self.notices.append(&mut lost);
         self.bound_texts();
@@ -363,25 +365,15 @@ impl Held {
             sequence,
             follow: Follow::default(),
             unannounced: false,
-            unknown_since: None,
+            unknown: UnknownStatus::default(),
         };
-        held.unknown_since = held.is_unknown().then_some(now);
+        held.unknown.update(held.is_unknown(), now);
         held
     }
 
     /// Whether it counts as open only because its status is unknown.
     fn is_unknown(&self) -> bool {
         self.invocation.is_open() && self.invocation.status.unknown_word().is_some()
-    }
-
-    /// Since when it ages, if it does. A single answer with an unknown status must not end the
-    /// tracking of a long-running invocation.
-    fn ages_from(&self) -> Option<Timestamp> {
-        match (self.invocation.is_open(), self.is_unknown()) {
-            (true, false) => None,
-            (true, true) => Some(self.unknown_since.unwrap_or(self.recency().0)),
-            (false, _) => Some(self.recency().0),
-        }
     }
 
     /// Larger is newer. A region's list does not always include the creation time.
@@ -418,7 +410,7 @@ impl Held {
         if self.invocation.is_open() || !invocation.is_open() {
             self.invocation = invocation;
         }
-        self.unknown_since = self.is_unknown().then(|| self.unknown_since.unwrap_or(now));
+        self.unknown.update(self.is_unknown(), now);
     }
 
     fn sighting(&self) -> Sighting<'_> {
