@@ -247,6 +247,34 @@ fn every_dependency_has_its_reason() {
     assert!(seen > 30, "only {seen} were seen");
 }
 
+/// A line's folder is that of its indentation; folders on the line itself, and one that is named
+/// like its first file, lie in it.
+#[test]
+fn every_file_of_the_source_layout_is_where_it_says() {
+    let design = read("docs/design.md");
+    let layout = design.split("## Source layout").nth(1).unwrap().split("```").nth(1).unwrap();
+    let mut folders = vec![package("src")];
+    let mut seen = 0;
+    for line in layout.lines().filter(|line| line.starts_with("  ")) {
+        let depth = (line.len() - line.trim_start().len()) / 2;
+        folders.truncate(depth);
+        let folder = folders.last().unwrap().clone();
+        let is_part = |c: char| !(c.is_alphanumeric() || "_/.".contains(c));
+        let words: Vec<&str> = line.split(is_part).filter(|word| !word.is_empty()).collect();
+        let own = words.iter().filter(|word| word.ends_with('/'));
+        let mut here: Vec<PathBuf> = own.map(|word| folder.join(word)).collect();
+        here.extend(words[0].strip_suffix(".rs").map(|stem| folder.join(stem)));
+        here.push(folder);
+        for file in words.iter().filter(|word| word.ends_with(".rs")) {
+            let is_there = here.iter().any(|folder| folder.join(file).is_file());
+            assert!(is_there, "docs/design.md: {file} is not there: {line}");
+            seen += 1;
+        }
+        folders.push(here.swap_remove(0));
+    }
+    assert!(seen > 150, "only {seen} were seen");
+}
+
 #[test]
 fn every_family_is_on_a_dashboard_or_has_a_reason_not_to_be() {
     let texts = dashboards();
