@@ -32,7 +32,11 @@ pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Ans
     if !(200..300).contains(&heard.status) {
         return Err(refused(heard));
     }
-    let read = operation.decode(error_body::unmarked(heard.body));
+    let read = match operation.decode(error_body::unmarked(heard.body)) {
+        // Nearly all answers are like that.
+        Ok(decoded) if !decoded.has_code => return Ok(decoded),
+        read => read,
+    };
     let Some(error_body) = error_body::error_body(heard.body, Depth::Top) else {
         return read.map_err(|error| heard.unread(Some(error)));
     };

@@ -261,8 +261,13 @@ mod tests {
                         "ListInstances" => Answer::ListInstances(Page::new(Vec::new(), Some(0))),
                         _ => Answer::DescribeInvocations(Page::new(Vec::new(), Some(0))),
                     };
-                    let decoded =
-                        Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
+                    let decoded = Decoded {
+                        value,
+                        unknown: Vec::new(),
+                        unreadable: 0,
+                        has_code: false,
+                        error: None,
+                    };
                     self.engine.done(&attempt, Ok(decoded), now);
                 }
             }

@@ -440,7 +440,8 @@ mod tests {
     }
 
     fn attempted(value: Answer) -> Attempted {
-        let decoded = Decoded { value, unknown: Vec::new(), unreadable: 0, error: None };
+        let decoded =
+            Decoded { value, unknown: Vec::new(), unreadable: 0, has_code: false, error: None };
         Attempted {
             outcome: Ok(decoded),
             clock_skew: None,

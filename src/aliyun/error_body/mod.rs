@@ -12,9 +12,6 @@ pub(super) use fields::{Depth, ErrorBody};
 
 /// The error in `body`; `None` without a code, or if the code means success.
 pub(super) fn error_body(body: &[u8], depth: Depth) -> Option<ErrorBody> {
-    if depth == Depth::Top && has_no_code(body) {
-        return None;
-    }
     let text = text(body);
     let text = text.trim_start();
     match text.as_bytes().first()? {
@@ -28,12 +25,6 @@ pub(super) fn error_body(body: &[u8], depth: Depth) -> Option<ErrorBody> {
 pub(super) fn request_id(body: &[u8]) -> Option<String> {
     let id = top_level(body).ok()?.get("RequestId")?.string()?;
     Some(String::from_utf8_lossy(&id).into_owned())
-}
-
-/// Whether a body is an object without a code, as nearly all are. Checked without parsing the
-/// values inside.
-fn has_no_code(body: &[u8]) -> bool {
-    top_level(body).is_ok_and(|answer| !answer.has_in_any_case("code"))
 }
 
 /// The body without a byte order mark.

@@ -11,6 +11,8 @@ pub struct Decoded<T> {
     pub unknown: Vec<(&'static str, String)>,
     /// Number of entries that could not be read and are left out.
     pub unreadable: u64,
+    /// Whether a `Code` stands beside the data, in any letter case.
+    pub has_code: bool,
     /// An error that the cloud reported beside the data.
     pub error: Option<Error>,
 }

@@ -35,7 +35,7 @@ impl DescribeInvocationResult {
         let status = InvocationStatus::parse(&result.word("InvocationStatus"));
         let record = result.text("InvokeRecordStatus").map(|word| InvokeStatus::parse(&word));
         let error = error_code(&result);
-        let mut oddities = Oddities::default();
+        let mut oddities = Oddities::of(&answer);
         oddities.note("InvocationStatus", status.unknown_word());
         oddities.note("InvokeRecordStatus", record.as_ref().and_then(InvokeStatus::unknown_word));
         oddities.note("ErrorCode", error.as_ref().and_then(ErrorCode::unknown_word));

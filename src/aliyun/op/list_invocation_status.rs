@@ -32,7 +32,7 @@ impl ListInvocationStatus {
             return Err(Undecoded::Missing("InvokeInstances"));
         }
         let status = status.unwrap_or_else(|| InvokeStatus::parse(""));
-        let mut oddities = Oddities::default();
+        let mut oddities = Oddities::of(&answer);
         oddities.note("InvokeStatus", status.unknown_word());
         let nodes =
             entries.into_iter().flatten().filter_map(|entry| oddities.read(entry, node)).collect();

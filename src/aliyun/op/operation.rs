@@ -44,8 +44,10 @@ macro_rules! declare {
             pub fn decode(&self, body: &[u8]) -> Result<Decoded<Answer>, Undecoded> {
                 match self {
                     $(Self::$name(operation) => {
-                        let Decoded { value, unknown, unreadable, error } = operation.decode(body)?;
-                        Ok(Decoded { value: Answer::$name(value), unknown, unreadable, error })
+                        let Decoded { value, unknown, unreadable, has_code, error } =
+                            operation.decode(body)?;
+                        let value = Answer::$name(value);
+                        Ok(Decoded { value, unknown, unreadable, has_code, error })
                     })+
                 }
             }

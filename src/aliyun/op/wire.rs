@@ -35,7 +35,7 @@ pub(super) fn page<T>(
     if found.is_none() && !answer.has(list) && !ENVELOPE.iter().any(|field| answer.has(field)) {
         return Err(Undecoded::Missing(list));
     }
-    let mut oddities = Oddities::default();
+    let mut oddities = Oddities::of(&answer);
     let mut entries = 0;
     let mut items = Vec::new();
     let total = answer.count("TotalCount");
@@ -68,14 +68,21 @@ pub(super) fn is_about(said: &Object<'_>, asked: &[(&'static str, &str)]) -> Res
     asked.iter().find(is_other).map_or(Ok(()), |(field, _)| Err(Undecoded::Other(field)))
 }
 
-/// Words of an answer that this version does not know, and how many entries could not be read.
+/// Words of an answer that this version does not know, how many entries could not be read, and
+/// whether it has a `Code`.
 #[derive(Debug, Default)]
 pub(super) struct Oddities {
     words: Vec<(&'static str, String)>,
     unreadable: u64,
+    has_code: bool,
 }
 
 impl Oddities {
+    /// Nothing but whether `answer` has a `Code`.
+    pub(super) fn of(answer: &Object<'_>) -> Self {
+        Self { has_code: answer.has_in_any_case("Code"), ..Self::default() }
+    }
+
     /// Reads one entry of a list.
     pub(super) fn read<T>(
         &mut self,
@@ -98,7 +105,8 @@ impl Oddities {
 
     /// The answer, with what was noted.
     pub(super) fn with<T>(self, value: T) -> Decoded<T> {
-        Decoded { value, unknown: self.words, unreadable: self.unreadable, error: None }
+        let Self { words, unreadable, has_code } = self;
+        Decoded { value, unknown: words, unreadable, has_code, error: None }
     }
 }
 

@@ -188,10 +188,14 @@ mod tests {
     use InvocationStatus::{Failed, Running, Success, Timeout};
 
     fn tracker() -> SwasServerTracker {
+        remembering(Memory::default())
+    }
+
+    fn remembering(memory: Memory) -> SwasServerTracker {
         let limits = Limits { history_interval: Duration::from_secs(1800), max_pages: 3 };
         let window =
             InvocationWindow { max_invocations: 100, max_age: Duration::from_secs(86_400) };
-        SwasServerTracker::new("s".into(), window, limits, Memory::default())
+        SwasServerTracker::new("s".into(), window, limits, memory)
     }
 
     fn result(invocation: &Invocation) -> InvocationResult {
@@ -475,8 +479,7 @@ mod tests {
             "last".into(),
             serde_json::json!({"backup": {"exit_code": 0, "finished": null}}),
         );
-        let mut new = tracker();
-        new.invocations.memory = serde_json::from_value(saved).unwrap();
+        let mut new = remembering(serde_json::from_value(saved).unwrap());
         assert!(new.reading().jobs.is_empty());
         assert_eq!(poll(&mut new, &world, &[], 300), ["page 1"], "no result is asked for again");
         let job = &new.reading().jobs["backup"];

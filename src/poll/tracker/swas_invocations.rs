@@ -26,6 +26,8 @@ pub(super) struct SwasInvocations {
     pub(super) window: InvocationWindow,
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
+    /// Invocations that may have changed since [`Jobs`] saw them.
+    changed: Vec<Arc<str>>,
 }
 
 /// What is known about a server's invocations; the same for every operation that lists them.
@@ -86,7 +88,8 @@ impl SwasInvocations {
             memory.regional = regional;
             memory.history.forget_whole();
         }
-        Self { window, memory, notices: Vec::new() }
+        let changed = memory.invocations.keys().cloned().collect();
+        Self { window, memory, notices: Vec::new(), changed }
     }
 
     /// The part of the list that is shown.
@@ -180,7 +183,9 @@ impl SwasInvocations {
         let id = Arc::clone(&invocation.id);
         if let Some(held) = self.memory.invocations.get_mut(&id) {
             let was_open = held.invocation.is_open();
-            held.update(invocation, now);
+            if held.update(invocation, now) {
+                self.changed.push(Arc::clone(&id));
+            }
             if was_open && !held.invocation.is_open() {
                 self.count(&id);
             }
@@ -190,6 +195,7 @@ impl SwasInvocations {
             self.memory.seen += 1;
             let sequence = self.memory.seen;
             self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, sequence, now));
+            self.changed.push(Arc::clone(&id));
             if counts {
                 self.count(&id);
             }
@@ -244,7 +250,7 @@ impl SwasInvocations {
         };
         if told.is_open() {
             match was_open {
-                true => held.update(told, now),
+                true => _ = held.update(told, now),
                 false => held.follow.missed(now),
             }
             return;
@@ -263,7 +269,9 @@ impl SwasInvocations {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         held.result = Some(result);
         held.follow = Follow::default();
-        self.memory.jobs.see(std::iter::once(held.sighting()));
+        if self.memory.jobs.see(std::iter::once(held.sighting())) {
+            self.changed.extend(self.memory.invocations.keys().cloned());
+        }
         self.announce(id);
     }
 
@@ -306,7 +314,11 @@ impl SwasInvocations {
     /// Drops what has left the window: ended invocations that are old or too many, and those with
     /// an unknown status that never ended.
     pub(super) fn trim(&mut self, now: Timestamp) {
-        self.memory.jobs.see(self.memory.invocations.values().map(Held::sighting));
+        let changed = std::mem::take(&mut self.changed);
+        let held = changed.iter().filter_map(|id| self.memory.invocations.get(id));
+        if self.memory.jobs.see(held.map(Held::sighting)) {
+            self.memory.jobs.see(self.memory.invocations.values().map(Held::sighting));
+        }
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
         let unannounced = |(id, held): (&Arc<str>, &Held)| {
@@ -401,16 +413,20 @@ impl Held {
         !self.invocation.is_open() && self.result.is_none()
     }
 
-    /// An ended invocation never changes again, whatever an older copy of a list says.
-    fn update(&mut self, invocation: Invocation, now: Timestamp) {
+    /// Returns whether it has changed. An ended invocation never does again, whatever an older copy
+    /// of a list says.
+    fn update(&mut self, invocation: Invocation, now: Timestamp) -> bool {
         // It was found; if it has just ended, its result is requested at once.
         if self.invocation.is_open() {
             self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
         }
-        if self.invocation.is_open() || !invocation.is_open() {
+        let is_changed =
+            self.invocation != invocation && (self.invocation.is_open() || !invocation.is_open());
+        if is_changed {
             self.invocation = invocation;
         }
         self.unknown.update(self.is_unknown(), now);
+        is_changed
     }
 
     fn sighting(&self) -> Sighting<'_> {

@@ -55,14 +55,19 @@ struct Ended {
 }
 
 impl Jobs {
-    /// Records invocations, in any order and however often they were seen.
-    pub(super) fn see<'a>(&mut self, invocations: impl Iterator<Item = Sighting<'a>> + Clone) {
+    /// Records invocations, in any order and however often they were seen. Returns whether a last
+    /// one is older than it seemed: then another one, seen before, may be the last.
+    pub(super) fn see<'a>(
+        &mut self,
+        invocations: impl Iterator<Item = Sighting<'a>> + Clone,
+    ) -> bool {
+        let mut is_older = false;
         // A result may show that the current last invocation is older than it seemed: its time is
         // corrected before others are compared.
         for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open())
         {
             if let Some(past) = self.0.get_mut(&invocation.invocation.command_name) {
-                past.learn(invocation);
+                is_older |= past.learn(invocation);
             }
         }
         for invocation in invocations {
@@ -72,6 +77,7 @@ impl Jobs {
                 .see(invocation);
         }
         self.forget();
+        is_older
     }
 
     fn forget(&mut self) {
@@ -94,11 +100,14 @@ impl Jobs {
 }
 
 impl Past {
-    /// Records the result of an invocation, if it is the current last one.
-    fn learn(&mut self, invocation: Sighting<'_>) {
-        if let Some(last) = self.last.as_mut().filter(|last| last.id == invocation.invocation.id) {
-            last.learn(Ended::of(invocation));
-        }
+    /// Records the result of an invocation, if it is the current last one. Returns whether that is
+    /// older than it seemed.
+    fn learn(&mut self, invocation: Sighting<'_>) -> bool {
+        let id = &invocation.invocation.id;
+        let Some(last) = self.last.as_mut().filter(|last| last.id == *id) else { return false };
+        let seemed = last.at;
+        last.learn(Ended::of(invocation));
+        last.at < seemed
     }
 
     fn see(&mut self, invocation: Sighting<'_>) {
