@@ -139,7 +139,7 @@ bench: bench-tools ## compare speed and memory with other exporters, writes docs
 	$(VENV)/bin/python $(BENCH)/main.py $(ARGS)
 
 bench-smoke: bench-tools ## the same on a small scale, writes target/bench-smoke; checks that it runs, not how fast
-	$(VENV)/bin/python $(BENCH)/main.py --sizes 1000 --growth 10 20 30 --rounds 1 --seconds 0.1 --sweep 100 --start 100 \
+	$(VENV)/bin/python $(BENCH)/main.py --sizes 1000 --growth 10 20 30 --rounds 1 --seconds 0.1 --polled 100 --start 100 \
 		--patience 2 --out target/bench-smoke $(ARGS)
 
 bench-deps: ## install the programs that `make bench` compares with

@@ -18,9 +18,8 @@ def rows(figures: Figures) -> list[Row]:
             name = f"warm scrape, {count(sized.series)} series, {' '.join(way)}"
             found.append(_goal(name, ours * 1e3, static * 1.2e3 + 1, "ms"))
         found += _size_goals(sized)
-    sweep = polling.ours.sweep(polling.targets)
-    found.append(_goal(f"sweep of {count(polling.targets)} targets", sweep, polling.limit * 1.15, "s"))
-    found.append(_goal("CPU of a poll", polling.ours.cpu_each * 1e6, polling.bare.cpu_each * 1.3e6, "µs"))
+    limit = polling.decoding.cpu_each * 2e6
+    found.append(_goal("CPU of a poll, each answer something new", polling.moving.cpu_each * 1e6, limit, "µs"))
     found.append(_goal(f"start with {count(start.targets)} targets", start.median * 1e3, 150, "ms"))
     found.append(_goal(f"memory with {idle.targets} targets", idle.resident / MIB, 12, "MiB"))
     found.append(_goal(f"CPU with {idle.targets} targets", idle.cpu_share * 100, 0.2, "% of a core"))

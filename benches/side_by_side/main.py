@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured in turn")
     parser.add_argument("--seconds", type=float, default=1.0, help="time for one way of scraping in one round")
     parser.add_argument("--scrapes", type=int, default=300, help="maximum number in that time")
-    parser.add_argument("--sweep", type=int, default=2000, help="targets of the sweep")
+    parser.add_argument("--polled", type=int, default=2000, help="targets that are polled to see what a poll costs")
     parser.add_argument("--start", type=int, default=10_000, help="targets of the start")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds of watching it poll, and idle")
     parser.add_argument("--skip", nargs="+", default=[], choices=[one.name for one in contenders.ALL[1:]])
@@ -73,8 +73,8 @@ def main() -> None:
     start = standing.start(given.start, given.rounds * 3, FOLDER)
     told("idling with 10 targets")
     idle = standing.idle(3, 4, given.patience, FOLDER)
-    told(f"sweep of {given.sweep} targets")
-    swept = polling.measure(given.sweep, given.patience / 2, given.rounds, FOLDER)
+    told(f"polls of {given.polled} targets")
+    polled = polling.measure(given.polled, given.patience / 2, given.rounds, FOLDER)
     growth = []
     for targets in given.growth:
         told(f"growth: {targets} targets")
@@ -87,7 +87,7 @@ def main() -> None:
         # Draws what there is so far, in case the next size is too much for the machine.
         drawing = chart.draw("Time of a scrape, text format, median", "series", "milliseconds", lines(sizes))
         (FOLDER / "performance.svg").write_text(drawing)
-        figures = Figures(sizes, swept, start, idle, growth)
+        figures = Figures(sizes, polled, start, idle, growth)
         (FOLDER / "performance.md").write_text(report.markdown(figures, effort, command, load))
     given.out.mkdir(parents=True, exist_ok=True)
     for name in ("performance.md", "performance.svg"):

@@ -1,6 +1,5 @@
-"""How long a sweep over all targets takes, and what a poll costs, compared with a bare HTTP client."""
+"""What a poll costs, compared with a bare HTTP client."""
 
-import json
 import os
 import re
 import subprocess
@@ -12,20 +11,17 @@ import world
 from program import Program, fetch, free_port
 from world import BENCH
 
-LATENCY = 0.05
-CONCURRENCY = 64
+LATENCY = "1ms"
+# Beyond the rate that got through before, the exporter has at most this many calls in flight.
+CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The speed of calls, and the CPU time of each."""
+    """Calls, and their CPU time."""
 
     calls: int
-    seconds: float
     cpu: float
-
-    def sweep(self, targets: int) -> float:
-        return self.seconds / self.calls * targets
 
     @property
     def cpu_each(self) -> float:
@@ -43,20 +39,15 @@ class Polling:
     bare: Pace
     decoding: Pace
 
-    @property
-    def limit(self) -> float:
-        """The minimum for any client."""
-        return self.targets * LATENCY / CONCURRENCY
-
 
 def measure(targets: int, seconds: float, rounds: int, folder: Path) -> Polling:
     """Measures the exporter with everything overdue and the bare client with as many calls, in turn."""
-    with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms") as cloud:
+    with fixed_cloud(folder, LATENCY) as cloud:
         page = fetch(cloud.url)
         ours, moving, bare, decoding = [], [], [], []
         for _ in range(rounds):
             ours.append(_polled(cloud, targets, seconds, folder))
-            with fixed_cloud(folder, f"{LATENCY * 1000:.0f}ms", "--moving") as other:
+            with fixed_cloud(folder, LATENCY, "--moving") as other:
                 moving.append(_polled(other, targets, seconds, folder))
             bare.append(_bare(cloud, ours[-1].calls))
             decoding.append(_bare(cloud, ours[-1].calls, "--decode"))
@@ -82,16 +73,15 @@ def _middle(paces: list[Pace]) -> Pace:
 
 
 def _polled(cloud: Program, targets: int, seconds: float, folder: Path) -> Pace:
-    poll = world.every(0.05) | {"concurrency": CONCURRENCY}
-    config = world.written(world.configuration(cloud.url, [], servers(targets), **poll), folder)
+    config = world.written(world.configuration(cloud.url, [], servers(targets), **world.every(0.05)), folder)
     with world.exporter(config, folder).listening() as exporter:
         world.filled(exporter, targets)
         before, begun, cpu = _polls(exporter), time.monotonic(), exporter.cpu_seconds()
         time.sleep(seconds)
         # The polls are counted by a scrape, whose CPU time does not belong to polling.
         cpu_share = (exporter.cpu_seconds() - cpu) / (time.monotonic() - begun)
-        polls, elapsed = _polls(exporter) - before, time.monotonic() - begun
-        return Pace(polls, elapsed, cpu_share * elapsed)
+        polls = _polls(exporter) - before
+        return Pace(polls, cpu_share * (time.monotonic() - begun))
 
 
 def _polls(exporter: Program) -> int:
@@ -104,10 +94,10 @@ def _polls(exporter: Program) -> int:
 
 
 def _bare(cloud: Program, calls: int, *more: str) -> Pace:
-    command = [str(BENCH), "bare", cloud.url, "--calls", str(calls), "--connections", str(CONCURRENCY)]
+    command = [str(BENCH), "bare", cloud.url, "--calls", str(calls), "--connections", str(CONNECTIONS)]
     command += more
     before = os.times()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    subprocess.run(command, capture_output=True, check=True)
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    return Pace(calls, json.loads(done.stdout)["seconds"], used)
+    return Pace(calls, used)
