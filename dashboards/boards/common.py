@@ -108,25 +108,29 @@ def restarts() -> Json:
 
 
 def failed_tasks(owners: Owners) -> Json:
-    """The newest failures, each at the moment when it was seen."""
     moments = owners.of("aliyun_ehpc_task_finished_timestamp_seconds", "task_id, task_type", at_end=True)
     failed = owners.of("aliyun_ehpc_task_status", "task_id", f'status=~"{TASK_FAILED}"', at_end=True)
-    expr = f"1000 * topk(50, {moments} and on ({TASK_IDS}) {failed})"
+    expr = _newest_failures(moments, TASK_IDS, failed)
     return annotation("Failed tasks", expr, "red", "{{task_type}} failed", "cluster_id,task_id")
 
 
 def failed_commands(owners: Owners) -> Json:
     moments = owners.of("aliyun_ehpc_invocation_finished_timestamp_seconds", "command_id", at_end=True)
     failed = owners.of("aliyun_ehpc_invocation_failed_nodes", "command_id", at_end=True)
-    expr = f"1000 * topk(50, {moments} and on ({COMMAND_IDS}) {failed} > 0)"
+    expr = _newest_failures(moments, COMMAND_IDS, f"{failed} > 0")
     return annotation("Failed commands", expr, "orange", "Command {{command_id}} failed", "cluster_id")
 
 
 def failed_jobs(owners: Owners) -> Json:
     moments = owners.of("aliyun_swas_command_last_finished_timestamp_seconds", "command_name", at_end=True)
     failed = owners.of("aliyun_swas_command_last_status", "command_name", f'status=~"{INVOCATION_FAILED}"', at_end=True)
-    expr = f"1000 * topk(50, {moments} and on ({JOB_IDS}) {failed})"
+    expr = _newest_failures(moments, JOB_IDS, failed)
     return annotation("Failed jobs", expr, "red", "{{command_name}} failed", "instance_id")
+
+
+def _newest_failures(moments: str, ids: str, failed: str) -> str:
+    """The moments, in milliseconds, of the newest that failed."""
+    return f"1000 * topk(50, {moments} and on ({ids}) {failed})"
 
 
 def open_tasks(owners: Owners, matchers: str = "") -> str:

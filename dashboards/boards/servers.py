@@ -11,6 +11,7 @@ from promql import JOB, REPLICA, joined, limited, or_zero, servers, share
 from statuses import INVOCATION, Meaning, by_number, by_word, colors, number, words
 
 _OWNERS = servers()
+_RAW_IDS = f"{REPLICA}, {INVOCATION_IDS}"
 _NAME = 'command_name=~"$command_name"'
 _STATUS = 'status=~"$status"'
 _TIMELINES = 30
@@ -207,7 +208,7 @@ def _timeline() -> Panel:
 
 def _open_invocations() -> Panel:
     created = _OWNERS.raw("aliyun_swas_invocation_created_timestamp_seconds")
-    rows = _named(_INVOCATION_IS_OPEN, f"time() - {created}")
+    rows = _named(_INVOCATION_IS_OPEN, _greatest(_INVOCATION_IS_OPEN, f"time() - {created}"))
     columns = [
         label("server", "Server", 210, common.server_links()),
         label("command_name", "Command", None, [common.to_job(), common.to_name_of_command()]),
@@ -247,38 +248,49 @@ def _expiry() -> Panel:
     )
 
 
-def _named(statuses: str, by_id: str) -> str:
-    """The greatest values of invocations with these statuses, with the names of their servers and commands."""
-    state, info = (
-        _OWNERS.raw(metric, found)
-        for metric, found in (("aliyun_swas_invocation_status", statuses), ("aliyun_swas_invocation_info", _NAME))
-    )
-    ids = f"{REPLICA}, {INVOCATION_IDS}"
-    valued = _OWNERS.ours(f"{state} * on ({ids}) group_left () ({by_id})")
-    named = f"{info} * on ({ids}) group_left (status) ({valued})"
-    return _OWNERS.top(named, "invoke_id, command_name, status")
+def _greatest(statuses: str, by_id: str) -> str:
+    """The greatest values of invocations with these statuses, replicas apart; what is sorted has no other labels yet."""
+    state, info = _state(statuses), _info()
+    return f"topk({TOP}, {_OWNERS.ours(f'{by_id} and on ({_RAW_IDS}) ({state} and on ({_RAW_IDS}) {info})')})"
 
 
-def _shown(expr: str, rows: str, labels: str = "invoke_id") -> str:
+def _named(statuses: str, greatest: str) -> str:
+    """The same with their statuses and the names of their servers and commands."""
+    valued = f"{_state(statuses)} * on ({_RAW_IDS}) group_left () {greatest}"
+    named = f"{_info()} * on ({_RAW_IDS}) group_left (status) ({valued})"
+    return _OWNERS.with_names(f"max by ({INVOCATION_IDS}, command_name, status) ({named})")
+
+
+def _state(statuses: str) -> str:
+    return _OWNERS.raw("aliyun_swas_invocation_status", statuses)
+
+
+def _info() -> str:
+    return _OWNERS.raw("aliyun_swas_invocation_info", _NAME)
+
+
+def _shown(expr: str, greatest: str, labels: str = "invoke_id") -> str:
     """An expression of raw series for the invocations of a table."""
-    return f"max by (instance_id, {labels}) (({expr}) and on ({INVOCATION_IDS}) {rows})"
+    return f"max by (instance_id, {labels}) ({expr} and on ({_RAW_IDS}) {greatest})"
 
 
 def _ended_invocations() -> Panel:
     created, started, finished = (
         _OWNERS.raw(f"aliyun_swas_invocation_{name}_timestamp_seconds") for name in ("created", "started", "finished")
     )
-    rows = f"1000 * ({_named(joined(_STATUS, _INVOCATION_IS_ENDED), created)})"
+    statuses = joined(_STATUS, _INVOCATION_IS_ENDED)
+    newest = _greatest(statuses, created)
+    rows = f"1000 * ({_named(statuses, newest)})"
     error, code = _OWNERS.raw("aliyun_swas_invocation_error"), _OWNERS.raw("aliyun_swas_invocation_exit_code")
     columns = [
         label("server", "Server", 210, common.server_links()),
         label("command_name", "Command", None, [common.to_job(), common.to_name_of_command()]),
         label("invoke_id", "Invocation", 165),
         status(by_word()),
-        exit_code(_shown(code, rows)),
-        label("error_code", "Error", 185, expr=_shown(error, rows, "invoke_id, error_code")),
+        exit_code(_shown(code, newest)),
+        label("error_code", "Error", 185, expr=_shown(error, newest, "invoke_id, error_code")),
         value("Created", "", 140, "dateTimeFromNow"),
-        duration("Took", _shown(f"{finished} - {started}", rows), 90),
+        duration("Took", f"max by ({INVOCATION_IDS}) ({finished} - on ({_RAW_IDS}) ({started} and on ({_RAW_IDS}) {newest}))", 90),
     ]
     return table(
         "Ended invocations",

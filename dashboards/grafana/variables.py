@@ -9,6 +9,9 @@ _EVERY: Json = {"selected": True, "text": ["All"], "value": ["$__all"]}
 _LABEL_VALUES, _QUERY_RESULT = 1, 3
 _ALPHABETICAL, _NATURAL = 1, 7
 _ON_TIME_CHANGE = 2
+_SHOWN: Json = {"hide": 0, "skipUrlSync": False}
+# One value, which Grafana has yet to look up.
+_ONE: Json = {"multi": False, "includeAll": False, "current": {}, "options": [], **_SHOWN}
 
 
 def datasource() -> Json:
@@ -19,13 +22,7 @@ def datasource() -> Json:
         "query": "prometheus",
         "regex": "",
         "refresh": 1,
-        "multi": False,
-        "includeAll": False,
-        "current": {},
-        "options": [],
-        "hide": 0,
-        "skipUrlSync": False,
-    }
+    } | _ONE
 
 
 def label_values(name: str, title: str, selector: str, label: str) -> Json:
@@ -58,8 +55,7 @@ def words(name: str, title: str, choices: tuple[str, ...], chosen: Iterable[str]
         "type": "custom",
         "query": ",".join(choices),
         "options": [every, *options],
-        "hide": 0,
-        "skipUrlSync": False,
+        **_SHOWN,
         **_several(),
         **({"current": {"selected": True, "text": current, "value": current}} if current else {}),
     }
@@ -80,10 +76,4 @@ def _query(name: str, title: str, query: str, kind: int, regex: str = "") -> Jso
         "refresh": _ON_TIME_CHANGE,
         "sort": _ALPHABETICAL,
         "regex": regex,
-        "multi": False,
-        "includeAll": False,
-        "current": {},
-        "options": [],
-        "hide": 0,
-        "skipUrlSync": False,
-    }
+    } | _ONE
