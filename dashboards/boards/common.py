@@ -49,9 +49,11 @@ def base() -> list[Json]:
 
 
 def status_page() -> Json:
-    """The address of the status page: that of the scrape, unless the user types another one."""
-    leading = f"max by (instance) (aliyun_task_exporter_leader{{{JOB}}}) == 1"
-    address = f'label_replace({leading}, "address", "http://$1", "instance", "(.+)")'
+    """The address of the status page: the target's label `exporter_url`, or else that of the scrape; the user may type
+    another one."""
+    leading = f"max by (instance, exporter_url) (aliyun_task_exporter_leader{{{JOB}}}) == 1"
+    scraped = f'label_replace({leading}, "address", "http://$1", "instance", "(.+)")'
+    address = f'label_replace({scraped}, "address", "$1", "exporter_url", "(.+)")'
     return variables.single("status_page", "Status page", address, "address")
 
 

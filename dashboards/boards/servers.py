@@ -249,7 +249,7 @@ def _expiry() -> Panel:
 
 
 def _greatest(statuses: str, by_id: str) -> str:
-    """The greatest values of invocations with these statuses, replicas apart; what is sorted has no other labels yet."""
+    """The greatest values of invocations with these statuses, replicas apart, before anything is joined to them."""
     state, info = _state(statuses), _info()
     return f"topk({TOP}, {_OWNERS.ours(f'{by_id} and on ({_RAW_IDS}) ({state} and on ({_RAW_IDS}) {info})')})"
 
@@ -290,7 +290,11 @@ def _ended_invocations() -> Panel:
         exit_code(_shown(code, newest)),
         label("error_code", "Error", 185, expr=_shown(error, newest, "invoke_id, error_code")),
         value("Created", "", 140, "dateTimeFromNow"),
-        duration("Took", f"max by ({INVOCATION_IDS}) ({finished} - on ({_RAW_IDS}) ({started} and on ({_RAW_IDS}) {newest}))", 90),
+        duration(
+            "Took",
+            f"max by ({INVOCATION_IDS}) ({finished} - on ({_RAW_IDS}) ({started} and on ({_RAW_IDS}) {newest}))",
+            90,
+        ),
     ]
     return table(
         "Ended invocations",

@@ -313,7 +313,7 @@ mod tests {
                 .next()
         };
         assert_eq!(
-            (value("30.0"), value("60.0"), value("7200.0"), value("+Inf")),
+            (value("15.0"), value("60.0"), value("7200.0"), value("+Inf")),
             (Some("1"), Some("3"), Some("3"), Some("4"))
         );
         assert!(text.ends_with("_count{cluster_id=\"c\",task_type=\"t\"} 4\n"));

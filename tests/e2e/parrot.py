@@ -30,6 +30,7 @@ OWN = (
 SECRETS = ("AccessKeyId", "SecurityToken", "ExternalId", "OIDCToken")
 REFUSED = 403
 WORDS = (
+    "BusinessStatus",
     "CommandType",
     "ErrorCode",
     "InstanceInvokeStatus",

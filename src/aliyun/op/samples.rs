@@ -247,7 +247,8 @@ fn damaged_samples_never_panic_and_what_is_read_of_them_keeps_its_bounds() {
 }
 
 /// Fields that hold words of closed sets.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 9] = [
+    "BusinessStatus",
     "CommandType",
     "ErrorCode",
     "InstanceInvokeStatus",
