@@ -305,7 +305,7 @@ def _daily() -> Panel:
         most=1,
         least=None,
         colors=_KINDS,
-        more={"interval": "6h", "timeFrom": "30d"},
+        more={"interval": "12h", "timeFrom": "30d"},
     )
 
 
