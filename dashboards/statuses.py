@@ -47,6 +47,19 @@ INVOCATION = tuple(word for word in COMMAND if word not in ("Finished", "Schedul
 FINISHED_FAILED = "Finished, failed"
 
 COLORS = {word: color for word, _, color in _TABLE}
+# What clusters and servers themselves are; a word that work has, too, keeps its colour.
+RESOURCES = {word: COLORS[word] for word in ("Pending", "Running", "Stopping", "Stopped", "unknown")} | {
+    "running": COLORS["Running"],
+    "uninit": "light-blue",
+    "creating": "light-blue",
+    "init": "light-blue",
+    "Starting": "light-blue",
+    "Resetting": "super-light-blue",
+    "Upgrading": "super-light-blue",
+    "releasing": "light-yellow",
+    "Disabled": "red",
+    "exception": "red",
+}
 # The same for a meaning as a whole.
 OUTCOMES = {"succeeded": "green", "failed": "red", "stopped": "yellow"}
 

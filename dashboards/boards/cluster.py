@@ -8,7 +8,7 @@ from grafana.model import BAD_FROM_ONE, GOOD_SHARE, Json, Panel, Query, over_tim
 from grafana.panels import lines, stat
 from grafana.table import TOP, Column, bar, counted, duration, label, moment, status, table, value
 from promql import JOB, REPLICA, clusters, joined, limited, or_zero, share
-from statuses import TASK, Meaning, by_word, colors, words
+from statuses import RESOURCES, TASK, Meaning, by_word, colors, words
 
 _OWNERS = clusters()
 _TYPE = 'task_type=~"$task_type"'
@@ -20,8 +20,19 @@ _ENDED = words(TASK, Meaning.DONE, Meaning.FAILED)
 _DURATION = "aliyun_ehpc_task_duration_seconds"
 # Upper bounds of the histogram that are shown, in seconds.
 _BOUNDS = {"120": "≤ 2 min", "600": "≤ 10 min", "3600": "≤ 1 h"}
-# Its first and its last bound: beyond them a quantile would be invented.
-_FIRST, _LAST = (15, "≤ 15 s"), (7200, "> 2 h")
+# All of its buckets, each by its upper bound and in words: where in a bucket a quantile lies, it does not know.
+BUCKETS: dict[int, str] = {
+    15: "≤ 15 s",
+    30: "15 to 30 s",
+    60: "30 to 60 s",
+    120: "1 to 2 min",
+    300: "2 to 5 min",
+    600: "5 to 10 min",
+    1800: "10 to 30 min",
+    3600: "30 to 60 min",
+    7200: "1 to 2 h",
+}
+_BEYOND = "> 2 h"
 
 
 def board() -> Board:
@@ -218,7 +229,7 @@ def _nodes() -> Panel:
         over_time(_OWNERS.total(states, "state") + " > 0", "{{state}}"),
         over_time(_OWNERS.total(total), "all"),
         unit="locale",
-        colors={"normal": "green", "operating": "blue", "stopped": "yellow", "exception": "red"},
+        colors={"normal": "green", "operating": "blue", "stopped": "yellow", "exception": "red", "all": "text"},
         stacked=True,
         dashed=["all"],
         decimals=0,
@@ -231,6 +242,7 @@ def _statuses() -> Panel:
         "Clusters by their own status. Only of clusters that discovery lists.",
         over_time(_OWNERS.total(_OWNERS.summed("aliyun_ehpc_cluster_status", "status"), "status"), "{{status}}"),
         unit="locale",
+        colors=RESOURCES,
         stacked=True,
         decimals=0,
     )
@@ -260,14 +272,14 @@ def _durations() -> Panel:
     columns = [
         label("task_type", "Type"),
         value("Ended", f"round({rows})", 80),
-        duration("Mean", share(total, rows), 95),
+        duration("Mean", share(total, rows), 85),
         _quantile("Median", 0.5, rows),
-        _quantile("9 in 10 within", 0.9, rows),
+        _quantile("9 in 10", 0.9, rows),
         *(
             bar(
                 title,
                 share(_observed("bucket", "task_type", window, f'le=~"{bound}([.]0)?"'), rows),
-                95,
+                90,
                 thresholds=steps((None, "blue")),
             )
             for bound, title in _BOUNDS.items()
@@ -276,7 +288,8 @@ def _durations() -> Panel:
     return table(
         "Task duration",
         "How long tasks took that were watched from beginning to end within the time range of the dashboard: the "
-        "mean, quantiles estimated from the histogram, and the share that took no longer than each bound.",
+        "mean, the buckets in which the median and the 90th percentile lie, and the share that took no longer than "
+        "each bound.",
         rows,
         columns,
         sort="Mean",
@@ -284,14 +297,15 @@ def _durations() -> Panel:
 
 
 def _quantile(title: str, share_of_tasks: float, rows: str) -> Column:
-    """A quantile between two bounds; the words for beyond them stand for their values."""
+    """The bucket in which a quantile lies: its number is one inside the bucket, or the last bound if it is beyond."""
     buckets = _observed("bucket", "task_type, le", "$__range")
-    (first, at_most), (last, more) = _FIRST, _LAST
-    words = [_range(None, first, at_most), _range(last, None, more)]
-    return duration(title, f"histogram_quantile({share_of_tasks}, {buckets}) and {rows}", 110, mappings=words)
+    last = max(BUCKETS)
+    named = zip([0, *BUCKETS], BUCKETS, BUCKETS.values(), strict=False)
+    words = [_range(last, None, _BEYOND), *(_range(low, high, text) for low, high, text in named)]
+    return duration(title, f"histogram_quantile({share_of_tasks}, {buckets}) and {rows}", 105, mappings=words)
 
 
-def _range(low: int | None, high: int | None, text: str) -> Json:
+def _range(low: int, high: int | None, text: str) -> Json:
     return {"type": "range", "options": {"from": low, "to": high, "result": {"text": text, "index": 0}}}
 
 

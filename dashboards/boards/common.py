@@ -31,6 +31,10 @@ COMMANDS_1H = "cluster_outcome:aliyun_ehpc_invocations_finished:increase1h"
 SERVERS_5M = "server_status:aliyun_swas_invocations_finished:increase5m"
 SERVERS_1H = "server_status:aliyun_swas_invocations_finished:increase1h"
 
+# One colour for each kind of work, and for the targets that read it.
+WORK_COLORS = {"tasks": "blue", "commands": "purple", "invocations": "orange"}
+TARGET_COLORS = {"ehpc_tasks": "blue", "ehpc_invocations": "purple", "swas_invocations": "orange", "discovery": "green"}
+
 JOB_IDS = "instance_id, command_name"
 TASK_IDS = "cluster_id, task_id"
 COMMAND_IDS = "cluster_id, command_id"

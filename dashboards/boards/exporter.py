@@ -12,6 +12,19 @@ _ACCOUNT = 'account=~"$account"'
 _INSTANCE = 'instance=~"$instance"'
 _TARGET = "account, kind, target"
 _OPERATION = "account, region_id, product, operation"
+# Grafana's own choice by name has some in colours that look alike.
+_OPERATIONS = {
+    "ListTasks": "blue",
+    "ListCommands": "purple",
+    "ListInvocationStatus": "light-purple",
+    "ListInvocationResults": "super-light-purple",
+    "DescribeInvocations": "orange",
+    "DescribeInvocationResult": "light-orange",
+    "DescribeCommandInvocations": "dark-orange",
+    "ListClusters": "green",
+    "ListInstances": "light-green",
+    "ListRegions": "dark-green",
+}
 _FULL = steps((None, "green"), (0.8, "orange"), (1, "red"))
 
 
@@ -36,7 +49,7 @@ def board() -> Board:
     made.row("Targets")
     made.add(11, _targets())
     made.add(8, _ages(), _reasons(), _polls())
-    made.row("Losses of truth")
+    made.row("What was lost, or came late")
     made.add(8, _losses(), _outstanding(), _discovered())
     made.row("Process")
     made.add(8, _latency(), _series(), _connections())
@@ -201,15 +214,15 @@ def _budgets() -> Panel:
         for name in ("resting_since", "lowered_since", "next_try")
     )
     columns = [
-        label("account", "Quota group", 125),
+        label("account", "Quota group", 120),
         label("region_id", "Region", 120),
-        label("product", "Product", 95),
+        label("product", "Product", 90),
         label("operation", "Operation"),
-        value("Quota", limited(quota, _OPERATION, rows), 80),
-        value("In force", limited(budget, _OPERATION, rows), 80),
-        value("Needed", limited(planned, _OPERATION, rows), 80, decimals=1),
-        value("Used", limited(used, _OPERATION, rows), 80, decimals=1),
-        bar("Needed of quota", width=150, thresholds=_FULL),
+        value("Quota", limited(quota, _OPERATION, rows), 70),
+        value("In force", limited(budget, _OPERATION, rows), 75),
+        value("Needed", limited(planned, _OPERATION, rows), 75, decimals=1),
+        value("Used", limited(used, _OPERATION, rows), 65, decimals=1),
+        bar("Needed of quota", width=140, thresholds=_FULL),
         moment("Refused since", limited(resting, _OPERATION, rows), 120),
         moment("Lowered since", limited(lowered, _OPERATION, rows), 125),
         moment("Next try", limited(retry, _OPERATION, rows), 110),
@@ -232,6 +245,7 @@ def _requests() -> Panel:
         over_time(sent, "{{operation}}"),
         unit="locale",
         stacked=True,
+        colors=_OPERATIONS,
     )
 
 
@@ -247,6 +261,7 @@ def _use() -> Panel:
         over_time(f"min by (operation) ({budget} / {quota}) < 1", "{{operation}}, in force"),
         unit="percentunit",
         dashed=[".*in force"],
+        colors=_OPERATIONS,
     )
 
 
@@ -257,6 +272,7 @@ def _waiting() -> Panel:
         "How many requests wait for their budget, on average.",
         over_time(f"sum by (operation) (rate({waited}[$__rate_interval]))", "{{operation}}"),
         unit="locale",
+        colors=_OPERATIONS,
     )
 
 
@@ -279,14 +295,14 @@ def _targets() -> Panel:
         label("kind", "Kind", 145),
         label("account", "Account", 90),
         label("reason", "Reason", 120, expr=reason, mappings=[], custom__cellOptions={"type": "auto"}),
-        duration("Age", limited(f"time() - {read}", _TARGET, rows), 85),
+        duration("Age", limited(f"time() - {read}", _TARGET, rows), 80),
         bar(
-            "Age of limit", limited(f"clamp_max({common.age_share(_ACCOUNT)}, 1)", _TARGET, rows), 140, thresholds=_FULL
+            "Age of limit", limited(f"clamp_max({common.age_share(_ACCOUNT)}, 1)", _TARGET, rows), 125, thresholds=_FULL
         ),
         duration("Too old at", of("stale_after_seconds"), 95),
-        moment("Last success", of("last_success_timestamp_seconds"), 125),
-        moment("Next poll", of("next_poll_timestamp_seconds"), 125),
-        duration("Poll took", of("poll_duration_seconds"), 95, decimals=2),
+        moment("Last success", of("last_success_timestamp_seconds")),
+        moment("Next poll", of("next_poll_timestamp_seconds")),
+        duration("Poll took", of("poll_duration_seconds"), 85, decimals=2),
         value("Series", of("series"), 75),
         counted("Left out", limited(dropped, _TARGET, rows), 80, "orange"),
         counted("Missing", of("missing_entries"), 80, "orange"),
@@ -308,6 +324,7 @@ def _ages() -> Panel:
         over_time(f"clamp_max(max by (kind) ({common.age_share(_ACCOUNT)}), 1.5)", "{{kind}}"),
         unit="percentunit",
         thresholds=steps((None, "transparent"), (1, "red")),
+        colors=common.TARGET_COLORS,
     )
 
 
@@ -387,6 +404,7 @@ def _latency() -> Panel:
             f"histogram_quantile(0.95, sum by (le, operation) (rate({seconds}[$__rate_interval])))", "{{operation}}"
         ),
         unit="s",
+        colors=_OPERATIONS,
     )
 
 

@@ -23,7 +23,6 @@ _CLUSTERS, _SERVERS = clusters(""), servers("")
 _HAS_CLUSTERS, _HAS_SERVERS = (f"count ({owners.names()})" for owners in (_CLUSTERS, _SERVERS))
 _ACCOUNT = 'account=~"$account"'
 _TARGET = "account, kind, target"
-_KINDS = {"tasks": "blue", "commands": "purple", "invocations": "orange"}
 _ROWS = 20
 _TASK_ENDED = words(TASK, Meaning.DONE, Meaning.FAILED)
 _INVOCATION_ENDED = words(INVOCATION, Meaning.DONE, Meaning.FAILED)
@@ -73,7 +72,7 @@ def _figures() -> list[Panel]:
             "invocations": (_SERVERS, SERVERS_5M, f'status=~"{INVOCATION_FAILED}"'),
         }.items()
     }
-    rates = dict(zip(_KINDS, _success_rates("30d"), strict=True))
+    rates = dict(zip(common.WORK_COLORS, _success_rates("30d"), strict=True))
     return [
         stat(
             "Running",
@@ -272,7 +271,7 @@ def _running() -> Panel:
         *(over_time(expr, name) for name, expr in _running_now().items()),
         unit="locale",
         decimals=0,
-        colors=_KINDS,
+        colors=common.WORK_COLORS,
     )
 
 
@@ -289,7 +288,7 @@ def _ends() -> Panel:
         unit="locale",
         decimals=0,
         bars=True,
-        colors=_KINDS,
+        colors=common.WORK_COLORS,
         more={"interval": "5m"},
     )
 
@@ -300,11 +299,11 @@ def _daily() -> Panel:
         "Success rate by day, 30 days",
         "Share of what ended in the day before each point that succeeded, whatever the time range of the dashboard. "
         f"{common.RULES}",
-        *(over_time(rate, name) for rate, name in zip(rates, _KINDS, strict=True)),
+        *(over_time(rate, name) for rate, name in zip(rates, common.WORK_COLORS, strict=True)),
         unit="percentunit",
         most=1,
         least=None,
-        colors=_KINDS,
+        colors=common.WORK_COLORS,
         more={"interval": "12h", "timeFrom": "30d"},
     )
 
@@ -317,4 +316,5 @@ def _freshness() -> Panel:
         over_time(f"clamp_max(max by (kind) ({common.age_share(_ACCOUNT)}), 1.5)", "{{kind}}"),
         unit="percentunit",
         thresholds=steps((None, "transparent"), (1, "red")),
+        colors=common.TARGET_COLORS,
     )

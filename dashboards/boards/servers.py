@@ -8,7 +8,7 @@ from grafana.model import BAD_FROM_ONE, GOOD_SHARE, LOOK_FROM_ONE, Panel, Query,
 from grafana.panels import lines, stat, state_timeline
 from grafana.table import TOP, bar, counted, duration, exit_code, label, moment, status, table, value
 from promql import JOB, REPLICA, joined, limited, or_zero, servers, share
-from statuses import INVOCATION, Meaning, by_number, by_word, colors, number, words
+from statuses import INVOCATION, RESOURCES, Meaning, by_number, by_word, colors, number, words
 
 _OWNERS = servers()
 _RAW_IDS = f"{REPLICA}, {INVOCATION_IDS}"
@@ -52,7 +52,7 @@ def board() -> Board:
     made.add(8, _statuses(), _expiry())
     made.row("Invocations")
     made.add(12, _ended_invocations())
-    made.add(10, _open_invocations(), _by_status(), _ends(), widths=(10, 7, 7))
+    made.add(10, _open_invocations(), _by_status(), _ends(), widths=(12, 6, 6))
     return made
 
 
@@ -230,6 +230,7 @@ def _statuses() -> Panel:
         "Servers by their own status. Only of servers that discovery lists.",
         over_time(_OWNERS.total(_OWNERS.summed("aliyun_swas_server_status", "status"), "status"), "{{status}}"),
         unit="locale",
+        colors=RESOURCES,
         stacked=True,
         decimals=0,
     )

@@ -11,6 +11,7 @@ import pytest
 
 import generate
 import statuses
+from boards import cluster
 from configuration import Config, everything
 from conftest import Serve, Simulate
 from dashboards import FOLDER, Json, Query, Span, every, load, panels, queries, run
@@ -193,6 +194,12 @@ def test_failed_means_what_it_means_in_the_alerts() -> None:
         failed = statuses.words(kind, statuses.Meaning.FAILED)
         assert frozenset(failed.split("|")) in alerts, failed
     assert frozenset(statuses.words(statuses.COMMAND, statuses.Meaning.OPEN).split("|")) in alerts
+
+
+def test_quantiles_of_durations_are_told_by_the_buckets_that_there_are() -> None:
+    golden = (ROOT / "tests/golden/metrics.prom").read_text(encoding="utf-8")
+    told = re.findall(r'aliyun_ehpc_task_duration_seconds_bucket\{[^}]*le="([\d.]+)"', golden)
+    assert {float(bound) for bound in told} == set(cluster.BUCKETS)
 
 
 # Panels that a healthy world leaves empty, and that this test does not drive.
