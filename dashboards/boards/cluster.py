@@ -175,9 +175,9 @@ def _ended() -> Panel:
 
 def _identity() -> list[Column]:
     return [
-        label("cluster", "Cluster", 210, common.cluster_links()),
+        label("cluster", "Cluster", 190, common.cluster_links()),
         label("task_type", "Type", 130),
-        label("task_id", "Task", 325),
+        label("task_id", "Task", 345),
     ]
 
 

@@ -225,7 +225,7 @@ def _budgets() -> Panel:
         bar("Needed of quota", width=140, thresholds=_FULL),
         moment("Refused since", limited(resting, _OPERATION, rows), 120),
         moment("Lowered since", limited(lowered, _OPERATION, rows), 125),
-        moment("Next try", limited(retry, _OPERATION, rows), 110),
+        moment("Next try", limited(retry, _OPERATION, rows), 130),
     ]
     return table(
         "Budgets, calls per minute",
@@ -292,20 +292,20 @@ def _targets() -> Panel:
     read = newest("aliyun_task_exporter_target_last_read_timestamp_seconds", _TARGET, _ACCOUNT)
     columns = [
         label("name", "Target"),
-        label("kind", "Kind", 145),
-        label("account", "Account", 90),
-        label("reason", "Reason", 120, expr=reason, mappings=[], custom__cellOptions={"type": "auto"}),
-        duration("Age", limited(f"time() - {read}", _TARGET, rows), 80),
+        label("kind", "Kind", 135),
+        label("account", "Account", 85),
+        label("reason", "Reason", 105, expr=reason, mappings=[], custom__cellOptions={"type": "auto"}),
+        duration("Age", limited(f"time() - {read}", _TARGET, rows), 75),
         bar(
-            "Age of limit", limited(f"clamp_max({common.age_share(_ACCOUNT)}, 1)", _TARGET, rows), 125, thresholds=_FULL
+            "Age of limit", limited(f"clamp_max({common.age_share(_ACCOUNT)}, 1)", _TARGET, rows), 105, thresholds=_FULL
         ),
-        duration("Too old at", of("stale_after_seconds"), 95),
-        moment("Last success", of("last_success_timestamp_seconds")),
-        moment("Next poll", of("next_poll_timestamp_seconds")),
+        duration("Too old at", of("stale_after_seconds"), 90),
+        moment("Last success", of("last_success_timestamp_seconds"), 130),
+        moment("Next poll", of("next_poll_timestamp_seconds"), 130),
         duration("Poll took", of("poll_duration_seconds"), 85, decimals=2),
-        value("Series", of("series"), 75),
-        counted("Left out", limited(dropped, _TARGET, rows), 80, "orange"),
-        counted("Missing", of("missing_entries"), 80, "orange"),
+        value("Series", of("series"), 65),
+        counted("Left out", limited(dropped, _TARGET, rows), 75, "orange"),
+        counted("Missing", of("missing_entries"), 75, "orange"),
     ]
     return table(
         "Targets",

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(guess(&ended, at(61)), None);
         let unknown = SeenEhpcTask { first_step: None, ..seen(Some(7), Some(8)) };
         assert_eq!(guess(&unknown, at(61)), None);
-        assert!(drawn(Some(5), Some(8)).contains("guess: ends <time"));
+        assert!(drawn(Some(5), Some(8)).contains("guessed end: <time"));
     }
 
     #[test]

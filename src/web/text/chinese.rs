@@ -446,7 +446,7 @@ pub(super) static TEXTS: Texts = Texts {
     no_commands: "没有命令。",
     no_invocations: "没有命令执行。",
     no_nodes: "还没有节点信息。",
-    guess: "估算：结束于",
+    guess: "估算结束时间：",
     guess_is: "仅为估算：假设每一步的用时与已观察到的相同。",
     ended: "结束于",
     ended_unwatched: "结束时未被观察到",
