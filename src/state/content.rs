@@ -11,6 +11,8 @@ use redb::{
     TableHandle,
 };
 
+use super::disk::Trouble;
+use super::image::Image;
 use super::tables::{ENTRIES, VERSION, VERSION_KEY, builder, read};
 
 /// The first bytes of every redb database (redb's `docs/design.md`).
@@ -19,13 +21,24 @@ const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 pub(super) const HEADER_BYTES: usize = 320;
 /// Where the slots begin; the first byte of each is the version of the file format.
 const SLOTS: [usize; 2] = [64, 192];
+const SLOT_BYTES: usize = 128;
+/// Where a slot has the numbers of its two root pages.
+const ROOTS: [usize; 2] = [8, 40];
+/// Where a database says which slot is valid, and how that was written.
+const MODE: usize = 9;
+/// If set, the second slot is the valid one.
+const SECOND_SLOT: u8 = 1;
+/// If set, the database believes the valid slot, and all that it leads to, unseen.
+const BELIEVED: u8 = 4;
 /// The newest file format that this version of the database knows.
 const FORMAT: u8 = 3;
 /// Newer formats: both slots have the same number, not far beyond ours. Anything else there is
 /// damage.
 const NEWER_FORMATS: std::ops::RangeInclusive<u8> = FORMAT + 1..=15;
+/// Size of the smallest page, in bytes.
+const PAGE_BYTES: u64 = 4096;
 /// Where a database has its page size, and that size.
-const PAGE_SIZE: (std::ops::Range<usize>, [u8; 4]) = (12..16, 4096u32.to_le_bytes());
+const PAGE_SIZE: (std::ops::Range<usize>, [u8; 4]) = (12..16, (PAGE_BYTES as u32).to_le_bytes());
 /// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 /// Maximum number of zeros that a power cut leaves.
@@ -68,9 +81,13 @@ pub(super) fn examine(file: &File) -> io::Result<Content> {
             "database format {format}; this version knows formats up to {FORMAT}"
         )));
     }
-    let image = image(file, length)?;
+    let trouble = Trouble::default();
     // A damaged file may break the database's own assumptions and make it panic.
-    let examined = catch_unwind(AssertUnwindSafe(|| examine_image(image)));
+    let examined =
+        catch_unwind(AssertUnwindSafe(|| examine_images(file, length, &header, &trouble)));
+    if let Some(error) = trouble.take() {
+        return Err(error);
+    }
     match examined.unwrap_or_else(|_| Ok(Content::Damaged("its structure is broken".into()))) {
         Ok(content) => Ok(content),
         Err(redb::Error::UpgradeRequired(format)) => old_format(file, length, format),
@@ -124,28 +141,77 @@ fn old_format(file: &File, length: u64, format: u8) -> io::Result<Content> {
 }
 
 /// A copy in memory, which the database may repair and write to.
-fn image(file: &File, length: u64) -> io::Result<InMemoryBackend> {
-    let image = InMemoryBackend::new();
-    image.set_len(length)?;
+fn copy(file: &File, length: u64) -> io::Result<InMemoryBackend> {
+    let copy = InMemoryBackend::new();
+    copy.set_len(length)?;
     let mut offset = 0;
     let mut copied = Ok(());
     each_chunk(file, 0, length, 0, |chunk| {
-        copied = std::mem::replace(&mut copied, Ok(())).and_then(|()| image.write(offset, chunk));
+        copied = std::mem::replace(&mut copied, Ok(())).and_then(|()| copy.write(offset, chunk));
         offset += chunk.len() as u64;
     })?;
-    copied.map(|()| image)
+    copied.map(|()| copy)
 }
 
-/// A copy in memory of the state in `file`, to read it where nothing can be written.
-pub(super) fn open_image(file: &File) -> Result<Database, redb::Error> {
-    let image = image(file, file.metadata()?.len())?;
-    let opened = catch_unwind(AssertUnwindSafe(|| builder().create_with_backend(image)));
+/// A copy in memory of the state in `file`, which was examined, to read it where nothing can be
+/// written.
+pub(super) fn open_copy(file: &File) -> Result<Database, redb::Error> {
+    let copy = copy(file, file.metadata()?.len())?;
+    let opened = catch_unwind(AssertUnwindSafe(|| builder().create_with_backend(copy)));
     Ok(opened.unwrap_or_else(|_| {
         Err(StorageError::Corrupted("its structure is broken".into()).into())
     })?)
 }
 
-fn examine_image(image: InMemoryBackend) -> Result<Content, redb::Error> {
+/// The database takes as much memory for a page as the page's number asks for, gibibytes if that
+/// is damaged. So it gets to read only pages whose number stands in a page with the right checksum,
+/// or in the header and is possible.
+fn examine_images(
+    file: &File,
+    length: u64,
+    header: &[u8; HEADER_BYTES],
+    trouble: &Trouble,
+) -> Result<Content, redb::Error> {
+    let header = with_possible_roots(header, length);
+    let image = |header: &[u8; HEADER_BYTES]| -> io::Result<Image> {
+        let image = Image::new(file, trouble.clone())?;
+        image.write(0, header)?;
+        Ok(image)
+    };
+    if header[MODE] & BELIEVED != 0 {
+        builder().create_with_backend(image(&disbelieved(header))?)?;
+    }
+    examine_image(image(&header)?)
+}
+
+/// The header; where a root page would be larger than the file, it has one that is nowhere. The
+/// slot's checksum is wrong before and after.
+fn with_possible_roots(header: &[u8; HEADER_BYTES], length: u64) -> [u8; HEADER_BYTES] {
+    const NOWHERE: u64 = (1 << 40) - 1;
+    let mut possible = *header;
+    for root in SLOTS.iter().flat_map(|slot| ROOTS.map(|root| slot + root)) {
+        let mut number = [0; 8];
+        number.copy_from_slice(&header[root..root + 8]);
+        // A page has 2^n pages of the smallest size.
+        let order = u64::from_le_bytes(number) >> 59;
+        if PAGE_BYTES << order > length {
+            possible[root..root + 8].copy_from_slice(&NOWHERE.to_le_bytes());
+        }
+    }
+    possible
+}
+
+/// The header with its valid slot only, and so that the database checks all that it leads to first.
+fn disbelieved(mut header: [u8; HEADER_BYTES]) -> [u8; HEADER_BYTES] {
+    let [first, second] = SLOTS;
+    let (valid, other) =
+        if header[MODE] & SECOND_SLOT == 0 { (first, second) } else { (second, first) };
+    header.copy_within(valid..valid + SLOT_BYTES, other);
+    header[MODE] &= !BELIEVED;
+    header
+}
+
+fn examine_image(image: Image) -> Result<Content, redb::Error> {
     let mut database = builder().create_with_backend(image)?;
     let content = whose(&database)?;
     if !matches!(content, Content::Ours | Content::Older) {
@@ -221,4 +287,107 @@ fn each_chunk(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::{BELIEVED, Content, HEADER_BYTES, MODE, PAGE_BYTES, SLOTS, examine};
+    use crate::state::tests::Folder;
+    use crate::state::{State, encode};
+    use crate::target::{Kind, TargetId};
+
+    /// Maximum peak of resident memory, in MiB.
+    const PEAK: u64 = 64;
+
+    /// A state with small and large pages: as it was closed, and as a kill leaves it.
+    fn made(folder: &Folder) -> [Vec<u8>; 2] {
+        let path = folder.file();
+        let mut state = State::<String>::open(&path).unwrap();
+        for _ in 0..3 {
+            let entries = (0..40).map(|number: usize| {
+                let id = TargetId { kind: Kind::EhpcTasks, id: format!("id-{number}").into() };
+                (id, encode(&"x".repeat(number % 7 * 1500)).unwrap())
+            });
+            assert!(state.commit(entries.collect()));
+        }
+        let killed = std::fs::read(&path).unwrap();
+        drop(state);
+        let closed = std::fs::read(&path).unwrap();
+        assert_eq!((closed[MODE] & BELIEVED, killed[MODE] & BELIEVED), (BELIEVED, 0));
+        [closed, killed]
+    }
+
+    /// Where the number of a page may stand, which is that of one of the file.
+    fn numbers(whole: &[u8]) -> impl Iterator<Item = usize> {
+        (SLOTS[0]..whole.len() - 8).filter(|place| {
+            let number = u64::from_le_bytes(whole[*place..place + 8].try_into().unwrap());
+            let index = number & 0x07ff_ffff_ffff_ffff;
+            number != 0 && index < whole.len() as u64 / PAGE_BYTES >> (number >> 59)
+        })
+    }
+
+    fn peak() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    }
+
+    fn examined(path: &Path, bytes: &[u8], what: &str) -> Content {
+        std::fs::write(path, bytes).unwrap();
+        let content = examine(&File::open(path).unwrap()).unwrap();
+        assert!(peak() < PEAK, "{what}: {} MiB", peak());
+        content
+    }
+
+    /// In a process of its own, whose memory is that of this alone.
+    fn look_at_damaged_files() {
+        let folder = Folder::new();
+        let path = folder.file();
+        let mut told = 0;
+        for whole in made(&folder) {
+            let read = [Content::Ours, Content::Repairable];
+            assert!(read.contains(&examined(&path, &whole, "nothing is damaged")));
+            for at in 0..HEADER_BYTES {
+                for value in [0xff, !whole[at]] {
+                    let mut bytes = whole.clone();
+                    bytes[at] = value;
+                    examined(&path, &bytes, &format!("byte {at} is {value}"));
+                }
+            }
+            let stale = whole[MODE] ^ 1;
+            for place in numbers(&whole) {
+                // A page of that number has a gibibyte. The other slot may lead to pages that were
+                // written over.
+                for mode in [whole[MODE], stale] {
+                    let mut bytes = whole.clone();
+                    bytes[MODE] = mode;
+                    bytes[place + 7] |= 0x90;
+                    let content = examined(&path, &bytes, &format!("place {place}, mode {mode}"));
+                    told += usize::from(matches!(content, Content::Damaged(_)));
+                }
+            }
+        }
+        assert!(told > 20, "{told}");
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(PAGE_BYTES << 24).unwrap();
+        assert!(examine(&File::open(&path).unwrap()).is_ok());
+        assert!(peak() < PEAK, "a large file with holes: {} MiB", peak());
+    }
+
+    #[test]
+    fn a_damaged_file_takes_no_more_memory_than_a_whole_one() {
+        if std::env::var_os("LOOK_AT_DAMAGED_FILES").is_some() {
+            return look_at_damaged_files();
+        }
+        let test = "state::content::tests::a_damaged_file_takes_no_more_memory_than_a_whole_one";
+        let mut program = Command::new(std::env::current_exe().unwrap());
+        program.args(["--exact", test]).env("LOOK_AT_DAMAGED_FILES", "1");
+        let ended = program.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+    }
 }

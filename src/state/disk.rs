@@ -29,7 +29,7 @@ impl Trouble {
     }
 
     /// Reading beyond the end is not an error of the operating system: the file is incomplete.
-    fn noted<T>(&self, done: io::Result<T>) -> io::Result<T> {
+    pub(super) fn noted<T>(&self, done: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &done
             && error.kind() != ErrorKind::UnexpectedEof
         {

@@ -48,7 +48,7 @@ pub(super) struct File {
     database: Option<Database>,
     /// A copy in memory to read from if the database cannot be reopened, as on a full disk:
     /// reopening writes.
-    image: Option<Database>,
+    copy: Option<Database>,
     /// Stops all writes by the database, even when it is closed.
     abandoned: Arc<AtomicBool>,
     trouble: Trouble,
@@ -207,7 +207,7 @@ impl File {
             // If it was deleted since, it is recreated at the path itself.
             real: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
             database: None,
-            image: None,
+            copy: None,
             abandoned: Arc::default(),
             trouble: Trouble::default(),
             left: left(path, &file)?,
@@ -340,7 +340,7 @@ impl File {
     fn fill_again(&mut self) -> Result<(), Error> {
         self.abandoned.store(true, Ordering::Relaxed);
         self.database = None;
-        self.image = None;
+        self.copy = None;
         self.left = left(&self.path, &self.file)?;
         self.is_partial = true;
         warn!(path = %self.path.display(), "the state file was emptied; what is known is written to it again");
@@ -349,15 +349,15 @@ impl File {
 
     /// Reads, from a copy in memory if necessary.
     fn look<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
-        if let Some(done) = self.database.as_ref().or(self.image.as_ref()).map(&work) {
+        if let Some(done) = self.database.as_ref().or(self.copy.as_ref()).map(&work) {
             return done.map_err(|error| self.told("reading it", error));
         }
         match self.change("opening it", |database| work(database)) {
             Err(Error::Io { .. }) => {
-                let image = content::open_image(&self.file)
+                let copy = content::open_copy(&self.file)
                     .map_err(|error| self.told("reading it", error))?;
-                let done = work(&image).map_err(|error| self.told("reading it", error));
-                self.image = Some(image);
+                let done = work(&copy).map_err(|error| self.told("reading it", error));
+                self.copy = Some(copy);
                 done
             }
             done => done,
@@ -380,7 +380,7 @@ impl File {
         let done = done.map_err(|error| self.told(doing, error));
         self.left = left(&self.path, &self.file)?;
         if done.is_ok() {
-            self.image = None;
+            self.copy = None;
         }
         done
     }
@@ -594,7 +594,7 @@ mod tests {
         }
         file.file = writable;
         file.write(&batch("after")).unwrap();
-        assert!(file.image.is_none());
+        assert!(file.copy.is_none());
         for key in ["before", "after"] {
             assert_eq!(file.read(key).unwrap().as_deref(), Some(key.as_bytes()));
         }

@@ -7,6 +7,7 @@ mod content;
 mod disk;
 mod error;
 mod file;
+mod image;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
