@@ -1,7 +1,10 @@
 //! However many clients scrape, and however they disconnect: all are sent the same bytes, and none
 //! leaves anything behind.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::Duration;
 
 use aliyun_task_exporter::clock::Moment;
@@ -11,14 +14,18 @@ use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
 use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
-use aliyun_task_exporter::web::{self, Site};
+use aliyun_task_exporter::web::{self, Front, Site};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
+use axum::routing::get;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 const SCRAPERS: usize = 200;
@@ -185,4 +192,48 @@ fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
     // By then, what was started on other threads has ended.
     drop(runtime);
     assert_eq!(Arc::strong_count(&shown(&exposition, format, encoding)), 2, "the page's, and ours");
+}
+
+/// Number of bytes that the kernel holds for a client, once it takes no more.
+fn held(server: SocketAddr, client: SocketAddr) -> u64 {
+    let ports = [server, client].map(|address| format!(":{:04X}", address.port()));
+    let now = || {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let mut sockets = sockets.lines().map(|line| fields(line.trim_start()));
+        let socket = sockets.find(|it| it[1].ends_with(&ports[0]) && it[2].ends_with(&ports[1]));
+        u64::from_str_radix(socket.unwrap()[4].split(':').next().unwrap(), 16).unwrap()
+    };
+    let mut last = 0;
+    for _ in 0..500 {
+        sleep(Duration::from_millis(20));
+        let held = now();
+        if held > 0 && held == last {
+            return held;
+        }
+        last = held;
+    }
+    panic!("there is no end of it: {last}");
+}
+
+#[test]
+fn of_a_response_that_is_not_read_the_kernel_takes_little_and_all_of_one_that_is() {
+    const BYTES: usize = 32 << 20;
+    let body = Bytes::from(vec![b'x'; BYTES]);
+    let router = Router::new().route("/", get(|| async { body }));
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let front = Front::open(router, Arc::new(SelfMetrics::new().unwrap()));
+    let serving = runtime.spawn(web::serve(vec![listener], front, stopped));
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let held = held(address, client.local_addr().unwrap());
+    assert!(held < 256 << 10, "{held}");
+    let mut response = Vec::new();
+    client.read_to_end(&mut response).unwrap();
+    assert!(response.len() > BYTES && response.ends_with(b"xxx"));
+    stop.send_replace(true);
+    runtime.block_on(serving).unwrap();
 }

@@ -20,6 +20,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -43,6 +44,10 @@ const MAX_CONNECTIONS: u64 = 512;
 const SWEEP: Duration = Duration::from_millis(500);
 /// Maximum size of a request's head; responses are written in portions of about this size.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Maximum number of bytes that the kernel takes of a response beyond what the client's own buffers
+/// have room for. By default it takes up to 4 MiB: to copy that for each of many clients that read
+/// nothing would keep everybody waiting, and the slow progress of one that reads would not be seen.
+const UNSENT_BYTES: u32 = 64 * 1024;
 /// Maximum size of a request's headers in HTTP/2, where many may wait at once.
 const HEADERS_BYTES: u32 = 16 * 1024;
 /// Maximum number of streams of an HTTP/2 connection.
@@ -226,6 +231,7 @@ async fn connect(
     // Otherwise the last part of a response may wait for the scraper's delayed acknowledgement,
     // 40 ms. A connection that is closed already fails when it is read.
     let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
     let stream = Progress {
         stream,
         connection: Arc::clone(&connection),

@@ -115,6 +115,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["sim", "web"]),
     ("flate2", &["exposition", "sim", "web"]),
     ("hyper", &["sim", "web"]),
+    ("socket2", &["web"]),
     ("clap", &["cli", "main"]),
     ("tracing_subscriber", &["logging"]),
     ("maud", &["web"]),
