@@ -18,8 +18,14 @@ ANNOTATION = 262144
 
 
 @pytest.fixture(params=EXAMPLES)
-def rendered(request: pytest.FixtureRequest) -> Rendered:
-    return render(values_of(request.param))
+def example(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def rendered(example: str) -> Rendered:
+    return render(values_of(example))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -58,9 +64,12 @@ def test_what_refers_to_something_finds_it(rendered: Rendered) -> None:
     assert [port["name"] for port in rendered.container["ports"]] == [service["spec"]["ports"][0]["targetPort"]]
 
 
-def test_there_is_one_replica_that_ends_before_the_next_begins(rendered: Rendered) -> None:
+def test_each_share_has_one_pod_that_ends_before_the_next_begins(example: str, rendered: Rendered) -> None:
     stateful = rendered.one("StatefulSet")["spec"]
-    assert (stateful["replicas"], stateful["podManagementPolicy"]) == (1, "Parallel")
+    shards = 3 if example == "shards" else 1
+    assert (stateful["replicas"], stateful["podManagementPolicy"]) == (shards, "Parallel")
+    flags = ["--shard.index=ordinal", f"--shard.count={shards}"]
+    assert [flag for flag in rendered.container["args"] if "shard" in flag] == (flags if shards > 1 else [])
     assert rendered.pod["terminationGracePeriodSeconds"] == 20
     for claim in stateful.get("volumeClaimTemplates", []):
         assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
@@ -132,6 +141,15 @@ def test_without_a_volume_the_state_is_in_an_empty_folder() -> None:
     assert "emptyDir" in rendered.notes
     claimed = render(values_of("stateless") | {"persistence": {"existingClaim": "kept"}})
     assert {"name": "state", "persistentVolumeClaim": {"claimName": "kept"}} in claimed.pod["volumes"]
+
+
+def test_pods_that_share_the_targets_do_not_share_a_state_file() -> None:
+    own = render(values_of("shards") | {"persistence": {}})
+    assert own.config["state"]["path"] == "/var/lib/aliyun-task-exporter/state.redb"
+    assert len(own.one("StatefulSet")["spec"]["volumeClaimTemplates"]) == 1
+    shared = render(values_of("shards"))
+    assert shared.config["state"]["path"] == "/var/lib/aliyun-task-exporter/${HOSTNAME}.redb"
+    assert "Each of the 3 pods" in shared.notes
 
 
 NULLABLE = ["startupProbe", "readinessProbe", "livenessProbe", "resources", "podSecurityContext", "securityContext"]

@@ -54,6 +54,9 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "a misspelt web configuration": ({"config": SWAS, "webConfig": {"content": {"basic_auth": {}}}}, "basic_auth"),
     "a demo with a configuration": ({"demo": True, "config": SWAS}, "remove config"),
     "a demo with a Secret": ({"demo": True, "credentials": SECRET}, "no credentials"),
+    "a demo of several pods": ({"demo": True, "shards": 2}, "one process"),
+    "half a pod": ({"config": SWAS, "shards": 1.5}, "shards"),
+    "no pod": ({"config": SWAS, "shards": 0}, "shards"),
     "a demo with a password": ({"demo": True, "webConfig": PASSWORDS}, "webConfig"),
     "a policy that lets nothing in": ({"config": SWAS, "networkPolicy": {"enabled": True}}, "lock Prometheus out"),
     "a mode that volumes do not have": ({"config": SWAS, "persistence": {"accessMode": "RWOP"}}, "accessMode"),
@@ -147,7 +150,7 @@ def test_a_broken_template_is_found(copy: Path) -> None:
 
 
 def test_a_misspelt_key_of_an_object_is_found(copy: Path) -> None:
-    replace(copy / "templates/statefulset.yaml", "replicas: 1", "replcas: 1")
+    replace(copy / "templates/statefulset.yaml", "replicas:", "replcas:")
     with pytest.raises(ValidationError, match="replcas"):
         hold_all(render(values_of("demo"), copy))
 

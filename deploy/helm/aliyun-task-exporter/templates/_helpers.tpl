@@ -91,7 +91,8 @@ provider: default
 {{- end -}}
 {{- $_ := set $config "accounts" $accounts -}}
 {{- $state := default dict $config.state -}}
-{{- $_ := set $state "path" "/var/lib/aliyun-task-exporter/state.redb" -}}
+{{- $shares := and .Values.persistence.existingClaim (gt (int .Values.shards) 1) -}}
+{{- $_ := set $state "path" (printf "/var/lib/aliyun-task-exporter/%s.redb" (ternary "${HOSTNAME}" "state" (not (not $shares)))) -}}
 {{- $_ := set $config "state" $state -}}
 {{- if include "exporter.webConfig" . -}}
 {{- $web := default dict $config.web -}}
@@ -137,6 +138,7 @@ provider: default
 {{- fail "demo: true needs no credentials: remove credentials and rrsa" -}}
 {{- end -}}
 {{- if include "exporter.webConfig" . -}}{{- fail "demo: true knows no webConfig: remove it" -}}{{- end -}}
+{{- if gt (int .Values.shards) 1 -}}{{- fail "demo: true is one process: remove shards" -}}{{- end -}}
 {{- else if not (or .Values.config.ehpc .Values.config.swas) -}}
 {{- fail "there is nothing to poll: set config.ehpc or config.swas, or demo: true to try a simulated cloud" -}}
 {{- end -}}
