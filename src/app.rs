@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,7 +22,7 @@ use crate::poll::{NewConfig, Runner, clients};
 use crate::reload::{Parts, Reloader, Sources};
 use crate::self_metrics::SelfMetrics;
 use crate::shard::Units;
-use crate::state;
+use crate::state::{self, Place};
 use crate::store::Store;
 use crate::web::{self, Front, Guard, Reload, Site};
 
@@ -100,7 +101,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     };
     let guard = Arc::new(ArcSwap::from_pointee(guard));
     let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
-        Err(state::Error::InUse { .. }) if config.state.wait => None,
+        Err(error) if error.is_in_use() && config.state.wait => None,
         runner => Some(runner?),
     };
     for listener in &listeners {
@@ -194,8 +195,9 @@ async fn poll(
         runner.run(changes, stopped).await;
         return Ok(());
     }
-    let path = config.state.path.clone().unwrap_or_default();
-    info!(path = %path.display(), "standing by: the state file is in use by another process");
+    let place = Place::of(&config.state, config.shard);
+    let path = place.as_ref().map_or(Path::new(""), Place::path).display();
+    info!(%path, "standing by: another process holds the state");
     let mut runner = loop {
         let store = Arc::clone(&store);
         let metrics = Arc::clone(&metrics);
@@ -215,7 +217,7 @@ async fn poll(
             }
         }
     };
-    info!(path = %path.display(), "taking over: the state file is free");
+    info!(%path, "taking over: no other process holds the state");
     runner.apply(&config)?;
     metrics.leads(true);
     store.exporter.leads(true);

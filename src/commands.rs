@@ -15,12 +15,13 @@ use crate::app::Options;
 use crate::cli::{
     Check, Cli, Command, Demo, Doctor, Healthcheck, ReportFormat, Serve, Simulate, Targets,
 };
-use crate::config::{Config, Problem, Problems, Web};
+use crate::config::{Config, Problem, Problems, Shard, Web};
 use crate::estimate::{Assumptions, Estimate, discovered, estimate, text, warnings};
 use crate::files::WatchedFile;
 use crate::poll::{Clients, MAX_ATTEMPTS, clients, discovery_pass};
 use crate::reload::Sources;
 use crate::sim::{self, Simulator};
+use crate::state::Place;
 use crate::web::{Guard, Paths, Reload, Unhealthy};
 use crate::{aliyun, app, catalog, check, demo, doctor, state};
 
@@ -179,7 +180,8 @@ async fn check(arguments: &Check) -> Result<(), Error> {
         if let Some(path) = &web_config {
             Guard::read(path, config.web).map_err(Problems::from)?;
         }
-        Ok((clients(&config)?, check_state(&config)?, config))
+        let first = shards.map_or(config.shard, |count| Shard { index: 0, count });
+        Ok((clients(&config)?, check_state(&config, first)?, config))
     });
     let (clients, state, config) = match (checked, arguments.format) {
         (Ok(checked), _) => checked,
@@ -203,9 +205,10 @@ async fn check(arguments: &Check) -> Result<(), Error> {
     Ok(io::stdout().write_all(printed.as_bytes())?)
 }
 
-/// What a start would report about the state file. Creates and changes nothing.
-fn check_state(config: &Config) -> Result<Option<state::Remark>, Error> {
-    Ok(config.state.path.as_deref().map(state::check).transpose()?.flatten())
+/// What a start would report about the state file of a process. Creates and changes nothing.
+fn check_state(config: &Config, shard: Shard) -> Result<Option<state::Remark>, Error> {
+    let place = Place::of(&config.state, shard);
+    Ok(place.map(|place| state::check(place.path())).transpose()?.flatten())
 }
 
 /// Prints what `config` will cost; given `live` clients, after asking the cloud what discovery

@@ -173,8 +173,14 @@ impl Reloader {
     async fn take(&mut self) -> Result<(), Problems> {
         let sources = Arc::clone(&self.sources);
         let config = on_a_thread(move || (sources.read)()).await?;
-        if config.state.path != self.current.state.path {
-            return Err(problem("state.path", "changes only at a restart".into()));
+        let new = &config.state;
+        let old = &self.current.state;
+        for (key, is_same) in
+            [("state.path", new.path == old.path), ("state.folder", new.folder == old.folder)]
+        {
+            if !is_same {
+                return Err(problem(key, "changes only at a restart".into()));
+            }
         }
         let guard = self.read_guard(config.web).await.inspect_err(|_| {
             self.refused = Some(Refused::WebConfig);

@@ -618,6 +618,18 @@ config.yaml:1: poll.max_response_bytes: \"99999999999999999999GiB\" is not a siz
 }
 
 #[test]
+fn the_state_is_in_a_file_or_in_a_folder() {
+    let config =
+        good("state: {folder: /var/lib/x, wait: true}\nswas: {servers: [{id: a, region: r}]}");
+    assert_eq!(config.state.folder.as_deref(), Some(Path::new("/var/lib/x")));
+    assert_eq!((config.state.path, config.state.wait), (None, true));
+    assert_eq!(
+        bad("state: {path: a.redb, folder: b}\nswas: {servers: [{id: a, region: r}]}"),
+        "config.yaml:1: state.folder: does not go with path: name a file or a folder",
+    );
+}
+
+#[test]
 fn true_and_false_are_the_only_words_for_themselves() {
     for word in ["yes", "no", "on", "off", "y", "1", "0", "tRUE", "\"true\"", "'false'"] {
         let told = bad(&format!("state: {{wait: {word}}}"));

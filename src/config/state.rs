@@ -14,6 +14,8 @@ pub struct State {
     /// The file to keep it in; without one, it is kept in memory. A relative path counts from the
     /// working directory at the start.
     pub path: Option<PathBuf>,
+    /// Instead of one file, a folder with a file for each of the processes that share the targets.
+    pub folder: Option<PathBuf>,
     /// Whether to stand by while another process holds the file, instead of exiting.
     pub wait: bool,
     /// How long the state of a target that is gone is kept, counting only time in which exporters
@@ -24,25 +26,34 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { path: None, wait: false, keep_gone: Duration::from_secs(30 * 24 * 3600) }
+        let keep_gone = Duration::from_secs(30 * 24 * 3600);
+        Self { path: None, folder: None, wait: false, keep_gone }
     }
 }
 
-pub(super) const KEYS: &[&str] = &["path", "wait", "keep_gone"];
+pub(super) const KEYS: &[&str] = &["path", "folder", "wait", "keep_gone"];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What survives a restart, and where.
 pub(super) fn read(section: &Section) -> State {
     let default = State::default();
-    let path =
-        section.get("path").and_then(|value| value.filled()).map(|text| PathBuf::from(text.value));
+    let named = |key: &str| {
+        section.get(key).and_then(|value| value.filled()).map(|text| PathBuf::from(text.value))
+    };
+    let path = named("path");
+    let folder = named("folder");
+    if let Some(value) = section.get("folder").filter(|_| path.is_some() && folder.is_some()) {
+        value.problem("does not go with path: name a file or a folder");
+    }
     let wait = section.boolean("wait").unwrap_or(default.wait);
-    if let Some(value) = section.get("wait").filter(|_| wait && path.is_none()) {
-        value.problem("is not used without path: there is no file to wait for");
+    let is_kept = path.is_some() || folder.is_some();
+    if let Some(value) = section.get("wait").filter(|_| wait && !is_kept) {
+        value.problem("is not used without path or folder: there is no file to wait for");
     }
     State {
         path,
+        folder,
         wait,
         keep_gone: section
             .duration("keep_gone", Duration::from_secs(1)..=3650 * DAY)

@@ -8,8 +8,8 @@ use tracing::warn;
 
 use super::engine::{Batch, Engine, Retargeted};
 use super::journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
-use crate::config;
-use crate::state::{Candidate, Error, State};
+use crate::config::Config;
+use crate::state::{Candidate, Error, Place, State};
 use crate::target::TargetId;
 
 /// Interval at which a standby retries to take the state file.
@@ -27,18 +27,21 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens the state file, if one is configured.
-    pub(super) fn open(settings: &config::State) -> Result<Self, Error> {
-        let state = settings.path.as_deref().map_or_else(|| Ok(State::in_memory()), State::open)?;
+    pub(super) fn open(config: &Config) -> Result<Self, Error> {
+        let place = Place::of(&config.state, config.shard);
+        let state = place.map_or_else(|| Ok(State::in_memory()), State::open)?;
         Ok(Self { state })
     }
 
     /// Waits until the state file is free; `None` if stopped before that.
     pub(super) async fn when_free(
-        settings: &config::State,
+        config: &Config,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<Self>, Error> {
-        let Some(path) = &settings.path else { return Self::open(settings).map(Some) };
-        let mut candidate = Candidate::new(path);
+        let Some(place) = Place::of(&config.state, config.shard) else {
+            return Self::open(config).map(Some);
+        };
+        let mut candidate = Candidate::new(place);
         let mut is_told = false;
         while !*stop.borrow() {
             let trying = tokio::task::spawn_blocking(move || (candidate.take(), candidate));
@@ -46,8 +49,8 @@ impl Disk {
             (taken, candidate) =
                 trying.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             match taken {
-                Ok(Some(state)) => return Ok(Some(Self { state })),
-                Ok(None) => {}
+                Ok(state) => return Ok(Some(Self { state })),
+                Err(error) if error.is_in_use() => {}
                 Err(error) if error.is_of_configuration() => return Err(error),
                 Err(error) if !is_told => {
                     warn!(%error, "standing by: cannot open the state file; retrying every second");
@@ -65,11 +68,12 @@ impl Disk {
 
     /// What an earlier exporter saved besides its targets.
     pub(super) fn recall(&mut self) -> Recalled {
-        let hints: Option<Vec<SavedHint>> = self.state.load(HINTS);
+        let mut hints: Vec<SavedHint> = self.state.load(HINTS).unwrap_or_default();
+        hints.extend(self.state.left::<Vec<SavedHint>>(HINTS).into_iter().flatten());
         let running: Option<u64> = self.state.load(RUNNING);
         Recalled {
             is_durable: self.state.is_durable(),
-            hints: hints.unwrap_or_default(),
+            hints,
             running: Duration::from_secs(running.unwrap_or_default()),
         }
     }
@@ -83,7 +87,7 @@ impl Disk {
 
     /// Saved state of a target.
     pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
-        self.state.restore(id)
+        self.state.take_over(id, |saved| saved.read_at)
     }
 
     /// Parks the state of removed targets, and clears the removal mark of returned ones.
@@ -212,7 +216,7 @@ mod tests {
             config.state.path = Some(self.0.path().join("state.redb"));
             config.server_discovery.entries =
                 looks_in.iter().map(|region| looking(region)).collect();
-            let mut disk = Disk::open(&config.state).unwrap();
+            let mut disk = Disk::open(&config).unwrap();
             let store = Arc::new(Store::default());
             let mut engine = Engine::new(&config, store, disk.recall(), 1, Timestamp::now());
             let mut retargeted = engine.retarget(|id| disk.restore(id), Moment::now());

@@ -164,8 +164,8 @@ impl Journal {
     ) -> Vec<(TargetId, Saved)> {
         self.present = present;
         let park = |(id, memory)| {
-            self.known.remove(&id);
-            (id, Saved { read_at: None, succeeded_at: None, memory })
+            let Recorded { read_at, succeeded_at, .. } = self.known.remove(&id).unwrap_or_default();
+            (id, Saved { read_at, succeeded_at, memory })
         };
         gone.into_iter().map(park).collect()
     }

@@ -69,7 +69,7 @@ impl Runner {
         store: Arc<Store>,
         metrics: Arc<SelfMetrics>,
     ) -> Result<Self, state::Error> {
-        Ok(Self::with(Disk::open(&config.state)?, config, store, metrics))
+        Ok(Self::with(Disk::open(config)?, config, store, metrics))
     }
 
     /// Like [`Runner::new`], as soon as no other process holds the state file; `None` if stopped
@@ -83,7 +83,7 @@ impl Runner {
         metrics: Arc<SelfMetrics>,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Option<Self>, state::Error> {
-        let disk = Disk::when_free(&config.state, stop).await?;
+        let disk = Disk::when_free(config, stop).await?;
         Ok(disk.map(|disk| Self::with(disk, config, store, metrics)))
     }
 

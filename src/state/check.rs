@@ -1,16 +1,12 @@
 //! What a start would do with the state file, without creating or changing anything.
 
 use std::fs::{self, TryLockError};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-use rustix::fs::OFlags;
 
 use super::access::{may_make_beside, may_use, scarce};
 use super::content::{Content, examine};
 use super::error::Error;
-use super::file::{at, regular};
+use super::file::{at, open, regular};
 
 /// A remark about a usable state file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +56,6 @@ pub fn check(path: &Path) -> Result<Option<Remark>, Error> {
         Content::Newer(what) => Err(Error::Newer { path: path.to_owned(), what }),
         Content::NotOurs(what) => Err(Error::NotOurs { path: path.to_owned(), what }),
     }
-}
-
-fn open(path: &Path) -> io::Result<fs::File> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Whether another process holds the lock. If not, this takes a shared lock for an instant.

@@ -39,6 +39,16 @@ pub enum Error {
         /// `state.path`.
         path: PathBuf,
     },
+    /// A process of another number polls.
+    #[error(
+        "the state file {} is in use by a process with another --shard.count: end that first, or let this one stand \
+         by with state.wait: true",
+        path.display()
+    )]
+    Polling {
+        /// Its file in `state.folder`.
+        path: PathBuf,
+    },
     /// The operating system reported an error. That says nothing about what is in the file, which
     /// is left unchanged.
     #[error("the state file {}: {doing}: {error}{advice}", path.display())]
@@ -80,6 +90,11 @@ impl Error {
     pub(super) fn io(path: &Path, doing: &'static str, error: io::Error) -> Self {
         let advice = super::access::advice(path, &error);
         Self::Io { path: path.to_owned(), doing, error, advice }
+    }
+
+    /// Whether another process must end first.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse { .. } | Self::Polling { .. })
     }
 
     /// Whether the user named a file that this program must not touch, so that a retry is useless.

@@ -87,7 +87,7 @@ impl Candidate {
     }
 
     /// The file, if no other process holds it. Created if it does not exist.
-    pub(super) fn take(&mut self) -> Result<Option<File>, Error> {
+    pub(super) fn take(&mut self) -> Result<File, Error> {
         loop {
             let (file, made) = match self.file.take() {
                 Some(file) => (file, false),
@@ -95,12 +95,12 @@ impl Candidate {
             };
             if !lock(&self.path, &file)? {
                 self.file = Some(file);
-                return Ok(None);
+                return Err(Error::InUse { path: self.path.clone() });
             }
             match at(&self.path)? {
                 Some(there) if !is_same(&self.path, &file, &there)? => {}
                 // If nothing is at the path any more, the first commit recreates the file there.
-                _ => return File::start(&self.path, file, made).map(Some),
+                _ => return File::start(&self.path, file, made),
             }
         }
     }
@@ -111,13 +111,7 @@ impl File {
     /// under another name.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut candidate = Candidate::new(path);
-        for _ in 0..LOCK_TRIES {
-            if let Some(file) = candidate.take()? {
-                return Ok(file);
-            }
-            std::thread::sleep(LOCK_PAUSE);
-        }
-        Err(Error::InUse { path: path.to_owned() })
+        patiently(|| candidate.take())
     }
 
     /// Starts with a locked file, whatever it contains.
@@ -406,6 +400,17 @@ impl File {
     }
 }
 
+/// Tries again for a moment while another process holds a file.
+pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 1..LOCK_TRIES {
+        match attempt() {
+            Err(error) if error.is_in_use() => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    attempt()
+}
+
 /// The batch that marks a file as being of this version.
 fn version() -> Batch {
     Batch {
@@ -468,6 +473,12 @@ fn find_or_make(path: &Path) -> Result<(fs::File, bool), Error> {
     let metadata = file.metadata().map_err(|error| Error::io(path, "looking at it", error))?;
     regular(path, &metadata)?;
     Ok((file, found.is_none()))
+}
+
+/// Opens what is at `path`, to read it.
+pub(super) fn open(path: &Path) -> io::Result<fs::File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// Takes the lock, which is held until the file is closed; false if another process has it.

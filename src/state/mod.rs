@@ -8,10 +8,11 @@ mod disk;
 mod error;
 mod file;
 mod image;
+mod place;
+mod predecessors;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -22,6 +23,8 @@ use crate::target::{Kind, TargetId};
 pub use check::{Remark, check};
 pub use error::Error;
 use file::File;
+pub use place::Place;
+use predecessors::Predecessor;
 use tables::Batch;
 
 /// Maximum number of gone targets that are remembered without a file, in case they come back.
@@ -33,49 +36,65 @@ pub struct State<M> {
     /// Without a file: what is known of targets that are gone, and when they went.
     parked: HashMap<TargetId, (M, Duration)>,
     file: Option<File>,
+    /// What processes of another number left, until it is certain which targets there are.
+    predecessors: Vec<Predecessor>,
+    /// Taken over from them, and not written yet: keys and bytes.
+    handed: Vec<(String, Vec<u8>)>,
     /// Why the last write failed.
     trouble: Option<Error>,
 }
 
-/// Waits for a state file that another process holds.
+/// Waits for a state that another process holds.
 #[derive(Debug)]
-pub struct Candidate(file::Candidate);
-
-impl Candidate {
-    /// For the file at `path`, which need not exist.
-    pub fn new(path: &Path) -> Self {
-        Self(file::Candidate::new(path))
-    }
-
-    /// The state, if no other process holds its file. Trying neither changes nor damages the file.
-    ///
-    /// # Errors
-    /// As [`State::open`], except for [`Error::InUse`].
-    pub fn take<M>(&mut self) -> Result<Option<State<M>>, Error> {
-        Ok(self.0.take()?.map(State::of))
-    }
+pub struct Candidate {
+    place: Place,
+    own: file::Candidate,
 }
 
-impl<M> State<M> {
-    fn of(file: File) -> Self {
-        Self { parked: HashMap::new(), file: Some(file), trouble: None }
+impl Candidate {
+    /// For a file that need not exist.
+    pub fn new(place: impl Into<Place>) -> Self {
+        let place = place.into();
+        let own = file::Candidate::new(&place.path);
+        Self { place, own }
+    }
+
+    /// The state, if no other process holds it. Trying neither changes nor damages a file.
+    ///
+    /// # Errors
+    /// As [`State::open`].
+    pub fn take<M>(&mut self) -> Result<State<M>, Error> {
+        predecessors::have_ended(&self.place)?;
+        let mut file = self.own.take()?;
+        let predecessors = predecessors::read(&self.place, &mut file)?;
+        let parked = HashMap::new();
+        let handed = Vec::new();
+        Ok(State { parked, file: Some(file), predecessors, handed, trouble: None })
     }
 }
 
 impl<M: Serialize + DeserializeOwned> State<M> {
     /// An empty state that is lost when the process ends.
     pub fn in_memory() -> Self {
-        Self { parked: HashMap::new(), file: None, trouble: None }
+        Self {
+            parked: HashMap::new(),
+            file: None,
+            predecessors: Vec::new(),
+            handed: Vec::new(),
+            trouble: None,
+        }
     }
 
-    /// The state in the file at `path`, which is created if it does not exist. A damaged one of
-    /// ours is set aside.
+    /// The state in a file, which is created if it does not exist. A damaged one of ours is set
+    /// aside.
     ///
     /// # Errors
     /// If another process holds the file, if it is not ours or of a newer version, or if the
-    /// operating system reports an error; the file is then left unchanged.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Self::of(File::open(path)?))
+    /// operating system reports an error; the file is then left unchanged. In a folder, also if
+    /// that is so with a file of another number of processes.
+    pub fn open(place: impl Into<Place>) -> Result<Self, Error> {
+        let mut candidate = Candidate::new(place);
+        file::patiently(|| candidate.take())
     }
 
     /// Whether commits survive a restart.
@@ -177,18 +196,31 @@ impl<M: Serialize + DeserializeOwned> State<M> {
             |key: &String| is_of_target(key) && !present.contains(key) && !counted.contains(key);
         let gone: Vec<_> =
             keys.into_iter().filter(is_gone).map(|key| (key, running.as_secs())).collect();
-        self.write(&Batch { gone, ..Batch::default() })
+        let mut batch = Batch { entries: self.handed.clone(), gone, ..Batch::default() };
+        predecessors::note(&self.predecessors, &mut batch);
+        let is_written = self.write(&batch);
+        if is_written {
+            self.handed.clear();
+            self.predecessors.clear();
+        }
+        is_written
     }
 
-    /// These targets exist: their marks as gone are removed.
+    /// These targets exist: their marks as gone are removed, and what was taken over for them is
+    /// written.
     pub fn returned(&mut self, present: &[TargetId]) {
         let Some(file) = &mut self.file else { return };
-        let Ok(counted) = file.gone() else { return };
+        let counted = file.gone().unwrap_or_default();
         let counted: HashSet<String> = counted.into_iter().map(|(key, _)| key).collect();
         let present: Vec<String> =
             present.iter().map(key).filter(|key| counted.contains(key)).collect();
-        if !present.is_empty() {
-            self.write(&Batch { present, ..Batch::default() });
+        let entries = std::mem::take(&mut self.handed);
+        if present.is_empty() && entries.is_empty() {
+            return;
+        }
+        let batch = Batch { entries, present, ..Batch::default() };
+        if !self.write(&batch) {
+            self.handed = batch.entries;
         }
     }
 
@@ -227,6 +259,27 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         decode(&bytes, &target.id)
     }
 
+    /// Like [`State::restore`], also from what processes of another number left: whatever was
+    /// written last, by `age`.
+    pub fn take_over<A: Ord>(&mut self, target: &TargetId, age: impl Fn(&M) -> A) -> Option<M> {
+        let mut newest = self.restore(target);
+        let mut handed = None;
+        for predecessor in &self.predecessors {
+            let read = predecessor.read(&key(target)).unwrap_or_else(|error| {
+                warn!(%error, target = &*target.id, "what was left of a target could not be read");
+                None
+            });
+            let Some(bytes) = read else { continue };
+            let Some(left) = decode::<M>(&bytes, &target.id) else { continue };
+            if newest.as_ref().is_none_or(|newest| age(newest) < age(&left)) {
+                newest = Some(left);
+                handed = Some((key(target), bytes));
+            }
+        }
+        self.handed.extend(handed);
+        newest
+    }
+
     /// Saves `value` under `name`. Returns whether that succeeded.
     pub fn save<T: Serialize>(&mut self, name: &str, value: &T) -> bool {
         encode(value).is_none_or(|bytes| {
@@ -238,6 +291,12 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     pub fn load<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         let bytes = self.file.as_mut()?.read(name).ok()??;
         decode(&bytes, name)
+    }
+
+    /// What processes of another number saved under `name`.
+    pub fn left<T: DeserializeOwned>(&self, name: &str) -> Vec<T> {
+        let read = self.predecessors.iter().filter_map(|one| one.read(name).ok()?);
+        read.filter_map(|bytes| decode(&bytes, name)).collect()
     }
 }
 

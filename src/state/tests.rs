@@ -64,7 +64,7 @@ fn commit(state: &mut State<String>, name: &str, memory: &str) -> bool {
 
 /// What the state file contains for these targets.
 fn held(folder: &Folder, names: &[&str]) -> Vec<Option<String>> {
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     names.iter().map(|name| state.restore(&id(name))).collect()
 }
 
@@ -74,7 +74,7 @@ fn some(memory: &str) -> Option<String> {
 
 /// A complete, closed state file with one entry, `a`.
 fn made(folder: &Folder) -> Vec<u8> {
-    let mut state = State::open(&folder.file()).unwrap();
+    let mut state = State::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     drop(state);
     std::fs::read(folder.file()).unwrap()
@@ -93,7 +93,7 @@ fn check(path: &std::path::Path) -> Result<Option<String>, Error> {
 fn refused(folder: &Folder) -> Error {
     let before = folder.all();
     let told = check(&folder.file()).unwrap_err().to_string();
-    let error = State::<String>::open(&folder.file()).unwrap_err();
+    let error = State::<String>::open(folder.file()).unwrap_err();
     assert_eq!(error.to_string(), told);
     assert!(folder.all() == before, "{told}");
     error
@@ -140,7 +140,7 @@ fn the_file_is_for_its_owner_only() {
 #[test]
 fn what_is_no_regular_file_is_refused_by_name() {
     for (name, path) in [("device", "/dev/null"), ("device", "/dev/zero"), ("folder", "/dev")] {
-        let error = State::<String>::open(path.as_ref()).unwrap_err();
+        let error = State::<String>::open(path).unwrap_err();
         assert!(
             error.is_of_configuration()
                 && error.to_string().contains(&format!("{path} is a {name}")),
@@ -208,7 +208,7 @@ fn an_empty_file_one_of_zeros_and_one_never_finished_are_begun() {
                 && folder.all() == before,
             "{size}: {note}"
         );
-        let mut state = State::open(&folder.file()).unwrap();
+        let mut state = State::open(folder.file()).unwrap();
         assert!(commit(&mut state, "a", "alpha"));
         drop(state);
         assert_eq!(held(&folder, &["a"]), [some("alpha")], "{size}");
@@ -251,7 +251,7 @@ fn a_damaged_file_behind_a_link_is_set_aside_where_it_is() {
     std::fs::write(volume.file(), &damaged).unwrap();
     assert_eq!(held(&folder, &["a"]), [None]);
     assert_eq!((folder.set_aside(), volume.set_aside()), (0, 1));
-    let mut state = State::open(&folder.file()).unwrap();
+    let mut state = State::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     std::fs::remove_file(volume.file()).unwrap();
     state.look();
@@ -331,11 +331,11 @@ fn a_file_in_use_is_refused_noted_and_waited_for_and_not_changed_by_that() {
     let before = folder.all();
     assert!(matches!(State::<String>::open(&path), Err(Error::InUse { .. })));
     assert!(check(&path).unwrap().unwrap().contains("is in use by a running exporter"));
-    assert!(candidate.take::<String>().unwrap().is_none());
+    assert!(matches!(candidate.take::<String>(), Err(Error::InUse { .. })));
     assert!(folder.all() == before);
     assert!(commit(&mut state, "a", "beta"), "nothing has disturbed it");
     drop(state);
-    let mut state = candidate.take::<String>().unwrap().unwrap();
+    let mut state = candidate.take::<String>().unwrap();
     assert_eq!(state.restore(&id("a")), some("beta"));
     assert!(matches!(State::<String>::open(&path), Err(Error::InUse { .. })));
 }
@@ -343,7 +343,7 @@ fn a_file_in_use_is_refused_noted_and_waited_for_and_not_changed_by_that() {
 #[test]
 fn a_file_that_was_deleted_is_written_again_with_all_that_it_held() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     state.park(vec![(id("gone"), "parked".into())], Duration::from_secs(5));
     for round in ["one", "two"] {
@@ -361,7 +361,7 @@ fn a_file_that_was_deleted_is_written_again_with_all_that_it_held() {
     assert!(state.trouble().is_none(), "and where an empty file took its place");
     drop(state);
     assert_eq!(held(&folder, &["a", "b", "gone"]), [some("alpha"), some("two"), some("parked")]);
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     state.purge(&ids(&[]), Duration::from_secs(9), Duration::from_secs(4));
     assert_eq!(state.restore(&id("gone")), None, "when it went is known, too");
 }
@@ -369,7 +369,7 @@ fn a_file_that_was_deleted_is_written_again_with_all_that_it_held() {
 #[test]
 fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     let other = Folder::new();
     let backup = made(&other);
@@ -406,7 +406,7 @@ fn a_file_that_was_replaced_is_left_alone_until_it_is_gone() {
 #[test]
 fn a_file_that_another_program_has_written_to_is_not_written_on() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
     let copy = std::fs::read(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "beta"));
@@ -430,10 +430,11 @@ fn a_file_that_another_program_has_written_to_is_not_written_on() {
 #[test]
 fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     assert!(commit(&mut state, "a", "alpha"));
-    let mut candidate = Candidate::new(&folder.file());
-    let is_waiting = |candidate: &mut Candidate| candidate.take::<String>().unwrap().is_none();
+    let mut candidate = Candidate::new(folder.file());
+    let is_waiting =
+        |candidate: &mut Candidate| matches!(candidate.take::<String>(), Err(Error::InUse { .. }));
     assert!(is_waiting(&mut candidate));
     for _ in 0..3 {
         std::fs::remove_file(folder.file()).unwrap();
@@ -444,7 +445,7 @@ fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
     // The other one ends before it notices.
     std::fs::remove_file(folder.file()).unwrap();
     drop(state);
-    let mut state = candidate.take::<String>().unwrap().unwrap();
+    let mut state = candidate.take::<String>().unwrap();
     assert_eq!(state.restore(&id("a")), some("alpha"));
     state.look();
     assert!(folder.file().exists());
@@ -456,7 +457,7 @@ fn who_waits_goes_on_waiting_while_the_file_is_deleted_and_written_again() {
 fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
     let folder = Folder::new();
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     for name in ["a", "b", "c", "d"] {
         assert!(commit(&mut state, name, name));
     }
@@ -474,7 +475,7 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
     drop(state);
     // What a configuration removed while nothing ran counts from then on, unless it was already
     // counted.
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     assert!(state.sweep(&ids(&["c"]), days(69)));
     state.purge(&ids(&["c"]), days(70), days(30));
     assert_eq!((state.restore(&id("b")), state.restore(&id("d"))), (None, some("d")));
@@ -487,7 +488,7 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
 #[test]
 fn the_file_shrinks_when_targets_are_forgotten() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     let memory = encode(&"m".repeat(8000)).unwrap();
     let size = || std::fs::metadata(folder.file()).unwrap().len();
     let round = |state: &mut State<String>, round: u64| {
@@ -627,7 +628,7 @@ fn forgetting_and_shrinking_may_be_killed_at_any_moment() {
 #[test]
 fn a_whole_file_is_ours_and_is_not_taken_for_damaged_after_a_kill() {
     let folder = Folder::new();
-    let mut state = State::<String>::open(&folder.file()).unwrap();
+    let mut state = State::<String>::open(folder.file()).unwrap();
     for name in 0..50 {
         assert!(commit(&mut state, &name.to_string(), "x"));
         // A kill leaves the file as it is.

@@ -145,10 +145,10 @@ def test_without_a_volume_the_state_is_in_an_empty_folder() -> None:
 
 def test_pods_that_share_the_targets_do_not_share_a_state_file() -> None:
     own = render(values_of("shards") | {"persistence": {}})
-    assert own.config["state"]["path"] == "/var/lib/aliyun-task-exporter/state.redb"
+    assert own.config["state"] == {"path": "/var/lib/aliyun-task-exporter/state.redb"}
     assert len(own.one("StatefulSet")["spec"]["volumeClaimTemplates"]) == 1
     shared = render(values_of("shards"))
-    assert shared.config["state"]["path"] == "/var/lib/aliyun-task-exporter/${HOSTNAME}.redb"
+    assert shared.config["state"] == {"folder": "/var/lib/aliyun-task-exporter", "wait": True}
     assert "Each of the 3 pods" in shared.notes
 
 

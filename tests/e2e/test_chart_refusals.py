@@ -44,6 +44,7 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "a proxy's password in the ConfigMap": (account(proxy={"password": "s3cret"}), "password"),
     "a proxy's password in its URL": (account(proxy={"url": "http://u:s3cret@proxy"}), "url"),
     "a place for the state": ({"config": SWAS | {"state": {"path": "/tmp/x"}}}, "config.state.path"),
+    "a folder for the state": ({"config": SWAS | {"state": {"folder": "/tmp"}}}, "config.state.folder"),
     "probes that are locked out": (
         {"config": SWAS | {"web": {"open_health": False}}, "webConfig": PASSWORDS},
         "open_health",

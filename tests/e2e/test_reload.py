@@ -150,6 +150,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
         "state: {path: /tmp/other.redb}\nswas: {servers: [{id: s, region: cn-hangzhou}]}",
         ["state.path: changes only at a restart"],
     ),
+    "a folder for the state": (
+        "state: {folder: /tmp}\nswas: {servers: [{id: s, region: cn-hangzhou}]}",
+        ["state.folder: changes only at a restart"],
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from cloud import Cloud
 from configuration import POLL, Config, account, everything, write
 from conftest import ANY_PORT, Exporter, Simulate
-from exposition import Samples, family, samples, scrape
+from exposition import Samples, family, samples, scrape, series
 from program import BINARY, exporter
 from settled import settle
 from waiting import wait_for
@@ -122,6 +122,77 @@ def test_shards_that_are_killed_count_what_one_process_counts(simulate: Simulate
     expected = finished(page(alone))
     assert finished(union(pods)) == expected
     assert sum(expected.values()) > 20
+
+
+def leads(exporter: Exporter) -> bool:
+    return page(exporter)[series("aliyun_task_exporter_leader")] == 1
+
+
+def owners(exporters: list[Exporter]) -> set[tuple[str, int]]:
+    """Each target with the number of its process."""
+    ups = [family(page(one), "aliyun_task_exporter_target_up") for one in exporters]
+    return {(dict(labels)["target"], index) for index, up in enumerate(ups) for labels in up}
+
+
+def test_what_moves_to_a_fourth_process_continues_from_its_state(
+    simulate: Simulate, begin: Begin, tmp_path: Path
+) -> None:
+    cloud = simulate(clusters=6, servers=12, **{"time-scale": 5}).cloud
+    cloud.freeze()
+    config = everything(cloud)
+    alone = begin(config)
+    config["state"] = {"folder": str(tmp_path), "wait": True}
+    old = [begin(config, *of_three(index)) for index in range(COUNT)]
+    wait_for("all is read", lambda: all(map(has_read_all, (alone, *old))), 60)
+    cloud.go_on()
+    wait_for("something is counted", lambda: sum(finished(union(old)).values()) > 10, 60)
+    before = owners(old)
+    # One after the other, as in a StatefulSet: no unit is polled by two.
+    new: list[Exporter] = []
+    for index in reversed(range(COUNT + 1)):
+        new.append(begin(config, "--shard.index", str(index), "--shard.count", str(COUNT + 1)))
+        assert not any(map(leads, new))
+        if index < COUNT:
+            assert leads(old[index])
+            old[index].program.process.kill()
+    wait_for("all are taken over", lambda: all(map(leads, new)))
+    new.reverse()
+    wait_for("all is read again", lambda: all(map(has_read_all, new)), 60)
+    assert sum(map(own, new)) == own(alone)
+    assert 0 < len(owners(new) - before) < own(alone), "some have moved"
+    for one in filter(own, (alone, *new)):
+        settle(cloud, one.url)
+    assert finished(union(new)) == finished(page(alone))
+
+
+def test_without_a_common_folder_what_moves_starts_again(simulate: Simulate, begin: Begin, tmp_path: Path) -> None:
+    cloud = simulate(clusters=6, servers=12, **{"time-scale": 5}).cloud
+    cloud.freeze()
+    config = everything(cloud) | {"state": {"path": str(tmp_path / "${HOSTNAME}.redb")}}
+
+    def pods(count: int) -> list[Exporter]:
+        flags = ("--shard.index", "ordinal", "--shard.count", str(count))
+        return [begin(config, *flags, HOSTNAME=f"exporter-{index}") for index in range(count)]
+
+    old = pods(COUNT)
+    wait_for("all is read", lambda: all(map(has_read_all, old)), 60)
+    cloud.go_on()
+    wait_for("something is counted", lambda: sum(finished(union(old)).values()) > 10, 60)
+    cloud.freeze()
+    for one in filter(own, old):
+        settle(cloud, one.url)
+    before, counted = owners(old), finished(union(old))
+    for one in old:
+        one.program.process.kill()
+        one.program.process.wait()
+    new = pods(COUNT + 1)
+    wait_for("all is read again", lambda: all(map(has_read_all, new)), 60)
+    moved = {target for target, _ in owners(new) - before}
+    again = finished(union(new))
+    for labels, count in counted.items():
+        expected = 0 if moved & set(dict(labels[1]).values()) else count
+        assert again.get(labels, 0) == expected, labels
+    assert sum(again.values()) < sum(counted.values())
 
 
 def finished(page: Samples) -> Samples:

@@ -81,7 +81,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["action", "clock", "model", "target"]),
     ("exposition", &["catalog", "clock", "config", "model", "store", "target"]),
     ("self_metrics", &["action", "aliyun", "catalog", "clock", "config", "model", "target"]),
-    ("state", &["target"]),
+    ("state", &["config", "target"]),
     ("target", &["config", "model", "shard"]),
     ("shard", &["config", "regions"]),
     ("aliyun", &["action", "causes", "config", "files", "model", "pem", "regions", "secret"]),

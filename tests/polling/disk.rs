@@ -37,7 +37,7 @@ impl History {
         let mut harness =
             Harness::living(Settings { clusters: 1, servers: 3, ..Settings::default() })
                 .with_state();
-        let mut state = State::<Entry>::open(&folder.state()).unwrap();
+        let mut state = State::<Entry>::open(folder.state()).unwrap();
         let mut history = Self { targets: Vec::new(), commits: Vec::new(), files: Vec::new() };
         for number in 0..commits {
             harness.run_for(13);

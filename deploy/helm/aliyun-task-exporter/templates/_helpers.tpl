@@ -91,8 +91,13 @@ provider: default
 {{- end -}}
 {{- $_ := set $config "accounts" $accounts -}}
 {{- $state := default dict $config.state -}}
-{{- $shares := and .Values.persistence.existingClaim (gt (int .Values.shards) 1) -}}
-{{- $_ := set $state "path" (printf "/var/lib/aliyun-task-exporter/%s.redb" (ternary "${HOSTNAME}" "state" (not (not $shares)))) -}}
+{{- if and .Values.persistence.enabled .Values.persistence.existingClaim -}}
+{{- /* The pods may share it. */ -}}
+{{- $_ := set $state "folder" "/var/lib/aliyun-task-exporter" -}}
+{{- $_ := set $state "wait" true -}}
+{{- else -}}
+{{- $_ := set $state "path" "/var/lib/aliyun-task-exporter/state.redb" -}}
+{{- end -}}
 {{- $_ := set $config "state" $state -}}
 {{- if include "exporter.webConfig" . -}}
 {{- $web := default dict $config.web -}}
@@ -148,8 +153,10 @@ provider: default
 {{- if and .Values.credentials.existingSecret .Values.credentials.secretData -}}
 {{- fail "credentials.existingSecret and credentials.secretData are both set: remove one" -}}
 {{- end -}}
-{{- if (default dict .Values.config.state).path -}}
-{{- fail "config.state.path is set by the chart: see persistence" -}}
+{{- range list "path" "folder" -}}
+{{- if get (default dict $.Values.config.state) . -}}
+{{- fail (printf "config.state.%s is set by the chart: see persistence" .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.webConfig.existingSecret .Values.webConfig.content -}}
 {{- fail "webConfig.existingSecret and webConfig.content are both set: remove one" -}}
