@@ -58,7 +58,7 @@ pub(super) fn read(place: &Place, own: &mut File) -> Result<Vec<Predecessor>, Er
         }
         let database = match examine(&file).map_err(failed)? {
             Content::Nothing(_) => continue,
-            Content::Ours | Content::Repairable | Content::Older => content::open_image(&file)
+            Content::Ours | Content::Repairable | Content::Older => content::open_copy(&file)
                 .map_err(|error| Error::Unusable { path, error: error.to_string() })?,
             Content::Damaged(error) => {
                 warn!(
