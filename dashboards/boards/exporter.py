@@ -225,7 +225,7 @@ def _budgets() -> Panel:
         bar("Needed of quota", width=140, thresholds=_FULL),
         moment("Refused since", limited(resting, _OPERATION, rows), 120),
         moment("Lowered since", limited(lowered, _OPERATION, rows), 125),
-        moment("Next try", limited(retry, _OPERATION, rows), 130),
+        moment("Next try", limited(retry, _OPERATION, rows), 145),
     ]
     return table(
         "Budgets, calls per minute",
@@ -300,8 +300,8 @@ def _targets() -> Panel:
             "Age of limit", limited(f"clamp_max({common.age_share(_ACCOUNT)}, 1)", _TARGET, rows), 105, thresholds=_FULL
         ),
         duration("Too old at", of("stale_after_seconds"), 90),
-        moment("Last success", of("last_success_timestamp_seconds"), 130),
-        moment("Next poll", of("next_poll_timestamp_seconds"), 130),
+        moment("Last success", of("last_success_timestamp_seconds"), 145),
+        moment("Next poll", of("next_poll_timestamp_seconds"), 145),
         duration("Poll took", of("poll_duration_seconds"), 85, decimals=2),
         value("Series", of("series"), 65),
         counted("Left out", limited(dropped, _TARGET, rows), 75, "orange"),

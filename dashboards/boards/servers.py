@@ -123,7 +123,7 @@ def _jobs() -> Panel:
         moment("Started", limited(created, JOB_IDS, top)),
         moment("Ended", limited(ended, JOB_IDS, top)),
         moment("Last success", limited(_job("aliyun_swas_command_last_success_timestamp_seconds"), JOB_IDS, top)),
-        duration("Runs each", limited(_job("aliyun_swas_command_interval_seconds"), JOB_IDS, top), 100),
+        duration("Runs every", limited(_job("aliyun_swas_command_interval_seconds"), JOB_IDS, top), 100),
     ]
     return table(
         "Last status of each job",
@@ -146,7 +146,7 @@ def _overdue() -> Panel:
     columns = [
         label("server", "Server", 200, common.server_links()),
         label("command_name", "Command", None, [common.to_job(), common.to_name_of_command()]),
-        duration("Runs each", limited(interval, JOB_IDS, rows), 100),
+        duration("Runs every", limited(interval, JOB_IDS, rows), 100),
         moment("Last started", limited(created, JOB_IDS, rows)),
         duration(
             "Overdue for", width=110, thresholds=steps((None, "orange")), custom__cellOptions={"type": "color-text"}
