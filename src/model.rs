@@ -817,6 +817,19 @@ pub struct Job {
     pub interval: Option<Duration>,
 }
 
+impl Job {
+    /// Whether it ran regularly and no longer does, as of what was read at `read`: what
+    /// AliyunTaskSwasCommandMissing has, without its patience. A job that has not run for long is
+    /// taken for retired.
+    pub fn is_overdue(&self, read: Timestamp, now: Timestamp) -> bool {
+        let (Some(created), Some(interval)) = (self.created, self.interval) else { return false };
+        let interval = interval.as_secs_f64();
+        let since = |at: Timestamp| at.duration_since(created).as_secs_f64();
+        let retired = (10.0 * interval).clamp(1200.0, 1_209_600.0).max(3.0 * interval);
+        since(read) > (2.0 * interval).max(600.0) && since(now) < retired
+    }
+}
+
 /// The newest ended invocation of a command name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastInvocation {

@@ -215,17 +215,17 @@ def _budgets() -> Panel:
     )
     columns = [
         label("account", "Quota group", 120),
-        label("region_id", "Region", 120),
+        label("region_id", "Region", 115),
         label("product", "Product", 90),
         label("operation", "Operation"),
         value("Quota", limited(quota, _OPERATION, rows), 70),
         value("In force", limited(budget, _OPERATION, rows), 75),
         value("Needed", limited(planned, _OPERATION, rows), 75, decimals=1),
         value("Used", limited(used, _OPERATION, rows), 65, decimals=1),
-        bar("Needed of quota", width=140, thresholds=_FULL),
-        moment("Refused since", limited(resting, _OPERATION, rows), 120),
-        moment("Lowered since", limited(lowered, _OPERATION, rows), 125),
-        moment("Next try", limited(retry, _OPERATION, rows), 145),
+        bar("Needed of quota", width=130, thresholds=_FULL),
+        moment("Refused since", limited(resting, _OPERATION, rows), 115),
+        moment("Lowered since", limited(lowered, _OPERATION, rows), 120),
+        moment("Next try", limited(retry, _OPERATION, rows), 140),
     ]
     return table(
         "Budgets, calls per minute",

@@ -1,5 +1,7 @@
 //! The verdict on everything: what is checked, and what each check has found.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::accounts::tone;
@@ -193,19 +195,45 @@ fn series(cx: &Context<'_>) -> Found {
 fn running(cx: &Context<'_>) -> Found {
     let counts = &cx.facts.work.counts;
     let open = cx.facts.work.running.len();
-    let tone = if open > 0 { Tone::Active } else { Tone::Quiet };
-    let [tasks, commands, invocations] = counts.map(|counts| counts.running);
-    (tone, vec![(cx.t.runs)(open, [tasks, commands, invocations])])
+    let stuck = cx.facts.work.stuck;
+    let runs = (cx.t.runs)(open, counts.map(|counts| counts.running));
+    match (open, stuck) {
+        (0, _) => (Tone::Quiet, vec![runs]),
+        (_, 0) => (Tone::Active, vec![runs]),
+        _ => (Tone::Warn, vec![(cx.t.stuck)(stuck), runs]),
+    }
 }
 
 fn failed(cx: &Context<'_>) -> Found {
     let work = &cx.facts.work;
     let all = work.failed.len();
     let unmended = work.unmended();
-    match unmended {
-        0 => (Tone::Good, vec![(cx.t.none_failed)(all)]),
-        _ => (Tone::Warn, vec![(cx.t.have_failed)(unmended, all - unmended)]),
+    let overdue = (!work.overdue.is_empty()).then(|| not_run(cx));
+    let failed = match unmended {
+        0 => (cx.t.none_failed)(all),
+        _ => (cx.t.have_failed)(unmended, all - unmended),
+    };
+    match (unmended, overdue) {
+        (0, None) => (Tone::Good, vec![failed]),
+        (0, Some(overdue)) => (Tone::Warn, vec![overdue]),
+        (_, overdue) => (Tone::Warn, [failed].into_iter().chain(overdue).collect()),
     }
+}
+
+/// Which jobs did not run.
+fn not_run(cx: &Context<'_>) -> String {
+    let t = cx.t;
+    let overdue = &cx.facts.work.overdue;
+    let name = |(place, job): &(usize, Arc<str>)| match cx.facts.views.get(*place) {
+        Some(view) => (t.job_on)(job, called(view)),
+        None => job.to_string(),
+    };
+    let names = overdue.iter().take(NAMED).map(name).collect::<Vec<_>>().join(t.comma);
+    let names = match overdue.len() > NAMED {
+        true => (t.and_more)(&names, overdue.len() - NAMED),
+        false => names,
+    };
+    (t.not_run)(overdue.len(), &names)
 }
 
 /// Whether this instance polls, whether its configuration is in force and its state saved, and
@@ -276,7 +304,7 @@ mod tests {
     use crate::target::Kind;
     use crate::web::budget::Budget;
     use crate::web::fixture::{
-        account, facts, failing, server, throttled_budget, troubled, waiting, withdrawn,
+        account, cluster, facts, failing, server, throttled_budget, troubled, waiting, withdrawn,
     };
     use crate::web::page::fixture::context;
     use crate::web::page::parts::Tone;
@@ -295,6 +323,20 @@ mod tests {
         let checks = checks(&context(facts));
         let worst: &Check = worst(&checks).unwrap();
         (worst.tone, worst.line().to_owned())
+    }
+
+    #[test]
+    fn a_stuck_task_and_a_job_that_did_not_run_need_attention() {
+        let mut facts = facts(vec![cluster("c", &["Processing"]), server("s", &[])]);
+        facts.work.stuck = 1;
+        facts.work.overdue = ["a", "b", "c", "d"].map(|name| (1, name.into())).into();
+        let (tone, lines) = found(&facts, "check-running");
+        assert_eq!(lines[0], "1 task has not reached another step for an hour");
+        assert_eq!((tone, lines.len()), (Tone::Warn, 2));
+        let (tone, lines) = found(&facts, "check-failed");
+        let names = "a on name-of-s, b on name-of-s, c on name-of-s and 1 more";
+        let expected = format!("4 jobs ran regularly and did not run when due: {names}");
+        assert_eq!((tone, lines), (Tone::Warn, vec![expected]));
     }
 
     #[test]

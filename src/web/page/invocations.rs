@@ -171,6 +171,7 @@ fn job_row(cx: &Context<'_>, (view, name, job): NamedJob<'_>, of_many: bool) -> 
                     Some(interval) => { (t.every) " " (cx.exact(interval)) },
                     None => (nothing(t)),
                 }
+                @if view.read_at.is_some_and(|read| job.is_overdue(read, cx.now)) { span.sub.loud { (t.overdue_job) } }
             }
         }
     }

@@ -121,7 +121,8 @@ pub(super) fn troubles(cx: &Context<'_>, prefix: &str, places: &[usize]) -> Mark
         ul.troubles data-keyed {
             @for place in places {
                 @let view = &cx.facts.views[*place];
-                li #{ (prefix) "-" (row_id(view)) } data-held {
+                @let tone = if view.failure.is_some() || view.is_withdrawn() { Tone::Bad } else { Tone::Warn };
+                li #{ (prefix) "-" (row_id(view)) } .(tone.class()) data-held {
                     p.who {
                         (state(cx, view)) " "
                         a href=(cx.to.target(view)) { (called(view)) }
@@ -149,7 +150,7 @@ pub(super) fn trouble(cx: &Context<'_>, view: &View) -> Markup {
         @if view.failure.is_none() && view.is_withdrawn() { p.sub { (kept(cx, view)) } }
         @if view.state.lists.missing > 0 { p.loud { ((t.entries_missing)(view.state.lists.missing)) } }
         @for (reason, count) in series.dropped_by(view.target.id.kind).filter(|(_, count)| *count > 0) {
-            p.loud { (t.series) ": " ((t.left_out)(count, reason)) }
+            p.loud { ((t.said_of)(t.series, &(t.left_out)(count, reason))) }
         }
     }
 }
@@ -178,7 +179,7 @@ pub(super) fn recovered(cx: &Context<'_>, view: &View) -> Markup {
     html! {
         @if let Some((failure, at)) = past(cx, view) {
             details.past #{ "past-" (row_id(view)) } {
-                summary { (cx.t.last_failure) " " (cx.ago(*at)) ": " ((cx.t.reason)(failure.reason)) }
+                summary { (cx.t.last_failure) " " (cx.ago(*at)) (cx.t.colon) ((cx.t.reason)(failure.reason)) }
                 (failed(cx, failure))
             }
         }

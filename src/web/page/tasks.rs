@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::context::Context;
 use super::parts::{Tone, id, marked, nothing, status};
 use crate::model::{SeenEhpcTask, Task, TaskStatus};
-use crate::web::status::{encoded, shown_text};
+use crate::web::status::{Thing, encoded, shown_text};
 
 /// Steps that must have been seen before an end is guessed.
 const STEPS_SEEN: i64 = 3;
@@ -99,7 +99,8 @@ pub(super) fn progress(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
             }
             (current, steps) => span.steps { (word(current)) "/" (word(steps)) },
         }
-        @if let Some(end) = guess(seen, cx.now) { span.sub.guess title=(t.guess_is) { (t.guess) " " (cx.ago(end)) } }
+        @if Thing::Task(seen).is_stuck(cx.now) { span.sub.loud { (t.no_step) (cx.since(seen.last_progress)) } }
+        @else if let Some(end) = guess(seen, cx.now) { span.sub.guess title=(t.guess_is) { (t.guess) (cx.ago(end)) } }
         @else if let Some(nodes) = task.nodes { span.sub { ((t.count_nodes)(nodes)) } }
     }
 }

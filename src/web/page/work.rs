@@ -54,7 +54,7 @@ fn running_row(cx: &Context<'_>, found: &Found) -> Markup {
     html! {
         tr #{ "runs-" (row_id(view, thing)) } {
             th scope="row" { (name(cx, view, thing)) }
-            td data-label=(t.place) { (place_of(cx, view)) }
+            td.place data-label=(t.place) { (place_of(cx, view)) }
             td data-label=(t.status) { (state(cx, thing)) }
             td.progress data-label=(t.progress) {
                 @match thing {
@@ -94,7 +94,7 @@ fn failed_row(cx: &Context<'_>, found: &Found) -> Markup {
     html! {
         tr #{ "failed-" (row_id(view, thing)) } {
             th scope="row" { (name(cx, view, thing)) }
-            td data-label=(t.place) { (place_of(cx, view)) }
+            td.place data-label=(t.place) { (place_of(cx, view)) }
             td data-label=(t.status) {
                 (state(cx, thing))
                 @if found.is_mended { span.sub.well { (t.succeeded_since) } }

@@ -1,18 +1,21 @@
 //! What runs on the targets, and what has failed lately.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::finished;
 use crate::model::{
-    InvocationStatus, POWER_EXIT_CODES, Reading, SeenEhpcInvocation, SeenEhpcTask,
-    SeenSwasInvocation,
+    InvocationStatus, Job, POWER_EXIT_CODES, Reading, SeenEhpcInvocation, SeenEhpcTask,
+    SeenSwasInvocation, TaskStatus,
 };
 use crate::store::View;
 
 /// How long ago something may have failed to have failed lately.
 const LATELY: SignedDuration = SignedDuration::from_hours(24);
+/// How long a task that is stuck has not reached another step, as in AliyunTaskEhpcTaskStuck.
+const STUCK: SignedDuration = SignedDuration::from_hours(1);
 
 /// A task, a command on its nodes, or an invocation.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,12 @@ impl<'a> Thing<'a> {
             Self::Command(seen) => seen.invocation.is_open(),
             Self::Invocation(seen) => seen.invocation.is_open(),
         }
+    }
+
+    /// Whether it is a task that goes on without reaching another step.
+    pub(in crate::web) fn is_stuck(self, now: Timestamp) -> bool {
+        matches!(self, Self::Task(seen) if seen.task.status == TaskStatus::Processing
+            && now.duration_since(seen.last_progress) > STUCK)
     }
 
     /// Whether its status is a word that this version does not know.
@@ -179,6 +188,10 @@ pub(in crate::web) struct Work {
     pub(in crate::web) running: Vec<Found>,
     /// What has failed lately, the newest first.
     pub(in crate::web) failed: Vec<Found>,
+    /// Number of tasks that are stuck.
+    pub(in crate::web) stuck: usize,
+    /// Jobs that ran regularly and no longer do, each with its target's place.
+    pub(in crate::web) overdue: Vec<(usize, Arc<str>)>,
     /// Tasks, commands and invocations that are listed.
     pub(in crate::web) counts: [Counts; 3],
     by_target: Vec<Counted>,
@@ -193,6 +206,8 @@ impl Work {
             for (number, thing) in things(view).enumerate() {
                 work.add(place, view, number, thing, now);
             }
+            let overdue = overdue(view, now).map(|name| (place, Arc::clone(name)));
+            work.overdue.extend(overdue);
         }
         work.running.sort_by_key(|found| (found.at.is_none(), found.at));
         work.failed.sort_by_key(|found| Reverse(found.at));
@@ -210,6 +225,7 @@ impl Work {
         self.counts[kind].count(it, is_open, has_failed);
         if is_open {
             self.by_target[view].running += 1;
+            self.stuck += usize::from(it.is_stuck(now));
             self.running.push(Found { view, thing, at: it.began(), is_mended: false });
         } else if let Some(at) =
             it.ended().filter(|at| has_failed && now.duration_since(*at) < LATELY)
@@ -229,6 +245,18 @@ impl Work {
     pub(in crate::web) fn unmended(&self) -> usize {
         self.failed.iter().filter(|found| !found.is_mended).count()
     }
+}
+
+/// The jobs of a target that did not run.
+fn overdue(view: &View, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
+    let jobs = match view.reading.as_deref() {
+        Some(Reading::SwasInvocations(reading)) => Some(&reading.jobs),
+        _ => None,
+    };
+    let read = view.read_at;
+    let is_overdue = move |job: &Job| read.is_some_and(|read| job.is_overdue(read, now));
+    let jobs = jobs.into_iter().flatten();
+    jobs.filter(move |(_, job)| is_overdue(job)).map(|(name, _)| name)
 }
 
 /// Whether the command of something that failed at `at` has succeeded since.
@@ -282,6 +310,33 @@ mod tests {
         let invocations = Counts { running: 1, ended: 4, failed: 2, unknown: 1 };
         assert_eq!(work.counts[2], invocations);
         assert!(Work::of_all(&views, at(90_000)).failed.is_empty(), "a day later");
+    }
+
+    #[test]
+    fn a_task_without_a_step_for_an_hour_is_stuck_and_a_regular_job_that_stopped_is_overdue() {
+        let Some(Reading::SwasInvocations(mut reading)) =
+            server("s", &[]).reading.as_deref().cloned()
+        else {
+            panic!()
+        };
+        let job = |created| Job {
+            created: Some(at(created)),
+            interval: Some(std::time::Duration::from_secs(600)),
+            ..Job::default()
+        };
+        reading.jobs = [("late", 0), ("in time", 3600), ("retired", -90_000)]
+            .map(|(name, created)| (name.into(), job(created)))
+            .into();
+        let view = View {
+            reading: Some(Reading::SwasInvocations(reading).into()),
+            read_at: Some(at(3601)),
+            ..server("s", &[])
+        };
+        let views = [cluster("c", &["Processing", "Failed"]), view];
+        let work = Work::of_all(&views, at(3601));
+        assert_eq!((work.stuck, work.overdue), (1, vec![(1, "late".into())]));
+        let early = Work::of_all(&views, at(3590));
+        assert_eq!(early.stuck, 0);
     }
 
     #[test]

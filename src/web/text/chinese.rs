@@ -412,6 +412,9 @@ pub(super) static TEXTS: Texts = Texts {
             grouped(series)
         )
     },
+    stuck: |count| format!("{} 个任务一小时没有进入下一步", grouped(count)),
+    not_run: |count, names| format!("{} 个作业原本定期执行，现已停止执行：{names}", grouped(count)),
+    job_on: |job, server| format!("{server} 上的 {job}"),
     have_failed: |count, mended| match mended {
         0 => format!("24 小时内有 {} 个失败", grouped(count)),
         _ => format!(
@@ -446,6 +449,8 @@ pub(super) static TEXTS: Texts = Texts {
     no_commands: "没有命令。",
     no_invocations: "没有命令执行。",
     no_nodes: "还没有节点信息。",
+    no_step: "没有进入下一步已有 ",
+    overdue_job: "到期未执行",
     guess: "估算结束时间：",
     guess_is: "仅为估算：假设每一步的用时与已观察到的相同。",
     ended: "结束于",

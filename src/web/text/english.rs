@@ -288,6 +288,14 @@ pub(super) static TEXTS: Texts = Texts {
             many(targets, "target", "targets")
         )
     },
+    stuck: |count| match count {
+        1 => "1 task has not reached another step for an hour".to_owned(),
+        _ => format!("{} tasks have not reached another step for an hour", grouped(count)),
+    },
+    not_run: |count, names| {
+        format!("{} ran regularly and did not run when due: {names}", many(count, "job", "jobs"))
+    },
+    job_on: |job, server| format!("{job} on {server}"),
     have_failed: |count, mended| match mended {
         0 => format!("{} failed in the last 24 hours", grouped(count)),
         _ => format!(
@@ -330,7 +338,9 @@ pub(super) static TEXTS: Texts = Texts {
     no_commands: "No commands.",
     no_invocations: "No invocations.",
     no_nodes: "No node is known yet.",
-    guess: "guessed end:",
+    no_step: "no step for ",
+    overdue_job: "did not run when due",
+    guess: "guessed end: ",
     guess_is: "A guess: as if each step took as long as those that were seen.",
     ended: "ended",
     ended_unwatched: "ended unwatched",
