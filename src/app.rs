@@ -142,12 +142,14 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     let mut parts = JoinSet::new();
     let polling =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+    let room = Arc::clone(&site.room);
     let front = Front {
         routes: web::router(site),
         guard,
         hosts: web.hosts,
         paths: web.paths,
         metrics: Arc::clone(&metrics),
+        room,
     };
     let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();

@@ -168,6 +168,27 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
     }
 }
 
+#[tokio::test]
+async fn views_that_slow_clients_keep_are_few_and_scrapes_do_not_wait_for_room() {
+    const MOST: usize = 64;
+    let (_store, _exposition, router) = site();
+    let view = |number: usize| {
+        let path = format!("/api/v1/status?per_page={}", number + 1);
+        router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap())
+    };
+    let mut slow = Vec::new();
+    for number in 0..MOST {
+        slow.push(view(number).await.unwrap());
+    }
+    assert!(slow.iter().all(|response| response.status() == 200));
+    let late = tokio::spawn(view(MOST));
+    scrape(&router, Format::Text, Encoding::Identity).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!late.is_finished(), "there is no room");
+    drop(slow);
+    assert_eq!(late.await.unwrap().unwrap().status(), 200);
+}
+
 #[test]
 fn who_hangs_up_while_the_page_is_put_together_leaves_nothing_behind() {
     let format = Format::Text;

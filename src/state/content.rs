@@ -326,7 +326,7 @@ mod tests {
         (SLOTS[0]..whole.len() - 8).filter(|place| {
             let number = u64::from_le_bytes(whole[*place..place + 8].try_into().unwrap());
             let index = number & 0x07ff_ffff_ffff_ffff;
-            number != 0 && index < whole.len() as u64 / PAGE_BYTES >> (number >> 59)
+            number != 0 && (index << (number >> 59)) < whole.len() as u64 / PAGE_BYTES
         })
     }
 

@@ -21,6 +21,8 @@ const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Maximum time in which no byte of a response can be sent.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same while many different responses are in memory.
+const SHORT_STALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Minimum rate at which a client reads a response, in bytes per second.
 const MIN_READ_RATE: u64 = 16 << 10;
 /// Maximum number of bytes that a client sends for a request, and before its first one: two buffers,
@@ -141,7 +143,7 @@ impl Connection {
     }
 
     /// Why its time is over, if it is.
-    fn overdue(&self, now: Millis) -> Option<Cut> {
+    fn overdue(&self, now: Millis, stall: Millis) -> Option<Cut> {
         let idle = self.idle(now);
         if !self.has_asked.load(Ordering::Relaxed) {
             let late = now.saturating_sub(self.opened) > millis(FIRST_HEAD_TIMEOUT);
@@ -153,7 +155,7 @@ impl Connection {
         if self.computing.load(Ordering::Relaxed) > 0 {
             return None;
         }
-        let is_slow = idle > millis(STALL_TIMEOUT) || now > self.deadline.load(Ordering::Relaxed);
+        let is_slow = idle > stall || now > self.deadline.load(Ordering::Relaxed);
         is_slow.then_some(Cut::Slow)
     }
 
@@ -239,12 +241,14 @@ impl Connections {
         self.lock().open.remove(&id);
     }
 
-    /// Cuts those whose time is over; why, of each.
-    pub(super) fn sweep(&self, now: Millis) -> Vec<Cut> {
+    /// Cuts those whose time is over, which is early while room for responses is short; why, of
+    /// each.
+    pub(super) fn sweep(&self, now: Millis, is_room_short: bool) -> Vec<Cut> {
+        let stall = millis(if is_room_short { SHORT_STALL_TIMEOUT } else { STALL_TIMEOUT });
         let table = self.lock();
         let mut cut = Vec::new();
         for connection in table.open.values().filter(|connection| !connection.is_cut()) {
-            if let Some(why) = connection.overdue(now) {
+            if let Some(why) = connection.overdue(now, stall) {
                 connection.end();
                 cut.push(why);
             }
@@ -338,23 +342,45 @@ mod tests {
         idle.asked();
         idle.answered(10, 0);
         idle.sent(0);
-        assert_eq!(connections.sweep(10 * SECOND), []);
-        assert_eq!(connections.sweep(10 * SECOND + 1), [Cut::FirstHead]);
+        assert_eq!(connections.sweep(10 * SECOND, false), []);
+        assert_eq!(connections.sweep(10 * SECOND + 1, false), [Cut::FirstHead]);
         assert!(silent.is_cut());
-        assert_eq!(connections.sweep(20 * SECOND), [], "once");
+        assert_eq!(connections.sweep(20 * SECOND, false), [], "once");
         // As long as the server itself is not done, nothing is late.
         stalled.answered(1 << 30, 20 * SECOND);
         for second in 20..=40 {
             trickling.progressed(second * SECOND);
-            assert_eq!(connections.sweep(second * SECOND), []);
+            assert_eq!(connections.sweep(second * SECOND, false), []);
         }
-        assert_eq!(connections.sweep(40 * SECOND + 1), [Cut::Slow], "30 s and 10 for its size");
+        assert_eq!(
+            connections.sweep(40 * SECOND + 1, false),
+            [Cut::Slow],
+            "30 s and 10 for its size"
+        );
         assert!(trickling.is_cut());
-        assert_eq!(connections.sweep(50 * SECOND + 1), [Cut::Slow], "30 s without a byte");
+        assert_eq!(connections.sweep(50 * SECOND + 1, false), [Cut::Slow], "30 s without a byte");
         assert!(stalled.is_cut());
-        assert_eq!(connections.sweep(75 * SECOND), []);
-        assert_eq!(connections.sweep(75 * SECOND + 1), [Cut::Idle]);
+        assert_eq!(connections.sweep(75 * SECOND, false), []);
+        assert_eq!(connections.sweep(75 * SECOND + 1, false), [Cut::Idle]);
         assert_eq!(connections.count(), 4, "until their tasks are over");
+    }
+
+    #[test]
+    fn who_reads_nothing_goes_early_while_room_is_short() {
+        let connections = Connections::new(9);
+        let stalled = admit(&connections, 1, 0).connection;
+        let reading = admit(&connections, 2, 0).connection;
+        let idle = admit(&connections, 3, 0).connection;
+        for connection in [&stalled, &reading, &idle] {
+            connection.asked();
+            connection.answered(1 << 20, 0);
+        }
+        idle.sent(0);
+        reading.progressed(SECOND);
+        assert_eq!(connections.sweep(SECOND, true), []);
+        assert_eq!(connections.sweep(SECOND + 1, true), [Cut::Slow]);
+        assert!(stalled.is_cut() && !reading.is_cut() && !idle.is_cut());
+        assert_eq!(connections.sweep(30 * SECOND, false), [], "there is room again");
     }
 
     #[test]
@@ -384,7 +410,7 @@ mod tests {
         connection.sent(SECOND);
         // Whatever is read or written meanwhile, it has not asked again.
         connection.progressed(70 * SECOND);
-        assert_eq!(connections.sweep(76 * SECOND + 1), [Cut::Idle]);
+        assert_eq!(connections.sweep(76 * SECOND + 1, false), [Cut::Idle]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
         )
             .into_response();
     };
+    site.room.sends(&page);
     let body = Body::new(Scrape::new(page, end));
     let common =
         [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];

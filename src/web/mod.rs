@@ -14,6 +14,7 @@ mod metrics;
 mod page;
 mod pages;
 mod place;
+mod room;
 mod scrapes;
 mod server;
 mod shared;
@@ -39,6 +40,7 @@ pub use access::Paths;
 pub use guard::{Guard, Unusable};
 pub use healthcheck::{Question, Unhealthy};
 pub use hosts::Hosts;
+pub use room::Room;
 pub use server::{Front, serve};
 pub use site::{Reload, Settings, Site};
 

@@ -34,6 +34,7 @@ use super::connections::{Admitted, Connection, Connections, Millis, RESERVE};
 use super::descriptors;
 use super::guard::{Guard, Visitor};
 use super::hosts::Hosts;
+use super::room::Room;
 use crate::config::Web;
 use crate::model::Cut;
 use crate::self_metrics::SelfMetrics;
@@ -72,13 +73,16 @@ pub struct Front {
     pub paths: Paths,
     /// Counts connections.
     pub metrics: Arc<SelfMetrics>,
+    /// How much is in memory for clients that are slow to read.
+    pub room: Arc<Room>,
 }
 
 impl Front {
     /// Serves `routes` to everybody, under any address or name of this machine.
     pub fn open(routes: Router, metrics: Arc<SelfMetrics>) -> Self {
         let guard = Arc::new(ArcSwap::from_pointee(Guard::open(Web::default())));
-        Self { routes, guard, hosts: Hosts::with([]), paths: Paths::default(), metrics }
+        let room = Arc::default();
+        Self { routes, guard, hosts: Hosts::with([]), paths: Paths::default(), metrics, room }
     }
 }
 
@@ -90,6 +94,7 @@ struct Server {
     /// One permit for each socket: one that was cut keeps its descriptor until its task is over.
     sockets: Arc<Semaphore>,
     metrics: Arc<SelfMetrics>,
+    room: Arc<Room>,
     clock: Clock,
 }
 
@@ -105,7 +110,7 @@ impl Clock {
 
 /// Serves on every listener until `stop`, then lets in-flight requests finish.
 pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Receiver<bool>) {
-    let Front { routes, guard, hosts, paths, metrics } = front;
+    let Front { routes, guard, hosts, paths, metrics, room } = front;
     let max = max_connections(descriptors::limit());
     let server = Arc::new(Server {
         access: Access { routes, guard, hosts, paths },
@@ -113,6 +118,7 @@ pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Recei
         // Each listener holds one for its next connection, which another one gives way to.
         sockets: Arc::new(Semaphore::new(max + RESERVE + listeners.len())),
         metrics,
+        room,
         clock: Clock(Instant::now()),
     });
     let mut tasks = JoinSet::new();
@@ -142,7 +148,8 @@ async fn sweep(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         tokio::select! {
             _ = ticks.tick() => {
-                for cut in server.connections.sweep(server.clock.now()) {
+                let is_short = server.room.is_short();
+                for cut in server.connections.sweep(server.clock.now(), is_short) {
                     server.metrics.connection_cut(cut);
                 }
                 server.metrics.connections(server.connections.count());

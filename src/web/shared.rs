@@ -1,6 +1,7 @@
 //! Responses that are made once for everybody who asks within a second.
 //!
-//! However many clients ask, and however slowly they read, there is one copy of what they get.
+//! However many clients ask, and however slowly they read, there is one copy of what they get, and
+//! room for some that are different.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,6 +18,7 @@ use tokio::task::spawn_blocking;
 
 use super::headers::NEVER_KEPT;
 use super::page::{self, Asked};
+use super::room::Spot;
 use super::site::Site;
 use super::status::{Facts, Query, facts, status};
 use super::visible::visible;
@@ -94,15 +96,16 @@ impl Responses {
         if let Some((_, body)) = made.bodies.get(&key).filter(|(at, _)| is_fresh(at)) {
             return Some(body.clone());
         }
+        made.bodies.retain(|_, (at, _)| is_fresh(at));
+        let spot = self.site.room.spot().await?;
         let site = Arc::clone(&self.site);
         let make = move || {
             let now = Moment::now();
             let known = made.facts.take().filter(|(at, _)| is_fresh(at));
             let (at, facts) =
                 known.unwrap_or_else(|| (Instant::now(), Arc::new(facts(&site, now))));
-            let body = render(&key.0, &facts, now, encoding);
+            let body = render(&key.0, &facts, now, encoding, spot);
             made.facts = Some((at, facts));
-            made.bodies.retain(|_, (at, _)| is_fresh(at));
             if made.bodies.len() < MAX_KEPT {
                 made.bodies.insert(key, (at, body.clone()));
             }
@@ -112,7 +115,7 @@ impl Responses {
     }
 }
 
-fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> Body {
+fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding, spot: Spot) -> Body {
     let (status, text) = match view {
         View::Page(asked) => {
             let page = page::page(facts, asked, now.wall);
@@ -126,7 +129,7 @@ fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> Body {
         Encoding::Identity => text,
         Encoding::Gzip => gzip(&text),
     };
-    Body { status, bytes: bytes.into() }
+    Body { status, bytes: spot.hold(bytes) }
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::access::Paths;
 use super::hosts::Hosts;
+use super::room::Room;
 use super::scrapes::Scrapes;
 use crate::clock::Moment;
 use crate::exposition::Exposition;
@@ -49,6 +50,8 @@ pub struct Site {
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
     /// What scrapes share.
     pub(super) scrapes: Scrapes,
+    /// How much is in memory for clients that are slow to read.
+    pub room: Arc<Room>,
 }
 
 impl Site {
@@ -71,6 +74,7 @@ impl Site {
             paths: Paths::default(),
             reloads: None,
             scrapes: Scrapes::default(),
+            room: Arc::default(),
         }
     }
 

@@ -58,6 +58,8 @@ from waiting import wait_for
 
 SERVERS = 1000
 LENGTH = 15.0
+# How long the attackers may take to come.
+COMING = 60
 # The attackers' addresses; a few, as behind an ingress, and many, as from everywhere.
 ONE, MANY = ("127.0.0.1",), tuple(f"127.0.1.{number}" for number in range(1, 65))
 # The others'.
@@ -197,13 +199,11 @@ async def trickled_head(attackers: Attackers, number: int) -> None:
 
 def asks(path: str, *, reads: bool) -> Attack:
     async def attack(attackers: Attackers, number: int) -> None:
-        reader, writer = await attackers.open(number, None if reads else 2048)
+        if not reads:
+            return await leaves(attackers, number, path, path, path, path)
+        reader, writer = await attackers.open(number)
         request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         try:
-            if not reads:
-                writer.transport.pause_reading()  # type: ignore[attr-defined]
-                writer.write(request * 4)
-                await asyncio.sleep(3600)
             while True:
                 writer.write(request)
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -214,6 +214,56 @@ def asks(path: str, *, reads: bool) -> Attack:
             writer.close()
 
     return attack
+
+
+async def leaves(attackers: Attackers, number: int, *paths: str) -> None:
+    """Asks for something, and reads nothing of it."""
+    _, writer = await attackers.open(number, 2048)
+    try:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths))
+        await asyncio.sleep(3600)
+    finally:
+        writer.close()
+
+
+def leaves_another(path: str) -> Attack:
+    """Each asks for another part, which no other one shares."""
+
+    async def attack(attackers: Attackers, number: int) -> None:
+        await leaves(attackers, number, f"{path}?per_page={500 - number % 400}&page={1 + number // 400}")
+
+    return attack
+
+
+async def leaves_another_time(attackers: Attackers, number: int) -> None:
+    """Each asks for metrics that have changed since the last one asked."""
+    await asyncio.sleep(number / 100)
+    await leaves(attackers, number, "/metrics")
+
+
+async def pipeline(attackers: Attackers, number: int) -> None:
+    """Requests whose responses are small, without waiting for any."""
+    reader, writer = await attackers.open(number, 2048)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    try:
+        while not writer.is_closing() and not reader.at_eof():
+            writer.write(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500)
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+async def trickled_body(attackers: Attackers, number: int) -> None:
+    reader, writer = await attackers.open(number)
+    writer.write(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
+    try:
+        while not writer.is_closing() and not reader.at_eof():
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+    finally:
+        writer.close()
 
 
 async def handshakes(attackers: Attackers, number: int) -> None:
@@ -318,6 +368,10 @@ def attacks(server: Server) -> dict[str, tuple[int, Attack]]:
         "a head, a byte a second": (512, trickled_head),
         "asks for /metrics, reads nothing": (512, asks("/metrics", reads=False)),
         f"asks for {server.large}, reads nothing": (505, asks(server.large, reads=False)),
+        f"each asks for another part of {server.large}, reads nothing": (505, leaves_another(server.large)),
+        "asks for /metrics one after another, reads nothing": (512, leaves_another_time),
+        "asks for /-/ready all the time, reads nothing": (512, pipeline),
+        "a body, a byte at a time": (512, trickled_body),
         f"asks for {server.large} all the time": (200, asks(server.large, reads=True)),
     }
 
@@ -388,18 +442,22 @@ def fetch(server: Server, path: str) -> bytes:
         if server.authority:
             sock = stack.enter_context(trusting(server.authority).wrap_socket(sock, server_hostname="localhost"))
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        sock.settimeout(5)
-        reply = b"".join(iter(lambda: sock.recv(65536), b""))
+        until, reply = time.monotonic() + 5, bytearray()
+        while part := sock.recv(65536):
+            reply += part
+            sock.settimeout(max(until - time.monotonic(), 0.001))
     if not reply.startswith(b"HTTP/1.1 200"):
-        raise OSError(reply[:40])
-    return reply
+        raise OSError(bytes(reply[:40]))
+    return bytes(reply)
 
 
-def watch(server: Server, length: float) -> Seen:
-    """Asks for health four times a second, and scrapes each second."""
-    seen, until = Seen(), time.monotonic() + length
+def watch(server: Server, length: float, ready: Event) -> Seen:
+    """Asks for health four times a second, and scrapes each second; while attackers come, and for `length` after."""
+    seen, have_come, until = Seen(), False, time.monotonic() + COMING
     for turn in count():
         began = time.monotonic()
+        if not have_come and ready.is_set():
+            have_come, until = True, began + length
         if began >= until:
             break
         try:
@@ -422,8 +480,8 @@ def attacked(server: Server, name: str, addresses: tuple[str, ...], length: floa
     attackers = spawn.Process(target=strike, args=(server, name, addresses, ready), daemon=True)
     attackers.start()
     try:
-        assert ready.wait(60), f"{name}: the attackers have not come through"
-        seen = watch(server, length)
+        seen = watch(server, length, ready)
+        assert ready.is_set(), f"{name}: the attackers have not come through"
         assert attackers.is_alive(), f"{name}: the attackers have given up"
         return seen
     finally:

@@ -14,6 +14,8 @@ use crate::target::Kind;
 const PER_PAGE: usize = 100;
 /// Maximum number of targets of a page.
 const MAX_PER_PAGE: usize = 500;
+/// Maximum size of a value, in bytes: no id or name is longer, and a page repeats it in its links.
+const MAX_VALUE_BYTES: usize = 512;
 /// From this length on, a text is also looked for among the ids of tasks, commands and invocations.
 const ID_LENGTH: usize = 12;
 /// What stands for itself in a URL.
@@ -180,6 +182,9 @@ impl Query {
         let is_known = Self::NAMES.contains(&name);
         if !is_known || value.is_empty() {
             return Ok(is_known);
+        }
+        if value.len() > MAX_VALUE_BYTES {
+            return Err(format!("{name}: a value has at most {MAX_VALUE_BYTES} bytes"));
         }
         let text = Some(value.to_owned());
         match name {
@@ -420,6 +425,9 @@ mod tests {
         assert!(
             read("order=name").unwrap_err().starts_with("order is no parameter: there are kind")
         );
+        let long = format!("q={}", "x".repeat(513));
+        assert_eq!(read(&long).unwrap_err(), "q: a value has at most 512 bytes");
+        assert!(read(&long[..long.len() - 1]).is_ok());
     }
 
     #[test]
