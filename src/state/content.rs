@@ -292,10 +292,10 @@ fn each_chunk(
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::path::Path;
+    use std::os::unix::fs::FileExt;
     use std::process::Command;
 
-    use super::{BELIEVED, Content, HEADER_BYTES, MODE, PAGE_BYTES, SLOTS, examine};
+    use super::{BELIEVED, Content, HEADER_BYTES, MODE, PAGE_BYTES, SECOND_SLOT, SLOTS, examine};
     use crate::state::tests::Folder;
     use crate::state::{State, encode};
     use crate::target::{Kind, TargetId};
@@ -336,46 +336,45 @@ mod tests {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
     }
 
-    fn examined(path: &Path, bytes: &[u8], what: &str) -> Content {
-        std::fs::write(path, bytes).unwrap();
-        let content = examine(&File::open(path).unwrap()).unwrap();
-        assert!(peak() < PEAK, "{what}: {} MiB", peak());
+    /// Examines a whole file with some bytes changed.
+    fn examined(file: &File, whole: &[u8], changes: &[(usize, u8)]) -> Content {
+        for (at, value) in changes {
+            file.write_all_at(&[*value], *at as u64).unwrap();
+        }
+        let content = examine(file).unwrap();
+        assert!(peak() < PEAK, "{changes:?}: {} MiB", peak());
+        for (at, _) in changes {
+            file.write_all_at(&whole[*at..=*at], *at as u64).unwrap();
+        }
         content
     }
 
     /// In a process of its own, whose memory is that of this alone.
     fn look_at_damaged_files() {
         let folder = Folder::new();
-        let path = folder.file();
         let mut told = 0;
         for whole in made(&folder) {
+            std::fs::write(folder.file(), &whole).unwrap();
+            let file = File::options().read(true).write(true).open(folder.file()).unwrap();
             let read = [Content::Ours, Content::Repairable];
-            assert!(read.contains(&examined(&path, &whole, "nothing is damaged")));
+            assert!(read.contains(&examined(&file, &whole, &[])));
             for at in 0..HEADER_BYTES {
-                for value in [0xff, !whole[at]] {
-                    let mut bytes = whole.clone();
-                    bytes[at] = value;
-                    examined(&path, &bytes, &format!("byte {at} is {value}"));
-                }
+                examined(&file, &whole, &[(at, !whole[at])]);
             }
-            let stale = whole[MODE] ^ 1;
             for place in numbers(&whole) {
                 // A page of that number has a gibibyte. The other slot may lead to pages that were
                 // written over.
-                for mode in [whole[MODE], stale] {
-                    let mut bytes = whole.clone();
-                    bytes[MODE] = mode;
-                    bytes[place + 7] |= 0x90;
-                    let content = examined(&path, &bytes, &format!("place {place}, mode {mode}"));
+                let large = (place + 7, whole[place + 7] | 0x90);
+                for mode in [whole[MODE], whole[MODE] ^ SECOND_SLOT] {
+                    let content = examined(&file, &whole, &[(MODE, mode), large]);
                     told += usize::from(matches!(content, Content::Damaged(_)));
                 }
             }
+            file.set_len(PAGE_BYTES << 24).unwrap();
+            assert!(examine(&file).is_ok());
+            assert!(peak() < PEAK, "a large file with holes: {} MiB", peak());
         }
         assert!(told > 20, "{told}");
-        let file = File::options().write(true).open(&path).unwrap();
-        file.set_len(PAGE_BYTES << 24).unwrap();
-        assert!(examine(&File::open(&path).unwrap()).is_ok());
-        assert!(peak() < PEAK, "a large file with holes: {} MiB", peak());
     }
 
     #[test]
