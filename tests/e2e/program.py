@@ -11,7 +11,7 @@ from typing import Any, Self
 from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("ALIYUN_TASK_EXPORTER", ROOT / "target/debug/aliyun-task-exporter"))
+BINARY = ROOT / os.environ.get("ALIYUN_TASK_EXPORTER", "target/debug/aliyun-task-exporter")
 
 # Variables that are passed on; others could change the program's behaviour.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")

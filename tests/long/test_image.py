@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,8 @@ def test_a_container_serves_with_a_read_only_root(
     config = everything(cloud) | {"state": {"path": f"{STATE}/state.redb"}}
     (volume / "config.yaml").write_text(json.dumps(config))
     address = "127.0.0.1:10977" if is_configured_by == "default" else f"127.0.0.1:{free_port()}"
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) != 0, f"{address} is in use"
     variables = {} if is_configured_by == "default" else {"ALIYUN_TASK_EXPORTER_WEB_LISTEN_ADDRESS": address}
     command = container.command(
         *settings["Entrypoint"],

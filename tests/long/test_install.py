@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cloud import Cloud
 from conftest import NEWER
 from exposition import family, samples, scrape
 from packages import NAME, Packages, setting
+from prometheus_server import Prometheus
 from roots import Root
 from service import ETC, STATE, Service, as_user, configure, unit
 from waiting import wait_for
@@ -70,6 +72,19 @@ def test_what_is_installed_starts_as_its_user_and_polls(
         service.said('msg="configuration reloaded" cause=SIGHUP')
         assert service.stop() == 0
     assert root.mode(STATE).split()[1] == f"{NAME}:{NAME}"
+
+
+def test_within_a_minute_it_is_installed_and_scraped(
+    root: Root, packages: Packages, cloud: Cloud, tmp_path: Path
+) -> None:
+    began = time.monotonic()
+    install(root, packages.deb)
+    address = configure(root, cloud)
+    with Service(root, tmp_path, "service") as service, Prometheus(tmp_path, f"http://{address}") as prometheus:
+        wait_for("values in Prometheus", lambda: prometheus.value(f"min({SUCCESS})") == 1, 60)
+        assert time.monotonic() - began < 60
+        assert (prometheus.value("count(aliyun_swas_server_info)") or 0) > 0
+        assert service.stop() == 0
 
 
 def test_an_upgrade_keeps_what_the_user_wrote_and_the_state_and_restarts(
