@@ -157,7 +157,7 @@ impl Engine {
 
     /// Publishes what has happened. Returns all events but the readings, for the log and the
     /// counters; if a directory has changed ([`Event::is_discovery`]), [`Engine::retarget`] must
-    /// follow.
+    /// follow, before the next [`Engine::chores`].
     pub fn publish(&self, events: Vec<Event>, boot: SignedDuration) -> Vec<Event> {
         events.into_iter().filter_map(|event| self.show(event, boot)).collect()
     }

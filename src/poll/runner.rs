@@ -29,6 +29,9 @@ use crate::target::{Target, polled};
 
 /// Maximum sleep, in case the clock is set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+/// After the targets have followed a directory, how long they rest, as a multiple of the time that
+/// took: each page of a long list changes the directory.
+const REST: u32 = 4;
 /// How often the figures of the budgets are updated.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
 
@@ -48,6 +51,9 @@ pub struct Runner {
     /// Number of targets.
     targets: usize,
     engine: Engine,
+    /// Whether a directory has changed since the targets were set, and when they may follow it.
+    is_behind: bool,
+    follows_at: Instant,
     disk: Disk,
     /// When polling began, by a clock that cannot be set and stands still while the machine sleeps.
     began: Instant,
@@ -95,6 +101,8 @@ impl Runner {
             config: config.clone(),
             targets: 0,
             engine,
+            is_behind: false,
+            follows_at: Instant::now(),
             disk,
             began: Instant::now(),
             clients: Clients::new(),
@@ -127,6 +135,7 @@ impl Runner {
     /// Sets the targets to those of the configuration and of what discovery has found so far.
     /// Returns how many are new, and how many are gone.
     fn retarget(&mut self) -> (usize, usize) {
+        self.is_behind = false;
         let disk = &mut self.disk;
         let mut retargeted = self.engine.retarget(|id| disk.restore(id), Moment::now());
         let changed = (retargeted.added.len(), retargeted.gone.len());
@@ -203,7 +212,7 @@ impl Runner {
                         self.done(done, &mut under_way);
                     }
                 }
-                () = tokio::time::sleep(pause.min(LONGEST_SLEEP)) => {}
+                () = tokio::time::sleep(pause.min(self.longest_sleep())) => {}
                 Some(NewConfig { config, applied }) = changes.recv() => {
                     // Whether the sender still waits does not matter.
                     let _ = applied.send(self.apply(&config));
@@ -214,6 +223,11 @@ impl Runner {
         self.disk.close(&mut self.engine, self.began.elapsed());
         self.metrics.stops();
         // From here on another process may take the state file.
+    }
+
+    fn longest_sleep(&self) -> Duration {
+        let rest = self.follows_at.saturating_duration_since(Instant::now());
+        if self.is_behind { rest.min(LONGEST_SLEEP) } else { LONGEST_SLEEP }
     }
 
     fn done(
@@ -290,7 +304,7 @@ impl Runner {
         let mut batch = self.engine.take(boot);
         self.disk.commit(&mut self.engine, &mut batch, boot).await;
         let events = self.engine.publish(batch.events, boot);
-        let has_discovered = events.iter().any(Event::is_discovery);
+        self.is_behind |= events.iter().any(Event::is_discovery);
         let throttling = events.iter().any(|event| matches!(event, Event::Throttling(..)));
         let planned = if throttling { Some(self.engine.planned()) } else { None };
         for event in events {
@@ -318,16 +332,24 @@ impl Runner {
                 Event::Reading(..) => debug_assert!(false, "the engine shows readings itself"),
             }
         }
-        if has_discovered {
+        let is_due =
+            throttling || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY);
+        // What is not among the targets by then would be marked as gone.
+        let began = Instant::now();
+        let follows = self.is_behind && (is_due || began >= self.follows_at);
+        if follows {
             self.discovered();
         }
         let saved = self.disk.trouble();
         self.metrics.saved(saved.as_ref().map(Result::is_ok));
         self.store.exporter.unsaved(saved.and_then(Result::err));
-        if throttling || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY) {
+        if is_due || follows {
             self.look_around(boot).await;
         }
-        has_discovered
+        if follows {
+            self.follows_at = Instant::now() + began.elapsed() * REST;
+        }
+        follows
     }
 
     /// Work done every [`BUDGETS_EVERY`], independent of polls.
