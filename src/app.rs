@@ -1,9 +1,10 @@
-//! Wires the parts together: the only file that knows them all.
+//! Wires the parts together: the only part that knows them all.
+
+mod error;
+mod standby;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,45 +15,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::info;
 
-use crate::aliyun;
+pub use error::Error;
+use standby::Start;
+
 use crate::clock::Moment;
 use crate::config::{Config, Problems, redacted_yaml};
 use crate::exposition::Exposition;
-use crate::poll::{NewConfig, Runner, clients};
+use crate::poll::{NewConfig, clients};
 use crate::reload::{Parts, Reloader, Sources};
 use crate::self_metrics::SelfMetrics;
 use crate::shard::Units;
-use crate::state::{self, Place};
 use crate::store::Store;
 use crate::web::{self, Front, Guard, Reload, Site};
-
-/// Why the exporter could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An account's settings cannot be used.
-    #[error("{0}")]
-    Client(#[from] aliyun::SetupError),
-    /// The web configuration file cannot be used.
-    #[error("{0}")]
-    WebConfig(#[from] Problems),
-    /// The state file cannot be used.
-    #[error("{0}")]
-    State(#[from] state::Error),
-    /// The exporter's own metrics conflict with each other.
-    #[error("making the exporter's own metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// The thread that polls could not be set up.
-    #[error("setting up the thread that polls: {0}")]
-    Thread(#[source] io::Error),
-    /// The address of a listener cannot be read.
-    #[error("looking at a listener: {0}")]
-    Listener(#[source] io::Error),
-    /// Polling or serving ended by itself.
-    #[error(
-        "a part of the exporter stopped unexpectedly, which is a bug: restart it and report this: {0}"
-    )]
-    Ended(String),
-}
 
 /// What to poll and serve, and how.
 pub struct Options {
@@ -82,8 +56,8 @@ impl Options {
     }
 }
 
-/// Polls and serves until `shutdown`, then lets in-flight requests finish. With `state.wait`, it
-/// serves only data about itself while another process holds the state file.
+/// Polls and serves until `shutdown`, then lets in-flight requests finish. With `state.wait` or
+/// `state.lease`, it serves only data about itself while another process polls.
 ///
 /// # Errors
 /// If the parts cannot be created, or if one of them ends before `shutdown`.
@@ -100,18 +74,17 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
         None => Guard::open(config.web),
     };
     let guard = Arc::new(ArcSwap::from_pointee(guard));
-    let mut runner = match Runner::new(&config, Arc::clone(&store), Arc::clone(&metrics)) {
-        Err(error) if error.is_in_use() && config.state.wait => None,
-        runner => Some(runner?),
-    };
+    let mut start = Start::new(&config, &store, &metrics)?;
     for listener in &listeners {
         let address = listener.local_addr().map_err(Error::Listener)?;
         let guard = guard.load();
         info!(%address, tls = guard.is_encrypted(), passwords = guard.has_users(), "listening");
     }
-    runner.iter_mut().try_for_each(|runner| runner.apply(&config))?;
-    metrics.leads(runner.is_some());
-    store.exporter.leads(runner.is_some());
+    if let Start::Polling(runner) = &mut start {
+        runner.apply(&config)?;
+    }
+    metrics.leads(start.polls());
+    store.exporter.leads(start.polls());
     metrics.reloaded(true, started.wall);
     metrics.shard(config.shard, Units::of(&config).own());
     let site = Site::new(
@@ -122,7 +95,15 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
         started,
     );
     site.error_texts.store(config.web.error_texts, Ordering::Relaxed);
-    let site = Arc::new(site.serving(web.paths.clone(), web.lifecycle.then_some(reload)));
+    let mut site = site.serving(web.paths.clone(), web.lifecycle.then_some(reload));
+    let mut parts = JoinSet::new();
+    let (stop, stopped) = watch::channel(false);
+    if let (Some(settings), Start::WithLease(candidate)) = (&config.state.lease, &mut start) {
+        site = site.giving(settings.secret.clone(), candidate.copies());
+        let keeping = candidate.keep(stopped.clone());
+        parts.spawn(async move { Ok(keeping.await?) });
+    }
+    let site = Arc::new(site);
     let (new_configs, changes) = mpsc::channel(1);
     let reloader = Reloader::new(
         sources,
@@ -138,8 +119,6 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
         new_configs,
     );
 
-    let (stop, stopped) = watch::channel(false);
-    let mut parts = JoinSet::new();
     let polling =
         runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
     let room = Arc::clone(&site.room);
@@ -158,7 +137,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     parts.spawn_blocking(move || {
         polling.block_on(async {
             tokio::select! {
-                ended = poll(runner, config, store, metrics, changes, until_stopped) => ended,
+                ended = poll(start, config, store, metrics, changes, until_stopped) => ended,
                 never = render(&exposition, &rendered) => match never {},
             }
         })
@@ -184,42 +163,43 @@ async fn render(exposition: &Exposition, store: &Store) -> Infallible {
     }
 }
 
-/// Polls until it is stopped, starting at once or as soon as the state file is free.
+/// Polls until it is stopped, starting at once or as soon as it is this process's turn.
 async fn poll(
-    runner: Option<Runner>,
+    start: Start,
     mut config: Config,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
     mut changes: mpsc::Receiver<NewConfig>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    if let Some(runner) = runner {
-        runner.run(changes, stopped).await;
-        return Ok(());
-    }
-    let place = Place::of(&config.state, config.shard);
-    let path = place.as_ref().map_or(Path::new(""), Place::path).display();
-    info!(%path, "standing by: another process holds the state");
-    let mut runner = loop {
-        let store = Arc::clone(&store);
-        let metrics = Arc::clone(&metrics);
-        tokio::select! {
-            taken = Runner::when_free(&config, store, metrics, &mut stopped) => match taken? {
-                Some(runner) => break runner,
+    // Dropped when polling has ended.
+    let mut _turn = None;
+    let mut runner = match start {
+        Start::Polling(runner) => {
+            runner.run(changes, stopped).await;
+            return Ok(());
+        }
+        Start::WhenFree => {
+            let waiting =
+                standby::when_free(&mut config, &store, &metrics, &mut changes, &mut stopped);
+            match waiting.await? {
+                Some(runner) => runner,
                 None => return Ok(()),
-            },
-            // It is polled with as soon as this instance polls.
-            Some(new) = changes.recv() => {
-                let usable = clients(&new.config).map(drop);
-                if usable.is_ok() {
-                    config = new.config;
-                }
-                // Whether the sender still waits does not matter.
-                let _ = new.applied.send(usable);
             }
         }
+        Start::WithLease(candidate) => {
+            let waiting = candidate.stand_by(&mut config, &metrics, &mut changes, &mut stopped);
+            let Some(elected) = waiting.await? else { return Ok(()) };
+            _turn = Some(elected.turn);
+            elected.standby.lead(
+                &config,
+                Arc::clone(&store),
+                Arc::clone(&metrics),
+                elected.term,
+                elected.copies,
+            )
+        }
     };
-    info!(%path, "taking over: no other process holds the state");
     runner.apply(&config)?;
     metrics.leads(true);
     store.exporter.leads(true);

@@ -218,7 +218,7 @@ families! {
     TARGET_SERIES_DROPPED = Target Gauge "aliyun_task_exporter_target_series_dropped" ["account", "kind", "target", "reason"];
     /// The version of the exporter. Always 1.
     BUILD_INFO = Process Gauge "aliyun_task_exporter_build_info" ["version", "revision", "rustc"];
-    /// Whether this instance polls (1), or stands by because another one holds the state file (0, with state.wait). What polls has all other metrics; what stands by has none of the cloud.
+    /// Whether this instance polls (1), or stands by because another one holds the state file (0, with state.wait) or the Lease (0, with state.lease). What polls has all other metrics; what stands by has none of the cloud.
     LEADER = Process Gauge "aliyun_task_exporter_leader" [];
     /// Number of this process among those that share the targets: --shard.index.
     SHARD = Process Gauge "aliyun_task_exporter_shard" [];
@@ -228,6 +228,8 @@ families! {
     SHARD_UNITS = Process Gauge "aliyun_task_exporter_shard_units" [];
     /// Whether what is known could be written to the state file when that was last tried (1) or not (0): the disk is full, or another file stands at state.path. Absent without state.path, and while standing by.
     STATE_SAVED = Process Gauge "aliyun_task_exporter_state_saved" [];
+    /// When the copy of the state that a standby keeps was last as the state of the instance that polls; until there is one, when it began to stand by. Only with state.lease, while standing by.
+    STATE_COPIED = Process Gauge "aliyun_task_exporter_state_copied_timestamp_seconds" [];
     /// Polls that have ended, by kind of target and outcome: ok or the reason of the failure.
     POLLS = Process Counter "aliyun_task_exporter_polls_total" ["kind", "outcome"];
     /// Requests sent to the cloud, retries included, by outcome: ok or a reason.

@@ -87,7 +87,9 @@ impl Error {
             Self::Config(_)
             | Self::Setup(_)
             | Self::State(_)
-            | Self::Start(app::Error::Client(_) | app::Error::WebConfig(_))
+            | Self::Start(
+                app::Error::Client(_) | app::Error::WebConfig(_) | app::Error::Lease(_),
+            )
             | Self::EmptyDemo => 2,
             Self::Start(app::Error::State(error)) if error.is_of_configuration() => 2,
             Self::Listen { error, .. } if error.kind() == io::ErrorKind::InvalidInput => 2,

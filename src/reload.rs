@@ -182,6 +182,9 @@ impl Reloader {
                 return Err(problem(key, "changes only at a restart".into()));
             }
         }
+        if config.state.lease != self.current.state.lease {
+            return Err(problem("state.lease", "changes only at a restart".into()));
+        }
         let guard = self.read_guard(config.web).await.inspect_err(|_| {
             self.refused = Some(Refused::WebConfig);
         })?;

@@ -52,6 +52,7 @@ pub struct SelfMetrics {
     connections: IntGaugeVec,
     connections_cut: IntCounterVec,
     leader: IntGaugeVec,
+    state_copied: GaugeVec,
     shard: IntGaugeVec,
     shards: IntGaugeVec,
     shard_units: IntGaugeVec,
@@ -107,6 +108,7 @@ impl SelfMetrics {
             connections: int_gauges(&registry, &catalog::HTTP_CONNECTIONS)?,
             connections_cut: counters(&registry, &catalog::HTTP_CONNECTIONS_CUT)?,
             leader: int_gauges(&registry, &catalog::LEADER)?,
+            state_copied: gauges(&registry, &catalog::STATE_COPIED)?,
             shard: int_gauges(&registry, &catalog::SHARD)?,
             shards: int_gauges(&registry, &catalog::SHARDS)?,
             shard_units: int_gauges(&registry, &catalog::SHARD_UNITS)?,
@@ -268,9 +270,18 @@ impl SelfMetrics {
     /// Sets whether this instance polls; otherwise it stands by.
     pub fn leads(&self, leads: bool) {
         self.leader.with_label_values::<&str>(&[]).set(i64::from(leads));
-        if !leads {
+        if leads {
+            // It may be absent.
+            drop(self.state_copied.remove_label_values::<&str>(&[]));
+        } else {
             self.saved(None);
         }
+    }
+
+    /// Sets when the state of the process that polls was last copied, or found to be the same.
+    pub fn copied(&self, now: Timestamp) {
+        let seconds = now.as_millisecond() as f64 / 1000.0;
+        self.state_copied.with_label_values::<&str>(&[]).set(seconds);
     }
 
     /// Marks that this instance no longer polls and another one may start to.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use aliyun_task_exporter::action::{Action, Product};
 use aliyun_task_exporter::config::{
     Account, AssumeRole, Cluster, ClusterDiscovery, Commands, Config, Credentials, Discovery,
-    Endpoints, Filter, InvocationWindow, Metrics, Network, NoProxy, Oidc, Pattern, Poll, Problems,
-    Proxy, Regions, SecretSource, Server, ServerDiscovery, Signature, StatusStyle, SwasStrategy,
-    TaskWindow, Web, parse, redacted_yaml, with_endpoint, with_targets,
+    Endpoints, Filter, InvocationWindow, Lease, Metrics, Network, NoProxy, Oidc, Pattern, Poll,
+    Problems, Proxy, Regions, SecretSource, Server, ServerDiscovery, Signature, State, StatusStyle,
+    SwasStrategy, TaskWindow, Web, parse, redacted_yaml, with_endpoint, with_targets,
 };
 use aliyun_task_exporter::secret::Secret;
 use proptest::prelude::*;
@@ -246,7 +246,17 @@ fn every_key_is_taken_over() {
         max_response_bytes: 512 << 10,
     };
     assert_eq!(config.poll, poll);
-    assert_eq!(config.state.path.as_deref(), Some(Path::new("state.redb")));
+    let lease = Lease {
+        name: "exporter".into(),
+        namespace: Some("monitoring".into()),
+        url: "https://exporter-0.exporter:10977/tasks".into(),
+        secret: SecretSource::File("/run/secrets/state".into()),
+        ca_file: Some("/etc/ca.pem".into()),
+        duration: Duration::from_secs(60),
+        service_account: "/run/account".into(),
+    };
+    let path = Some("state.redb".into());
+    assert_eq!(config.state, State { path, lease: Some(lease), ..State::default() });
     let metrics =
         Metrics { status_style: StatusStyle::Full, max_series: 1000, max_series_per_target: 100 };
     assert_eq!(config.metrics, metrics);
@@ -424,8 +434,15 @@ fn no_secret_survives_printing() {
 }
 
 /// Every key that may hold a secret, as in `secrets.yaml`.
-const SECRET_KEYS: [&str; 6] =
-    ["access_key_id", "access_key_secret", "security_token", "uri", "external_id", "password"];
+const SECRET_KEYS: [&str; 7] = [
+    "access_key_id",
+    "access_key_secret",
+    "security_token",
+    "uri",
+    "external_id",
+    "password",
+    "secret",
+];
 
 #[test]
 fn every_key_that_may_hold_a_secret_is_among_the_canaries() {
@@ -459,19 +476,18 @@ fn no_canary_is_printed() {
         assert!(shown.iter().all(|shown| !shown.contains(canary)), "{canary} is shown: {shown:#?}");
     }
     assert!(shown.iter().all(|shown| shown.matches("<secret>").count() >= SECRET_KEYS.len()));
-    assert!(canaries.len() >= 11, "{canaries:?}");
+    assert!(canaries.len() >= 12, "{canaries:?}");
 }
 
 #[test]
 fn the_effective_configuration_can_be_read_again() {
     for (name, config) in effective() {
         let yaml = redacted_yaml(&config);
-        // An external id has no angle brackets.
-        let again = parse(
-            "config.yaml",
-            &yaml.replace("external_id: <secret>", "external_id: secret"),
-            &env,
-        );
+        // An external id has no angle brackets, and a secret of one's own is longer.
+        let written = yaml
+            .replace("external_id: <secret>", "external_id: secret")
+            .replace(" secret: <secret>", " secret: 0123456789abcdef");
+        let again = parse("config.yaml", &written, &env);
         let again = again.unwrap_or_else(|problems| panic!("{name}: {problems}"));
         assert!(redacted_yaml(&again) == yaml, "{name}");
     }

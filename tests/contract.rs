@@ -19,6 +19,10 @@ const GIVEN: [&str; 4] = ["job", "instance", "exporter_url", "le"];
 
 /// Families that no dashboard needs, each with its reason.
 const NOT_SHOWN: &[(&str, &str)] = &[
+    (
+        "aliyun_task_exporter_state_copied_timestamp_seconds",
+        "a few seconds ago, as long as no alert tells otherwise",
+    ),
     ("aliyun_ehpc_invocation_timeout_seconds", "a limit: the alert tells what runs beyond it"),
     ("aliyun_swas_invocation_timeout_seconds", "a limit: the alert tells what runs beyond it"),
     ("aliyun_swas_server_business_status", "the alert on expiry comes before it changes"),

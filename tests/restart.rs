@@ -247,7 +247,7 @@ fn one_that_waits_stands_by_and_takes_over() {
         0,
         "it asks nothing"
     );
-    assert!(standby.get("/").text().contains("Standing by: another instance holds the state file"));
+    assert!(standby.get("/").text().contains("Standing by: another instance polls"));
     assert!(standby.get("/api/v1/status").text().contains(r#""leader":false"#));
     end_open(&mut leader.sim(), begun);
     leader.wait("ends are counted", |page| counts(page) == [1.0; 3]);

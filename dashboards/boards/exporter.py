@@ -83,7 +83,7 @@ def _health() -> list[Panel]:
         ),
         stat(
             "Polls",
-            "Whether an instance polls. With state.wait, the others stand by.",
+            "Whether an instance polls. With state.wait or state.lease, the others stand by.",
             Query(f"max ({_own('aliyun_task_exporter_leader')})"),
             mappings=[_yes_no("yes", "none")],
             thresholds=NEUTRAL,

@@ -1,7 +1,6 @@
 //! The HTTP client of an account: the authorities it trusts, its timeouts, its connections.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::proxy::Proxies;
 use crate::causes::chain;
 use crate::config::{Account, Poll};
-use crate::{files, pem};
+use crate::trust;
 
 /// Maximum timeout for connecting, even if the request may take longer.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
@@ -52,8 +51,10 @@ fn make(
     poll: &Poll,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Transport, String> {
+    let tls = trust::public_and(account.ca_file.as_deref())
+        .map_err(|problem| format!("ca_file {problem}"))?;
     let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls(account.ca_file.as_deref())?)
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
         .timeout(poll.timeout)
         .connect_timeout(connect_limit(poll.timeout))
@@ -112,29 +113,6 @@ async fn within<T>(
     found.map_err(|_| Unresolved::Late(limit))?.map_err(Unresolved::Failed)
 }
 
-/// TLS with built-in root certificates, so that an image needs no system certificates, plus those
-/// of `ca_file`.
-fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
-    Ok(builder.with_root_certificates(roots(ca_file)?).with_no_client_auth())
-}
-
-fn roots(ca_file: Option<&Path>) -> Result<rustls::RootCertStore, String> {
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let Some(path) = ca_file else { return Ok(roots) };
-    let problem = |what: String| format!("ca_file {}: {what}", path.display());
-    let text = files::bytes(path, files::MAX_SMALL).map_err(|error| problem(error.to_string()))?;
-    for certificate in pem::certificates(&text).map_err(|what| problem(what.to_owned()))? {
-        roots
-            .add(certificate)
-            .map_err(|error| problem(format!("a certificate in it cannot be used: {error}")))?;
-    }
-    Ok(roots)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -144,24 +122,12 @@ mod tests {
 
     use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-    use super::{connect_limit, lookup_limit, roots, tls, transport, within};
+    use super::{connect_limit, lookup_limit, transport, within};
     use crate::aliyun::Error;
     use crate::aliyun::trouble::{Route, trouble};
     use crate::config::{Account, NoProxy, Poll, Proxy, SecretSource};
     use crate::secret::Secret;
-
-    #[test]
-    fn the_built_in_roots_hold_the_authorities_of_the_web() {
-        let built_in = roots(None).unwrap();
-        assert!(built_in.len() > 100, "{}", built_in.len());
-        // It signs for aliyuncs.com.
-        assert!(
-            built_in
-                .subjects()
-                .iter()
-                .any(|name| String::from_utf8_lossy(name.as_ref()).contains("GlobalSign"))
-        );
-    }
+    use crate::trust;
 
     /// A DNS server that never answers.
     struct Silent;
@@ -175,7 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dns_server_that_does_not_answer_is_told_from_an_endpoint_that_does_not() {
-        let client = reqwest::Client::builder().tls_backend_preconfigured(tls(None).unwrap());
+        let client = reqwest::Client::builder().tls_backend_preconfigured(trust::none());
         let client = client.dns_resolver(Arc::new(Silent)).build().unwrap();
         let error = client
             .get("http://cloud.invalid")
@@ -205,16 +171,6 @@ mod tests {
 
     fn problem(account: Account) -> String {
         transport(&account, &Poll::default(), &|_| None).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn authorities_of_ones_own_come_beside_the_built_in_ones() {
-        let own = rcgen::generate_simple_self_signed(["ca.example".to_owned()]).unwrap();
-        for mark in ["", "\u{feff}"] {
-            let path = temporary("ca", &(mark.to_owned() + &own.cert.pem()));
-            assert_eq!(roots(Some(&path)).unwrap().len(), roots(None).unwrap().len() + 1);
-            std::fs::remove_file(&path).unwrap();
-        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use http::SetupError;
 use crate::action::Product;
 use crate::config::{Account, Poll};
 use crate::model::{Login, Reason};
+use crate::term::Term;
 use credentials::{Credential, Provider};
 use http::Transport;
 use judge::Heard;
@@ -137,19 +138,18 @@ impl Client {
         self.transport.proxies.warning()
     }
 
-    /// One attempt: credential, request, send, decode.
-    pub async fn attempt(&self, region: &str, operation: &Operation) -> Attempted {
+    /// One attempt: credential, request, send, decode. Nothing is sent if `term` is over by then.
+    pub async fn attempt(&self, region: &str, operation: &Operation, term: &Term) -> Attempted {
+        let not_made =
+            |error| Attempted { outcome: Err(error), clock_skew: None, took: None, answer: None };
         let credential = match self.provider.credential(Timestamp::now()).await {
             Ok(credential) => credential,
-            Err(error) => {
-                return Attempted {
-                    outcome: Err(error),
-                    clock_skew: None,
-                    took: None,
-                    answer: None,
-                };
-            }
+            Err(error) => return not_made(error),
         };
+        // The credential may have taken its time, or the process may have been stopped meanwhile.
+        if term.is_over() {
+            return not_made(Error::Transport("not sent: another process may poll now".into()));
+        }
         let started = Instant::now();
         let sent = self.send(region, operation, &credential).await;
         let receipt = sent.as_ref().ok().map(|answer| answer.receipt(&credential));

@@ -74,7 +74,8 @@ fn read(root: &Section) -> Config {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        account, credentials, discovery, ehpc, endpoint, metrics, network, poll, state, swas, web,
+        account, credentials, discovery, ehpc, endpoint, lease, metrics, network, poll, state,
+        swas, web,
     };
 
     #[test]
@@ -96,6 +97,7 @@ mod tests {
             discovery::KEYS,
             metrics::KEYS,
             state::KEYS,
+            lease::KEYS,
             web::KEYS,
         ];
         for key in sections.concat() {

@@ -230,5 +230,5 @@ fn shown_key(path: &str, entry: &Entry) -> String {
 
 fn holds_secrets(path: &str) -> bool {
     let section = path.rsplit('.').next();
-    matches!(section, Some("credentials" | "assume_role" | "proxy" | "basic_auth_users"))
+    matches!(section, Some("credentials" | "assume_role" | "proxy" | "basic_auth_users" | "lease"))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::lease::{self, Lease};
 use super::reader::Section;
 use super::units::write_duration;
 
@@ -18,6 +19,8 @@ pub struct State {
     pub folder: Option<PathBuf>,
     /// Whether to stand by while another process holds the file, instead of exiting.
     pub wait: bool,
+    /// The Lease that decides which of several processes polls, each with a file of its own.
+    pub lease: Option<Lease>,
     /// How long the state of a target that is gone is kept, counting only time in which exporters
     /// run on this state.
     #[serde(serialize_with = "write_duration")]
@@ -27,11 +30,11 @@ pub struct State {
 impl Default for State {
     fn default() -> Self {
         let keep_gone = Duration::from_secs(30 * 24 * 3600);
-        Self { path: None, folder: None, wait: false, keep_gone }
+        Self { path: None, folder: None, wait: false, lease: None, keep_gone }
     }
 }
 
-pub(super) const KEYS: &[&str] = &["path", "folder", "wait", "keep_gone"];
+pub(super) const KEYS: &[&str] = &["path", "folder", "wait", "lease", "keep_gone"];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -51,10 +54,20 @@ pub(super) fn read(section: &Section) -> State {
     if let Some(value) = section.get("wait").filter(|_| wait && !is_kept) {
         value.problem("is not used without path or folder: there is no file to wait for");
     }
+    let lease = lease::read(section);
+    if let Some(value) = section.get("lease") {
+        if path.is_none() {
+            value.problem("is not used without path: a standby keeps its copy of the state there");
+        }
+        if wait {
+            value.problem("stands beside wait: keep one of them");
+        }
+    }
     State {
         path,
         folder,
         wait,
+        lease,
         keep_gone: section
             .duration("keep_gone", Duration::from_secs(1)..=3650 * DAY)
             .unwrap_or(default.keep_gone),

@@ -18,6 +18,7 @@ use crate::aliyun::{Client, SetupError, error_of};
 use crate::config::Config;
 use crate::poll::{CallResult, clients, discovery_pass, log_request};
 use crate::target::{Kind, TargetId, targets};
+use crate::term::Term;
 
 pub use finding::{Finding, State};
 pub use policy::{Policy, policies};
@@ -68,7 +69,7 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<CallResult> {
     for Trial { action, target } in trials {
         let question = known.question(action, &target);
         let started = Instant::now();
-        let attempted = client.attempt(&target.region, &question).await;
+        let attempted = client.attempt(&target.region, &question, &Term::unlimited()).await;
         log_request((&target).into(), &question, &attempted);
         let error = error_of(&attempted.outcome).cloned();
         if let Ok(decoded) = &attempted.outcome {

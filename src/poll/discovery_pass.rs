@@ -18,6 +18,7 @@ use crate::aliyun::{Attempted, Error, error_of};
 use crate::config::Config;
 use crate::model::Failure;
 use crate::target::{Findings, TargetId};
+use crate::term::Term;
 
 /// What discovery has found, and where it has failed.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,7 @@ pub async fn discovery_pass(
         let pause = start_attempts(
             |now| surveying.scheduler.next(now),
             clients,
+            &Term::unlimited(),
             limit,
             &mut attempts,
             &mut under_way,

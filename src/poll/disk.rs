@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 use tracing::warn;
@@ -9,7 +10,7 @@ use tracing::warn;
 use super::engine::{Batch, Engine, Retargeted};
 use super::journal::{Chores, Done, Entry, Recalled, Saved, SavedHint};
 use crate::config::Config;
-use crate::state::{Candidate, Error, Place, State};
+use crate::state::{Candidate, Copied, Error, Place, State};
 use crate::target::TargetId;
 
 /// Interval at which a standby retries to take the state file.
@@ -64,6 +65,26 @@ impl Disk {
             }
         }
         Ok(None)
+    }
+
+    /// What is saved, or has changed since the state whose tag is known.
+    pub(super) async fn copy(&mut self, known: Option<String>) -> Copied {
+        self.with_state(move |state| state.copy(known.as_deref())).await
+    }
+
+    /// Becomes a copy of the state with this tag, which is in `bytes` or changed by them.
+    pub(super) async fn adopt(&mut self, bytes: Bytes, tag: String) -> Result<(), String> {
+        self.with_state(move |state| state.adopt(&bytes, &tag)).await
+    }
+
+    /// Tag of the state that this one is a copy of.
+    pub(super) fn copy_of(&self) -> Option<String> {
+        self.state.copy_of().map(str::to_owned)
+    }
+
+    /// Whether anything is known of any target.
+    pub(super) fn knows_targets(&mut self) -> Result<bool, Error> {
+        self.state.knows_targets()
     }
 
     /// What an earlier exporter saved besides its targets.

@@ -25,7 +25,7 @@ pub use planned_load::{budgets, first_pass, per_minute, per_poll};
 pub use queue::Cadence;
 pub use rate_limiter::{BudgetKey, RateLimiter, sustained, time_for};
 pub use report::log_request;
-pub use runner::{NewConfig, Runner};
+pub use runner::{NewConfig, Runner, Standby};
 pub use scheduler::{
     Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread,
 };

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -23,9 +24,10 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::model::{ApiLabels, BudgetState, Login, PermissionChange, PlannedBudget, Reason};
 use crate::self_metrics::{Request, SelfMetrics};
-use crate::state;
+use crate::state::{self, CopyRequest};
 use crate::store::{Store, UnknownWord};
 use crate::target::{Target, polled};
+use crate::term::Term;
 
 /// Maximum sleep, in case the clock is set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -63,6 +65,58 @@ pub struct Runner {
     report: Report,
     budgets_at: Option<Instant>,
     longest_attempt: Duration,
+    term: Term,
+    copies: mpsc::Receiver<CopyRequest>,
+}
+
+/// Keeps a copy of the state of another process, until this one polls.
+#[derive(Debug)]
+pub struct Standby {
+    disk: Disk,
+}
+
+impl Standby {
+    /// With a state file of its own.
+    ///
+    /// # Errors
+    /// If the file is in use or cannot be used.
+    pub fn new(config: &Config) -> Result<Self, state::Error> {
+        Ok(Self { disk: Disk::open(config)? })
+    }
+
+    /// Whether anything is known of any target.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn knows_targets(&mut self) -> Result<bool, state::Error> {
+        self.disk.knows_targets()
+    }
+
+    /// Tag of the state that this one is a copy of.
+    pub fn copy_of(&self) -> Option<String> {
+        self.disk.copy_of()
+    }
+
+    /// Makes this a copy of the state with this `tag`, which is in `bytes` or changed by them.
+    ///
+    /// # Errors
+    /// Why it remains what it is, or that the state must be copied whole.
+    pub async fn adopt(&mut self, bytes: Bytes, tag: String) -> Result<(), String> {
+        self.disk.adopt(bytes, tag).await
+    }
+
+    /// Polls from the copy on, for as long as `term` lasts, and gives the state to those that ask
+    /// for `copies`.
+    pub fn lead(
+        self,
+        config: &Config,
+        store: Arc<Store>,
+        metrics: Arc<SelfMetrics>,
+        term: Term,
+        copies: mpsc::Receiver<CopyRequest>,
+    ) -> Runner {
+        Runner { term, copies, ..Runner::with(self.disk, config, store, metrics) }
+    }
 }
 
 impl Runner {
@@ -111,6 +165,9 @@ impl Runner {
             metrics,
             budgets_at: None,
             longest_attempt: Duration::ZERO,
+            term: Term::unlimited(),
+            // Closed: nothing asks.
+            copies: mpsc::channel(1).1,
         }
     }
 
@@ -194,9 +251,11 @@ impl Runner {
         while !*stop.borrow() {
             let limit = self.longest_attempt;
             let engine = &mut self.engine;
+            let term = &self.term;
             let pause = start_attempts(
-                |now| engine.next(now),
+                |now| if term.is_over() { Next::Wait } else { engine.next(now) },
                 &self.clients,
+                term,
                 limit,
                 &mut attempts,
                 &mut under_way,
@@ -216,6 +275,9 @@ impl Runner {
                 Some(NewConfig { config, applied }) = changes.recv() => {
                     // Whether the sender still waits does not matter.
                     let _ = applied.send(self.apply(&config));
+                }
+                Some(CopyRequest { known, answer }) = self.copies.recv() => {
+                    let _ = answer.send(self.disk.copy(known).await);
                 }
                 _ = stop.changed() => {}
             }
@@ -373,11 +435,12 @@ impl Runner {
     }
 }
 
-/// Starts every attempt that may start now, each with its `limit`. Returns the time until the next
+/// Starts every attempt that may start now, each with its `limit` and during `term`. Returns the time until the next
 /// one.
 pub(super) fn start_attempts(
     mut next: impl FnMut(Timestamp) -> Next,
     clients: &Clients,
+    term: &Term,
     limit: Duration,
     attempts: &mut JoinSet<Attempted>,
     under_way: &mut HashMap<Id, Attempt>,
@@ -387,7 +450,7 @@ pub(super) fn start_attempts(
         match next(now) {
             Next::Call(attempt) => {
                 let client = clients.get(&attempt.account).cloned();
-                let handle = attempts.spawn(make(client, (*attempt).clone(), limit));
+                let handle = attempts.spawn(make(client, (*attempt).clone(), term.clone(), limit));
                 under_way.insert(handle.id(), *attempt);
             }
             Next::WakeAt(time) => return since(now, time),
@@ -398,10 +461,11 @@ pub(super) fn start_attempts(
 
 /// Makes one attempt, cut off after `limit` even while it waits for credentials: a hung attempt
 /// would block its target.
-async fn make(client: Option<Client>, attempt: Attempt, limit: Duration) -> Attempted {
+async fn make(client: Option<Client>, attempt: Attempt, term: Term, limit: Duration) -> Attempted {
     match client {
         Some(client) => {
-            tokio::time::timeout(limit, client.attempt(&attempt.region, &attempt.operation))
+            let attempt = client.attempt(&attempt.region, &attempt.operation, &term);
+            tokio::time::timeout(limit, attempt)
                 .await
                 .unwrap_or_else(|_| not_made(Error::Timeout(limit)))
         }
@@ -442,6 +506,7 @@ mod tests {
     use crate::poll::Next;
     use crate::self_metrics::SelfMetrics;
     use crate::store::Store;
+    use crate::term::Term;
 
     fn config(servers: &[&str], port: u16) -> Config {
         let servers: Vec<_> =
@@ -581,7 +646,8 @@ mod tests {
             panic!("nothing is due")
         };
         let client = Client::new(&config.accounts[0], &config.poll).unwrap();
-        let attempted = make(Some(client), *attempt, Duration::from_millis(20)).await;
+        let attempted =
+            make(Some(client), *attempt, Term::unlimited(), Duration::from_millis(20)).await;
         assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);
     }
 }

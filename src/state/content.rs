@@ -248,7 +248,8 @@ fn whose(database: &Database) -> Result<Content, redb::Error> {
     })
 }
 
-fn version_of(version: &[u8]) -> Content {
+/// What a state with this text as its version is.
+pub(super) fn version_of(version: &[u8]) -> Content {
     let number = std::str::from_utf8(version).ok().and_then(|version| version.parse::<u32>().ok());
     match number {
         Some(VERSION) => Content::Ours,

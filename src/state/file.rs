@@ -227,6 +227,21 @@ impl File {
         self.look(tables::gone)
     }
 
+    /// What the file holds under these keys.
+    pub(super) fn some(&mut self, keys: &[&str]) -> Result<Batch, Error> {
+        self.look(|database| tables::some(database, keys))
+    }
+
+    /// Number of entries, and of marks of targets that are gone.
+    pub(super) fn size(&mut self) -> Result<(u64, u64), Error> {
+        self.look(tables::size)
+    }
+
+    /// All that the file holds.
+    pub(super) fn everything(&mut self) -> Result<Batch, Error> {
+        self.look(tables::everything)
+    }
+
     /// Writes a batch; on return it is on disk, all or nothing. First checks that the file is still
     /// there; if it was deleted, it is recreated with everything that it contained.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<(), Error> {
@@ -285,7 +300,7 @@ impl File {
     /// Writes everything from our file, which is still open, to a new one, and moves that to the
     /// path once it is complete: a process that takes over must never find a partial file.
     fn write_again(&mut self, what: &'static str) -> Result<(), Error> {
-        let held = self.look(tables::everything);
+        let held = self.everything();
         let is_gone = at(&self.path)?.is_none();
         let place = self.place();
         let beside = beside(&place);

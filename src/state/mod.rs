@@ -4,6 +4,7 @@
 mod access;
 mod check;
 mod content;
+mod copy;
 mod disk;
 mod error;
 mod file;
@@ -21,6 +22,8 @@ use tracing::{info, warn};
 
 use crate::target::{Kind, TargetId};
 pub use check::{Remark, check};
+use copy::Changes;
+pub use copy::{Contents, Copied, CopyRequest};
 pub use error::Error;
 use file::File;
 pub use place::Place;
@@ -42,6 +45,10 @@ pub struct State<M> {
     handed: Vec<(String, Vec<u8>)>,
     /// Why the last write failed.
     trouble: Option<Error>,
+    /// What has changed since it was first copied from here.
+    changes: Option<Changes>,
+    /// Tag of the state of another process that this one is a copy of.
+    copy_of: Option<String>,
 }
 
 /// Waits for a state that another process holds.
@@ -67,22 +74,28 @@ impl Candidate {
         predecessors::have_ended(&self.place)?;
         let mut file = self.own.take()?;
         let predecessors = predecessors::read(&self.place, &mut file)?;
-        let parked = HashMap::new();
-        let handed = Vec::new();
-        Ok(State { parked, file: Some(file), predecessors, handed, trouble: None })
+        Ok(State { file: Some(file), predecessors, ..State::empty() })
     }
 }
 
-impl<M: Serialize + DeserializeOwned> State<M> {
-    /// An empty state that is lost when the process ends.
-    pub fn in_memory() -> Self {
+impl<M> State<M> {
+    fn empty() -> Self {
         Self {
             parked: HashMap::new(),
             file: None,
             predecessors: Vec::new(),
             handed: Vec::new(),
             trouble: None,
+            changes: None,
+            copy_of: None,
         }
+    }
+}
+
+impl<M: Serialize + DeserializeOwned> State<M> {
+    /// An empty state that is lost when the process ends.
+    pub fn in_memory() -> Self {
+        Self::empty()
     }
 
     /// The state in a file, which is created if it does not exist. A damaged one of ours is set
@@ -139,8 +152,86 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// Logs once that nothing can be written, and once that it can be again.
     fn write(&mut self, batch: &Batch) -> bool {
         let Some(file) = &mut self.file else { return true };
+        if let Some(changes) = &mut self.changes {
+            changes.note(batch);
+        }
         let written = file.write(batch);
         self.told(written)
+    }
+
+    /// What the file holds, or what has changed in it since the state whose tag is `known`.
+    pub fn copy(&mut self, known: Option<&str>) -> Copied {
+        let Some(file) = &mut self.file else { return Copied::Unreadable };
+        // Entries that are still to be written again would be taken for dropped.
+        if file.is_partial() {
+            self.changes = None;
+            return Copied::Unreadable;
+        }
+        let changes = self.changes.get_or_insert_with(Changes::new);
+        let tag = changes.tag();
+        if known == Some(&tag) {
+            return Copied::Same;
+        }
+        let since = known.and_then(|known| Some((known, changes.since(known)?)));
+        let told = |error: Error| error.to_string();
+        let copied = match &since {
+            Some((_, keys)) => file.some(keys).map_err(told),
+            None => file.everything().map_err(told),
+        };
+        let size = file.size().map_err(told);
+        let since = since.map(|(known, _)| known);
+        let copied = copied.and_then(|change| copy::write(since, change, size?));
+        match copied {
+            Ok(bytes) => Copied::New(Contents { tag, bytes: bytes.into() }),
+            Err(error) => {
+                warn!(error, "the state could not be read for a standby");
+                Copied::Unreadable
+            }
+        }
+    }
+
+    /// Tag of the state of another process that this one is a copy of.
+    pub fn copy_of(&self) -> Option<&str> {
+        self.copy_of.as_deref()
+    }
+
+    /// Turns this state into a copy of the one with this `tag`, all or nothing: into the one in
+    /// `bytes`, or by the change in them.
+    ///
+    /// # Errors
+    /// Why it remains what it is, or that it must be copied whole.
+    pub fn adopt(&mut self, bytes: &[u8], tag: &str) -> Result<(), String> {
+        let before = self.copy_of.take();
+        let message = copy::read(bytes)?;
+        let Some(file) = &mut self.file else { return Err("there is no state file".into()) };
+        let told = |error: Error| error.to_string();
+        // What was emptied meanwhile differs in everything.
+        file.write(&Batch::default()).map_err(told)?;
+        let is_change = message.since.is_some();
+        if is_change && (message.since != before || file.is_partial()) {
+            return Err("it is a change of another state".into());
+        }
+        let size = message.size;
+        let batch = match is_change {
+            true => message.batch(),
+            false => copy::difference(file.everything().map_err(told)?, message.batch()),
+        };
+        file.write(&batch).map_err(told)?;
+        if file.size().map_err(told)? != size {
+            return Err("it holds another number of entries than it should".into());
+        }
+        file.made_whole();
+        self.copy_of = Some(tag.to_owned());
+        Ok(())
+    }
+
+    /// Whether anything is known of any target.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn knows_targets(&mut self) -> Result<bool, Error> {
+        let Some(file) = &mut self.file else { return Ok(false) };
+        Ok(file.keys()?.iter().any(|key| is_of_target(key)))
     }
 
     fn told(&mut self, done: Result<(), Error>) -> bool {

@@ -1,8 +1,10 @@
 //! The tables of the state, and single transactions on them.
 
+use std::collections::HashMap;
+
 use redb::{
-    Builder, Database, Durability, Key, ReadableDatabase, ReadableTable, TableDefinition,
-    TableError, Value,
+    Builder, Database, Durability, Key, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition, TableError, Value,
 };
 
 /// All entries, under the `kind/id` of a target or another name.
@@ -21,7 +23,7 @@ pub(super) const VERSION: u32 = 1;
 const CACHE_BYTES: usize = 1 << 20;
 
 /// Changes to write together, all or nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
     /// Entries, by key.
     pub(super) entries: Vec<(String, Vec<u8>)>,
@@ -100,6 +102,40 @@ pub(super) fn gone(database: &Database) -> Result<Vec<(String, u64)>, redb::Erro
 pub(super) fn everything(database: &Database) -> Result<Batch, redb::Error> {
     let entries = each(database, ENTRIES, |key, bytes| (key.to_owned(), bytes.to_vec()))?;
     Ok(Batch { entries, gone: gone(database)?, ..Batch::default() })
+}
+
+/// What is there under these keys: an entry or none, a mark or none.
+pub(super) fn some(database: &Database, keys: &[&str]) -> Result<Batch, redb::Error> {
+    let gone: HashMap<String, u64> = gone(database)?.into_iter().collect();
+    let mut batch = Batch::default();
+    for key in keys {
+        let owned = (*key).to_owned();
+        match gone.get(*key) {
+            Some(since) => batch.gone.push((owned.clone(), *since)),
+            None => batch.present.push(owned.clone()),
+        }
+        match read(database, ENTRIES, key)? {
+            Some(bytes) => batch.entries.push((owned, bytes)),
+            None => batch.dropped.push(owned),
+        }
+    }
+    Ok(batch)
+}
+
+/// Number of entries, and of marks of targets that are gone.
+pub(super) fn size(database: &Database) -> Result<(u64, u64), redb::Error> {
+    Ok((length(database, ENTRIES)?, length(database, GONE)?))
+}
+
+fn length<V: Value + 'static>(
+    database: &Database,
+    table: TableDefinition<'_, &'static str, V>,
+) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(table) {
+        Ok(table) => Ok(table.len()?),
+        Err(TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn each<V: Value + 'static, T>(

@@ -1,6 +1,7 @@
 #![cfg(test)]
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use super::content::{self, Content};
 use super::file::{self, File};
 use super::tables::{self, Batch, ENTRIES, builder};
-use super::{Candidate, Error, Remark, State, encode};
+use super::{Candidate, Contents, Copied, Error, Remark, State, encode};
 use crate::target::{Kind, TargetId};
 
 /// A folder that exists as long as the test.
@@ -647,4 +648,85 @@ fn a_whole_file_is_ours_and_is_not_taken_for_damaged_after_a_kill() {
         Some("aliyun-task-exporter"),
         "the name stands in files"
     );
+}
+
+/// All that a state holds.
+fn everything(state: &mut State<u32>) -> Batch {
+    state.file.as_mut().unwrap().everything().unwrap()
+}
+
+/// Copies what has changed; returns how many bytes that took, if anything had.
+fn copied(from: &mut State<u32>, to: &mut State<u32>) -> Option<usize> {
+    match from.copy(to.copy_of()) {
+        Copied::New(Contents { tag, bytes }) => {
+            to.adopt(&bytes, &tag).unwrap();
+            Some(bytes.len())
+        }
+        Copied::Same => None,
+        Copied::Unreadable => panic!("it cannot be read"),
+    }
+}
+
+#[test]
+fn a_copy_is_what_was_copied_whatever_happens_in_between() {
+    let folders = [Folder::new(), Folder::new()];
+    let mut random = SmallRng::seed_from_u64(7);
+    let mut leader: State<u32> = State::open(&folders[0].file()).unwrap();
+    let mut standby: State<u32> = State::open(&folders[1].file()).unwrap();
+    standby.commit(vec![(id("of its own"), encode(&7).unwrap())]);
+    for step in 0..300_u32 {
+        let name = random.random_range(0..40).to_string();
+        let running = Duration::from_secs(u64::from(step));
+        match random.random_range(0..7) {
+            0..3 => assert!(leader.commit(vec![(id(&name), encode(&step).unwrap())])),
+            3 => leader.park(vec![(id(&name), step)], running),
+            4 => leader.returned(&[id(&name)]),
+            5 => leader.purge(&HashSet::new(), running, Duration::from_secs(20)),
+            // A new process knows nothing of what was copied before.
+            _ if step % 5 == 0 => {
+                drop(leader);
+                leader = State::open(&folders[0].file()).unwrap();
+            }
+            _ => {
+                drop(standby);
+                standby = State::open(&folders[1].file()).unwrap();
+            }
+        }
+        if random.random_bool(0.4) {
+            copied(&mut leader, &mut standby);
+            assert_eq!(everything(&mut standby), everything(&mut leader), "step {step}");
+            assert_eq!(copied(&mut leader, &mut standby), None, "nothing is sent twice");
+        }
+    }
+    assert!(standby.knows_targets().unwrap());
+}
+
+#[test]
+fn only_what_has_changed_is_copied_and_a_change_of_another_state_is_refused() {
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    let [mut leader, mut standby, mut other] =
+        folders.each_ref().map(|folder| State::<u32>::open(&folder.file()).unwrap());
+    assert!(!standby.knows_targets().unwrap());
+    let many = (0..1000).map(|number: u32| (id(&number.to_string()), encode(&number).unwrap()));
+    assert!(leader.commit(many.collect()));
+    let whole = copied(&mut leader, &mut standby).unwrap();
+    assert!(leader.commit(vec![(id("7"), encode(&8).unwrap())]));
+    let Copied::New(change) = leader.copy(standby.copy_of()) else { panic!("there is a change") };
+    assert!(change.bytes.len() * 100 < whole, "{} of {whole}", change.bytes.len());
+    let told = other.adopt(&change.bytes, &change.tag).unwrap_err();
+    assert_eq!(told, "it is a change of another state");
+    standby.adopt(&change.bytes, &change.tag).unwrap();
+    assert!(standby.adopt(&change.bytes, &change.tag).is_err(), "it was made already");
+    assert_eq!(standby.copy_of(), None, "so the next one is whole");
+    assert_eq!(copied(&mut leader, &mut standby), Some(whole));
+    // What is damaged changes nothing.
+    let before = everything(&mut standby);
+    let Copied::New(all) = leader.copy(None) else { panic!("there is a state") };
+    for end in [0, 1, all.bytes.len() / 2, all.bytes.len() - 1] {
+        assert!(standby.adopt(&all.bytes[..end], &all.tag).is_err());
+        assert_eq!(everything(&mut standby), before);
+    }
+    fs::write(folders[1].file(), "").unwrap();
+    assert!(copied(&mut leader, &mut standby).is_some());
+    assert_eq!(everything(&mut standby), everything(&mut leader), "it was emptied");
 }

@@ -12,9 +12,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
-use super::guard::{Guard, Visitor};
+use super::guard::{Door, Guard, Visitor};
 use super::headers;
 use super::hosts::Hosts;
+use crate::lease::STATE_PATH;
 
 /// Where things are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +74,17 @@ impl Access {
         }
         let path = self.own_path(request.uri().path()).unwrap_or_default();
         let is_health = matches!(path, "/-/healthy" | "/-/ready");
+        let is_state = path == STATE_PATH;
         if is_reserve && !is_health {
             let line = "too many connections: only health is served\n";
             return Some(closing(StatusCode::SERVICE_UNAVAILABLE, line));
         }
-        if let Some(refusal) = guard.refusal(visitor, request.headers(), is_health).await {
+        let door = match () {
+            () if is_health => Door::Health,
+            () if is_state => Door::State,
+            () => Door::Other,
+        };
+        if let Some(refusal) = guard.refusal(visitor, request.headers(), door).await {
             let mut response = (refusal.status, refusal.line).into_response();
             if refusal.status == StatusCode::UNAUTHORIZED {
                 let realm = HeaderValue::from_static("Basic realm=\"restricted\"");
@@ -86,10 +93,10 @@ impl Access {
             return Some(response);
         }
         let is_metrics = path == self.paths.telemetry;
-        if !(is_health || is_metrics || path == "/-/reload" || guard.has_pages()) {
+        if !(is_health || is_state || is_metrics || path == "/-/reload" || guard.has_pages()) {
             return Some(not_found().await.into_response());
         }
-        let is_for_all = is_health || (is_metrics && is_read(request.method()));
+        let is_for_all = is_health || is_state || (is_metrics && is_read(request.method()));
         if is_for_all || guard.knows_visitors() || self.hosts.holds(&host) {
             return None;
         }

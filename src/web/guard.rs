@@ -58,6 +58,17 @@ pub(super) struct Visitor {
     pub(super) has_certificate: bool,
 }
 
+/// What a request is for, as far as that decides who is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Whether the exporter is well: for everyone, if the configuration says so.
+    Health,
+    /// The state, which asks for a secret of its own.
+    State,
+    /// Anything else.
+    Other,
+}
+
 /// How a request is refused: with this status, and a line that says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -138,14 +149,17 @@ impl Guard {
         &self,
         visitor: Visitor,
         headers: &HeaderMap,
-        is_health: bool,
+        door: Door,
     ) -> Option<Refusal> {
-        if is_health && (self.web.open_health || !self.guards()) {
+        if door == Door::Health && (self.web.open_health || !self.guards()) {
             return None;
         }
         if self.bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
             let line = "too many requests: see rate_limit in the web configuration\n";
             return Some(Refusal { status: StatusCode::TOO_MANY_REQUESTS, line });
+        }
+        if door == Door::State {
+            return None;
         }
         if self.requires_certificate && !visitor.has_certificate {
             let line = "a client certificate is required\n";

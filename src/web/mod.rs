@@ -19,6 +19,7 @@ mod scrapes;
 mod server;
 mod shared;
 mod site;
+mod state;
 mod status;
 mod text;
 mod visible;
@@ -35,6 +36,7 @@ use jiff::SignedDuration;
 use self::headers::NEVER_KEPT;
 use self::shared::Responses;
 use crate::clock::Moment;
+use crate::lease::STATE_PATH;
 
 pub use access::Paths;
 pub use guard::{Guard, Unusable};
@@ -60,6 +62,7 @@ pub fn router(site: Arc<Site>) -> Router {
             "/static/page.js",
             get(|| async { asset("text/javascript; charset=utf-8", page::SCRIPT) }),
         )
+        .route(STATE_PATH, get(state::state))
         .route("/-/reload", post(lifecycle::reload).put(lifecycle::reload))
         .fallback(access::not_found)
         .method_not_allowed_fallback(access::method_not_allowed)

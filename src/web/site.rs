@@ -12,8 +12,11 @@ use super::hosts::Hosts;
 use super::room::Room;
 use super::scrapes::Scrapes;
 use crate::clock::Moment;
+use crate::config::SecretSource;
 use crate::exposition::Exposition;
+use crate::lease::SharedSecret;
 use crate::self_metrics::SelfMetrics;
+use crate::state::CopyRequest;
 use crate::store::Store;
 
 /// How to serve.
@@ -48,10 +51,19 @@ pub struct Site {
     pub(super) paths: Paths,
     /// Where `POST /-/reload` leads, if that is on.
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
+    /// Who may have the state, if there may be standbys that copy it.
+    pub(super) giving: Option<Giving>,
     /// What scrapes share.
     pub(super) scrapes: Scrapes,
     /// How much is in memory for clients that are slow to read.
     pub room: Arc<Room>,
+}
+
+/// Who may have the state, and where it is asked for.
+#[derive(Debug)]
+pub(super) struct Giving {
+    pub(super) secret: SharedSecret,
+    pub(super) copies: mpsc::Sender<CopyRequest>,
 }
 
 impl Site {
@@ -73,6 +85,7 @@ impl Site {
             started,
             paths: Paths::default(),
             reloads: None,
+            giving: None,
             scrapes: Scrapes::default(),
             room: Arc::default(),
         }
@@ -81,6 +94,12 @@ impl Site {
     /// The same under other paths, and reloaded by `POST /-/reload` if `reloads` leads somewhere.
     pub fn serving(self, paths: Paths, reloads: Option<mpsc::Sender<Reload>>) -> Self {
         Self { paths, reloads, ..self }
+    }
+
+    /// The same; it gives the state, which it asks `copies` for, to standbys that know `secret`.
+    pub fn giving(self, secret: SecretSource, copies: mpsc::Sender<CopyRequest>) -> Self {
+        let giving = Giving { secret: SharedSecret::new(secret), copies };
+        Self { giving: Some(giving), ..self }
     }
 }
 

@@ -30,6 +30,7 @@ NOT_DRIVEN = {
     "AliyunTaskEhpcTaskStuck": "its threshold is an hour without progress",
     "AliyunTaskSwasCommandMissing": "its threshold is at least ten minutes without an invocation",
     "AliyunTaskLostTrack": "an end is given up after ten minutes of questions",
+    "AliyunTaskStandbyStale": "it needs two pods with a Lease, and its threshold is a minute",
     "AliyunTaskSwasServerExpiring": "a simulated server is never renewed, so that it would not resolve",
     "AliyunTaskEhpcCommandOverTimeout": "nothing outlives its timeout by a minute here",
     "AliyunTaskSwasInvocationOverTimeout": "nothing outlives its timeout by a minute here",

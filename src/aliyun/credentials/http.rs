@@ -1,7 +1,6 @@
 //! HTTP for credentials: short requests, small answers, no redirects. Plain HTTP to this machine or
 //! a server next to it bypasses the proxy.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Request, Uri};
@@ -13,6 +12,7 @@ use crate::aliyun::request::host;
 use crate::aliyun::trouble::{Route, trouble};
 use crate::causes::chain;
 use crate::config::is_loopback;
+use crate::trust;
 
 /// Maximum size of an answer, in bytes.
 const LARGEST: usize = 64 << 10;
@@ -56,7 +56,7 @@ impl Http {
     /// A client for plain HTTP only.
     pub(super) fn new_plain() -> Result<reqwest::Client, Error> {
         reqwest::Client::builder()
-            .tls_backend_preconfigured(no_tls())
+            .tls_backend_preconfigured(trust::none())
             .user_agent(concat!("aliyun-task-exporter/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -165,13 +165,4 @@ fn unanswered(route: &Route, error: reqwest::Error) -> Unanswered {
         error => error.to_string(),
     };
     Unanswered { message, unreachable }
-}
-
-/// A TLS configuration that trusts no authority: its client is never given an https URL.
-fn no_tls() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let Ok(builder) = builder else { unreachable!("ring supports the default protocol versions") };
-    builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
 }

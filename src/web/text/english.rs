@@ -321,8 +321,8 @@ pub(super) static TEXTS: Texts = Texts {
         format!("The cloud used {} that this version does not know", many(count, "word", "words"))
     },
     exporter_well: "The configuration is in force",
-    stands_by: "Standing by: another instance holds the state file and polls",
-    stands_by_until: "It asks the cloud nothing and shows nothing of it; it takes over within two seconds of the other one's end",
+    stands_by: "Standing by: another instance polls",
+    stands_by_until: "It asks the cloud nothing and shows nothing of it; it takes over when the other one ends",
     no_attention: "Nothing does.",
     unsaved: |why| {
         format!(
