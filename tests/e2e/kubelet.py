@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from api_server import NAMESPACE, TOKEN
 from chart import Object, Rendered, secret_data
 
 PORT = ":10977"
@@ -15,6 +16,7 @@ class Pod:
     def __init__(self, rendered: Rendered, folder: Path, secrets: dict[str, dict[str, str]] | None = None) -> None:
         """`secrets` are those that the release expects to exist, by name."""
         self.folder = folder
+        self.name = rendered.one("StatefulSet")["metadata"]["name"]
         self.container = rendered.container
         self.secrets = {one["metadata"]["name"]: secret_data(one) for one in rendered.all("Secret")} | (secrets or {})
         self.volumes = {volume["name"]: volume for volume in rendered.pod.get("volumes", [])}
@@ -37,7 +39,21 @@ class Pod:
         if "secret" in source:
             return self.secrets[source["secret"]["secretName"]]
         parts = source.get("projected", {}).get("sources", [])
-        return {name: text for part in parts for name, text in self.secrets[part["secret"]["name"]].items()}
+        return {name: text for part in parts for name, text in self.projected(part).items()}
+
+    def projected(self, part: Object) -> dict[str, str]:
+        """A source of a projected volume."""
+        if "serviceAccountToken" in part:
+            return {part["serviceAccountToken"]["path"]: TOKEN}
+        if "downwardAPI" in part:
+            (item,) = part["downwardAPI"]["items"]
+            assert item["fieldRef"]["fieldPath"] == "metadata.namespace"
+            return {item["path"]: NAMESPACE}
+        if "configMap" in part:
+            (item,) = part["configMap"]["items"]
+            assert part["configMap"]["name"] == "kube-root-ca.crt"
+            return {item["path"]: self.secrets["kube-root-ca.crt"][item["key"]]}
+        return self.secrets[part["secret"]["name"]]
 
     def project(self, path: Path, files: dict[str, str]) -> None:
         """Puts files into a folder, or replaces them, all at once."""
@@ -64,6 +80,13 @@ class Pod:
         (address,) = (place for place, flag in enumerate(flags) if flag == f"--web.listen-address={PORT}")
         flags[address] = "--web.listen-address=127.0.0.1:0"
         return flags
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that are made from the pod."""
+        fields = {"metadata.name": f"{self.name}-0"}
+        variables = [one for one in self.container.get("env", []) if "fieldRef" in one.get("valueFrom", {})]
+        return {one["name"]: fields[one["valueFrom"]["fieldRef"]["fieldPath"]] for one in variables}
 
     def update(self, rendered: Rendered) -> None:
         """A new ConfigMap arrives."""

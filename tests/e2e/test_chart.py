@@ -46,8 +46,8 @@ def test_each_object_is_as_kubernetes_wants_it(rendered: Rendered) -> None:
 def test_what_refers_to_something_finds_it(rendered: Rendered) -> None:
     stateful = rendered.one("StatefulSet")["spec"]
     labels = stateful["template"]["metadata"]["labels"]
-    service = rendered.one("Service")
-    assert stateful["serviceName"] == service["metadata"]["name"]
+    service, *pods = rendered.all("Service")
+    assert stateful["serviceName"] == (*pods, service)[0]["metadata"]["name"]
     selectors = [stateful["selector"]["matchLabels"], service["spec"]["selector"]]
     selectors += [policy["spec"]["podSelector"]["matchLabels"] for policy in rendered.all("NetworkPolicy")]
     selectors += [monitor["spec"]["selector"]["matchLabels"] for monitor in rendered.all("PodMonitor")]
@@ -55,7 +55,9 @@ def test_what_refers_to_something_finds_it(rendered: Rendered) -> None:
         assert selector
         assert selector.items() <= labels.items()
     for monitor in rendered.all("ServiceMonitor"):
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        found = [one for one in (service, *pods) if wanted <= one["metadata"]["labels"].items()]
+        assert found == [service], "each pod is scraped once"
     mounted = [mount["name"] for mount in rendered.container.get("volumeMounts", [])]
     claims = [claim["metadata"]["name"] for claim in stateful.get("volumeClaimTemplates", [])]
     assert sorted(mounted) == sorted(claims + [volume["name"] for volume in rendered.pod.get("volumes", [])])
@@ -64,10 +66,11 @@ def test_what_refers_to_something_finds_it(rendered: Rendered) -> None:
     assert [port["name"] for port in rendered.container["ports"]] == [service["spec"]["ports"][0]["targetPort"]]
 
 
-def test_each_share_has_one_pod_that_ends_before_the_next_begins(example: str, rendered: Rendered) -> None:
+def test_each_share_has_one_pod_that_ends_before_the_next_begins_or_a_lease(example: str, rendered: Rendered) -> None:
     stateful = rendered.one("StatefulSet")["spec"]
     shards = 3 if example == "shards" else 1
-    assert (stateful["replicas"], stateful["podManagementPolicy"]) == (shards, "Parallel")
+    replicas = shards + len(rendered.all("Role"))
+    assert (stateful["replicas"], stateful["podManagementPolicy"]) == (replicas, "Parallel")
     flags = ["--shard.index=ordinal", f"--shard.count={shards}"]
     assert [flag for flag in rendered.container["args"] if "shard" in flag] == (flags if shards > 1 else [])
     assert rendered.pod["terminationGracePeriodSeconds"] == 20

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from api_server import ApiServer
 from certificates import Certificates
 from chart import EXAMPLES, Object, render, values_of
 from cloud import KEY_ID, SECRET
@@ -22,10 +24,9 @@ ALIYUN = {"access-key-id": KEY_ID, "access-key-secret": SECRET}
 def test_the_exporter_takes_the_configuration(name: str, certificates: Certificates, tmp_path: Path) -> None:
     pod = Pod(render(values_of(name)), tmp_path, secrets(certificates))
     files = [flag for flag in pod.arguments if ".config.file=" in f".{flag[2:]}"]
-    assert len(files) == (2 if name == "tls" else 1)
-    done = run(
-        "check", *files, "--format", "json", ALIBABA_CLOUD_ACCESS_KEY_ID="x", ALIBABA_CLOUD_ACCESS_KEY_SECRET="y"
-    )
+    assert len(files) == (2 if name in ("tls", "standby") else 1)
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "x", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "y"}
+    done = run("check", *files, "--format", "json", **keys, **pod.environment)
     said = json.loads(done.stdout)
     assert (done.returncode, said["ok"], said["problems"], said["warnings"]) == (0, True, [], [])
 
@@ -35,7 +36,8 @@ def secrets(certificates: Certificates) -> dict[str, dict[str, str]]:
     tls = {"tls.crt": certificates.server.certificate, "tls.key": certificates.server.key}
     tls["ca.crt"] = certificates.authority.certificate
     files = {name: path.read_text() for name, path in tls.items()}
-    return {"aliyun": ALIYUN, "exporter-tls": files, "private-ca": {"ca.crt": files["ca.crt"]}}
+    authority = {"ca.crt": files["ca.crt"]}
+    return {"aliyun": ALIYUN, "exporter-tls": files, "private-ca": authority, "kube-root-ca.crt": authority}
 
 
 def with_cloud(values: Object, url: str) -> Object:
@@ -96,6 +98,35 @@ def test_probes_get_in_without_what_others_must_show(
     assert curl(f"{url}/metrics", "--insecure").status in (0, 401, 403)
     authority = ("--cacert", str(certificates.authority.certificate))
     assert curl(f"{url}/metrics", *authority, *certificates.client.shown).status == 401
+
+
+def test_a_pod_that_may_stand_by_takes_the_lease_with_the_account_that_is_mounted(
+    start: Start, simulate: Simulate, certificates: Certificates, tmp_path: Path
+) -> None:
+    values = values_of("standby")
+    values["config"]["state"]["lease"]["duration"] = "5s"
+    rendered = render(with_cloud(values, simulate(clusters=1, servers=1).cloud.url))
+    pod = Pod(rendered, tmp_path / "root", secrets(certificates))
+    with ApiServer(certificates.server) as api:
+        service = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)}
+        account = str(pod.path("/var/run/secrets/kubernetes.io/serviceaccount"))
+        config = pod.path("/etc/aliyun-task-exporter/config") / "config.yaml"
+        config.write_text(json.dumps(with_account(yaml.safe_load(config.read_text()), account)))
+        url = Exporter(start(*pod.arguments, **service, **pod.environment)).url
+        name = rendered.one("StatefulSet")["metadata"]["name"]
+        wait_for("the Lease", lambda: api.spec(name).get("holderIdentity", "").startswith(f"{name}-0_"))
+        wait_for("polling", lambda: "aliyun_task_exporter_leader 1" in curl(f"{url}/metrics", "--insecure").text)
+        (rule, _) = rendered.one("Role")["rules"]
+        assert rule["resourceNames"] == [name]
+        (annotations,) = [lease["metadata"]["annotations"] for lease in api.leases.values()]
+        service = rendered.one("Service", "-pods")["metadata"]["name"]
+        assert annotations == {"aliyun-task-exporter/url": f"https://{name}-0.{service}.monitoring:10977"}
+
+
+def with_account(config: Object, folder: str) -> Object:
+    """The configuration with the service account in a folder of this machine."""
+    config["state"]["lease"]["service_account"] = folder
+    return config
 
 
 def test_the_demo_starts(start: Start, tmp_path: Path) -> None:

@@ -53,6 +53,18 @@ REFUSED: dict[str, tuple[Values, str]] = {
     "TLS without a web configuration": ({"config": SWAS, "webConfig": {"https": True}}, "webConfig.existingSecret"),
     "two web configurations": ({"config": SWAS, "webConfig": PASSWORDS | {"existingSecret": "w"}}, "both set"),
     "a misspelt web configuration": ({"config": SWAS, "webConfig": {"content": {"basic_auth": {}}}}, "basic_auth"),
+    "a Lease without a standby": ({"config": SWAS | {"state": {"lease": {"duration": "30s"}}}}, "config.state.lease"),
+    "another Lease": (
+        {"config": SWAS | {"state": {"lease": {"name": "x"}}}, "standby": True},
+        "except for its duration",
+    ),
+    "a standby on one file": ({"config": SWAS | {"state": {"wait": True}}, "standby": True}, "config.state.wait"),
+    "a standby on one volume": (
+        {"config": SWAS, "standby": True, "persistence": {"existingClaim": "x"}},
+        "persistence.existingClaim",
+    ),
+    "a Secret for no standby": ({"config": SWAS, "standbySecret": "x"}, "set standby"),
+    "a standby of a demo": ({"demo": True, "standby": True}, "remove standby"),
     "a demo with a configuration": ({"demo": True, "config": SWAS}, "remove config"),
     "a demo with a Secret": ({"demo": True, "credentials": SECRET}, "no credentials"),
     "a demo of several pods": ({"demo": True, "shards": 2}, "one process"),

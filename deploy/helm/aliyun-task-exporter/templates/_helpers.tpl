@@ -67,6 +67,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if or .Values.webConfig.https (hasKey .Values.webConfig.content "tls_server_config") -}}true{{- end -}}
 {{- end -}}
 
+{{/* Where the pods can be reached one by one. */}}
+{{- define "exporter.pods" -}}
+{{- printf "%s-pods" (include "exporter.fullname" .) -}}
+{{- end -}}
+
+{{/* The Secret that a standby shows. */}}
+{{- define "exporter.standbySecret" -}}
+{{- default (printf "%s-standby" (include "exporter.fullname" .)) .Values.standbySecret -}}
+{{- end -}}
+
+{{/* Which of two pods polls. */}}
+{{- define "exporter.lease" -}}
+name: {{ include "exporter.fullname" . }}
+url: {{ ternary "https" "http" (eq (include "exporter.https" .) "true") }}://${POD_NAME}.{{ include "exporter.pods" . }}.{{ .Release.Namespace }}:10977
+secret: file:/etc/aliyun-task-exporter/standby/state-secret
+{{- if .Values.webConfig.tlsSecret }}
+ca_file: /etc/aliyun-task-exporter/web/ca.crt
+{{- end }}
+{{- with ((.Values.config.state).lease).duration }}
+duration: {{ . }}
+{{- end }}
+{{- end -}}
+
 {{/* Where an account that names no credentials takes them. */}}
 {{- define "exporter.accountCredentials" -}}
 {{- if .Values.rrsa.roleName -}}
@@ -99,6 +122,9 @@ provider: default
 {{- $_ := set $state "path" "/var/lib/aliyun-task-exporter/state.redb" -}}
 {{- end -}}
 {{- $_ := set $config "state" $state -}}
+{{- if .Values.standby -}}
+{{- $_ := set $state "lease" (include "exporter.lease" . | fromYaml) -}}
+{{- end -}}
 {{- if include "exporter.webConfig" . -}}
 {{- $web := default dict $config.web -}}
 {{- $_ := set $web "open_health" true -}}
@@ -157,6 +183,25 @@ provider: default
 {{- if get (default dict $.Values.config.state) . -}}
 {{- fail (printf "config.state.%s is set by the chart: see persistence" .) -}}
 {{- end -}}
+{{- end -}}
+{{- $state := default dict .Values.config.state -}}
+{{- if or (not .Values.standby | and $state.lease) (omit (default dict $state.lease) "duration") -}}
+{{- fail "config.state.lease is set by standby, except for its duration: remove the rest" -}}
+{{- end -}}
+{{- if and .Values.standby $state.wait -}}
+{{- fail "standby gives each pod a state of its own: remove config.state.wait" -}}
+{{- end -}}
+{{- if and .Values.standby .Values.demo -}}
+{{- fail "demo: true polls a simulated cloud of its own: remove standby" -}}
+{{- end -}}
+{{- if and .Values.standby (gt (int .Values.shards) 1) -}}
+{{- fail "standby and shards are both set: one Lease decides for one process, so install a release with standby for each part, or remove one" -}}
+{{- end -}}
+{{- if and .Values.standby .Values.persistence.existingClaim -}}
+{{- fail "standby needs a volume for each pod: remove persistence.existingClaim" -}}
+{{- end -}}
+{{- if and .Values.standbySecret (not .Values.standby) -}}
+{{- fail "standbySecret is set but not used: set standby" -}}
 {{- end -}}
 {{- if and .Values.webConfig.existingSecret .Values.webConfig.content -}}
 {{- fail "webConfig.existingSecret and webConfig.content are both set: remove one" -}}
