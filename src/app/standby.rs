@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::error::Error;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Shard};
 use crate::lease::{self, Copier, Fetched, Keeper, Lost, Standing};
 use crate::poll::{NewConfig, Runner, Standby, clients};
 use crate::self_metrics::SelfMetrics;
@@ -89,6 +89,14 @@ fn take(config: &mut Config, new: NewConfig) {
     let _ = new.applied.send(usable);
 }
 
+/// Shards poll side by side, so each has a Lease of its own.
+fn of_shard(lease: &config::Lease, shard: Shard) -> config::Lease {
+    match shard.count {
+        ..=1 => lease.clone(),
+        _ => config::Lease { name: format!("{}-{}", lease.name, shard.index), ..lease.clone() },
+    }
+}
+
 /// A process that polls once it has the Lease.
 pub(super) struct Candidate {
     standby: Standby,
@@ -118,7 +126,7 @@ impl Candidate {
     fn new(config: &Config, settings: &config::Lease) -> Result<Self, Error> {
         let mut standby = Standby::new(config)?;
         let env = |name: &str| std::env::var(name).ok();
-        let (keeper, copier) = lease::prepare(settings, &env)?;
+        let (keeper, copier) = lease::prepare(&of_shard(settings, config.shard), &env)?;
         let knows = keeper.knows();
         knows.store(standby.knows_targets()?, Ordering::SeqCst);
         let (ask, copies) = mpsc::channel(1);
@@ -232,4 +240,24 @@ async fn fetch(
     sleep_until(due).await;
     let fetched = copier.fetch(&url, known.as_deref()).await;
     (url, fetched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{config, of_shard};
+    use crate::config::Shard;
+
+    #[test]
+    fn each_shard_has_a_lease_of_its_own_and_a_process_alone_the_one_that_is_named() {
+        let text = "accounts: [{name: default}]\n\
+                    swas: {servers: [{id: s, region: r}]}\n\
+                    state: {path: s.redb, lease: {name: tasks, url: 'http://a:1', secret: a-long-secret-of-24-letters}}";
+        let config = config::parse("test.yaml", text, &|_| None).unwrap();
+        let lease = config.state.lease.unwrap();
+        let name = |index, count| of_shard(&lease, Shard { index, count }).name;
+        assert_eq!(
+            (name(0, 1), name(0, 2), name(1, 2)),
+            ("tasks".into(), "tasks-0".into(), "tasks-1".into())
+        );
+    }
 }
