@@ -62,8 +62,8 @@ pub enum Error {
     /// `demo` has neither clusters nor servers to simulate.
     #[error("nothing to poll: set --clusters or --servers to at least 1")]
     EmptyDemo,
-    /// The exporter could not start.
-    #[error("starting: {0}")]
+    /// The exporter could not start, or ended by itself.
+    #[error("{}{}", if .0.is_of_start() { "starting: " } else { "" }, .0)]
     Start(#[from] app::Error),
     /// The simulator or standard output failed.
     #[error("{0}")]

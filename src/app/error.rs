@@ -39,3 +39,10 @@ pub enum Error {
     )]
     Ended(String),
 }
+
+impl Error {
+    /// Whether it has kept the exporter from starting.
+    pub fn is_of_start(&self) -> bool {
+        !matches!(self, Self::Lost(_) | Self::Ended(_))
+    }
+}

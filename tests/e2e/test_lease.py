@@ -170,7 +170,9 @@ def test_a_standby_takes_over_within_a_lease_after_a_kill(begin: Begin, cloud: C
         wait_for("as much is counted", partial(reaches, standby, reached))
         leader, standby = standby, begin("first" if number == 0 else "second")
     settle(cloud, leader.exporter.url)
+    assert "secret: <secret>" in get_text(leader.exporter.url + "/config")
     log = leader.exporter.program.err + standby.exporter.program.err
+    assert SECRET not in log
     assert "damaged" not in log
     assert "panicked" not in log
 
@@ -208,6 +210,7 @@ def test_one_that_is_stopped_for_longer_than_its_lease_asks_nothing_more(begin: 
     assert process.wait(timeout=20) == 1
     assert leader.asked(since=woken) == []
     assert "is lost" in leader.exporter.program.err
+    assert "starting: " not in leader.exporter.program.err
     assert standby.leads()
 
 
