@@ -14,13 +14,14 @@ use aliyun_task_exporter::model::*;
 use aliyun_task_exporter::self_metrics::SelfMetrics;
 use aliyun_task_exporter::store::{PollEnd, Store};
 use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
-use aliyun_task_exporter::web::{self, Front, Site};
+use aliyun_task_exporter::web::{self, Front, Room, Site};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -92,6 +93,10 @@ fn read(store: &Store, index: usize, code: i64) {
 }
 
 fn site() -> (Arc<Store>, Arc<Exposition>, Router) {
+    site_with(Room::default())
+}
+
+fn site_with(room: Room) -> (Arc<Store>, Arc<Exposition>, Router) {
     let metrics = Metrics { max_series: usize::MAX, ..Metrics::default() };
     let store = Arc::new(Store::default());
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), metrics));
@@ -100,8 +105,9 @@ fn site() -> (Arc<Store>, Arc<Exposition>, Router) {
         read(&store, index, 0);
     }
     let own = Arc::new(SelfMetrics::new().unwrap());
-    let site =
+    let mut site =
         Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
+    site.room = Arc::new(room);
     (store, exposition, web::router(Arc::new(site)))
 }
 
@@ -169,21 +175,28 @@ async fn slow_scrapers_hold_one_page_together_and_whoever_leaves_lets_go_of_it()
 }
 
 #[tokio::test]
-async fn views_that_slow_clients_keep_are_few_and_scrapes_do_not_wait_for_room() {
-    const MOST: usize = 64;
-    let (_store, _exposition, router) = site();
+async fn views_that_slow_clients_keep_have_limited_room_and_scrapes_do_not_wait_for_it() {
+    const ROOM_KIB: u64 = 2048;
+    let (_store, _exposition, router) = site_with(Room::of(ROOM_KIB as u32));
     let view = |number: usize| {
         let path = format!("/api/v1/status?per_page={}", number + 1);
         router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap())
     };
     let mut slow = Vec::new();
-    for number in 0..MOST {
-        slow.push(view(number).await.unwrap());
-    }
+    let late = loop {
+        let mut asked = tokio::spawn(view(slow.len()));
+        match tokio::time::timeout(Duration::from_secs(5), &mut asked).await {
+            Ok(response) => slow.push(response.unwrap().unwrap()),
+            Err(_) => break asked,
+        }
+    };
     assert!(slow.iter().all(|response| response.status() == 200));
-    let late = tokio::spawn(view(MOST));
+    let bytes = |response: &Response| response.body().size_hint().exact().unwrap();
+    let largest = slow.iter().map(bytes).max().unwrap();
+    let taken = slow.iter().map(bytes).sum::<u64>();
+    let room = ROOM_KIB * 1024;
+    assert!(taken <= room && taken + 2 * largest > room, "{taken}, the largest {largest}");
     scrape(&router, Format::Text, Encoding::Identity).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!late.is_finished(), "there is no room");
     drop(slow);
     assert_eq!(late.await.unwrap().unwrap().status(), 200);

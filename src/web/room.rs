@@ -10,10 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::exposition::PageBody;
 
-/// Maximum number of different views.
-const MAX_VIEWS: usize = 64;
-/// Number of free places for views below which room is short.
-const FEW: usize = MAX_VIEWS / 4;
+/// Maximum size of all views together, in KiB.
+const VIEWS_KIB: u32 = 24 << 10;
 /// Number of different pages of `/metrics` above which room is short. They are not limited: a scrape
 /// never waits.
 const MANY_PAGES: usize = 8;
@@ -21,20 +19,17 @@ const MANY_PAGES: usize = 8;
 /// Counts responses that are in memory. While room is short, clients that do not read are cut early.
 #[derive(Debug)]
 pub struct Room {
+    /// The free KiB.
     views: Arc<Semaphore>,
+    /// All of them.
+    views_kib: u32,
     pages: Mutex<Vec<Weak<PageBody>>>,
 }
 
-/// A place for a view.
-#[derive(Debug)]
-pub(super) struct Spot {
-    _permit: OwnedSemaphorePermit,
-}
-
-/// A view, and its place until nobody reads it any more.
+/// A view, and its room until nobody reads it any more.
 struct View {
     bytes: Vec<u8>,
-    _spot: Spot,
+    _room: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for View {
@@ -45,15 +40,31 @@ impl AsRef<[u8]> for View {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { views: Arc::new(Semaphore::new(MAX_VIEWS)), pages: Mutex::default() }
+        Self::of(VIEWS_KIB)
     }
 }
 
 impl Room {
-    /// A place for a view, once there is one.
-    pub(super) async fn spot(&self) -> Option<Spot> {
-        let permit = Arc::clone(&self.views).acquire_owned().await.ok()?;
-        Some(Spot { _permit: permit })
+    /// With room for views of this size together, in KiB.
+    pub fn of(views_kib: u32) -> Self {
+        let views = Arc::new(Semaphore::new(views_kib as usize));
+        Self { views, views_kib, pages: Mutex::default() }
+    }
+
+    /// Whether there is room for a view of this size.
+    pub(super) fn has(&self, bytes: usize) -> bool {
+        self.views.available_permits() >= self.kib(bytes) as usize
+    }
+
+    /// A view that takes its room, once there is some, as long as there is a copy of it.
+    pub(super) async fn hold(&self, bytes: Vec<u8>) -> Option<Bytes> {
+        let room = Arc::clone(&self.views).acquire_many_owned(self.kib(bytes.len())).await.ok()?;
+        Some(Bytes::from_owner(View { bytes, _room: room }))
+    }
+
+    /// What a view of this size takes; a larger one than all the room takes all of it.
+    fn kib(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, self.views_kib)
     }
 
     /// A page begins to be sent.
@@ -70,13 +81,6 @@ impl Room {
     pub(super) fn is_short(&self) -> bool {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.retain(|known| known.strong_count() > 0);
-        pages.len() > MANY_PAGES || self.views.available_permits() < FEW
-    }
-}
-
-impl Spot {
-    /// Bytes that hold the place as long as there is a copy of them.
-    pub(super) fn hold(self, bytes: Vec<u8>) -> Bytes {
-        Bytes::from_owner(View { bytes, _spot: self })
+        pages.len() > MANY_PAGES || self.views.available_permits() < self.views_kib as usize / 4
     }
 }

@@ -18,7 +18,6 @@ use tokio::task::spawn_blocking;
 
 use super::headers::NEVER_KEPT;
 use super::page::{self, Asked};
-use super::room::Spot;
 use super::site::Site;
 use super::status::{Facts, Query, facts, status};
 use super::visible::visible;
@@ -97,25 +96,31 @@ impl Responses {
             return Some(body.clone());
         }
         made.bodies.retain(|_, (at, _)| is_fresh(at));
-        let spot = self.site.room.spot().await?;
         let site = Arc::clone(&self.site);
         let make = move || {
             let now = Moment::now();
             let known = made.facts.take().filter(|(at, _)| is_fresh(at));
             let (at, facts) =
                 known.unwrap_or_else(|| (Instant::now(), Arc::new(facts(&site, now))));
-            let body = render(&key.0, &facts, now, encoding, spot);
+            let (status, bytes) = render(&key.0, &facts, now, encoding);
             made.facts = Some((at, facts));
-            if made.bodies.len() < MAX_KEPT {
-                made.bodies.insert(key, (at, body.clone()));
-            }
-            body
+            (made, key, at, status, bytes)
         };
-        spawn_blocking(make).await.ok()
+        let (mut made, key, at, status, bytes) = spawn_blocking(make).await.ok()?;
+        let room = &self.site.room;
+        if !room.has(bytes.len()) {
+            // Those that are kept take room, too.
+            made.bodies.clear();
+        }
+        let body = Body { status, bytes: room.hold(bytes).await? };
+        if made.bodies.len() < MAX_KEPT {
+            made.bodies.insert(key, (at, body.clone()));
+        }
+        Some(body)
     }
 }
 
-fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding, spot: Spot) -> Body {
+fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding) -> (StatusCode, Vec<u8>) {
     let (status, text) = match view {
         View::Page(asked) => {
             let page = page::page(facts, asked, now.wall);
@@ -129,7 +134,7 @@ fn render(view: &View, facts: &Facts, now: Moment, encoding: Encoding, spot: Spo
         Encoding::Identity => text,
         Encoding::Gzip => gzip(&text),
     };
-    Body { status, bytes: spot.hold(bytes) }
+    (status, bytes)
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
