@@ -671,8 +671,8 @@ fn copied(from: &mut State<u32>, to: &mut State<u32>) -> Option<usize> {
 fn a_copy_is_what_was_copied_whatever_happens_in_between() {
     let folders = [Folder::new(), Folder::new()];
     let mut random = SmallRng::seed_from_u64(7);
-    let mut leader: State<u32> = State::open(&folders[0].file()).unwrap();
-    let mut standby: State<u32> = State::open(&folders[1].file()).unwrap();
+    let mut leader: State<u32> = State::open(folders[0].file()).unwrap();
+    let mut standby: State<u32> = State::open(folders[1].file()).unwrap();
     standby.commit(vec![(id("of its own"), encode(&7).unwrap())]);
     for step in 0..300_u32 {
         let name = random.random_range(0..40).to_string();
@@ -685,11 +685,11 @@ fn a_copy_is_what_was_copied_whatever_happens_in_between() {
             // A new process knows nothing of what was copied before.
             _ if step % 5 == 0 => {
                 drop(leader);
-                leader = State::open(&folders[0].file()).unwrap();
+                leader = State::open(folders[0].file()).unwrap();
             }
             _ => {
                 drop(standby);
-                standby = State::open(&folders[1].file()).unwrap();
+                standby = State::open(folders[1].file()).unwrap();
             }
         }
         if random.random_bool(0.4) {
@@ -705,7 +705,7 @@ fn a_copy_is_what_was_copied_whatever_happens_in_between() {
 fn only_what_has_changed_is_copied_and_a_change_of_another_state_is_refused() {
     let folders = [Folder::new(), Folder::new(), Folder::new()];
     let [mut leader, mut standby, mut other] =
-        folders.each_ref().map(|folder| State::<u32>::open(&folder.file()).unwrap());
+        folders.each_ref().map(|folder| State::<u32>::open(folder.file()).unwrap());
     assert!(!standby.knows_targets().unwrap());
     let many = (0..1000).map(|number: u32| (id(&number.to_string()), encode(&number).unwrap()));
     assert!(leader.commit(many.collect()));
