@@ -10,12 +10,20 @@ use aliyun_task_exporter::{commands, logging};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-/// Number of arenas of glibc's allocator, which reads this when a process starts and offers no safe
-/// call for it.
-const ARENAS: &str = "MALLOC_ARENA_MAX";
+/// Settings of glibc's allocator, which reads them when a process starts and offers no safe call for
+/// them (mallopt(3)).
+const ALLOCATOR: [(&str, &str); 3] = [
+    // By default each thread has its own arena, and what one thread allocates and another frees
+    // leaves holes there: resident memory grows for hours while no more of it is in use.
+    ("MALLOC_ARENA_MAX", "1"),
+    // The defaults. Unset, they grow with the largest block that was ever freed, and what is freed
+    // below them stays resident: a few large responses were enough for 100 MiB.
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
 
 fn main() -> ExitCode {
-    limit_arenas();
+    set_allocator();
     let cli = Cli::of_process();
     let _logging = logging::start(&cli.log);
     let runtime =
@@ -38,17 +46,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Re-executes the program in the same process, with one arena. By default glibc gives each thread
-/// its own, and what one thread allocates and another frees leaves holes there: resident memory
-/// grows for hours while no more of it is in use.
-fn limit_arenas() {
-    if !cfg!(target_env = "gnu") || env::var_os(ARENAS).is_some() {
+/// Re-executes the program in the same process, with those of the [`ALLOCATOR`]'s settings that the
+/// user has not set.
+fn set_allocator() {
+    let unset: Vec<(&str, &str)> =
+        ALLOCATOR.into_iter().filter(|(name, _)| env::var_os(name).is_none()).collect();
+    if !cfg!(target_env = "gnu") || unset.is_empty() {
         return;
     }
     let mut arguments = env::args_os();
     if let (Ok(program), Some(name)) = (env::current_exe(), arguments.next()) {
-        // It returns only if that fails: everything works with more arenas as well.
-        let _ = Command::new(program).arg0(name).args(arguments).env(ARENAS, "1").exec();
+        // It returns only if that fails: everything works without them as well.
+        let _ = Command::new(program).arg0(name).args(arguments).envs(unset).exec();
     }
 }
 
