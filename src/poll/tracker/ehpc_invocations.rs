@@ -285,7 +285,11 @@ impl EhpcInvocationsTracker {
             ids.pop().and_then(|id| commands.get_mut(&id).map(|held| (id, held)))
         {
             let counts = held.invocation.is_some() || held.observed_from_start;
-            if counts && !invocation.is_open() {
+            let ends = counts && !invocation.is_open();
+            if ends && held.waits_for_word(&invocation, self.began) {
+                return self.next_status(ids);
+            }
+            if ends {
                 held.end_seen = Some(self.began);
                 *finished.entry(invocation.status.clone()).or_default() += 1;
                 self.notices.push(Notice::Ended {
@@ -473,6 +477,20 @@ impl Held {
     fn given_up_notice(&self, id: &Arc<str>) -> Option<Notice> {
         let lacks = self.wants_results() && self.end_seen.is_some();
         lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
+    }
+
+    /// Whether a next answer may have a known status for an end that this one shows with an unknown
+    /// one: the status and the count of an end stay as they are.
+    fn waits_for_word(&mut self, invocation: &NodeStatuses, now: Timestamp) -> bool {
+        if invocation.status.unknown_word().is_none() {
+            return false;
+        }
+        self.unknown.update(true, now);
+        let waits = self.unknown.shown_for() < LOOKED_FOR;
+        if waits {
+            self.follow = Follow::found(now);
+        }
+        waits
     }
 
     fn update(&mut self, invocation: NodeStatuses, now: Timestamp) {
@@ -845,6 +863,31 @@ mod tests {
         let reading = tracker.reading();
         let shown = &reading.commands[0].invocation.nodes;
         assert_eq!(*shown, [node(0, InvokeStatus::Finished), node(1, InvokeStatus::Failed)].into());
+    }
+
+    #[test]
+    fn an_end_with_an_unknown_status_is_counted_once_that_was_seen_for_ten_minutes_or_is_known() {
+        let mut tracker = tracker(&["a", "b"], 0);
+        let ask = |tracker: &mut EhpcInvocationsTracker, second, of_b: InvokeStatus| {
+            tracker.begin(at(second));
+            while let Some(Operation::ListInvocationStatus(call)) = tracker.ask() {
+                let unknown = InvokeStatus::Unknown("Dozing".into());
+                let status = if *call.command_id == *"a" { unknown } else { of_b.clone() };
+                let node = if second == 0 { InvokeStatus::Running } else { InvokeStatus::Finished };
+                tracker.status(NodeStatuses { nodes: [("i-1".into(), node)].into(), status });
+            }
+        };
+        let unknown = InvokeStatus::Unknown("Dozing".into());
+        ask(&mut tracker, 0, unknown.clone());
+        for second in [60, 360] {
+            ask(&mut tracker, second, unknown.clone());
+            assert!(tracker.reading().finished.is_empty() && tracker.has_open(), "{second}");
+        }
+        ask(&mut tracker, 420, InvokeStatus::Finished);
+        assert_eq!(tracker.reading().finished, [(InvokeStatus::Finished, 1)].into());
+        ask(&mut tracker, 660, InvokeStatus::Finished);
+        assert_eq!(tracker.reading().finished[&unknown], 1);
+        assert!(!tracker.has_open());
     }
 
     #[test]
