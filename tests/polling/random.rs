@@ -481,8 +481,14 @@ fn fault(random: &mut SmallRng) -> String {
     let fault = FAULTS[random.random_range(0..FAULTS.len())];
     let action = ACTIONS[random.random_range(0..ACTIONS.len())];
     let times = random.random_range(1..8);
-    // Something reported as not found for ten minutes is lost.
-    let times = if fault.contains("404") { times.min(5) } else { times };
+    // Something reported as not found for ten minutes is lost, and a status that is unknown for as
+    // long is that of an end.
+    let most = match fault {
+        _ if fault.contains("404") => 5,
+        _ if fault.contains("unknown_words") => 2,
+        _ => times,
+    };
+    let times = times.min(most);
     format!(r#"{{"match": {{"action": "{action}"}}, "fault": {fault}, "times": {times}}}"#)
 }
 

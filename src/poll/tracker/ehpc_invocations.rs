@@ -829,7 +829,7 @@ mod tests {
             (asked, tracker.has_open(), std::mem::take(&mut tracker.notices))
         };
         let fortnight = 14 * 86_400;
-        for second in (0..=fortnight).step_by(600).chain([fortnight + 1]) {
+        for second in (0..=fortnight).step_by(300).chain([fortnight + 1]) {
             assert_eq!(ask(second), (true, true, vec![]), "{second}");
         }
         assert_eq!(ask(fortnight + 2), (false, false, vec![Notice::Lost { id: "a".into() }]));
@@ -842,6 +842,7 @@ mod tests {
         let unknown = |id| (id, InvokeStatus::Unknown("Dozing".into()));
         poll(&mut tracker, &[unknown("a"), unknown("b")]);
         tracker.scope.discover = 1;
+        poll_at(&mut tracker, &[unknown("a"), unknown("b")], 300);
         poll_at(&mut tracker, &[unknown("a"), unknown("b")], 590);
         assert_eq!((tracker.reading().commands.len(), tracker.notices.len()), (2, 0));
         poll_at(&mut tracker, &[unknown("a"), unknown("b")], 600);
@@ -879,13 +880,15 @@ mod tests {
         };
         let unknown = InvokeStatus::Unknown("Dozing".into());
         ask(&mut tracker, 0, unknown.clone());
-        for second in [60, 360] {
+        for second in [60, 120] {
             ask(&mut tracker, second, unknown.clone());
             assert!(tracker.reading().finished.is_empty() && tracker.has_open(), "{second}");
         }
-        ask(&mut tracker, 420, InvokeStatus::Finished);
+        ask(&mut tracker, 180, InvokeStatus::Finished);
         assert_eq!(tracker.reading().finished, [(InvokeStatus::Finished, 1)].into());
-        ask(&mut tracker, 660, InvokeStatus::Finished);
+        ask(&mut tracker, 86_400, InvokeStatus::Finished);
+        assert_eq!(tracker.reading().finished.len(), 1, "an outage proves nothing");
+        ask(&mut tracker, 86_700, InvokeStatus::Finished);
         assert_eq!(tracker.reading().finished[&unknown], 1);
         assert!(!tracker.has_open());
     }

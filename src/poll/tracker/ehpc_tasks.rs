@@ -555,10 +555,10 @@ mod tests {
         poll(&mut tracker, &[unknown(1)], at(600));
         poll(&mut tracker, &[unknown(1)], at(900));
         assert!(ended(&mut tracker).is_empty(), "an outage proves nothing");
-        for minute in (910..950).step_by(10) {
+        for minute in (905..950).step_by(5) {
             poll(&mut tracker, &[unknown(1)], at(minute));
         }
-        for minute in (950..=1010).step_by(10) {
+        for minute in (950..=1010).step_by(5) {
             poll(&mut tracker, &[unknown(2)], at(minute));
             assert!(ended(&mut tracker).is_empty(), "{minute}");
         }

@@ -8,7 +8,7 @@ use crate::poll::time::since;
 
 /// Maximum time that counts between two answers. Before and after an outage the status may have
 /// been known, and may soon be again.
-const MAX_GAP: Duration = Duration::from_secs(600);
+const MAX_GAP: Duration = Duration::from_secs(300);
 
 /// Whether an item's status is unknown, and how long that was seen. It starts again with the
 /// process.
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn what_was_seen_counts_and_neither_an_outage_nor_a_clock_that_is_set() {
         let mut unknown = UnknownStatus::default();
-        for second in [0, 60, 360, 86_400, 86_460, 60, 120] {
+        for second in [0, 60, 300, 86_400, 86_460, 60, 120] {
             unknown.update(true, at(second));
         }
-        assert_eq!(unknown.shown_for(), Duration::from_secs(360 + 600 + 60 + 60));
+        assert_eq!(unknown.shown_for(), Duration::from_secs(300 + 300 + 60 + 60));
         unknown.update(false, at(180));
         unknown.update(true, at(240));
         assert_eq!(unknown.shown_for(), Duration::ZERO);
