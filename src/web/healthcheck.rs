@@ -110,6 +110,11 @@ impl Question {
         let connection = tokio::spawn(connection);
         let response = match sender.send_request(request).await {
             Ok(response) => response,
+            // The connection failed before anything was asked: only it knows why.
+            Err(error) if error.is_canceled() => {
+                let failed = connection.await.ok().and_then(Result::err).unwrap_or(error);
+                return Err(format!("asking: {}", chain(&failed)));
+            }
             Err(error) => {
                 connection.abort();
                 return Err(format!("asking: {}", chain(&error)));

@@ -163,8 +163,8 @@ def test_a_broken_template_is_found(copy: Path) -> None:
 
 
 def test_a_misspelt_key_of_an_object_is_found(copy: Path) -> None:
-    replace(copy / "templates/statefulset.yaml", "replicas:", "replcas:")
-    with pytest.raises(ValidationError, match="replcas"):
+    replace(copy / "templates/statefulset.yaml", "podManagementPolicy:", "podManagementPolcy:")
+    with pytest.raises(ValidationError, match="podManagementPolcy"):
         hold_all(render(values_of("demo"), copy))
 
 
