@@ -97,7 +97,7 @@ def test_the_pages_of_three_shards_are_the_page_of_one_process(simulate: Simulat
 
 
 def test_shards_that_are_killed_count_what_one_process_counts(simulate: Simulate, begin: Begin, tmp_path: Path) -> None:
-    # A list of the simulator holds 60 seconds of its time: what comes and goes while a process reads nothing is seen by none.
+    # A list holds a minute of the simulated time: what comes and goes while nothing is read, nothing shows.
     cloud = simulate(clusters=6, servers=12, **{"time-scale": 3}).cloud
     cloud.freeze()
     config = everything(cloud)
@@ -138,7 +138,7 @@ def owners(exporters: list[Exporter]) -> set[tuple[str, int]]:
 def test_what_moves_to_a_fourth_process_continues_from_its_state(
     simulate: Simulate, begin: Begin, tmp_path: Path
 ) -> None:
-    # A list of the simulator holds 60 seconds of its time: what comes and goes while a process reads nothing is seen by none.
+    # A list holds a minute of the simulated time: what comes and goes while nothing is read, nothing shows.
     cloud = simulate(clusters=6, servers=12, **{"time-scale": 3}).cloud
     cloud.freeze()
     config = everything(cloud)
@@ -168,7 +168,7 @@ def test_what_moves_to_a_fourth_process_continues_from_its_state(
 
 
 def test_without_a_common_folder_what_moves_starts_again(simulate: Simulate, begin: Begin, tmp_path: Path) -> None:
-    # A list of the simulator holds 60 seconds of its time: what comes and goes while a process reads nothing is seen by none.
+    # A list holds a minute of the simulated time: what comes and goes while nothing is read, nothing shows.
     cloud = simulate(clusters=6, servers=12, **{"time-scale": 3}).cloud
     cloud.freeze()
     config = everything(cloud) | {"state": {"path": str(tmp_path / "${HOSTNAME}.redb")}}
