@@ -480,9 +480,9 @@ impl Held {
     }
 
     /// Whether a next answer may have a known status for an end that this one shows with an unknown
-    /// one: the status and the count of an end stay as they are.
+    /// one: the status and the count of an end stay as they are. Without any, the nodes decide.
     fn waits_for_word(&mut self, invocation: &NodeStatuses, now: Timestamp) -> bool {
-        if invocation.status.unknown_word().is_none() {
+        if invocation.status.unknown_word().is_none_or(str::is_empty) {
             return false;
         }
         self.unknown.update(true, now);
