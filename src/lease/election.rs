@@ -217,7 +217,7 @@ mod tests {
             Self(election(identity), 1000)
         }
 
-        /// What it does about a Lease, so many seconds later.
+        /// What it does about a Lease, this many seconds later.
         fn after(&mut self, seconds: i64, found: Option<&Value>) -> Step {
             self.1 += seconds;
             let at = SignedDuration::from_secs(self.1);

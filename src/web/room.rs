@@ -26,7 +26,7 @@ pub struct Room {
     pages: Mutex<Vec<Weak<PageBody>>>,
 }
 
-/// A view, and its room until nobody reads it any more.
+/// A view, and its room until no client reads it any more.
 struct View {
     bytes: Vec<u8>,
     _room: OwnedSemaphorePermit,

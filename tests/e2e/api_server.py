@@ -170,7 +170,7 @@ class Relay:
         self._listener.close()
 
     def cut(self) -> None:
-        """From now on nothing arrives, and whoever tries is not told so."""
+        """From now on nothing arrives, and no client is told so."""
         self._is_cut = True
 
     def mend(self) -> None:

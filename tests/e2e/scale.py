@@ -1,7 +1,7 @@
 """What fleets of several sizes cost, in one process and in several: `make scale`.
 
-A simulated cloud has so many servers, half of them in one of its three regions; discovery finds them, and `per_region`
-polls them. Each process is scraped every 15 seconds, with gzip, as Prometheus does. Prints a table for
+Half of the servers of a simulated cloud are in one of its three regions; discovery finds them, and `per_region` polls
+them. Each process is scraped every 15 seconds, with gzip, as Prometheus does. Prints a table for
 docs/operations.md.
 """
 
