@@ -185,16 +185,25 @@ async def nothing(attackers: Attackers, number: int) -> None:
     await closed(*await attackers.open(number))
 
 
-async def trickled_head(attackers: Attackers, number: int) -> None:
-    reader, writer = await attackers.open(number)
-    writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-    try:
-        while not writer.is_closing() and not reader.at_eof():
-            writer.write(b"a")
-            await writer.drain()
-            await asyncio.sleep(1)
-    finally:
-        writer.close()
+def trickles(begin: bytes, pause: float) -> Attack:
+    """What follows comes byte by byte, with a pause in seconds."""
+
+    async def attack(attackers: Attackers, number: int) -> None:
+        reader, writer = await attackers.open(number)
+        writer.write(begin)
+        try:
+            while not writer.is_closing() and not reader.at_eof():
+                writer.write(b"a")
+                await writer.drain()
+                await asyncio.sleep(pause)
+        finally:
+            writer.close()
+
+    return attack
+
+
+HALF_A_HEAD = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+HEAD_OF_A_BODY = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
 
 
 def asks(path: str, *, reads: bool) -> Attack:
@@ -250,18 +259,6 @@ async def pipeline(attackers: Attackers, number: int) -> None:
         while not writer.is_closing() and not reader.at_eof():
             writer.write(b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500)
             await writer.drain()
-    finally:
-        writer.close()
-
-
-async def trickled_body(attackers: Attackers, number: int) -> None:
-    reader, writer = await attackers.open(number)
-    writer.write(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
-    try:
-        while not writer.is_closing() and not reader.at_eof():
-            writer.write(b"a")
-            await writer.drain()
-            await asyncio.sleep(0.1)
     finally:
         writer.close()
 
@@ -365,13 +362,13 @@ def attacks(server: Server) -> dict[str, tuple[int, Attack]]:
     return {
         "half a head": (512, half_a_head),
         "nothing": (512, nothing),
-        "a head, a byte a second": (512, trickled_head),
+        "a head, a byte a second": (512, trickles(HALF_A_HEAD, 1)),
         "asks for /metrics, reads nothing": (512, asks("/metrics", reads=False)),
         f"asks for {server.large}, reads nothing": (505, asks(server.large, reads=False)),
         f"each asks for another part of {server.large}, reads nothing": (505, leaves_another(server.large)),
         "asks for /metrics one after another, reads nothing": (512, leaves_another_time),
         "asks for /-/ready all the time, reads nothing": (512, pipeline),
-        "a body, a byte at a time": (512, trickled_body),
+        "a body, a byte at a time": (512, trickles(HEAD_OF_A_BODY, 0.1)),
         f"asks for {server.large} all the time": (200, asks(server.large, reads=True)),
     }
 
