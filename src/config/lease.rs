@@ -35,8 +35,8 @@ pub struct Lease {
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// That of the components of Kubernetes.
 const DURATION: Duration = Duration::from_secs(15);
-/// Fewest characters of a secret in the configuration.
-const MIN_SECRET: usize = 16;
+/// Fewest characters of the secret: shorter ones can be guessed.
+pub(crate) const MIN_SECRET: usize = 16;
 
 pub(super) const KEYS: &[&str] =
     &["name", "namespace", "url", "secret", "ca_file", "duration", "service_account"];

@@ -41,6 +41,7 @@ pub use ehpc::{Cluster, ClusterDiscovery, Commands, TaskWindow};
 pub use endpoint::{Endpoints, is_loopback};
 pub use flags::{with_endpoint, with_shard, with_targets};
 pub use lease::Lease;
+pub(crate) use lease::MIN_SECRET;
 pub use metrics::{Metrics, StatusStyle};
 pub(crate) use names::{is_id, is_region};
 pub use network::{NO_PROXY_FORM, Proxy, proxy_url};

@@ -8,6 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Http};
+use super::small_file;
 use crate::config::Lease;
 use crate::{files, trust};
 
@@ -125,13 +126,7 @@ impl Api {
         let Self { server, namespace, .. } = self;
         let url =
             format!("{server}/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases{path}");
-        // It is replaced before it expires.
-        let path = self.token.clone();
-        let token = tokio::task::spawn_blocking(move || files::text(&path, files::MAX_SMALL)).await;
-        let problem = |error: String| format!("reading {}: {error}", self.token.display());
-        let token = token
-            .map_err(|error| problem(error.to_string()))?
-            .map_err(|error| problem(error.to_string()))?;
+        let token = small_file::text(&self.token).await?;
         let bearer = Zeroizing::new(format!("Bearer {}", token.trim()));
         let request = Request::builder()
             .method(method)

@@ -10,6 +10,7 @@ mod exchange;
 mod http;
 mod keeper;
 mod secret;
+mod small_file;
 
 pub use copier::{Copier, Fetched};
 pub use exchange::{DIGEST, STATE_PATH, digest};

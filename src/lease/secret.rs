@@ -3,12 +3,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::config::SecretSource;
-use crate::files;
+use super::small_file;
+use crate::config::{MIN_SECRET, SecretSource};
 use crate::secret::Secret;
-
-/// Fewest characters: shorter ones can be guessed.
-const MIN_LENGTH: usize = 16;
 
 /// The secret, read each time from the file that holds it, if one does.
 #[derive(Clone, Debug)]
@@ -24,19 +21,15 @@ impl SharedSecret {
     pub(super) async fn read(&self) -> Result<Secret, String> {
         let path = match &self.0 {
             SecretSource::Value(secret) => return Ok(secret.clone()),
-            SecretSource::File(path) => path.clone(),
+            SecretSource::File(path) => path,
         };
-        let own = path.clone();
-        let text = tokio::task::spawn_blocking(move || files::text(&own, files::MAX_SMALL)).await;
-        let problem =
-            |what: String| format!("state.lease.secret: reading {}: {what}", path.display());
-        let text = text
-            .map_err(|error| problem(error.to_string()))?
-            .map_err(|error| problem(error.to_string()))?;
+        let text = small_file::text(path).await;
+        let text = text.map_err(|error| format!("state.lease.secret: {error}"))?;
         match text.trim() {
-            text if text.len() < MIN_LENGTH => {
-                Err(problem(format!("it has fewer than {MIN_LENGTH} characters")))
-            }
+            text if text.len() < MIN_SECRET => Err(format!(
+                "state.lease.secret: reading {}: it has fewer than {MIN_SECRET} characters",
+                path.display()
+            )),
             text => Ok(Secret::new(text)),
         }
     }
