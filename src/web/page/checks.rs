@@ -228,12 +228,7 @@ fn not_run(cx: &Context<'_>) -> String {
         Some(view) => (t.job_on)(job, called(view)),
         None => job.to_string(),
     };
-    let names = overdue.iter().take(NAMED).map(name).collect::<Vec<_>>().join(t.comma);
-    let names = match overdue.len() > NAMED {
-        true => (t.and_more)(&names, overdue.len() - NAMED),
-        false => names,
-    };
-    (t.not_run)(overdue.len(), &names)
+    (t.not_run)(overdue.len(), &first(t, overdue, name))
 }
 
 /// Whether this instance polls, whether its configuration is in force and its state saved, and
@@ -259,14 +254,19 @@ fn exporter(cx: &Context<'_>) -> Found {
     }
 }
 
-/// Some names, with reasons if there are any, and the number of others.
+/// The first names, with reasons if there are any, and the number of others.
 fn named(t: &Texts, views: &[&View]) -> String {
     let name = |view: &&View| match &view.failure {
         Some(failure) => (t.in_brackets)(called(view), (t.reason)(failure.reason)),
         None => called(view).to_owned(),
     };
-    let names = views.iter().take(NAMED).map(name).collect::<Vec<_>>().join(t.comma);
-    if views.len() > NAMED { (t.and_more)(&names, views.len() - NAMED) } else { names }
+    first(t, views, name)
+}
+
+/// The first names, and the number of others.
+fn first<T>(t: &Texts, all: &[T], name: impl Fn(&T) -> String) -> String {
+    let names = all.iter().take(NAMED).map(name).collect::<Vec<_>>().join(t.comma);
+    if all.len() > NAMED { (t.and_more)(&names, all.len() - NAMED) } else { names }
 }
 
 /// The oldest data that are shown.
