@@ -435,8 +435,8 @@ impl Runner {
     }
 }
 
-/// Starts every attempt that may start now, each with its `limit` and during `term`. Returns the time until the next
-/// one.
+/// Starts every attempt that may start now, each with its `limit` and during `term`. Returns the
+/// time until the next one.
 pub(super) fn start_attempts(
     mut next: impl FnMut(Timestamp) -> Next,
     clients: &Clients,
