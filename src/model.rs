@@ -647,6 +647,28 @@ pub enum Reading {
     Discovery(DiscoveryReading),
 }
 
+impl Reading {
+    /// The tasks in it, if it has any.
+    pub fn tasks(&self) -> &[SeenEhpcTask] {
+        if let Self::EhpcTasks(reading) = self { &reading.tasks } else { &[] }
+    }
+
+    /// The commands in it, if it has any.
+    pub fn commands(&self) -> &[SeenEhpcInvocation] {
+        if let Self::EhpcInvocations(reading) = self { &reading.commands } else { &[] }
+    }
+
+    /// The invocations on a server, if it has any.
+    pub fn invocations(&self) -> &[SeenSwasInvocation] {
+        if let Self::SwasInvocations(reading) = self { &reading.invocations } else { &[] }
+    }
+
+    /// For each command name on a server, what is known about its invocations.
+    pub fn jobs(&self) -> Option<&BTreeMap<Arc<str>, Job>> {
+        if let Self::SwasInvocations(reading) = self { Some(&reading.jobs) } else { None }
+    }
+}
+
 /// The tasks of an E-HPC cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EhpcTasksReading {

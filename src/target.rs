@@ -44,6 +44,26 @@ impl Kind {
             Self::Discovery => "discovery",
         }
     }
+
+    /// What its targets belong to.
+    pub fn owner(self) -> Owner {
+        match self {
+            Self::EhpcTasks | Self::EhpcInvocations => Owner::Cluster,
+            Self::SwasInvocations | Self::SwasRegion => Owner::Server,
+            Self::Discovery => Owner::Region,
+        }
+    }
+}
+
+/// What a target belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// An E-HPC cluster.
+    Cluster,
+    /// A Simple Application Server.
+    Server,
+    /// The region where discovery looks.
+    Region,
 }
 
 /// Identity of a target: ids are unique within a kind.

@@ -8,8 +8,6 @@
 mod checksum;
 mod chunk;
 mod deflate;
-mod discovery;
-mod ehpc;
 mod limits;
 mod lines;
 mod listing;
@@ -20,7 +18,6 @@ mod reading;
 mod rendered;
 mod renderer;
 mod shares;
-mod swas;
 mod target;
 
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ const RUNNING: &str = "running";
 /// The state: a file, or memory that is lost when the process ends.
 #[derive(Debug)]
 pub(super) struct Disk {
-    state: State<Saved>,
+    state: State<Saved<'static>>,
 }
 
 impl Disk {
@@ -107,7 +107,7 @@ impl Disk {
     }
 
     /// Saved state of a target.
-    pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved> {
+    pub(super) fn restore(&mut self, id: &TargetId) -> Option<Saved<'static>> {
         self.state.take_over(id, |saved| saved.read_at)
     }
 
@@ -144,7 +144,7 @@ impl Disk {
 
     async fn with_state<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut State<Saved>) -> T + Send + 'static,
+        work: impl FnOnce(&mut State<Saved<'static>>) -> T + Send + 'static,
     ) -> T {
         let mut state = std::mem::replace(&mut self.state, State::in_memory());
         let working = tokio::task::spawn_blocking(move || {
@@ -188,7 +188,7 @@ impl Disk {
     }
 }
 
-fn do_chores(state: &mut State<Saved>, chores: &Chores) -> Done {
+fn do_chores(state: &mut State<Saved<'static>>, chores: &Chores) -> Done {
     let hints = chores.hints.as_ref().is_some_and(|hints| state.save(HINTS, hints));
     state.look();
     let swept = chores.sweeps && state.sweep(&chores.present, chores.running);

@@ -49,7 +49,7 @@ pub struct Retargeted {
     /// The new ones.
     pub added: Vec<TargetId>,
     /// State of the removed ones, to be kept on disk for a while.
-    pub gone: Vec<(TargetId, Saved)>,
+    pub gone: Vec<(TargetId, Saved<'static>)>,
 }
 
 impl Engine {
@@ -87,7 +87,7 @@ impl Engine {
     /// `restore` reads the state of one from disk.
     pub fn retarget(
         &mut self,
-        mut restore: impl FnMut(&TargetId) -> Option<Saved>,
+        mut restore: impl FnMut(&TargetId) -> Option<Saved<'static>>,
         now: Moment,
     ) -> Retargeted {
         let mut restored = Vec::new();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Hint;
 use super::scheduler::{Event, Scheduler};
-use super::tracker::{Memory, MemoryRef};
+use super::tracker::Memory;
 use crate::clock::Moment;
 use crate::config;
 use crate::state::encode;
@@ -36,22 +36,15 @@ pub type Entry = (TargetId, Vec<u8>);
 /// Labels of a budget, and what was learned about it.
 pub type SavedHint = ([String; 4], Hint);
 
-/// Saved state of a target.
+/// State of a target, as it is saved.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Saved {
+pub struct Saved<'a> {
     /// When it was last read.
     pub read_at: Option<Timestamp>,
     /// When a poll of it last succeeded; one that fails in part still reads something.
     pub succeeded_at: Option<Timestamp>,
     /// Memory of its tracker.
-    pub memory: Memory,
-}
-
-#[derive(Serialize)]
-struct SavedRef<'a> {
-    read_at: Option<Timestamp>,
-    succeeded_at: Option<Timestamp>,
-    memory: MemoryRef<'a>,
+    pub memory: Memory<'a>,
 }
 
 /// What an earlier exporter saved besides its targets.
@@ -151,7 +144,7 @@ impl Journal {
     }
 
     /// A target starts from its saved state.
-    pub(super) fn restored(&mut self, id: &TargetId, saved: &Saved) {
+    pub(super) fn restored(&mut self, id: &TargetId, saved: &Saved<'_>) {
         let Saved { read_at, succeeded_at, .. } = *saved;
         self.known.insert(id.clone(), Recorded { read_at, succeeded_at, written: None });
     }
@@ -160,8 +153,8 @@ impl Journal {
     pub(super) fn retarget(
         &mut self,
         present: HashSet<TargetId>,
-        gone: Vec<(TargetId, Memory)>,
-    ) -> Vec<(TargetId, Saved)> {
+        gone: Vec<(TargetId, Memory<'static>)>,
+    ) -> Vec<(TargetId, Saved<'static>)> {
         self.present = present;
         let park = |(id, memory)| {
             let Recorded { read_at, succeeded_at, .. } = self.known.remove(&id).unwrap_or_default();
@@ -274,8 +267,8 @@ impl Journal {
     }
 }
 
-fn encoded(known: &Recorded, memory: MemoryRef<'_>) -> Option<Vec<u8>> {
-    encode(&SavedRef { read_at: known.read_at, succeeded_at: known.succeeded_at, memory })
+fn encoded(known: &Recorded, memory: Memory<'_>) -> Option<Vec<u8>> {
+    encode(&Saved { read_at: known.read_at, succeeded_at: known.succeeded_at, memory })
 }
 
 fn hash(bytes: &[u8]) -> u64 {

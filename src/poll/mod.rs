@@ -30,4 +30,4 @@ pub use scheduler::{
     Attempt, Change, Event, MAX_ATTEMPTS, Next, Outcome, Scheduler, Throttling, spread,
 };
 pub use tracker::cost::refreshes;
-pub use tracker::{ListChange, Load, MAX_NAMES, Memory, MemoryRef, Notice, needed};
+pub use tracker::{ListChange, Load, MAX_NAMES, Memory, Notice, needed};

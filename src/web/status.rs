@@ -25,9 +25,7 @@ pub(super) use self::work::{Counted, Found, Thing, Work};
 use super::budget::Budget;
 use super::site::Site;
 use crate::clock::Moment;
-use crate::model::{
-    EhpcInvocationsReading, EhpcTasksReading, Failure, Reading, SwasInvocationsReading,
-};
+use crate::model::{Failure, Reading};
 use crate::store::{UnknownWord, View};
 use crate::target::Scope;
 
@@ -236,7 +234,11 @@ pub(super) fn status(facts: &Facts, query: &Query) -> String {
 fn target(view: &View, facts: &Facts) -> TargetStatus {
     let series = facts.series_of(&view.target.id);
     let discovered = Discovered::of(view);
-    let mut status = TargetStatus {
+    let reading = view.reading.as_deref().into_iter();
+    let tasks = reading.clone().flat_map(Reading::tasks);
+    let commands = reading.clone().flat_map(Reading::commands);
+    let invocations = reading.flat_map(Reading::invocations);
+    TargetStatus {
         kind: view.target.id.kind.label(),
         id: view.target.id.id.to_string(),
         name: view.target.name.to_string(),
@@ -255,24 +257,10 @@ fn target(view: &View, facts: &Facts) -> TargetStatus {
         series_dropped_by: series.dropped_by(view.target.id.kind).collect(),
         missing_entries: view.state.lists.missing,
         discovered,
-        tasks: Vec::new(),
-        commands: Vec::new(),
-        invocations: Vec::new(),
-    };
-    match view.reading.as_deref() {
-        Some(Reading::EhpcTasks(EhpcTasksReading { tasks, .. })) => {
-            status.tasks = tasks.iter().map(|seen| rows::task(seen, facts.error_texts)).collect()
-        }
-        Some(Reading::EhpcInvocations(EhpcInvocationsReading { commands, .. })) => {
-            status.commands = commands.iter().map(rows::command).collect();
-        }
-        Some(Reading::SwasInvocations(SwasInvocationsReading { invocations, .. })) => {
-            let row = |seen| rows::invocation(seen, facts.error_texts);
-            status.invocations = invocations.iter().map(row).collect()
-        }
-        Some(Reading::Discovery(_)) | None => {}
+        tasks: tasks.map(|seen| rows::task(seen, facts.error_texts)).collect(),
+        commands: commands.map(rows::command).collect(),
+        invocations: invocations.map(|seen| rows::invocation(seen, facts.error_texts)).collect(),
     }
-    status
 }
 
 fn failing(failure: Failure, since: Option<Timestamp>) -> FailureStatus {

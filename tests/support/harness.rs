@@ -120,7 +120,7 @@ impl Disk {
         true
     }
 
-    fn restore(&self, id: &TargetId) -> Option<Saved> {
+    fn restore(&self, id: &TargetId) -> Option<Saved<'static>> {
         let (bytes, ..) = self.entries.get(id)?;
         Some(state::decode(bytes, &id.id).expect("a readable entry"))
     }
@@ -177,7 +177,7 @@ pub struct Harness {
     pub stuck_nonces: u64,
     disk: Option<Disk>,
     /// Without a disk: what is known of targets that are gone.
-    parked: BTreeMap<TargetId, Saved>,
+    parked: BTreeMap<TargetId, Saved<'static>>,
     /// When the current exporter started, and when its next chores are due.
     started: Timestamp,
     chores_at: Timestamp,

@@ -25,18 +25,18 @@ pub struct Change {
     /// The new ones.
     pub added: Vec<TargetId>,
     /// The removed ones, with the memory of each.
-    pub removed: Vec<(TargetId, Memory)>,
+    pub removed: Vec<(TargetId, Memory<'static>)>,
 }
 
 /// Inputs and state of starting several targets.
 struct Start<'a> {
-    restore: &'a mut dyn FnMut(&TargetId) -> Option<Memory>,
+    restore: &'a mut dyn FnMut(&TargetId) -> Option<Memory<'static>>,
     same_settings: bool,
     now: Timestamp,
     /// Previous state of targets that are gone or polled differently now.
     pasts: BTreeMap<TargetId, Past>,
     /// Their memories.
-    known: BTreeMap<TargetId, Memory>,
+    known: BTreeMap<TargetId, Memory<'static>>,
 }
 
 /// Previous state of a target that is gone or polled differently now.
@@ -56,7 +56,7 @@ impl Scheduler {
     pub fn apply(
         &mut self,
         config: &Config,
-        mut restore: impl FnMut(&TargetId) -> Option<Memory>,
+        mut restore: impl FnMut(&TargetId) -> Option<Memory<'static>>,
         now: Timestamp,
     ) -> Change {
         self.apply_all(config, &mut restore, targets, now)
@@ -70,7 +70,7 @@ impl Scheduler {
     fn apply_all(
         &mut self,
         config: &Config,
-        restore: &mut dyn FnMut(&TargetId) -> Option<Memory>,
+        restore: &mut dyn FnMut(&TargetId) -> Option<Memory<'static>>,
         targets: fn(&Config, &Findings) -> Vec<Target>,
         now: Timestamp,
     ) -> Change {

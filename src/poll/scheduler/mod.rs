@@ -24,7 +24,7 @@ use super::planned_load::{self, budget_key};
 use super::queue::{Queue, Turn};
 use super::rate_limiter::{BudgetKey, RateLimiter};
 use super::time::{after, later, since};
-use super::tracker::{self, AfterFailure, MemoryRef};
+use super::tracker::{self, AfterFailure, Memory};
 use crate::aliyun::op::Operation;
 use crate::aliyun::{Error, Retry, error_of};
 use crate::config::Poll;
@@ -149,7 +149,7 @@ impl Scheduler {
     }
 
     /// Memory of a target, to be saved.
-    pub fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
+    pub fn memory(&self, id: &TargetId) -> Option<Memory<'_>> {
         self.scheduled_of(id)?.tracker.memory(id)
     }
 

@@ -14,7 +14,6 @@ mod ehpc_tasks;
 mod follow;
 mod history;
 mod limits;
-mod memory;
 mod notice;
 mod order;
 mod pager;
@@ -27,9 +26,11 @@ mod swas_invocations;
 mod swas_jobs;
 mod unknown_status;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::aliyun::Error;
@@ -45,13 +46,38 @@ use discovery::DiscoveryTracker;
 use ehpc_invocations::EhpcInvocationsTracker;
 use ehpc_tasks::EhpcTasksTracker;
 use limits::Limits;
-pub use memory::{Memory, MemoryRef};
 pub use notice::Notice;
 pub use pager::Change as ListChange;
 use swas_by_region::SwasRegionTracker;
 use swas_by_server::SwasServerTracker;
 use swas_invocations::SwasInvocations;
 pub use swas_jobs::MAX_NAMES;
+
+/// What a tracker keeps from one poll to the next: borrowed to be saved, owned when restored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Memory<'a> {
+    /// A cluster's tasks.
+    EhpcTasks(Cow<'a, ehpc_tasks::Memory>),
+    /// A cluster's commands.
+    EhpcInvocations(Cow<'a, ehpc_invocations::Memory>),
+    /// A server's invocations.
+    SwasInvocations(Cow<'a, swas_invocations::Memory>),
+    /// What discovery has found.
+    Discovery(Cow<'a, discovery::Memory>),
+}
+
+impl Memory<'_> {
+    /// The memory after a gap in watching. (When a [`history::History`] is due is not saved at
+    /// all.)
+    pub(super) fn after_a_gap(self) -> Self {
+        match self {
+            Self::EhpcTasks(memory) => {
+                Self::EhpcTasks(Cow::Owned(memory.into_owned().after_a_gap()))
+            }
+            other => other,
+        }
+    }
+}
 
 /// The tracker of one target.
 #[derive(Debug)]
@@ -82,19 +108,24 @@ impl Tracker {
     pub(super) fn new(
         target: &Target,
         poll: &Poll,
-        mut recall: impl FnMut(&TargetId) -> Option<Memory>,
+        mut recall: impl FnMut(&TargetId) -> Option<Memory<'static>>,
     ) -> Self {
         let limits =
             Limits { history_interval: poll.history_interval, max_pages: poll.history_max_pages };
         let id = Arc::clone(&target.id.id);
         match &target.scope {
             Scope::EhpcTasks(window) => {
-                let memory = recall(&target.id).and_then(Memory::ehpc_tasks).unwrap_or_default();
+                let memory = match recall(&target.id) {
+                    Some(Memory::EhpcTasks(memory)) => memory.into_owned(),
+                    _ => ehpc_tasks::Memory::default(),
+                };
                 Self::EhpcTasks(EhpcTasksTracker::new(id, window.clone(), limits, memory))
             }
             Scope::EhpcInvocations(scope) => {
-                let memory =
-                    recall(&target.id).and_then(Memory::ehpc_invocations).unwrap_or_default();
+                let memory = match recall(&target.id) {
+                    Some(Memory::EhpcInvocations(memory)) => memory.into_owned(),
+                    _ => ehpc_invocations::Memory::default(),
+                };
                 Self::EhpcInvocations(EhpcInvocationsTracker::new(
                     id,
                     scope.clone(),
@@ -103,15 +134,13 @@ impl Tracker {
                 ))
             }
             Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => {
-                let memory =
-                    recall(&target.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                let memory = of_server(recall(&target.id));
                 Self::SwasInvocations(SwasServerTracker::new(id, window.clone(), limits, memory))
             }
             Scope::SwasRegion(servers) => {
                 let servers = servers.iter().filter_map(|server| {
                     let Scope::SwasRegionServer(window) = &server.scope else { return None };
-                    let memory =
-                        recall(&server.id).and_then(Memory::swas_invocations).unwrap_or_default();
+                    let memory = of_server(recall(&server.id));
                     Some((
                         Arc::clone(&server.id.id),
                         SwasInvocations::new(window.clone(), memory, true),
@@ -120,7 +149,10 @@ impl Tracker {
                 Self::SwasRegion(Box::new(SwasRegionTracker::new(servers, limits)))
             }
             Scope::Discovery(DiscoveryQuery { kind, .. }) => {
-                let memory = recall(&target.id).and_then(Memory::discovery).unwrap_or_default();
+                let memory = match recall(&target.id) {
+                    Some(Memory::Discovery(memory)) => memory.into_owned(),
+                    _ => discovery::Memory::default(),
+                };
                 Self::Discovery(DiscoveryTracker::new(*kind, Arc::clone(&target.region), memory))
             }
         }
@@ -290,43 +322,53 @@ impl Tracker {
     }
 
     /// Memory of a target, to be saved.
-    pub(super) fn memory(&self, id: &TargetId) -> Option<MemoryRef<'_>> {
+    pub(super) fn memory(&self, id: &TargetId) -> Option<Memory<'_>> {
         Some(match self {
-            Self::EhpcTasks(tracker) => MemoryRef::EhpcTasks(&tracker.memory),
-            Self::EhpcInvocations(tracker) => MemoryRef::EhpcInvocations(&tracker.memory),
+            Self::EhpcTasks(tracker) => Memory::EhpcTasks(Cow::Borrowed(&tracker.memory)),
+            Self::EhpcInvocations(tracker) => {
+                Memory::EhpcInvocations(Cow::Borrowed(&tracker.memory))
+            }
             Self::SwasInvocations(tracker) => {
-                MemoryRef::SwasInvocations(&tracker.invocations.memory)
+                Memory::SwasInvocations(Cow::Borrowed(&tracker.invocations.memory))
             }
             Self::SwasRegion(tracker) => {
-                MemoryRef::SwasInvocations(&tracker.invocations(&id.id)?.memory)
+                Memory::SwasInvocations(Cow::Borrowed(&tracker.invocations(&id.id)?.memory))
             }
-            Self::Discovery(tracker) => MemoryRef::Discovery(&tracker.memory),
+            Self::Discovery(tracker) => Memory::Discovery(Cow::Borrowed(&tracker.memory)),
         })
     }
 
     /// Memory of each target, for the next tracker of the same; `id` is the tracker's own.
-    pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory)> {
-        match self {
-            Self::EhpcTasks(tracker) => vec![(id, Memory::EhpcTasks(tracker.memory))],
-            Self::EhpcInvocations(tracker) => vec![(id, Memory::EhpcInvocations(tracker.memory))],
+    pub(super) fn into_memories(self, id: TargetId) -> Vec<(TargetId, Memory<'static>)> {
+        let memory = match self {
+            Self::EhpcTasks(tracker) => Memory::EhpcTasks(Cow::Owned(tracker.memory)),
+            Self::EhpcInvocations(tracker) => Memory::EhpcInvocations(Cow::Owned(tracker.memory)),
             Self::SwasInvocations(tracker) => {
-                vec![(id, Memory::SwasInvocations(tracker.invocations.memory))]
+                Memory::SwasInvocations(Cow::Owned(tracker.invocations.memory))
             }
-            Self::Discovery(tracker) => vec![(id, Memory::Discovery(tracker.memory))],
+            Self::Discovery(tracker) => Memory::Discovery(Cow::Owned(tracker.memory)),
             Self::SwasRegion(tracker) => {
-                let servers = tracker.into_servers();
-                servers
-                    .map(|(id, invocations)| {
-                        (TargetId::server(&id), Memory::SwasInvocations(invocations.memory))
-                    })
-                    .collect()
+                let of_each = |(id, invocations): (Arc<str>, SwasInvocations)| {
+                    let memory = Memory::SwasInvocations(Cow::Owned(invocations.memory));
+                    (TargetId::server(&id), memory)
+                };
+                return tracker.into_servers().map(of_each).collect();
             }
-        }
+        };
+        vec![(id, memory)]
     }
 
     /// Current inputs of the cost model.
     pub(super) fn load(&self) -> Load {
         each!(self, tracker => tracker.load())
+    }
+}
+
+/// The memory of a server's invocations, if it is one.
+fn of_server(memory: Option<Memory<'_>>) -> swas_invocations::Memory {
+    match memory {
+        Some(Memory::SwasInvocations(memory)) => memory.into_owned(),
+        _ => swas_invocations::Memory::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! any prefix and behind any proxy.
 
 use crate::store::View;
-use crate::target::Kind;
+use crate::target::Owner;
 use crate::web::place::Place;
 use crate::web::status::{Query, Show, encoded};
 use crate::web::text::Lang;
@@ -72,10 +72,10 @@ impl Address {
     /// looks.
     pub(super) fn target(&self, view: &View) -> String {
         let id = view.target.id.id.to_string();
-        self.plain(&match view.target.id.kind {
-            Kind::EhpcTasks | Kind::EhpcInvocations => Place::Cluster(id),
-            Kind::SwasInvocations | Kind::SwasRegion => Place::Server(id),
-            Kind::Discovery => Place::Region(view.target.region.to_string()),
+        self.plain(&match view.target.id.kind.owner() {
+            Owner::Cluster => Place::Cluster(id),
+            Owner::Server => Place::Server(id),
+            Owner::Region => Place::Region(view.target.region.to_string()),
         })
     }
 

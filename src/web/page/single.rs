@@ -8,7 +8,7 @@ use super::parts::{Tone, heading, id, pager};
 use super::{commands, invocations, targets, tasks};
 use crate::model::{Job, Reading, SeenEhpcInvocation, SeenEhpcTask, SeenSwasInvocation};
 use crate::store::View;
-use crate::target::Kind;
+use crate::target::Owner;
 use crate::web::place::Place;
 use crate::web::status::{Counted, Listed, Needle, Query, Show, Thing, called};
 
@@ -48,9 +48,9 @@ pub(super) fn single(
     }
 }
 
-/// The targets of this id and one of these kinds, as places in `facts.views`.
-fn targets_of(cx: &Context<'_>, id: &str, kinds: &[Kind]) -> Vec<usize> {
-    let is_one = |view: &View| &*view.target.id.id == id && kinds.contains(&view.target.id.kind);
+/// The targets of a cluster or a server, as places in `facts.views`.
+fn targets_of(cx: &Context<'_>, owner: Owner, id: &str) -> Vec<usize> {
+    let is_one = |view: &View| &*view.target.id.id == id && view.target.id.kind.owner() == owner;
     (0..cx.facts.views.len()).filter(|place| is_one(&cx.facts.views[*place])).collect()
 }
 
@@ -61,7 +61,7 @@ fn cluster(
     query: &Query,
     show: Option<Show>,
 ) -> Option<Single> {
-    let places = targets_of(cx, id, &[Kind::EhpcTasks, Kind::EhpcInvocations]);
+    let places = targets_of(cx, Owner::Cluster, id);
     let views: Vec<&View> = places.iter().map(|place| &cx.facts.views[*place]).collect();
     let first = views.first()?;
     let counts = counted(cx, &places);
@@ -87,7 +87,7 @@ fn cluster(
 }
 
 fn server(cx: &Context<'_>, place: &Place, id: &str, query: &Query) -> Option<Single> {
-    let places = targets_of(cx, id, &[Kind::SwasInvocations, Kind::SwasRegion]);
+    let places = targets_of(cx, Owner::Server, id);
     let view = &cx.facts.views[*places.first()?];
     let counts = counted(cx, &places);
     let lists = html! {
@@ -158,10 +158,12 @@ fn nodes(
     id: &str,
     query: &Query,
 ) -> Option<Single> {
-    let places = targets_of(cx, cluster, &[Kind::EhpcInvocations]);
-    let view = &cx.facts.views[*places.first()?];
-    let Some(Reading::EhpcInvocations(reading)) = view.reading.as_deref() else { return None };
-    let seen = reading.commands.iter().find(|seen| &*seen.id == id)?;
+    let places = targets_of(cx, Owner::Cluster, cluster);
+    let (view, seen) = places.into_iter().find_map(|place| {
+        let view = &cx.facts.views[place];
+        let commands = view.reading.as_deref()?.commands();
+        Some((view, commands.iter().find(|seen| &*seen.id == id)?))
+    })?;
     let all = commands::nodes_of(seen);
     let rows: Vec<&commands::Node<'_>> = all.iter().collect();
     let listed = Listed::within(&rows, query.page.unwrap_or(1), ALONE);

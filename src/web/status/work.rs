@@ -120,20 +120,11 @@ fn exited_in_failure(seen: &SeenSwasInvocation) -> bool {
 
 /// Everything on a target.
 pub(in crate::web) fn things(view: &View) -> impl Iterator<Item = Thing<'_>> {
-    let (tasks, commands, invocations): (
-        &[SeenEhpcTask],
-        &[SeenEhpcInvocation],
-        &[SeenSwasInvocation],
-    ) = match view.reading.as_deref() {
-        Some(Reading::EhpcTasks(reading)) => (&reading.tasks, &[], &[]),
-        Some(Reading::EhpcInvocations(reading)) => (&[], &reading.commands, &[]),
-        Some(Reading::SwasInvocations(reading)) => (&[], &[], &reading.invocations),
-        Some(Reading::Discovery(_)) | None => (&[], &[], &[]),
-    };
-    let tasks = tasks.iter().map(Thing::Task);
-    tasks
-        .chain(commands.iter().map(Thing::Command))
-        .chain(invocations.iter().map(Thing::Invocation))
+    let reading = view.reading.as_deref().into_iter();
+    let tasks = reading.clone().flat_map(Reading::tasks).map(Thing::Task);
+    let commands = reading.clone().flat_map(Reading::commands).map(Thing::Command);
+    let invocations = reading.flat_map(Reading::invocations).map(Thing::Invocation);
+    tasks.chain(commands).chain(invocations)
 }
 
 /// Number of things by state.
@@ -249,10 +240,7 @@ impl Work {
 
 /// The jobs of a target that did not run.
 fn overdue(view: &View, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
-    let jobs = match view.reading.as_deref() {
-        Some(Reading::SwasInvocations(reading)) => Some(&reading.jobs),
-        _ => None,
-    };
+    let jobs = view.reading.as_deref().and_then(Reading::jobs);
     let read = view.read_at;
     let is_overdue = move |job: &Job| read.is_some_and(|read| job.is_overdue(read, now));
     let jobs = jobs.into_iter().flatten();
@@ -261,12 +249,9 @@ fn overdue(view: &View, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
 
 /// Whether the command of something that failed at `at` has succeeded since.
 fn is_mended(view: &View, thing: Thing<'_>, at: Timestamp) -> bool {
-    let (Thing::Invocation(seen), Some(Reading::SwasInvocations(reading))) =
-        (thing, view.reading.as_deref())
-    else {
-        return false;
-    };
-    let job = reading.jobs.get(&seen.invocation.command_name);
+    let Thing::Invocation(seen) = thing else { return false };
+    let jobs = view.reading.as_deref().and_then(Reading::jobs);
+    let job = jobs.and_then(|jobs| jobs.get(&seen.invocation.command_name));
     job.and_then(|job| job.succeeded).is_some_and(|succeeded| succeeded > at)
 }
 

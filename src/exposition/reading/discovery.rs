@@ -1,7 +1,7 @@
 //! What discovery has found -> sample lines.
 
-use super::lines::Lines;
 use crate::catalog::DISCOVERED;
+use crate::exposition::lines::Lines;
 use crate::model::DiscoveryReading;
 use crate::target::{Scope, Target};
 

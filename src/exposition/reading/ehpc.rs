@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::limits::{Part, kept_first};
-use super::lines::{Lines, words};
 use crate::catalog::*;
 use crate::config::StatusStyle;
+use crate::exposition::limits::{Part, kept_first};
+use crate::exposition::lines::{Lines, words};
 use crate::model::{
     EhpcInvocationsReading, EhpcTasksReading, InvokeStatus, SeenEhpcInvocation, SeenEhpcTask,
     TaskStatus, TaskType,

@@ -1,8 +1,11 @@
 //! What each kind of target shows: a reading -> sample lines, and what may be left out of it.
 
+mod discovery;
+mod ehpc;
+mod swas;
+
 use super::limits::{Demand, Limits, Part, PerPart};
 use super::lines::{Lines, SampleLines};
-use super::{discovery, ehpc, swas};
 use crate::catalog::{EHPC_CLUSTER_INFO, Family, SWAS_SERVER_INFO};
 use crate::config::StatusStyle;
 use crate::model::Reading;

@@ -1,9 +1,9 @@
 //! Simple Application Server readings -> sample lines.
 
 use super::ehpc;
-use super::limits::kept_first;
-use super::lines::{Lines, words};
 use crate::catalog::*;
+use crate::exposition::limits::kept_first;
+use crate::exposition::lines::{Lines, words};
 use crate::model::{
     InvocationStatus, InvokeStatus, LastInvocation, SeenSwasInvocation, SwasInvocationsReading,
 };
