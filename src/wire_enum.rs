@@ -38,6 +38,22 @@ macro_rules! wire_enum {
                 }
             }
 
+            /// Number of values with each label, zeros included.
+            pub fn counts<'a>(
+                values: impl Iterator<Item = &'a Self>,
+            ) -> [(&'static str, usize); Self::LABELS.len()] {
+                let mut counts = std::array::from_fn(|at| (Self::LABELS[at], 0));
+                for value in values {
+                    for (label, count) in &mut counts {
+                        if *label == value.label() {
+                            *count += 1;
+                            break;
+                        }
+                    }
+                }
+                counts
+            }
+
             /// The word to show to people: the one that was sent, if it is unknown.
             pub fn word(&self) -> &str {
                 match self {
@@ -91,6 +107,8 @@ mod tests {
         assert_eq!(Colour::parse("rED"), Colour::Red);
         assert_eq!(Colour::parse("crimson").label(), "Red");
         assert_eq!(Colour::KNOWN, [Colour::Red, Colour::Green]);
+        let seen = [Colour::Green, Colour::parse("Teal"), Colour::Green];
+        assert_eq!(Colour::counts(seen.iter()), [("Red", 0), ("Green", 2), ("unknown", 1)]);
     }
 
     #[test]

@@ -146,33 +146,30 @@ impl Lines {
 
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
     /// longer. Returns whether it was added. Call it after the floor was written, and first for
-    /// what is kept longest. What is left out is counted, but never written.
-    pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
+    /// what is kept longest. What is left out is counted.
+    pub(super) fn thing(&mut self, part: Part, write: impl FnOnce(&mut Self)) -> bool {
         let place = part as usize;
-        let size = self.count(&write);
         let is_closed =
             (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
         // In a part whose items are left out one by one, everything older goes, too.
         let is_closed =
             is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
-        let has_room = self.series + size <= self.limits.target
-            && self.shown[place] + size <= self.limits.shares[place];
-        self.wanted[place] += size;
-        if is_closed || !has_room {
-            return false;
-        }
-        write(self);
-        self.shown[place] += size;
-        true
-    }
-
-    /// Number of series that `write` adds.
-    fn count(&mut self, write: impl Fn(&mut Self)) -> usize {
-        let before = self.series;
-        self.counting = true;
+        let (series, text, spans) = (self.series, self.text.len(), self.spans.len());
+        self.counting = is_closed;
         write(self);
         self.counting = false;
-        std::mem::replace(&mut self.series, before) - before
+        let size = self.series - series;
+        self.wanted[place] += size;
+        let has_room = self.series <= self.limits.target
+            && self.shown[place] + size <= self.limits.shares[place];
+        if is_closed || !has_room {
+            self.series = series;
+            self.text.truncate(text);
+            self.spans.truncate(spans);
+            return false;
+        }
+        self.shown[place] += size;
+        true
     }
 
     /// Number of all series, and of those left out of each part.
@@ -260,9 +257,9 @@ pub(super) fn words(
     style: StatusStyle,
     labels: &'static [&'static str],
     current: &'static str,
-) -> Vec<(&'static str, u64)> {
-    let written = |word: &&&str| style == StatusStyle::Full || **word == current;
-    labels.iter().filter(written).map(|word| (*word, u64::from(*word == current))).collect()
+) -> impl Iterator<Item = (&'static str, u64)> {
+    let words = labels.iter().map(move |word| (*word, u64::from(*word == current)));
+    words.filter(move |(_, value)| style == StatusStyle::Full || *value > 0)
 }
 
 #[cfg(test)]

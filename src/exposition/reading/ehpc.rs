@@ -130,11 +130,9 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     for (word, value) in invoke_words(lines.style, &seen.invocation.status) {
         lines.sample(&EHPC_INVOCATION_STATUS, &[id, command, ("status", word)], value);
     }
-    for word in InvokeStatus::LABELS {
-        let nodes =
-            seen.invocation.nodes.values().filter(|status| status.label() == *word).count() as u64;
+    for (word, nodes) in InvokeStatus::counts(seen.invocation.nodes.values()) {
         if nodes > 0 || !is_rare(word) {
-            lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes);
+            lines.sample(&EHPC_INVOCATION_NODES, &[id, command, ("status", word)], nodes as u64);
         }
     }
     lines.sample(&EHPC_INVOCATION_FAILED_NODES, &labels, seen.failed_nodes());
@@ -157,7 +155,7 @@ fn invoke_words(
     status: &InvokeStatus,
 ) -> impl Iterator<Item = (&'static str, u64)> {
     let words = words(style, InvokeStatus::LABELS, status.label());
-    words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word))
+    words.filter(|(word, value)| *value > 0 || !is_rare(word))
 }
 
 fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {

@@ -70,7 +70,7 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
     ];
     lines.sample(&SWAS_INVOCATION_INFO, &info, 1u64);
     let words = words(lines.style, InvocationStatus::LABELS, invocation.status.label());
-    for (word, value) in words.into_iter().filter(|(word, value)| *value > 0 || !is_rare(word)) {
+    for (word, value) in words.filter(|(word, value)| *value > 0 || !is_rare(word)) {
         lines.sample(&SWAS_INVOCATION_STATUS, &[instance, invoke, ("status", word)], value);
     }
     lines.optional(&SWAS_INVOCATION_CREATED, &labels, invocation.created);
@@ -95,13 +95,12 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
 
 /// Counts by status, including invocations that are left out.
 fn counts(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
-    for word in InvocationStatus::LABELS {
-        let count =
-            known.iter().filter(|seen| seen.invocation.status.label() == *word).count() as u64;
+    for (word, count) in InvocationStatus::counts(known.iter().map(|seen| &seen.invocation.status))
+    {
         if count == 0 && is_rare(word) {
             continue;
         }
-        lines.sample(&SWAS_INVOCATIONS, &[("instance_id", server), ("status", word)], count);
+        lines.sample(&SWAS_INVOCATIONS, &[("instance_id", server), ("status", word)], count as u64);
     }
 }
 
@@ -113,13 +112,16 @@ fn has_records(target: &Target, known: &[SeenSwasInvocation]) -> bool {
 }
 
 fn records(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
-    for word in InvokeStatus::LABELS {
-        let records = known.iter().filter_map(|seen| seen.invocation.record.as_ref());
-        let count = records.filter(|record| record.label() == *word).count() as u64;
+    let records = known.iter().filter_map(|seen| seen.invocation.record.as_ref());
+    for (word, count) in InvokeStatus::counts(records) {
         if count == 0 && ehpc::is_rare(word) {
             continue;
         }
-        lines.sample(&SWAS_INVOCATION_RECORDS, &[("instance_id", server), ("status", word)], count);
+        lines.sample(
+            &SWAS_INVOCATION_RECORDS,
+            &[("instance_id", server), ("status", word)],
+            count as u64,
+        );
     }
 }
 
@@ -141,7 +143,7 @@ fn jobs(server: &str, reading: &SwasInvocationsReading, lines: &mut Lines) {
 
 fn last_invocation(labels: [(&str, &str); 2], last: &LastInvocation, lines: &mut Lines) {
     let [instance, command] = labels;
-    let ends = words(lines.style, InvocationStatus::LABELS, last.status.label()).into_iter();
+    let ends = words(lines.style, InvocationStatus::LABELS, last.status.label());
     for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word)))
     {
         lines.sample(&SWAS_COMMAND_LAST_STATUS, &[instance, command, ("status", word)], value);

@@ -139,13 +139,7 @@ pub(super) fn command(seen: &SeenEhpcInvocation) -> CommandStatusRow {
 pub(in crate::web) fn nodes(
     seen: &SeenEhpcInvocation,
 ) -> [(&'static str, usize); InvokeStatus::LABELS.len()] {
-    let mut counts = [0; InvokeStatus::LABELS.len()];
-    for status in seen.invocation.nodes.values() {
-        if let Some(at) = InvokeStatus::LABELS.iter().position(|label| *label == status.label()) {
-            counts[at] += 1;
-        }
-    }
-    std::array::from_fn(|at| (InvokeStatus::LABELS[at], counts[at]))
+    InvokeStatus::counts(seen.invocation.nodes.values())
 }
 
 /// When a command ended on its last node.
