@@ -239,8 +239,13 @@ fn with_le<'a>(labels: Labels<'a>, bound: &'a str) -> Vec<(&'a str, &'a str)> {
 
 /// Appends a label value, escaped as both formats require.
 pub(super) fn escape(value: &str, line: &mut String) {
+    let is_special = |byte: u8| matches!(byte, b'\\' | b'"' | b'\n');
+    // Hardly any value has one; without an early exit, many bytes are compared at once.
+    if !value.bytes().fold(false, |found, byte| found | is_special(byte)) {
+        return line.push_str(value);
+    }
     let mut rest = value;
-    while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+    while let Some(place) = rest.bytes().position(is_special) {
         line.push_str(&rest[..place]);
         line.push_str(match rest.as_bytes()[place] {
             b'\\' => "\\\\",

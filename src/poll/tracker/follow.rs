@@ -30,7 +30,7 @@ pub(super) const LOOKED_FOR: Duration = Duration::from_secs(600);
 const MAX_NOT_FOUND: u32 = 3;
 
 /// Maximum number of items requested one by one in a poll; the others wait for the next poll.
-pub(super) const MAX_ASKS: usize = 50;
+const MAX_ASKS: usize = 50;
 
 /// State of the search for one item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

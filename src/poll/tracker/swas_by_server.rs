@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::follow::MAX_ASKS;
 use super::history::Progress;
 use super::pager::Shape;
 use super::swas_invocations::{Memory, SwasInvocations};
@@ -164,8 +163,9 @@ impl SwasServerTracker {
     }
 
     fn begin_details(&mut self) {
-        self.overdue = self.invocations.overdue(self.began).count().min(MAX_ASKS);
-        let ids = self.invocations.details(self.began);
+        let turns = self.invocations.turns(self.began);
+        self.overdue = turns.len();
+        let ids = self.invocations.details(turns);
         self.next_detail(ids);
     }
 

@@ -131,11 +131,14 @@ impl SwasInvocations {
     /// Whether an invocation must be requested by its id: it is open and not in the list, or its
     /// result is missing.
     pub(super) fn needs_request(&self, id: &str) -> bool {
-        let is_wanted = |held: &Held| match held.invocation.is_open() {
+        self.memory.invocations.get(id).is_some_and(|held| self.is_incomplete(id, held))
+    }
+
+    fn is_incomplete(&self, id: &str, held: &Held) -> bool {
+        match held.invocation.is_open() {
             true => !self.memory.history.has_shown(id),
             false => held.result.is_none(),
-        };
-        self.memory.invocations.get(id).is_some_and(is_wanted)
+        }
     }
 
     /// What to request one by one now, besides results that were never requested: open invocations
@@ -149,7 +152,7 @@ impl SwasInvocations {
             .memory
             .invocations
             .iter()
-            .filter(move |(id, held)| is_due(held) && self.needs_request(id));
+            .filter(move |(id, held)| is_due(held) && self.is_incomplete(id, held));
         invocations.map(|(id, held)| (held.urgency(), id))
     }
 
@@ -163,9 +166,15 @@ impl SwasInvocations {
         self.overdue(now).chain(fresh)
     }
 
-    /// What to request one by one now, most urgent last.
-    pub(super) fn details(&self, now: Timestamp) -> Vec<Arc<str>> {
-        let mut ids = turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))));
+    /// What is overdue and has its turn now.
+    pub(super) fn turns(&self, now: Timestamp) -> Vec<Arc<str>> {
+        turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))))
+    }
+
+    /// What to request one by one now, most urgent last: what has its turn, and results that were
+    /// never requested.
+    pub(super) fn details(&self, turns: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        let mut ids = turns;
         let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
         ids.extend(
             self.memory

@@ -81,14 +81,9 @@ impl Jobs {
     }
 
     fn forget(&mut self) {
-        if self.0.len() <= MAX_NAMES {
-            return;
-        }
-        let mut names: Vec<_> =
-            self.0.iter().map(|(name, past)| (past.newest(), Arc::clone(name))).collect();
-        names.sort_unstable();
-        let surplus = names.len() - MAX_NAMES;
-        for (_, name) in names.into_iter().take(surplus) {
+        while self.0.len() > MAX_NAMES {
+            let oldest = self.0.iter().min_by_key(|(_, past)| past.newest());
+            let Some(name) = oldest.map(|(name, _)| Arc::clone(name)) else { return };
             self.0.remove(&name);
         }
     }
