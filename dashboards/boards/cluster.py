@@ -88,7 +88,7 @@ def _figures() -> list[Panel]:
         ),
         stat(
             "Succeeded, 30 d",
-            f"Share of the tasks that ended in the last 30 days which ended as Success. {common.RULES}",
+            f"Of the tasks that ended in the last 30 days, the share with Success. {common.RULES}",
             Query(success_rate()),
             unit="percentunit",
             decimals=1,
@@ -98,7 +98,7 @@ def _figures() -> list[Panel]:
 
 
 def success_rate(by: str = "") -> str:
-    """Share of the tasks that ended in 30 days which ended as Success."""
+    """Of the tasks that ended in 30 days, the share with Success."""
     good, every = (_OWNERS.total(_recorded(TASKS_1H, "30d", found), by) for found in ("Success", _ENDED))
     return share(or_zero(good, every), every)
 
@@ -140,7 +140,7 @@ def _running() -> Panel:
     ]
     return table(
         "Running tasks",
-        f"Tasks in Processing, the one without another step for longest first; at most {TOP}. Red: not for an hour, "
+        f"Tasks in Processing, longest without another step first; at most {TOP}. Red: not for an hour, "
         "as in AliyunTaskEhpcTaskStuck. The API gives no times; these are what the exporter saw.",
         rows,
         columns,
@@ -164,7 +164,7 @@ def _ended() -> Panel:
     ]
     return table(
         "Ended tasks",
-        f"Those that failed, or whatever the variable Status selects; the newest first, at most {TOP} of those that "
+        f"Tasks that failed, or whatever the variable Status selects; the newest first, at most {TOP} of those that "
         "are known now. A bar that stops short shows where a task failed. Ended and Took are as the exporter saw "
         "them, and empty for tasks that it never saw running.",
         rows,
@@ -287,9 +287,8 @@ def _durations() -> Panel:
     ]
     return table(
         "Task duration",
-        "How long tasks took that were watched from beginning to end within the time range of the dashboard: the "
-        "mean, the buckets in which the median and the 90th percentile lie, and the share that took no longer than "
-        "each bound.",
+        "Tasks that were watched from beginning to end within the time range of the dashboard: the mean, the buckets "
+        "in which the median and the 90th percentile lie, and the share that took no longer than each bound.",
         rows,
         columns,
         sort="Mean",
@@ -322,7 +321,7 @@ def _by_cluster() -> Panel:
     ]
     return table(
         "Clusters by failed tasks",
-        f"Those with most failed tasks among the ones known now first; at most {TOP}. {common.RULES}",
+        f"Most failed tasks (of those known now) first; at most {TOP}. {common.RULES}",
         rows,
         columns,
         hidden=[ids],

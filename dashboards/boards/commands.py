@@ -50,7 +50,7 @@ def _recorded(name: str, window: str, outcomes: str = "") -> str:
 
 
 def success_rate(by: str = "") -> str:
-    """Share of the commands that ended in 30 days which failed on no node; those that were stopped are left out."""
+    """Of the commands that ended in 30 days and were not stopped, the share that failed on no node."""
     good = _OWNERS.total(_recorded(COMMANDS_1H, "30d", 'outcome="succeeded"'), by)
     every = _OWNERS.total(_recorded(COMMANDS_1H, "30d", 'outcome!="stopped"'), by)
     return share(or_zero(good, every), every)
@@ -88,8 +88,8 @@ def _figures(every: str) -> list[Panel]:
         ),
         stat(
             "Succeeded, 30 d",
-            "Share of the commands that ended in the last 30 days which failed on no node. Those that a user "
-            f"stopped are left out. {common.RULES}",
+            "Of the commands that ended in the last 30 days and were not stopped by a user, the share that failed "
+            f"on no node. {common.RULES}",
             Query(success_rate()),
             unit="percentunit",
             decimals=1,
@@ -157,7 +157,7 @@ def _commands() -> Panel:
 
 
 def _judged(expr: str) -> str:
-    """What failed, told so even where the cloud says Finished."""
+    """Failures, shown as such even where the cloud says Finished."""
     return f'label_replace({expr}, "status", "{FINISHED_FAILED}", "status", "Finished|Success")'
 
 
@@ -231,7 +231,7 @@ def _ends() -> Panel:
     grown = _OWNERS.grown("aliyun_ehpc_invocations_finished_total", "status")
     return lines(
         "Commands ended, by status",
-        "Commands that ended in each interval, by their own status, which does not know exit codes.",
+        "Commands that ended in each interval, by their own status, which ignores exit codes.",
         over_time(_OWNERS.total(grown, "status") + " > 0", "{{status}}"),
         unit="locale",
         colors=colors(COMMAND),

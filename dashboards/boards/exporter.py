@@ -169,7 +169,7 @@ def _login() -> list[Panel]:
         ),
         stat(
             "Credentials",
-            "Time until the temporary credentials that end first; they are renewed minutes before. n/a if none end.",
+            "Time until the first temporary credentials expire; they are renewed minutes before. n/a if none expire.",
             Query(f"min ({_own('aliyun_task_exporter_credentials_expiry_timestamp_seconds', _ACCOUNT)}) - time()"),
             unit="s",
             decimals=0,
@@ -178,8 +178,8 @@ def _login() -> list[Panel]:
         ),
         stat(
             "Clock skew",
-            "The largest distance between an instance's clock and the cloud's. Requests are refused from 15 minutes "
-            "on.",
+            "The largest difference between an instance's clock and the cloud's. Requests are refused from 15 "
+            "minutes on.",
             Query(f"max (abs({_own('aliyun_task_exporter_clock_skew_seconds')}))"),
             unit="s",
             thresholds=steps((None, "green"), (300, "red")),
@@ -193,7 +193,7 @@ def _login() -> list[Panel]:
         ),
         stat(
             "Short lists",
-            "Targets whose lists count more than their pages have shown: AliyunTaskListIncomplete.",
+            "Targets whose lists count more entries than their pages show: AliyunTaskListIncomplete.",
             Query(f"sum ({newest('aliyun_task_exporter_target_missing_entries', _TARGET)} > bool 0)"),
             thresholds=BAD_FROM_ONE,
         ),
@@ -255,8 +255,8 @@ def _use() -> Panel:
     )
     return lines(
         "Quota needed and in force",
-        "As a share of the quota in the configuration, of the fullest account and region: what the targets need "
-        "and, dashed, what is in force where that is less than the quota.",
+        "What the targets need and, dashed, what is in force where that is less than the quota: as a share of the "
+        "quota in the configuration, of the fullest account and region.",
         over_time(f"max by (operation) ({planned} / {quota})", "{{operation}}"),
         over_time(f"min by (operation) ({budget} / {quota}) < 1", "{{operation}}, in force"),
         unit="percentunit",

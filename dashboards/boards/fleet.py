@@ -297,7 +297,7 @@ def _daily() -> Panel:
     rates = _success_rates("1d")
     return lines(
         "Success rate by day, 30 days",
-        "Share of what ended in the day before each point that succeeded, whatever the time range of the dashboard. "
+        "Of what ended in the day before each point, the share that succeeded, whatever the dashboard's time range. "
         f"{common.RULES}",
         *(over_time(rate, name) for rate, name in zip(rates, common.WORK_COLORS, strict=True)),
         unit="percentunit",

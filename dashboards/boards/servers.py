@@ -61,7 +61,7 @@ def _recorded(name: str, window: str, statuses: str) -> str:
 
 
 def success_rate(by: str = "") -> str:
-    """Share of the invocations that ended in 30 days which succeeded; those that were stopped are left out."""
+    """Of the invocations that ended in 30 days and were not stopped, the share that succeeded."""
     good, every = (_OWNERS.total(_recorded(SERVERS_1H, "30d", found), by) for found in ("Success", _ENDED_WORDS))
     return share(or_zero(good, every), every)
 
@@ -95,8 +95,8 @@ def _figures() -> list[Panel]:
         ),
         stat(
             "Succeeded, 30 d",
-            "Share of the invocations that ended in the last 30 days which ended as Success. Those that a user "
-            f"stopped are left out. {common.RULES}",
+            "Of the invocations that ended in the last 30 days and were not stopped by a user, the share with "
+            f"Success. {common.RULES}",
             Query(success_rate()),
             unit="percentunit",
             decimals=1,
@@ -127,8 +127,8 @@ def _jobs() -> Panel:
     ]
     return table(
         "Last status of each job",
-        "How the newest ended invocation of each command name ended on each server: what did not succeed first, of "
-        f"that the newest; at most {TOP}. No exit code: it never exited, or its result is not there yet.",
+        "How the newest ended invocation of each command name ended on each server: those that did not succeed "
+        f"first, newest to oldest; at most {TOP}. No exit code: it never exited, or its result is not there yet.",
         rows,
         columns,
         hidden=["instance_id"],
@@ -299,8 +299,8 @@ def _ended_invocations() -> Panel:
     ]
     return table(
         "Ended invocations",
-        f"Those that failed, or whatever the variable Status selects; the newest first, at most {TOP} of those that "
-        "are known now (max_age and max_invocations of the configuration).",
+        f"Invocations that failed, or whatever the variable Status selects; the newest first, at most {TOP} of those "
+        "that are known now (max_age and max_invocations of the configuration).",
         rows,
         columns,
         hidden=["instance_id"],
