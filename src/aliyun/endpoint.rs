@@ -8,8 +8,8 @@ use crate::regions::{EHPC, STS, SWAS, Service};
 
 /// The base URL that `account` uses for `product` in `region`.
 ///
-/// The vendor's rule is `<product>.<region>.aliyuncs.com`, and `<product>-vpc.…` inside a VPC. (The
-/// vendor's own SDKs compute another host for Simple Application Server, which does not answer.)
+/// The vendor's rule is `<product>.<region>.aliyuncs.com`, and `<product>-vpc.…` inside a VPC. (For
+/// Simple Application Server the vendor's own SDKs compute another host, which does not answer.)
 pub fn endpoint(account: &Account, product: Product, region: &str) -> String {
     match own(account, product) {
         Some(template) => template.replace("{region}", region),
@@ -79,7 +79,7 @@ fn unknown(service: &Service, network: Network, region: &str) -> Option<String> 
     })
 }
 
-/// Only `accounts[].insecure_http` allows plain HTTP beyond this machine.
+/// Warnings about plain HTTP beyond this machine, which only `accounts[].insecure_http` allows.
 fn without_tls(account: &Account) -> Vec<String> {
     let Endpoints { ehpc, swas, sts, metadata } = &account.endpoints;
     let open = |url: &&String| url.starts_with("http://") && !is_local(url);

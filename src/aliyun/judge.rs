@@ -26,14 +26,14 @@ pub(super) struct Heard<'a> {
     pub(super) is_proxied: bool,
 }
 
-/// Decodes the answer to an operation. The cloud's text in it must still be
-/// [cleaned](Decoded::cleaned), as that in an error.
+/// Decodes the answer to an operation. The cloud's text in the answer or error must still be
+/// [cleaned](Decoded::cleaned).
 pub(super) fn judged(operation: &Operation, heard: &Heard) -> Result<Decoded<Answer>, Error> {
     if !(200..300).contains(&heard.status) {
         return Err(refused(heard));
     }
     let read = match operation.decode(error_body::unmarked(heard.body)) {
-        // Nearly all answers are like that.
+        // Nearly every answer ends here.
         Ok(decoded) if !decoded.has_code => return Ok(decoded),
         read => read,
     };
@@ -67,7 +67,7 @@ pub(super) fn refused(heard: &Heard) -> Error {
         return heard.service(error_body);
     }
     match heard.status {
-        // E-HPC's own 407 has a Code.
+        // E-HPC's own 407 has a Code, and was handled above.
         407 if heard.is_proxied => {
             Error::ProxyLogin("the proxy wants a user name and a password (HTTP 407)".into())
         }
@@ -82,8 +82,8 @@ pub(super) fn refused(heard: &Heard) -> Error {
     }
 }
 
-/// Whether an answer has headers that only a proxy writes: that of RFC 9209, Squid's, and that of a
-/// 407.
+/// Whether an answer has headers that only a proxy writes: `Proxy-Status` (RFC 9209), Squid's own,
+/// or that of a 407.
 fn is_of_proxy(headers: &HeaderMap) -> bool {
     ["proxy-status", "x-squid-error", "proxy-authenticate"]
         .iter()

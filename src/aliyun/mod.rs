@@ -231,7 +231,7 @@ impl Client {
         if length.is_some_and(|length| length > self.max_response_bytes) {
             return Err(Unread::TooLarge);
         }
-        // Reserves no more than the usual size for a length that is only claimed.
+        // Reserves at most the usual size, since the claimed length may be wrong.
         let claimed = length.unwrap_or_default().min(USUAL_BYTES) as usize;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(Unread::Broken)? {
@@ -321,7 +321,7 @@ pub fn error_of(outcome: &Result<Decoded<Answer>, Error>) -> Option<&Error> {
 fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
     match error.is::<InvalidHeaderValue>() {
         true => Error::Credentials(
-            "the access key or its token holds characters that none has, such as a line end".into(),
+            "the access key or its token holds characters that no key has, such as a line end".into(),
         ),
         false => Error::Transport(format!("{endpoint}: {error}")),
     }

@@ -60,10 +60,10 @@ struct Held {
     watched: Vec<WatchedFile>,
 }
 
-/// What is known.
+/// What is known of an account's credential.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    /// The newest.
+    /// The newest credential.
     held: Option<Held>,
     /// The newest that the cloud has accepted.
     good: Option<Held>,
@@ -184,7 +184,7 @@ impl Cache {
     }
 
     /// The cloud has refused a request signed with it. If it worked before, something has changed,
-    /// and a new request is worth while at once.
+    /// and a new request is worthwhile at once.
     pub(super) fn rejected(&mut self, credential: &Arc<Credential>) {
         if self.good.as_ref().is_some_and(|good| good.credential == *credential) {
             self.good = None;
@@ -236,7 +236,7 @@ fn quiet(now: Timestamp, pause: SignedDuration) -> Option<(Timestamp, SignedDura
 }
 
 impl Held {
-    /// `late`: how long ago it had expired when it arrived, and the pause before the next request.
+    /// `late`: how long ago the credential had expired when it arrived, and the pause after that.
     fn new(
         provided: ProvidedCredential,
         late: Option<(SignedDuration, SignedDuration)>,

@@ -24,7 +24,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Sends requests for credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    /// The account's own, with its proxies and root certificates.
+    /// The account's transport, with its proxies and root certificates.
     account: Transport,
     /// For servers nearby, over plain HTTP.
     plain: reqwest::Client,

@@ -16,7 +16,7 @@ pub(super) struct ProvidedCredential {
     pub(super) expires: Option<Timestamp>,
     /// The files it depends on.
     pub(super) watched: Vec<WatchedFile>,
-    /// A preferred place may have one soon.
+    /// Whether a preferred place may soon provide one instead.
     pub(super) fallback: bool,
 }
 

@@ -116,7 +116,7 @@ impl Clean for Command {
     fn clean(&mut self, _: &Texts<'_>) {}
 }
 
-/// Ids.
+/// Ids need no cleaning: they hold only letters, digits and a few marks.
 impl Clean for Arc<str> {
     fn clean(&mut self, _: &Texts<'_>) {}
 }

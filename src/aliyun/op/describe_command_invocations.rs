@@ -18,8 +18,8 @@ use crate::model::{
 /// A CreationTime without a zone is trusted only if the invocation started within this time of it.
 const NEAR_START: SignedDuration = SignedDuration::from_hours(1);
 
-/// Requests a page of a region's command invocations, or one of them. `CommandContent`, `Output`
-/// and `Parameters` are not read.
+/// Requests a page of a region's command invocations, or a single invocation. `CommandContent`,
+/// `Output` and `Parameters` are not read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeCommandInvocations {
     /// InvokeId: only this one.
@@ -87,8 +87,8 @@ fn server_invocation(
     Ok(ServerInvocation { instance_id, invocation, timeout, result })
 }
 
-/// CreationTime. Without a zone it may be in any, so it counts only if the invocation started about
-/// then.
+/// CreationTime. Without a zone it may be in any zone, so it counts only if the invocation started
+/// about then.
 fn created(entry: &Object<'_>, started: Option<Timestamp>) -> Option<Timestamp> {
     let created = entry.time("CreationTime")?;
     let near = |started: Timestamp| started.duration_since(created).abs() <= NEAR_START;

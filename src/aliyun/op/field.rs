@@ -22,7 +22,7 @@ const MAX_STRINGS: usize = 3;
 
 impl<'a> Object<'a> {
     /// The exact text of an id: at most 128 letters, digits and `-_.:`, as in all ids of the cloud.
-    /// A number without sign, point or exponent is one, too.
+    /// A JSON number without sign, point or exponent is accepted, too.
     pub(super) fn id(&self, field: &str) -> Entry<Cow<'a, str>> {
         let value = self.get(field).ok_or(Unreadable)?;
         let bytes =

@@ -93,7 +93,7 @@ impl Operation {
 
 impl Decoded<Answer> {
     /// The same answer, with the cloud's own words and texts cleaned of secrets by `clean` and then
-    /// cut; of texts about failures, `keeps_all` keeps those that are not documented, too.
+    /// cut. Undocumented texts about failures are kept only if `keeps_all`.
     pub fn cleaned(mut self, clean: impl Fn(&str) -> String, keeps_all: bool) -> Self {
         let texts = Texts { clean: &clean, keeps_all };
         self.value.clean(&texts);

@@ -40,7 +40,7 @@ const PIECES: [&[u8]; 16] = [
     b"\"InvokeId\":7,",
 ];
 
-/// How often a sample is damaged for its own operation, and for each other one.
+/// Number of damaged copies of a sample for its own operation, and for each other one.
 const OWN: usize = 60;
 const OTHER: usize = 2;
 

@@ -1,8 +1,8 @@
 //! What may be kept of the cloud's own words, and of its texts about failures.
 //!
-//! Documented are those of SWAS (DescribeInvocationResult), those of Cloud Assistant, which carries
-//! out its invocations, and the messages in the error tables of E-HPC's operations: see "Texts of
-//! failures" in `docs/alibaba-cloud-api.md`.
+//! The documented texts are those of SWAS (DescribeInvocationResult), those of Cloud Assistant,
+//! which runs the invocations of SWAS, and the messages in the error tables of E-HPC's operations:
+//! see "Texts of failures" in `docs/alibaba-cloud-api.md`.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ const SENTENCES: &[&str] = &[
     "part of the batch operation failed",
 ];
 
-/// Maximum length of a code.
+/// Maximum length of a code, in bytes.
 const MAX_CODE_BYTES: usize = 64;
 /// Maximum length of an unknown word, in bytes; no known one is longer.
 const MAX_WORD_BYTES: usize = 64;
@@ -109,8 +109,8 @@ fn is_documented(text: &str) -> bool {
     })
 }
 
-/// Whether a word stands where `known` does. Neither a version nor the name of a feature can be a
-/// key: one has no letters, the other no digits and no capitals.
+/// Whether a word fits `known`, a word of a sentence or a placeholder. What fits a placeholder
+/// cannot be a key: a version has no letters, a feature no digits and no capitals.
 fn is_word(word: &str, known: &str) -> bool {
     let fits = |is_of: fn(&u8) -> bool| {
         (1..=24).contains(&word.len()) && word.bytes().all(|byte| is_of(&byte))

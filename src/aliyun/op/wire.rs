@@ -15,7 +15,7 @@ const MAX_WORDS: usize = 100;
 /// Fields that every answer with a list has.
 const ENVELOPE: [&str; 4] = ["RequestId", "TotalCount", "PageNumber", "PageSize"];
 
-/// An entry that cannot be identified, or is not one.
+/// An entry that cannot be used: it is not an object, or nothing identifies it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Unreadable;
 
@@ -61,7 +61,7 @@ pub(super) fn object<'a>(
     Ok(answer)
 }
 
-/// Checks that an answer or entry is about what was requested; one that does not say is trusted.
+/// Checks that an answer or entry is about what was requested; if it names nothing, it is trusted.
 pub(super) fn is_about(said: &Object<'_>, asked: &[(&'static str, &str)]) -> Result<(), Undecoded> {
     let is_other =
         |(field, id): &&(&'static str, &str)| said.text(field).is_some_and(|said| said != *id);
@@ -78,7 +78,7 @@ pub(super) struct Oddities {
 }
 
 impl Oddities {
-    /// Nothing but whether `answer` has a `Code`.
+    /// Notes only whether `answer` has a `Code`.
     pub(super) fn of(answer: &Object<'_>) -> Self {
         Self { has_code: answer.has_in_any_case("Code"), ..Self::default() }
     }
