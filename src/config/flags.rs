@@ -19,7 +19,8 @@ const SHARD: &str = "--shard.index";
 /// added to those of the file. They use the first account and the default windows. Without a file,
 /// there is one account, whose credentials come from the environment.
 ///
-/// It is a problem if there is nothing to poll.
+/// # Errors
+/// If a flag is not such a target, names one that is polled already, or there is nothing to poll.
 pub fn with_targets(
     config: Option<Config>,
     clusters: &[String],

@@ -18,13 +18,13 @@ pub struct Lease {
     pub name: String,
     /// Its namespace; else that of the service account.
     pub namespace: Option<String>,
-    /// Where the others reach this process, without a slash at its end.
+    /// URL at which the others reach this process, without a slash at its end.
     pub url: String,
-    /// What a standby shows to be given the state; the same for all.
+    /// The secret that a standby must present to be given the state; the same for all.
     pub secret: SecretSource,
     /// Authorities to trust for a `url` with https, beside the built-in ones.
     pub ca_file: Option<PathBuf>,
-    /// How long a Lease is good for after it was last renewed.
+    /// How long a Lease lasts after its last renewal.
     #[serde(serialize_with = "write_duration")]
     pub duration: Duration,
     /// The folder with the token, the authority and the namespace of the service account.
@@ -33,9 +33,9 @@ pub struct Lease {
 
 /// Where Kubernetes mounts the service account of a pod.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// That of the components of Kubernetes.
+/// Default of `duration`: that of Kubernetes' own components.
 const DURATION: Duration = Duration::from_secs(15);
-/// Fewest characters of the secret: shorter ones can be guessed.
+/// Minimum length of the secret, in bytes: shorter ones can be guessed.
 pub(crate) const MIN_SECRET: usize = 16;
 
 pub(super) const KEYS: &[&str] =
@@ -89,7 +89,7 @@ fn required<T>(
     read(&value?)
 }
 
-/// A name as Kubernetes has them: part of a path, so nothing else may be in it.
+/// A name that Kubernetes accepts: it becomes part of a path.
 fn name(value: &Value) -> Option<String> {
     let text = value.filled()?;
     let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
@@ -120,7 +120,7 @@ fn url(value: &Value) -> Option<String> {
     }
 }
 
-/// Short ones can be guessed.
+/// The secret; one in a file is checked when it is read.
 fn secret(value: &Value) -> Option<SecretSource> {
     let source = source(value)?;
     let is_short =

@@ -9,11 +9,12 @@ use super::{account, ehpc, metrics, poll, punctuation, state, swas, web, yaml};
 
 pub(super) const KEYS: &[&str] = &["poll", "accounts", "ehpc", "swas", "metrics", "state", "web"];
 
-/// Parses a configuration, or reports everything that is wrong with it.
+/// Parses a configuration. `file` is the name that problems show; `env` looks up environment
+/// variables for `${NAME}`. A configuration without targets is valid here, because flags may add
+/// some; [`super::with_targets`] decides.
 ///
-/// `file` is the name that problems show; `env` looks up environment variables for `${NAME}`. A
-/// configuration without targets is valid here, because flags may add some; [`super::with_targets`]
-/// decides.
+/// # Errors
+/// Everything that is wrong with it.
 pub fn parse(
     file: &str,
     text: &str,

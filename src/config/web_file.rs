@@ -101,7 +101,8 @@ pub struct Tls {
     pub cipher_suites: Vec<CipherSuite>,
     /// `prefer_server_cipher_suites`: whether this order counts, instead of the client's.
     pub prefers_own_order: bool,
-    /// `curve_preferences`: the only ones offered, in whatever order the client prefers; if empty, all that rustls offers.
+    /// `curve_preferences`: the curves offered, of which the client's order counts; if empty, all
+    /// that rustls offers.
     pub curves: Vec<Curve>,
 }
 
@@ -182,8 +183,11 @@ impl WebConfig {
     }
 }
 
-/// Parses a web configuration, or reports everything that is wrong with it. `file` is its path,
-/// which problems show and to which paths in it are relative.
+/// Parses a web configuration. `file` is its path, which problems show; relative paths in the
+/// configuration count from its folder.
+///
+/// # Errors
+/// Everything that is wrong with it.
 pub fn parse_web_config(file: &str, text: &str) -> Result<WebConfig, Problems> {
     // Nothing is expanded: bcrypt hashes contain dollars.
     let env = |_: &str| None;
