@@ -28,12 +28,11 @@ const ROOTS: [usize; 2] = [8, 40];
 const MODE: usize = 9;
 /// If set, the second slot is the valid one.
 const SECOND_SLOT: u8 = 1;
-/// If set, the database believes the valid slot, and all that it leads to, unseen.
+/// If set, the database trusts the valid slot, and all that it leads to, without a check.
 const BELIEVED: u8 = 4;
 /// The newest file format that this version of the database knows.
 const FORMAT: u8 = 3;
-/// Newer formats: both slots have the same number, not far beyond ours. Anything else there is
-/// damage.
+/// Numbers of newer formats, if both slots have the same one. Any other number is damage.
 const NEWER_FORMATS: std::ops::RangeInclusive<u8> = FORMAT + 1..=15;
 /// Size of the smallest page, in bytes.
 const PAGE_BYTES: u64 = 4096;
@@ -41,7 +40,7 @@ const PAGE_BYTES: u64 = 4096;
 const PAGE_SIZE: (std::ops::Range<usize>, [u8; 4]) = (12..16, (PAGE_BYTES as u32).to_le_bytes());
 /// Number of bytes to read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Maximum number of zeros that a power cut leaves.
+/// Maximum size of a file of zeros that a power cut leaves, in bytes.
 const MAX_ZEROS: u64 = 1 << 30;
 
 /// What a file contains.
@@ -163,9 +162,9 @@ pub(super) fn open_copy(file: &File) -> Result<Database, redb::Error> {
     })?)
 }
 
-/// The database takes as much memory for a page as the page's number asks for, gibibytes if that
-/// is damaged. So it gets to read only pages whose number stands in a page with the right checksum,
-/// or in the header and is possible.
+/// The database allocates the size that a page's number states: gibibytes if the number is damaged.
+/// So it may only follow numbers from a page with the right checksum, or possible ones from the
+/// header.
 fn examine_images(
     file: &File,
     length: u64,
@@ -184,8 +183,8 @@ fn examine_images(
     examine_image(image(&header)?)
 }
 
-/// The header; where a root page would be larger than the file, it has one that is nowhere. The
-/// slot's checksum is wrong before and after.
+/// The header, in which a root page that would be larger than the file is replaced by one beyond
+/// its end. The slot's checksum is wrong before and after.
 fn with_possible_roots(header: &[u8; HEADER_BYTES], length: u64) -> [u8; HEADER_BYTES] {
     const NOWHERE: u64 = (1 << 40) - 1;
     let mut possible = *header;
@@ -201,7 +200,7 @@ fn with_possible_roots(header: &[u8; HEADER_BYTES], length: u64) -> [u8; HEADER_
     possible
 }
 
-/// The header with its valid slot only, and so that the database checks all that it leads to first.
+/// The header with only its valid slot, marked so that the database checks all that this leads to.
 fn disbelieved(mut header: [u8; HEADER_BYTES]) -> [u8; HEADER_BYTES] {
     let [first, second] = SLOTS;
     let (valid, other) =
@@ -322,7 +321,7 @@ mod tests {
         [closed, killed]
     }
 
-    /// Where the number of a page may stand, which is that of one of the file.
+    /// Every offset that may hold the number of a page of the file.
     fn numbers(whole: &[u8]) -> impl Iterator<Item = usize> {
         (SLOTS[0]..whole.len() - 8).filter(|place| {
             let number = u64::from_le_bytes(whole[*place..place + 8].try_into().unwrap());
@@ -350,7 +349,7 @@ mod tests {
         content
     }
 
-    /// In a process of its own, whose memory is that of this alone.
+    /// Runs in its own process, to measure only its own memory.
     fn look_at_damaged_files() {
         let folder = Folder::new();
         let mut told = 0;
@@ -363,8 +362,8 @@ mod tests {
                 examined(&file, &whole, &[(at, !whole[at])]);
             }
             for place in numbers(&whole) {
-                // A page of that number has a gibibyte. The other slot may lead to pages that were
-                // written over.
+                // A page with the changed number would take a gibibyte. The other slot may lead to
+                // pages that were overwritten.
                 let large = (place + 7, whole[place + 7] | 0x90);
                 for mode in [whole[MODE], whole[MODE] ^ SECOND_SLOT] {
                     let content = examined(&file, &whole, &[(MODE, mode), large]);

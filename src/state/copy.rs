@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 use super::content::{Content, version_of};
 use super::tables::{Batch, VERSION_KEY};
 
-/// A state, or what has changed since another one.
+/// A state, or what has changed in it since an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// Another one for each state that differs.
+    /// Identifies the state: states that differ have different tags.
     pub tag: String,
     /// To be given to [`super::State::adopt`].
     pub bytes: Bytes,
@@ -21,39 +21,39 @@ pub struct Contents {
 /// What there is to copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Copied {
-    /// The state, or what has changed since the one that is known.
+    /// The state, or what has changed in it since the known one.
     New(Contents),
-    /// It is the one that is known.
+    /// Nothing: the known state is the current one.
     Same,
     /// It cannot be read, or is incomplete; the log says why.
     Unreadable,
 }
 
-/// A wish for the state of the process that polls.
+/// A request for the state of the process that polls.
 #[derive(Debug)]
 pub struct CopyRequest {
     /// Tag of the state that is known.
     pub known: Option<String>,
-    /// Where it is wanted.
+    /// Where to send the answer.
     pub answer: oneshot::Sender<Copied>,
 }
 
-/// Which keys were written by which write, from some write on.
+/// Which keys were written since a state was first copied, and when.
 #[derive(Debug)]
 pub(super) struct Changes {
-    /// Tells the writes of this process from those of another.
+    /// Distinguishes the writes of this process from those of another.
     mark: u64,
     /// Number of the last write.
     writes: u64,
-    /// The last write of each key.
+    /// Number of the last write of each key.
     keys: HashMap<String, u64>,
 }
 
-/// Maximum number of keys whose writes are known.
+/// Maximum number of keys whose writes are remembered.
 const MAX_KEYS: usize = 1_000_000;
 
 impl Changes {
-    /// Knows of no write yet.
+    /// No write is known yet.
     pub(super) fn new() -> Self {
         Self { mark: rand::random(), writes: 0, keys: HashMap::new() }
     }
@@ -95,14 +95,14 @@ pub(super) struct Message {
     gone: Vec<(String, u64)>,
     present: Vec<String>,
     dropped: Vec<String>,
-    /// How much the state then holds.
+    /// How much the resulting state holds.
     pub(super) size: Size,
 }
 
 /// Number of entries, and of marks of targets that are gone.
 pub(super) type Size = (u64, u64);
 
-/// The message with a whole state, or with what turns the state with the tag `since` into another.
+/// The message with a whole state, or with the `change` to the state with the tag `since`.
 pub(super) fn write(since: Option<&str>, change: Batch, size: Size) -> Result<Vec<u8>, String> {
     let Batch { entries, gone, present, dropped } = change;
     let since = since.map(str::to_owned);
@@ -132,7 +132,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Message, String> {
 }
 
 impl Message {
-    /// What it writes into a state that it changes, or to one that is empty.
+    /// What to write: into the state that it changes or, if it is whole, into an empty one.
     pub(super) fn batch(self) -> Batch {
         let Self { entries, gone, present, dropped, .. } = self;
         let entries = entries.into_iter().map(|(key, bytes)| (key, bytes.to_vec())).collect();

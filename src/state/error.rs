@@ -39,7 +39,7 @@ pub enum Error {
         /// `state.path`.
         path: PathBuf,
     },
-    /// A process of another number polls.
+    /// A process with another `--shard.count` polls.
     #[error(
         "the state file {} is in use by a process with another --shard.count: end that first, or let this one stand \
          by with state.wait: true",

@@ -25,7 +25,7 @@ use super::tables::{self, Batch, ENTRIES, VERSION, VERSION_KEY, builder};
 /// Maximum number of attempts to lock the file at a start: enough to outlast `check`, which holds
 /// the lock for an instant.
 const LOCK_TRIES: u32 = 5;
-/// Time between two attempts.
+/// Pause between two attempts.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits for a file while another process holds it.
@@ -254,7 +254,7 @@ impl File {
         self.is_partial
     }
 
-    /// Everything that is known has been written.
+    /// Notes that everything known has been written again.
     pub(super) fn made_whole(&mut self) {
         self.is_partial = false;
     }
@@ -321,7 +321,7 @@ impl File {
         sync_folder(&self.path)?;
         new.path.clone_from(&self.path);
         new.real.clone_from(&self.real);
-        // What could not be written since is missing in any case.
+        // Writes that have failed meanwhile are missing in any case.
         new.is_partial = true;
         let entries = held.map_or(0, |held| held.entries.len());
         warn!(path = %self.path.display(), entries, "the state file {what}; it is written again, with all that is known");

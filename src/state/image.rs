@@ -11,7 +11,7 @@ use redb::StorageBackend;
 
 use super::disk::Trouble;
 
-/// Number of bytes that are kept together; of the database's pages, the smallest.
+/// Size of a block, in bytes: that of the database's smallest page.
 const BLOCK_BYTES: usize = 4096;
 
 type Block = [u8; BLOCK_BYTES];
@@ -28,7 +28,7 @@ pub(super) struct Image {
 #[derive(Debug)]
 struct Changes {
     length: u64,
-    /// How much of the file still counts.
+    /// Number of bytes at the start of the file that still count.
     kept: u64,
     written: BTreeMap<u64, Block>,
 }
@@ -141,7 +141,7 @@ mod tests {
         bytes
     }
 
-    /// Changes both alike, and compares them.
+    /// Makes the same change to both, and compares them.
     fn alike(ours: &Image, other: &impl StorageBackend, change: impl Fn(&dyn StorageBackend)) {
         change(ours);
         change(other);

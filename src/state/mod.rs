@@ -39,13 +39,13 @@ pub struct State<M> {
     /// Without a file: what is known of targets that are gone, and when they went.
     parked: HashMap<TargetId, (M, Duration)>,
     file: Option<File>,
-    /// What processes of another number left, until it is certain which targets there are.
+    /// What processes with another shard count left, until it is certain which targets there are.
     predecessors: Vec<Predecessor>,
     /// Taken over from them, and not written yet: keys and bytes.
     handed: Vec<(String, Vec<u8>)>,
     /// Why the last write failed.
     trouble: Option<Error>,
-    /// What has changed since it was first copied from here.
+    /// What has changed since this state was first copied.
     changes: Option<Changes>,
     /// Tag of the state of another process that this one is a copy of.
     copy_of: Option<String>,
@@ -59,7 +59,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// For a file that need not exist.
+    /// Waits for the state in `place`; its file need not exist.
     pub fn new(place: impl Into<Place>) -> Self {
         let place = place.into();
         let own = file::Candidate::new(&place.path);
@@ -103,8 +103,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     ///
     /// # Errors
     /// If another process holds the file, if it is not ours or of a newer version, or if the
-    /// operating system reports an error; the file is then left unchanged. In a folder, also if
-    /// that is so with a file of another number of processes.
+    /// operating system reports an error; the file is then left unchanged. In a folder, also if so
+    /// for a file of processes with another shard count.
     pub fn open(place: impl Into<Place>) -> Result<Self, Error> {
         let mut candidate = Candidate::new(place);
         file::patiently(|| candidate.take())
@@ -125,7 +125,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.file.as_ref().is_some_and(File::is_partial)
     }
 
-    /// Everything that is known has been committed again.
+    /// Notes that everything known has been committed again.
     pub fn made_whole(&mut self) {
         self.file.iter_mut().for_each(File::made_whole);
     }
@@ -143,7 +143,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     pub fn look(&mut self) {
         let Some(file) = &mut self.file else { return };
         let looked = file.write(&Batch::default());
-        // That it exists does not mean that it can be written.
+        // An existing file need not be writable.
         if looked.is_err() || matches!(self.trouble, Some(Error::Replaced { .. })) {
             self.told(looked);
         }
@@ -162,7 +162,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
     /// What the file holds, or what has changed in it since the state whose tag is `known`.
     pub fn copy(&mut self, known: Option<&str>) -> Copied {
         let Some(file) = &mut self.file else { return Copied::Unreadable };
-        // Entries that are still to be written again would be taken for dropped.
+        // Entries that are not written again yet would look as if they were dropped.
         if file.is_partial() {
             self.changes = None;
             return Copied::Unreadable;
@@ -195,17 +195,17 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.copy_of.as_deref()
     }
 
-    /// Turns this state into a copy of the one with this `tag`, all or nothing: into the one in
-    /// `bytes`, or by the change in them.
+    /// Turns this state into a copy of the one with this `tag`, all or nothing: `bytes` hold that
+    /// state, or the change that leads to it.
     ///
     /// # Errors
-    /// Why it remains what it is, or that it must be copied whole.
+    /// Why nothing has changed, or that the state must be copied whole.
     pub fn adopt(&mut self, bytes: &[u8], tag: &str) -> Result<(), String> {
         let before = self.copy_of.take();
         let message = copy::read(bytes)?;
         let Some(file) = &mut self.file else { return Err("there is no state file".into()) };
         let told = |error: Error| error.to_string();
-        // What was emptied meanwhile differs in everything.
+        // Notices if the file was emptied or deleted meanwhile: a change is then not enough.
         file.write(&Batch::default()).map_err(told)?;
         let is_change = message.since.is_some();
         if is_change && (message.since != before || file.is_partial()) {
@@ -297,8 +297,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         is_written
     }
 
-    /// These targets exist: their marks as gone are removed, and what was taken over for them is
-    /// written.
+    /// Notes that these targets exist: removes their marks as gone, and writes what was taken over
+    /// for them.
     pub fn returned(&mut self, present: &[TargetId]) {
         let Some(file) = &mut self.file else { return };
         let counted = file.gone().unwrap_or_default();
@@ -350,8 +350,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         decode(&bytes, &target.id)
     }
 
-    /// Like [`State::restore`], also from what processes of another number left: whatever was
-    /// written last, by `age`.
+    /// Like [`State::restore`], but also from what processes with another shard count left:
+    /// whichever was written last, by `age`.
     pub fn take_over<A: Ord>(&mut self, target: &TargetId, age: impl Fn(&M) -> A) -> Option<M> {
         let mut newest = self.restore(target);
         let mut handed = None;
@@ -384,7 +384,7 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         decode(&bytes, name)
     }
 
-    /// What processes of another number saved under `name`.
+    /// What processes with another shard count saved under `name`.
     pub fn left<T: DeserializeOwned>(&self, name: &str) -> Vec<T> {
         let read = self.predecessors.iter().filter_map(|one| one.read(name).ok()?);
         read.filter_map(|bytes| decode(&bytes, name)).collect()

@@ -24,7 +24,7 @@ impl<P: Into<PathBuf>> From<P> for Place {
 }
 
 impl Place {
-    /// What the settings name for a process; `None` for memory.
+    /// The place that the settings name for a process; `None` for memory.
     pub fn of(settings: &config::State, shard: Shard) -> Option<Self> {
         let file = || settings.path.clone().map(Self::from);
         settings.folder.as_ref().map_or_else(file, |folder| {
@@ -37,8 +37,7 @@ impl Place {
         &self.path
     }
 
-    /// The files that processes of another number have left in the folder, in the order of their
-    /// names.
+    /// The files that processes with another shard count have left in the folder, by name.
     pub(super) fn predecessors(&self) -> Result<Vec<PathBuf>, Error> {
         let Some(ours) = self.count else { return Ok(Vec::new()) };
         let folder = super::access::folder(&self.path);
@@ -68,7 +67,7 @@ fn name(shard: Shard) -> String {
     }
 }
 
-/// The number of processes that a file's name tells.
+/// The number of processes in a file's name.
 fn count(name: &str) -> Option<u32> {
     let told = || {
         let (index, count) =

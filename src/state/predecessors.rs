@@ -1,9 +1,9 @@
-//! What processes of another number have left in the folder. When that number changes, targets
-//! move: each continues from the file that was written last for it.
+//! What processes with another shard count have left in the folder. When the count changes, targets
+//! move: each continues from the file in which it was written last.
 //!
-//! Processes of different numbers never poll at once. Each takes its own file first, and then looks
-//! whether a file of another number is held: of two that start together, at least one sees the
-//! other and gives its own file back. Nothing of them is written or removed.
+//! Processes with different counts never poll at once. Each takes its own file first, and then
+//! looks whether a file of another count is held: of two that start together, at least one sees the
+//! other and gives its own file back. Files of other counts are never written or removed.
 
 use std::fs::{self, TryLockError};
 use std::io::ErrorKind;
@@ -18,8 +18,8 @@ use super::file::{self, File, at, regular};
 use super::place::Place;
 use super::tables::{self, Batch, ENTRIES};
 
-/// Before the name of a file: the key of the header that it had when everything in it that this
-/// process polls had been taken over.
+/// Prefix of a key, before the name of a file: the entry is the file's header at the time when all
+/// that this process polls had been taken over from it.
 const TAKEN: &str = "taken/";
 
 /// A copy, in memory, of what another process left.
@@ -37,7 +37,7 @@ impl Predecessor {
     }
 }
 
-/// Fails if a process of another number is polling.
+/// Fails if a process with another shard count is polling.
 pub(super) fn have_ended(place: &Place) -> Result<(), Error> {
     for path in place.predecessors()? {
         free(&path)?;
@@ -71,7 +71,7 @@ pub(super) fn read(place: &Place, own: &mut File) -> Result<Vec<Predecessor>, Er
             Content::Newer(what) => return Err(Error::Newer { path, what }),
             Content::NotOurs(what) => return Err(Error::NotOurs { path, what }),
         };
-        info!(file = name, "taking over what another number of processes left");
+        info!(file = name, "taking over what processes with another shard count left");
         found.push(Predecessor { name, header, database });
     }
     Ok(found)
@@ -137,7 +137,7 @@ mod tests {
         Some((at, what.to_owned()))
     }
 
-    /// All targets are known now.
+    /// Notes that all targets are known.
     fn sweep(state: &mut State<Known>, names: &[&str]) {
         let present: Vec<TargetId> = names.iter().map(|name| id(name)).collect();
         state.returned(&present);
@@ -163,7 +163,7 @@ mod tests {
         sweep(&mut second, &["b"]);
         write(&mut second, "b", 2, "two processes");
         drop((first, second));
-        // It was written before it was first polled, and the old file has nothing new to say.
+        // It was written before it was first polled, and nothing more is read from the old file.
         let mut first = open(folder, 0, 2).unwrap();
         assert!(first.left::<u64>("budgets").is_empty());
         assert_eq!(first.restore(&id("a")), some(1, "one process"));
@@ -194,7 +194,7 @@ mod tests {
         assert!(matches!(&refused, Error::Polling { path } if path.ends_with("shard-1-of-3.redb")));
         let mut candidate = Candidate::new(place(folder, 0, 4));
         assert!(candidate.take::<Known>().unwrap_err().is_in_use());
-        // A waiting one keeps no file of its own, so the old ones may restart.
+        // A waiting process holds no file of its own, so the old ones may restart.
         let other = open(folder, 2, 3).unwrap();
         drop(old);
         assert!(candidate.take::<Known>().unwrap_err().is_in_use());

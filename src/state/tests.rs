@@ -469,7 +469,7 @@ fn what_is_gone_for_long_enough_is_forgotten_and_nothing_else() {
     state.returned(&[id("b")]);
     state.purge(&ids(&["b", "c", "d"]), days(31), days(30));
     assert_eq!((state.restore(&id("a")), state.restore(&id("b"))), (None, some("b")));
-    // It goes again: the time before does not count any more.
+    // It goes again: the time that it was gone before no longer counts.
     state.park(vec![(id("b"), "b".into())], days(40));
     state.purge(&ids(&["c", "d"]), days(69), days(30));
     assert_eq!(state.restore(&id("b")), some("b"));
