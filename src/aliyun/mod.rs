@@ -321,7 +321,8 @@ pub fn error_of(outcome: &Result<Decoded<Answer>, Error>) -> Option<&Error> {
 fn unbuilt(endpoint: &str, error: &::http::Error) -> Error {
     match error.is::<InvalidHeaderValue>() {
         true => Error::Credentials(
-            "the access key or its token holds characters that no key has, such as a line end".into(),
+            "the access key or its token holds characters that no key has, such as a line end"
+                .into(),
         ),
         false => Error::Transport(format!("{endpoint}: {error}")),
     }
