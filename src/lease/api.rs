@@ -12,10 +12,10 @@ use super::small_file;
 use crate::config::Lease;
 use crate::{files, trust};
 
-/// Maximum size of an answer.
+/// Maximum size of an answer, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// The API server, and which Lease of it.
+/// The API server, and the Lease there.
 #[derive(Debug)]
 pub(super) struct Api {
     http: Http,
@@ -30,7 +30,7 @@ impl Api {
     /// The API server that a pod finds in its environment.
     ///
     /// # Errors
-    /// If this is no pod, or its service account cannot be used.
+    /// If this is not a pod, or its service account cannot be used.
     pub(super) fn in_cluster(
         settings: &Lease,
         env: &dyn Fn(&str) -> Option<String>,
@@ -75,7 +75,7 @@ impl Api {
         match answer.status {
             200 => match serde_json::from_slice(&answer.body) {
                 Ok(lease @ Value::Object(_)) => Ok(Some(lease)),
-                _ => Err(format!("reading Lease {}: the answer is none", self.lease())),
+                _ => Err(format!("reading Lease {}: the answer is not a Lease", self.lease())),
             },
             404 => Ok(None),
             _ => Err(self.refused("reading", &answer)),
@@ -97,7 +97,7 @@ impl Api {
     fn written(&self, doing: &str, answer: &Answer) -> Result<bool, String> {
         match answer.status {
             200 | 201 => Ok(true),
-            // The Lease was deleted meanwhile, which is a change as well.
+            // 404: it was deleted meanwhile, which is a change as well.
             404 | 409 => Ok(false),
             _ => Err(self.refused(doing, answer)),
         }

@@ -29,7 +29,7 @@ pub struct Copier {
 pub enum Fetched {
     /// The state, or what has changed in it, and the tag of the state.
     New(Bytes, String),
-    /// It is the one that is known.
+    /// Nothing: the known state is the current one.
     Same,
 }
 
@@ -73,7 +73,7 @@ impl Copier {
     }
 }
 
-/// Whether it can stand in a URL as it is.
+/// Whether a tag can stand in a URL as it is.
 fn is_tag(tag: &str) -> bool {
     tag.len() <= 64 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -13,13 +13,13 @@ use crate::config::Lease;
 
 /// The annotation with the URL of the process that has the Lease.
 const URL: &str = "aliyun-task-exporter/url";
-/// Longest duration of another process's Lease that is believed; its configuration allows no more.
+/// Maximum duration of a Lease that is believed, in seconds: the configuration allows no more.
 const LONGEST: u64 = 300;
 
 /// What is known of a Lease.
 #[derive(Debug)]
 pub(super) struct Election {
-    /// Of the Lease.
+    /// Name of the Lease.
     name: String,
     identity: String,
     url: String,
@@ -44,7 +44,7 @@ pub(super) enum Step {
     Create(Value),
     /// Replace it by this one.
     Replace(Value),
-    /// Another process has what this one had.
+    /// Another process has the Lease that this one had; its name.
     Lost(String),
 }
 
@@ -87,7 +87,7 @@ impl Election {
 
     /// Whether the Lease must be left to others for now.
     fn waits(&mut self, spec: &Value, read: Read, knows: bool) -> bool {
-        // Seen when the answer was there and over when it was asked for: late in either case.
+        // Counts from an answer to the sending of a later request: never too much.
         let since = match &self.seen {
             Some((before, since)) if before == spec => *since,
             _ => {
@@ -101,7 +101,7 @@ impl Election {
         passed < SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX)
     }
 
-    /// How long a Lease that no longer changes is good for. One that was deleted may still be used.
+    /// How long a Lease lasts after its last change. The holder of a deleted one may still poll.
     fn good_for(&self, spec: &Value) -> Duration {
         let is_released = spec.is_object() && holder_of(spec).is_none();
         let told = spec["leaseDurationSeconds"].as_u64();

@@ -17,7 +17,7 @@ use crate::term::Term;
 /// Whether this process has the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Another one has it, or none; with the URL of the one that has it, as far as it is known.
+    /// Another process has it, or none; the URL of the holder, if known.
     StandsBy(Option<String>),
     /// It may poll, for as long as its [`Term`] lasts.
     Leads,
@@ -32,7 +32,7 @@ pub enum Standing {
 pub struct Lost {
     /// Its namespace and name.
     pub lease: String,
-    /// Why.
+    /// Why it was lost.
     pub why: String,
 }
 
@@ -119,10 +119,10 @@ impl Keeper {
             }
             if self.left().is_some_and(|left| left.is_zero()) {
                 let why = self.trouble.clone();
-                let why = why.unwrap_or_else(|| "this process has stood still".into());
+                let why = why.unwrap_or_else(|| "this process was suspended".into());
                 return Err(self.lost(format!("it could not be renewed in time: {why}")));
             }
-            // Those that wait should not all ask at once.
+            // Random, so that the processes that wait do not all ask at once.
             let retry = self.duration.mul_f64(rand::random_range(0.10..0.15));
             tokio::select! {
                 () = sleep(self.left().unwrap_or(retry).min(retry)) => {}
@@ -147,7 +147,7 @@ impl Keeper {
         let leads = self.until.is_some();
         let asked = Moment::now();
         if self.until.is_some_and(|until| asked.boot >= until) {
-            // It is over; the caller sees that.
+            // The term is over, which the caller checks next.
             return Ok(());
         }
         let found = self.api.read().await.map_err(Trouble::Failed)?;
@@ -172,7 +172,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The Lease was written by a request made at this time since boot.
+    /// This process has the Lease, by a request made at `begun`, as time since boot.
     fn leads(&mut self, begun: SignedDuration) {
         // Shorter than the Lease by a third: others must not take it while calls are under way.
         let good_for = SignedDuration::try_from(self.duration * 2 / 3);

@@ -35,8 +35,8 @@ pub fn prepare(
 ) -> Result<(Keeper, Copier), SetupError> {
     let api = api::Api::in_cluster(settings, env).map_err(SetupError)?;
     let pod = ["POD_NAME", "HOSTNAME"].iter().find_map(|name| env(name).filter(|v| !v.is_empty()));
-    // A process that was started again is another one: what the one before did is over only when
-    // its Lease is.
+    // A restarted process counts as another one: calls of the one before may last as long as its
+    // Lease.
     let identity = format!("{}_{:08x}", pod.as_deref().unwrap_or("pod"), rand::random::<u32>());
     let election = election::Election::new(identity, settings);
     let copier = Copier::new(settings).map_err(SetupError)?;

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::files;
 
-/// Its text, read where that holds up nothing else.
+/// The file's text, read on a thread where blocking holds up nothing else.
 ///
 /// # Errors
 /// Why it cannot be read, beginning with what was done.
