@@ -132,8 +132,8 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
     };
     let rendered = Arc::clone(&store);
     let until_stopped = stopped.clone();
-    // A thread of its own: no other one wakes it, and no lock is contended, at half the CPU of a
-    // shared thread pool.
+    // Its own thread: no other one wakes it, and no lock is contended. That takes half the CPU time
+    // of a shared thread pool.
     parts.spawn_blocking(move || {
         polling.block_on(async {
             tokio::select! {

@@ -19,7 +19,7 @@ use crate::state::{CopyRequest, Place};
 use crate::store::Store;
 use crate::term::Term;
 
-/// How often a standby copies the state.
+/// Interval at which a standby copies the state.
 const COPY_EVERY: Duration = Duration::from_secs(5);
 
 /// When a process begins to poll.
@@ -79,7 +79,7 @@ pub(super) async fn when_free(
     }
 }
 
-/// A new configuration: it is polled with as soon as this process polls.
+/// Takes a new configuration, to poll with as soon as this process polls.
 fn take(config: &mut Config, new: NewConfig) {
     let usable = clients(&new.config).map(drop);
     if usable.is_ok() {
@@ -109,7 +109,7 @@ pub(super) struct Candidate {
     ask: mpsc::Sender<CopyRequest>,
     copies: mpsc::Receiver<CopyRequest>,
     turn: mpsc::Sender<()>,
-    /// Why the state could not be copied, if it could not.
+    /// Why the state could not be copied the last time, if so.
     trouble: Option<String>,
 }
 
@@ -166,7 +166,7 @@ impl Candidate {
         changes: &mut mpsc::Receiver<NewConfig>,
         stopped: &mut watch::Receiver<bool>,
     ) -> Result<Option<Elected>, Error> {
-        // Until there is a copy, its age is that of this process.
+        // Until there is a copy, its age counts from the start of this process.
         metrics.copied(Timestamp::now());
         let mut due = Instant::now();
         while !*stopped.borrow() {
@@ -193,7 +193,7 @@ impl Candidate {
         Ok(Some(Elected { standby, term, copies, turn }))
     }
 
-    /// Takes over what was copied. Logs once that nothing can be, and once that it can again.
+    /// Takes over what was copied. Logs once that copying fails, and once that it works again.
     async fn adopt(
         &mut self,
         url: String,

@@ -14,7 +14,7 @@ use crate::target::{Scope, Target, polled};
 
 /// Used where no real id is known: the cloud checks the permission before it looks up the id.
 const NO_COMMAND: &str = "c-none";
-/// The same for an invocation on a server.
+/// Like [`NO_COMMAND`], for an invocation on a server.
 const NO_INVOCATION: &str = "t-none";
 
 /// An account's name, as targets hold it.

@@ -30,7 +30,7 @@ pub struct Series {
     pub limit: usize,
     /// Targets whose full window exceeds `metrics.max_series_per_target`.
     pub cut: usize,
-    /// Targets that exceed it with what is never left out, even when nothing is listed.
+    /// Targets that exceed it even when nothing is listed: by series that are never left out.
     pub above: usize,
     /// The exporter's own series about targets, which count towards no limit.
     pub own: usize,

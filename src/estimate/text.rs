@@ -171,7 +171,7 @@ fn series(estimate: &Estimate, page: &mut String) {
     let mark = if most > series.limit { "! " } else { "" };
     let _ = writeln!(
         page,
-        "Series: at least {}, at most {mark}{most} of the {} that metrics.max_series allows; of these are never left out {} to {} \
+        "Series: at least {}, at most {mark}{most} of the {} that metrics.max_series allows; {} to {} of these are never left out \
          (counters, counts by status, last invocations); and {} of the exporter's own about its targets.",
         series.least, series.limit, series.least, series.floor, series.own
     );

@@ -30,7 +30,7 @@ pub(super) fn verdict(estimate: &Estimate) -> String {
     }
 }
 
-/// Why the plan exceeds its limits; empty if it can.
+/// Why the plan exceeds its limits; empty if it does not.
 pub(super) fn problems(estimate: &Estimate) -> Vec<String> {
     let budgets = too_small(estimate);
     let slow = if budgets.is_none() { too_slow(estimate) } else { None };
@@ -175,7 +175,7 @@ pub(super) fn advice(estimate: &Estimate) -> Vec<String> {
     lines
 }
 
-/// How to read lists whole that are too long.
+/// What to change so that lists that are too long can be read whole.
 fn longer_lists(long: &[LongLists]) -> Option<String> {
     let pages = long.iter().map(|long| long.pages).max()?;
     let mut keys: Vec<&str> = long.iter().map(|long| long.key).collect();

@@ -41,7 +41,7 @@ pub(super) struct Folding {
     last: Option<u64>,
 }
 
-/// A minute of one kind.
+/// The lines of one kind in a minute.
 #[derive(Debug)]
 struct Window {
     ends: Instant,

@@ -63,12 +63,12 @@ pub fn start(log: &Log) -> Logging {
 /// Discards the lines of threads that have no subscriber, for programs whose threads have
 /// different ones.
 ///
-/// `tracing` remembers of each line of code whether a subscriber wants it. While there is only one
-/// subscriber, it asks that of the current thread: without this, a thread that has none would
-/// silence the line for the one that has.
+/// `tracing` remembers for each line of code whether a subscriber wants it. While there is only one
+/// subscriber, it asks only that of the current thread: without this function, a thread without one
+/// would silence the line for the thread that has it.
 pub fn discard_elsewhere() {
     let nothing = tracing_subscriber::registry().with(filter::dynamic_filter_fn(|_, _| false));
-    // It fails if this or another one was set before, which does as well.
+    // It fails if any subscriber was set before, which serves the same purpose.
     let _ = tracing::subscriber::set_global_default(nothing);
 }
 
