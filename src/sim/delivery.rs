@@ -45,7 +45,7 @@ impl Delivered {
     }
 }
 
-/// Long enough to flush what was written.
+/// Pause before a connection is cut: long enough to flush what was written.
 const CUT_PAUSE: Duration = Duration::from_millis(20);
 
 fn pieces(mut body: Bytes, size: usize) -> VecDeque<Bytes> {

@@ -13,7 +13,7 @@ use super::{Operation, Settings};
 /// Maximum clock skew of a request.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// A request stamped 15 minutes ahead stays valid for 30.
+/// How long nonces are remembered: a request stamped 15 minutes ahead stays valid for 30.
 const NONCE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 
 /// Maximum number of nonces kept; the oldest are dropped first.

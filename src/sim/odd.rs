@@ -1,4 +1,4 @@
-//! List entries that no document shows, but that a cloud may send nonetheless.
+//! List entries that no document shows, but that a cloud may still send.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ const WORDS: [&str; 7] = [
     "InvocationStatus",
 ];
 
-/// Marks what a `Value` cannot hold until it is written; no answer contains this character.
+/// Stands for what a `Value` cannot hold until it is written; no answer contains this character.
 const MARK: &str = "\u{f8ff}";
 const MARKED: [(&str, &[u8]); 4] = [
     ("\u{f8ff}surrogate", br"\ud83d"),

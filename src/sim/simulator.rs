@@ -209,7 +209,7 @@ impl Simulator {
     }
 
     fn check_permission(&self, operation: Operation) -> Result<(), Failure> {
-        // ResourceListing the regions of SWAS, asking for the caller's identity and presenting a token need
+        // Listing the regions of SWAS, asking for the caller's identity and presenting a token need
         // no permission.
         let is_free =
             matches!(operation, Operation::SwasListRegions | Operation::GetCallerIdentity)

@@ -149,8 +149,8 @@ impl InvocationSpec {
         }
     }
 
-    /// A cancelled invocation never starts; one that fails before it reaches the server has a start
-    /// nonetheless.
+    /// A cancelled invocation never starts; one that fails before it reaches the server still has a
+    /// start.
     fn started(&self) -> Option<SignedDuration> {
         (self.end != InvocationEnd::Cancelled).then(|| self.born + self.pending)
     }

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::noise::Noise;
 use crate::sim::ListOrder;
 
-/// How long results are kept after the end.
+/// How long results are kept after the end, as documented for SWAS.
 const RESULTS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A thing with a lifetime. Times are since the world's start, and negative before it.

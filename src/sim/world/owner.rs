@@ -7,7 +7,7 @@ use super::lineage::{Life, Lineage};
 use super::{TaskEnd, TaskSpec};
 use crate::sim::ListOrder;
 
-/// SWAS keeps results for two weeks.
+/// How long SWAS keeps results. Source: "Limits" in `docs/alibaba-cloud-api.md`.
 pub(super) const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// A cluster's own data.

@@ -46,7 +46,7 @@ pub(super) fn cluster(settings: &Settings, index: usize) -> Cluster {
     Cluster { spec, tasks: Lineage::new(tasks, None), commands: Lineage::new(commands, None) }
 }
 
-/// One server in eight must be renewed within days.
+/// Days until a server expires; one in eight must be renewed within days.
 fn expires_in_days(noise: Noise, index: usize) -> i64 {
     match index % 8 {
         1 => 2,
