@@ -124,9 +124,9 @@ impl Store {
         });
     }
 
-    /// Records what a discovery target says about clusters and servers, by the targets that are
-    /// polled of them, and when each was said: to be withdrawn with its values or, if it has none
-    /// yet, after `stale_after`. What it no longer says is withdrawn at once.
+    /// Records what the discovery target `by` says about clusters and servers, by their polled
+    /// targets, and when it said so: to be withdrawn with its values or, if it has none yet, after
+    /// `stale_after`. What it no longer says is withdrawn at once.
     pub fn list(
         &self,
         by: &TargetId,
@@ -251,8 +251,8 @@ impl Store {
 }
 
 impl Targets {
-    /// Forgets what discovery targets for which `is_gone` have said. Returns the targets about
-    /// which they had said something.
+    /// Forgets what was said by discovery targets that are gone, by `is_gone`. Returns the targets
+    /// that this was about.
     fn unlist(&mut self, is_gone: impl Fn(&TargetId) -> bool) -> Vec<TargetId> {
         let listed = self
             .entries

@@ -202,8 +202,8 @@ impl Entry {
         true
     }
 
-    /// Forgets what discovery targets for which `is_gone` have said. Returns whether there was
-    /// anything.
+    /// Forgets what was said by a discovery target that is gone, by `is_gone`. Returns whether
+    /// anything was.
     pub(super) fn unlist(&mut self, is_gone: impl Fn(&TargetId) -> bool) -> bool {
         self.listed.take_if(|listed| is_gone(&listed.by)).is_some()
     }
