@@ -134,7 +134,7 @@ pub fn shards_text(config: &Config, count: u32, remarks: &Remarks) -> String {
     page + &remarked(&with_idle(remarks, &shares, count))
 }
 
-/// The same as JSON.
+/// Like [`shards_text`], as JSON.
 pub fn shards_json(config: &Config, count: u32, remarks: &Remarks) -> String {
     let units = units(config, count);
     let shares = shares(config, &units, count);
@@ -166,8 +166,8 @@ pub struct Costs<'a> {
     pub discovery_pass: Option<&'a DiscoveryPass>,
 }
 
-/// All of that as JSON. The fields are described under "What it will cost" in
-/// `docs/configuration.md`.
+/// A checked configuration with its remarks and costs, as JSON. The fields are described under
+/// "What it will cost" in `docs/configuration.md`.
 pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: bool) -> String {
     let estimate = costs.map(|costs| {
         let mut value = estimate::json(costs.estimate);

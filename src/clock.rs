@@ -1,6 +1,6 @@
 //! The time by both clocks of this machine, and the CPU time of this process.
 //!
-//! The wall clock may be set at any time, so it cannot tell the age of anything. The clock since
+//! The wall clock may be set at any time, so it cannot show the age of anything. The clock since
 //! boot only goes forward, during sleep as well, and means nothing on another machine or after a
 //! reboot.
 
@@ -11,7 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SINCE_BOOT: ClockId = ClockId::Boottime;
-/// The closest available elsewhere; on macOS it counts sleep as well.
+/// The closest clock on other systems; on macOS it counts sleep as well.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
@@ -26,7 +26,7 @@ pub fn cpu_time() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-/// The wall clock time, as the clock is set now, so long after this machine was booted.
+/// The wall clock time this long after boot, by the clock as it is set now.
 pub fn after_boot(time: SignedDuration) -> Timestamp {
     let now = Moment::now();
     now.wall.checked_sub(now.boot.saturating_sub(time)).unwrap_or(now.wall)

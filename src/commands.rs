@@ -119,7 +119,7 @@ pub async fn run(
 
 async fn serve(arguments: &Serve, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let reloads = mpsc::channel(1);
-    // Otherwise it would end the process.
+    // From the start: without a handler, SIGHUP ends the process.
     reload_on_hangup(reloads.0.clone())?;
     announce_start();
     let file = arguments.targets.file().filter(|_| arguments.auto_reload);

@@ -32,7 +32,7 @@ pub fn config(world: &Value, address: SocketAddr) -> Config {
     }
 }
 
-/// The same, with budgets that fit a cloud that allows `per_minute` calls of each operation. A
+/// `config`, with budgets that fit a cloud that allows `per_minute` calls of each operation. A
 /// tenth is left unused.
 pub fn with_quota(mut config: Config, per_minute: u32) -> Config {
     let budget = (per_minute - per_minute.div_ceil(10)).max(1);

@@ -1,4 +1,4 @@
-//! Reads files named by the user: whole, but never without end. Notices when they change.
+//! Reads files named by the user whole, within limits of size and time. Notices when they change.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// Maximum size of a file that holds certificates, an access key, a token or profiles, in bytes.
 pub(crate) const MAX_SMALL: u64 = 4 << 20;
 
-/// Timeout for the end of a pipe or a terminal.
+/// Timeout for reading a pipe or a terminal to its end.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Written before the text by some editors on Windows.
@@ -52,7 +52,7 @@ pub(crate) fn text_or_stream(path: &Path, max_bytes: u64) -> io::Result<Zeroizin
 
 enum Kind {
     Regular,
-    /// With a word for it; reading it may never end.
+    /// A pipe or terminal, in words; reading it may never end.
     Stream(&'static str),
 }
 

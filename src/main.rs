@@ -10,8 +10,8 @@ use aliyun_task_exporter::{commands, logging};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-/// Settings of glibc's allocator, which reads them when a process starts and offers no safe call for
-/// them (mallopt(3)).
+/// Settings of glibc's allocator, which are read only when a process starts: there is no safe call
+/// for them (mallopt(3)).
 const ALLOCATOR: [(&str, &str); 3] = [
     // By default each thread has its own arena, and what one thread allocates and another frees
     // leaves holes there: resident memory grows for hours while no more of it is in use.
@@ -56,12 +56,12 @@ fn set_allocator() {
     }
     let mut arguments = env::args_os();
     if let (Ok(program), Some(name)) = (env::current_exe(), arguments.next()) {
-        // It returns only if that fails: everything works without them as well.
+        // It returns only if it fails: everything works without these settings as well.
         let _ = Command::new(program).arg0(name).args(arguments).envs(unset).exec();
     }
 }
 
-/// Polling mostly waits for the network, so a few threads serve any number of targets.
+/// Number of threads: polling mostly waits for the network, so a few serve any number of targets.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().min(4))
 }

@@ -264,7 +264,7 @@ pub struct ListState {
     /// Entries that must exist and were not shown in two readings in a row; 0 if the lists are
     /// whole.
     pub missing: u64,
-    /// The same for the last reading alone.
+    /// Entries that must exist and that the last reading did not show.
     pub missing_once: u64,
     /// Entries by which a `TotalCount` exceeds what its list has shown in 8 whole readings in a
     /// row: the total is considered wrong.
@@ -297,7 +297,7 @@ pub struct Task {
     pub steps: Option<i64>,
     /// Entries of Errors, if it was sent and could be read.
     pub errors: Option<u64>,
-    /// What they say; not saved.
+    /// Code and Message of those errors; not saved.
     #[serde(skip)]
     pub error_details: Arc<[TaskError]>,
     /// Entries of Result.Instances, for the task types that add nodes.
@@ -840,9 +840,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether it ran regularly and no longer does, as of what was read at `read`: what
-    /// AliyunTaskSwasCommandMissing has, without its patience. A job that has not run for long is
-    /// taken for retired.
+    /// Whether it ran regularly and no longer does, by what was known at `read`: the condition of
+    /// the alert AliyunTaskSwasCommandMissing, without its delay. A job that has not run for long
+    /// is taken for retired.
     pub fn is_overdue(&self, read: Timestamp, now: Timestamp) -> bool {
         let (Some(created), Some(interval)) = (self.created, self.interval) else { return false };
         let interval = interval.as_secs_f64();
@@ -877,7 +877,7 @@ pub struct Histogram {
 impl Histogram {
     /// Upper bounds in seconds: a task takes from seconds (stopping a node) to hours (creating a
     /// large cluster). The first holds what had ended at the next poll of open work, 10 seconds by
-    /// default: the API gives no times, so a finer one would tell polls apart, not tasks.
+    /// default: the API gives no times, so a finer one would show differences of polls, not tasks.
     pub const BOUNDS: [f64; 9] = [15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0];
 
     /// Counts one observation.
@@ -908,7 +908,7 @@ pub enum Cut {
     Idle,
     /// It did not read its response, or too slowly.
     Slow,
-    /// A new connection needed its place.
+    /// Its place was needed for a new connection.
     Short,
     /// It sent more than its requests can need.
     Flood,

@@ -20,7 +20,7 @@ use crate::shard::Units;
 use crate::store::Store;
 use crate::web::{Guard, Reload, Site};
 
-/// How often files are looked at.
+/// Interval at which files are checked for changes.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Where new configurations come from.
@@ -40,7 +40,7 @@ pub struct Parts {
     pub exposition: Arc<Exposition>,
     /// The exporter's own metrics.
     pub metrics: Arc<SelfMetrics>,
-    /// What is known.
+    /// What is known of the targets.
     pub store: Arc<Store>,
     /// Who is let in.
     pub guard: Arc<ArcSwap<Guard>>,
@@ -49,9 +49,9 @@ pub struct Parts {
 /// Why a new configuration was refused.
 #[derive(Clone, Debug)]
 enum Refused {
-    /// Something is wrong with it.
+    /// The configuration itself is wrong; in which way.
     Itself(String),
-    /// Only the web configuration stood against it.
+    /// Only the web configuration is wrong.
     WebConfig,
 }
 
@@ -135,9 +135,9 @@ impl Reloader {
                 info!("web configuration reloaded");
                 match &self.refused {
                     None => Ok(()),
-                    // Nothing stands against it any more.
+                    // The refused configuration can be used now.
                     Some(Refused::WebConfig) => return drop(self.reload(cause).await),
-                    // What is wrong with the configuration itself still is.
+                    // The configuration itself is still wrong.
                     Some(Refused::Itself(problems)) => {
                         return self.parts.store.exporter.reload_refused(Some(problems.clone()));
                     }
@@ -149,8 +149,8 @@ impl Reloader {
         let _ = self.report(cause, outcome);
     }
 
-    /// Reads the web configuration. If it is refused, the files that it names are watched all the
-    /// same: it may be one of them that is to be mended.
+    /// Reads the web configuration. If it is refused, the files that it names are still watched:
+    /// the fault may be in one of them.
     async fn read_guard(&mut self, web: Web) -> Result<Guard, Problems> {
         let Some(path) = self.web_config.clone() else { return Ok(Guard::open(web)) };
         on_a_thread(move || Ok(Guard::read(&path, web))).await?.map_err(|unusable| {
@@ -222,7 +222,7 @@ fn problem(path: &str, message: String) -> Problems {
     Problems(vec![Problem::outside_files(path, message)])
 }
 
-/// Files whose changes are noticed once they are over.
+/// Files whose changes are noticed once they are complete.
 #[derive(Debug)]
 struct Watched {
     /// As they were before they were last read.
@@ -238,14 +238,14 @@ impl Watched {
         Self { seen: read.clone(), read }
     }
 
-    /// They are about to be read, whether they have changed or not.
+    /// Notes that they are about to be read, whether they have changed or not.
     fn read_again(&mut self) {
         self.read = again(&self.read);
         self.seen.clone_from(&self.read);
     }
 
-    /// Whether they have changed since they were last read, and have not since the last look: what
-    /// is half written is not worth reading. Once for each change.
+    /// Whether they have changed since they were last read, but not since the last look: a file may
+    /// be half written. True once for each change.
     fn has_changed(&mut self) -> bool {
         let now = again(&self.read);
         let is_still = now == self.seen;

@@ -175,7 +175,7 @@ impl SelfMetrics {
                 Some(is_granted) => {
                     self.authorized.with_label_values(&labels).set(i64::from(*is_granted))
                 }
-                // It exists: it was set with the first answer.
+                // The series exists: it was set with the first answer.
                 None => drop(self.authorized.remove_label_values(&labels)),
             }
         }
@@ -228,7 +228,7 @@ impl SelfMetrics {
         self.quota_wait.with_label_values(&budget.values()).inc_by(wait.as_secs_f64());
     }
 
-    /// Counts something open that was lost.
+    /// Counts an open item that was lost.
     pub fn lost(&self, kind: Kind) {
         self.lost.with_label_values(&[kind.label()]).inc();
     }
@@ -322,7 +322,7 @@ impl SelfMetrics {
             .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
-    /// A client's connection was cut.
+    /// Counts a client's connection that was cut.
     pub fn connection_cut(&self, cut: Cut) {
         self.connections_cut.with_label_values(&[cut.label()]).inc();
     }

@@ -1,8 +1,8 @@
-//! Which process polls what, where several share the targets of one configuration.
+//! Which process polls what, if several share the targets of one configuration.
 //!
-//! They share them by unit: a quota group in a region, as budgets are kept. So two processes never
-//! use one budget, and together they make the calls of one. The shard of a unit depends only on
-//! what all of them know alike: the configuration and the tables of known regions.
+//! They share them by unit: a quota group in a region, like budgets. So two processes never use the
+//! same budget, and together make no more calls than one would. The shard of a unit depends only on
+//! what is the same for all: the configuration and the tables of known regions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,16 @@ use crate::regions::{EHPC, SWAS, Service};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Units {
     shard: Shard,
-    /// Of the units that can be named without asking the cloud: by quota group and region.
+    /// The shards of units that can be named without asking the cloud, by quota group and region.
     named: BTreeMap<String, BTreeMap<String, u32>>,
 }
 
 impl Units {
     /// The units of a configuration.
     ///
-    /// Those that it names, and those in regions that are known where it says `all`, are spread
-    /// evenly: rendezvous hashing, with no shard above the average, rounded up. Any other, in a
-    /// region that this version does not know, goes by rendezvous hashing alone.
+    /// Units that it names, or that `all` stands for in known regions, are spread evenly: by
+    /// rendezvous hashing, with no shard above the average, rounded up. Any other unit, in a region
+    /// that this version does not know, goes by rendezvous hashing alone.
     pub fn of(config: &Config) -> Self {
         let shard = config.shard;
         if shard.count <= 1 {
@@ -42,7 +42,7 @@ impl Units {
         self.shard.count <= 1 || self.owner(quota_group, region) == self.shard.index
     }
 
-    /// Number of named units that this process polls; without shards, none is counted.
+    /// Number of named units that this process polls; 0 without shards.
     pub fn own(&self) -> usize {
         self.of_shard(self.shard.index).count()
     }

@@ -82,7 +82,7 @@ impl TargetId {
         Self { kind: Kind::SwasInvocations, id: Arc::clone(instance_id) }
     }
 
-    /// The target with which `listing` of a cluster or server is shown: like its name, once.
+    /// The one target with which `listing` of a cluster or server is shown, like its name.
     pub fn listed(listing: &ResourceListing, id: Arc<str>) -> Self {
         let kind = match listing {
             ResourceListing::Cluster(_) => Kind::EhpcTasks,
@@ -105,25 +105,25 @@ pub struct Target {
     pub region: Arc<str>,
     /// The user's name for it, else the cloud's; may be empty.
     pub name: Arc<str>,
-    /// What of it is followed.
+    /// Which part of it is followed.
     pub scope: Scope,
 }
 
-/// What of a target is followed, by kind.
+/// Which part of a target is followed, by kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scope {
-    /// Of a cluster's tasks.
+    /// A window of a cluster's tasks.
     EhpcTasks(TaskWindow),
-    /// Of a cluster's commands.
+    /// Some of a cluster's commands.
     EhpcInvocations(Commands),
-    /// Of a server's invocations.
+    /// A window of a server's invocations.
     SwasInvocations(InvocationWindow),
-    /// Of a server's invocations, if they are read together with those of the region's other
+    /// The same window, if the invocations are read together with those of the region's other
     /// servers.
     SwasRegionServer(InvocationWindow),
-    /// Of a region: these servers.
+    /// These servers of a region.
     SwasRegion(Vec<Target>),
-    /// Of discovery: what it looks for.
+    /// What discovery looks for.
     Discovery(DiscoveryQuery),
 }
 
@@ -191,7 +191,7 @@ pub enum DiscoveryKind {
 }
 
 impl DiscoveryKind {
-    /// Whether it looks for regions, in which it is then looked for other things.
+    /// Whether it looks for regions, in which discovery then looks for other things.
     pub fn finds_regions(self) -> bool {
         matches!(self, Self::ClusterRegions | Self::ServerRegions)
     }
@@ -222,12 +222,12 @@ impl DiscoveryQuery {
 /// What each discovery target found last.
 pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 
-/// All targets of this process, for a configuration with these findings: the configured ones in their order, then the
-/// discovery targets, then what was found and is not configured. A configured target without a name
-/// gets the cloud's.
+/// All targets of this process, for a configuration with these findings: the configured ones in
+/// their order, then the discovery targets, then what was found and is not configured. A configured
+/// target without a name gets the cloud's.
 ///
-/// New findings may add places to look in (regions); repeated with their findings, this comes to an
-/// end.
+/// Regions that were found become places to look in; then this must be called again, with what is
+/// found there. That ends, since nothing found there adds places.
 pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let accounts = Accounts::of(config);
     let searches = searches_of(config, findings, &accounts);
@@ -315,7 +315,7 @@ fn searches_of(config: &Config, findings: &Findings, accounts: &Accounts<'_>) ->
     searches
 }
 
-/// What a discovery target found, each with the target; `None` if it looks for something else.
+/// What a discovery target found, paired with that target; `None` if it looks for something else.
 fn finds<'a>(
     target: &'a Target,
     wanted: DiscoveryKind,

@@ -1,7 +1,7 @@
 //! How long this process may call the cloud.
 //!
-//! It is told by the clock since boot, which runs while the process is stopped and while the
-//! machine sleeps: what wakes up late knows at once that it is late.
+//! Measured by the clock since boot, which runs while the process is stopped and while the machine
+//! sleeps: a process that wakes up late knows it at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,22 +18,22 @@ pub struct Term {
 }
 
 impl Term {
-    /// For a process that need not ask who else there is.
+    /// A term without end, for a process that needs no Lease.
     pub fn unlimited() -> Self {
         Self { until: None }
     }
 
-    /// One that is over, until it is extended.
+    /// A term that is over until it is extended.
     pub fn over() -> Self {
         Self { until: Some(Arc::new(AtomicI64::new(i64::MIN))) }
     }
 
-    /// It ends at this time since boot.
+    /// Sets the end to this time since boot.
     pub fn extend(&self, until: SignedDuration) {
         self.set(i64::try_from(until.as_nanos()).unwrap_or(i64::MAX));
     }
 
-    /// It is over from now on.
+    /// Ends it now.
     pub fn end(&self) {
         self.set(i64::MIN);
     }

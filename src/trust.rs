@@ -66,7 +66,7 @@ mod tests {
     fn the_built_in_roots_hold_the_authorities_of_the_web() {
         let built_in = built_in();
         assert!(built_in.len() > 100, "{}", built_in.len());
-        // It signs for aliyuncs.com.
+        // This authority signs for aliyuncs.com.
         assert!(
             built_in
                 .subjects()
