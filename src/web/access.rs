@@ -1,4 +1,4 @@
-//! Every request passes here first: what it may be, who may send it, and by which name.
+//! Every request passes here first: is it allowed, for this client, under this host name?
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Default for Paths {
     }
 }
 
-/// What stands before the routes.
+/// Checks requests before they reach the routes.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) routes: Router,
@@ -42,7 +42,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Answers a request. On a connection of the reserve only health is served.
+    /// Answers a request. A connection of the reserve is served only health.
     pub(super) async fn answer(
         &self,
         request: axum::http::Request<Incoming>,
@@ -123,7 +123,7 @@ impl Access {
             Some(query) => format!("{own}?{query}"),
             None => own.to_owned(),
         };
-        // Part of what was a URI.
+        // A part of a valid URI, so this does not fail.
         let Ok(target) = target.parse::<PathAndQuery>() else {
             return not_found().await.into_response();
         };
@@ -136,12 +136,12 @@ impl Access {
     }
 }
 
-/// What there is nothing at.
+/// The response for a path without a route.
 pub(super) async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "not found: / links to all there is\n")
 }
 
-/// What is only there to be read.
+/// The response for a method that a route does not take.
 pub(super) async fn method_not_allowed() -> (StatusCode, &'static str) {
     (StatusCode::METHOD_NOT_ALLOWED, "method not allowed here\n")
 }
@@ -150,14 +150,14 @@ fn is_read(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }
 
-/// A refusal after which what else comes on the connection is not read.
+/// A refusal after which the connection is closed, and nothing more is read from it.
 fn closing(status: StatusCode, line: &'static str) -> Response {
     let mut response = (status, line).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Which server is asked for: by exactly one Host header, or what HTTP/2 has in its place.
+/// The host that is asked for: from exactly one Host header, or from its counterpart in HTTP/2.
 fn host<B>(request: &axum::http::Request<B>) -> Option<Authority> {
     let named = only(request.headers())?;
     match (request.uri().authority(), named) {
@@ -168,7 +168,7 @@ fn host<B>(request: &axum::http::Request<B>) -> Option<Authority> {
     }
 }
 
-/// The value of the Host header, if there is one; `None` if there are more, or it is no host.
+/// The value of the Host header, if there is one; `None` if there are several, or it is not a host.
 fn only(headers: &HeaderMap) -> Option<Option<Authority>> {
     let mut values = headers.get_all(header::HOST).iter();
     let Some(value) = values.next() else { return Some(None) };

@@ -65,7 +65,7 @@ pub(super) struct LoweredStatus {
 pub(super) enum Throttling {
     /// There are no refusals.
     Not,
-    /// Nothing is delayed by them.
+    /// The refusals delay nothing.
     Harmless,
     /// Fewer calls are made than the targets need.
     Short,
@@ -73,7 +73,7 @@ pub(super) enum Throttling {
     Refused,
 }
 
-/// An operation that no call has tried for this long after its rest is not needed by any target.
+/// An operation that no call has tried for this long after its rest counts as needed by no target.
 const UNTRIED: SignedDuration = SignedDuration::from_secs(120);
 
 impl Budget {

@@ -1,8 +1,8 @@
-//! The open connections, and which of them must go: a table without clock or sockets.
+//! The open connections, and which of them must be closed: a table without clock or sockets.
 //!
-//! No client can lock others out. A connection that makes no progress is cut; when places are short,
-//! the one that has been idle longest gives way to a new one; and an address that has a quarter of
-//! all places gives up one of its own for its next.
+//! No client can lock others out. A connection that makes no progress is cut. If no place is left,
+//! the one that has been idle longest is cut for a new one. If one address has a quarter of all
+//! places, its own slowest one is cut for its next.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,17 +19,17 @@ use crate::model::Cut;
 const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum time between two requests of a connection; longer than the usual scrape interval.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// Maximum time in which no byte of a response can be sent.
+/// Maximum time without progress in sending a response.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// The same while many different responses are in memory.
+/// Like [`STALL_TIMEOUT`], while many different responses are in memory.
 const SHORT_STALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Minimum rate at which a client reads a response, in bytes per second.
 const MIN_READ_RATE: u64 = 16 << 10;
-/// Maximum number of bytes that a client sends for a request, and before its first one: two buffers,
-/// so that a head that is too large is answered, and what TLS and HTTP/2 add.
+/// Maximum number of bytes that a client may send per request, and before its first one: two
+/// buffers, so that a head that is too large is still answered, plus what TLS and HTTP/2 add.
 const REQUEST_BYTES: u64 = 160 << 10;
-/// Part of a response's size that a client may send while it reads it: with HTTP/2, it says how much
-/// more it takes.
+/// Divisor: a client may send this part of a response's size while it reads it. In HTTP/2 it
+/// reports how much more it accepts.
 const READER_SHARE: u64 = 4;
 /// Places beyond the limit, for health checks only.
 pub(super) const RESERVE: usize = 16;
@@ -37,17 +37,17 @@ pub(super) const RESERVE: usize = 16;
 /// Time since the server was started, in milliseconds.
 pub(super) type Millis = u64;
 
-/// One open connection. Its own task writes what it does, any other may cut it.
+/// One open connection. Its own task records what it does; any other may cut it.
 #[derive(Debug)]
 pub(super) struct Connection {
     peer: IpAddr,
     opened: Millis,
-    /// Takes a place beyond the limit: only health is served.
+    /// Whether it takes a place beyond the limit, where only health is served.
     pub(super) is_reserve: bool,
     has_asked: AtomicBool,
-    /// Requests whose response is being made.
+    /// Number of requests whose response is being made.
     computing: AtomicU32,
-    /// Requests whose response is made or being sent.
+    /// Number of requests whose response is being made or sent.
     answering: AtomicU32,
     /// When the last response was sent whole.
     idle_since: AtomicU64,
@@ -55,9 +55,9 @@ pub(super) struct Connection {
     progress: AtomicU64,
     /// When the responses under way must have been sent.
     deadline: AtomicU64,
-    /// Bytes that were read.
+    /// Number of bytes read from it.
     received: AtomicU64,
-    /// Bytes that its requests can need.
+    /// Number of bytes that its requests may take.
     needed: AtomicU64,
     cut: AtomicBool,
     /// Woken when it is cut.
@@ -86,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// A request's head has arrived.
+    /// Notes that a request's head has arrived.
     pub(super) fn asked(&self) {
         self.has_asked.store(true, Ordering::Relaxed);
         self.needed.fetch_add(REQUEST_BYTES, Ordering::Relaxed);
@@ -94,7 +94,7 @@ impl Connection {
         self.answering.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Its response of `bytes` is made, and begins to be sent.
+    /// Notes that its response of `bytes` is made and is now being sent.
     pub(super) fn answered(&self, bytes: u64, now: Millis) {
         self.computed();
         self.needed.fetch_add(bytes / READER_SHARE, Ordering::Relaxed);
@@ -103,12 +103,12 @@ impl Connection {
         self.deadline.fetch_max(now.saturating_add(time), Ordering::Relaxed);
     }
 
-    /// Its response is made, or not wanted any more.
+    /// Notes that its response is made, or no longer wanted.
     pub(super) fn computed(&self) {
         self.computing.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// It was sent, or is not wanted any more.
+    /// Notes that it was sent, or is no longer wanted.
     pub(super) fn sent(&self, now: Millis) {
         self.idle_since.fetch_max(now, Ordering::Relaxed);
         if self.answering.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -116,23 +116,23 @@ impl Connection {
         }
     }
 
-    /// Bytes were written.
+    /// Notes that bytes were written.
     pub(super) fn progressed(&self, now: Millis) {
         self.progress.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Bytes were read.
+    /// Notes that bytes were read.
     pub(super) fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Whether it has sent more than its requests can need. In HTTP/2 there are frames that cost
-    /// their sender nothing and belong to no request.
+    /// Whether it has sent more than its requests can need. HTTP/2 has frames that cost their
+    /// sender nothing and belong to no request.
     pub(super) fn floods(&self) -> bool {
         self.received.load(Ordering::Relaxed) > self.needed.load(Ordering::Relaxed)
     }
 
-    /// How long nothing has moved; 0 while the server itself is what it waits for.
+    /// Time since it last took a part of a response; 0 while it waits for the server.
     fn idle(&self, now: Millis) -> Millis {
         if self.computing.load(Ordering::Relaxed) > 0 {
             return 0;
@@ -142,7 +142,7 @@ impl Connection {
         now.saturating_sub(since.load(Ordering::Relaxed))
     }
 
-    /// Why its time is over, if it is.
+    /// Why it must be cut, if it must.
     fn overdue(&self, now: Millis, stall: Millis) -> Option<Cut> {
         let idle = self.idle(now);
         if !self.has_asked.load(Ordering::Relaxed) {
@@ -179,17 +179,17 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// In the order in which they were opened. What was cut stays until its task is over, but takes
-    /// no place.
+    /// In the order in which they were opened. A cut one stays until its task ends, but takes no
+    /// place.
     open: BTreeMap<u64, Arc<Connection>>,
 }
 
-/// What became of a new connection.
+/// The outcome for a new connection.
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) id: u64,
     pub(super) connection: Arc<Connection>,
-    /// Why another one was cut for it, if one was.
+    /// Why another connection was cut for it, if one was.
     pub(super) cut: Option<Cut>,
 }
 
@@ -198,14 +198,14 @@ impl Connections {
         Self { max: max.max(1), table: Mutex::default() }
     }
 
-    /// Takes a new connection, and cuts another one where that is needed.
+    /// Takes a new connection, and cuts another one if necessary.
     pub(super) fn admit(&self, peer: IpAddr, now: Millis) -> Admitted {
         let peer = network(peer);
         let mut table = self.lock();
         let mut cut = None;
         let own = || table.serving().filter(|connection| connection.peer == peer);
         if own().count() >= (self.max / 4).max(1) {
-            // Its own slowest, however busy that is.
+            // The slowest one of this address, even if it is busy.
             if let Some(slowest) = own().min_by_key(|it| (Reverse(it.idle(now)), it.opened)) {
                 slowest.end();
             }
@@ -236,13 +236,13 @@ impl Connections {
         Admitted { id, connection, cut }
     }
 
-    /// A connection's task is over.
+    /// Notes that a connection's task has ended.
     pub(super) fn closed(&self, id: u64) {
         self.lock().open.remove(&id);
     }
 
-    /// Cuts those whose time is over, which is early while room for responses is short; why, of
-    /// each.
+    /// Cuts connections that are overdue, earlier while room for responses is short. Returns why,
+    /// for each.
     pub(super) fn sweep(&self, now: Millis, is_room_short: bool) -> Vec<Cut> {
         let stall = millis(if is_room_short { SHORT_STALL_TIMEOUT } else { STALL_TIMEOUT });
         let table = self.lock();
@@ -256,14 +256,14 @@ impl Connections {
         cut
     }
 
-    /// Lets each end after the request in flight.
+    /// Makes each one end after the request in flight.
     pub(super) fn retire(&self) {
         for connection in self.lock().open.values() {
             connection.retired.notify_one();
         }
     }
 
-    /// How many there are.
+    /// Number of connections.
     pub(super) fn count(&self) -> usize {
         self.lock().open.len()
     }
@@ -284,8 +284,8 @@ impl Table {
     }
 }
 
-/// What counts as one address: of IPv6, the 64 bits that a network has, since a client may take any
-/// address in it.
+/// What counts as one address: for IPv6 the first 64 bits, since a client may use any address of
+/// its network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -318,7 +318,7 @@ mod tests {
         connections.admit(address(peer), now)
     }
 
-    /// As many as there is room for, each of an address of its own, which wait for the server.
+    /// `max` connections, each from its own address, that wait for the server.
     fn full(max: usize) -> (Connections, Vec<Arc<Connection>>) {
         let connections = Connections::new(max);
         let open: Vec<_> =
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(connections.sweep(10 * SECOND + 1, false), [Cut::FirstHead]);
         assert!(silent.is_cut());
         assert_eq!(connections.sweep(20 * SECOND, false), [], "once");
-        // As long as the server itself is not done, nothing is late.
+        // Nothing is late before the server itself has answered.
         stalled.answered(1 << 30, 20 * SECOND);
         for second in 20..=40 {
             trickling.progressed(second * SECOND);
@@ -408,7 +408,7 @@ mod tests {
         connection.asked();
         connection.answered(1, 0);
         connection.sent(SECOND);
-        // Whatever is read or written meanwhile, it has not asked again.
+        // Bytes do not count: it has not sent another request.
         connection.progressed(70 * SECOND);
         assert_eq!(connections.sweep(76 * SECOND + 1, false), [Cut::Idle]);
     }

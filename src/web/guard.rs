@@ -23,13 +23,13 @@ use crate::files::{self, WatchedFile};
 pub struct Guard {
     /// How connections are encrypted, if they are.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// Whether requests need a client certificate that the handshake has not insisted on.
+    /// Whether requests need a client certificate although the handshake succeeds without one.
     requires_certificate: bool,
     web: Web,
     users: Arc<Users>,
     headers: Vec<(HeaderName, Option<HeaderValue>)>,
     bucket: Option<Bucket>,
-    /// The files that it was read from, as they were before that.
+    /// The files that it was read from, as they were before they were read.
     files: Vec<WatchedFile>,
 }
 
@@ -38,8 +38,8 @@ pub struct Guard {
 pub struct Unusable {
     /// Everything that is wrong with it.
     pub problems: Problems,
-    /// It and the files that it names as far as it can be read, as they were before that: it may be
-    /// any of them that is to be mended.
+    /// The file and, as far as it can be read, those that it names, as they were before they were
+    /// read: the fault may be in any of them.
     pub(crate) files: Vec<WatchedFile>,
 }
 
@@ -58,12 +58,12 @@ pub(super) struct Visitor {
     pub(super) has_certificate: bool,
 }
 
-/// What a request is for, as far as that decides who is let in.
+/// Kinds of requests for which different clients are let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
-    /// Whether the exporter is well: for everyone, if the configuration says so.
+    /// Health checks: open to everyone if the configuration says so.
     Health,
-    /// The state, which asks for a secret of its own.
+    /// The state, which requires its own secret.
     State,
     /// Anything else.
     Other,
@@ -80,7 +80,7 @@ impl Guard {
     /// Lets everyone in, by plain HTTP.
     pub fn open(web: Web) -> Self {
         let Ok(open) = Self::new(WebConfig::open(), web) else {
-            unreachable!("without a certificate there is nothing to read")
+            unreachable!("without TLS no file can fail to be read")
         };
         open
     }
@@ -138,8 +138,7 @@ impl Guard {
         self.web.pages
     }
 
-    /// Whether only those are let in who show a certificate or a password: then it does not matter
-    /// by which name the server is asked.
+    /// Whether every client must show a certificate or a password: then any host name is accepted.
     pub(super) fn knows_visitors(&self) -> bool {
         self.requires_certificate || !self.users.is_empty()
     }

@@ -9,7 +9,7 @@ pub(super) const NEVER_KEPT: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, 
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Puts the headers that every response has.
+/// Sets the headers that every response has.
 pub(super) fn secure(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),

@@ -21,20 +21,20 @@ use crate::causes::chain;
 use crate::config::parse_web_config;
 use crate::files;
 
-/// Maximum size of an answer.
+/// Maximum size of an answer, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 /// What to do if health is not for everyone.
 const OPEN: &str = "set web: {open_health: true} in its configuration, so that health needs neither a password nor a \
                     client certificate";
 
-/// What is asked of which exporter.
+/// Which exporter to ask, and what.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// An address on which it listens.
     pub listen: String,
     /// The path, with its prefix.
     pub path: String,
-    /// Its web configuration file: whether it serves over TLS.
+    /// Its web configuration file, which says whether it serves over TLS.
     pub web_config: Option<PathBuf>,
 }
 
@@ -50,7 +50,7 @@ impl Question {
     /// The answer in one line, with the URL that gave it.
     ///
     /// # Errors
-    /// If there is no answer in time, or one that does not say so.
+    /// If there is no answer in time, or the exporter is not well.
     pub async fn ask(&self, patience: Duration) -> Result<String, Unhealthy> {
         let unhealthy = |url: &str, reason| Unhealthy { url: url.to_owned(), reason };
         let is_encrypted = match &self.web_config {
@@ -87,7 +87,7 @@ impl Question {
         }
         let secured = encrypted(stream, address).await.map_err(Failure::Answer)?;
         let answer = self.exchange(secured, address).await;
-        // In TLS 1.3 a client learns only now that its certificate is missed.
+        // In TLS 1.3 a client learns only now that a certificate is required of it.
         answer.map_err(|reason| match reason.contains("CertificateRequired") {
             true => Failure::Answer(format!("a client certificate is required: {OPEN}")),
             false => Failure::Answer(reason),
@@ -110,7 +110,7 @@ impl Question {
         let connection = tokio::spawn(connection);
         let response = match sender.send_request(request).await {
             Ok(response) => response,
-            // The connection failed before anything was asked: only it knows why.
+            // The connection failed before the request was sent: only its own error says why.
             Err(error) if error.is_canceled() => {
                 let failed = connection.await.ok().and_then(Result::err).unwrap_or(error);
                 return Err(format!("asking: {}", chain(&failed)));
@@ -138,7 +138,7 @@ impl Question {
 
 /// Why there is no good answer.
 enum Failure {
-    /// Nothing listens there; it may at another address.
+    /// Nothing listens at this address, but perhaps at another one.
     Connection(String),
     /// What listens there does not say that it is well.
     Answer(String),

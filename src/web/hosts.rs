@@ -1,7 +1,7 @@
-//! By which names the server may be asked for what a browser could carry elsewhere.
+//! Host names under which the server answers requests whose responses a browser could leak.
 //!
-//! A page of another site can have its own name point at this server's address (DNS rebinding), and
-//! a browser then lets it read what it finds there. Such a name is none of ours.
+//! Another site can make its own name resolve to this server's address (DNS rebinding); a browser
+//! then lets its pages read the responses. Such a name is not one of ours.
 
 use std::net::IpAddr;
 
@@ -18,8 +18,8 @@ impl Default for Hosts {
 }
 
 impl Hosts {
-    /// `localhost`, this machine's name, and `others`: those of `--web.external-url` and of what is
-    /// listened on.
+    /// `localhost`, this machine's name, and `others`: those of `--web.external-url` and of the
+    /// listeners.
     pub fn with(others: impl IntoIterator<Item = String>) -> Self {
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let short = machine.split('.').next().unwrap_or_default().to_owned();

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::site::{Reload, Site};
 
-/// Asks for a reload, and waits for what comes of it.
+/// Requests a reload, and waits for its outcome.
 pub(super) async fn reload(State(site): State<Arc<Site>>) -> Response {
     let Some(reloads) = &site.reloads else {
         let line = "this is off: start with --web.enable-lifecycle, or send SIGHUP\n";

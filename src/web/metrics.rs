@@ -40,7 +40,7 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -
     }
 }
 
-/// A body being sent: the page's frames, which all scrapes share, and an end of its own.
+/// A body being sent: the page's frames, which all scrapes share, and its own end.
 #[derive(Debug)]
 struct Scrape {
     page: Arc<PageBody>,

@@ -46,8 +46,7 @@ pub use room::Room;
 pub use server::{Front, serve};
 pub use site::{Reload, Settings, Site};
 
-/// After this long without an answer from the cloud, the exporter is ready nonetheless, to report
-/// that.
+/// After this long without an answer from the cloud, the exporter is ready even so, to report that.
 const READY_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// The routes.

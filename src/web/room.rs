@@ -1,7 +1,7 @@
 //! How many different responses may be in memory because clients are slow to read them.
 //!
-//! All that ask for the same at the same time share one copy. Those that ask for something different
-//! each, or at different times, and do not read it, would fill the memory.
+//! Clients that ask for the same at the same time share one copy. Clients that ask for different
+//! things, or at different times, and do not read them, would fill the memory.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,21 +12,21 @@ use crate::exposition::PageBody;
 
 /// Maximum size of all views together, in KiB.
 const VIEWS_KIB: u32 = 24 << 10;
-/// Number of different pages of `/metrics` above which room is short. They are not limited: a scrape
-/// never waits.
+/// Number of different pages of `/metrics` above which room is short. It is not a limit, since a
+/// scrape never waits.
 const MANY_PAGES: usize = 8;
 
-/// Counts responses that are in memory. While room is short, clients that do not read are cut early.
+/// Counts responses in memory. While room is short, clients that do not read are cut early.
 #[derive(Debug)]
 pub struct Room {
     /// The free KiB.
     views: Arc<Semaphore>,
-    /// All of them.
+    /// Total number of KiB.
     views_kib: u32,
     pages: Mutex<Vec<Weak<PageBody>>>,
 }
 
-/// A view, and its room until no client reads it any more.
+/// A view, which holds its room until no client reads it any more.
 struct View {
     bytes: Vec<u8>,
     _room: OwnedSemaphorePermit,
@@ -45,7 +45,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// With room for views of this size together, in KiB.
+    /// Room for views of this total size, in KiB.
     pub fn of(views_kib: u32) -> Self {
         let views = Arc::new(Semaphore::new(views_kib as usize));
         Self { views, views_kib, pages: Mutex::default() }
@@ -56,18 +56,18 @@ impl Room {
         self.views.available_permits() >= self.kib(bytes) as usize
     }
 
-    /// A view that takes its room, once there is some, as long as there is a copy of it.
+    /// Waits for room for a view, which then takes it as long as a copy of the view exists.
     pub(super) async fn hold(&self, bytes: Vec<u8>) -> Option<Bytes> {
         let room = Arc::clone(&self.views).acquire_many_owned(self.kib(bytes.len())).await.ok()?;
         Some(Bytes::from_owner(View { bytes, _room: room }))
     }
 
-    /// What a view of this size takes; a larger one than all the room takes all of it.
+    /// The room that a view of this size takes, in KiB: at most all of it.
     fn kib(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, self.views_kib)
     }
 
-    /// A page begins to be sent.
+    /// Notes that a page is being sent.
     pub(super) fn sends(&self, page: &Arc<PageBody>) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let page = Arc::downgrade(page);

@@ -1,4 +1,4 @@
-//! What scrapes send, assembled by one for all that came before it began.
+//! What scrapes send: assembled by one, for all that arrived before it began.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -16,24 +16,24 @@ use crate::self_metrics::SelfMetrics;
 #[derive(Debug, Default)]
 pub(super) struct Scrapes([[Last; 2]; 2]);
 
-/// Held by the scrape that assembles.
+/// What was assembled last; locked by the scrape that assembles.
 type Last = Arc<Mutex<Option<Assembled>>>;
 
 #[derive(Debug)]
 struct Assembled {
     began: Instant,
-    /// Not kept for its own sake: it may be large.
+    /// Weak, so that it is dropped once it is sent: it may be large.
     page: Weak<PageBody>,
     end: Bytes,
 }
 
 impl Scrapes {
-    /// The page and its end, which holds the exporter's own metrics; no older than the request that
-    /// has `arrived`. What takes long is done on a blocking thread, which finishes even if the
+    /// The page and its end, which holds the exporter's own metrics; no older than the request,
+    /// which has `arrived` then. The work is done on a blocking thread, which finishes even if the
     /// client disconnects.
     ///
     /// # Errors
-    /// If it panicked.
+    /// If that thread panicked.
     pub(super) async fn assembled(
         &self,
         exposition: &Arc<Exposition>,

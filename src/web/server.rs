@@ -43,19 +43,19 @@ use crate::self_metrics::SelfMetrics;
 const MAX_CONNECTIONS: u64 = 512;
 /// Interval at which overdue connections are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
-/// Maximum size of a request's head; responses are written in portions of about this size.
+/// Maximum size of a request's head, in bytes; responses are written in portions of that size.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// Maximum number of bytes that the kernel takes of a response beyond what the client's own buffers
-/// have room for. By default it takes up to 4 MiB: to copy that for each of many clients that read
-/// nothing would keep everybody waiting, and the slow progress of one that reads would not be seen.
+/// Maximum number of bytes of a response that the kernel buffers beyond what the client's own
+/// buffers take. By default it buffers up to 4 MiB: copying that for many clients that read nothing
+/// would delay all others, and the slow progress of a client that does read would not be seen.
 const UNSENT_BYTES: u32 = 64 * 1024;
-/// Maximum size of a request's headers in HTTP/2, where many may wait at once.
+/// Maximum size of a request's headers in HTTP/2, in bytes: many requests may wait at once.
 const HEADERS_BYTES: u32 = 16 * 1024;
 /// Maximum number of streams of an HTTP/2 connection.
 const MAX_STREAMS: u32 = 8;
 /// Maximum number of streams that an HTTP/2 client has reset and that are still being cleaned up.
 const MAX_RESETS: usize = 16;
-/// Timeout for in-flight requests at shutdown: half of what docker waits before it kills.
+/// Timeout for in-flight requests at shutdown: half of the time after which docker kills.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Minimum time between two log lines about a shortage of connections.
 const SHORTAGE: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ pub struct Front {
     pub routes: Router,
     /// Who is let in.
     pub guard: Arc<ArcSwap<Guard>>,
-    /// Names that the server may be asked by.
+    /// Host names under which the server may be asked.
     pub hosts: Hosts,
     /// Paths of the routes.
     pub paths: Paths,
@@ -91,7 +91,7 @@ impl Front {
 struct Server {
     access: Access,
     connections: Connections,
-    /// One permit for each socket: one that was cut keeps its descriptor until its task is over.
+    /// One permit for each socket: a cut connection keeps its descriptor until its task ends.
     sockets: Arc<Semaphore>,
     metrics: Arc<SelfMetrics>,
     room: Arc<Room>,
@@ -115,7 +115,7 @@ pub async fn serve(listeners: Vec<TcpListener>, front: Front, stop: watch::Recei
     let server = Arc::new(Server {
         access: Access { routes, guard, hosts, paths },
         connections: Connections::new(max),
-        // Each listener holds one for its next connection, which another one gives way to.
+        // Each listener holds one for its next connection, for which another one is then cut.
         sockets: Arc::new(Semaphore::new(max + RESERVE + listeners.len())),
         metrics,
         room,
@@ -139,7 +139,7 @@ fn max_connections(descriptors: u64) -> usize {
     usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(RESERVE).max(1)
 }
 
-/// Closes overdue connections, and those that came in by rules that are not in force any more.
+/// Closes overdue connections, and those accepted under TLS settings that are no longer in force.
 async fn sweep(server: Arc<Server>, mut stop: watch::Receiver<bool>) {
     let tls_in_force = || server.access.guard.load().tls.clone();
     let mut tls = tls_in_force();
@@ -219,7 +219,7 @@ impl Server {
     }
 }
 
-/// Pauses after a failed accept: when file descriptors run out, for one, others must end first.
+/// Pauses after a failed accept: if file descriptors have run out, others must end first.
 async fn refused(error: &io::Error) {
     warn!(%error, "could not accept a connection");
     sleep(Duration::from_millis(200)).await;
@@ -254,7 +254,7 @@ async fn connect(
     }
 }
 
-/// A connection's place, until its task is over.
+/// A connection's place, until its task ends.
 struct Place {
     server: Arc<Server>,
     id: u64,
@@ -321,7 +321,7 @@ where
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
         .max_header_list_size(HEADERS_BYTES)
-        // No request has a body, so none needs more; the default would keep a mebibyte of one.
+        // Requests have no body, so this is enough; the default would buffer a mebibyte of one.
         .initial_stream_window_size(BUFFER_BYTES as u32)
         .initial_connection_window_size(BUFFER_BYTES as u32)
         .max_send_buf_size(BUFFER_BYTES)
@@ -332,7 +332,7 @@ where
     until_stopped(conversation, &connection, stop).await;
 }
 
-/// Runs a conversation to its end; when the server stops, or the connection is retired, it ends
+/// Serves a connection to its end; when the server stops, or the connection is retired, that comes
 /// after the in-flight request.
 async fn until_stopped<C: GracefulConnection>(
     conversation: C,
@@ -382,7 +382,7 @@ impl Link {
     }
 }
 
-/// A request and its response, until that was sent whole or is not wanted any more.
+/// A request and its response, until that was sent whole or is no longer wanted.
 #[derive(Debug)]
 struct Exchange {
     connection: Arc<Connection>,
@@ -411,7 +411,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A response's body that ends its exchange.
+/// A response's body; its end is the end of the exchange.
 #[derive(Debug)]
 struct Tracked {
     body: Body,
@@ -448,7 +448,7 @@ struct Progress {
     stream: TcpStream,
     connection: Arc<Connection>,
     clock: Clock,
-    /// Whether it has read since it was last its turn.
+    /// Whether it has read since it last gave way to other tasks.
     has_read: bool,
 }
 
@@ -466,7 +466,7 @@ impl AsyncRead for Progress {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // One that sends without end would otherwise go on without end, and others would wait.
+        // Otherwise a client that sends without end would keep the thread from all others.
         if std::mem::take(&mut self.has_read) {
             context.waker().wake_by_ref();
             return Poll::Pending;

@@ -1,7 +1,7 @@
-//! Responses that are made once for everybody who asks within a second.
+//! Responses that are made once for all clients that ask within a second.
 //!
-//! However many clients ask, and however slowly they read, there is one copy of what they get, and
-//! room for some that are different.
+//! However many clients ask, and however slowly they read, there is one copy of a response, and
+//! room for a few different ones.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -24,7 +24,7 @@ use super::visible::visible;
 use crate::clock::Moment;
 use crate::exposition::Encoding;
 
-/// How long a response is given to others too.
+/// How long a response is also sent to other clients.
 const FRESH: Duration = Duration::from_secs(1);
 /// Maximum number of different responses that are kept.
 const MAX_KEPT: usize = 16;
@@ -61,7 +61,7 @@ struct Made {
 }
 
 impl Responses {
-    /// None is made yet.
+    /// No response is made yet.
     pub(super) fn new(site: Arc<Site>) -> Self {
         Self { site, made: Arc::default() }
     }
@@ -86,8 +86,8 @@ impl Responses {
         response
     }
 
-    /// The body, made unless it is there. One is made at a time, on a thread where that delays
-    /// nothing else, and those who waited for it find it made.
+    /// The body, made unless there is a fresh one. One is made at a time, on a thread where that
+    /// delays nothing else; requests that waited for it share it.
     async fn body(&self, view: View, encoding: Encoding) -> Option<Body> {
         let mut made = Arc::clone(&self.made).lock_owned().await;
         let is_fresh = |at: &Instant| at.elapsed() < FRESH;
@@ -109,7 +109,7 @@ impl Responses {
         let (mut made, key, at, status, bytes) = spawn_blocking(make).await.ok()?;
         let room = &self.site.room;
         if !room.has(bytes.len()) {
-            // Those that are kept take room, too.
+            // The kept bodies take room, too.
             made.bodies.clear();
         }
         let body = Body { status, bytes: room.hold(bytes).await? };

@@ -26,7 +26,7 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// Paths of the routes.
     pub paths: Paths,
-    /// Names that the server may be asked by.
+    /// Host names under which the server may be asked.
     pub hosts: Hosts,
     /// Whether `POST /-/reload` reloads.
     pub lifecycle: bool,
@@ -49,7 +49,7 @@ pub struct Site {
     pub started: Moment,
     /// Paths of the routes.
     pub(super) paths: Paths,
-    /// Where `POST /-/reload` leads, if that is on.
+    /// Where `POST /-/reload` sends its requests, if that is on.
     pub(super) reloads: Option<mpsc::Sender<Reload>>,
     /// Who may have the state, if there may be standbys that copy it.
     pub(super) giving: Option<Giving>,
@@ -59,7 +59,7 @@ pub struct Site {
     pub room: Arc<Room>,
 }
 
-/// Who may have the state, and where it is asked for.
+/// Who may have the state, and where to request it.
 #[derive(Debug)]
 pub(super) struct Giving {
     pub(super) secret: SharedSecret,
@@ -91,23 +91,23 @@ impl Site {
         }
     }
 
-    /// The same under other paths, and reloaded by `POST /-/reload` if `reloads` leads somewhere.
+    /// This site under other paths, reloaded by `POST /-/reload` if there are `reloads`.
     pub fn serving(self, paths: Paths, reloads: Option<mpsc::Sender<Reload>>) -> Self {
         Self { paths, reloads, ..self }
     }
 
-    /// The same; it gives the state, which it asks `copies` for, to standbys that know `secret`.
+    /// This site, which also gives the state, by way of `copies`, to standbys that know `secret`.
     pub fn giving(self, secret: SecretSource, copies: mpsc::Sender<CopyRequest>) -> Self {
         let giving = Giving { secret: SharedSecret::new(secret), copies };
         Self { giving: Some(giving), ..self }
     }
 }
 
-/// A wish to read the configuration again.
+/// A request to read the configuration again.
 #[derive(Debug)]
 pub struct Reload {
-    /// Who or what wishes it, for the log.
+    /// Who or what requests it, for the log.
     pub cause: &'static str,
-    /// Where the outcome is wanted: everything that is wrong, if anything is.
+    /// Where to send the outcome: everything that is wrong, if anything is.
     pub outcome: Option<oneshot::Sender<Result<(), String>>>,
 }

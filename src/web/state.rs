@@ -1,4 +1,4 @@
-//! `/-/state`: all that is saved, or has changed since, for a standby that knows the secret.
+//! `/-/state`: all that is saved, or what has changed in it, for a standby that knows the secret.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(super) async fn state(
             return (StatusCode::UNAUTHORIZED, challenge, line).into_response();
         }
         Err(error) => {
-            warn!(error, "the state is given to no standby");
+            warn!(error, "no standby can be given the state");
             let line = "the secret of state.lease cannot be read; see the log\n";
             return (StatusCode::INTERNAL_SERVER_ERROR, line).into_response();
         }

@@ -1,4 +1,4 @@
-//! What the page says, in each language. A text that one of them lacks does not compile.
+//! What the page says, in each language. A text that is missing in one of them is a compile error.
 
 mod chinese;
 mod english;
@@ -47,7 +47,7 @@ impl Lang {
         }
     }
 
-    /// The one that a reader prefers; English if neither is acceptable.
+    /// The language that a reader prefers; English if neither is acceptable.
     pub(super) fn preferred(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT_LANGUAGE).iter();
         let ranges =

@@ -1,11 +1,11 @@
-//! Characters that would change how the text around them looks are shown instead.
+//! Escapes characters that would change how the text around them looks.
 
 use std::borrow::Cow;
 
-/// `text` with its control characters, and the marks that turn the direction of text round, written
-/// as `\u202e`. In JSON that means the same character; on a page it is what the reader sees.
+/// `text` with its control characters, and marks that reverse the direction of text, written like
+/// `\u202e`. In JSON that is the same character; on a page the reader sees the escape.
 ///
-/// A line end stays: it separates lines of the page's own, and JSON has none in its strings.
+/// A line end stays: it separates the page's own lines, and JSON strings contain none.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_invisible) {
         return Cow::Borrowed(text);

@@ -19,11 +19,11 @@ use crate::config::{CipherSuite, ClientAuth, Curve, Pem, Tls, TlsVersion};
 use crate::{files, pem};
 
 /// What rustls serves with. With `lets_in_without_certificate`, the handshake succeeds without a
-/// client certificate whatever the policy is, so that health can be served; one that is shown is
-/// held to the policy all the same.
+/// client certificate whatever the policy is, so that health can be served; one that is shown must
+/// still fit the policy.
 ///
 /// # Errors
-/// A certificate or key that cannot be read or used, by the name of its key in the file.
+/// Which certificate or key cannot be read or used, by its key in the configuration file.
 pub(super) fn server_config(
     tls: &Tls,
     http2: bool,
@@ -52,7 +52,7 @@ pub(super) fn server_config(
     Ok(config)
 }
 
-/// What ring offers of what the file wants, in the file's order.
+/// The cipher suites and curves of the file that ring offers, in the file's order.
 fn provider(tls: &Tls) -> CryptoProvider {
     let mut provider = crypto::ring::default_provider();
     if !tls.cipher_suites.is_empty() {
@@ -98,7 +98,7 @@ fn group_of(curve: Curve) -> NamedGroup {
     }
 }
 
-/// The text of PEM, with the words that a problem starts with.
+/// The PEM text, and the words with which a problem about it starts.
 fn text(source: &Pem, key: &str) -> Result<(Zeroizing<Vec<u8>>, String), String> {
     match source {
         Pem::File(path) => {
@@ -158,7 +158,7 @@ fn client_verifier(
     }))
 }
 
-/// Whether the policy wants a client certificate of everybody.
+/// Whether the policy requires a client certificate.
 pub(super) fn requires_certificate(tls: &Tls) -> bool {
     matches!(
         tls.client_auth,
@@ -169,7 +169,7 @@ pub(super) fn requires_certificate(tls: &Tls) -> bool {
 /// Go's policies for client certificates.
 #[derive(Debug)]
 struct Verifier {
-    /// Verifies that an authority has signed it, where that is wanted.
+    /// Verifies that an authority has signed the certificate, if the policy wants that.
     signed: Option<Arc<dyn ClientCertVerifier>>,
     is_mandatory: bool,
     allowed_sans: Option<Vec<String>>,

@@ -1,8 +1,8 @@
 //! `basic_auth_users`: who may read, by bcrypt.
 //!
-//! A hash costs tens of milliseconds, so a password that was right is known again by a keyed
-//! digest: one for each user, and nothing else is kept, so no other request can change what is
-//! known of a user or make it grow (unlike CVE-2022-46146, where parts of a cache key ran together).
+//! A hash takes tens of milliseconds, so a password that was right is recognised by a keyed digest.
+//! Only one digest per user is kept, so no request can change what is known of another user or make
+//! it grow (unlike CVE-2022-46146, where parts of a cache key ran together).
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -19,17 +19,17 @@ use crate::secret::Secret;
 
 /// Maximum number of passwords that wait to be hashed; at a usual cost that is a few seconds.
 const MAX_WAITING: usize = 64;
-/// Maximum number of them from one address, so that a flood from one leaves room for others.
+/// Maximum number of those from one address, so that a flood from one leaves room for others.
 const MAX_WAITING_OF_ADDRESS: usize = 8;
 
-/// What comes of a login.
+/// The outcome of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Login {
     /// The password is right.
     Right,
-    /// It is not, or there is none, or no such user.
+    /// It is wrong or missing, or there is no such user.
     Wrong,
-    /// Too many wait to be told.
+    /// Too many logins wait to be checked.
     Busy,
 }
 
@@ -37,12 +37,12 @@ pub(super) enum Login {
 #[derive(Debug)]
 pub(super) struct Users {
     hashes: BTreeMap<String, Secret>,
-    /// Of the digests; made at the start and never shown.
+    /// The key of the digests; made at the start and never shown.
     key: Secret,
     right: Mutex<HashMap<String, Digest>>,
     /// One hash at a time, so a flood takes at most one core.
     turn: Semaphore,
-    /// How many wait, by address.
+    /// Number of waiting logins, by address.
     waiting: Mutex<HashMap<IpAddr, usize>>,
 }
 
@@ -65,7 +65,7 @@ impl Users {
         self.hashes.is_empty()
     }
 
-    /// What comes of a login with the value of an `Authorization` header.
+    /// Checks the value of an `Authorization` header.
     pub(super) async fn login(self: &Arc<Self>, authorization: &[u8], peer: IpAddr) -> Login {
         let Some((user, password)) = credentials(authorization) else { return Login::Wrong };
         let Some((hash, is_known)) = self.hash(&user) else { return Login::Wrong };
@@ -74,7 +74,7 @@ impl Users {
             return Login::Right;
         }
         let Some(_place) = Place::take(self, peer) else { return Login::Busy };
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(_turn) = self.turn.acquire().await else { return Login::Busy };
         let users = Arc::clone(self);
         let check = move || {
@@ -90,8 +90,8 @@ impl Users {
         }
     }
 
-    /// The hash of a user, and whether there is such a user. For an unknown one, that of another,
-    /// which is always the same: it takes as long to be wrong.
+    /// The hash of a user, and whether there is such a user. For an unknown user, that of another
+    /// user, always the same one: refusing takes as long.
     fn hash(&self, user: &str) -> Option<(&Secret, bool)> {
         if let Some(hash) = self.hashes.get(user) {
             return Some((hash, true));
@@ -106,7 +106,7 @@ impl Users {
         self.keyed(&[hash.expose().as_bytes(), password])
     }
 
-    /// A digest of parts that cannot run together: each has its length before it.
+    /// A digest of parts, each after its length, so that they cannot run together.
     fn keyed(&self, parts: &[&[u8]]) -> Digest {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose().as_bytes()) else {
             unreachable!("a key of any length is taken")
@@ -119,7 +119,7 @@ impl Users {
     }
 }
 
-/// A place among those that wait.
+/// A place among the waiting logins, given back on drop.
 struct Place<'a> {
     users: &'a Users,
     peer: IpAddr,
@@ -161,7 +161,7 @@ fn credentials(authorization: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
     Some((user, Zeroizing::new(password.get(1..)?.to_vec())))
 }
 
-/// Compared without a way out that takes less time.
+/// Compares in constant time.
 fn equal(a: &Digest, b: &Digest) -> bool {
     a.iter().zip(b).fold(0, |different, (a, b)| different | (a ^ b)) == 0
 }
@@ -226,7 +226,7 @@ mod tests {
         users.login(&basic("alice", "a"), PEER).await;
         users.login(&basic("bob", "b"), PEER).await;
         assert_eq!(lock(&users.right).len(), 2);
-        // With the digests swapped each is let in with nothing.
+        // With the other user's digest a user is not let in.
         let swapped = lock(&users.right).get("alice").copied();
         lock(&users.right).insert("bob".into(), swapped.unwrap());
         assert_eq!(
