@@ -33,18 +33,18 @@ const LATELY: SignedDuration = SignedDuration::from_secs(300);
 const RECENTLY: SignedDuration = SignedDuration::from_secs(900);
 /// Factor by which a probe exceeds what got through before.
 const PROBE: f64 = 1.25;
-/// Growth factor after each minute in which a probe got through.
+/// Factor by which a probe grows after each minute in which it got through.
 const PROBE_ON: f64 = 1.5;
-/// A limit of which at least this fraction gets through is the same limit, also used by others or
-/// slightly moved. Below that a smaller one is learned beside it, which may soon be over.
+/// If at least this fraction of a known limit gets through, it is the same limit, also used by
+/// others or slightly moved. Below that a smaller, maybe temporary limit is learned beside it.
 const SAME: f64 = 0.7;
 /// Time to the first probe; each refused one doubles it.
 const FIRST_PROBE: Duration = Duration::from_secs(300);
 /// Maximum time between two probes, and the time without refusal after which a probe ends the
 /// lesson.
 const MAX_PROBE: Duration = Duration::from_secs(24 * 3600);
-/// Maximum number of calls in flight beyond what has got through in a minute before: all of them
-/// may be refused.
+/// Maximum number of calls in flight beyond what has ever got through in a minute: all may be
+/// refused.
 const MAX_UNPROVEN: u32 = 2;
 
 /// One budget of calls per minute.
@@ -86,7 +86,7 @@ struct Rest {
     code: Arc<str>,
     /// The one call that is tried after the rest.
     trial: Option<u64>,
-    /// What to take back if nothing gets through, if this refusal has taught anything.
+    /// What this refusal has taught, if anything: taken back if nothing gets through.
     taught: Option<Taught>,
 }
 
@@ -289,7 +289,7 @@ impl Budget {
         first.is_some_and(|first| later(*first, WINDOW) > now)
     }
 
-    /// Until when no call was, or is, available.
+    /// When a call becomes, or became, available again.
     pub(super) fn blocked_until(&self) -> Option<Timestamp> {
         // The trial is a single call, due when the rest is over.
         let in_force = if self.rest.is_some() { self.configured } else { self.in_force() };
@@ -425,7 +425,7 @@ impl Budget {
         };
         let lesson = self.lesson.get_or_insert_with(fresh);
         let idle_need = (idle_need.ceil() as u32).min(in_force);
-        // Refused recently, or below what is needed: the limit is known to be that low.
+        // A limit that was learned recently, or is below what is needed, is known to be that low.
         let is_known =
             |limit: &Limit| limit.per_minute <= idle_need || later(limit.learned, RECENTLY) > now;
         lesson.floor = if lesson.limits.last().is_some_and(is_known) { 1 } else { idle_need };
@@ -581,7 +581,7 @@ impl Limit {
     }
 }
 
-/// A fraction of calls per minute, at least 1.
+/// A fraction of `per_minute`, at least 1.
 fn share(per_minute: u32, part: f64) -> u32 {
     ((f64::from(per_minute) * part) as u32).max(1)
 }

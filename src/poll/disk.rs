@@ -67,12 +67,12 @@ impl Disk {
         Ok(None)
     }
 
-    /// What is saved, or has changed since the state whose tag is known.
+    /// What is saved, or what has changed in it since the state whose tag is `known`.
     pub(super) async fn copy(&mut self, known: Option<String>) -> Copied {
         self.with_state(move |state| state.copy(known.as_deref())).await
     }
 
-    /// Becomes a copy of the state with this tag, which is in `bytes` or changed by them.
+    /// Becomes a copy of the state with this tag, which `bytes` hold: whole, or as a change.
     pub(super) async fn adopt(&mut self, bytes: Bytes, tag: String) -> Result<(), String> {
         self.with_state(move |state| state.adopt(&bytes, &tag)).await
     }

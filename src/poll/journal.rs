@@ -96,7 +96,7 @@ pub(super) struct Journal {
     hints: Vec<SavedHint>,
     hints_saved: bool,
     keep_gone: Duration,
-    /// Time that exporters ran on this state before this one, and total until now.
+    /// Time that exporters ran on this state before this one; below it, the total until now.
     ran_before: Duration,
     running: Duration,
     running_saved: Duration,

@@ -31,7 +31,7 @@ impl BudgetKey {
         [&self.group, &self.region, self.action.product().label(), self.action.name()]
     }
 
-    /// The same, as [`ApiLabels`].
+    /// Like [`Self::labels`], as [`ApiLabels`].
     pub(super) fn api_labels(&self) -> ApiLabels {
         ApiLabels::of(&self.group, &self.region, self.action)
     }
@@ -41,7 +41,7 @@ impl BudgetKey {
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     budgets: BTreeMap<BudgetKey, Budget>,
-    /// Budgets that nothing needs any more, as long as what was sent of them counts with the cloud.
+    /// Budgets that nothing needs any more, kept while the cloud still counts the calls sent.
     dropped: BTreeMap<BudgetKey, Budget>,
 }
 
@@ -66,8 +66,8 @@ impl RateLimiter {
         self.budgets.iter().map(|(key, budget)| (key, budget.hint()))
     }
 
-    /// Drops every budget that `keep` rejects. Should it come back within a minute, what was taken
-    /// of it is still taken.
+    /// Drops every budget that `keep` rejects. If one comes back within a minute, the calls taken
+    /// from it still count.
     pub fn retain(&mut self, keep: impl Fn(&BudgetKey) -> bool, now: Timestamp) {
         self.dropped.retain(|_, budget| budget.was_used_lately(now));
         let gone = self.budgets.extract_if(.., |key, _| !keep(key));
@@ -100,7 +100,7 @@ impl RateLimiter {
         self.budgets.get_mut(key).map_or(Some(now), |budget| budget.ready_at(now))
     }
 
-    /// Until when `key` had, or has, no call available.
+    /// When a call of `key` becomes, or became, available again.
     pub fn blocked_until(&self, key: &BudgetKey) -> Option<Timestamp> {
         self.budgets.get(key).and_then(Budget::blocked_until)
     }

@@ -70,7 +70,7 @@ pub(super) struct Report {
     /// Targets whose list is longer than may be read.
     truncated: HashSet<TargetId>,
     words: HashSet<(&'static str, &'static str, String)>,
-    /// Operations whose answers had unreadable entries.
+    /// Operations of which unreadable entries were logged.
     pub(super) unreadable: HashSet<(&'static str, &'static str)>,
     pub(super) endpoints: BTreeSet<String>,
 }
@@ -207,7 +207,7 @@ impl Report {
                 }
             }
             Notice::List(change) => self.list_changed(id, change),
-            Notice::Discovered => tell!(debug, self.named(id), "what there is has changed"),
+            Notice::Discovered => tell!(debug, self.named(id), "the directory has changed"),
         }
     }
 

@@ -31,10 +31,10 @@ use crate::term::Term;
 
 /// Maximum sleep, in case the clock is set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// After the targets have followed a directory, how long they rest, as a multiple of the time that
-/// took: each page of a long list changes the directory.
+/// Pause between two updates of the targets by a directory, as a multiple of the time that the last
+/// one took: each page of a long list changes the directory.
 const REST: u32 = 4;
-/// How often the figures of the budgets are updated.
+/// Interval at which the figures of the budgets are updated.
 const BUDGETS_EVERY: Duration = Duration::from_secs(5);
 
 /// A configuration that is to be polled from now on.
@@ -76,7 +76,7 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// With a state file of its own.
+    /// A standby with its own state file.
     ///
     /// # Errors
     /// If the file is in use or cannot be used.
@@ -97,10 +97,10 @@ impl Standby {
         self.disk.copy_of()
     }
 
-    /// Makes this a copy of the state with this `tag`, which is in `bytes` or changed by them.
+    /// Makes this a copy of the state with this `tag`, which `bytes` hold: whole, or as a change.
     ///
     /// # Errors
-    /// Why it remains what it is, or that the state must be copied whole.
+    /// Why nothing has changed, or that the state must be copied whole.
     pub async fn adopt(&mut self, bytes: Bytes, tag: String) -> Result<(), String> {
         self.disk.adopt(bytes, tag).await
     }
@@ -396,7 +396,7 @@ impl Runner {
         }
         let is_due =
             throttling || self.budgets_at.is_none_or(|last| last.elapsed() >= BUDGETS_EVERY);
-        // What is not among the targets by then would be marked as gone.
+        // Before chores: what is not among the targets by then would be marked as gone.
         let began = Instant::now();
         let follows = self.is_behind && (is_due || began >= self.follows_at);
         if follows {

@@ -38,7 +38,7 @@ use throttled::Throttled;
 
 /// Maximum number of attempts of a call that fails for a transient reason.
 pub const MAX_ATTEMPTS: u32 = 4;
-/// Number of failed calls about single items that ends a poll: the service is then at fault.
+/// Number of failed calls about single items after which a poll ends: the service is at fault.
 const MAX_FAILED_PARTS: u32 = 3;
 /// Maximum delay of the first retry; it doubles with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
@@ -84,7 +84,7 @@ impl Scheduler {
         }
     }
 
-    /// Replaces [`MAX_ATTEMPTS`] by another number.
+    /// Replaces [`MAX_ATTEMPTS`].
     pub fn attempting(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
     }
@@ -267,7 +267,7 @@ impl Scheduler {
             return debug_assert!(false, "{id:?} goes on without a poll");
         };
         let next_tick = after(scheduled.due, period).max(now);
-        // Where lists and details share a budget, lists alone could always use it up.
+        // If lists and details share a budget, lists alone could always use it up.
         let is_patient = scheduled.cut_short
             && !poll.detailed
             && tracker::details_share_the_budget(scheduled.target.id.kind);
@@ -392,7 +392,7 @@ impl Scheduler {
                 attempts < self.max_attempts && poll.spent < self.settings.timeout * 3
             }
         };
-        // A poll does not wait longer than that; it ends, and the next one waits.
+        // A poll does not wait for a longer rest: it ends, and the next one waits.
         let rest = wanted_rest(error).unwrap_or_default();
         let longest = MAX_BACKOFF.min(FIRST_BACKOFF * 2u32.saturating_pow(attempts - 1));
         (again && rest <= MAX_BACKOFF)
@@ -487,7 +487,7 @@ impl Scheduler {
 
     fn wake_at(&mut self, now: Timestamp) -> Next {
         let timer = self.timers.first().map(|(time, _)| *time);
-        // If only an answer can free the next turn, a call is in flight.
+        // A budget without a time waits for the answer to a call in flight.
         let budget =
             self.queues.keys().filter_map(|key| self.rate_limiter.ready_at(key, now)).min();
         match timer.into_iter().chain(budget).chain(self.throttled.wake_at()).min() {

@@ -178,7 +178,7 @@ fn failure(operation: &str, due: Timestamp, state: &BudgetState) -> Failure {
         (Some(resting), _) => format!("the cloud refuses this operation ({})", resting.code),
         (None, Some(lowered)) => {
             format!(
-                "{in_force} of {configured} calls a minute are asked for since the cloud refused more ({})",
+                "only {in_force} of {configured} calls a minute are made since the cloud refused more ({})",
                 lowered.code
             )
         }

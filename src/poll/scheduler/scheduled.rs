@@ -96,7 +96,7 @@ impl ScheduledTarget {
         }
     }
 
-    /// The notices and, once they are true, the readings of its targets.
+    /// The notices of its targets and, once there are any that can be shown, their readings.
     pub(super) fn told(&mut self, now: Timestamp) -> Vec<Event> {
         let notices = self.tracker.notices(&self.target.id);
         self.ends.note(

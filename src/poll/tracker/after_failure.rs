@@ -5,7 +5,7 @@
 pub(in crate::poll) enum AfterFailure {
     /// It concerns one item only, which the tracker has noted: the poll goes on.
     GoOn,
-    /// The same, but the user should know: the poll goes on, and counts as failed.
+    /// It concerns one item only, but the user should know: the poll goes on, and counts as failed.
     GoOnFailed,
     /// The poll has failed.
     Stop,

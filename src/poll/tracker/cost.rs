@@ -15,7 +15,7 @@ pub struct Load {
     pub running_pages: u32,
     /// Pages of ListInstances; only a region has them.
     pub server_pages: u32,
-    /// Whether its items come from a list, and are not named by the user.
+    /// Whether its items come from a list, instead of being named by the user.
     pub listed: bool,
     /// Whether the order of the list is known; until then each poll reads all of it.
     pub ordered: bool,

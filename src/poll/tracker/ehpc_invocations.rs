@@ -28,7 +28,7 @@ use crate::model::{
 use crate::poll::time::later;
 
 /// Time after which commands with an unknown status, and late results, are given up: the cloud
-/// sends no time by which a command ages, and keeps no results for longer.
+/// sends no time from which to take a command's age. See "Limits" in `docs/alibaba-cloud-api.md`.
 const WINDOW: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl EhpcInvocationsTracker {
         self.began = now;
         self.give_up();
         if self.scope.ids.is_empty() {
-            // A reading that shows nothing new changes nothing, so nothing has to be saved.
+            // Counts only readings with something new, so that others need not be saved.
             let shown_new =
                 self.memory.commands.values().any(|held| held.sequence.0 == self.memory.readings);
             self.memory.readings += u64::from(shown_new);
@@ -358,8 +358,8 @@ impl EhpcInvocationsTracker {
         ids
     }
 
-    /// The commands that `pick` selects, newest last; before them some that were not found, or
-    /// whose call failed.
+    /// The commands that `pick` selects, newest last. Before them come at most `MAX_ASKS` that were
+    /// not found, or whose call failed.
     fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
         let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
         let (again, mut first): (Vec<_>, Vec<_>) =
@@ -479,8 +479,8 @@ impl Held {
         lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
     }
 
-    /// Whether a next answer may have a known status for an end that this one shows with an unknown
-    /// one: the status and the count of an end stay as they are. Without any, the nodes decide.
+    /// Whether to wait for a known status: this answer shows an end with an unknown one, and what
+    /// is counted for an end never changes. Without any status the nodes decide.
     fn waits_for_word(&mut self, invocation: &NodeStatuses, now: Timestamp) -> bool {
         if invocation.status.unknown_word().is_none_or(str::is_empty) {
             return false;

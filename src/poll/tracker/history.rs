@@ -100,7 +100,7 @@ impl History {
         self.is_watched() || self.since.zip(time).is_some_and(|(since, time)| time > since)
     }
 
-    /// From now on it is read from another list, which may show old entries that were never seen.
+    /// Notes a change to another list, which may show old entries that were never seen.
     pub(super) fn forget_whole(&mut self) {
         self.whole = None;
         self.since = None;
@@ -118,7 +118,7 @@ impl History {
         self.known.note(id)
     }
 
-    /// The reading of the larger list has ended; this part was read just as far.
+    /// Notes that the reading of the larger list has ended; this part was read just as far.
     pub(super) fn end_part(&mut self, list: &Self, keep: impl Fn(&str) -> bool) {
         if let Some(whole) = list.ended_whole {
             self.known.end(whole, &keep);
@@ -256,8 +256,8 @@ impl History {
         let page = reading.evidence.end_page();
         let first = reading.pager.first();
         let is_first_page = reading.pager.pages() == 1;
-        // As old entries leave the list, new ones move to earlier pages: a known entry must come
-        // before them.
+        // As old entries leave the list, new ones move to earlier pages, so go back until a known
+        // entry comes first.
         if is_first_page && first > 1 && page.begins_unseen && !reading.whole {
             self.begin_at(first - 1, false);
             return Progress::Next;

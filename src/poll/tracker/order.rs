@@ -95,7 +95,7 @@ impl Evidence {
         self.old_after_new |= !unseen && self.seen_new;
         self.seen_new |= unseen;
         self.seen_old |= !unseen;
-        // An entry shown before has moved to this page since.
+        // Only new entries count: one shown before has moved to this page since.
         if let Some(time) = time.filter(|_| new) {
             self.rises |= self.before.is_some_and(|before| time > before);
             self.falls |= self.before.is_some_and(|before| time < before);

@@ -332,7 +332,7 @@ impl Trust {
         self.excess() == lacking && lacking > 0
     }
 
-    /// The same, for the user.
+    /// What the last readings have not shown, for the user.
     pub(super) fn state(&self) -> ListState {
         ListState {
             missing: self.missing(),

@@ -1,4 +1,4 @@
-//! What the tests of several trackers begin with.
+//! Samples for the tests of several trackers.
 
 #![cfg(test)]
 

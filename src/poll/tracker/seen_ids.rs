@@ -115,21 +115,22 @@ impl SeenIds {
         self.fresh
     }
 
-    /// The list was read to its last page, and showed everything if `shows_all`. Ids missing for
-    /// the second time are forgotten, unless `keep` wants them. Returns whether the reading was
-    /// whole, or the list has long shown as much as it ever will; if not, nothing is forgotten yet.
+    /// Notes that the list was read to its last page, and showed everything if `shows_all`. Ids
+    /// missing for the second time are forgotten, unless `keep` wants them. Returns whether the
+    /// reading counts as whole, like every [`MAX_GAPS`]th in a row with gaps; if not, nothing is
+    /// forgotten.
     pub(super) fn complete(&mut self, shows_all: bool, keep: impl Fn(&str) -> bool) -> bool {
         let whole = self.is_whole(shows_all);
         self.end(whole, keep);
         whole
     }
 
-    /// Like `complete`, but forgets missing ids at once: one that only slipped past is back after
-    /// the next reading.
+    /// Like `complete`, but forgets missing ids at once: one that was only missed between two pages
+    /// is back after the next reading.
     pub(super) fn complete_at_once(&mut self, shows_all: bool) -> bool {
         let whole = self.is_whole(shows_all);
         if whole {
-            // If no reading shows everything, all since the last whole one count together.
+            // With gaps, an id counts as shown if any reading since the last whole one showed it.
             let last = if shows_all { self.reading.saturating_sub(1) } else { self.whole };
             self.forget(last, |_| false);
             self.end(true, |_| false);

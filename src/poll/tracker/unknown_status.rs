@@ -10,8 +10,7 @@ use crate::poll::time::since;
 /// been known, and may soon be again.
 const MAX_GAP: Duration = Duration::from_secs(300);
 
-/// Whether an item's status is unknown, and how long that was seen. It starts again with the
-/// process.
+/// Whether an item's status is unknown, and how long that was seen. It is not saved.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct UnknownStatus {
     shown_for: Duration,
