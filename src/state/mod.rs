@@ -195,8 +195,8 @@ impl<M: Serialize + DeserializeOwned> State<M> {
         self.copy_of.as_deref()
     }
 
-    /// Turns this state into a copy of the one with this `tag`, all or nothing: `bytes` hold that
-    /// state, or the change that leads to it.
+    /// Turns this state into a copy of the one with this `tag`, all or nothing. The `bytes` hold
+    /// that state: whole, or as a change.
     ///
     /// # Errors
     /// Why nothing has changed, or that the state must be copied whole.
