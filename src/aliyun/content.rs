@@ -9,10 +9,10 @@ use serde::de::IgnoredAny;
 use super::error_body::unmarked;
 use super::op::Undecoded;
 
-/// Kind of body. Contains none of its text.
+/// What a body is, without any of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// There is none.
+    /// There is no body.
     Empty,
     /// Compressed, although that was not requested.
     Compressed,

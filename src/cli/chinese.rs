@@ -2,11 +2,11 @@
 
 use clap::{Arg, ArgAction, Command};
 
-/// Of the root command, what stands for its own name in [`TEXTS`].
+/// Key of the root command in [`TEXTS`].
 const ROOT: &str = "aliyun-task-exporter";
 
-/// By command, or by flag; a flag that means something else in one command has that command's name
-/// before it.
+/// Help texts by command or flag. The key of a flag that means something else in one command starts
+/// with that command's name.
 const TEXTS: &[(&str, &str)] = &[
     (ROOT, "阿里云 E-HPC 任务、命令和轻量应用服务器命令执行的 Prometheus exporter"),
     ("serve", "轮询阿里云并提供 /metrics；不写命令时默认执行"),
@@ -105,7 +105,7 @@ pub(super) fn translated(command: Command) -> Command {
     command.disable_version_flag(true).arg(version.help("显示版本"))
 }
 
-/// What clap would add in English is added in Chinese.
+/// Adds in Chinese what clap would add in English.
 fn argument(command: &str, arg: Arg) -> Arg {
     let Some(long) = arg.get_long() else { return arg };
     let Some(text) = text(&format!("{command} {long}")).or_else(|| text(long)) else { return arg };

@@ -177,7 +177,7 @@ pub struct RateLimit {
 }
 
 impl WebConfig {
-    /// Without a file: plain HTTP, open to all.
+    /// The configuration without a file: plain HTTP, open to all.
     pub fn open() -> Self {
         Self { http2: true, ..Self::default() }
     }

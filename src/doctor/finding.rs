@@ -115,7 +115,7 @@ impl Finding {
         }
     }
 
-    /// The same finding for a list that counts `missing` more entries than its pages have shown.
+    /// This finding, for a list that counts `missing` more entries than its pages have shown.
     pub(super) fn lacking(self, missing: u64) -> Self {
         Self {
             state: State::Incomplete,

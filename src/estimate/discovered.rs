@@ -60,7 +60,7 @@ pub fn discovered(discovery_pass: &DiscoveryPass, config: &Config) -> String {
     page
 }
 
-/// The same as JSON, with an entry for each place.
+/// Like [`discovered`], as JSON, with an entry for each place.
 pub fn discovered_json(discovery_pass: &DiscoveryPass, config: &Config) -> Value {
     let searches = searches(config, &discovery_pass.findings);
     let place = |place: Place| {

@@ -76,7 +76,7 @@ impl Keeper {
         self.standing.subscribe()
     }
 
-    /// To be set as soon as this process has any state.
+    /// A flag to set as soon as this process has any state.
     pub fn knows(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.knows)
     }

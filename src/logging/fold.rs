@@ -53,7 +53,7 @@ struct Window {
 #[derive(Debug)]
 struct Folded {
     count: u64,
-    /// The first of them, reduced to the fields that are the same in all of them.
+    /// The first of them, reduced to the fields that are the same in all.
     common: Line,
     words: Option<Words>,
     /// Hashes of the targets.
@@ -154,7 +154,7 @@ impl Folded {
         }
     }
 
-    /// One line for all of them.
+    /// One line for all folded lines.
     fn summary(self) -> Line {
         let named = self.names();
         let Self { count, mut common, targets, words, .. } = self;

@@ -18,9 +18,9 @@ pub const LARGEST_SKEW: SignedDuration = SignedDuration::from_mins(15);
 pub enum Lasts {
     /// A key that does not expire.
     Unlimited,
-    /// Temporary ones that something else renews; their expiry is unknown.
+    /// Temporary credentials that something else renews; when they expire is unknown.
     Untold,
-    /// Temporary ones that expire then.
+    /// Temporary credentials that expire at this time.
     Until(Timestamp),
 }
 

@@ -9,8 +9,8 @@ pub const ERROR_TEXT_CHARS: usize = 200;
 /// Number of newest failures of a target whose texts are kept.
 pub const ERROR_TEXTS: usize = 10;
 
-/// A sentence about a failure. It is held in memory only: no label, log line or state has it, and
-/// `Debug` does not print it.
+/// A sentence about a failure. It is held in memory only: it never enters a label, a log line or
+/// the state, and `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ErrorText {
     text: Box<str>,
@@ -47,7 +47,7 @@ pub struct TaskError {
     pub code: Option<Box<str>>,
     /// Message, as far as it may be kept.
     pub text: Option<Arc<ErrorText>>,
-    /// How many there are.
+    /// Number of such errors.
     pub count: u64,
 }
 

@@ -126,7 +126,7 @@ pub struct ServerListing {
 pub struct Listed {
     /// What was said.
     pub listing: Arc<ResourceListing>,
-    /// When.
+    /// When it was said.
     pub at: Timestamp,
 }
 

@@ -18,9 +18,9 @@ pub struct Command {
 /// What is not known is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// When it started. E-HPC does not say: when it was first seen running, which is no earlier.
+    /// When it started. For E-HPC, which sends no time: when it was first seen running.
     pub since: Option<Timestamp>,
-    /// Timeout in seconds; 0, which would stop everything at once, is none.
+    /// Timeout in seconds. 0 counts as none: it would stop everything at once.
     pub timeout: Option<u64>,
 }
 

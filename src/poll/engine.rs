@@ -145,7 +145,7 @@ impl Engine {
         self.journal.entries(&self.scheduler, events, boot)
     }
 
-    /// The entries of these targets could not be written; they will be returned again.
+    /// Notes that the entries of these targets could not be written; they will be returned again.
     pub fn not_written<'a>(&mut self, ids: impl Iterator<Item = &'a TargetId>) {
         self.journal.not_written(ids);
     }

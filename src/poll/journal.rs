@@ -143,7 +143,7 @@ impl Journal {
         &self.hints
     }
 
-    /// A target starts from its saved state.
+    /// Notes that a target starts from its saved state.
     pub(super) fn restored(&mut self, id: &TargetId, saved: &Saved<'_>) {
         let Saved { read_at, succeeded_at, .. } = *saved;
         self.known.insert(id.clone(), Recorded { read_at, succeeded_at, written: None });
@@ -163,7 +163,7 @@ impl Journal {
         gone.into_iter().map(park).collect()
     }
 
-    /// A new configuration may have removed targets that are known from before.
+    /// Handles a new configuration, which may have removed targets known from before.
     pub(super) fn reconfigured(&mut self, settings: &config::State) {
         self.keep_gone = settings.keep_gone;
         self.swept = false;
@@ -209,7 +209,7 @@ impl Journal {
         Some((id.clone(), encoded(known, memory)?))
     }
 
-    /// These entries could not be written.
+    /// Notes that these entries could not be written.
     pub(super) fn not_written<'a>(&mut self, ids: impl Iterator<Item = &'a TargetId>) {
         for id in ids {
             self.known.entry(id.clone()).or_default().written = None;

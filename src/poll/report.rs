@@ -226,7 +226,7 @@ impl Report {
         }
     }
 
-    /// A poll has ended. Logs once that a target fails, and once that it has recovered.
+    /// Handles the end of a poll: logs once that a target fails, and once that it has recovered.
     pub(super) fn poll_ended(&mut self, id: &TargetId, failure: Option<&Failure>) {
         self.metrics.poll_ended(id.kind, failure.map(|failure| failure.reason));
         match failure {
@@ -259,7 +259,7 @@ impl Report {
         }
     }
 
-    /// A target's next poll is overdue because the cloud throttles an operation that it needs.
+    /// Logs that a target's next poll is overdue because the cloud throttles what it needs.
     pub(super) fn poll_overdue(&self, id: &TargetId, failure: &Failure) {
         tell!(debug, self.named(id), error = failure.message, "poll overdue");
     }

@@ -1,4 +1,4 @@
-//! The families with which Prometheus' client libraries describe a process.
+//! The process metrics that Prometheus' client libraries define.
 //!
 //! The collector of the `prometheus` crate truncates CPU time to seconds, which turns `rate()` into
 //! zeros and peaks, and needs files of /proc that a hardened service cannot see.
@@ -30,7 +30,7 @@ impl Process {
     /// # Errors
     /// If the crate rejects a family's name.
     pub(super) fn new() -> prometheus::Result<Self> {
-        // Told once: the clocks drift apart, and a start time that changes looks like a restart.
+        // Computed once: clocks drift apart, and a start time that changes looks like a restart.
         let start =
             Stat::read().map(|stat| start_time(stat.start_ticks)).map(started).transpose()?;
         Ok(Self {
@@ -105,7 +105,7 @@ impl Collector for Process {
     }
 }
 
-/// Open file descriptors, without the one that counts them.
+/// Number of open file descriptors, without the one that is used to count them.
 fn open_files() -> Option<usize> {
     fs::read_dir("/proc/self/fd").ok().map(|files| files.count().saturating_sub(1))
 }
@@ -117,8 +117,8 @@ fn started(at: f64) -> prometheus::Result<Gauge> {
     Ok(start)
 }
 
-/// In seconds since 1970, of a process that was started this number of ticks after boot; as exact
-/// as ticks are.
+/// The start of a process that was started this number of ticks after boot, in seconds since 1970;
+/// as exact as ticks are.
 fn start_time(ticks: u64) -> f64 {
     let per_second = clock_ticks_per_second() as f64;
     let since_boot = SignedDuration::try_from_secs_f64(ticks as f64 / per_second);

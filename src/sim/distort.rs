@@ -67,7 +67,7 @@ impl Distortion {
     }
 }
 
-/// At its top level, an answer has only one array or object: its own.
+/// Adds the `Code`. The one array or object at the top level of an answer is its own.
 fn set_code(value: &mut Value, code: &Value, list: ListFate) {
     let Value::Object(fields) = value else { return };
     let is_own = |(_, field): &(&String, &Value)| field.is_array() || field.is_object();

@@ -82,7 +82,7 @@ pub(crate) fn check(
     nonces.spend(envelope.nonce()?, now)
 }
 
-/// Without `Format=JSON` the real gateway answers XML, which nothing here reads.
+/// Requires `Format=JSON`: without it the real gateway answers XML, which nothing here reads.
 fn check_format(envelope: &Envelope) -> Result<(), Failure> {
     if envelope.wants_json() {
         return Ok(());

@@ -83,7 +83,7 @@ pub(super) fn note(predecessors: &[Predecessor], batch: &mut Batch) {
     batch.entries.extend(notes);
 }
 
-/// A file, locked against processes that would write to it; `None` if there is none any more.
+/// A file, locked against processes that would write to it; `None` if it no longer exists.
 fn free(path: &Path) -> Result<Option<fs::File>, Error> {
     let Some(metadata) = at(path)? else { return Ok(None) };
     regular(path, &metadata)?;

@@ -38,7 +38,7 @@ pub struct UnknownWord {
 /// Maximum number of unknown words that are remembered.
 pub const MAX_WORDS: usize = 100;
 
-/// This instance.
+/// What is known about this instance.
 #[derive(Debug, Default)]
 pub struct Exporter {
     role: Mutex<Role>,

@@ -274,7 +274,7 @@ impl Connections {
 }
 
 impl Table {
-    /// Those that take a place, oldest first.
+    /// The connections that take a place, oldest first.
     fn serving(&self) -> impl Iterator<Item = &Arc<Connection>> {
         self.open.values().filter(|connection| !connection.is_cut() && !connection.is_reserve)
     }

@@ -135,7 +135,7 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
     )
 }
 
-/// The same target, failing.
+/// `view` with its target failing.
 pub(super) fn failing(view: View, reason: Reason, since: i64) -> View {
     let failure =
         Failure { reason, message: "ListTasks: <b>no</b>".into(), advice: "do something".into() };
@@ -143,7 +143,7 @@ pub(super) fn failing(view: View, reason: Reason, since: i64) -> View {
     View { failure: Some(failure), failing_since: Some(at(since)), last_failure, ..view }
 }
 
-/// The same target, its values withdrawn.
+/// `view` with its values withdrawn.
 pub(super) fn withdrawn(view: View) -> View {
     View { reading: None, ..view }
 }

@@ -20,7 +20,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Its path, from `/` on, without that.
+    /// Its path, without the leading `/`.
     pub(super) fn path(&self) -> String {
         match self {
             Self::Overview => String::new(),

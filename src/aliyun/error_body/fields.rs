@@ -22,7 +22,7 @@ pub(in crate::aliyun) enum Depth {
 
 /// Whether a code means success.
 fn is_fine(code: &str) -> bool {
-    // A code that shows nothing is none.
+    // A code of invisible characters is none.
     let code = code.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     let is_word = ["ok", "success"].iter().any(|word| code.eq_ignore_ascii_case(word));
     code.is_empty() || is_word || matches!(code.parse(), Ok(0.0 | 200.0))
