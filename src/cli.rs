@@ -59,8 +59,8 @@ pub enum Command {
     /// Try each operation that the configuration needs, once per account and region, and say how to
     /// fix what fails.
     Doctor(Doctor),
-    /// Ask the exporter that runs on this machine whether it is ready, as a container's health check
-    /// does; exit code 1 if it is not.
+    /// Ask the exporter that runs on this machine whether it is ready, as a container's health
+    /// check does; exit code 1 if it is not.
     Healthcheck(Healthcheck),
     /// Try it without an account: a simulated Alibaba Cloud, and an exporter that polls it, in one
     /// process.
@@ -161,8 +161,8 @@ impl Place {
 /// The web configuration file.
 #[derive(Clone, Debug, Args)]
 pub struct WebConfigFile {
-    /// The web configuration file: TLS, client certificates, passwords, headers and a rate limit, in
-    /// the format of Prometheus' exporter-toolkit.
+    /// The web configuration file: TLS, client certificates, passwords, headers and a rate limit,
+    /// in the format of Prometheus' exporter-toolkit.
     #[arg(
         id = "web_config_file",
         long = "web.config.file",

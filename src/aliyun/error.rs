@@ -215,7 +215,7 @@ impl Error {
         matches!(self, Self::Service { code, .. } if self.reason() == Reason::NotFound && !whole.contains(&code.as_str()))
     }
 
-    /// Whether it says nothing about other requests: another one may well succeed.
+    /// Whether it concerns this request only: another one may well succeed.
     pub fn is_of_one_question(&self) -> bool {
         matches!(
             self.reason(),

@@ -115,7 +115,7 @@ impl Queue {
             .map(|(_, head)| head)
     }
 
-    /// Whether `turn` was just served and others wait: it gets at most half.
+    /// Whether `turn` lets others go first: it was just served, and gets at most half meanwhile.
     fn gives_way(&self, turn: Turn) -> bool {
         let waits = |other: &Turn| !self.waiting[other.index()].is_empty();
         let others = match turn {

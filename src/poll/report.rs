@@ -306,7 +306,7 @@ impl Report {
             }
             Throttling::TakenBack => {
                 let message =
-                    "not one call gets through: as many as before are made once the cloud answers";
+                    "not one call gets through: the budget is restored once the cloud answers";
                 tell_budget!(info, until, "{message}");
             }
             Throttling::Over { since } => {

@@ -171,7 +171,7 @@ fn throttled(budget: &Budget, now: Timestamp) -> Option<String> {
     (!said.is_empty()).then(|| format!("{}；需要 {needed} 次", said.join("；")))
 }
 
-/// A number of all targets.
+/// Some of all targets.
 fn of_targets(count: usize, all: usize) -> String {
     format!("{} 个监控目标中有 {} 个", grouped(all), grouped(count))
 }

@@ -16,7 +16,7 @@ fn many(count: usize, singular: &'static str, plural: &'static str) -> String {
     format!("{} {}", grouped(count), word(count, singular, plural))
 }
 
-/// A number of all targets.
+/// Some of all targets, such as `3 of 5 targets`.
 fn of_targets(count: usize, all: usize) -> String {
     format!("{} of {}", grouped(count), many(all, "target", "targets"))
 }
