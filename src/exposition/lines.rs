@@ -64,7 +64,12 @@ pub(super) trait Value {
 
 impl Value for u64 {
     fn write(&self, line: &mut String) {
-        let _ = write!(line, "{self}");
+        match self {
+            // Most samples: a status holds, or does not.
+            0 => line.push('0'),
+            1 => line.push('1'),
+            _ => _ = write!(line, "{self}"),
+        }
     }
 }
 
