@@ -171,9 +171,9 @@ fn deflate_new(chunks: &[&Chunk]) {
 
 fn deflate(chunks: &[&Chunk]) {
     let mut deflater = Deflater::new();
-    chunks.iter().for_each(|chunk| {
+    for chunk in chunks {
         chunk.deflated(&mut deflater);
-    });
+    }
 }
 
 /// Maximum bytes of a frame. Deflated chunks are so small that sending each on its own would cost

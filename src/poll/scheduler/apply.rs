@@ -226,9 +226,9 @@ impl Scheduler {
 
     pub(super) fn remove(&mut self, id: &TargetId) -> Option<ScheduledTarget> {
         let scheduled = self.targets.remove(id)?;
-        scheduled.target.members().iter().for_each(|member| {
+        for member in scheduled.target.members() {
             self.shared.remove(&member.id);
-        });
+        }
         self.leave(id, scheduled.due, &scheduled.phase);
         Some(scheduled)
     }

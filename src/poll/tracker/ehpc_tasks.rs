@@ -76,10 +76,9 @@ impl Memory {
     /// the durations of open tasks are unknown.
     pub(super) fn after_a_gap(mut self) -> Self {
         self.history.whole_due = None;
-        self.tasks
-            .values_mut()
-            .filter(|held| held.seen.task.status.is_open())
-            .for_each(|held| held.observed_from_start = false);
+        for held in self.tasks.values_mut().filter(|held| held.seen.task.status.is_open()) {
+            held.observed_from_start = false;
+        }
         self
     }
 

@@ -234,8 +234,9 @@ impl SwasRegionTracker {
     fn each_that_needs(&mut self, id: &Arc<str>, note: impl Fn(&mut SwasInvocations, &Arc<str>)) {
         let Self { servers, server_directory, .. } = self;
         let live = servers.iter_mut().filter(|(server, _)| !server_directory.lacks(server));
-        live.filter(|(_, invocations)| invocations.needs_request(id))
-            .for_each(|(_, invocations)| note(invocations, id));
+        for (_, invocations) in live.filter(|(_, invocations)| invocations.needs_request(id)) {
+            note(invocations, id);
+        }
     }
 
     pub(super) fn fail(&mut self, scope: FailureScope, failure: &Failure) -> AfterFailure {
