@@ -1,5 +1,7 @@
 //! An API request in progress, and its outcome as HTTP.
 
+use std::net::IpAddr;
+
 use http::header::{CONTENT_TYPE, DATE, HeaderValue};
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -24,6 +26,7 @@ pub(crate) enum Outcome {
 
 /// An API request in progress.
 pub(crate) struct Exchange {
+    pub(crate) source: Option<IpAddr>,
     pub(crate) envelope: Envelope,
     pub(crate) operation: Option<Operation>,
     pub(crate) region: String,

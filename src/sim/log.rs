@@ -1,6 +1,7 @@
 //! The log of calls: requests and their outcomes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,6 +16,10 @@ const CALLS_KEPT: usize = 10_000;
 pub struct Call {
     /// When it arrived.
     pub time: Timestamp,
+    /// From which address; `None` if it came by no network.
+    pub source: Option<IpAddr>,
+    /// When it was signed, by the client's clock.
+    pub signed: Option<String>,
     /// The product's code; empty if the request named no operation.
     pub product: String,
     /// The operation; empty if the request named none.
@@ -61,6 +66,8 @@ impl CallLog {
 fn call_json(call: &Call) -> Value {
     json!({
         "time": call.time.to_string(),
+        "source": call.source,
+        "signed": call.signed,
         "product": call.product,
         "action": call.action,
         "region": call.region,

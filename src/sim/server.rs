@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -39,7 +40,9 @@ pub async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => spawn_connection(stream, Arc::clone(&simulator), &connections),
+                Ok((stream, peer)) => {
+                    spawn_connection((stream, peer.ip()), Arc::clone(&simulator), &connections);
+                }
                 Err(error) if is_passing(&error) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Err(error) => return Err(error),
             },
@@ -66,12 +69,17 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 fn spawn_connection(
-    stream: TcpStream,
+    (stream, source): (TcpStream, IpAddr),
     simulator: Arc<Mutex<Simulator>>,
     connections: &GracefulShutdown,
 ) {
-    let service = service_fn(move |request| answer(Arc::clone(&simulator), request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(source);
+        answer(Arc::clone(&simulator), request)
+    });
+    // A request that has arrived is a call, even if its sender is gone.
+    let connection =
+        http1::Builder::new().half_close(true).serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         // A caller that disconnects, or a connection closed by a fault, is not an error.

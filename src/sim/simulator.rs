@@ -1,5 +1,7 @@
 //! The simulator itself: a request and the time in, a reply out.
 
+use std::net::IpAddr;
+
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -133,6 +135,7 @@ impl Simulator {
         };
         let region = self.region(&envelope.parameters);
         let exchange = Exchange {
+            source: source(request),
             operation: named.as_ref().ok().copied(),
             region,
             request_id: self.request_id(),
@@ -154,6 +157,7 @@ impl Simulator {
     ) -> Reply {
         let request_id = self.request_id();
         let exchange = Exchange {
+            source: source(request),
             operation: Some(operation),
             region: String::new(),
             request_id,
@@ -293,6 +297,8 @@ impl Simulator {
         let operation = exchange.operation;
         self.log.record(Call {
             time: exchange.now,
+            source: exchange.source,
+            signed: exchange.envelope.timestamp().ok().map(str::to_owned),
             product: operation.map_or("", |operation| operation.product().code()).to_owned(),
             action: operation.map_or("", Operation::action).to_owned(),
             region: exchange.region.clone(),
@@ -318,6 +324,11 @@ impl Simulator {
         let noise = Noise::new(self.settings.seed).with(3).with(self.requests);
         ids::uuid(noise.bits(), noise.with(1).bits())
     }
+}
+
+/// The address of the client, if the server has noted one.
+fn source<B>(request: &Request<B>) -> Option<IpAddr> {
+    request.extensions().get().copied()
 }
 
 fn outcome_word(effects: &Effects, outcome: &Outcome) -> String {
