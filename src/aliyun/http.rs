@@ -36,19 +36,22 @@ pub(super) struct Transport {
     pub(super) proxies: Proxies,
 }
 
-/// The transport for requests of `account`; `env` looks up environment variables.
+/// The transport for requests of `account`; `env` looks up environment variables. With `patience`,
+/// what the other end has not acknowledged within it is not sent later (on Linux).
 pub(super) fn transport(
     account: &Account,
     poll: &Poll,
+    patience: Option<Duration>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Transport, SetupError> {
-    make(account, poll, env)
+    make(account, poll, patience, env)
         .map_err(|problem| SetupError { account: account.name.clone(), problem })
 }
 
 fn make(
     account: &Account,
     poll: &Poll,
+    patience: Option<Duration>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Transport, String> {
     let tls = trust::public_and(account.ca_file.as_deref())
@@ -64,6 +67,11 @@ fn make(
         .dns_resolver(Arc::new(Resolver { limit: lookup_limit(poll.timeout) }))
         // A redirect would carry the signature elsewhere.
         .redirect(reqwest::redirect::Policy::none());
+    // Otherwise the kernel sends it for minutes, even when the process has ended.
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(patience);
+    #[cfg(not(target_os = "linux"))]
+    let _ = patience;
     let proxies = Proxies::of(account, env)?;
     let client = proxies.lead(builder).build().map_err(|error| chain(&error))?;
     Ok(Transport { client, proxies })
@@ -170,7 +178,7 @@ mod tests {
     }
 
     fn problem(account: Account) -> String {
-        transport(&account, &Poll::default(), &|_| None).unwrap_err().to_string()
+        transport(&account, &Poll::default(), None, &|_| None).unwrap_err().to_string()
     }
 
     #[test]
@@ -218,7 +226,7 @@ mod tests {
             ..Account::default()
         };
         let account = with(SecretSource::Value(Secret::new("hunter2")));
-        let made = transport(&account, &Poll::default(), &|_| None).unwrap();
+        let made = transport(&account, &Poll::default(), None, &|_| None).unwrap();
         // "user:hunter2" in Base64.
         let printed = format!("{made:?}");
         assert!(!printed.contains("hunter2") && !printed.contains("dXNlcjpodW50ZXIy"), "{printed}");

@@ -82,14 +82,19 @@ pub struct Receipt {
 }
 
 impl Client {
-    /// A client for `account`.
+    /// A client for `account`. With `patience`, what the cloud has not acknowledged within it is
+    /// not sent later (on Linux).
     ///
     /// # Errors
     /// If a file that the account names, or the proxy through which it would log in, cannot be
     /// used.
-    pub fn new(account: &Account, poll: &Poll) -> Result<Self, SetupError> {
+    pub fn new(
+        account: &Account,
+        poll: &Poll,
+        patience: Option<Duration>,
+    ) -> Result<Self, SetupError> {
         let failed = |problem: String| SetupError { account: account.name.clone(), problem };
-        let transport = http::transport(account, poll, &http::environment)?;
+        let transport = http::transport(account, poll, patience, &http::environment)?;
         let provider = Provider::new(account, transport.clone(), poll.timeout);
         let client = Self {
             provider: provider.map_err(|error| failed(error.to_string()))?,

@@ -18,8 +18,10 @@ pub type Clients = HashMap<Arc<str>, Client>;
 /// If a file that an account names, or a proxy that the environment sets for a polled endpoint,
 /// cannot be used.
 pub fn clients(config: &Config) -> Result<Clients, SetupError> {
+    // The last call of a term must not arrive when the Lease may be another process's.
+    let patience = config.state.lease.as_ref().map(|lease| lease.duration / 3);
     let client = |account: &Account| {
-        let client = Client::new(account, &config.poll)?;
+        let client = Client::new(account, &config.poll, patience)?;
         let client = client.keeping_error_texts(config.web.error_texts);
         Ok((Arc::from(account.name.as_str()), client))
     };

@@ -645,7 +645,7 @@ mod tests {
         let Next::Call(attempt) = runner.engine.next(Timestamp::now()) else {
             panic!("nothing is due")
         };
-        let client = Client::new(&config.accounts[0], &config.poll).unwrap();
+        let client = Client::new(&config.accounts[0], &config.poll, None).unwrap();
         let attempted =
             make(Some(client), *attempt, Term::unlimited(), Duration::from_millis(20)).await;
         assert!(matches!(attempted.outcome, Err(Error::Timeout(_))), "{:?}", attempted.outcome);

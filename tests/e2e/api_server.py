@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from certificates import Certificate
-from program import free_port
 
 Lease = dict[str, Any]
 
@@ -23,20 +22,27 @@ NAMESPACE = "monitoring"
 PATH = re.compile(rf"/apis/coordination\.k8s\.io/v1/namespaces/{NAMESPACE}/leases(?:/([a-z0-9.-]+))?")
 
 
+@dataclass(frozen=True)
+class Write:
+    """Who had a Lease after a write, and when that was."""
+
+    holder: str
+    at: float
+
+
 class ApiServer:
     """Keeps Leases as the real one does: a write needs the resourceVersion that it replaces."""
 
-    def __init__(self, certificate: Certificate) -> None:
+    def __init__(self, certificate: Certificate, host: str = "127.0.0.1") -> None:
         self.leases: dict[str, Lease] = {}
-        # Who had a Lease after each write.
-        self.holders: list[str] = []
+        self.writes: list[Write] = []
         # Status and message of every answer, instead of an answer; seconds before one.
         self.fault: tuple[int, str] | None = None
         self.delay = 0.0
         self._version = 0
         self._lock = threading.Lock()
         handler = type("Handler", (Handler,), {"api": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate.certificate, certificate.key)
@@ -99,7 +105,7 @@ class ApiServer:
         kept = copy.deepcopy(lease)
         kept["metadata"] |= {"namespace": NAMESPACE, "resourceVersion": str(self._version)}
         self.leases[name] = kept
-        self.holders.append(kept["spec"].get("holderIdentity", ""))
+        self.writes.append(Write(kept["spec"].get("holderIdentity", ""), time.time()))
         return kept
 
 
@@ -141,25 +147,18 @@ def service_account(folder: Path, authority: Certificate) -> Path:
     return account
 
 
-@dataclass(frozen=True)
-class Sent:
-    """Bytes that a client has sent, and when, by the monotonic clock."""
-
-    at: float
-    data: bytes
-
-
 class Relay:
-    """A way to a server of which it is known what went through; it can be cut, as a network can."""
+    """A way to a server on this machine; it can be cut, as a network can."""
 
-    def __init__(self, port: int) -> None:
-        self.sent: list[Sent] = []
+    def __init__(self, port: int, *, host: str = "127.0.0.1", source: str = "127.0.0.1") -> None:
         # The port of the server; it may be set before the first connection.
         self.target = port
+        # The address from which the server is called.
+        self._source = source
         self._is_cut = False
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", free_port()))
+        self._listener = socket.create_server((host, 0))
         self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://{host}:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -173,32 +172,21 @@ class Relay:
         """From now on nothing arrives, and no client is told so."""
         self._is_cut = True
 
-    def mend(self) -> None:
-        """Old connections are gone, and new ones work."""
-        self._is_cut = False
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
                 try:
-                    server = socket.create_connection(("127.0.0.1", self.target))
+                    server = socket.create_connection(("127.0.0.1", self.target), source_address=(self._source, 0))
                 except OSError:
                     client.close()
                     continue
-                self._open += [client, server]
-                for source, sink, sent in [(client, server, self.sent), (server, client, None)]:
-                    threading.Thread(target=self._carry, args=(source, sink, sent), daemon=True).start()
+                for source, sink in [(client, server), (server, client)]:
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, sent: list[Sent] | None) -> None:
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if self._is_cut:
-                    continue
-                if sent is not None:
-                    sent.append(Sent(time.monotonic(), data))
-                sink.sendall(data)
+                if not self._is_cut:
+                    sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)

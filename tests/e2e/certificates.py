@@ -41,8 +41,10 @@ class Certificate:
 class Certificates:
     """What an authority has signed, and what it has not."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made: str = "") -> None:
         self.folder = folder
+        # By which clock they are made, if not by this machine's.
+        self._clock = ("faketime", "-f", made) if made else ()
         (folder / "bare.cnf").write_text(BARE)
         self.authority = self._make("authority", None, *AUTHORITY)
         self.server = self.of_server("server")
@@ -56,14 +58,27 @@ class Certificates:
         self.nameless = self._make("nameless", self.authority, ENTITY)
         self.stranger = self._make("stranger", None, ENTITY, names)
 
-    def of_server(self, name: str, issuer: Certificate | None = None, rsa: bool = False) -> Certificate:
-        """One of a server at 127.0.0.1."""
-        return self._make(name, issuer or self.authority, ENTITY, ADDRESS, rsa=rsa)
+    def of_server(
+        self, name: str, issuer: Certificate | None = None, rsa: bool = False, also: tuple[str, ...] = ()
+    ) -> Certificate:
+        """One of a server at 127.0.0.1, and also at other addresses."""
+        names = ",".join([ADDRESS, *(f"IP:{address}" for address in also)])
+        return self._make(name, issuer or self.authority, ENTITY, names, rsa=rsa)
 
     def _make(self, name: str, issuer: Certificate | None, *extensions: str, rsa: bool = False) -> Certificate:
         """One signed by `issuer`, or else by itself."""
         made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
-        command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-config", str(self.folder / "bare.cnf")]
+        command = [
+            *self._clock,
+            "openssl",
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-config",
+            str(self.folder / "bare.cnf"),
+        ]
         command += ["-newkey", "rsa:2048"] if rsa else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
         command += ["-subj", f"/CN={name}", "-out", str(made.certificate), "-keyout", str(made.key)]
         if issuer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from api_server import ApiServer
 from certificates import Certificates
 from cloud import Cloud
 from configuration import NOTHING, Config, write, write_web
@@ -88,6 +89,12 @@ def serve(start: Start, tmp_path: Path) -> Serve:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def api(certificates: Certificates) -> Iterator[ApiServer]:
+    with ApiServer(certificates.server) as api:
+        yield api
 
 
 @pytest.fixture

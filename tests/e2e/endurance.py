@@ -16,10 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Self
@@ -28,7 +26,7 @@ from cloud import Cloud, seconds
 from configuration import Config, account, places, write
 from exposition import samples, scrape
 from program import BINARY, Running, environment, free_port, resident
-from truth import Owner, Thing, ended, owners
+from truth import counted, ends
 from waiting import wait_for
 
 # Length of the day, and of the time before it in which caches fill, in hours.
@@ -233,7 +231,7 @@ class Killed:
         self.thread = threading.Thread(target=self._strike)
         # The world is frozen until everything in it has been read.
         frozen = cloud.freeze()
-        self.began, self.before = seconds(frozen), over(cloud, frozen)
+        self.began = seconds(frozen)
         world = cloud.world()
         # A cluster's tasks and its commands are separate targets.
         self.targets = len(world["servers"]) + 2 * len(world["clusters"])
@@ -278,32 +276,17 @@ class Killed:
         raise RuntimeError(f"it does not start again: {self.program.last}")
 
     def counted(self) -> dict[str, int]:
-        """Number of ends by target."""
-        found: dict[str, int] = {}
-        for (name, labels), value in samples(scrape(self.url)).items():
-            if name.endswith("_finished_total"):
-                owner = dict(labels).get("instance_id") or f"{name} {dict(labels)['cluster_id']}"
-                found[owner] = found.get(owner, 0) + int(value)
-        return found
+        return counted(samples(scrape(self.url)))
 
     def verdict(self) -> tuple[int, int]:
         """The number of ends that were counted, and of those that there were, in a frozen world."""
         self.is_over.set()
         self.thread.join()
         frozen = self.cloud.freeze()
-        there: dict[str, set[str]] = {}
-        at = self.began
-        while at < seconds(frozen):
-            at = min(at + 60, seconds(frozen))
-            moment = (datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            for owner, ids in over(self.cloud, moment).items():
-                there.setdefault(owner, set()).update(ids - self.before.get(owner, set()))
-        wanted = {owner: len(ids) for owner, ids in there.items()}
+        wanted = ends(self.cloud, self.began, seconds(frozen), every=60)
 
         def is_exact() -> bool:
-            return {owner: count for owner, count in self.counted().items() if count} == {
-                owner: count for owner, count in wanted.items() if count
-            }
+            return {owner: count for owner, count in self.counted().items() if count} == wanted
 
         try:
             wait_for("each end to be counted", is_exact, PATIENCE)
@@ -315,22 +298,6 @@ class Killed:
         # Count again after each list has been read again.
         time.sleep(10)
         return sum(self.counted().values()), sum(wanted.values())
-
-
-def over(cloud: Cloud, at: str) -> dict[str, set[str]]:
-    """Ids of what has ended by then, by the targets of the counters."""
-    kinds: tuple[tuple[str, Callable[[Owner], dict[str, Thing]]], ...] = (
-        ("aliyun_ehpc_tasks_finished_total ", lambda owner: owner.tasks),
-        ("aliyun_ehpc_invocations_finished_total ", lambda owner: owner.commands),
-        ("", lambda owner: owner.invocations),
-    )
-    found = {}
-    for name, owner in owners(cloud.world(at)).items():
-        for prefix, things in kinds:
-            ids = {key for key, thing in things(owner).items() if ended(thing)}
-            if ids:
-                found[prefix + name] = ids
-    return found
 
 
 class Day:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cloud import Cloud, World, seconds
@@ -17,6 +18,7 @@ RECORD_STATUSES = "Running Finished Failed Stopped unknown".split()
 RUN_STATUSES = (
     "Pending Invalid Aborted Running Success Failed Error Timeout Cancelled Stopping Terminated unknown".split()
 )
+TASKS, COMMANDS = "aliyun_ehpc_tasks_finished_total ", "aliyun_ehpc_invocations_finished_total "
 RUNS_OPEN = {"Pending", "Running", "Stopping"}
 WITH_EXIT_CODE = {"Success", "Failed"}
 WITH_NODES = {"CreateCluster", "AddComputes"}
@@ -61,6 +63,39 @@ def ended(thing: Thing) -> bool:
     nodes = thing.get("nodes")
     running = isinstance(nodes, list) and any(node["status"] == "Running" for node in nodes)
     return thing["status"] not in RUNS_OPEN | {"Processing"} and not running
+
+
+def ends(cloud: Cloud, began: float, until: float, every: float) -> dict[str, int]:
+    """How many things have ended between two times of a frozen world, by target; it is looked at as often as that."""
+    seen, there, at = over(cloud, began), Counter[str](), began
+    while at < until:
+        at = min(at + every, until)
+        for owner, ids in over(cloud, at).items():
+            new = ids - seen.setdefault(owner, set())
+            seen[owner] |= new
+            there[owner] += len(new)
+    return {owner: count for owner, count in there.items() if count}
+
+
+def over(cloud: Cloud, at: float) -> dict[str, set[str]]:
+    """Ids of what has ended by then and is listed, by the targets of `counted`."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
+    found: dict[str, set[str]] = {}
+    for name, owner in owners(cloud.world(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))).items():
+        things = {TASKS + name: owner.tasks, COMMANDS + name: owner.commands, name: owner.invocations}
+        for target, by_id in things.items():
+            found[target] = {key for key, thing in by_id.items() if ended(thing)}
+    return found
+
+
+def counted(page: Samples) -> dict[str, int]:
+    """How many ends an exporter has counted, by target."""
+    found = Counter[str]()
+    for (name, labels), value in page.items():
+        if name.endswith("_finished_total"):
+            named = dict(labels)
+            found[named.get("instance_id") or f"{name} {named['cluster_id']}"] += int(value)
+    return found
 
 
 def told(thing: Thing) -> bool:
