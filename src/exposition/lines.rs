@@ -152,7 +152,7 @@ impl Lines {
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
     /// longer. Returns whether it was added. Call it after the floor was written, and first for
     /// what is kept longest. What is left out is counted.
-    pub(super) fn thing(&mut self, part: Part, write: impl FnOnce(&mut Self)) -> bool {
+    pub(super) fn thing(&mut self, part: Part, write: impl Fn(&mut Self)) -> bool {
         let place = part as usize;
         let is_closed =
             (place + 1..Part::ALL.len()).any(|part| self.shown[part] < self.wanted[part]);
@@ -160,21 +160,27 @@ impl Lines {
         let is_closed =
             is_closed || (part != Part::PerNode && self.shown[place] < self.wanted[place]);
         let (series, text, spans) = (self.series, self.text.len(), self.spans.len());
-        self.counting = is_closed;
+        // The nodes of one command after another may be left out, each time thousands of lines.
+        self.counting = is_closed || part == Part::PerNode;
         write(self);
-        self.counting = false;
+        let is_written = !std::mem::take(&mut self.counting);
         let size = self.series - series;
         self.wanted[place] += size;
         let has_room = self.series <= self.limits.target
             && self.shown[place] + size <= self.limits.shares[place];
-        if is_closed || !has_room {
+        let is_shown = has_room && !is_closed;
+        if !(is_shown && is_written) {
             self.series = series;
             self.text.truncate(text);
             self.spans.truncate(spans);
-            return false;
         }
-        self.shown[place] += size;
-        true
+        if is_shown && !is_written {
+            write(self);
+        }
+        if is_shown {
+            self.shown[place] += size;
+        }
+        is_shown
     }
 
     /// Number of all series, and of those left out of each part.
