@@ -208,8 +208,10 @@ class World:
         add({"instance_id": strange, "action": "DescribeInvocations"}, kind="unknown_words")
         add({"instance_id": unreadable, "action": "DescribeInvocations"}, kind="odd_entries", odd="without_id")
         add({"cluster_id": self.clusters[0]["id"], "action": "ListTasks"}, kind="paging", total_off=5)
-        self.state.rename(self.state.with_suffix(".away"))
-        self.state.write_text("a file of another program")
+        # At once: an empty file would be written again.
+        foreign = self.state.with_suffix(".foreign")
+        foreign.write_text("a file of another program")
+        foreign.replace(self.state)
         self.fleet.reload("spare", "no: configuration")
 
     def stop(self) -> None:
