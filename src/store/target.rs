@@ -72,6 +72,14 @@ impl View {
     pub fn is_withdrawn(&self) -> bool {
         self.read_at.is_some() && self.reading.is_none()
     }
+
+    /// The items that `list` picks from its values; none if there are no values.
+    pub fn each<'a, T: 'a>(
+        &'a self,
+        list: fn(&'a Reading) -> &'a [T],
+    ) -> impl Iterator<Item = &'a T> {
+        self.reading.as_deref().into_iter().flat_map(list)
+    }
 }
 
 /// A target that has changed, in its current state.

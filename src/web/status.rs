@@ -234,10 +234,9 @@ pub(super) fn status(facts: &Facts, query: &Query) -> String {
 fn target(view: &View, facts: &Facts) -> TargetStatus {
     let series = facts.series_of(&view.target.id);
     let discovered = Discovered::of(view);
-    let reading = view.reading.as_deref().into_iter();
-    let tasks = reading.clone().flat_map(Reading::tasks);
-    let commands = reading.clone().flat_map(Reading::commands);
-    let invocations = reading.flat_map(Reading::invocations);
+    let tasks = view.each(Reading::tasks);
+    let commands = view.each(Reading::commands);
+    let invocations = view.each(Reading::invocations);
     TargetStatus {
         kind: view.target.id.kind.label(),
         id: view.target.id.id.to_string(),

@@ -228,9 +228,8 @@ impl History {
 
     /// Records an entry, with its time if it has one. Returns whether it was never seen before.
     pub(super) fn note(&mut self, id: &Arc<str>, time: Option<Timestamp>) -> bool {
-        let shown = self.known.fresh_count();
+        let new = !self.known.is_fresh(id);
         let unseen = self.known.note(id);
-        let new = self.known.fresh_count() > shown;
         if let Some(reading) = &mut self.reading {
             reading.evidence.note(new, unseen, time);
         }

@@ -112,16 +112,14 @@ fn server(cx: &Context<'_>, place: &Place, id: &str, query: &Query) -> Option<Si
 
 /// A command on the servers that have it, by name.
 fn command(cx: &Context<'_>, place: &Place, name: &str, query: &Query) -> Option<Single> {
-    let readings = cx.facts.views.iter().filter_map(|view| match view.reading.as_deref() {
-        Some(Reading::SwasInvocations(reading)) => Some((view, reading)),
-        _ => None,
-    });
     let mut jobs: Vec<(&View, &str, &Job)> = Vec::new();
     let mut seen: Vec<(&View, &SeenSwasInvocation)> = Vec::new();
-    for (view, reading) in readings {
-        jobs.extend(reading.jobs.get_key_value(name).map(|(name, job)| (view, &**name, job)));
+    for view in &cx.facts.views {
+        let all = view.reading.as_deref().and_then(Reading::jobs);
+        let job = all.and_then(|jobs| jobs.get_key_value(name));
+        jobs.extend(job.map(|(name, job)| (view, &**name, job)));
         let of_name = |seen: &&SeenSwasInvocation| &*seen.invocation.command_name == name;
-        seen.extend(reading.invocations.iter().filter(of_name).map(|seen| (view, seen)));
+        seen.extend(view.each(Reading::invocations).filter(of_name).map(|seen| (view, seen)));
     }
     if jobs.is_empty() && seen.is_empty() {
         return None;
@@ -161,8 +159,7 @@ fn nodes(
     let places = targets_of(cx, Owner::Cluster, cluster);
     let (view, seen) = places.into_iter().find_map(|place| {
         let view = &cx.facts.views[place];
-        let commands = view.reading.as_deref()?.commands();
-        Some((view, commands.iter().find(|seen| &*seen.id == id)?))
+        Some((view, view.each(Reading::commands).find(|seen| &*seen.id == id)?))
     })?;
     let all = commands::nodes_of(seen);
     let rows: Vec<&commands::Node<'_>> = all.iter().collect();

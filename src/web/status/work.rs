@@ -120,10 +120,9 @@ fn exited_in_failure(seen: &SeenSwasInvocation) -> bool {
 
 /// Everything on a target.
 pub(in crate::web) fn things(view: &View) -> impl Iterator<Item = Thing<'_>> {
-    let reading = view.reading.as_deref().into_iter();
-    let tasks = reading.clone().flat_map(Reading::tasks).map(Thing::Task);
-    let commands = reading.clone().flat_map(Reading::commands).map(Thing::Command);
-    let invocations = reading.flat_map(Reading::invocations).map(Thing::Invocation);
+    let tasks = view.each(Reading::tasks).map(Thing::Task);
+    let commands = view.each(Reading::commands).map(Thing::Command);
+    let invocations = view.each(Reading::invocations).map(Thing::Invocation);
     tasks.chain(commands).chain(invocations)
 }
 
