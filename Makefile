@@ -45,7 +45,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHONPYCACHEPREFIX := $(CURDIR)/target/pycache
 
 .PHONY: help demo deps check test ready fmt lint unit soak fuzz endurance scale attacks doc docs docs-check dashboards manifests promtool e2e bench bench-smoke \
-	bench-deps bench-tools image build release portable packages manual sbom deps-long test-long
+	bench-deps bench-tools image build tested release portable packages manual sbom deps-long test-long
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -82,6 +82,7 @@ fmt: ready ## check the formatting of Rust and Python
 	$(VENV)/bin/ruff format --check --no-cache --quiet --config $(E2E)/pyproject.toml $(PYDIRS)
 
 lint: ready ## clippy for Rust, cargo-deny for dependencies, hadolint for the Dockerfile, actionlint for the workflows, ruff and mypy for Python
+	$(CARGO) clippy --locked -- -D warnings
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(VENV)/bin/cargo-deny --locked --log-level error check licenses bans sources
 	$(VENV)/bin/ruff check --no-cache --quiet --config $(E2E)/pyproject.toml --config "src=['$(E2E)','$(LONG)','$(BENCH)','$(PACKAGING)','$(BOARDS)']" $(PYDIRS)
@@ -123,7 +124,7 @@ docs: build ## write docs/metrics.md
 	$(BINARY) catalog > target/metrics.md
 	mv target/metrics.md docs/metrics.md
 
-docs-check: build ## check that docs/metrics.md is up to date
+docs-check: tested ## check that docs/metrics.md is up to date
 	@$(BINARY) catalog | diff -u docs/metrics.md - || { echo 'docs/metrics.md is out of date: run make docs' >&2; exit 1; }
 
 manifests: ready ## write deploy/kubernetes and the table in the chart's README from the Helm chart
@@ -132,10 +133,10 @@ manifests: ready ## write deploy/kubernetes and the table in the chart's README 
 dashboards: ## write dashboards/*.json; a test of e2e checks that they are up to date
 	$(PYTHON) $(BOARDS)/generate.py
 
-promtool: build ready ## only the lint of exposition, alerts and recording rules; part of e2e
+promtool: tested ready ## only the lint of exposition, alerts and recording rules; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
-e2e: build manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
+e2e: manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) -n $(JOBS) --dist worksteal $(E2E)
 
 bench: bench-tools ## compare speed and memory with other exporters, writes docs/performance.md; about twenty minutes
@@ -171,7 +172,7 @@ portable: ## the release binary for TARGET=x86_64-unknown-linux-gnu or aarch64-â
 packages: portable manual ## .tar.gz, .deb and .rpm of TARGET with checksums, in target/packages
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PACKAGING)/build $(PORTABLE) $(TARGET) $(MANUAL) $(PACKAGES)
 
-manual: ## target/manual: man pages, and completions for bash, zsh and fish
+manual: tested ## target/manual: man pages, and completions for bash, zsh and fish
 	$(CARGO) run --locked --quiet --example manual -- $(MANUAL)
 
 sbom: ## target/sbom.cdx.json: what the program is made of, in CycloneDX
@@ -181,3 +182,8 @@ sbom: ## target/sbom.cdx.json: what the program is made of, in CycloneDX
 
 build:
 	$(CARGO) build --locked
+
+# The same program with the features that development dependencies turn on, as `cargo test` has built it already. That it also
+# compiles without them is checked by `make lint`.
+tested:
+	$(CARGO) build --locked --bins --example manual

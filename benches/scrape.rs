@@ -222,8 +222,13 @@ fn compress_whole(text: &[u8]) -> (Duration, usize) {
 /// The routes of an exporter.
 fn exporter(Exporter { store, exposition }: &Exporter) -> SocketAddr {
     let metrics = Arc::new(SelfMetrics::new().unwrap());
-    let site =
-        Site::new(Arc::clone(store), Arc::clone(exposition), metrics, String::new(), Moment::now());
+    let site = Site::new(
+        Arc::clone(store),
+        Arc::clone(exposition),
+        metrics,
+        Arc::default(),
+        Moment::now(),
+    );
     serve(web::router(Arc::new(site)))
 }
 

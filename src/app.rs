@@ -6,7 +6,6 @@ mod standby;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -19,7 +18,7 @@ pub use error::Error;
 use standby::Start;
 
 use crate::clock::Moment;
-use crate::config::{Config, Problems, redacted_yaml};
+use crate::config::{Config, Problems};
 use crate::exposition::Exposition;
 use crate::poll::{NewConfig, clients};
 use crate::reload::{Parts, Reloader, Sources};
@@ -63,6 +62,7 @@ impl Options {
 /// If the parts cannot be created, or if one of them ends before `shutdown`.
 pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let Options { config, listeners, web, sources, reloads: (reload, reloads) } = options;
+    let config = Arc::new(config);
     let started = Moment::now();
     let metrics = Arc::new(SelfMetrics::new()?);
     let store = Arc::new(Store::default());
@@ -91,10 +91,9 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
         Arc::clone(&store),
         Arc::clone(&exposition),
         Arc::clone(&metrics),
-        redacted_yaml(&config),
+        Arc::clone(&config),
         started,
     );
-    site.error_texts.store(config.web.error_texts, Ordering::Relaxed);
     let mut site = site.serving(web.paths.clone(), web.lifecycle.then_some(reload));
     let mut parts = JoinSet::new();
     let (stop, stopped) = watch::channel(false);
@@ -115,7 +114,7 @@ pub async fn serve(options: Options, shutdown: impl Future<Output = ()>) -> Resu
             store: Arc::clone(&store),
             guard: Arc::clone(&guard),
         },
-        config.clone(),
+        Arc::clone(&config),
         new_configs,
     );
 
@@ -166,7 +165,7 @@ async fn render(exposition: &Exposition, store: &Store) -> Infallible {
 /// Polls until it is stopped, starting at once or as soon as it is this process's turn.
 async fn poll(
     start: Start,
-    mut config: Config,
+    mut config: Arc<Config>,
     store: Arc<Store>,
     metrics: Arc<SelfMetrics>,
     mut changes: mpsc::Receiver<NewConfig>,

@@ -176,7 +176,8 @@ pub fn json(config: &Config, remarks: &Remarks, costs: Option<Costs>, is_ok: boo
         });
         value
     });
-    let targets: Vec<Value> = targets(config, &Findings::new()).iter().map(target).collect();
+    let targets = targets(config, &Findings::new());
+    let targets: Vec<Value> = targets.iter().map(|each| target(each)).collect();
     printed(&json!({
         "ok": is_ok,
         "problems": [],

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use crate::config::{Config, Problem, Problems, Web, redacted_yaml};
+use crate::config::{Config, Problem, Problems, Web};
 use crate::exposition::Exposition;
 use crate::files::WatchedFile;
 use crate::poll::NewConfig;
@@ -60,7 +59,7 @@ pub struct Reloader {
     sources: Arc<Sources>,
     web_config: Option<PathBuf>,
     parts: Parts,
-    current: Config,
+    current: Arc<Config>,
     /// Why the last new configuration was refused, if it was.
     refused: Option<Refused>,
     changes: mpsc::Sender<NewConfig>,
@@ -74,7 +73,7 @@ impl Reloader {
         sources: Sources,
         web_config: Option<PathBuf>,
         parts: Parts,
-        current: Config,
+        current: Arc<Config>,
         changes: mpsc::Sender<NewConfig>,
     ) -> Self {
         let config_file = Watched::new(sources.watched.iter().cloned());
@@ -172,7 +171,7 @@ impl Reloader {
 
     async fn take(&mut self) -> Result<(), Problems> {
         let sources = Arc::clone(&self.sources);
-        let config = on_a_thread(move || (sources.read)()).await?;
+        let config = Arc::new(on_a_thread(move || (sources.read)()).await?);
         let new = &config.state;
         let old = &self.current.state;
         for (key, is_same) in
@@ -189,15 +188,14 @@ impl Reloader {
             self.refused = Some(Refused::WebConfig);
         })?;
         let (applied, outcome) = oneshot::channel();
-        let change = NewConfig { config: config.clone(), applied };
+        let change = NewConfig { config: Arc::clone(&config), applied };
         let is_sent = self.changes.send(change).await.is_ok();
         match outcome.await {
             Ok(Ok(())) if is_sent => {}
             Ok(Err(error)) => return Err(problem("", error.to_string())),
             _ => return Err(problem("", "the exporter is stopping".into())),
         }
-        self.parts.site.config.store(Arc::new(redacted_yaml(&config)));
-        self.parts.site.error_texts.store(config.web.error_texts, Ordering::Relaxed);
+        self.parts.site.configure(Arc::clone(&config));
         self.parts.exposition.configure(config.metrics.clone());
         self.parts.metrics.shard(config.shard, Units::of(&config).own());
         self.guard(guard);

@@ -122,7 +122,7 @@ pub enum Scope {
     /// servers.
     SwasRegionServer(InvocationWindow),
     /// These servers of a region.
-    SwasRegion(Vec<Target>),
+    SwasRegion(Vec<Arc<Target>>),
     /// What discovery looks for.
     Discovery(DiscoveryQuery),
 }
@@ -142,11 +142,12 @@ impl Scope {
 
 impl Target {
     /// The targets it stands for: the servers of a region, else itself.
-    pub fn members(&self) -> &[Self] {
-        match &self.scope {
-            Scope::SwasRegion(servers) => servers,
-            _ => std::slice::from_ref(self),
-        }
+    pub fn members(&self) -> impl Iterator<Item = &Self> {
+        let (itself, servers) = match &self.scope {
+            Scope::SwasRegion(servers) => (None, &**servers),
+            _ => (Some(self), &[][..]),
+        };
+        itself.into_iter().chain(servers.iter().map(|server| &**server))
     }
 
     /// Whether both lead to the same calls to the same place: everything but names is compared.
@@ -228,7 +229,7 @@ pub type Findings = BTreeMap<TargetId, Vec<DiscoveredResource>>;
 ///
 /// Regions that were found become places to look in; then this must be called again, with what is
 /// found there. That ends, since nothing found there adds places.
-pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
+pub fn targets(config: &Config, findings: &Findings) -> Vec<Arc<Target>> {
     let accounts = Accounts::of(config);
     let searches = searches_of(config, findings, &accounts);
     let found = |kind: DiscoveryKind| {
@@ -239,24 +240,24 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
     let mut all = Vec::new();
     let names = names(&clusters);
     for cluster in &config.clusters {
-        accounts.cluster(&named_cluster(cluster, &names), &mut all);
+        accounts.cluster(cluster, name(&cluster.id, &cluster.name, &names), &mut all);
     }
     let names = self::names(&servers);
     for server in &config.servers {
-        all.push(accounts.server(&named_server(server, &names)));
+        all.push(accounts.server(server, name(&server.id, &server.name, &names)));
     }
     let mut known: HashSet<Arc<str>> =
-        all.iter().map(|target: &Target| Arc::clone(&target.id.id)).collect();
+        all.iter().map(|target: &Arc<Target>| Arc::clone(&target.id.id)).collect();
     all.extend(searches.iter().cloned());
     // A cluster and a server never have the same id: their formats differ.
     for (search, thing) in clusters.iter().filter(|(search, thing)| takes(search, thing)) {
         if known.insert(Arc::clone(&thing.id)) {
-            accounts.cluster(&found_cluster(config, search, thing), &mut all);
+            accounts.cluster(&found_cluster(config, search, thing), &thing.name, &mut all);
         }
     }
     for (search, thing) in servers.iter().filter(|(search, thing)| takes(search, thing)) {
         if known.insert(Arc::clone(&thing.id)) {
-            all.push(accounts.server(&found_server(config, search, thing)));
+            all.push(accounts.server(&found_server(config, search, thing), &thing.name));
         }
     }
     all.retain(|target| accounts.polls(target));
@@ -264,11 +265,11 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Target> {
 }
 
 /// Only the discovery targets.
-pub fn searches(config: &Config, findings: &Findings) -> Vec<Target> {
+pub fn searches(config: &Config, findings: &Findings) -> Vec<Arc<Target>> {
     searches_of(config, findings, &Accounts::of(config))
 }
 
-fn searches_of(config: &Config, findings: &Findings, accounts: &Accounts<'_>) -> Vec<Target> {
+fn searches_of(config: &Config, findings: &Findings, accounts: &Accounts<'_>) -> Vec<Arc<Target>> {
     let products = [
         (
             "ehpc",
@@ -335,20 +336,9 @@ fn names<'a>(found: &[(&Target, &'a DiscoveredResource)]) -> HashMap<&'a str, &'
     found.iter().map(|(_, thing)| (&*thing.id, &*thing.name)).collect()
 }
 
-fn named_cluster(cluster: &Cluster, names: &HashMap<&str, &str>) -> Cluster {
-    Cluster { name: name(&cluster.id, &cluster.name, names), ..cluster.clone() }
-}
-
-fn named_server(server: &Server, names: &HashMap<&str, &str>) -> Server {
-    Server { name: name(&server.id, &server.name, names), ..server.clone() }
-}
-
-fn name(id: &str, own: &str, names: &HashMap<&str, &str>) -> String {
-    if own.is_empty() {
-        names.get(id).copied().unwrap_or_default().to_owned()
-    } else {
-        own.to_owned()
-    }
+/// The user's name for a resource, else the cloud's.
+fn name<'a>(id: &str, own: &'a str, names: &HashMap<&str, &'a str>) -> &'a str {
+    if own.is_empty() { names.get(id).copied().unwrap_or_default() } else { own }
 }
 
 fn found_cluster(config: &Config, search: &Target, found: &DiscoveredResource) -> Cluster {
@@ -374,10 +364,10 @@ fn found_server(config: &Config, search: &Target, found: &DiscoveredResource) ->
 
 /// The scheduled targets: each target, except that servers read together become one per account and
 /// region.
-pub fn polled(targets: Vec<Target>) -> Vec<Target> {
-    let (together, mut polled): (Vec<Target>, Vec<Target>) =
+pub fn polled(targets: Vec<Arc<Target>>) -> Vec<Arc<Target>> {
+    let (together, mut polled): (Vec<_>, Vec<_>) =
         targets.into_iter().partition(|target| matches!(target.scope, Scope::SwasRegionServer(_)));
-    let mut regions: BTreeMap<(Arc<str>, Arc<str>), Vec<Target>> = BTreeMap::new();
+    let mut regions: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<Target>>> = BTreeMap::new();
     for server in together {
         regions
             .entry((Arc::clone(&server.account), Arc::clone(&server.region)))
@@ -388,7 +378,7 @@ pub fn polled(targets: Vec<Target>) -> Vec<Target> {
         let quota_group = Arc::clone(&servers.first()?.quota_group);
         let scope = Scope::SwasRegion(servers);
         let id = TargetId { kind: scope.kind(), id: format!("{account}/{region}").into() };
-        Some(Target { id, account, quota_group, region, name: "".into(), scope })
+        Some(Arc::new(Target { id, account, quota_group, region, name: "".into(), scope }))
     }));
     polled
 }
@@ -421,19 +411,19 @@ impl<'a> Accounts<'a> {
         account: &str,
         (region, name): (&str, &str),
         scope: Scope,
-    ) -> Target {
-        Target {
+    ) -> Arc<Target> {
+        Arc::new(Target {
             id: TargetId { kind: scope.kind(), id: id.into() },
             account: account.into(),
             quota_group: self.groups.get(account).copied().unwrap_or(account).into(),
             region: region.into(),
             name: name.into(),
             scope,
-        }
+        })
     }
 
-    fn cluster(&self, cluster: &Cluster, all: &mut Vec<Target>) {
-        let place = (&*cluster.region, &*cluster.name);
+    fn cluster(&self, cluster: &Cluster, name: &str, all: &mut Vec<Arc<Target>>) {
+        let place = (&*cluster.region, name);
         let of = |scope| self.target(&cluster.id, &cluster.account, place, scope);
         all.push(of(Scope::EhpcTasks(cluster.tasks.clone())));
         if !cluster.commands.ids.is_empty() || cluster.commands.discover > 0 {
@@ -441,13 +431,13 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    fn server(&self, server: &Server) -> Target {
+    fn server(&self, server: &Server, name: &str) -> Arc<Target> {
         let window = server.window.clone();
         let scope = match self.strategy {
             SwasStrategy::PerServer => Scope::SwasInvocations(window),
             SwasStrategy::PerRegion => Scope::SwasRegionServer(window),
         };
-        let place = (&*server.region, &*server.name);
+        let place = (&*server.region, name);
         self.target(&server.id, &server.account, place, scope)
     }
 }
@@ -475,7 +465,7 @@ mod tests {
     }
 
     /// Kind, id, region and name of each target.
-    fn said(targets: &[Target]) -> Vec<String> {
+    fn said(targets: &[Arc<Target>]) -> Vec<String> {
         let line =
             |t: &Target| format!("{} {} {} {}", t.id.kind.label(), t.id.id, t.region, t.name);
         targets.iter().map(|target| line(target).trim_end().to_owned()).collect()
@@ -572,7 +562,7 @@ mod tests {
                 (
                     &*target.id.id,
                     &*target.quota_group,
-                    target.members().iter().map(|s| &*s.id.id).collect(),
+                    target.members().map(|s| &*s.id.id).collect(),
                 )
             })
             .collect();

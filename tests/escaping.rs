@@ -146,7 +146,7 @@ fn server(id: &str, name: &str) -> Target {
 fn store(target: &Target, command: &str, message: &str) -> Arc<Store> {
     let now = Moment::now();
     let store = Arc::new(Store::default());
-    store.retarget(vec![target.clone()]);
+    store.retarget(vec![Arc::new(target.clone())]);
     let invocation = Invocation {
         id: "t-1".into(),
         command_name: command.into(),
@@ -193,7 +193,7 @@ fn served(store: Arc<Store>, path: &str) -> String {
     let metrics = Metrics::default();
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), metrics));
     let own = Arc::new(SelfMetrics::new().unwrap());
-    let site = Arc::new(Site::new(store, exposition, own, String::new(), Moment::now()));
+    let site = Arc::new(Site::new(store, exposition, own, Arc::default(), Moment::now()));
     let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -305,7 +305,7 @@ fn apply(step: Step, store: &Store, exposition: &Exposition, plain: &mut Plain) 
             let targets: Vec<usize> =
                 (0..TARGETS).filter(|index| bits & (1 << index) != 0).collect();
             plain.retarget(&targets);
-            store.retarget(targets.into_iter().map(target).collect());
+            store.retarget(targets.into_iter().map(target).map(Arc::new).collect());
             exposition.configure(metrics(style));
             let read: Vec<_> =
                 plain.known.iter().map(|known| (known.target, known.read.clone())).collect();

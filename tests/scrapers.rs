@@ -100,13 +100,13 @@ fn site_with(room: Room) -> (Arc<Store>, Arc<Exposition>, Router) {
     let metrics = Metrics { max_series: usize::MAX, ..Metrics::default() };
     let store = Arc::new(Store::default());
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), metrics));
-    store.retarget((0..TARGETS).map(target).collect());
+    store.retarget((0..TARGETS).map(target).map(Arc::new).collect());
     for index in 0..TARGETS {
         read(&store, index, 0);
     }
     let own = Arc::new(SelfMetrics::new().unwrap());
     let mut site =
-        Site::new(Arc::clone(&store), Arc::clone(&exposition), own, String::new(), Moment::now());
+        Site::new(Arc::clone(&store), Arc::clone(&exposition), own, Arc::default(), Moment::now());
     site.room = Arc::new(room);
     (store, exposition, web::router(Arc::new(site)))
 }

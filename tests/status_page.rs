@@ -194,7 +194,7 @@ fn invocation(now: Moment, number: usize) -> SeenSwasInvocation {
 fn fleet() -> axum::Router {
     let now = Moment::now();
     let store = Arc::new(Store::default());
-    store.retarget((0..SERVERS).map(server).collect());
+    store.retarget((0..SERVERS).map(server).map(Arc::new).collect());
     for number in 0..SERVERS {
         let invocations = (0..INVOCATIONS).map(|it| invocation(now, number + it)).collect();
         let jobs = (0..5).map(|it| (format!("backup-{it}").into(), Job::default()));
@@ -205,7 +205,7 @@ fn fleet() -> axum::Router {
     }
     let exposition = Arc::new(Exposition::new(Arc::clone(&store), Metrics::default()));
     let own = Arc::new(SelfMetrics::new().unwrap());
-    router(Arc::new(Site::new(store, exposition, own, String::new(), now)))
+    router(Arc::new(Site::new(store, exposition, own, Arc::default(), now)))
 }
 
 #[test]

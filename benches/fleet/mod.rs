@@ -35,7 +35,7 @@ const INVOCATION_NAMES: [&str; 8] = [
 
 /// Targets, and what was read of each.
 pub struct Fleet {
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
     readings: Vec<Reading>,
     random: SmallRng,
 }
@@ -108,7 +108,7 @@ impl Fleet {
                 3 => fleet.commands(things),
                 _ => fleet.server(things),
             };
-            fleet.targets.push(target);
+            fleet.targets.push(Arc::new(target));
             fleet.readings.push(reading);
         }
         fleet

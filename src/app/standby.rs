@@ -34,7 +34,7 @@ pub(super) enum Start {
 
 impl Start {
     pub(super) fn new(
-        config: &Config,
+        config: &Arc<Config>,
         store: &Arc<Store>,
         metrics: &Arc<SelfMetrics>,
     ) -> Result<Self, Error> {
@@ -54,7 +54,7 @@ impl Start {
 
 /// Waits until no other process holds the state; `None` if stopped first.
 pub(super) async fn when_free(
-    config: &mut Config,
+    config: &mut Arc<Config>,
     store: &Arc<Store>,
     metrics: &Arc<SelfMetrics>,
     changes: &mut mpsc::Receiver<NewConfig>,
@@ -80,7 +80,7 @@ pub(super) async fn when_free(
 }
 
 /// Takes a new configuration, to poll with as soon as this process polls.
-fn take(config: &mut Config, new: NewConfig) {
+fn take(config: &mut Arc<Config>, new: NewConfig) {
     let usable = clients(&new.config).map(drop);
     if usable.is_ok() {
         *config = new.config;
@@ -161,7 +161,7 @@ impl Candidate {
     /// first.
     pub(super) async fn stand_by(
         mut self: Box<Self>,
-        config: &mut Config,
+        config: &mut Arc<Config>,
         metrics: &SelfMetrics,
         changes: &mut mpsc::Receiver<NewConfig>,
         stopped: &mut watch::Receiver<bool>,

@@ -70,17 +70,17 @@ async fn visit(client: Client, trials: Vec<Trial>) -> Vec<CallResult> {
         let question = known.question(action, &target);
         let started = Instant::now();
         let attempted = client.attempt(&target.region, &question, &Term::unlimited()).await;
-        log_request((&target).into(), &question, &attempted);
+        log_request((&*target).into(), &question, &attempted);
         let error = error_of(&attempted.outcome).cloned();
         if let Ok(decoded) = &attempted.outcome {
             known.learn(&decoded.value);
         }
         let made_up = known.is_made_up(&question);
         all.push(CallResult {
-            account: target.account,
-            region: target.region,
+            account: Arc::clone(&target.account),
+            region: Arc::clone(&target.region),
             action,
-            target: target.id.id,
+            target: Arc::clone(&target.id.id),
             error: error.filter(|error| !(made_up && error.is_one_thing_gone())),
             clock_skew: attempted.clock_skew,
             took: started.elapsed(),

@@ -2,6 +2,7 @@
 //! `docs/alibaba-cloud-api.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -79,11 +80,11 @@ fn needs_of(account: &Account, actions: BTreeSet<String>) -> Vec<(String, Docume
 }
 
 /// Targets that a discovery target can lead to: more places to look in, and what is found there.
-fn found(config: &Config, search: &Target) -> Vec<Target> {
+fn found(config: &Config, search: &Target) -> Vec<Arc<Target>> {
     let Scope::Discovery(looks) = &search.scope else { return Vec::new() };
     let of = |scope: Scope| {
         let id = TargetId { kind: scope.kind(), id: "".into() };
-        Target { id, scope, ..search.clone() }
+        Arc::new(Target { id, scope, ..search.clone() })
     };
     let place = |kind| of(Scope::Discovery(DiscoveryQuery { kind, ..looks.clone() }));
     match looks.kind {

@@ -26,12 +26,12 @@ pub(super) struct Trial {
     /// The operation.
     pub(super) action: Action,
     /// The target it is tried on.
-    pub(super) target: Target,
+    pub(super) target: Arc<Target>,
 }
 
 /// Each operation that `targets` need and that was not `called` yet, once for each account and
 /// region: one list per account and region.
-pub(super) fn trials(targets: Vec<Target>, called: &[CallResult]) -> Vec<Vec<Trial>> {
+pub(super) fn trials(targets: Vec<Arc<Target>>, called: &[CallResult]) -> Vec<Vec<Trial>> {
     let is_known = |target: &Target, action| {
         let is_place = |result: &CallResult| {
             result.account == target.account && result.region == target.region
@@ -45,7 +45,7 @@ pub(super) fn trials(targets: Vec<Target>, called: &[CallResult]) -> Vec<Vec<Tri
         for action in needed(&target) {
             let is_tried = place.iter().any(|trial| trial.action == action);
             if !is_tried && !is_known(&target, action) {
-                place.push(Trial { action, target: target.clone() });
+                place.push(Trial { action, target: Arc::clone(&target) });
             }
         }
     }

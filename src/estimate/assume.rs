@@ -49,7 +49,7 @@ pub(super) fn load(
     // Invocations have times, from which the order of their list is learned; the order of commands
     // is learned only from new entries.
     let ordered = matches!(&target.scope, Scope::SwasInvocations(_) | Scope::SwasRegion(_));
-    let servers = target.members().len();
+    let servers = target.members().count();
     let server_pages =
         u32::try_from(servers / ListInstances::PAGE_SIZE).unwrap_or(u32::MAX).saturating_add(1);
     let quiet = Load { pages, server_pages, listed, ordered, ..Load::QUIET };

@@ -1,6 +1,7 @@
 //! Calls per minute, by budget and scenario.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assume::load;
@@ -58,7 +59,7 @@ impl Budget {
 /// Every budget of `config`, in order.
 pub(super) fn budgets(
     config: &Config,
-    targets: &[Target],
+    targets: &[Arc<Target>],
     assumptions: &Assumptions,
 ) -> Vec<Budget> {
     let new = |(key, quota): (BudgetKey, u32)| {
@@ -77,7 +78,7 @@ pub(super) fn budgets(
             for (key, calls) in per_poll(target, &load, period, config.poll.history_interval) {
                 let Some(budget) = budgets.get_mut(&key) else { continue };
                 budget.targets +=
-                    if scenario == Scenario::Base { target.members().len() } else { 0 };
+                    if scenario == Scenario::Base { target.members().count() } else { 0 };
                 if let Scope::Discovery(search) = &target.scope {
                     budget.discovery = budget.discovery.max(Some(search.interval));
                 }
@@ -92,7 +93,7 @@ pub(super) fn budgets(
 /// day is long enough.
 pub(super) fn enough_interval(
     config: &Config,
-    targets: &[Target],
+    targets: &[Arc<Target>],
     now: &[Budget],
     assumptions: &Assumptions,
 ) -> Option<Duration> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ pub fn discovered_json(discovery_pass: &DiscoveryPass, config: &Config) -> Value
 
 fn places<'a>(
     discovery_pass: &'a DiscoveryPass,
-    searches: &'a [Target],
+    searches: &'a [Arc<Target>],
 ) -> impl Iterator<Item = Place<'a>> {
     searches.iter().filter_map(|target| {
         let Scope::Discovery(search) = &target.scope else { return None };

@@ -1,6 +1,7 @@
 //! How long it takes until everything has been read once, after a start without a state file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::assume::load;
@@ -47,7 +48,7 @@ impl Pass {
     fn takes(
         &self,
         config: &Config,
-        targets: &[Target],
+        targets: &[Arc<Target>],
         latency: Duration,
     ) -> (Duration, Option<BudgetKey>) {
         let quotas = budgets(config, targets);
@@ -64,7 +65,11 @@ impl Pass {
 }
 
 /// The first pass of `config`.
-pub(super) fn pass(config: &Config, targets: &[Target], assumptions: &Assumptions) -> FirstPass {
+pub(super) fn pass(
+    config: &Config,
+    targets: &[Arc<Target>],
+    assumptions: &Assumptions,
+) -> FirstPass {
     let mut values = Pass::default();
     let mut complete = Pass::default();
     for target in targets {

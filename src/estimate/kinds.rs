@@ -23,7 +23,7 @@ pub(super) fn window(target: &Target) -> usize {
         Scope::EhpcInvocations(commands) if commands.ids.is_empty() => commands.discover,
         Scope::EhpcInvocations(commands) => commands.ids.len(),
         Scope::SwasInvocations(window) | Scope::SwasRegionServer(window) => window.max_invocations,
-        Scope::SwasRegion(servers) => servers.iter().map(self::window).sum(),
+        Scope::SwasRegion(servers) => servers.iter().map(|server| self::window(server)).sum(),
         Scope::Discovery(_) => 0,
     }
 }

@@ -1,6 +1,7 @@
 //! Lists that must be read whole, but have more pages than may be read if they fill their windows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::kinds::{list, window};
 use crate::action::Action;
@@ -26,7 +27,7 @@ pub struct LongLists {
 }
 
 /// The operations of `polled` whose lists are too long if they fill their windows.
-pub(super) fn long_lists(polled: &[Target], poll: &Poll) -> Vec<LongLists> {
+pub(super) fn long_lists(polled: &[Arc<Target>], poll: &Poll) -> Vec<LongLists> {
     let mut long: BTreeMap<&str, LongLists> = BTreeMap::new();
     for target in polled {
         let Some((action, key)) = list(target) else { continue };

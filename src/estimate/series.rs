@@ -46,13 +46,19 @@ struct Cost {
     item: PerPart,
     /// Series of what a directory says, if discovery reads one that has it.
     listing: usize,
+    /// The exporter's own series.
+    own: usize,
 }
 
 /// Series of all targets.
-pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assumptions) -> Series {
+pub(super) fn series(
+    targets: &[Arc<Target>],
+    metrics: &Metrics,
+    assumptions: &Assumptions,
+) -> Series {
     let mut sum = Series { limit: metrics.max_series, ..Series::default() };
     let limits = Limits::alone(metrics);
-    let covered: BTreeSet<_> = targets.iter().filter_map(covers).collect();
+    let covered: BTreeSet<_> = targets.iter().filter_map(|target| covers(target)).collect();
     let mut known: BTreeMap<(Kind, bool), Cost> = BTreeMap::new();
     for target in targets {
         let per_node =
@@ -68,7 +74,7 @@ pub(super) fn series(targets: &[Target], metrics: &Metrics, assumptions: &Assump
         sum.most += floor + whole(granted, cost.item);
         sum.cut += usize::from(granted != full.parts);
         sum.above += usize::from(cost.least > metrics.max_series_per_target);
-        sum.own += target_lines(target, &full_state(), &TargetSeries::default()).series();
+        sum.own += cost.own;
     }
     sum
 }
@@ -125,7 +131,8 @@ fn cost(target: &Target, metrics: &Metrics, assumptions: &Assumptions) -> Cost {
     let Demand { floor, parts } = demand(one);
     let listing = listing(target.id.kind)
         .map_or(0, |listing| listing_lines(target, &listing, metrics.status_style).series());
-    Cost { least: demand(empty).floor, floor, item: parts, listing }
+    let own = target_lines(target, &full_state(), &TargetSeries::default()).series();
+    Cost { least: demand(empty).floor, floor, item: parts, listing, own }
 }
 
 fn full_state() -> TargetState {

@@ -4,6 +4,8 @@
 //! deflate stream (RFC 1951, 3.2.4), whose checksum is combined from theirs. Consecutive members
 //! would be valid, too (RFC 1952, 2.2), but curl reads only the first.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
@@ -26,6 +28,7 @@ pub(super) struct Deflated {
 }
 
 /// Deflates chunks one after the other. Its tables are large, so one is made for many chunks.
+#[derive(Debug)]
 pub(super) struct Deflater {
     compress: Compress,
     output: Box<[u8]>,
@@ -87,6 +90,25 @@ impl Deflater {
                 return;
             }
         }
+    }
+}
+
+/// A deflater that is kept between uses: making its tables, a third of a megabyte, takes longer than
+/// deflating the end of a page.
+#[derive(Debug, Default)]
+pub(super) struct SpareDeflater(Mutex<Option<Deflater>>);
+
+impl SpareDeflater {
+    /// Deflates with the spare one, or with a new one while another thread has it.
+    pub(super) fn with<T>(&self, deflate: impl FnOnce(&mut Deflater) -> T) -> T {
+        let mut deflater = self.lock().take().unwrap_or_else(Deflater::new);
+        let deflated = deflate(&mut deflater);
+        *self.lock() = Some(deflater);
+        deflated
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Deflater>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

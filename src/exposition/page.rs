@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::checksum::Checksum;
 use super::chunk::{Chunk, Row, replace};
-use super::deflate::{Deflater, HEAD};
+use super::deflate::{Deflater, HEAD, SpareDeflater};
 use super::lines::{SampleLines, escape};
 use super::negotiate::{Encoding, Format};
 use crate::catalog::{CATALOG, Family, Kind, Source};
@@ -18,6 +18,7 @@ use crate::catalog::{CATALOG, Family, Kind, Source};
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     headers: Arc<[Headers; 2]>,
+    deflater: Arc<SpareDeflater>,
     families: Vec<Vec<Arc<Chunk>>>,
     bodies: [OnceLock<Arc<PageBody>>; 4],
 }
@@ -59,6 +60,7 @@ impl Default for Page {
             .map(|format| CATALOG.iter().map(|family| Chunk::of(header(family, format))).collect());
         Self {
             headers: Arc::new(headers),
+            deflater: Arc::default(),
             families: vec![Vec::new(); CATALOG.len()],
             bodies: Default::default(),
         }
@@ -70,13 +72,13 @@ impl Page {
     /// two for the same target and family, the later one counts. Old lines are freed family by
     /// family, so that not everything is held twice.
     pub(super) fn after(self, changes: &[(u32, Change)]) -> Self {
-        let Self { headers, families, bodies } = self;
+        let Self { headers, deflater, families, bodies } = self;
         drop(bodies);
         let families = CATALOG.iter().zip(families).map(|(family, chunks)| {
             let changed = changed(family, changes);
             if changed.is_empty() { chunks } else { replace(chunks, &changed) }
         });
-        Self { headers, families: families.collect(), bodies: Default::default() }
+        Self { headers, deflater, families: families.collect(), bodies: Default::default() }
     }
 
     /// Bytes of its lines.
@@ -94,18 +96,33 @@ impl Page {
         let body = self.bodies[place(format, encoding)].get_or_init(|| {
             Arc::new(match encoding {
                 Encoding::Identity => PageBody::plain(self.chunks(format)),
-                Encoding::Gzip if self.bytes() < WHOLE => PageBody::whole(self.chunks(format)),
+                Encoding::Gzip if self.bytes() < WHOLE => self.body_as_whole(format),
                 Encoding::Gzip => self.body_in_chunks(format),
             })
         });
         Arc::clone(body)
     }
 
+    fn body_as_whole(&self, format: Format) -> PageBody {
+        let texts = self.chunks(format).map(|chunk| &**chunk.text());
+        let deflated = self.deflater.with(|deflater| deflater.whole(texts));
+        let frames = vec![Bytes::from_static(&HEAD), deflated.bytes];
+        let checksum = Checksum::default().and(&deflated.checksum);
+        PageBody::new(frames, Some(self.member(checksum)))
+    }
+
     /// The body deflated chunk by chunk; chunks that were deflated before are reused.
     pub(super) fn body_in_chunks(&self, format: Format) -> PageBody {
         let chunks: Vec<&Chunk> = self.chunks(format).collect();
-        deflate_new(&chunks);
-        PageBody::gzip(chunks.into_iter())
+        let (frames, checksum) = self.deflater.with(|deflater| {
+            deflate_new(&chunks, deflater);
+            joined(&chunks, deflater)
+        });
+        PageBody::new(frames, Some(self.member(checksum)))
+    }
+
+    fn member(&self, checksum: Checksum) -> Member {
+        Member { checksum, deflater: Arc::clone(&self.deflater) }
     }
 
     /// Headers and lines of the families that have any, in the order of the catalog.
@@ -155,7 +172,7 @@ const SHARE: usize = 32;
 const MOST_THREADS: usize = 4;
 
 /// Deflates the new chunks, on several cores at once if there are many.
-fn deflate_new(chunks: &[&Chunk]) {
+fn deflate_new(chunks: &[&Chunk], deflater: &mut Deflater) {
     let new: Vec<&Chunk> = chunks.iter().copied().filter(|chunk| !chunk.is_deflated()).collect();
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
     let share = new.len().div_ceil(threads).max(SHARE);
@@ -163,16 +180,17 @@ fn deflate_new(chunks: &[&Chunk]) {
     thread::scope(|scope| {
         for share in others.chunks(share) {
             // If no thread can be started, they are deflated when the body is put together.
-            let _ = thread::Builder::new().spawn_scoped(scope, || deflate(share));
+            let _ = thread::Builder::new().spawn_scoped(scope, || {
+                deflate(share, &mut Deflater::new());
+            });
         }
-        deflate(mine);
+        deflate(mine, deflater);
     });
 }
 
-fn deflate(chunks: &[&Chunk]) {
-    let mut deflater = Deflater::new();
+fn deflate(chunks: &[&Chunk], deflater: &mut Deflater) {
     for chunk in chunks {
-        chunk.deflated(&mut deflater);
+        chunk.deflated(deflater);
     }
 }
 
@@ -180,51 +198,52 @@ fn deflate(chunks: &[&Chunk]) {
 /// more than copying them.
 const FRAME: usize = 64 * 1024;
 
+/// The head of a member and the chunks after it, in frames, and the checksum of their text.
+fn joined(chunks: &[&Chunk], deflater: &mut Deflater) -> (Vec<Bytes>, Checksum) {
+    let mut checksum = Checksum::default();
+    let mut frames = Vec::new();
+    let mut frame = Vec::with_capacity(FRAME);
+    frame.extend_from_slice(&HEAD);
+    for chunk in chunks {
+        let deflated = chunk.deflated(deflater);
+        checksum = checksum.and(&deflated.checksum);
+        if frame.len() + deflated.bytes.len() > FRAME {
+            frames.push(frame.into_boxed_slice().into());
+            frame = Vec::with_capacity(FRAME);
+        }
+        frame.extend_from_slice(&deflated.bytes);
+    }
+    frames.push(frame.into_boxed_slice().into());
+    (frames, checksum)
+}
+
+/// A gzip member that has not ended yet.
+#[derive(Debug)]
+struct Member {
+    /// Checksum of the text so far.
+    checksum: Checksum,
+    /// Deflates the end.
+    deflater: Arc<SpareDeflater>,
+}
+
 /// A body without its end: the exporter's own metrics, which change at each scrape. Plain text is
 /// that of the chunks, not a copy.
 #[derive(Debug)]
 pub struct PageBody {
     frames: Vec<Bytes>,
     bytes: u64,
-    /// Checksum of the text, if the body is deflated.
-    checksum: Option<Checksum>,
+    /// If the body is deflated.
+    member: Option<Member>,
 }
 
 impl PageBody {
-    fn new(frames: Vec<Bytes>, checksum: Option<Checksum>) -> Self {
+    fn new(frames: Vec<Bytes>, member: Option<Member>) -> Self {
         let bytes = frames.iter().map(|frame| frame.len() as u64).sum();
-        Self { frames, bytes, checksum }
+        Self { frames, bytes, member }
     }
 
     fn plain<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
         Self::new(chunks.map(|chunk| chunk.text().clone()).collect(), None)
-    }
-
-    fn whole<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
-        let deflated = Deflater::new().whole(chunks.map(|chunk| &**chunk.text()));
-        Self::new(
-            vec![Bytes::from_static(&HEAD), deflated.bytes],
-            Some(Checksum::default().and(&deflated.checksum)),
-        )
-    }
-
-    fn gzip<'a>(chunks: impl Iterator<Item = &'a Chunk>) -> Self {
-        let mut deflater = Deflater::new();
-        let mut checksum = Checksum::default();
-        let mut frames = Vec::new();
-        let mut frame = Vec::with_capacity(FRAME);
-        frame.extend_from_slice(&HEAD);
-        for chunk in chunks {
-            let deflated = chunk.deflated(&mut deflater);
-            checksum = checksum.and(&deflated.checksum);
-            if frame.len() + deflated.bytes.len() > FRAME {
-                frames.push(frame.into_boxed_slice().into());
-                frame = Vec::with_capacity(FRAME);
-            }
-            frame.extend_from_slice(&deflated.bytes);
-        }
-        frames.push(frame.into_boxed_slice().into());
-        Self::new(frames, Some(checksum))
     }
 
     /// Its frames, in order.
@@ -239,9 +258,9 @@ impl PageBody {
 
     /// The last frame of a body that ends with `text`.
     pub fn end(&self, text: String) -> Bytes {
-        let Some(before) = self.checksum else { return text.into() };
-        let deflated = Deflater::new().last(text.as_bytes());
-        [&deflated.bytes[..], &before.and(&deflated.checksum).trailer()].concat().into()
+        let Some(Member { checksum, deflater }) = &self.member else { return text.into() };
+        let deflated = deflater.with(|deflater| deflater.last(text.as_bytes()));
+        [&deflated.bytes[..], &checksum.and(&deflated.checksum).trailer()].concat().into()
     }
 }
 

@@ -10,15 +10,15 @@ use crate::model::{Failure, ListState, Reading, Reason, SwasInvocationsReading};
 use crate::store::{PollEnd, Store};
 use crate::target::{Kind, Scope, Target, TargetId};
 
-fn target(id: &str) -> Target {
-    Target {
+fn target(id: &str) -> Arc<Target> {
+    Arc::new(Target {
         id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
         account: "a".into(),
         quota_group: "a".into(),
         region: "r".into(),
         name: "n".into(),
         scope: Scope::SwasInvocations(InvocationWindow::default()),
-    }
+    })
 }
 
 fn at(seconds: i64) -> Moment {
@@ -62,7 +62,7 @@ fn shown(exposition: &Exposition, seconds: i64) -> String {
 #[test]
 fn values_are_kept_while_polls_fail_then_withdrawn_and_the_failure_is_told_all_the_while() {
     let (store, exposition) = exposition(&["s"]);
-    let id = target("s").id;
+    let id = target("s").id.clone();
     assert!(
         !shown(&exposition, 0).contains("target_up{"),
         "nothing is known before the first poll has ended"

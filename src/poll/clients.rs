@@ -34,14 +34,18 @@ pub fn clients(config: &Config) -> Result<Clients, SetupError> {
 
 /// Warnings about the routes to `asked`: regions without a known endpoint, requests without TLS,
 /// variables without effect.
-pub fn route_warnings(config: &Config, clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
+pub fn route_warnings(
+    config: &Config,
+    clients: &Clients,
+    asked: &[Arc<Target>],
+) -> BTreeSet<String> {
     let mut warnings = endpoint::warnings(config, places(asked));
     warnings.extend(clients.values().filter_map(Client::warning).map(str::to_owned));
     warnings
 }
 
 /// Descriptions of the proxies used for `asked`.
-pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
+pub fn route_notes(clients: &Clients, asked: &[Arc<Target>]) -> BTreeSet<String> {
     let note = |(product, account, region): (Product, &str, &str)| {
         let proxy = clients.get(account)?.proxy(product, region)?;
         Some(format!("account {account:?} asks {} through {proxy}", product.label()))
@@ -50,8 +54,8 @@ pub fn route_notes(clients: &Clients, asked: &[Target]) -> BTreeSet<String> {
 }
 
 /// Each product, account and region that is polled.
-fn places(asked: &[Target]) -> BTreeSet<(Product, &str, &str)> {
-    let of = |target| {
+fn places<'a>(asked: &'a [Arc<Target>]) -> BTreeSet<(Product, &'a str, &'a str)> {
+    let of = |target: &'a Arc<Target>| {
         operations(target)
             .iter()
             .map(|action| (action.product(), &*target.account, &*target.region))

@@ -237,12 +237,13 @@ mod tests {
             config.state.path = Some(self.0.path().join("state.redb"));
             config.server_discovery.entries =
                 looks_in.iter().map(|region| looking(region)).collect();
+            let config = Arc::new(config);
             let mut disk = Disk::open(&config).unwrap();
             let store = Arc::new(Store::default());
             let mut engine = Engine::new(&config, store, disk.recall(), 1, Timestamp::now());
             let mut retargeted = engine.retarget(|id| disk.restore(id), Moment::now());
             disk.retarget(&engine, &mut retargeted);
-            let present = retargeted.targets.into_iter().map(|target| target.id).collect();
+            let present = retargeted.targets.iter().map(|target| target.id.clone()).collect();
             Session { config, engine, disk, present }
         }
     }
@@ -254,7 +255,7 @@ mod tests {
     }
 
     struct Session {
-        config: Config,
+        config: Arc<Config>,
         engine: Engine,
         disk: Disk,
         present: Vec<TargetId>,

@@ -26,7 +26,7 @@ use crate::target::{Kind, Target, TargetId};
 /// Polling without sockets, threads or clocks.
 #[derive(Debug)]
 pub struct Engine {
-    config: Config,
+    config: Arc<Config>,
     scheduler: Scheduler,
     journal: Journal,
     store: Arc<Store>,
@@ -45,7 +45,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Retargeted {
     /// All current targets.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
     /// The new ones.
     pub added: Vec<TargetId>,
     /// State of the removed ones, to be kept on disk for a while.
@@ -56,7 +56,7 @@ impl Engine {
     /// An engine without targets; `seed` randomises retry delays, `recalled` is what the disk
     /// holds.
     pub fn new(
-        config: &Config,
+        config: &Arc<Config>,
         store: Arc<Store>,
         recalled: Recalled,
         seed: u64,
@@ -64,7 +64,12 @@ impl Engine {
     ) -> Self {
         let journal = Journal::new(recalled, &config.state);
         let scheduler = Scheduler::new(config.poll.clone(), seed, now);
-        Self { config: config.clone(), scheduler, journal, store }
+        Self { config: Arc::clone(config), scheduler, journal, store }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The scheduler, read-only.
@@ -78,9 +83,9 @@ impl Engine {
     }
 
     /// Puts `config` in force. [`Engine::retarget`] must follow.
-    pub fn reconfigure(&mut self, config: &Config) {
-        self.config = config.clone();
+    pub fn reconfigure(&mut self, config: Arc<Config>) {
         self.journal.reconfigured(&config.state);
+        self.config = config;
     }
 
     /// Sets the targets to those of the configuration and of what discovery has found so far;

@@ -13,7 +13,7 @@ use crate::target::Target;
 
 /// The budgets that `wanted` need, each with its calls per minute; if accounts share one, the
 /// smallest of their quotas.
-pub fn budgets(config: &Config, wanted: &[Target]) -> BTreeMap<BudgetKey, u32> {
+pub fn budgets(config: &Config, wanted: &[Arc<Target>]) -> BTreeMap<BudgetKey, u32> {
     let mut budgets: BTreeMap<BudgetKey, u32> = BTreeMap::new();
     for target in wanted {
         let Some(account) = config.accounts.iter().find(|account| *account.name == *target.account)

@@ -65,7 +65,7 @@ macro_rules! tell {
 #[derive(Debug)]
 pub(super) struct Report {
     metrics: Arc<SelfMetrics>,
-    names: HashMap<TargetId, Names>,
+    targets: HashMap<TargetId, Arc<Target>>,
     failing: HashMap<TargetId, Reason>,
     /// Targets whose list is longer than may be read.
     truncated: HashSet<TargetId>,
@@ -75,20 +75,12 @@ pub(super) struct Report {
     pub(super) endpoints: BTreeSet<String>,
 }
 
-/// Names logged beside a target's id.
-#[derive(Debug)]
-struct Names {
-    name: Arc<str>,
-    region: Arc<str>,
-    account: Arc<str>,
-}
-
 impl Report {
     /// A report that has logged nothing yet.
     pub(super) fn new(metrics: Arc<SelfMetrics>) -> Self {
         Self {
             metrics,
-            names: HashMap::new(),
+            targets: HashMap::new(),
             failing: HashMap::new(),
             truncated: HashSet::new(),
             words: HashSet::new(),
@@ -98,23 +90,18 @@ impl Report {
     }
 
     /// Sets the targets, and forgets what was logged about others.
-    pub(super) fn retarget<'a>(&mut self, targets: impl Iterator<Item = &'a Target>) {
-        let names = |target: &Target| Names {
-            name: Arc::clone(&target.name),
-            region: Arc::clone(&target.region),
-            account: Arc::clone(&target.account),
-        };
-        let names: HashMap<_, _> =
-            targets.map(|target| (target.id.clone(), names(target))).collect();
-        for id in self.names.keys().filter(|id| !names.contains_key(id)) {
+    pub(super) fn retarget<'a>(&mut self, targets: impl Iterator<Item = &'a Arc<Target>>) {
+        let targets: HashMap<_, _> =
+            targets.map(|target| (target.id.clone(), Arc::clone(target))).collect();
+        for id in self.targets.keys().filter(|id| !targets.contains_key(id)) {
             tell!(debug, self.named(id), "no longer polled");
         }
-        let before = std::mem::replace(&mut self.names, names);
-        for id in self.names.keys().filter(|id| !before.contains_key(id)) {
+        let before = std::mem::replace(&mut self.targets, targets);
+        for id in self.targets.keys().filter(|id| !before.contains_key(id)) {
             tell!(debug, self.named(id), "polled from now on");
         }
-        self.failing.retain(|id, _| self.names.contains_key(id));
-        self.truncated.retain(|id| self.names.contains_key(id));
+        self.failing.retain(|id, _| self.targets.contains_key(id));
+        self.truncated.retain(|id| self.targets.contains_key(id));
     }
 
     /// Forgets endpoint warnings, so that they are logged again under a new configuration.
@@ -317,14 +304,7 @@ impl Report {
     }
 
     fn named<'a>(&'a self, id: &'a TargetId) -> Named<'a> {
-        let named = Named::unknown(id);
-        match self.names.get(id) {
-            Some(Names { name, region, account }) => {
-                let name = Some(&**name).filter(|name| !name.is_empty());
-                Named { name, region: Some(region), account: Some(account), ..named }
-            }
-            None => named,
-        }
+        self.targets.get(id).map_or_else(|| Named::unknown(id), |target| Named::from(&**target))
     }
 }
 
@@ -365,7 +345,7 @@ mod tests {
     use crate::self_metrics::SelfMetrics;
     use crate::target::{Kind, Scope, Target, TargetId};
 
-    fn servers(count: usize) -> Vec<Target> {
+    fn servers(count: usize) -> Vec<Arc<Target>> {
         let server = |number| Target {
             id: TargetId { kind: Kind::SwasInvocations, id: format!("s{number}").into() },
             account: "prod".into(),
@@ -374,7 +354,7 @@ mod tests {
             name: if number == 0 { "".into() } else { format!("web-{number}").into() },
             scope: Scope::SwasInvocations(InvocationWindow::default()),
         };
-        (0..count).map(server).collect()
+        (0..count).map(server).map(Arc::new).collect()
     }
 
     fn failure(reason: Reason) -> Failure {
@@ -383,7 +363,7 @@ mod tests {
 
     /// Runs `tell`. Returns all log lines without their times, including those written when the
     /// process ends.
-    fn told(count: usize, tell: impl FnOnce(&mut Report, &[Target])) -> Vec<String> {
+    fn told(count: usize, tell: impl FnOnce(&mut Report, &[Arc<Target>])) -> Vec<String> {
         let text = Arc::new(Mutex::new(String::new()));
         let write = {
             let text = Arc::clone(&text);

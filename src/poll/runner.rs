@@ -41,7 +41,7 @@ const BUDGETS_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct NewConfig {
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Receives whether it is polled; if not, the one before still is.
     pub applied: oneshot::Sender<Result<(), SetupError>>,
 }
@@ -49,7 +49,6 @@ pub struct NewConfig {
 /// Runs the engine.
 #[derive(Debug)]
 pub struct Runner {
-    config: Config,
     /// Number of targets.
     targets: usize,
     engine: Engine,
@@ -109,7 +108,7 @@ impl Standby {
     /// for `copies`.
     pub fn lead(
         self,
-        config: &Config,
+        config: &Arc<Config>,
         store: Arc<Store>,
         metrics: Arc<SelfMetrics>,
         term: Term,
@@ -125,7 +124,7 @@ impl Runner {
     /// # Errors
     /// If the state file is in use or cannot be used.
     pub fn new(
-        config: &Config,
+        config: &Arc<Config>,
         store: Arc<Store>,
         metrics: Arc<SelfMetrics>,
     ) -> Result<Self, state::Error> {
@@ -138,7 +137,7 @@ impl Runner {
     /// # Errors
     /// If the file found then is not ours, or is of a newer version.
     pub async fn when_free(
-        config: &Config,
+        config: &Arc<Config>,
         store: Arc<Store>,
         metrics: Arc<SelfMetrics>,
         stop: &mut watch::Receiver<bool>,
@@ -147,12 +146,16 @@ impl Runner {
         Ok(disk.map(|disk| Self::with(disk, config, store, metrics)))
     }
 
-    fn with(mut disk: Disk, config: &Config, store: Arc<Store>, metrics: Arc<SelfMetrics>) -> Self {
+    fn with(
+        mut disk: Disk,
+        config: &Arc<Config>,
+        store: Arc<Store>,
+        metrics: Arc<SelfMetrics>,
+    ) -> Self {
         let recalled = disk.recall();
         let engine =
             Engine::new(config, Arc::clone(&store), recalled, rand::random(), Timestamp::now());
         Self {
-            config: config.clone(),
             targets: 0,
             engine,
             is_behind: false,
@@ -176,14 +179,13 @@ impl Runner {
     ///
     /// # Errors
     /// If an account's client cannot be created; then nothing has changed.
-    pub fn apply(&mut self, config: &Config) -> Result<(), SetupError> {
+    pub fn apply(&mut self, config: &Arc<Config>) -> Result<(), SetupError> {
         self.clients = clients(config)?;
         self.report.forget_endpoints();
-        self.config = config.clone();
         self.longest_attempt = config.poll.timeout * 3;
         self.store.accounts.forget_logins();
         self.metrics.forget_logins();
-        self.engine.reconfigure(config);
+        self.engine.reconfigure(Arc::clone(config));
         self.retarget();
         info!(targets = self.targets, accounts = config.accounts.len(), "polling");
         Ok(())
@@ -220,8 +222,8 @@ impl Runner {
 
     /// Warns once about each doubtful route to `asked`, also in regions that only discovery has
     /// named.
-    fn warn_of_endpoints(&mut self, asked: &[Target]) {
-        let warnings = route_warnings(&self.config, &self.clients, asked);
+    fn warn_of_endpoints(&mut self, asked: &[Arc<Target>]) {
+        let warnings = route_warnings(self.engine.config(), &self.clients, asked);
         for warning in warnings {
             self.report.endpoint(warning);
         }
@@ -514,11 +516,13 @@ mod tests {
         crate::demo::config(&json!({ "servers": servers }), ([127, 0, 0, 1], port).into())
     }
 
-    fn runner(config: &Config) -> (Runner, Arc<Store>) {
+    fn runner(config: Config) -> (Runner, Arc<Store>) {
+        let config = Arc::new(config);
         let store = Arc::new(Store::default());
         let mut runner =
-            Runner::new(config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap())).unwrap();
-        runner.apply(config).unwrap();
+            Runner::new(&config, Arc::clone(&store), Arc::new(SelfMetrics::new().unwrap()))
+                .unwrap();
+        runner.apply(&config).unwrap();
         (runner, store)
     }
 
@@ -539,7 +543,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_that_panics_harms_its_target_only_and_is_made_again() {
-        let (mut runner, store) = runner(&config(&["bad", "good"], 1));
+        let (mut runner, store) = runner(config(&["bad", "good"], 1));
         let (mut attempts, mut under_way, mut asked) =
             (JoinSet::new(), HashMap::<_, Attempt>::new(), 0);
         let start = Timestamp::now();
@@ -569,7 +573,7 @@ mod tests {
 
     #[tokio::test]
     async fn entries_that_cannot_be_read_are_counted_each_time_and_told_once() {
-        let (mut runner, _) = runner(&config(&["s"], 1));
+        let (mut runner, _) = runner(config(&["s"], 1));
         let (mut attempts, mut under_way, start) =
             (JoinSet::new(), HashMap::<_, Attempt>::new(), Timestamp::now());
         let mut asked = 0;
@@ -607,7 +611,7 @@ mod tests {
         let interval = Duration::from_secs(600);
         let entry = Discovery { account: "demo".into(), regions: Regions::All, filter, interval };
         config.server_discovery.entries = vec![entry];
-        let (mut runner, _) = runner(&config);
+        let (mut runner, _) = runner(config.clone());
         assert_eq!(runner.report.endpoints, BTreeSet::new());
         let regions = ["cn-hangzhou", "xx-1"].map(Arc::<str>::from);
         let (mut attempts, mut under_way, mut places) =
@@ -641,7 +645,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut config = config(&["s"], silent.local_addr().unwrap().port());
         config.poll.timeout = Duration::from_secs(3600);
-        let (mut runner, _) = runner(&config);
+        let (mut runner, _) = runner(config.clone());
         let Next::Call(attempt) = runner.engine.next(Timestamp::now()) else {
             panic!("nothing is due")
         };

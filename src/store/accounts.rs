@@ -73,7 +73,7 @@ impl Accounts {
 
     /// Sets the polled targets, and forgets what was answered for others. Returns the permission of
     /// each operation that was answered.
-    pub fn retarget(&self, polled: &[Target]) -> Vec<PermissionChange> {
+    pub fn retarget(&self, polled: &[Arc<Target>]) -> Vec<PermissionChange> {
         let ids: BTreeSet<&TargetId> = polled.iter().map(|target| &target.id).collect();
         let names: BTreeSet<&str> = polled.iter().map(|target| &*target.account).collect();
         let mut accounts = self.lock();
@@ -142,15 +142,15 @@ mod tests {
 
     const ACTION: Action = Action::DescribeInvocations;
 
-    fn target(id: &str, account: &Arc<str>) -> Target {
-        Target {
+    fn target(id: &str, account: &Arc<str>) -> Arc<Target> {
+        Arc::new(Target {
             id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
             account: Arc::clone(account),
             quota_group: Arc::clone(account),
             region: "r".into(),
             name: "n".into(),
             scope: Scope::SwasInvocations(InvocationWindow::default()),
-        }
+        })
     }
 
     fn expecting(name: &Arc<str>) -> Accounts {

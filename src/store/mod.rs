@@ -65,7 +65,7 @@ pub struct Changes {
 
 impl Store {
     /// Replaces the targets. One that stays keeps its values.
-    pub fn retarget(&self, targets: Vec<Target>) {
+    pub fn retarget(&self, targets: Vec<Arc<Target>>) {
         let mut inner = self.write();
         inner.generation += 1;
         let generation = inner.generation;
@@ -78,7 +78,7 @@ impl Store {
         for target in targets {
             let id = target.id.clone();
             let entry = match old.remove(&id) {
-                Some(entry) if *entry.target == target => entry,
+                Some(entry) if entry.target == target => entry,
                 Some(mut entry) => {
                     entry.retarget(target, generation);
                     changed.push(id.clone());
@@ -157,9 +157,12 @@ impl Store {
     /// Records when polls are planned, so that a target that waits for its first turn shows how
     /// late it is.
     pub fn planned<'a>(&self, polls: impl Iterator<Item = (&'a TargetId, Timestamp)>) {
+        let mut inner = self.write();
         for (id, next) in polls {
-            self.change(id, |entry, _| entry.state.next_poll = Some(next));
+            inner.change(id, |entry, _| entry.state.next_poll = Some(next));
         }
+        drop(inner);
+        self.changed.notify_one();
     }
 
     /// Records how a poll ended.
@@ -175,12 +178,7 @@ impl Store {
 
     /// Changes a target, if it exists, in a new generation.
     fn change(&self, id: &TargetId, change: impl FnOnce(&mut Entry, u64)) {
-        let mut inner = self.write();
-        let generation = inner.generation + 1;
-        let Some(entry) = inner.entries.get_mut(id) else { return };
-        change(entry, generation);
-        inner.log_change(id);
-        drop(inner);
+        self.write().change(id, change);
         self.changed.notify_one();
     }
 
@@ -261,18 +259,26 @@ impl Targets {
         listed.collect()
     }
 
-    /// Starts a generation in which a target has changed.
-    fn log_change(&mut self, id: &TargetId) {
+    /// Changes a target, if it exists, in a new generation.
+    fn change(&mut self, id: &TargetId, change: impl FnOnce(&mut Entry, u64)) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         self.generation += 1;
+        change(entry, self.generation);
         self.log.remove(&entry.changed);
         entry.changed = self.generation;
         self.log.insert(self.generation, id.clone());
+    }
+
+    /// Starts a generation in which a target has changed.
+    fn log_change(&mut self, id: &TargetId) {
+        self.change(id, |_, _| {});
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use jiff::{SignedDuration, Timestamp};
 
     use super::{Changes, Store};
@@ -281,15 +287,15 @@ mod tests {
     use crate::model::{Reading, SwasInvocationsReading};
     use crate::target::{Kind, Scope, Target, TargetId};
 
-    fn target(id: &str, name: &str) -> Target {
-        Target {
+    fn target(id: &str, name: &str) -> Arc<Target> {
+        Arc::new(Target {
             id: TargetId { kind: Kind::SwasInvocations, id: id.into() },
             account: "a".into(),
             quota_group: "a".into(),
             region: "r".into(),
             name: name.into(),
             scope: Scope::SwasInvocations(InvocationWindow::default()),
-        }
+        })
     }
 
     fn read(store: &Store, id: &str, finished: u64) {

@@ -150,9 +150,9 @@ struct Listed {
 }
 
 impl Entry {
-    pub(super) fn new(target: Target, generation: u64) -> Self {
+    pub(super) fn new(target: Arc<Target>, generation: u64) -> Self {
         Self {
-            target: Arc::new(target),
+            target,
             state: TargetState::default(),
             read: None,
             listed: None,
@@ -165,8 +165,8 @@ impl Entry {
     }
 
     /// Changes the settings of the target.
-    pub(super) fn retarget(&mut self, target: Target, generation: u64) {
-        self.target = Arc::new(target);
+    pub(super) fn retarget(&mut self, target: Arc<Target>, generation: u64) {
+        self.target = target;
         if let Some(read) = &mut self.read {
             read.changed = generation;
         }

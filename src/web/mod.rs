@@ -93,7 +93,7 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn config(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let text = site.config.load().as_str().to_owned();
+    let text = site.config.load().text();
     (NEVER_KEPT, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
 }
 

@@ -1,10 +1,10 @@
 //! What the routes read.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::Paths;
@@ -12,7 +12,7 @@ use super::hosts::Hosts;
 use super::room::Room;
 use super::scrapes::Scrapes;
 use crate::clock::Moment;
-use crate::config::SecretSource;
+use crate::config::{Config, SecretSource, redacted_yaml};
 use crate::exposition::Exposition;
 use crate::lease::SharedSecret;
 use crate::self_metrics::SelfMetrics;
@@ -41,10 +41,8 @@ pub struct Site {
     pub exposition: Arc<Exposition>,
     /// The exporter's own metrics.
     pub metrics: Arc<SelfMetrics>,
-    /// The configuration in force, without its secrets.
-    pub config: ArcSwap<String>,
-    /// `web.error_texts` of the configuration in force.
-    pub error_texts: AtomicBool,
+    /// The configuration in force.
+    pub(super) config: ArcSwap<Configuration>,
     /// When the exporter was started.
     pub started: Moment,
     /// Paths of the routes.
@@ -57,6 +55,30 @@ pub struct Site {
     pub(super) scrapes: Scrapes,
     /// How much is in memory for clients that are slow to read.
     pub room: Arc<Room>,
+}
+
+/// The configuration in force, and its text.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    config: Arc<Config>,
+    /// Written when it is first shown: with 10,000 servers it is a megabyte.
+    text: OnceLock<Bytes>,
+}
+
+impl Configuration {
+    fn new(config: Arc<Config>) -> Self {
+        Self { config, text: OnceLock::new() }
+    }
+
+    /// `web.error_texts`.
+    pub(super) fn error_texts(&self) -> bool {
+        self.config.web.error_texts
+    }
+
+    /// It as YAML, without secrets.
+    pub(super) fn text(&self) -> Bytes {
+        self.text.get_or_init(|| redacted_yaml(&self.config).into()).clone()
+    }
 }
 
 /// Who may have the state, and where to request it.
@@ -72,16 +94,15 @@ impl Site {
         store: Arc<Store>,
         exposition: Arc<Exposition>,
         metrics: Arc<SelfMetrics>,
-        config: String,
+        config: Arc<Config>,
         started: Moment,
     ) -> Self {
-        let config = ArcSwap::from_pointee(config);
+        let config = ArcSwap::from_pointee(Configuration::new(config));
         Self {
             store,
             exposition,
             metrics,
             config,
-            error_texts: AtomicBool::new(false),
             started,
             paths: Paths::default(),
             reloads: None,
@@ -89,6 +110,11 @@ impl Site {
             scrapes: Scrapes::default(),
             room: Arc::default(),
         }
+    }
+
+    /// Shows this configuration from now on.
+    pub fn configure(&self, config: Arc<Config>) {
+        self.config.store(Arc::new(Configuration::new(config)));
     }
 
     /// This site under other paths, reloaded by `POST /-/reload` if there are `reloads`.

@@ -9,7 +9,6 @@ mod work;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -198,7 +197,7 @@ pub(super) fn facts(site: &Site, now: Moment) -> Facts {
         budgets,
         unknown_words,
         telemetry_path: site.paths.telemetry.clone(),
-        error_texts: site.error_texts.load(Ordering::Relaxed),
+        error_texts: site.config.load().error_texts(),
     }
 }
 

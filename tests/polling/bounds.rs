@@ -318,7 +318,7 @@ fn ten_thousand_servers_with_full_windows_keep_to_the_limit_all_the_while_they_a
     };
     let store = Arc::new(Store::default());
     let exposition = Exposition::new(Arc::clone(&store), metrics);
-    store.retarget((0..SERVERS).map(target).collect());
+    store.retarget((0..SERVERS).map(target).map(Arc::new).collect());
     let at = |second| Moment { wall: start() + seconds(second), boot: seconds(second) };
     let mut most = 0;
     for number in 0..SERVERS {

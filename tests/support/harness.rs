@@ -209,11 +209,12 @@ impl Harness {
 
     pub fn new(sim: Simulator, config: Config) -> Self {
         let store = Arc::new(Store::default());
+        let in_force = Arc::new(config.clone());
         let mut harness = Self {
-            engine: Engine::new(&config, Arc::clone(&store), Recalled::default(), 7, start()),
+            engine: Engine::new(&in_force, Arc::clone(&store), Recalled::default(), 7, start()),
             exposition: Exposition::new(Arc::clone(&store), config.metrics.clone()),
             store,
-            config: config.clone(),
+            config,
             sim,
             now: start(),
             clock_off: SignedDuration::ZERO,
@@ -237,13 +238,13 @@ impl Harness {
             is_restored: BTreeSet::new(),
             is_dead: false,
         };
-        harness.apply(config);
+        harness.retarget();
         harness
     }
 
     /// Sets the targets to those of `config`.
     pub fn apply(&mut self, config: Config) {
-        self.engine.reconfigure(&config);
+        self.engine.reconfigure(Arc::new(config.clone()));
         self.config = config;
         self.retarget();
     }
@@ -291,8 +292,8 @@ impl Harness {
         let recalled = self.disk.as_ref().map(Disk::recall).unwrap_or_default();
         self.store = Arc::new(Store::default());
         self.exposition = Exposition::new(Arc::clone(&self.store), self.config.metrics.clone());
-        self.engine =
-            Engine::new(&self.config, Arc::clone(&self.store), recalled, seed, self.local());
+        let config = Arc::new(self.config.clone());
+        self.engine = Engine::new(&config, Arc::clone(&self.store), recalled, seed, self.local());
         self.started = self.now;
         self.chores_at = self.now;
         self.retarget();

@@ -1,6 +1,7 @@
 //! How targets start, change and stop.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ const SPREAD: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub struct Change {
     /// All current targets: the configured ones in their order, then the discovered ones.
-    pub targets: Vec<Target>,
+    pub targets: Vec<Arc<Target>>,
     /// The new ones.
     pub added: Vec<TargetId>,
     /// The removed ones, with the memory of each.
@@ -41,7 +42,7 @@ struct Start<'a> {
 
 /// Previous state of a target that is gone or polled differently now.
 struct Past {
-    target: Target,
+    target: Arc<Target>,
     due: Timestamp,
     last_open: Timestamp,
     failing: Option<Reason>,
@@ -71,7 +72,7 @@ impl Scheduler {
         &mut self,
         config: &Config,
         restore: &mut dyn FnMut(&TargetId) -> Option<Memory<'static>>,
-        targets: fn(&Config, &Findings) -> Vec<Target>,
+        targets: fn(&Config, &Findings) -> Vec<Arc<Target>>,
         now: Timestamp,
     ) -> Change {
         let same_settings = self.settings == config.poll;
@@ -103,7 +104,7 @@ impl Scheduler {
     fn members(&self) -> impl Iterator<Item = TargetId> {
         self.targets
             .values()
-            .flat_map(|scheduled| scheduled.target.members().iter().map(|member| member.id.clone()))
+            .flat_map(|scheduled| scheduled.target.members().map(|member| member.id.clone()))
     }
 
     /// Starts the discovery targets: what one already knows may lead to more places to look in.
@@ -119,16 +120,16 @@ impl Scheduler {
             self.start_all(unasked.clone(), start);
             for target in unasked {
                 let found = self.targets.get(&target.id).map(|scheduled| scheduled.tracker.found());
-                findings.insert(target.id, found.unwrap_or_default());
+                findings.insert(target.id.clone(), found.unwrap_or_default());
             }
         }
     }
 
     /// Starts new targets and restarts changed ones; first polls are spread out.
-    fn start_all(&mut self, wanted: Vec<Target>, start: &mut Start<'_>) {
+    fn start_all(&mut self, wanted: Vec<Arc<Target>>, start: &mut Start<'_>) {
         let spread = spread(&self.settings, wanted.len());
         let changed = wanted.into_iter().filter_map(|target| self.unless_it_stays(target, start));
-        let changed: Vec<Target> = changed.collect();
+        let changed: Vec<Arc<Target>> = changed.collect();
         let soonest = after(start.now, self.settings.interval);
         let mut first = start.now;
         for target in changed {
@@ -158,7 +159,11 @@ impl Scheduler {
     }
 
     /// Returns `target` if it must be started, because it is new or polled differently now.
-    fn unless_it_stays(&mut self, target: Target, start: &mut Start<'_>) -> Option<Target> {
+    fn unless_it_stays(
+        &mut self,
+        target: Arc<Target>,
+        start: &mut Start<'_>,
+    ) -> Option<Arc<Target>> {
         match self.targets.get_mut(&target.id) {
             // A change of name alone affects no call.
             Some(scheduled) if start.same_settings && scheduled.target.is_asked_like(&target) => {
@@ -175,16 +180,13 @@ impl Scheduler {
     /// Stops polling a target, and keeps its memory, or those of all its members.
     fn set_aside(&mut self, id: &TargetId, start: &mut Start<'_>) {
         // A new target has nothing to keep.
-        let Some(ScheduledTarget { target, tracker, due, last_open, failing, .. }) =
-            self.remove(id)
-        else {
-            return;
-        };
+        let Some(scheduled) = self.remove(id) else { return };
+        let ScheduledTarget { target, tracker, due, last_open, failing, .. } = *scheduled;
         start.known.extend(tracker.into_memories(id.clone()));
         start.pasts.insert(id.clone(), Past { target, due, last_open, failing });
     }
 
-    fn budget(&mut self, config: &Config, wanted: &[Target], now: Timestamp) {
+    fn budget(&mut self, config: &Config, wanted: &[Arc<Target>], now: Timestamp) {
         let budgets = planned_load::budgets(config, wanted);
         self.rate_limiter.retain(|key| budgets.contains_key(key), now);
         self.throttled.retain(|key| budgets.contains_key(key));
@@ -195,13 +197,13 @@ impl Scheduler {
 
     fn insert(
         &mut self,
-        target: Target,
+        target: Arc<Target>,
         tracker: Tracker,
         due: Timestamp,
         (last_open, failing): (Timestamp, Option<Reason>),
     ) {
         let id = target.id.clone();
-        let members = target.members().iter().filter(|member| member.id != id);
+        let members = target.members().filter(|member| member.id != id);
         self.shared.extend(members.map(|member| (member.id.clone(), id.clone())));
         self.timers.insert((due, id.clone()));
         let phase = Phase::Timer(due);
@@ -221,10 +223,10 @@ impl Scheduler {
             poll,
             phase,
         };
-        self.targets.insert(id, scheduled);
+        self.targets.insert(id, Box::new(scheduled));
     }
 
-    pub(super) fn remove(&mut self, id: &TargetId) -> Option<ScheduledTarget> {
+    pub(super) fn remove(&mut self, id: &TargetId) -> Option<Box<ScheduledTarget>> {
         let scheduled = self.targets.remove(id)?;
         for member in scheduled.target.members() {
             self.shared.remove(&member.id);

@@ -50,7 +50,7 @@ pub struct Scheduler {
     settings: Poll,
     /// Maximum number of attempts of a call that fails for a transient reason.
     max_attempts: u32,
-    targets: HashMap<TargetId, ScheduledTarget>,
+    targets: HashMap<TargetId, Box<ScheduledTarget>>,
     /// Scheduled target of each server that is polled together with others.
     shared: HashMap<TargetId, TargetId>,
     timers: BTreeSet<(Timestamp, TargetId)>,
@@ -159,7 +159,7 @@ impl Scheduler {
     }
 
     fn scheduled_of(&self, id: &TargetId) -> Option<&ScheduledTarget> {
-        self.targets.get(self.shared.get(id).unwrap_or(id))
+        self.targets.get(self.shared.get(id).unwrap_or(id)).map(|scheduled| &**scheduled)
     }
 
     /// When the current or next poll of each target is, or was, due.
@@ -463,7 +463,8 @@ impl Scheduler {
         }
         let took = since(poll.started, now);
         // With small budgets a target's turn comes less often than its cadence says.
-        let rhythm = self.targets.get(id).and_then(ScheduledTarget::own_period).unwrap_or(period);
+        let scheduled = self.targets.get(id);
+        let rhythm = scheduled.and_then(|scheduled| scheduled.own_period()).unwrap_or(period);
         let stale_after = self.settings.stale_after.max(rhythm.max(took) * 3);
         let ended = |(target, failure)| Event::PollEnded {
             target,
@@ -522,13 +523,13 @@ impl Scheduler {
 
 /// Calls per minute of a budget that the targets need when all of them are idle.
 fn idle_need(
-    targets: &HashMap<TargetId, ScheduledTarget>,
+    targets: &HashMap<TargetId, Box<ScheduledTarget>>,
     settings: &Poll,
     key: &BudgetKey,
     now: Timestamp,
 ) -> f64 {
     let period = settings.idle_interval;
-    let of_scheduled = |scheduled: &ScheduledTarget| {
+    let of_scheduled = |scheduled: &Box<ScheduledTarget>| {
         let load = scheduled.load(now);
         let calls =
             planned_load::per_poll(&scheduled.target, &load, period, settings.history_interval);

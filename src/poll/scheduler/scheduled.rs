@@ -1,5 +1,6 @@
 //! State of one target.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ use crate::target::{Scope, Target, TargetId};
 /// A target, its tracker, and its current poll.
 #[derive(Debug)]
 pub(super) struct ScheduledTarget {
-    pub(super) target: Target,
+    pub(super) target: Arc<Target>,
     pub(super) tracker: Tracker,
     /// Tick of the current or next poll.
     pub(super) due: Timestamp,
@@ -106,11 +107,8 @@ impl ScheduledTarget {
         let mut events: Vec<Event> =
             notices.into_iter().map(|(id, notice)| Event::Notice(id, notice)).collect();
         if self.tracker.is_readable() {
-            let there = self
-                .target
-                .members()
-                .iter()
-                .filter(|member| self.tracker.failure(&member.id).is_none());
+            let has_failed = |member: &&Target| self.tracker.failure(&member.id).is_some();
+            let there = self.target.members().filter(|member| !has_failed(member));
             events.extend(there.filter_map(|member| {
                 Some(Event::Reading(member.id.clone(), self.tracker.reading(&member.id)?, now))
             }));
@@ -124,7 +122,7 @@ impl ScheduledTarget {
         failure: Option<Failure>,
     ) -> Vec<(TargetId, Option<Failure>)> {
         let own = |id| failure.clone().or_else(|| self.tracker.failure(id));
-        self.target.members().iter().map(|member| (member.id.clone(), own(&member.id))).collect()
+        self.target.members().map(|member| (member.id.clone(), own(&member.id))).collect()
     }
 
     /// Current time between two polls. Discovery has its own; while it fails, the usual one applies
