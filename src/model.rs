@@ -283,7 +283,7 @@ impl ListState {
 }
 
 /// An E-HPC task from ListTasks, which sends no times.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// TaskId.
     pub id: Arc<str>,
@@ -305,7 +305,7 @@ pub struct Task {
 }
 
 /// A command of an E-HPC cluster on its nodes, from ListInvocationStatus.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatuses {
     /// InvokeStatus of the whole command.
     pub status: InvokeStatus,
@@ -332,7 +332,7 @@ impl NodeStatuses {
 }
 
 /// A node's entry in ListInvocationResults.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeResult {
     /// InstanceId.
     pub instance_id: Arc<str>,
@@ -345,7 +345,7 @@ pub struct NodeResult {
 }
 
 /// An invocation of a command on a Simple Application Server, from DescribeInvocations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocation {
     /// InvokeId; together with the server's id it identifies the invocation.
     pub id: Arc<str>,
@@ -398,7 +398,7 @@ pub struct ServerInvocation {
 pub const COMMAND_NAME_BYTES: usize = 128;
 
 /// The result of an invocation on a Simple Application Server, from DescribeInvocationResult.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvocationResult {
     /// InvocationStatus.
     pub status: InvocationStatus,
@@ -684,7 +684,7 @@ pub struct EhpcTasksReading {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeenEhpcTask {
     /// The task as last listed.
-    pub task: Task,
+    pub task: Arc<Task>,
     /// When it was first seen.
     pub first_seen: Timestamp,
     /// When its step or status last changed.
@@ -711,10 +711,10 @@ pub struct SeenEhpcInvocation {
     /// CommandId.
     pub id: Arc<str>,
     /// The statuses on its nodes.
-    pub invocation: NodeStatuses,
+    pub invocation: Arc<NodeStatuses>,
     /// The results on its nodes; set once all pages were read after the end. Those of some nodes
     /// may still be missing.
-    pub results: Option<Vec<NodeResult>>,
+    pub results: Option<Arc<Vec<NodeResult>>>,
     /// Whether results are still requested.
     pub is_outstanding: bool,
     /// When the exporter first saw it ended, if it watched the end.
@@ -724,9 +724,14 @@ pub struct SeenEhpcInvocation {
 }
 
 impl SeenEhpcInvocation {
+    /// The results on its nodes, as far as known.
+    pub fn node_results(&self) -> std::slice::Iter<'_, NodeResult> {
+        self.results.as_deref().map_or(&[][..], Vec::as_slice).iter()
+    }
+
     /// The known exit codes.
     fn exit_codes(&self) -> impl Iterator<Item = i64> {
-        self.results.iter().flatten().filter_map(|node| node.exit_code)
+        self.node_results().filter_map(|node| node.exit_code)
     }
 
     /// Nodes with an exit code other than 0; `None` if no code is known.
@@ -743,7 +748,7 @@ impl SeenEhpcInvocation {
     /// Nodes whose exit code is unknown, including those where it was stopped; `None` while it is
     /// open.
     pub fn unknown_exit_nodes(&self) -> Option<u64> {
-        let results = self.results.iter().flatten();
+        let results = self.node_results();
         let nodes: BTreeSet<&Arc<str>> =
             self.invocation.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
         (!self.invocation.is_open())
@@ -753,7 +758,7 @@ impl SeenEhpcInvocation {
     /// Nodes on which it failed, by exit code or, if that says nothing, by status.
     pub fn failed_nodes(&self) -> u64 {
         let results: BTreeMap<&str, &NodeResult> =
-            self.results.iter().flatten().map(|node| (&*node.instance_id, node)).collect();
+            self.node_results().map(|node| (&*node.instance_id, node)).collect();
         let by_status = |(id, status): &(&Arc<str>, &InvokeStatus)| {
             !results.contains_key(&***id) && status.is_failure()
         };
@@ -819,9 +824,9 @@ pub struct SwasInvocationsReading {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeenSwasInvocation {
     /// The invocation as last listed.
-    pub invocation: Invocation,
+    pub invocation: Arc<Invocation>,
     /// Its result, read once, after the end.
-    pub result: Option<InvocationResult>,
+    pub result: Option<Arc<InvocationResult>>,
     /// Since when it runs and for how long it may, while it is open; only a region's list says.
     pub timing: Option<Box<Timing>>,
 }

@@ -155,6 +155,7 @@ fn store(target: &Target, command: &str, message: &str) -> Arc<Store> {
         record: None,
         created: None,
     };
+    let invocation = Arc::new(invocation);
     let invocations = vec![SeenSwasInvocation { invocation, result: None, timing: None }];
     let reading = SwasInvocationsReading { invocations, ..SwasInvocationsReading::default() };
     store.record(&target.id, Reading::SwasInvocations(reading), now);

@@ -93,7 +93,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
             created: (number(thing) % 3 > 0).then(|| time(thing)),
         };
         let invocations = (0..things).map(|thing| SeenSwasInvocation {
-            invocation: invocation(thing),
+            invocation: Arc::new(invocation(thing)),
             result: None,
             timing: None,
         });
@@ -115,7 +115,7 @@ fn reading(target: usize, seed: u64, things: usize) -> Reading {
         nodes: None,
     };
     let seen = |thing| SeenEhpcTask {
-        task: task(thing),
+        task: Arc::new(task(thing)),
         first_seen: time(thing),
         last_progress: time(thing),
         finished: None,

@@ -68,8 +68,8 @@ fn read(store: &Store, index: usize, code: i64) {
     };
     let seen = |number| SeenSwasInvocation {
         timing: None,
-        invocation: invocation(number),
-        result: Some(result.clone()),
+        invocation: Arc::new(invocation(number)),
+        result: Some(Arc::new(result.clone())),
     };
     let reading = SwasInvocationsReading {
         invocations: (0..20).map(seen).collect(),

@@ -187,8 +187,8 @@ fn invocation(now: Moment, number: usize) -> SeenSwasInvocation {
         record: None,
         created: Some(created),
     };
-    let result = (!number.is_multiple_of(10)).then_some(result);
-    SeenSwasInvocation { invocation, result, timing: None }
+    let result = (!number.is_multiple_of(10)).then(|| Arc::new(result));
+    SeenSwasInvocation { invocation: Arc::new(invocation), result, timing: None }
 }
 
 fn fleet() -> axum::Router {

@@ -148,11 +148,12 @@ impl Fleet {
         match &mut self.readings[index] {
             Reading::EhpcTasks(reading) => {
                 let seen = &mut reading.tasks[0];
-                seen.task.current_step = Some(seen.task.current_step.unwrap_or(0) + 1);
+                let task = Arc::make_mut(&mut seen.task);
+                task.current_step = Some(task.current_step.unwrap_or(0) + 1);
                 seen.last_progress = at(seconds);
             }
             Reading::EhpcInvocations(reading) => {
-                let invocation = &mut reading.commands[0].invocation;
+                let invocation = Arc::make_mut(&mut reading.commands[0].invocation);
                 for status in invocation.nodes.values_mut() {
                     let running = *status == InvokeStatus::Running;
                     *status = if running { InvokeStatus::Finished } else { InvokeStatus::Running };
@@ -182,7 +183,11 @@ impl Fleet {
             if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
                 reading.jobs.entry(name).or_insert(job(began, ended));
             }
-            reading.invocations.push(SeenSwasInvocation { invocation, result, timing: None });
+            reading.invocations.push(SeenSwasInvocation {
+                invocation: Arc::new(invocation),
+                result: result.map(Arc::new),
+                timing: None,
+            });
         }
         (
             self.target(
@@ -213,7 +218,7 @@ impl Fleet {
             let ended = began + Duration::from_secs(self.random.random_range(30..900));
             let finished = (!open).then_some(ended);
             reading.tasks.push(SeenEhpcTask {
-                task,
+                task: Arc::new(task),
                 first_seen: began,
                 last_progress: ended,
                 finished,
@@ -236,8 +241,8 @@ impl Fleet {
             reading.commands.push(SeenEhpcInvocation {
                 timing: None,
                 id: self.word("c-hz0").into(),
-                invocation: NodeStatuses { status, nodes },
-                results: (index > 0).then(Vec::new),
+                invocation: Arc::new(NodeStatuses { status, nodes }),
+                results: (index > 0).then(Arc::default),
                 is_outstanding: false,
                 end_seen: None,
             });
@@ -309,17 +314,18 @@ fn job(created: Timestamp, finished: Timestamp) -> Job {
 /// Ends the newest invocation, or starts it again if it has ended.
 fn end_a_run(reading: &mut SwasInvocationsReading, seconds: i64) {
     let seen = &mut reading.invocations[0];
+    let invocation = Arc::make_mut(&mut seen.invocation);
     if seen.result.take().is_some() {
-        seen.invocation.status = InvocationStatus::Running;
-        seen.invocation.record = Some(InvokeStatus::Running);
+        invocation.status = InvocationStatus::Running;
+        invocation.record = Some(InvokeStatus::Running);
         return;
     }
-    seen.invocation.status = InvocationStatus::Success;
-    seen.invocation.record = Some(InvokeStatus::Finished);
+    invocation.status = InvocationStatus::Success;
+    invocation.record = Some(InvokeStatus::Finished);
     let ended = result(at(seconds));
-    if let (Some(created), Some(finished)) = (seen.invocation.created, ended.finished) {
-        reading.jobs.insert(Arc::clone(&seen.invocation.command_name), job(created, finished));
+    if let (Some(created), Some(finished)) = (invocation.created, ended.finished) {
+        reading.jobs.insert(Arc::clone(&invocation.command_name), job(created, finished));
     }
-    seen.result = Some(ended);
+    seen.result = Some(Arc::new(ended));
     *reading.finished.entry(InvocationStatus::Success).or_default() += 1;
 }

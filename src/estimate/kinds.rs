@@ -108,6 +108,7 @@ fn tasks() -> Reading {
     };
     let finished = Some(time);
     let first_step = one;
+    let task = Arc::new(task);
     let seen = SeenEhpcTask { task, first_seen: time, last_progress: time, finished, first_step };
     let durations =
         TaskType::KNOWN.iter().map(|known| (known.clone(), Histogram::default())).collect();
@@ -127,9 +128,9 @@ fn commands(nodes: usize) -> Reading {
         exit_code: Some(1),
         finished: Some(Timestamp::UNIX_EPOCH),
     };
-    let results = Some(names.iter().map(result).collect());
+    let results = Some(Arc::new(names.iter().map(result).collect()));
     let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
-    let invocation = NodeStatuses { status, nodes };
+    let invocation = Arc::new(NodeStatuses { status, nodes });
     let end_seen = Some(Timestamp::UNIX_EPOCH);
     let seen = SeenEhpcInvocation {
         id: "c".into(),
@@ -166,7 +167,11 @@ fn invocations() -> Reading {
         started: time,
         finished: time,
     };
-    let seen = SeenSwasInvocation { invocation, result: Some(result), timing: None };
+    let seen = SeenSwasInvocation {
+        invocation: Arc::new(invocation),
+        result: Some(Arc::new(result)),
+        timing: None,
+    };
     let last = Some(LastInvocation {
         status: InvocationStatus::Failed,
         exit_code: Some(1),

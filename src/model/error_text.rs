@@ -41,7 +41,7 @@ impl fmt::Debug for ErrorText {
 }
 
 /// Errors of a task with the same code and text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskError {
     /// Code, if it looks like one.
     pub code: Option<Box<str>>,

@@ -88,14 +88,14 @@ pub(super) fn fresh(kind: Kind, id: &str, reading: Reading) -> View {
 pub(super) fn server(id: &str, invocations: &[(&str, &str)]) -> View {
     let invocation = |(age, (name, status)): (i64, &(&str, &str))| SeenSwasInvocation {
         timing: None,
-        invocation: Invocation {
+        invocation: Arc::new(Invocation {
             id: format!("t-{age}").into(),
             command_name: (*name).into(),
             command_type: CommandType::RunShellScript,
             status: InvocationStatus::parse(status),
             record: None,
             created: Some(at(-age)),
-        },
+        }),
         result: None,
     };
     let invocations = (0..).zip(invocations).map(invocation).collect();
@@ -112,7 +112,7 @@ pub(super) fn server(id: &str, invocations: &[(&str, &str)]) -> View {
 /// A cluster with tasks of these statuses.
 pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
     let task = |(number, status): (usize, &&str)| SeenEhpcTask {
-        task: Task {
+        task: Arc::new(Task {
             id: format!("task-{number}").into(),
             task_type: TaskType::AddComputes,
             status: TaskStatus::parse(status),
@@ -121,7 +121,7 @@ pub(super) fn cluster(id: &str, statuses: &[&str]) -> View {
             errors: None,
             error_details: Default::default(),
             nodes: None,
-        },
+        }),
         first_seen: at(-60),
         last_progress: at(-6),
         finished: None,

@@ -281,6 +281,8 @@ fn failed((failure, at): (Failure, Timestamp)) -> LastFailure {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use jiff::Timestamp;
 
     use super::{Facts, Query, status};
@@ -301,7 +303,11 @@ mod tests {
             created: None,
         };
         let reading = SwasInvocationsReading {
-            invocations: vec![SeenSwasInvocation { invocation, result: None, timing: None }],
+            invocations: vec![SeenSwasInvocation {
+                invocation: Arc::new(invocation),
+                result: None,
+                timing: None,
+            }],
             ..SwasInvocationsReading::default()
         };
         let failure = Failure { reason: Reason::Timeout, message: "m".into(), advice: "a".into() };

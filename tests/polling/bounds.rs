@@ -294,7 +294,7 @@ fn invocations(server: usize, invocations: usize) -> Reading {
         created: Some(start()),
     };
     let seen = (0..invocations).map(|number| SeenSwasInvocation {
-        invocation: invocation(number),
+        invocation: Arc::new(invocation(number)),
         result: None,
         timing: None,
     });

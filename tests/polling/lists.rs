@@ -197,7 +197,11 @@ fn the_results_of_a_command_on_more_nodes_than_a_poll_can_read_are_read_on_until
     config.accounts[0].quotas = [(Action::ListInvocationResults.into(), 20)].into();
     let mut harness = Harness::new(sim, config);
     let known = |harness: &Harness| {
-        harness.commands("c").commands.first().and_then(|seen| seen.results.as_ref().map(Vec::len))
+        harness
+            .commands("c")
+            .commands
+            .first()
+            .and_then(|seen| seen.results.as_deref().map(Vec::len))
     };
     harness.run_until(60);
     assert_eq!(known(&harness), None, "a part of the nodes is not shown as all of them");

@@ -1,6 +1,7 @@
 //! An exporter that stops and starts again on its state.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aliyun_task_exporter::action::Product;
@@ -156,7 +157,7 @@ fn what_had_ended_is_shown_again_and_not_asked_for_again() {
         let mut invocations = harness.invocations("s00");
         for seen in &mut invocations.invocations {
             if let Some(result) = &mut seen.result {
-                result.error_text = None;
+                Arc::make_mut(result).error_text = None;
             }
         }
         (harness.tasks("c"), harness.commands("c"), invocations)

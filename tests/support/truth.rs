@@ -301,8 +301,7 @@ fn assert_command(truth: &Value, seen: Option<&&SeenEhpcInvocation>, context: &s
     assert_eq!(seen.results.is_some(), ended, "{context}: {truth}");
     for node in list(&truth["nodes"]).iter().filter(|_| ended) {
         let id = text(&node["instance_id"]);
-        let result =
-            seen.results.iter().flatten().find(|result| *result.instance_id == *id).unwrap();
+        let result = seen.node_results().find(|result| *result.instance_id == *id).unwrap();
         let code = exit_code(text(&node["status"]), node);
         assert_eq!(result.exit_code, code, "{context}: {node}");
         assert_eq!(result.finished, time(&node["finished_time"]), "{context}: {node}");
@@ -331,7 +330,10 @@ fn assert_run(truth: &Value, seen: Option<&&SeenSwasInvocation>, regional: bool,
     assert_eq!(shown, wanted, "{context}: {truth}");
     let ended = !["Pending", "Running", "Stopping"].contains(&status);
     assert_eq!(result.is_some(), ended, "{context}: {truth}");
-    let Some(InvocationResult { exit_code, error, started, finished, .. }) = result else { return };
+    let Some(InvocationResult { exit_code, error, started, finished, .. }) = result.as_deref()
+    else {
+        return;
+    };
     assert_eq!(*exit_code, self::exit_code(status, truth), "{context}: {truth}");
     assert_eq!(
         error.as_ref().map_or("", |error| error.word()),

@@ -145,7 +145,7 @@ fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
         lines.optional(&EHPC_INVOCATION_OPEN_SINCE, &labels, timing.since);
         lines.optional(&EHPC_INVOCATION_TIMEOUT, &labels, timing.timeout);
     }
-    let finished = seen.results.iter().flatten().filter_map(|node| node.finished).max();
+    let finished = seen.node_results().filter_map(|node| node.finished).max();
     lines.optional(&EHPC_INVOCATION_FINISHED, &labels, finished);
 }
 
@@ -171,7 +171,7 @@ fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
             );
         }
     }
-    for node in seen.results.iter().flatten() {
+    for node in seen.node_results() {
         let labels = [id, command, ("instance_id", &*node.instance_id)];
         lines.optional(&EHPC_INVOCATION_NODE_EXIT_CODE, &labels, node.exit_code);
     }

@@ -55,8 +55,8 @@ pub struct Memory {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Held {
-    invocation: Option<NodeStatuses>,
-    results: Option<Vec<NodeResult>>,
+    invocation: Option<Arc<NodeStatuses>>,
+    results: Option<Arc<Vec<NodeResult>>>,
     /// Larger is newer: commands first seen last. Within a reading of the list, the first counts as
     /// the newest.
     sequence: (u64, Reverse<usize>),
@@ -434,7 +434,7 @@ impl EhpcInvocationsTracker {
 
 impl Held {
     fn is_open(&self) -> bool {
-        !self.given_up && self.invocation.as_ref().is_some_and(NodeStatuses::is_open)
+        !self.given_up && self.invocation.as_ref().is_some_and(|invocation| invocation.is_open())
     }
 
     fn has_ended(&self) -> bool {
@@ -499,12 +499,15 @@ impl Held {
         if invocation.is_open() {
             self.open_since.get_or_insert(now);
         }
-        self.invocation = Some(invocation);
+        if self.invocation.as_deref() != Some(&invocation) {
+            self.invocation = Some(Arc::new(invocation));
+        }
     }
 
     /// Records the full current results. What was known about a node stays if it is not among them.
     fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
-        let known = self.results.take().into_iter().flatten().filter(|node| !node.status.is_open());
+        let known = self.results.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        let known = known.into_iter().filter(|node| !node.status.is_open());
         for node in known {
             if read.get(&node.instance_id).is_none_or(|node| node.status.is_open()) {
                 read.insert(Arc::clone(&node.instance_id), node);
@@ -520,6 +523,7 @@ impl Held {
         // When the command ended, the list of nodes may have been missing, or a node's status
         // unknown.
         if let Some(invocation) = &mut self.invocation {
+            let invocation = Arc::make_mut(invocation);
             for node in read.values().filter(|node| !node.status.is_open()) {
                 let id = Arc::clone(&node.instance_id);
                 let status = invocation.nodes.entry(id).or_insert_with(|| node.status.clone());
@@ -528,7 +532,7 @@ impl Held {
                 }
             }
         }
-        self.results = Some(read.into_values().collect());
+        self.results = Some(Arc::new(read.into_values().collect()));
     }
 }
 
@@ -660,7 +664,7 @@ mod tests {
             "it is read on"
         );
         tracker.results(Page::new(nodes(2, 60), Some(60)));
-        assert_eq!(tracker.reading().commands[0].results.as_ref().map(Vec::len), Some(60));
+        assert_eq!(tracker.reading().commands[0].results.as_deref().map(Vec::len), Some(60));
         assert_eq!(
             (tracker.list_state().missing, tracker.notices),
             (0, vec![Notice::List(ListChange::Missing(0))])

@@ -290,7 +290,7 @@ impl EhpcTasksTracker {
             held.update(task, now);
             if was_open && !held.seen.task.status.is_open() {
                 held.seen.finished = Some(now);
-                let task = held.seen.task.clone();
+                let task = Arc::clone(&held.seen.task);
                 let took = held.observed_from_start.then(|| since(held.seen.first_seen, now));
                 self.count(&task, took);
             }
@@ -309,6 +309,7 @@ impl EhpcTasksTracker {
         let first_step = task.current_step;
         let mut unknown = UnknownStatus::default();
         unknown.update(matches!(task.status, TaskStatus::Unknown(_)), now);
+        let task = Arc::new(task);
         let seen =
             SeenEhpcTask { task, first_seen: now, last_progress: now, finished: None, first_step };
         self.memory.tasks.insert(
@@ -374,7 +375,7 @@ impl EhpcTasksTracker {
             told,
             |held| held.recency(),
             |held| {
-                held.seen.task.error_details = Arc::default();
+                Arc::make_mut(&mut held.seen.task).error_details = Arc::default();
             },
         );
     }
@@ -399,7 +400,9 @@ impl Held {
             self.unknown = UnknownStatus::default();
         }
         self.unknown.update(matches!(task.status, TaskStatus::Unknown(_)), now);
-        self.seen.task = task;
+        if *self.seen.task != task {
+            self.seen.task = Arc::new(task);
+        }
     }
 }
 
@@ -505,7 +508,7 @@ mod tests {
         for (minute, step, steps) in [(0, 12, 9), (1, 3, 9), (2, 3, 0), (3, 0, 0)] {
             let sent = Task { steps: Some(steps), ..task("a", TaskStatus::Processing, step) };
             poll(&mut tracker, std::slice::from_ref(&sent), at(minute));
-            assert_eq!(tracker.reading().tasks[0].task, sent);
+            assert_eq!(*tracker.reading().tasks[0].task, sent);
         }
         assert_eq!(tracker.reading().tasks[0].last_progress, at(3), "a step back is a change, too");
         assert!(ended(&mut tracker).is_empty());

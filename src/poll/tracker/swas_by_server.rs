@@ -176,6 +176,7 @@ impl SwasServerTracker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::{AfterFailure, FailureScope, Limits, Memory, Notice, SwasServerTracker};
@@ -276,6 +277,24 @@ mod tests {
         let last = job.last.as_ref().unwrap();
         assert_eq!((&last.status, last.exit_code, last.finished), (&Timeout, None, Some(at(69))));
         assert_eq!((job.succeeded, job.created), (Some(at(9)), Some(at(90))));
+    }
+
+    #[test]
+    fn a_reading_shares_with_the_one_before_all_that_has_not_changed() {
+        let mut tracker = tracker();
+        let world = [invocation("done", Success, 0), invocation("on", Running, 90)];
+        poll(&mut tracker, &world, &[], 100);
+        let before = tracker.reading().invocations;
+        poll(&mut tracker, &[world[0].clone(), invocation("on", Failed, 90)], &[], 110);
+        let after = tracker.reading().invocations;
+        let is_shared: Vec<bool> = before
+            .iter()
+            .zip(&after)
+            .map(|(before, after)| Arc::ptr_eq(&before.invocation, &after.invocation))
+            .collect();
+        assert_eq!(is_shared, [false, true], "the newest comes first");
+        let results = [&before[1].result, &after[1].result].map(|result| result.as_ref().unwrap());
+        assert!(Arc::ptr_eq(results[0], results[1]));
     }
 
     #[test]

@@ -58,8 +58,8 @@ impl Memory {
 /// An invocation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Held {
-    invocation: Invocation,
-    result: Option<InvocationResult>,
+    invocation: Arc<Invocation>,
+    result: Option<Arc<InvocationResult>>,
     /// Since when it runs and for how long it may, while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timing: Option<Box<Timing>>,
@@ -255,7 +255,7 @@ impl SwasInvocations {
         let told = Invocation {
             status: result.status.clone(),
             record: result.record.clone(),
-            ..held.invocation.clone()
+            ..Invocation::clone(&held.invocation)
         };
         if told.is_open() {
             match was_open {
@@ -276,7 +276,7 @@ impl SwasInvocations {
 
     fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
-        held.result = Some(result);
+        held.result = Some(Arc::new(result));
         held.follow = Follow::default();
         if self.memory.jobs.see(std::iter::once(held.sighting())) {
             self.changed.extend(self.memory.invocations.keys().cloned());
@@ -369,17 +369,20 @@ impl SwasInvocations {
     fn bound_texts(&mut self) {
         let told = self.memory.invocations.values_mut().filter_map(|held| {
             let recency = held.recency();
-            let text = &mut held.result.as_mut()?.error_text;
-            text.is_some().then_some((recency, text))
+            let result = held.result.as_mut()?;
+            result.error_text.is_some().then_some((recency, result))
         });
-        keep_newest_texts(told, |(recency, _)| *recency, |(_, text)| *text = None);
+        let forget = |(_, result): (_, &mut Arc<InvocationResult>)| {
+            Arc::make_mut(result).error_text = None;
+        };
+        keep_newest_texts(told, |(recency, _)| *recency, forget);
     }
 }
 
 impl Held {
     fn new(invocation: Invocation, sequence: u64, now: Timestamp) -> Self {
         let mut held = Self {
-            invocation,
+            invocation: Arc::new(invocation),
             result: None,
             timing: None,
             first_seen: now,
@@ -430,9 +433,9 @@ impl Held {
             self.follow = if invocation.is_open() { Follow::found(now) } else { Follow::default() };
         }
         let is_changed =
-            self.invocation != invocation && (self.invocation.is_open() || !invocation.is_open());
+            *self.invocation != invocation && (self.invocation.is_open() || !invocation.is_open());
         if is_changed {
-            self.invocation = invocation;
+            self.invocation = Arc::new(invocation);
         }
         self.unknown.update(self.is_unknown(), now);
         is_changed
@@ -441,14 +444,14 @@ impl Held {
     fn sighting(&self) -> Sighting<'_> {
         Sighting {
             invocation: &self.invocation,
-            result: self.result.as_ref(),
+            result: self.result.as_deref(),
             at: self.recency().0,
         }
     }
 
     fn seen(&self) -> SeenSwasInvocation {
         SeenSwasInvocation {
-            invocation: self.invocation.clone(),
+            invocation: Arc::clone(&self.invocation),
             result: self.result.clone(),
             timing: self.timing.clone().filter(|_| self.invocation.is_open()),
         }

@@ -63,7 +63,7 @@ pub(super) fn state(cx: &Context<'_>, seen: &SeenEhpcInvocation) -> Markup {
 
 /// Number of nodes that have a status or a result.
 fn total(seen: &SeenEhpcInvocation) -> usize {
-    let results = seen.results.iter().flatten();
+    let results = seen.node_results();
     let more = results.filter(|node| !seen.invocation.nodes.contains_key(&node.instance_id));
     seen.invocation.nodes.len() + more.count()
 }
@@ -106,7 +106,7 @@ pub(super) fn nodes_of(seen: &SeenEhpcInvocation) -> Vec<Node<'_>> {
         let has_failed = status.is_failure();
         all.insert(id, Node { id, status, result: None, has_failed });
     }
-    for result in seen.results.iter().flatten() {
+    for result in seen.node_results() {
         let id = &*result.instance_id;
         let status = &result.status;
         all.insert(id, Node { id, status, result: Some(result), has_failed: result.has_failed() });
@@ -232,6 +232,8 @@ fn placed<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{bar, exits, nodes_of, state};
     use crate::model::{InvokeStatus, NodeResult, NodeStatuses, SeenEhpcInvocation};
     use crate::web::fixture::facts;
@@ -241,7 +243,7 @@ mod tests {
         SeenEhpcInvocation {
             timing: None,
             id: "c".into(),
-            invocation,
+            invocation: Arc::new(invocation),
             results: None,
             is_outstanding: false,
             end_seen: None,
@@ -281,7 +283,7 @@ mod tests {
         let mut results: Vec<NodeResult> =
             (0..8).map(|number| node(&format!("i-{number}"), code(number))).collect();
         results[1] = node("i-1", Some(193));
-        let command = SeenEhpcInvocation { results: Some(results), ..command(statuses) };
+        let command = SeenEhpcInvocation { results: Some(Arc::new(results)), ..command(statuses) };
         let html = state(&cx, &command).into_string();
         assert!(html.contains("pill bad") && html.contains("failed on 3 of 8 nodes"), "{html}");
         assert!(html.contains("title=\"Finished\""), "{html}");

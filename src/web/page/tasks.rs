@@ -108,7 +108,7 @@ pub(super) fn progress(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
 /// When a task might end: as if each step took as long as those that were seen. None before that
 /// many were seen, and none for a task that is later than it should be.
 fn guess(seen: &SeenEhpcTask, now: Timestamp) -> Option<Timestamp> {
-    let Task { current_step, steps, status, .. } = &seen.task;
+    let Task { current_step, steps, status, .. } = &*seen.task;
     let current = current_step.as_ref()?;
     let steps = steps.as_ref()?;
     let first = seen.first_step?;
@@ -148,6 +148,8 @@ fn last_step(cx: &Context<'_>, seen: &SeenEhpcTask) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{errors, guess, progress};
     use crate::model::{ErrorText, SeenEhpcTask, Task, TaskError, TaskStatus, TaskType};
     use crate::web::fixture::{at, facts};
@@ -167,7 +169,7 @@ mod tests {
             nodes: None,
         };
         SeenEhpcTask {
-            task,
+            task: Arc::new(task),
             first_seen: at(0),
             last_progress: at(60),
             finished: None,
@@ -207,7 +209,7 @@ mod tests {
         assert_eq!(guess(&seen(Some(8), Some(8)), at(61)), None);
         assert_eq!(guess(&seen(Some(i64::MAX), Some(i64::MIN)), at(61)), None);
         let mut ended = seen(Some(5), Some(8));
-        ended.task.status = TaskStatus::Failed;
+        Arc::make_mut(&mut ended.task).status = TaskStatus::Failed;
         assert_eq!(guess(&ended, at(61)), None);
         let unknown = SeenEhpcTask { first_step: None, ..seen(Some(7), Some(8)) };
         assert_eq!(guess(&unknown, at(61)), None);
@@ -218,10 +220,10 @@ mod tests {
     fn errors_have_their_codes_and_undocumented_texts_only_on_request() {
         let error = |code: &str, text: &str, documented, count| TaskError {
             code: Some(code.into()),
-            text: Some(std::sync::Arc::new(ErrorText::new(text, documented))),
+            text: Some(Arc::new(ErrorText::new(text, documented))),
             count,
         };
-        let mut task = seen(None, None).task;
+        let mut task = Arc::unwrap_or_clone(seen(None, None).task);
         task.errors = Some(3);
         task.error_details =
             vec![error("NoStock", "The <zone> is out", true, 2), error("Own", "rm -rf", false, 1)]
