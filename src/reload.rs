@@ -99,7 +99,7 @@ impl Reloader {
                         let _ = wanted.send(outcome);
                     }
                 }
-                _ = looks.tick() => {
+                _ = looks.tick(), if self.config_file.has_files() || self.web_files.has_files() => {
                     if self.config_file.has_changed() {
                         let _ = self.reload("the configuration file has changed").await;
                     } else if self.web_files.has_changed() {
@@ -234,6 +234,11 @@ impl Watched {
     fn new(read: impl IntoIterator<Item = WatchedFile>) -> Self {
         let read: Vec<_> = read.into_iter().collect();
         Self { seen: read.clone(), read }
+    }
+
+    /// Whether there is anything to look at.
+    fn has_files(&self) -> bool {
+        !self.read.is_empty()
     }
 
     /// Notes that they are about to be read, whether they have changed or not.

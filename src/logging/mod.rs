@@ -28,7 +28,7 @@ use self::line::Line;
 use crate::cli::{Log, LogFormat};
 
 /// How often to check for minutes that have ended and need a summary.
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_secs(5);
 
 /// Writes pending summaries when dropped.
 #[derive(Debug)]
