@@ -367,7 +367,7 @@ fn found_server(config: &Config, search: &Target, found: &DiscoveredResource) ->
 pub fn polled(targets: Vec<Arc<Target>>) -> Vec<Arc<Target>> {
     let (together, mut polled): (Vec<_>, Vec<_>) =
         targets.into_iter().partition(|target| matches!(target.scope, Scope::SwasRegionServer(_)));
-    let mut regions: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<Target>>> = BTreeMap::new();
+    let mut regions = BTreeMap::<_, Vec<Arc<Target>>>::new();
     for server in together {
         regions
             .entry((Arc::clone(&server.account), Arc::clone(&server.region)))

@@ -50,6 +50,7 @@ pub struct Scheduler {
     settings: Poll,
     /// Maximum number of attempts of a call that fails for a transient reason.
     max_attempts: u32,
+    /// Boxed: a map moves its values when it grows, and has room for up to twice as many.
     targets: HashMap<TargetId, Box<ScheduledTarget>>,
     /// Scheduled target of each server that is polled together with others.
     shared: HashMap<TargetId, TargetId>,
@@ -529,13 +530,14 @@ fn idle_need(
     now: Timestamp,
 ) -> f64 {
     let period = settings.idle_interval;
-    let of_scheduled = |scheduled: &Box<ScheduledTarget>| {
+    let of_scheduled = |scheduled: &ScheduledTarget| {
         let load = scheduled.load(now);
         let calls =
             planned_load::per_poll(&scheduled.target, &load, period, settings.history_interval);
         calls.filter(|(budget, _)| budget == key).map(|(_, calls)| calls).sum::<f64>()
     };
-    targets.values().map(of_scheduled).sum::<f64>() * planned_load::per_minute(period)
+    targets.values().map(|scheduled| of_scheduled(scheduled)).sum::<f64>()
+        * planned_load::per_minute(period)
 }
 
 /// What an outcome says about the cloud's limits.
