@@ -136,7 +136,7 @@ dashboards: ## write dashboards/*.json; a test of e2e checks that they are up to
 promtool: tested ready ## only the lint of exposition, alerts and recording rules; part of e2e
 	$(PYTEST) $(E2E)/test_promtool.py
 
-e2e: manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
+e2e: tested manual ready ## test the real program with a real Prometheus, the vendor's SDKs and strict parsers
 	$(PYTEST) -n $(JOBS) --dist worksteal $(E2E)
 
 bench: bench-tools ## compare speed and memory with other exporters, writes docs/performance.md; about twenty minutes
@@ -172,7 +172,7 @@ portable: ## the release binary for TARGET=x86_64-unknown-linux-gnu or aarch64-â
 packages: portable manual ## .tar.gz, .deb and .rpm of TARGET with checksums, in target/packages
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PACKAGING)/build $(PORTABLE) $(TARGET) $(MANUAL) $(PACKAGES)
 
-manual: tested ## target/manual: man pages, and completions for bash, zsh and fish
+manual: ## target/manual: man pages, and completions for bash, zsh and fish
 	$(CARGO) run --locked --quiet --example manual -- $(MANUAL)
 
 sbom: ## target/sbom.cdx.json: what the program is made of, in CycloneDX

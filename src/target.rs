@@ -252,12 +252,14 @@ pub fn targets(config: &Config, findings: &Findings) -> Vec<Arc<Target>> {
     // A cluster and a server never have the same id: their formats differ.
     for (search, thing) in clusters.iter().filter(|(search, thing)| takes(search, thing)) {
         if known.insert(Arc::clone(&thing.id)) {
-            accounts.cluster(&found_cluster(config, search, thing), &thing.name, &mut all);
+            let cluster = found_cluster(config, search, thing);
+            accounts.cluster(&cluster, &cluster.name, &mut all);
         }
     }
     for (search, thing) in servers.iter().filter(|(search, thing)| takes(search, thing)) {
         if known.insert(Arc::clone(&thing.id)) {
-            all.push(accounts.server(&found_server(config, search, thing), &thing.name));
+            let server = found_server(config, search, thing);
+            all.push(accounts.server(&server, &server.name));
         }
     }
     all.retain(|target| accounts.polls(target));
