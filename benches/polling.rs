@@ -18,6 +18,7 @@ use aliyun_task_exporter::config::Signature;
 use aliyun_task_exporter::sim::{InvocationSpec, ServerSpec, Settings, Simulator};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 const REGION: &str = "cn-hangzhou";
 
@@ -54,17 +55,16 @@ fn cloud() -> Simulator {
 /// A call of each operation that reads a list or a detail, about what is in the cloud.
 fn operations(simulator: &Simulator) -> Vec<Operation> {
     let world = simulator.truth(now());
-    let text = |value: &serde_json::Value| Arc::<str>::from(value.as_str().unwrap());
     let cluster = &world["clusters"][0];
-    let cluster_id = text(&cluster["id"]);
-    let command_id = text(&cluster["commands"][0]["id"]);
+    let cluster_id: Arc<str> = cluster["id"].as_str().unwrap().into();
+    let command_id: SmolStr = cluster["commands"][0]["id"].as_str().unwrap().into();
     let instance_id: Arc<str> = ServerSpec::default().id.into();
     vec![
         ListTasks::archived(Arc::clone(&cluster_id), 1).into(),
         ListCommands { cluster_id: Arc::clone(&cluster_id), page: 1 }.into(),
         ListInvocationStatus {
             cluster_id: Arc::clone(&cluster_id),
-            command_id: Arc::clone(&command_id),
+            command_id: command_id.clone(),
         }
         .into(),
         ListInvocationResults { cluster_id, command_id, page: 1 }.into(),

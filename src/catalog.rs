@@ -39,6 +39,9 @@ pub struct Family {
     pub kind: Kind,
     /// Label names, in the order they are written.
     pub labels: &'static [&'static str],
+    /// What is written between the value of the label before, if there is one, and that of each
+    /// label.
+    pub(crate) separators: &'static [&'static str],
     /// Where its samples come from.
     pub source: Source,
 }
@@ -81,6 +84,7 @@ macro_rules! families {
             help: concat!($($help),+).trim_ascii(),
             kind: Kind::$kind,
             labels: &[$($label),*],
+            separators: &[$(concat!("\",", $label, "=\"")),*],
             source: Source::$source,
         };)+
 

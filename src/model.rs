@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use account::{
     AccountState, LARGEST_SKEW, Lasts, Login, NOTABLE_SKEW, Permission, PermissionChange,
@@ -286,7 +287,7 @@ impl ListState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// TaskId.
-    pub id: Arc<str>,
+    pub id: SmolStr,
     /// TaskType.
     pub task_type: TaskType,
     /// Status.
@@ -310,7 +311,7 @@ pub struct NodeStatuses {
     /// InvokeStatus of the whole command.
     pub status: InvokeStatus,
     /// InstanceId and InstanceInvokeStatus of each node.
-    pub nodes: BTreeMap<Arc<str>, InvokeStatus>,
+    pub nodes: BTreeMap<SmolStr, InvokeStatus>,
 }
 
 impl NodeStatuses {
@@ -335,7 +336,7 @@ impl NodeStatuses {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeResult {
     /// InstanceId.
-    pub instance_id: Arc<str>,
+    pub instance_id: SmolStr,
     /// InvokeRecordStatus.
     pub status: InvokeStatus,
     /// ExitCode, if [`InvokeStatus::exit_code`] lets it count.
@@ -348,9 +349,9 @@ pub struct NodeResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocation {
     /// InvokeId; together with the server's id it identifies the invocation.
-    pub id: Arc<str>,
+    pub id: SmolStr,
     /// CommandName, cut at [`COMMAND_NAME_BYTES`].
-    pub command_name: Arc<str>,
+    pub command_name: SmolStr,
     /// CommandType.
     pub command_type: CommandType,
     /// InvocationStatus.
@@ -376,7 +377,7 @@ impl Invocation {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommandInvocation {
     /// InvokeId.
-    pub id: Arc<str>,
+    pub id: SmolStr,
     /// Its part on each server.
     pub servers: Vec<ServerInvocation>,
 }
@@ -663,9 +664,14 @@ impl Reading {
         if let Self::SwasInvocations(reading) = self { &reading.invocations } else { &[] }
     }
 
-    /// For each command name on a server, what is known about its invocations.
-    pub fn jobs(&self) -> Option<&BTreeMap<Arc<str>, Job>> {
-        if let Self::SwasInvocations(reading) = self { Some(&reading.jobs) } else { None }
+    /// What is known about the invocations of each command name on a server, by name.
+    pub fn jobs(&self) -> &[Job] {
+        if let Self::SwasInvocations(reading) = self { &reading.jobs } else { &[] }
+    }
+
+    /// What is known about the invocations of the command `name` on a server.
+    pub fn job(&self, name: &str) -> Option<&Job> {
+        if let Self::SwasInvocations(reading) = self { reading.job(name) } else { None }
     }
 }
 
@@ -709,7 +715,7 @@ pub struct EhpcInvocationsReading {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeenEhpcInvocation {
     /// CommandId.
-    pub id: Arc<str>,
+    pub id: SmolStr,
     /// The statuses on its nodes.
     pub invocation: Arc<NodeStatuses>,
     /// The results on its nodes; set once all pages were read after the end. Those of some nodes
@@ -749,7 +755,7 @@ impl SeenEhpcInvocation {
     /// open.
     pub fn unknown_exit_nodes(&self) -> Option<u64> {
         let results = self.node_results();
-        let nodes: BTreeSet<&Arc<str>> =
+        let nodes: BTreeSet<&SmolStr> =
             self.invocation.nodes.keys().chain(results.map(|node| &node.instance_id)).collect();
         (!self.invocation.is_open())
             .then(|| nodes.len().saturating_sub(self.exit_codes().count()) as u64)
@@ -759,7 +765,7 @@ impl SeenEhpcInvocation {
     pub fn failed_nodes(&self) -> u64 {
         let results: BTreeMap<&str, &NodeResult> =
             self.node_results().map(|node| (&*node.instance_id, node)).collect();
-        let by_status = |(id, status): &(&Arc<str>, &InvokeStatus)| {
+        let by_status = |(id, status): &(&SmolStr, &InvokeStatus)| {
             !results.contains_key(&***id) && status.is_failure()
         };
         let unread = self.invocation.nodes.iter().filter(by_status).count();
@@ -816,8 +822,16 @@ pub struct SwasInvocationsReading {
     pub invocations: Vec<SeenSwasInvocation>,
     /// Invocations that ended while watched, by status.
     pub finished: BTreeMap<InvocationStatus, u64>,
-    /// What is known of each command name, whether its invocations are shown or not.
-    pub jobs: BTreeMap<Arc<str>, Job>,
+    /// What is known of each command name, whether its invocations are shown or not, by name.
+    pub jobs: Arc<Vec<Job>>,
+}
+
+impl SwasInvocationsReading {
+    /// What is known about the invocations of the command `name`.
+    pub fn job(&self, name: &str) -> Option<&Job> {
+        let place = self.jobs.binary_search_by(|job| (*job.name).cmp(name));
+        place.ok().map(|place| &self.jobs[place])
+    }
 }
 
 /// An invocation, and its result once that was read.
@@ -832,8 +846,10 @@ pub struct SeenSwasInvocation {
 }
 
 /// What is known of the invocations of a command name on a server.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Job {
+    /// CommandName, cut at [`COMMAND_NAME_BYTES`].
+    pub name: SmolStr,
     /// The newest ended invocation.
     pub last: Option<LastInvocation>,
     /// When the newest successful run ended.
@@ -858,7 +874,7 @@ impl Job {
 }
 
 /// The newest ended invocation of a command name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastInvocation {
     /// How it ended, according to the list.
     pub status: InvocationStatus,

@@ -1,7 +1,6 @@
 //! The status page over HTTP: permalinks, filters, languages, and what it costs with ten thousand
 //! targets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -197,8 +196,8 @@ fn fleet() -> axum::Router {
     store.retarget((0..SERVERS).map(server).map(Arc::new).collect());
     for number in 0..SERVERS {
         let invocations = (0..INVOCATIONS).map(|it| invocation(now, number + it)).collect();
-        let jobs = (0..5).map(|it| (format!("backup-{it}").into(), Job::default()));
-        let jobs: BTreeMap<_, _> = jobs.collect();
+        let job = |it| Job { name: format!("backup-{it}").into(), ..Job::default() };
+        let jobs = Arc::new((0..5).map(job).collect());
         let reading =
             SwasInvocationsReading { invocations, jobs, ..SwasInvocationsReading::default() };
         store.record(&server(number).id, Reading::SwasInvocations(reading), now);

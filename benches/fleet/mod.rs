@@ -16,6 +16,7 @@ use aliyun_task_exporter::target::{Kind, Scope, Target, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
+use smol_str::SmolStr;
 
 /// When the fleet is first read, in seconds since 1970.
 const START: i64 = 1_790_000_000;
@@ -168,12 +169,12 @@ impl Fleet {
         let id: String = format!("{:032x}", self.random.random::<u128>());
         let mut reading = SwasInvocationsReading::default();
         for index in 0..things as i64 {
-            let name: Arc<str> = INVOCATION_NAMES[self.random.random_range(0..3)].into();
+            let name: SmolStr = INVOCATION_NAMES[self.random.random_range(0..3)].into();
             let began = at(-60 - index * 600 - self.random.random_range(0..300));
             let open = index == 0;
             let invocation = Invocation {
                 id: self.word("t-hz0").into(),
-                command_name: Arc::clone(&name),
+                command_name: name.clone(),
                 command_type: CommandType::RunShellScript,
                 status: if open { InvocationStatus::Running } else { InvocationStatus::Success },
                 record: Some(if open { InvokeStatus::Running } else { InvokeStatus::Finished }),
@@ -181,7 +182,9 @@ impl Fleet {
             };
             let result = (!open).then(|| result(began));
             if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
-                reading.jobs.entry(name).or_insert(job(began, ended));
+                if !reading.jobs.iter().any(|job| job.name == name) {
+                    set_job(&mut reading, job(name, began, ended));
+                }
             }
             reading.invocations.push(SeenSwasInvocation {
                 invocation: Arc::new(invocation),
@@ -236,7 +239,7 @@ impl Fleet {
         let mut reading = EhpcInvocationsReading::default();
         for index in 0..things {
             let status = if index == 0 { InvokeStatus::Running } else { InvokeStatus::Finished };
-            let nodes: BTreeMap<Arc<str>, InvokeStatus> =
+            let nodes: BTreeMap<SmolStr, InvokeStatus> =
                 (0..4).map(|_| (self.word("i-uf6").into(), status.clone())).collect();
             reading.commands.push(SeenEhpcInvocation {
                 timing: None,
@@ -297,17 +300,27 @@ fn result(began: Timestamp) -> InvocationResult {
 }
 
 /// A job whose newest invocation succeeded.
-fn job(created: Timestamp, finished: Timestamp) -> Job {
+fn job(name: SmolStr, created: Timestamp, finished: Timestamp) -> Job {
     let last = LastInvocation {
         status: InvocationStatus::Success,
         exit_code: Some(0),
         finished: Some(finished),
     };
     Job {
+        name,
         last: Some(last),
         succeeded: Some(finished),
         created: Some(created),
         interval: Some(Duration::from_mins(10)),
+    }
+}
+
+/// Replaces what is known about a command name.
+fn set_job(reading: &mut SwasInvocationsReading, job: Job) {
+    let jobs = Arc::make_mut(&mut reading.jobs);
+    match jobs.binary_search_by(|known| known.name.cmp(&job.name)) {
+        Ok(place) => jobs[place] = job,
+        Err(place) => jobs.insert(place, job),
     }
 }
 
@@ -324,8 +337,9 @@ fn end_a_run(reading: &mut SwasInvocationsReading, seconds: i64) {
     invocation.record = Some(InvokeStatus::Finished);
     let ended = result(at(seconds));
     if let (Some(created), Some(finished)) = (invocation.created, ended.finished) {
-        reading.jobs.insert(Arc::clone(&invocation.command_name), job(created, finished));
+        let job = job(invocation.command_name.clone(), created, finished);
+        seen.result = Some(Arc::new(ended));
+        set_job(reading, job);
     }
-    seen.result = Some(Arc::new(ended));
     *reading.finished.entry(InvocationStatus::Success).or_default() += 1;
 }

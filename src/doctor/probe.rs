@@ -1,5 +1,6 @@
 //! Which operations to try, and with which parameters.
 
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,8 +56,8 @@ pub(super) fn trials(targets: Vec<Arc<Target>>, called: &[CallResult]) -> Vec<Ve
 /// Ids from earlier answers, for later calls.
 #[derive(Debug, Default)]
 pub(super) struct SampleIds {
-    command: Option<Arc<str>>,
-    invocation: Option<Arc<str>>,
+    command: Option<SmolStr>,
+    invocation: Option<SmolStr>,
 }
 
 impl SampleIds {
@@ -94,7 +95,7 @@ impl SampleIds {
 
     /// A command of the target: one named by the user, else a listed one, else one that does not
     /// exist.
-    fn command(&self, target: &Target) -> Arc<str> {
+    fn command(&self, target: &Target) -> SmolStr {
         let named = match &target.scope {
             Scope::EhpcInvocations(commands) => commands.ids.first().map(|id| id.as_str().into()),
             _ => None,
@@ -106,12 +107,12 @@ impl SampleIds {
     pub(super) fn learn(&mut self, answer: &Answer) {
         match answer {
             Answer::ListCommands(page) => {
-                self.command = page.items.first().map(|command| Arc::clone(&command.id))
+                self.command = page.items.first().map(|command| command.id.clone())
             }
             Answer::DescribeInvocations(page) => {
                 let ended = page.items.iter().find(|invocation| !invocation.is_open());
                 self.invocation =
-                    ended.or(page.items.first()).map(|invocation| Arc::clone(&invocation.id));
+                    ended.or(page.items.first()).map(|invocation| invocation.id.clone());
             }
             _ => {}
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use crate::action::Action;
 use crate::model::{
@@ -120,16 +121,16 @@ fn tasks() -> Reading {
 }
 
 fn commands(nodes: usize) -> Reading {
-    let names: Vec<Arc<str>> = (0..nodes).map(|node| node.to_string().into()).collect();
+    let names: Vec<SmolStr> = (0..nodes).map(|node| node.to_string().into()).collect();
     let status = InvokeStatus::Failed;
-    let result = |name: &Arc<str>| NodeResult {
-        instance_id: Arc::clone(name),
+    let result = |name: &SmolStr| NodeResult {
+        instance_id: name.clone(),
         status: InvokeStatus::Failed,
         exit_code: Some(1),
         finished: Some(Timestamp::UNIX_EPOCH),
     };
     let results = Some(Arc::new(names.iter().map(result).collect()));
-    let nodes = names.iter().map(|name| (Arc::clone(name), status.clone())).collect();
+    let nodes = names.iter().map(|name| (name.clone(), status.clone())).collect();
     let invocation = Arc::new(NodeStatuses { status, nodes });
     let end_seen = Some(Timestamp::UNIX_EPOCH);
     let seen = SeenEhpcInvocation {
@@ -177,8 +178,10 @@ fn invocations() -> Reading {
         exit_code: Some(1),
         finished: time,
     });
-    let job = Job { last, succeeded: time, created: time, interval: Some(Duration::ZERO) };
-    let jobs = (0..MAX_NAMES).map(|name| (name.to_string().into(), job.clone())).collect();
+    let interval = Some(Duration::ZERO);
+    let job = Job { name: SmolStr::default(), last, succeeded: time, created: time, interval };
+    let named = |name: usize| Job { name: name.to_string().into(), ..job.clone() };
+    let jobs = Arc::new((0..MAX_NAMES).map(named).collect());
     Reading::SwasInvocations(SwasInvocationsReading {
         invocations: vec![seen],
         jobs,

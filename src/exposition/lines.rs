@@ -44,7 +44,7 @@ impl SampleLines {
 pub struct Lines {
     /// Lines in the order in which they were added.
     text: String,
-    /// Family and span of each line, as in [`SampleLines`].
+    /// Families and spans as in [`SampleLines`], but in the order in which they were added.
     spans: Vec<(usize, u32, u32)>,
     series: usize,
     /// Lines are only counted, not written.
@@ -102,9 +102,9 @@ pub(super) type Labels<'a> = &'a [(&'a str, &'a str)];
 impl Lines {
     /// An empty builder that leaves out items to stay within `limits`.
     pub fn new(limits: Limits, style: StatusStyle) -> Self {
-        // Enough for the exporter's own lines about a target.
-        let text = String::with_capacity(1024);
-        let spans = Vec::with_capacity(16);
+        // Enough for most targets; what is not used is never touched.
+        let text = String::with_capacity(32 * 1024);
+        let spans = Vec::with_capacity(128);
         let wanted = PerPart::default();
         let shown = PerPart::default();
         Self { text, spans, series: 0, counting: false, limits, wanted, shown, style }
@@ -117,7 +117,7 @@ impl Lines {
         labels: Labels<'_>,
         value: impl Value,
     ) {
-        self.line(family, "", labels, value);
+        self.line(family, ("", None), labels, value);
     }
 
     /// Adds one sample, if there is a value.
@@ -128,7 +128,7 @@ impl Lines {
         value: Option<impl Value>,
     ) {
         if let Some(value) = value {
-            self.line(family, "", labels, value);
+            self.line(family, ("", None), labels, value);
         }
     }
 
@@ -142,11 +142,11 @@ impl Lines {
         let mut cumulated = 0;
         for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.buckets) {
             cumulated += count;
-            self.line(family, "_bucket", &with_le(labels, &format!("{bound:?}")), cumulated);
+            self.line(family, ("_bucket", Some(&format!("{bound:?}"))), labels, cumulated);
         }
-        self.line(family, "_bucket", &with_le(labels, "+Inf"), histogram.count);
-        self.line(family, "_sum", labels, histogram.sum);
-        self.line(family, "_count", labels, histogram.count);
+        self.line(family, ("_bucket", Some("+Inf")), labels, histogram.count);
+        self.line(family, ("_sum", None), labels, histogram.sum);
+        self.line(family, ("_count", None), labels, histogram.count);
     }
 
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
@@ -173,6 +173,9 @@ impl Lines {
             self.series = series;
             self.text.truncate(text);
             self.spans.truncate(spans);
+            if let Some((_, _, end)) = self.spans.last_mut() {
+                *end = (*end).min(text as u32);
+            }
         }
         if is_shown && !is_written {
             write(self);
@@ -207,16 +210,16 @@ impl Lines {
         SampleLines { text: text.into(), spans: spans.into(), series }
     }
 
+    /// Adds one line: of a histogram's bucket, with its bound `le`.
     fn line(
         &mut self,
         family: &'static Family,
-        suffix: &str,
+        (suffix, le): (&str, Option<&str>),
         labels: Labels<'_>,
         value: impl Value,
     ) {
-        let names = labels.iter().map(|(name, _)| *name).filter(|name| *name != "le");
         debug_assert!(
-            names.eq(family.labels.iter().copied()),
+            labels.iter().map(|(name, _)| name).eq(family.labels),
             "labels of {}: {labels:?}",
             family.name
         );
@@ -228,24 +231,29 @@ impl Lines {
         let line = &mut self.text;
         line.push_str(family.name);
         line.push_str(suffix);
-        let mut open = '{';
-        for (name, value) in labels {
-            line.push(open);
-            line.push_str(name);
-            line.push_str("=\"");
+        for (place, ((_, value), separator)) in labels.iter().zip(family.separators).enumerate() {
+            if place == 0 {
+                // It follows no value.
+                line.push('{');
+                line.push_str(&separator[2..]);
+            } else {
+                line.push_str(separator);
+            }
             escape(value, line);
-            line.push('"');
-            open = ',';
         }
-        line.push_str(if labels.is_empty() { " " } else { "} " });
+        if let Some(le) = le {
+            line.push_str("\",le=\"");
+            line.push_str(le);
+        }
+        line.push_str(if labels.is_empty() { " " } else { "\"} " });
         value.write(line);
         line.push('\n');
-        self.spans.push((family.position, start, line.len() as u32));
+        let end = line.len() as u32;
+        match self.spans.last_mut() {
+            Some((last, _, upto)) if *last == family.position => *upto = end,
+            _ => self.spans.push((family.position, start, end)),
+        }
     }
-}
-
-fn with_le<'a>(labels: Labels<'a>, bound: &'a str) -> Vec<(&'a str, &'a str)> {
-    labels.iter().copied().chain([("le", bound)]).collect()
 }
 
 /// Appends a label value, escaped as both formats require.

@@ -1,15 +1,14 @@
 //! How long something open has run, and how long it may.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A command of an E-HPC cluster, from ListCommands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
     /// CommandId.
-    pub id: Arc<str>,
+    pub id: SmolStr,
     /// Timeout in seconds, if it was sent.
     pub timeout: Option<u64>,
 }

@@ -260,10 +260,10 @@ fn interval(times: &[Timestamp]) -> Option<f64> {
 /// The same as a reading shows it.
 pub fn shown_jobs(reading: &Reading) -> BTreeMap<String, Job> {
     let Reading::SwasInvocations(invocations) = reading else { return BTreeMap::new() };
-    let jobs = invocations.jobs.iter().map(|(name, job)| {
+    let jobs = invocations.jobs.iter().map(|job| {
         let last_status = job.last.as_ref().map(|last| last.status.word().to_owned());
         let interval = job.interval.map(|interval| interval.as_secs_f64());
-        (name.to_string(), Job { last_status, last_created: job.created, interval })
+        (job.name.to_string(), Job { last_status, last_created: job.created, interval })
     });
     jobs.collect()
 }

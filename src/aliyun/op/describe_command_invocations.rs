@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::texts::error_text;
 use super::wire::{Entry, Oddities, Unreadable, error_code, page};
@@ -23,7 +24,7 @@ const NEAR_START: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribeCommandInvocations {
     /// InvokeId: only this one.
-    pub invoke_id: Option<Arc<str>>,
+    pub invoke_id: Option<SmolStr>,
     /// PageNumber, from 1.
     pub page: u32,
 }
@@ -47,11 +48,11 @@ impl DescribeCommandInvocations {
 }
 
 fn invocation(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<CommandInvocation> {
-    let id: Arc<str> = (*entry.id("InvokeId")?).into();
+    let id: SmolStr = (*entry.id("InvokeId")?).into();
     // An entry without servers says nothing about any server.
     let servers = entry.entries("InvokeInstances", "InstanceId").ok_or(Unreadable)?;
     let command = Invocation {
-        id: Arc::clone(&id),
+        id: id.clone(),
         command_name: entry.name("CommandName").into(),
         command_type: CommandType::parse(&entry.word("CommandType")),
         status: InvocationStatus::parse(&entry.word("InvocationStatus")),

@@ -1,6 +1,7 @@
 //! SWAS DescribeInvocationResult: the result of an invocation. Source: "DescribeInvocationResult"
 //! in `docs/alibaba-cloud-api.md`.
 
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::texts::error_text;
@@ -15,7 +16,7 @@ pub struct DescribeInvocationResult {
     /// InstanceId.
     pub instance_id: Arc<str>,
     /// InvokeId.
-    pub invoke_id: Arc<str>,
+    pub invoke_id: SmolStr,
 }
 
 impl DescribeInvocationResult {
@@ -84,10 +85,10 @@ mod tests {
         assert_eq!(cases.len(), 23);
         for case in cases {
             let said = &case["body"]["InvocationResult"];
-            let id = |field| said[field].as_str().unwrap().into();
+            let id = |field| said[field].as_str().unwrap();
             let operation = DescribeInvocationResult {
-                instance_id: id("InstanceId"),
-                invoke_id: id("InvokeId"),
+                instance_id: id("InstanceId").into(),
+                invoke_id: id("InvokeId").into(),
             };
             let decoded = operation.decode(case["body"].to_string().as_bytes()).unwrap();
             let result = decoded.value;

@@ -1,6 +1,7 @@
 //! E-HPC ListInvocationResults: exit codes by node. Source: "ListInvocationResults" in
 //! `docs/alibaba-cloud-api.md`.
 
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::wire::{Entry, Oddities, page};
@@ -14,7 +15,7 @@ pub struct ListInvocationResults {
     /// ClusterId.
     pub cluster_id: Arc<str>,
     /// CommandId.
-    pub command_id: Arc<str>,
+    pub command_id: SmolStr,
     /// PageNumber, from 1.
     pub page: u32,
 }

@@ -1,6 +1,7 @@
 //! E-HPC ListInvocationStatus: the status of a command on its nodes. Source: "ListInvocationStatus"
 //! in `docs/alibaba-cloud-api.md`.
 
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::wire::{Entry, Oddities, object};
@@ -14,7 +15,7 @@ pub struct ListInvocationStatus {
     /// ClusterId.
     pub cluster_id: Arc<str>,
     /// CommandId.
-    pub command_id: Arc<str>,
+    pub command_id: SmolStr,
 }
 
 impl ListInvocationStatus {
@@ -40,7 +41,7 @@ impl ListInvocationStatus {
     }
 }
 
-fn node(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<(Arc<str>, InvokeStatus)> {
+fn node(entry: &Object<'_>, oddities: &mut Oddities) -> Entry<(SmolStr, InvokeStatus)> {
     let id = entry.id("InstanceId")?;
     let status = InvokeStatus::parse(&entry.word("InstanceInvokeStatus"));
     oddities.note("InstanceInvokeStatus", status.unknown_word());

@@ -1,5 +1,6 @@
 //! E-HPC ListTasks: the tasks of a cluster. Source: "ListTasks" in `docs/alibaba-cloud-api.md`.
 
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::field::{embedded, length, objects};
@@ -31,7 +32,7 @@ pub enum TaskFilter {
     /// Ended ones as well: `Archived=true`.
     Archived,
     /// One, by its id.
-    Id(Arc<str>),
+    Id(SmolStr),
 }
 
 impl ListTasks {
@@ -46,7 +47,7 @@ impl ListTasks {
     }
 
     /// One task.
-    pub fn by_id(cluster_id: impl Into<Arc<str>>, task_id: Arc<str>) -> Self {
+    pub fn by_id(cluster_id: impl Into<Arc<str>>, task_id: SmolStr) -> Self {
         Self { cluster_id: cluster_id.into(), filter: TaskFilter::Id(task_id), page: 1 }
     }
 

@@ -126,8 +126,8 @@ fn records(server: &str, known: &[SeenSwasInvocation], lines: &mut Lines) {
 }
 
 fn jobs(server: &str, reading: &SwasInvocationsReading, lines: &mut Lines) {
-    for (name, job) in &reading.jobs {
-        let labels = [("instance_id", server), ("command_name", &**name)];
+    for job in reading.jobs.iter() {
+        let labels = [("instance_id", server), ("command_name", &*job.name)];
         if let Some(last) = &job.last {
             last_invocation(labels, last, lines);
         }

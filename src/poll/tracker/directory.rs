@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::seen_ids::SeenIds;
+use super::seen_ids::{Noted, SeenIds};
 use crate::model::{DirectoryEntry, DiscoveredResource, Listed, Listings, Page};
 
 /// The clusters or servers that exist.
@@ -103,9 +103,8 @@ impl Directory {
         let shape = Shape::of(&page, |entry| &*entry.resource.id);
         let before = self.known.fresh_count();
         for DirectoryEntry { resource, listing } in page.items {
-            let is_repeated = self.known.is_fresh(&resource.id);
-            self.known.note(&resource.id);
-            if is_ours(&resource) && !is_repeated {
+            let noted = self.known.note(&Arc::clone(&resource.id).into());
+            if is_ours(&resource) && noted != Noted::Again {
                 let id = Arc::clone(&resource.id);
                 let listed = listing.map(|listing| Listed { listing: listing.into(), at: now });
                 self.listings.extend(listed.map(|listed| (Arc::clone(&id), listed)));

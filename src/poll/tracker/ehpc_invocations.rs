@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::follow::{Follow, LOOKED_FOR, turns};
 use super::history::{History, Progress, Window};
@@ -46,7 +47,7 @@ pub(in crate::poll) struct EhpcInvocationsTracker {
 /// What is known about a cluster's commands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
-    commands: HashMap<Arc<str>, Held>,
+    commands: HashMap<SmolStr, Held>,
     pub(super) history: History,
     /// Number of readings of the list so far that have shown something new.
     readings: u64,
@@ -95,7 +96,7 @@ struct Held {
 #[derive(Clone, Debug)]
 struct ResultsReading {
     pager: Pager,
-    read: BTreeMap<Arc<str>, NodeResult>,
+    read: BTreeMap<SmolStr, NodeResult>,
 }
 
 impl Memory {
@@ -114,8 +115,8 @@ enum Step {
     /// No poll is in progress, or it has failed.
     Idle,
     List,
-    Status(Vec<Arc<str>>),
-    Results(Vec<Arc<str>>),
+    Status(Vec<SmolStr>),
+    Results(Vec<SmolStr>),
     Done,
 }
 
@@ -155,10 +156,10 @@ impl EhpcInvocationsTracker {
         Some(match &self.step {
             Step::List => ListCommands { cluster_id, page: self.memory.history.page()? }.into(),
             Step::Status(ids) => {
-                ListInvocationStatus { cluster_id, command_id: Arc::clone(ids.last()?) }.into()
+                ListInvocationStatus { cluster_id, command_id: ids.last()?.clone() }.into()
             }
             Step::Results(ids) => {
-                let command_id = Arc::clone(ids.last()?);
+                let command_id = ids.last()?.clone();
                 let reading = self.memory.commands.get(&command_id)?.reading.as_ref();
                 let page = reading.map_or(1, |reading| reading.pager.page());
                 ListInvocationResults { cluster_id, command_id, page }.into()
@@ -208,11 +209,11 @@ impl EhpcInvocationsTracker {
     }
 
     pub(super) fn reading(&self) -> EhpcInvocationsReading {
-        let mut held: Vec<(&Arc<str>, &Held)> = self.memory.commands.iter().collect();
+        let mut held: Vec<(&SmolStr, &Held)> = self.memory.commands.iter().collect();
         held.sort_unstable_by_key(|(_, held)| Reverse(held.sequence));
         // A command given up while open is lost.
         held.retain(|(_, held)| !held.given_up || held.has_ended());
-        let seen = |(id, held): (&Arc<str>, &Held)| {
+        let seen = |(id, held): (&SmolStr, &Held)| {
             let is_outstanding = held.wants_results();
             let invocation = held.invocation.clone()?;
             let results = held.results.clone();
@@ -220,7 +221,7 @@ impl EhpcInvocationsTracker {
             let timing =
                 held.is_open().then(|| Timing::of(held.open_since, held.timeout)).flatten();
             Some(SeenEhpcInvocation {
-                id: Arc::clone(id),
+                id: id.clone(),
                 invocation,
                 results,
                 is_outstanding,
@@ -334,7 +335,7 @@ impl EhpcInvocationsTracker {
         self.next_status(ids);
     }
 
-    fn next_status(&mut self, ids: Vec<Arc<str>>) {
+    fn next_status(&mut self, ids: Vec<SmolStr>) {
         if !ids.is_empty() {
             self.step = Step::Status(ids);
             return;
@@ -344,7 +345,7 @@ impl EhpcInvocationsTracker {
         self.next_results(ids);
     }
 
-    fn next_results(&mut self, ids: Vec<Arc<str>>) {
+    fn next_results(&mut self, ids: Vec<SmolStr>) {
         self.step = match ids.is_empty() {
             true => Step::Done,
             false => Step::Results(ids),
@@ -352,36 +353,34 @@ impl EhpcInvocationsTracker {
     }
 
     /// The commands, newest last.
-    fn by_age(&self) -> Vec<Arc<str>> {
-        let mut ids: Vec<Arc<str>> = self.memory.commands.keys().cloned().collect();
+    fn by_age(&self) -> Vec<SmolStr> {
+        let mut ids: Vec<SmolStr> = self.memory.commands.keys().cloned().collect();
         ids.sort_unstable_by_key(|id| self.memory.commands.get(id).map(|held| held.sequence));
         ids
     }
 
     /// The commands that `pick` selects, newest last. Before them come at most `MAX_ASKS` that were
     /// not found, or whose call failed.
-    fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<Arc<str>> {
+    fn by_urgency(&self, pick: impl Fn(&Held) -> bool) -> Vec<SmolStr> {
         let picked = self.memory.commands.iter().filter(|(_, held)| pick(held));
         let (again, mut first): (Vec<_>, Vec<_>) =
             picked.partition(|(_, held)| held.follow.is_again());
         first.sort_unstable_by_key(|(_, held)| held.sequence);
         let mut ids = turns(
-            again
-                .into_iter()
-                .map(|(id, held)| ((held.follow.turn(), held.sequence), Arc::clone(id))),
+            again.into_iter().map(|(id, held)| ((held.follow.turn(), held.sequence), id.clone())),
         );
-        ids.extend(first.into_iter().map(|(id, _)| Arc::clone(id)));
+        ids.extend(first.into_iter().map(|(id, _)| id.clone()));
         ids
     }
 
-    fn failed(&mut self, id: Option<Arc<str>>) {
+    fn failed(&mut self, id: Option<SmolStr>) {
         if let Some(held) = id.and_then(|id| self.memory.commands.get_mut(&id)) {
             held.follow.failed();
         }
     }
 
     /// Records that a command was not found. Returns whether the user named it.
-    fn missed(&mut self, id: &Arc<str>) -> bool {
+    fn missed(&mut self, id: &SmolStr) -> bool {
         let named = !self.scope.ids.is_empty();
         if let Some(held) = self.memory.commands.get_mut(id) {
             held.follow.missed(self.began);
@@ -392,7 +391,7 @@ impl EhpcInvocationsTracker {
                     held.is_open() || (held.observed_from_start && held.invocation.is_none());
                 self.memory.commands.remove(id);
                 if is_unfinished {
-                    self.notices.push(Notice::Lost { id: Arc::clone(id) });
+                    self.notices.push(Notice::Lost { id: id.clone() });
                 }
             }
         }
@@ -404,7 +403,7 @@ impl EhpcInvocationsTracker {
         for (id, held) in self.memory.commands.iter_mut().filter(|(_, held)| !held.given_up) {
             if held.unknown_for() > WINDOW {
                 held.given_up = true;
-                self.notices.push(Notice::Lost { id: Arc::clone(id) });
+                self.notices.push(Notice::Lost { id: id.clone() });
             } else if held.wants_results() && held.follow.looked_for() > WINDOW {
                 self.notices.extend(held.given_up_notice(id));
                 held.given_up = true;
@@ -424,7 +423,7 @@ impl EhpcInvocationsTracker {
                 continue;
             }
             if is_unknown {
-                self.notices.push(Notice::Lost { id: Arc::clone(&id) });
+                self.notices.push(Notice::Lost { id: id.clone() });
             }
             self.notices.extend(held.given_up_notice(&id));
             self.memory.commands.remove(&id);
@@ -448,9 +447,7 @@ impl Held {
         let mut reading = self.reading.take().unwrap_or_else(begun);
         let shape = Shape::of(&page, |node| &*node.instance_id);
         let before = reading.read.len();
-        reading
-            .read
-            .extend(page.items.into_iter().map(|node| (Arc::clone(&node.instance_id), node)));
+        reading.read.extend(page.items.into_iter().map(|node| (node.instance_id.clone(), node)));
         let new = reading.read.len() - before;
         let Turn::End(ended) = reading.pager.read(&shape, new, &self.trust, MAX_PAGES) else {
             self.reading = Some(reading);
@@ -474,9 +471,9 @@ impl Held {
     }
 
     /// Notice that its results are no longer requested, if any are missing.
-    fn given_up_notice(&self, id: &Arc<str>) -> Option<Notice> {
+    fn given_up_notice(&self, id: &SmolStr) -> Option<Notice> {
         let lacks = self.wants_results() && self.end_seen.is_some();
-        lacks.then(|| Notice::GivenUp { id: Arc::clone(id), cause: self.follow.cause() })
+        lacks.then(|| Notice::GivenUp { id: id.clone(), cause: self.follow.cause() })
     }
 
     /// Whether to wait for a known status: this answer shows an end with an unknown one, and what
@@ -505,15 +502,15 @@ impl Held {
     }
 
     /// Records the full current results. What was known about a node stays if it is not among them.
-    fn learn(&mut self, mut read: BTreeMap<Arc<str>, NodeResult>, now: Timestamp) {
+    fn learn(&mut self, mut read: BTreeMap<SmolStr, NodeResult>, now: Timestamp) {
         let known = self.results.take().map(Arc::unwrap_or_clone).unwrap_or_default();
         let known = known.into_iter().filter(|node| !node.status.is_open());
         for node in known {
             if read.get(&node.instance_id).is_none_or(|node| node.status.is_open()) {
-                read.insert(Arc::clone(&node.instance_id), node);
+                read.insert(node.instance_id.clone(), node);
             }
         }
-        let is_told = |id: &Arc<str>| read.get(id).is_some_and(|node| !node.status.is_open());
+        let is_told = |id: &SmolStr| read.get(id).is_some_and(|node| !node.status.is_open());
         let nodes = self.invocation.iter().flat_map(|invocation| invocation.nodes.keys());
         self.is_late = read.is_empty() || !read.keys().chain(nodes).all(is_told);
         match self.is_late {
@@ -525,7 +522,7 @@ impl Held {
         if let Some(invocation) = &mut self.invocation {
             let invocation = Arc::make_mut(invocation);
             for node in read.values().filter(|node| !node.status.is_open()) {
-                let id = Arc::clone(&node.instance_id);
+                let id = node.instance_id.clone();
                 let status = invocation.nodes.entry(id).or_insert_with(|| node.status.clone());
                 if status.unknown_word().is_some() {
                     *status = node.status.clone();
@@ -538,10 +535,11 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use smol_str::SmolStr;
 
     use super::{
         AfterFailure, EhpcInvocationsTracker, FailureScope, Limits, ListChange, Memory, Notice,
@@ -725,8 +723,9 @@ mod tests {
         tracker.begin(at(10));
         tracker.listed(Page::new(vec![listed("a")], Some(1)), at(10));
         let ids = ["i-000", "i-001", "i-002"];
-        let nodes_of =
-            |status: InvokeStatus| ids.iter().map(|id| (Arc::from(*id), status.clone())).collect();
+        let nodes_of = |status: InvokeStatus| {
+            ids.iter().map(|id| (SmolStr::new(id), status.clone())).collect()
+        };
         tracker.status(NodeStatuses {
             status: InvokeStatus::PartialFailed,
             nodes: nodes_of(InvokeStatus::Failed),
@@ -857,7 +856,7 @@ mod tests {
     #[test]
     fn a_nodes_unknown_status_gives_way_to_the_one_of_its_result_and_a_known_one_stays() {
         let mut tracker = tracker(&["a"], 0);
-        let node = |number: u32, status| (Arc::from(format!("i-{number:03}")), status);
+        let node = |number: u32, status| (SmolStr::from(format!("i-{number:03}")), status);
         tracker.begin(at(0));
         tracker.status(NodeStatuses {
             nodes: [node(0, InvokeStatus::Unknown("7".into())), node(1, InvokeStatus::Failed)]

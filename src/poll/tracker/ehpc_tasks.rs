@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::follow::{Follow, turns};
 use super::history::{History, Progress, Window};
@@ -35,7 +36,7 @@ pub(in crate::poll) struct EhpcTasksTracker {
     pub(super) notices: Vec<Notice>,
     step: Step,
     /// Ids that this poll has found among the running tasks.
-    listed: HashSet<Arc<str>>,
+    listed: HashSet<SmolStr>,
     /// When the current poll began.
     began: Timestamp,
 }
@@ -43,7 +44,7 @@ pub(in crate::poll) struct EhpcTasksTracker {
 /// What is known about a cluster's tasks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
-    tasks: HashMap<Arc<str>, Held>,
+    tasks: HashMap<SmolStr, Held>,
     /// Number of tasks seen so far; gives each its place.
     seen: u64,
     /// The list that includes ended tasks.
@@ -99,7 +100,7 @@ enum Step {
     Running(Pager),
     History,
     /// Requests these ids one by one, last first.
-    Chase(Vec<Arc<str>>),
+    Chase(Vec<SmolStr>),
     Done,
 }
 
@@ -135,7 +136,7 @@ impl EhpcTasksTracker {
         let call = match &self.step {
             Step::Running(pager) => ListTasks::running(cluster, pager.page()),
             Step::History => ListTasks::archived(cluster, self.memory.history.page()?),
-            Step::Chase(ids) => ListTasks::by_id(cluster, Arc::clone(ids.last()?)),
+            Step::Chase(ids) => ListTasks::by_id(cluster, ids.last()?.clone()),
             Step::Idle | Step::Done => return None,
         };
         Some(call.into())
@@ -202,7 +203,7 @@ impl EhpcTasksTracker {
         let shape = Shape::of(&page, |task| &*task.id);
         let before = self.listed.len();
         for task in page.items {
-            self.listed.insert(Arc::clone(&task.id));
+            self.listed.insert(task.id.clone());
             let new = self.memory.history.note_part(&task.id);
             self.see(task, new, now);
         }
@@ -255,15 +256,15 @@ impl EhpcTasksTracker {
                 && !self.listed.contains(*id)
                 && held.follow.is_due(self.began)
         });
-        let ids = turns(missing.map(|(id, held)| (held.follow.turn(), Arc::clone(id))));
+        let ids = turns(missing.map(|(id, held)| (held.follow.turn(), id.clone())));
         self.chase(ids);
     }
 
-    fn chase(&mut self, ids: Vec<Arc<str>>) {
+    fn chase(&mut self, ids: Vec<SmolStr>) {
         self.step = if ids.is_empty() { Step::Done } else { Step::Chase(ids) };
     }
 
-    fn chased(&mut self, mut ids: Vec<Arc<str>>, page: Page<Task>, now: Timestamp) {
+    fn chased(&mut self, mut ids: Vec<SmolStr>, page: Page<Task>, now: Timestamp) {
         let Some(id) = ids.pop() else {
             return debug_assert!(false, "no task was asked for");
         };
@@ -274,12 +275,12 @@ impl EhpcTasksTracker {
         self.chase(ids);
     }
 
-    fn missed(&mut self, id: &Arc<str>) {
+    fn missed(&mut self, id: &SmolStr) {
         let Some(held) = self.memory.tasks.get_mut(id) else { return };
         held.follow.missed(self.began);
         if held.follow.is_lost() {
             self.memory.tasks.remove(id);
-            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+            self.notices.push(Notice::Lost { id: id.clone() });
         }
     }
 
@@ -305,7 +306,7 @@ impl EhpcTasksTracker {
 
     fn hold(&mut self, task: Task, observed_from_start: bool, now: Timestamp) {
         self.memory.seen += 1;
-        let id = Arc::clone(&task.id);
+        let id = task.id.clone();
         let first_step = task.current_step;
         let mut unknown = UnknownStatus::default();
         unknown.update(matches!(task.status, TaskStatus::Unknown(_)), now);
@@ -331,7 +332,7 @@ impl EhpcTasksTracker {
             self.memory.durations.entry(task.task_type.clone()).or_default().observe(took);
         }
         self.notices.push(Notice::Ended {
-            id: Arc::clone(&task.id),
+            id: task.id.clone(),
             status: task.status.word().to_owned(),
             exit_code: None,
             is_failure: task.status.is_failure(),
@@ -346,7 +347,7 @@ impl EhpcTasksTracker {
         self.memory.tasks.retain(|id, held| {
             let is_lost = held.unknown.shown_for() > max_age;
             if is_lost {
-                lost.push(Notice::Lost { id: Arc::clone(id) });
+                lost.push(Notice::Lost { id: id.clone() });
             }
             let is_old = !held.seen.task.status.is_open() && since(held.recency().0, now) > max_age;
             !is_old && !is_lost
@@ -358,7 +359,7 @@ impl EhpcTasksTracker {
             return;
         }
         let ended = self.memory.tasks.iter().filter(|(_, held)| !held.seen.task.status.is_open());
-        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), id.clone())).collect();
         oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(surplus) {
             self.memory.tasks.remove(&id);

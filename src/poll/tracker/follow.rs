@@ -5,11 +5,11 @@
 //! call says nothing about the item: it is requested again in the next poll, after the others.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::model::GivenUp;
 use crate::poll::time::{later, since};
@@ -135,8 +135,8 @@ impl Follow {
 }
 
 /// The items to request one by one in a poll: the most urgent of `ids`, most urgent last.
-pub(super) fn turns<K: Ord>(ids: impl Iterator<Item = (K, Arc<str>)>) -> Vec<Arc<str>> {
-    let mut ids: Vec<(K, Arc<str>)> = ids.collect();
+pub(super) fn turns<K: Ord>(ids: impl Iterator<Item = (K, SmolStr)>) -> Vec<SmolStr> {
+    let mut ids: Vec<(K, SmolStr)> = ids.collect();
     ids.sort_unstable();
     let surplus = ids.len().saturating_sub(MAX_ASKS);
     ids.into_iter().skip(surplus).map(|(_, id)| id).collect()

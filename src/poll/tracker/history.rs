@@ -5,15 +5,15 @@
 //! enough while nothing new is on it; all pages are still read once per `history_interval`, in case
 //! the order was a coincidence.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::order::{Evidence, Order, OrderDetector};
 use super::pager::{Change, Ended, MAX_PAGES, Pager, Shape, Trust, Turn};
-use super::seen_ids::SeenIds;
+use super::seen_ids::{Noted, SeenIds};
 use super::{Limits, Notice};
 use crate::aliyun::op::PAGE_SIZE;
 use crate::poll::time::{after, since};
@@ -114,8 +114,8 @@ impl History {
 
     /// Records an entry of this part, or one that another list has shown. Returns whether it was
     /// never seen before.
-    pub(super) fn note_part(&mut self, id: &Arc<str>) -> bool {
-        self.known.note(id)
+    pub(super) fn note_part(&mut self, id: &SmolStr) -> bool {
+        self.known.note(id) == Noted::Unseen
     }
 
     /// Notes that the reading of the larger list has ended; this part was read just as far.
@@ -227,13 +227,13 @@ impl History {
     }
 
     /// Records an entry, with its time if it has one. Returns whether it was never seen before.
-    pub(super) fn note(&mut self, id: &Arc<str>, time: Option<Timestamp>) -> bool {
-        let new = !self.known.is_fresh(id);
-        let unseen = self.known.note(id);
+    pub(super) fn note(&mut self, id: &SmolStr, time: Option<Timestamp>) -> bool {
+        let noted = self.known.note(id);
+        let is_unseen = noted == Noted::Unseen;
         if let Some(reading) = &mut self.reading {
-            reading.evidence.note(new, unseen, time);
+            reading.evidence.note(noted != Noted::Again, is_unseen, time);
         }
-        unseen
+        is_unseen
     }
 
     /// Handles a page whose entries were recorded. `looking`: an item that should be in the list
@@ -373,10 +373,10 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use smol_str::SmolStr;
 
     use super::{History, Limits, Notice, Order, Progress, Shape, Window};
     use crate::model::Page;
@@ -405,7 +405,7 @@ mod tests {
             let page: Vec<u64> =
                 list.iter().skip((number as usize - 1) * 50).take(50).copied().collect();
             for entry in &page {
-                history.note(&Arc::from(entry.to_string()), timed.then(|| at(*entry)));
+                history.note(&SmolStr::from(entry.to_string()), timed.then(|| at(*entry)));
             }
             let shape = Shape::of(&Page::new(page, Some(list.len() as u64)), |entry| *entry);
             match history.read(&shape, false, WINDOW, &LIMITS, now, |_| false) {
@@ -555,7 +555,7 @@ mod tests {
                 let page = history.page().unwrap();
                 let entries: Vec<usize> = (0..[50, 50, 20][page as usize - 1]).collect();
                 for n in &entries {
-                    history.note(&Arc::from(format!("{page}-{n}")), None);
+                    history.note(&SmolStr::from(format!("{page}-{n}")), None);
                 }
                 let total = entries.len() as u64;
                 let shape = Shape::of(&Page::new(entries, Some(total)), |entry| *entry);
@@ -577,7 +577,7 @@ mod tests {
             [(&list[..50], 120), (&list[60..110], 110), (&list[110..], 110)];
         for (page, total) in pages {
             for entry in page {
-                history.note(&Arc::from(entry.to_string()), None);
+                history.note(&SmolStr::from(entry.to_string()), None);
             }
             let shape = Shape::of(&Page::new(page.to_vec(), Some(total)), |entry| *entry);
             history.read(&shape, false, WINDOW, &LIMITS, at(0), |_| false);
@@ -612,7 +612,7 @@ mod tests {
                 let skipped = (number as usize - 1) * 50;
                 let page: Vec<u64> = list.iter().skip(skipped).take(50).copied().collect();
                 for entry in &page {
-                    history.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                    history.note(&SmolStr::from(entry.to_string()), Some(at(*entry)));
                 }
                 let shape = Shape::of(&Page::new(page, Some(total)), |entry| *entry);
                 history.read(&shape, false, WINDOW, &LIMITS, at(round as u64), |_| true);
@@ -632,7 +632,7 @@ mod tests {
                     let skipped = (history.page().unwrap() as usize - 1) * 50;
                     let page: Vec<u64> = list.iter().skip(skipped).take(50).copied().collect();
                     for entry in &page {
-                        history.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                        history.note(&SmolStr::from(entry.to_string()), Some(at(*entry)));
                     }
                     let shape = Shape::of(&Page::new(page, Some(listed)), |entry| *entry);
                     let window = Window { entries: window, ..WINDOW };
@@ -655,7 +655,7 @@ mod tests {
         for page in 1..=2 {
             assert_eq!(history.page(), Some(page));
             for n in 0..50 {
-                history.note(&Arc::from(n.to_string()), None);
+                history.note(&SmolStr::from(n.to_string()), None);
             }
             let shape = Shape::of(&Page::new((0..50).collect(), None), |n: &u64| *n);
             let end = history.read(&shape, true, WINDOW, &LIMITS, at(0), |_| false);
@@ -675,7 +675,7 @@ mod tests {
                 let page: Vec<u64> =
                     (0..120).map(|place| newest - place).skip(skipped as usize).take(50).collect();
                 for entry in &page {
-                    history.note(&Arc::from(entry.to_string()), Some(at(*entry)));
+                    history.note(&SmolStr::from(entry.to_string()), Some(at(*entry)));
                 }
                 let shape = Shape::of(&Page::new(page, Some(120)), |entry| *entry);
                 newest += 2;

@@ -1,6 +1,6 @@
 //! What trackers report.
 
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 use super::ListChange;
 use crate::model::GivenUp;
@@ -11,7 +11,7 @@ pub enum Notice {
     /// It was seen to end.
     Ended {
         /// TaskId, CommandId or InvokeId.
-        id: Arc<str>,
+        id: SmolStr,
         /// Its last status, as sent.
         status: String,
         /// Its exit code, if it has one.
@@ -22,12 +22,12 @@ pub enum Notice {
     /// It was open, and its end could not be determined.
     Lost {
         /// TaskId, CommandId or InvokeId.
-        id: Arc<str>,
+        id: SmolStr,
     },
     /// It was seen to end, and its result is no longer requested.
     GivenUp {
         /// CommandId or InvokeId.
-        id: Arc<str>,
+        id: SmolStr,
         /// Cause.
         cause: GivenUp,
     },

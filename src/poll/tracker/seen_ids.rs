@@ -2,9 +2,9 @@
 //! window.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// The ids that were seen in a list.
 ///
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[serde(from = "Saved")]
 pub(super) struct SeenIds {
     /// Number of the reading that last showed each id.
-    last_shown: HashMap<Arc<str>, u64>,
+    last_shown: HashMap<SmolStr, u64>,
     /// Number of the current or last reading.
     reading: u64,
     /// Number of ids that it has shown.
@@ -26,6 +26,17 @@ pub(super) struct SeenIds {
     whole_before: u64,
     /// Readings since the last whole one that reached the last page but showed less than exists.
     gaps: u8,
+}
+
+/// Whether an id is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// It was not known.
+    Unseen,
+    /// It was known, and this reading has not shown it before.
+    Known,
+    /// This reading has shown it before.
+    Again,
 }
 
 /// Number of readings with gaps after which ids that none of them showed count as gone: the total
@@ -44,7 +55,7 @@ const SPARE: usize = 1000;
 /// the `ids`, or each reading of a page would need a write. An earlier version wrote all of them to
 /// `ids` as well.
 #[derive(Serialize, Deserialize)]
-struct Saved<I = Vec<Arc<str>>> {
+struct Saved<I = Vec<SmolStr>> {
     ids: I,
     gaps: u8,
     lately: I,
@@ -72,7 +83,7 @@ impl Serialize for SeenIds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shown = |from: u64, to: u64| {
             let shown = self.last_shown.iter().filter(move |(_, last)| (from..to).contains(*last));
-            shown.map(|(id, _)| id).collect::<Vec<&Arc<str>>>()
+            shown.map(|(id, _)| id).collect::<Vec<&SmolStr>>()
         };
         let absent = self.whole_before + 1;
         let lately = if self.gaps > 0 { self.whole + 1 } else { u64::MAX };
@@ -93,11 +104,21 @@ impl SeenIds {
         self.fresh = 0;
     }
 
-    /// Records an id. Returns whether it was not known before.
-    pub(super) fn note(&mut self, id: &Arc<str>) -> bool {
-        let before = self.last_shown.insert(Arc::clone(id), self.reading);
-        self.fresh += usize::from(before != Some(self.reading));
-        before.is_none()
+    /// Records an id.
+    pub(super) fn note(&mut self, id: &SmolStr) -> Noted {
+        let noted = match self.last_shown.get_mut(id) {
+            Some(shown) if *shown == self.reading => return Noted::Again,
+            Some(shown) => {
+                *shown = self.reading;
+                Noted::Known
+            }
+            None => {
+                self.last_shown.insert(id.clone(), self.reading);
+                Noted::Unseen
+            }
+        };
+        self.fresh += 1;
+        noted
     }
 
     /// Whether the current reading has shown `id`.
@@ -180,9 +201,9 @@ impl SeenIds {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use smol_str::SmolStr;
 
-    use super::{MAX_GAPS, SPARE, SeenIds};
+    use super::{MAX_GAPS, Noted, SPARE, SeenIds};
 
     /// Reads a list that shows `ids` and claims `total` entries. Returns the ids not known before,
     /// and whether it was whole.
@@ -190,7 +211,7 @@ mod tests {
         known.begin();
         let new = ids
             .iter()
-            .filter(|id| known.note(&Arc::from(**id)))
+            .filter(|id| known.note(&SmolStr::new(id)) == Noted::Unseen)
             .map(|id| (*id).to_owned())
             .collect();
         let shows_all = known.fresh_count() as u64 >= total;
@@ -269,7 +290,7 @@ mod tests {
         for first in 0..20_000_usize {
             known.begin();
             for number in (first..first + 50).chain([0]) {
-                known.note(&Arc::from(number.to_string()));
+                known.note(&number.to_string().into());
             }
             known.bound(200, |id| id == "1");
             assert!(known.last_shown.len() <= 2 * (4 * 200 + SPARE));

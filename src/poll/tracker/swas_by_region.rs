@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::follow::turns;
 use super::history::{History, Progress, Window};
@@ -48,7 +49,7 @@ enum Step {
     List,
     ServerDirectory,
     Follow {
-        ids: Vec<Arc<str>>,
+        ids: Vec<SmolStr>,
         pager: Pager,
         /// Servers that the pages of the last id have named.
         named: BTreeSet<Arc<str>>,
@@ -89,7 +90,7 @@ impl SwasRegionTracker {
             }
             Step::ServerDirectory => self.server_directory.ask()?.into(),
             Step::Follow { ids, pager, .. } => DescribeCommandInvocations {
-                invoke_id: Some(Arc::clone(ids.last()?)),
+                invoke_id: Some(ids.last()?.clone()),
                 page: pager.page(),
             }
             .into(),
@@ -175,23 +176,23 @@ impl SwasRegionTracker {
     }
 
     fn begin_to_follow(&mut self) {
-        let mut wanted: BTreeMap<&Arc<str>, Urgency> = BTreeMap::new();
+        let mut wanted: BTreeMap<&SmolStr, Urgency> = BTreeMap::new();
         for (urgency, id) in self.live().flat_map(|(_, invocations)| invocations.wanted(self.began))
         {
             let most = wanted.entry(id).or_insert(urgency);
             *most = urgency.max(*most);
         }
-        let ids = turns(wanted.into_iter().map(|(id, urgency)| (urgency, Arc::clone(id))));
+        let ids = turns(wanted.into_iter().map(|(id, urgency)| (urgency, id.clone())));
         self.followed = ids.len();
         self.follow(ids);
     }
 
     /// Open invocations that this poll has not found yet, on any server.
-    fn missing(&self) -> BTreeSet<&Arc<str>> {
+    fn missing(&self) -> BTreeSet<&SmolStr> {
         self.live().flat_map(|(_, invocations)| invocations.missing(self.began)).collect()
     }
 
-    fn follow(&mut self, ids: Vec<Arc<str>>) {
+    fn follow(&mut self, ids: Vec<SmolStr>) {
         self.step = match ids.is_empty() {
             true => Step::Done,
             false => {
@@ -204,7 +205,7 @@ impl SwasRegionTracker {
     /// not found.
     fn found(
         &mut self,
-        mut ids: Vec<Arc<str>>,
+        mut ids: Vec<SmolStr>,
         (mut pager, mut named): (Pager, BTreeSet<Arc<str>>),
         page: Page<CommandInvocation>,
         now: Timestamp,
@@ -216,7 +217,7 @@ impl SwasRegionTracker {
         let before = named.len();
         let found = page.items.into_iter().filter(|invocation| invocation.id == id);
         for server in found.flat_map(|invocation| invocation.servers) {
-            named.insert(Arc::clone(&server.instance_id));
+            named.insert(server.instance_id.clone());
             self.see(server, now);
         }
         let turn = pager.read(&shape, named.len() - before, &Trust::default(), MAX_PAGES);
@@ -231,7 +232,7 @@ impl SwasRegionTracker {
         self.follow(ids);
     }
 
-    fn each_that_needs(&mut self, id: &Arc<str>, note: impl Fn(&mut SwasInvocations, &Arc<str>)) {
+    fn each_that_needs(&mut self, id: &SmolStr, note: impl Fn(&mut SwasInvocations, &SmolStr)) {
         let Self { servers, server_directory, .. } = self;
         let live = servers.iter_mut().filter(|(server, _)| !server_directory.lacks(server));
         for (_, invocations) in live.filter(|(_, invocations)| invocations.needs_request(id)) {
@@ -248,7 +249,7 @@ impl SwasRegionTracker {
             }
             Step::Follow { mut ids, .. } if scope != FailureScope::All => {
                 let began = self.began;
-                let note = |invocations: &mut SwasInvocations, id: &Arc<str>| match scope {
+                let note = |invocations: &mut SwasInvocations, id: &SmolStr| match scope {
                     FailureScope::Gone => invocations.missed(id, began),
                     FailureScope::One | FailureScope::All => invocations.failed(id),
                 };
@@ -336,10 +337,10 @@ impl SwasRegionTracker {
 
 /// Key of an entry of the list. An InvokeId may span servers, either in one entry, as in the
 /// documentation's sample, or in one per server: that is not documented.
-fn entry(invocation: &CommandInvocation) -> Arc<str> {
+fn entry(invocation: &CommandInvocation) -> SmolStr {
     let first = invocation.servers.iter().map(|server| &server.instance_id).min();
     first.map_or_else(
-        || Arc::clone(&invocation.id),
+        || invocation.id.clone(),
         |server| format!("{}@{server}", invocation.id).into(),
     )
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::history::Progress;
 use super::pager::Shape;
@@ -34,7 +35,7 @@ enum Step {
     /// No poll is in progress, or it has failed.
     Idle,
     List,
-    Details(Vec<Arc<str>>),
+    Details(Vec<SmolStr>),
     Done,
 }
 
@@ -70,7 +71,7 @@ impl SwasServerTracker {
                     .into()
             }
             Step::Details(ids) => {
-                DescribeInvocationResult { instance_id, invoke_id: Arc::clone(ids.last()?) }.into()
+                DescribeInvocationResult { instance_id, invoke_id: ids.last()?.clone() }.into()
             }
             Step::Idle | Step::Done => return None,
         })
@@ -169,7 +170,7 @@ impl SwasServerTracker {
         self.next_detail(ids);
     }
 
-    fn next_detail(&mut self, ids: Vec<Arc<str>>) {
+    fn next_detail(&mut self, ids: Vec<SmolStr>) {
         self.step = if ids.is_empty() { Step::Done } else { Step::Details(ids) };
     }
 }
@@ -273,7 +274,7 @@ mod tests {
         let ids: Vec<&str> = reading.invocations.iter().map(|seen| &*seen.invocation.id).collect();
         assert_eq!(ids, ["on", "new", "bad", "old"]);
         assert!(reading.finished.is_empty(), "what had ended at first sight is not counted");
-        let job = &reading.jobs["backup"];
+        let job = reading.job("backup").unwrap();
         let last = job.last.as_ref().unwrap();
         assert_eq!((&last.status, last.exit_code, last.finished), (&Timeout, None, Some(at(69))));
         assert_eq!((job.succeeded, job.created), (Some(at(9)), Some(at(90))));
@@ -295,6 +296,11 @@ mod tests {
         assert_eq!(is_shared, [false, true], "the newest comes first");
         let results = [&before[1].result, &after[1].result].map(|result| result.as_ref().unwrap());
         assert!(Arc::ptr_eq(results[0], results[1]));
+        let jobs = tracker.reading().jobs;
+        poll(&mut tracker, &[world[0].clone(), invocation("on", Failed, 90)], &[], 120);
+        assert!(Arc::ptr_eq(&jobs, &tracker.reading().jobs), "nothing was new");
+        poll(&mut tracker, &[invocation("next", Running, 125)], &[], 130);
+        assert_ne!(jobs, tracker.reading().jobs);
     }
 
     #[test]
@@ -501,7 +507,8 @@ mod tests {
         let mut new = remembering(serde_json::from_value(saved).unwrap());
         assert!(new.reading().jobs.is_empty());
         assert_eq!(poll(&mut new, &world, &[], 300), ["page 1"], "no result is asked for again");
-        let job = &new.reading().jobs["backup"];
+        let reading = new.reading();
+        let job = reading.job("backup").unwrap();
         assert_eq!(
             (job.interval, job.last.as_ref().unwrap().exit_code),
             (Some(Duration::from_secs(60)), Some(0))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::Notice;
 use super::follow::{Follow, Turn, turns};
@@ -27,13 +28,13 @@ pub(super) struct SwasInvocations {
     pub(super) memory: Memory,
     pub(super) notices: Vec<Notice>,
     /// Invocations that may have changed since [`Jobs`] saw them.
-    changed: Vec<Arc<str>>,
+    changed: Vec<SmolStr>,
 }
 
 /// What is known about a server's invocations; the same for every operation that lists them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Memory {
-    pub(super) invocations: HashMap<Arc<str>, Held>,
+    pub(super) invocations: HashMap<SmolStr, Held>,
     pub(super) history: History,
     /// Number of invocations seen so far; gives each its place.
     seen: u64,
@@ -109,18 +110,19 @@ impl SwasInvocations {
 
     /// The full reading.
     pub(super) fn reading(&self) -> SwasInvocationsReading {
-        let mut held: Vec<&Held> = self.memory.invocations.values().collect();
-        held.sort_unstable_by_key(|held| Reverse(held.recency()));
+        let held = self.memory.invocations.values();
+        let mut newest: Vec<_> = held.map(|held| (Reverse(held.recency()), held)).collect();
+        newest.sort_unstable_by_key(|(recency, _)| *recency);
         SwasInvocationsReading {
-            invocations: held.into_iter().map(Held::seen).collect(),
+            invocations: newest.into_iter().map(|(_, held)| held.seen()).collect(),
             finished: self.memory.finished.clone(),
             jobs: self.memory.jobs.shown(),
         }
     }
 
     /// Open invocations that this poll has not found in the list yet, and whose request is due.
-    pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
-        let missing = move |(id, held): &(&Arc<str>, &Held)| {
+    pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &SmolStr> {
+        let missing = move |(id, held): &(&SmolStr, &Held)| {
             held.invocation.is_open()
                 && !self.memory.history.has_shown(id)
                 && held.follow.is_due(now)
@@ -143,7 +145,7 @@ impl SwasInvocations {
 
     /// What to request one by one now, besides results that were never requested: open invocations
     /// that the list has not shown, and late results.
-    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
+    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &SmolStr)> {
         let is_due = move |held: &Held| match held.invocation.is_open() {
             true => held.follow.is_due(now),
             false => held.follow.was_asked() && held.follow.is_result_due(now),
@@ -158,22 +160,21 @@ impl SwasInvocations {
 
     /// Like `overdue`, for a list that includes results: one that did not come with it is late,
     /// too.
-    pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &Arc<str>)> {
-        let fresh =
-            |(_, held): &(&Arc<str>, &Held)| held.wants_result() && !held.follow.was_asked();
+    pub(super) fn wanted(&self, now: Timestamp) -> impl Iterator<Item = (Urgency, &SmolStr)> {
+        let fresh = |(_, held): &(&SmolStr, &Held)| held.wants_result() && !held.follow.was_asked();
         let fresh =
             self.memory.invocations.iter().filter(fresh).map(|(id, held)| (held.urgency(), id));
         self.overdue(now).chain(fresh)
     }
 
     /// What is overdue and has its turn now.
-    pub(super) fn turns(&self, now: Timestamp) -> Vec<Arc<str>> {
-        turns(self.overdue(now).map(|(urgency, id)| (urgency, Arc::clone(id))))
+    pub(super) fn turns(&self, now: Timestamp) -> Vec<SmolStr> {
+        turns(self.overdue(now).map(|(urgency, id)| (urgency, id.clone())))
     }
 
     /// What to request one by one now, most urgent last: what has its turn, and results that were
     /// never requested.
-    pub(super) fn details(&self, turns: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    pub(super) fn details(&self, turns: Vec<SmolStr>) -> Vec<SmolStr> {
         let mut ids = turns;
         let fresh = |held: &Held| held.wants_result() && !held.follow.was_asked();
         ids.extend(
@@ -181,7 +182,7 @@ impl SwasInvocations {
                 .invocations
                 .iter()
                 .filter(|(_, held)| fresh(held))
-                .map(|(id, _)| Arc::clone(id)),
+                .map(|(id, _)| id.clone()),
         );
         ids.sort_unstable_by_key(|id| self.urgency(id));
         ids
@@ -189,11 +190,11 @@ impl SwasInvocations {
 
     /// Records an invocation as the list shows it; `new` if its id was not known before.
     pub(super) fn see(&mut self, invocation: Invocation, new: bool, now: Timestamp) {
-        let id = Arc::clone(&invocation.id);
+        let id = invocation.id.clone();
         if let Some(held) = self.memory.invocations.get_mut(&id) {
             let was_open = held.invocation.is_open();
             if held.update(invocation, now) {
-                self.changed.push(Arc::clone(&id));
+                self.changed.push(id.clone());
             }
             if was_open && !held.invocation.is_open() {
                 self.count(&id);
@@ -203,8 +204,8 @@ impl SwasInvocations {
                 !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
             self.memory.seen += 1;
             let sequence = self.memory.seen;
-            self.memory.invocations.insert(Arc::clone(&id), Held::new(invocation, sequence, now));
-            self.changed.push(Arc::clone(&id));
+            self.memory.invocations.insert(id.clone(), Held::new(invocation, sequence, now));
+            self.changed.push(id.clone());
             if counts {
                 self.count(&id);
             }
@@ -218,7 +219,7 @@ impl SwasInvocations {
         new: bool,
         now: Timestamp,
     ) {
-        let id = Arc::clone(&invocation.id);
+        let id = invocation.id.clone();
         let ended = !invocation.is_open();
         self.see(invocation, new, now);
         let Some(held) = self.memory.invocations.get_mut(&id) else { return };
@@ -230,7 +231,7 @@ impl SwasInvocations {
     }
 
     /// Records that the call for an invocation failed.
-    pub(super) fn failed(&mut self, id: &Arc<str>) {
+    pub(super) fn failed(&mut self, id: &SmolStr) {
         if let Some(held) = self.memory.invocations.get_mut(id) {
             held.follow.failed();
         }
@@ -249,7 +250,7 @@ impl SwasInvocations {
     }
 
     /// Handles an invocation's result. If an open invocation still runs, the list has lost it.
-    pub(super) fn learn(&mut self, id: &Arc<str>, result: InvocationResult, now: Timestamp) {
+    pub(super) fn learn(&mut self, id: &SmolStr, result: InvocationResult, now: Timestamp) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         let was_open = held.invocation.is_open();
         let told = Invocation {
@@ -274,7 +275,7 @@ impl SwasInvocations {
         self.keep_result(id, result);
     }
 
-    fn keep_result(&mut self, id: &Arc<str>, result: InvocationResult) {
+    fn keep_result(&mut self, id: &SmolStr, result: InvocationResult) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         held.result = Some(Arc::new(result));
         held.follow = Follow::default();
@@ -284,7 +285,7 @@ impl SwasInvocations {
         self.announce(id);
     }
 
-    fn announce(&mut self, id: &Arc<str>) {
+    fn announce(&mut self, id: &SmolStr) {
         let Some(held) = self.memory.invocations.get_mut(id).filter(|held| held.unannounced) else {
             return;
         };
@@ -292,7 +293,7 @@ impl SwasInvocations {
         let exit_code = held.result.as_ref().and_then(|result| result.exit_code);
         let status = &held.invocation.status;
         self.notices.push(Notice::Ended {
-            id: Arc::clone(id),
+            id: id.clone(),
             status: status.word().to_owned(),
             exit_code,
             is_failure: status.is_failure(),
@@ -300,23 +301,23 @@ impl SwasInvocations {
     }
 
     /// Records that an invocation, or the result of an ended one, was requested and is not there.
-    pub(super) fn missed(&mut self, id: &Arc<str>, now: Timestamp) {
+    pub(super) fn missed(&mut self, id: &SmolStr, now: Timestamp) {
         let Some(held) = self.memory.invocations.get_mut(id) else { return };
         held.follow.missed(now);
         if held.invocation.is_open() && held.follow.is_lost() {
             self.memory.invocations.remove(id);
-            self.notices.push(Notice::Lost { id: Arc::clone(id) });
+            self.notices.push(Notice::Lost { id: id.clone() });
         }
     }
 
     /// An invocation leaves the window: if its end was watched and its result is missing, that is
     /// given up.
-    fn give_up(&mut self, id: &Arc<str>) {
+    fn give_up(&mut self, id: &SmolStr) {
         let Some(held) = self.memory.invocations.get(id).filter(|held| held.unannounced) else {
             return;
         };
         debug_assert!(held.result.is_none(), "with the result it was announced");
-        self.notices.push(Notice::GivenUp { id: Arc::clone(id), cause: held.follow.cause() });
+        self.notices.push(Notice::GivenUp { id: id.clone(), cause: held.follow.cause() });
         self.announce(id);
     }
 
@@ -330,10 +331,10 @@ impl SwasInvocations {
         }
         let max_age = self.window.max_age;
         let mut lost = Vec::new();
-        let unannounced = |(id, held): (&Arc<str>, &Held)| {
-            (held.unannounced && since(held.recency().0, now) > max_age).then(|| Arc::clone(id))
+        let unannounced = |(id, held): (&SmolStr, &Held)| {
+            (held.unannounced && since(held.recency().0, now) > max_age).then(|| id.clone())
         };
-        let leaving: Vec<Arc<str>> =
+        let leaving: Vec<SmolStr> =
             self.memory.invocations.iter().filter_map(unannounced).collect();
         for id in &leaving {
             self.give_up(id);
@@ -343,7 +344,7 @@ impl SwasInvocations {
             // invocation.
             let is_lost = held.unknown.shown_for() > max_age;
             if is_lost {
-                lost.push(Notice::Lost { id: Arc::clone(id) });
+                lost.push(Notice::Lost { id: id.clone() });
             }
             let is_old = !held.invocation.is_open() && since(held.recency().0, now) > max_age;
             !is_old && !is_lost
@@ -355,7 +356,7 @@ impl SwasInvocations {
             return;
         }
         let ended = self.memory.invocations.iter().filter(|(_, held)| !held.invocation.is_open());
-        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), Arc::clone(id))).collect();
+        let mut oldest: Vec<_> = ended.map(|(id, held)| (held.recency(), id.clone())).collect();
         oldest.sort_unstable();
         for (_, id) in oldest.into_iter().take(surplus) {
             self.give_up(&id);

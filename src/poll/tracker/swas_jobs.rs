@@ -2,11 +2,12 @@
 //! still holds them: how the newest ended one went, and how regularly they are created.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::model::{Invocation, InvocationResult, InvocationStatus, Job, LastInvocation};
 
@@ -20,7 +21,13 @@ const MIN_INVOCATIONS: usize = 4;
 
 /// What is known about a server's command names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Jobs(BTreeMap<Arc<str>, Past>);
+#[serde(transparent)]
+pub(super) struct Jobs {
+    names: BTreeMap<SmolStr, Past>,
+    /// What is shown for each name, since the last invocation was recorded.
+    #[serde(skip)]
+    shown: OnceLock<Arc<Vec<Job>>>,
+}
 
 /// An invocation, as far as known.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +57,7 @@ struct Created(u32, u32);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Ended {
     at: Timestamp,
-    id: Arc<str>,
+    id: SmolStr,
     invocation: LastInvocation,
 }
 
@@ -66,13 +73,14 @@ impl Jobs {
         // corrected before others are compared.
         for invocation in invocations.clone().filter(|invocation| !invocation.invocation.is_open())
         {
-            if let Some(past) = self.0.get_mut(&invocation.invocation.command_name) {
+            if let Some(past) = self.names.get_mut(&invocation.invocation.command_name) {
                 is_older |= past.learn(invocation);
             }
         }
         for invocation in invocations {
-            self.0
-                .entry(Arc::clone(&invocation.invocation.command_name))
+            self.shown.take();
+            self.names
+                .entry(invocation.invocation.command_name.clone())
                 .or_default()
                 .see(invocation);
         }
@@ -81,16 +89,18 @@ impl Jobs {
     }
 
     fn forget(&mut self) {
-        while self.0.len() > MAX_NAMES {
-            let oldest = self.0.iter().min_by_key(|(_, past)| past.newest());
-            let Some(name) = oldest.map(|(name, _)| Arc::clone(name)) else { return };
-            self.0.remove(&name);
+        while self.names.len() > MAX_NAMES {
+            let oldest = self.names.iter().min_by_key(|(_, past)| past.newest());
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else { return };
+            self.names.remove(&name);
         }
     }
 
-    /// What is shown for each name.
-    pub(super) fn shown(&self) -> BTreeMap<Arc<str>, Job> {
-        self.0.iter().map(|(name, past)| (Arc::clone(name), past.shown())).collect()
+    /// What is shown for each name, by name. Readings share it until another invocation is
+    /// recorded.
+    pub(super) fn shown(&self) -> Arc<Vec<Job>> {
+        let shown = || self.names.iter().map(|(name, past)| past.shown(name)).collect();
+        Arc::clone(self.shown.get_or_init(|| Arc::new(shown())))
     }
 }
 
@@ -135,8 +145,10 @@ impl Past {
         }
     }
 
-    fn newest(&self) -> Option<Timestamp> {
-        self.newest_created().max(self.last.as_ref().map(|last| last.at))
+    /// When its newest invocation was created or ended, in seconds since 1970.
+    fn newest(&self) -> Option<i64> {
+        let created = self.created.last().map(|created| i64::from(created.0));
+        created.max(self.last.as_ref().map(|last| last.at.as_second()))
     }
 
     fn newest_created(&self) -> Option<Timestamp> {
@@ -145,8 +157,9 @@ impl Past {
             .and_then(|Created(second, _)| Timestamp::from_second(i64::from(*second)).ok())
     }
 
-    fn shown(&self) -> Job {
+    fn shown(&self, name: &SmolStr) -> Job {
         Job {
+            name: name.clone(),
             last: self.last.as_ref().map(|last| last.invocation.clone()),
             succeeded: self.succeeded,
             created: self.newest_created(),
@@ -176,7 +189,7 @@ impl Ended {
             exit_code: result.and_then(|result| result.exit_code),
             finished: result.map(|result| result.finished.unwrap_or(at)),
         };
-        Self { at, id: Arc::clone(&invocation.id), invocation: last }
+        Self { at, id: invocation.id.clone(), invocation: last }
     }
 
     /// Larger is newer. Invocations of the same second are ordered by their ids: arbitrary, but
@@ -248,8 +261,12 @@ mod tests {
         }));
     }
 
+    fn shown(jobs: &Jobs, name: &str) -> Option<Job> {
+        jobs.shown().iter().find(|job| job.name == name).cloned()
+    }
+
     fn backup(jobs: &Jobs) -> Job {
-        jobs.shown()["backup"].clone()
+        shown(jobs, "backup").unwrap()
     }
 
     /// What is known after runs at these times.
@@ -394,7 +411,8 @@ mod tests {
         let shown = jobs.shown();
         assert_eq!(shown.len(), MAX_NAMES);
         assert!(
-            (count - 3..count).all(|number| !shown.contains_key(format!("n{number}").as_str()))
+            (count - 3..count)
+                .all(|number| !shown.iter().any(|job| job.name == format!("n{number}")))
         );
     }
 
@@ -409,12 +427,12 @@ mod tests {
             see(&mut jobs, &Invocation { command_name: name.into(), ..invocation }, Some(&result));
         }
         assert!(
-            jobs.0.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8)
+            jobs.names.values().all(|past| past.created.len() == 8 && past.created.capacity() == 8)
         );
         let saved = rmp_serde::to_vec_named(&jobs).unwrap();
         assert!(saved.len() < 16_000, "{} bytes", saved.len());
         let restored: Jobs = rmp_serde::from_slice(&saved).unwrap();
         assert_eq!(restored.shown(), jobs.shown());
-        assert_eq!(Duration::from_hours(50), jobs.shown()["command-00"].interval.unwrap());
+        assert_eq!(Duration::from_hours(50), shown(&jobs, "command-00").unwrap().interval.unwrap());
     }
 }

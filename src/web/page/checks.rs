@@ -1,8 +1,7 @@
 //! The verdict on everything: what is checked, and what each check has found.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::accounts::tone;
 use super::condition::{Condition, those};
@@ -224,7 +223,7 @@ fn failed(cx: &Context<'_>) -> Found {
 fn not_run(cx: &Context<'_>) -> String {
     let t = cx.t;
     let overdue = &cx.facts.work.overdue;
-    let name = |(place, job): &(usize, Arc<str>)| match cx.facts.views.get(*place) {
+    let name = |(place, job): &(usize, SmolStr)| match cx.facts.views.get(*place) {
         Some(view) => (t.job_on)(job, called(view)),
         None => job.to_string(),
     };

@@ -123,12 +123,9 @@ fn lasted(cx: &Context<'_>, seen: &SeenSwasInvocation) -> Markup {
     }
 }
 
-/// A command of a server, by name.
-pub(super) type NamedJob<'a> = (&'a View, &'a str, &'a Job);
-
 /// A table of the commands of servers: how the newest invocation of each ended; `of_many` shows the
 /// server of each, otherwise its name.
-pub(super) fn job_table(cx: &Context<'_>, rows: &[NamedJob<'_>], of_many: bool) -> Markup {
+pub(super) fn job_table(cx: &Context<'_>, rows: &[(&View, &Job)], of_many: bool) -> Markup {
     let t = cx.t;
     html! {
         table.jobs {
@@ -143,13 +140,14 @@ pub(super) fn job_table(cx: &Context<'_>, rows: &[NamedJob<'_>], of_many: bool) 
                     th scope="col" { (t.interval) }
                 }
             }
-            tbody data-keyed { @for job in rows { (job_row(cx, *job, of_many)) } }
+            tbody data-keyed { @for (view, job) in rows { (job_row(cx, view, job, of_many)) } }
         }
     }
 }
 
-fn job_row(cx: &Context<'_>, (view, name, job): NamedJob<'_>, of_many: bool) -> Markup {
+fn job_row(cx: &Context<'_>, view: &View, job: &Job, of_many: bool) -> Markup {
     let t = cx.t;
+    let name = &*job.name;
     let last = job.last.as_ref();
     let code = last.and_then(|last| last.exit_code);
     let ago = |at: Option<jiff::Timestamp>| at.map_or_else(|| nothing(t), |at| cx.ago(at));

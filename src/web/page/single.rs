@@ -92,7 +92,7 @@ fn server(cx: &Context<'_>, place: &Place, id: &str, query: &Query) -> Option<Si
     let counts = counted(cx, &places);
     let lists = html! {
         @if let Some(Reading::SwasInvocations(reading)) = view.reading.as_deref() {
-            @let jobs: Vec<(&View, &str, &Job)> = reading.jobs.iter().map(|(name, job)| (view, &**name, job)).take(JOBS).collect();
+            @let jobs: Vec<(&View, &Job)> = reading.jobs.iter().map(|job| (view, job)).take(JOBS).collect();
             @if !jobs.is_empty() {
                 section #jobs aria-labelledby="jobs-title" {
                     (heading("jobs", cx.t.jobs, Some(jobs.len()), cx.t.jobs_are))
@@ -112,21 +112,19 @@ fn server(cx: &Context<'_>, place: &Place, id: &str, query: &Query) -> Option<Si
 
 /// A command on the servers that have it, by name.
 fn command(cx: &Context<'_>, place: &Place, name: &str, query: &Query) -> Option<Single> {
-    let mut jobs: Vec<(&View, &str, &Job)> = Vec::new();
+    let mut jobs: Vec<(&View, &Job)> = Vec::new();
     let mut seen: Vec<(&View, &SeenSwasInvocation)> = Vec::new();
     for view in &cx.facts.views {
-        let all = view.reading.as_deref().and_then(Reading::jobs);
-        let job = all.and_then(|jobs| jobs.get_key_value(name));
-        jobs.extend(job.map(|(name, job)| (view, &**name, job)));
+        let job = view.reading.as_deref().and_then(|reading| reading.job(name));
+        jobs.extend(job.map(|job| (view, job)));
         let of_name = |seen: &&SeenSwasInvocation| &*seen.invocation.command_name == name;
         seen.extend(view.each(Reading::invocations).filter(of_name).map(|seen| (view, seen)));
     }
     if jobs.is_empty() && seen.is_empty() {
         return None;
     }
-    let has_failed = |(_, _, job): &&(&View, &str, &Job)| {
-        job.last.as_ref().is_some_and(|last| last.status.is_failure())
-    };
+    let has_failed =
+        |(_, job): &&(&View, &Job)| job.last.as_ref().is_some_and(|last| last.status.is_failure());
     let failing = jobs.iter().filter(has_failed).count();
     jobs.sort_by_key(|job| (!has_failed(&job), called(job.0)));
     seen.sort_by_key(|(_, seen)| {

@@ -1,9 +1,9 @@
 //! What runs on the targets, and what has failed lately.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::rows::finished;
 use crate::model::{
@@ -181,7 +181,7 @@ pub(in crate::web) struct Work {
     /// Number of tasks that are stuck.
     pub(in crate::web) stuck: usize,
     /// Jobs that ran regularly and no longer do, each with its target's place.
-    pub(in crate::web) overdue: Vec<(usize, Arc<str>)>,
+    pub(in crate::web) overdue: Vec<(usize, SmolStr)>,
     /// Tasks, commands and invocations that are listed.
     pub(in crate::web) counts: [Counts; 3],
     by_target: Vec<Counted>,
@@ -196,7 +196,7 @@ impl Work {
             for (number, thing) in things(view).enumerate() {
                 work.add(place, view, number, thing, now);
             }
-            let overdue = overdue(view, now).map(|name| (place, Arc::clone(name)));
+            let overdue = overdue(view, now).map(|job| (place, job.name.clone()));
             work.overdue.extend(overdue);
         }
         work.running.sort_by_key(|found| (found.at.is_none(), found.at));
@@ -238,19 +238,16 @@ impl Work {
 }
 
 /// The jobs of a target that did not run.
-fn overdue(view: &View, now: Timestamp) -> impl Iterator<Item = &Arc<str>> {
-    let jobs = view.reading.as_deref().and_then(Reading::jobs);
+fn overdue(view: &View, now: Timestamp) -> impl Iterator<Item = &Job> {
     let read = view.read_at;
-    let is_overdue = move |job: &Job| read.is_some_and(|read| job.is_overdue(read, now));
-    let jobs = jobs.into_iter().flatten();
-    jobs.filter(move |(_, job)| is_overdue(job)).map(|(name, _)| name)
+    view.each(Reading::jobs).filter(move |job| read.is_some_and(|read| job.is_overdue(read, now)))
 }
 
 /// Whether the command of something that failed at `at` has succeeded since.
 fn is_mended(view: &View, thing: Thing<'_>, at: Timestamp) -> bool {
     let Thing::Invocation(seen) = thing else { return false };
-    let jobs = view.reading.as_deref().and_then(Reading::jobs);
-    let job = jobs.and_then(|jobs| jobs.get(&seen.invocation.command_name));
+    let reading = view.reading.as_deref();
+    let job = reading.and_then(|reading| reading.job(&seen.invocation.command_name));
     job.and_then(|job| job.succeeded).is_some_and(|succeeded| succeeded > at)
 }
 
@@ -264,6 +261,8 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Counted, Counts, Work};
     use crate::model::{Job, Reading};
     use crate::store::View;
@@ -272,8 +271,8 @@ mod tests {
     fn with_success(view: View, name: &str, second: i64) -> View {
         let Some(Reading::SwasInvocations(reading)) = view.reading.as_deref() else { panic!() };
         let mut reading = reading.clone();
-        let job = Job { succeeded: Some(at(second)), ..Job::default() };
-        reading.jobs.insert(name.into(), job);
+        let job = Job { name: name.into(), succeeded: Some(at(second)), ..Job::default() };
+        reading.jobs = vec![job].into();
         View { reading: Some(Reading::SwasInvocations(reading).into()), ..view }
     }
 
@@ -303,14 +302,14 @@ mod tests {
         else {
             panic!()
         };
-        let job = |created| Job {
+        let job = |(name, created): (&str, i64)| Job {
+            name: name.into(),
             created: Some(at(created)),
             interval: Some(std::time::Duration::from_secs(600)),
             ..Job::default()
         };
-        reading.jobs = [("late", 0), ("in time", 3600), ("retired", -90_000)]
-            .map(|(name, created)| (name.into(), job(created)))
-            .into();
+        let jobs = [("in time", 3600), ("late", 0), ("retired", -90_000)];
+        reading.jobs = Arc::new(jobs.map(job).into());
         let view = View {
             reading: Some(Reading::SwasInvocations(reading).into()),
             read_at: Some(at(3601)),
