@@ -181,10 +181,10 @@ impl Fleet {
                 created: Some(began),
             };
             let result = (!open).then(|| result(began));
-            if let Some(ended) = result.as_ref().and_then(|result| result.finished) {
-                if !reading.jobs.iter().any(|job| job.name == name) {
-                    set_job(&mut reading, job(name, began, ended));
-                }
+            if let Some(ended) = result.as_ref().and_then(|result| result.finished)
+                && !reading.jobs.iter().any(|job| job.name == name)
+            {
+                set_job(&mut reading, job(name, began, ended));
             }
             reading.invocations.push(SeenSwasInvocation {
                 invocation: Arc::new(invocation),

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use aliyun_task_exporter::aliyun::op::*;
 use aliyun_task_exporter::aliyun::{RawAnswer, decode};
@@ -138,7 +138,7 @@ fn check(decoded: Decoded<Answer>) {
         Answer::EhpcListRegions(page) | Answer::SwasListRegions(page) => {
             counts(page.entries, page.items.len(), page.is_partial);
             size(&page);
-            page.items.iter().for_each(id);
+            page.items.iter().for_each(|region| id(region));
         }
         Answer::ListInvocationResults(page) => {
             counts(page.entries, page.items.len(), page.is_partial);
@@ -176,7 +176,7 @@ fn check(decoded: Decoded<Answer>) {
                 assert!(servers.is_sorted_by(|one, other| one.instance_id < other.instance_id));
             }
         }
-        Answer::ListInvocationStatus(statuses) => statuses.nodes.keys().for_each(id),
+        Answer::ListInvocationStatus(statuses) => statuses.nodes.keys().for_each(|node| id(node)),
         Answer::DescribeInvocationResult(result) => {
             assert_eq!(result.status.exit_code(result.exit_code), result.exit_code);
         }
@@ -188,11 +188,11 @@ fn size<T>(page: &Page<T>) {
     assert!(page.items.len() <= page.entries);
 }
 
-fn id(id: &Arc<str>) {
+fn id(id: &str) {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     assert!((1..=128).contains(&id.len()) && id.bytes().all(fits), "{id:?}");
 }
 
-fn name(name: &Arc<str>) {
+fn name(name: &str) {
     assert!(name.len() <= 128 && !name.contains(char::is_control), "{name:?}");
 }
