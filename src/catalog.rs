@@ -39,8 +39,8 @@ pub struct Family {
     pub kind: Kind,
     /// Label names, in the order they are written.
     pub labels: &'static [&'static str],
-    /// What is written between the value of the label before, if there is one, and that of each
-    /// label.
+    /// Text before the value of each label: the quote after the value before, the label's name, `=`
+    /// and a quote.
     pub(crate) separators: &'static [&'static str],
     /// Where its samples come from.
     pub source: Source,
