@@ -182,7 +182,7 @@ impl Fleet {
             };
             let result = (!open).then(|| result(began));
             if let Some(ended) = result.as_ref().and_then(|result| result.finished)
-                && !reading.jobs.iter().any(|job| job.name == name)
+                && reading.job(&name).is_none()
             {
                 set_job(&mut reading, job(name, began, ended));
             }

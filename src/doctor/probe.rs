@@ -1,8 +1,9 @@
 //! Which operations to try, and with which parameters.
 
-use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use crate::action::Action;
 use crate::aliyun::op::{

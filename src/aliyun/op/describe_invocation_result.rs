@@ -1,8 +1,9 @@
 //! SWAS DescribeInvocationResult: the result of an invocation. Source: "DescribeInvocationResult"
 //! in `docs/alibaba-cloud-api.md`.
 
-use smol_str::SmolStr;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::texts::error_text;
 use super::wire::{Oddities, error_code, is_about, object};

@@ -1,8 +1,9 @@
 //! E-HPC ListInvocationResults: exit codes by node. Source: "ListInvocationResults" in
 //! `docs/alibaba-cloud-api.md`.
 
-use smol_str::SmolStr;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::wire::{Entry, Oddities, page};
 use super::{Decoded, PAGE_SIZE, Parameters, Undecoded};

@@ -1,8 +1,9 @@
 //! E-HPC ListInvocationStatus: the status of a command on its nodes. Source: "ListInvocationStatus"
 //! in `docs/alibaba-cloud-api.md`.
 
-use smol_str::SmolStr;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::wire::{Entry, Oddities, object};
 use super::{Decoded, Parameters, Undecoded};

@@ -1,7 +1,8 @@
 //! E-HPC ListTasks: the tasks of a cluster. Source: "ListTasks" in `docs/alibaba-cloud-api.md`.
 
-use smol_str::SmolStr;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::field::{embedded, length, objects};
 use super::texts::{code, error_text};

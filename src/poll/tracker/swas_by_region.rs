@@ -217,7 +217,7 @@ impl SwasRegionTracker {
         let before = named.len();
         let found = page.items.into_iter().filter(|invocation| invocation.id == id);
         for server in found.flat_map(|invocation| invocation.servers) {
-            named.insert(server.instance_id.clone());
+            named.insert(Arc::clone(&server.instance_id));
             self.see(server, now);
         }
         let turn = pager.read(&shape, named.len() - before, &Trust::default(), MAX_PAGES);

@@ -110,11 +110,10 @@ impl SwasInvocations {
 
     /// The full reading.
     pub(super) fn reading(&self) -> SwasInvocationsReading {
-        let held = self.memory.invocations.values();
-        let mut newest: Vec<_> = held.map(|held| (Reverse(held.recency()), held)).collect();
-        newest.sort_unstable_by_key(|(recency, _)| *recency);
+        let mut held: Vec<&Held> = self.memory.invocations.values().collect();
+        held.sort_by_cached_key(|held| Reverse(held.recency()));
         SwasInvocationsReading {
-            invocations: newest.into_iter().map(|(_, held)| held.seen()).collect(),
+            invocations: held.into_iter().map(Held::seen).collect(),
             finished: self.memory.finished.clone(),
             jobs: self.memory.jobs.shown(),
         }

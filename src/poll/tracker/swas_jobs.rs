@@ -145,10 +145,8 @@ impl Past {
         }
     }
 
-    /// When its newest invocation was created or ended, in seconds since 1970.
-    fn newest(&self) -> Option<i64> {
-        let created = self.created.last().map(|created| i64::from(created.0));
-        created.max(self.last.as_ref().map(|last| last.at.as_second()))
+    fn newest(&self) -> Option<Timestamp> {
+        self.newest_created().max(self.last.as_ref().map(|last| last.at))
     }
 
     fn newest_created(&self) -> Option<Timestamp> {
