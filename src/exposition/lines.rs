@@ -44,6 +44,8 @@ impl SampleLines {
 pub struct Lines {
     /// Lines in the order in which they were added.
     text: String,
+    /// The labels that [`LinesOf`] writes, escaped.
+    labels: String,
     /// Families and spans as in [`SampleLines`], but in the order in which they were added.
     spans: Vec<(usize, u32, u32)>,
     series: usize,
@@ -54,6 +56,13 @@ pub struct Lines {
     shown: PerPart,
     /// How statuses are written.
     pub(super) style: StatusStyle,
+}
+
+/// Adds lines that begin with the same labels, which are escaped once.
+#[derive(Debug)]
+pub(super) struct LinesOf<'a> {
+    lines: &'a mut Lines,
+    labels: Labels<'a>,
 }
 
 /// A sample's value.
@@ -107,46 +116,20 @@ impl Lines {
         let spans = Vec::with_capacity(128);
         let wanted = PerPart::default();
         let shown = PerPart::default();
-        Self { text, spans, series: 0, counting: false, limits, wanted, shown, style }
+        let labels = String::new();
+        Self { text, labels, spans, series: 0, counting: false, limits, wanted, shown, style }
     }
 
-    /// Adds one sample.
-    pub(super) fn sample(
-        &mut self,
-        family: &'static Family,
-        labels: Labels<'_>,
-        value: impl Value,
-    ) {
-        self.line(family, ("", None), labels, value);
-    }
-
-    /// Adds one sample, if there is a value.
-    pub(super) fn optional(
-        &mut self,
-        family: &'static Family,
-        labels: Labels<'_>,
-        value: Option<impl Value>,
-    ) {
-        if let Some(value) = value {
-            self.line(family, ("", None), labels, value);
+    /// Lines that begin with `labels`, at least one.
+    pub(super) fn of<'a>(&'a mut self, labels: Labels<'a>) -> LinesOf<'a> {
+        self.labels.clear();
+        for (name, value) in labels.iter().filter(|_| !self.counting) {
+            self.labels.push_str(if self.labels.is_empty() { "{" } else { "\"," });
+            self.labels.push_str(name);
+            self.labels.push_str("=\"");
+            escape(value, &mut self.labels);
         }
-    }
-
-    /// Adds one series per bucket, the sum and the count.
-    pub(super) fn histogram(
-        &mut self,
-        family: &'static Family,
-        labels: Labels<'_>,
-        histogram: &Histogram,
-    ) {
-        let mut cumulated = 0;
-        for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.buckets) {
-            cumulated += count;
-            self.line(family, ("_bucket", Some(&format!("{bound:?}"))), labels, cumulated);
-        }
-        self.line(family, ("_bucket", Some("+Inf")), labels, histogram.count);
-        self.line(family, ("_sum", None), labels, histogram.sum);
-        self.line(family, ("_count", None), labels, histogram.count);
+        LinesOf { lines: self, labels }
     }
 
     /// Adds what `write` adds of a part, if there is room for all of it and for what is kept
@@ -209,49 +192,82 @@ impl Lines {
         }
         SampleLines { text: text.into(), spans: spans.into(), series }
     }
+}
+
+impl LinesOf<'_> {
+    /// Adds one sample, with `more` labels.
+    pub(super) fn sample(&mut self, family: &'static Family, more: Labels<'_>, value: impl Value) {
+        self.line(family, ("", None), more, value);
+    }
+
+    /// Adds one sample, if there is a value.
+    pub(super) fn optional(
+        &mut self,
+        family: &'static Family,
+        more: Labels<'_>,
+        value: Option<impl Value>,
+    ) {
+        if let Some(value) = value {
+            self.line(family, ("", None), more, value);
+        }
+    }
+
+    /// Adds one series per bucket, the sum and the count.
+    pub(super) fn histogram(
+        &mut self,
+        family: &'static Family,
+        more: Labels<'_>,
+        histogram: &Histogram,
+    ) {
+        let mut cumulated = 0;
+        for (bound, count) in Histogram::BOUNDS.iter().zip(histogram.buckets) {
+            cumulated += count;
+            self.line(family, ("_bucket", Some(&format!("{bound:?}"))), more, cumulated);
+        }
+        self.line(family, ("_bucket", Some("+Inf")), more, histogram.count);
+        self.line(family, ("_sum", None), more, histogram.sum);
+        self.line(family, ("_count", None), more, histogram.count);
+    }
 
     /// Adds one line: of a histogram's bucket, with its bound `le`.
     fn line(
         &mut self,
         family: &'static Family,
         (suffix, le): (&str, Option<&str>),
-        labels: Labels<'_>,
+        more: Labels<'_>,
         value: impl Value,
     ) {
         debug_assert!(
-            labels.iter().map(|(name, _)| name).eq(family.labels),
-            "labels of {}: {labels:?}",
-            family.name
+            !self.labels.is_empty()
+                && self.labels.iter().chain(more).map(|(name, _)| name).eq(family.labels),
+            "labels of {}: {:?}, {more:?}",
+            family.name,
+            self.labels
         );
-        self.series += 1;
-        if self.counting {
+        self.lines.series += 1;
+        if self.lines.counting {
             return;
         }
-        let start = self.text.len() as u32;
-        let line = &mut self.text;
+        let Lines { text: line, labels, spans, .. } = &mut *self.lines;
+        let start = line.len() as u32;
         line.push_str(family.name);
         line.push_str(suffix);
-        for (place, ((_, value), separator)) in labels.iter().zip(family.separators).enumerate() {
-            if place == 0 {
-                // It follows no value.
-                line.push('{');
-                line.push_str(&separator[2..]);
-            } else {
-                line.push_str(separator);
-            }
+        line.push_str(labels);
+        for ((_, value), separator) in more.iter().zip(&family.separators[self.labels.len()..]) {
+            line.push_str(separator);
             escape(value, line);
         }
         if let Some(le) = le {
             line.push_str("\",le=\"");
             line.push_str(le);
         }
-        line.push_str(if labels.is_empty() { " " } else { "\"} " });
+        line.push_str("\"} ");
         value.write(line);
         line.push('\n');
         let end = line.len() as u32;
-        match self.spans.last_mut() {
+        match spans.last_mut() {
             Some((last, _, upto)) if *last == family.position => *upto = end,
-            _ => self.spans.push((family.position, start, end)),
+            _ => spans.push((family.position, start, end)),
         }
     }
 }
@@ -302,10 +318,10 @@ mod tests {
     fn labels_are_escaped_and_times_keep_their_milliseconds() {
         let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
         let labels = [("instance_id", "a"), ("command_name", "say \"备份\"\\\n")];
-        lines.sample(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, -1i64);
+        lines.of(&labels).sample(&SWAS_COMMAND_LAST_EXIT_CODE, &[], -1i64);
         let labels = [("cluster_id", "c"), ("task_id", "t"), ("task_type", "AddComputes")];
         let time: jiff::Timestamp = "2024-07-11T06:37:16.250Z".parse().unwrap();
-        lines.sample(&EHPC_TASK_FIRST_SEEN, &labels, time);
+        lines.of(&labels).sample(&EHPC_TASK_FIRST_SEEN, &[], time);
         assert_eq!(
             text(lines),
             "aliyun_ehpc_task_first_seen_timestamp_seconds{cluster_id=\"c\",task_id=\"t\",task_type=\"AddComputes\"} 1720679836.25\n\
@@ -320,11 +336,8 @@ mod tests {
             histogram.observe(std::time::Duration::from_secs(seconds));
         }
         let mut lines = Lines::new(Limits::NONE, StatusStyle::Current);
-        lines.histogram(
-            &EHPC_TASK_DURATION,
-            &[("cluster_id", "c"), ("task_type", "t")],
-            &histogram,
-        );
+        let labels = [("cluster_id", "c"), ("task_type", "t")];
+        lines.of(&labels).histogram(&EHPC_TASK_DURATION, &[], &histogram);
         let text = text(lines);
         let value = |le: &str| {
             text.lines()
@@ -346,7 +359,7 @@ mod tests {
             let mut lines = Lines::new(Limits { target, shares }, StatusStyle::Current);
             let line = |lines: &mut Lines, id: &str| {
                 let labels = [("instance_id", "s"), ("command_name", id)];
-                lines.sample(&SWAS_COMMAND_LAST_EXIT_CODE, &labels, 0i64);
+                lines.of(&labels).sample(&SWAS_COMMAND_LAST_EXIT_CODE, &[], 0i64);
             };
             line(&mut lines, "floor");
             let mut shown = Vec::new();

@@ -24,32 +24,36 @@ pub fn listing_lines(
 }
 
 fn cluster(id: &str, listing: &ClusterListing, lines: &mut Lines) {
-    let cluster = ("cluster_id", id);
+    let style = lines.style;
+    let labels = [("cluster_id", id)];
+    let mut lines = lines.of(&labels);
     if let Some(status) = &listing.status {
-        for (word, value) in words(lines.style, ClusterStatus::LABELS, status.label()) {
-            lines.sample(&EHPC_CLUSTER_STATUS, &[cluster, ("status", word)], value);
+        for (word, value) in words(style, ClusterStatus::LABELS, status.label()) {
+            lines.sample(&EHPC_CLUSTER_STATUS, &[("status", word)], value);
         }
     }
     for (role, nodes) in [("manager", &listing.managers), ("compute", &listing.computes)] {
         let role = ("role", role);
         for (state, count) in nodes.by_state() {
-            lines.optional(&EHPC_CLUSTER_NODES, &[cluster, role, ("state", state)], count);
+            lines.optional(&EHPC_CLUSTER_NODES, &[role, ("state", state)], count);
         }
-        lines.optional(&EHPC_CLUSTER_TOTAL_NODES, &[cluster, role], nodes.total);
+        lines.optional(&EHPC_CLUSTER_TOTAL_NODES, &[role], nodes.total);
     }
 }
 
 fn server(id: &str, listing: &ServerListing, lines: &mut Lines) {
-    let server = ("instance_id", id);
+    let style = lines.style;
+    let labels = [("instance_id", id)];
+    let mut lines = lines.of(&labels);
     if let Some(status) = &listing.status {
-        for (word, value) in words(lines.style, ServerStatus::LABELS, status.label()) {
-            lines.sample(&SWAS_SERVER_STATUS, &[server, ("status", word)], value);
+        for (word, value) in words(style, ServerStatus::LABELS, status.label()) {
+            lines.sample(&SWAS_SERVER_STATUS, &[("status", word)], value);
         }
     }
     if let Some(status) = &listing.business_status {
-        for (word, value) in words(lines.style, BusinessStatus::LABELS, status.label()) {
-            lines.sample(&SWAS_SERVER_BUSINESS_STATUS, &[server, ("status", word)], value);
+        for (word, value) in words(style, BusinessStatus::LABELS, status.label()) {
+            lines.sample(&SWAS_SERVER_BUSINESS_STATUS, &[("status", word)], value);
         }
     }
-    lines.optional(&SWAS_SERVER_EXPIRY, &[server], listing.expires);
+    lines.optional(&SWAS_SERVER_EXPIRY, &[], listing.expires);
 }

@@ -37,27 +37,23 @@ pub fn target_lines(target: &Target, state: &TargetState, series: &TargetSeries)
         ("kind", target.id.kind.label()),
         ("target", &*target.id.id),
     ];
-    let [account, kind, id] = labels;
     info(target, &mut lines);
-    lines.optional(&TARGET_UP, &labels, state.up.map(u64::from));
+    let mut own = lines.of(&labels);
+    own.optional(&TARGET_UP, &[], state.up.map(u64::from));
     if let Some(reason) = state.failing {
-        lines.sample(&TARGET_FAILING, &[account, kind, id, ("reason", reason.label())], 1u64);
+        own.sample(&TARGET_FAILING, &[("reason", reason.label())], 1u64);
     }
-    lines.optional(&TARGET_MISSING_ENTRIES, &labels, state.up.map(|_| state.lists.missing));
+    own.optional(&TARGET_MISSING_ENTRIES, &[], state.up.map(|_| state.lists.missing));
     let excess = Some(state.lists.total_excess).filter(|excess| *excess > 0);
-    lines.optional(&TARGET_TOTAL_EXCESS, &labels, excess);
-    lines.optional(&TARGET_LAST_SUCCESS, &labels, state.last_success);
-    lines.optional(&TARGET_LAST_READ, &labels, state.last_read);
-    lines.optional(&TARGET_NEXT_POLL, &labels, state.next_poll);
-    lines.optional(&TARGET_POLL_DURATION, &labels, state.took.map(|took| took.as_secs_f64()));
-    lines.optional(&TARGET_STALE_AFTER, &labels, state.stale_after.map(|age| age.as_secs_f64()));
-    lines.sample(&TARGET_SERIES, &labels, series.shown as u64);
+    own.optional(&TARGET_TOTAL_EXCESS, &[], excess);
+    own.optional(&TARGET_LAST_SUCCESS, &[], state.last_success);
+    own.optional(&TARGET_LAST_READ, &[], state.last_read);
+    own.optional(&TARGET_NEXT_POLL, &[], state.next_poll);
+    own.optional(&TARGET_POLL_DURATION, &[], state.took.map(|took| took.as_secs_f64()));
+    own.optional(&TARGET_STALE_AFTER, &[], state.stale_after.map(|age| age.as_secs_f64()));
+    own.sample(&TARGET_SERIES, &[], series.shown as u64);
     for (reason, count) in series.dropped_by(target.id.kind) {
-        lines.sample(
-            &TARGET_SERIES_DROPPED,
-            &[account, kind, id, ("reason", reason)],
-            count as u64,
-        );
+        own.sample(&TARGET_SERIES_DROPPED, &[("reason", reason)], count as u64);
     }
     lines.finish()
 }
@@ -67,5 +63,5 @@ fn info(target: &Target, lines: &mut Lines) {
     let account = ("account", &*target.account);
     let region = ("region_id", &*target.region);
     let labels = [account, region, (id, &*target.id.id), (name, &*target.name)];
-    lines.sample(family, &labels, 1u64);
+    lines.of(&labels).sample(family, &[], 1u64);
 }

@@ -14,5 +14,5 @@ pub(super) fn found(target: &Target, reading: &DiscoveryReading, lines: &mut Lin
         ("kind", target.id.kind.label()),
         ("target", &*target.id.id),
     ];
-    lines.sample(&DISCOVERED, &labels, taken as u64);
+    lines.of(&labels).sample(&DISCOVERED, &[], taken as u64);
 }

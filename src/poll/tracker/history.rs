@@ -180,9 +180,9 @@ impl History {
         self.known.fresh_count()
     }
 
-    /// Whether this reading has shown `id`.
-    pub(super) fn has_shown(&self, id: &str) -> bool {
-        self.known.is_fresh(id)
+    /// Number of this reading.
+    pub(super) fn reading(&self) -> u64 {
+        self.known.reading()
     }
 
     /// Whether a whole reading is due.

@@ -69,6 +69,9 @@ pub(super) struct Held {
     /// How it, or its result once it has ended, was requested.
     #[serde(default, skip_serializing_if = "Follow::is_plain")]
     follow: Follow,
+    /// Number of the reading of the list that last showed it.
+    #[serde(skip)]
+    shown_in: u64,
     /// Its end was counted, and will be announced with its exit code once the result is read.
     unannounced: bool,
     #[serde(skip)]
@@ -121,10 +124,8 @@ impl SwasInvocations {
 
     /// Open invocations that this poll has not found in the list yet, and whose request is due.
     pub(super) fn missing(&self, now: Timestamp) -> impl Iterator<Item = &SmolStr> {
-        let missing = move |(id, held): &(&SmolStr, &Held)| {
-            held.invocation.is_open()
-                && !self.memory.history.has_shown(id)
-                && held.follow.is_due(now)
+        let missing = move |(_, held): &(&SmolStr, &Held)| {
+            held.invocation.is_open() && self.is_incomplete(held) && held.follow.is_due(now)
         };
         self.memory.invocations.iter().filter(missing).map(|(id, _)| id)
     }
@@ -132,12 +133,12 @@ impl SwasInvocations {
     /// Whether an invocation must be requested by its id: it is open and not in the list, or its
     /// result is missing.
     pub(super) fn needs_request(&self, id: &str) -> bool {
-        self.memory.invocations.get(id).is_some_and(|held| self.is_incomplete(id, held))
+        self.memory.invocations.get(id).is_some_and(|held| self.is_incomplete(held))
     }
 
-    fn is_incomplete(&self, id: &str, held: &Held) -> bool {
+    fn is_incomplete(&self, held: &Held) -> bool {
         match held.invocation.is_open() {
-            true => !self.memory.history.has_shown(id),
+            true => held.shown_in != self.memory.history.reading(),
             false => held.result.is_none(),
         }
     }
@@ -153,7 +154,7 @@ impl SwasInvocations {
             .memory
             .invocations
             .iter()
-            .filter(move |(id, held)| is_due(held) && self.is_incomplete(id, held));
+            .filter(move |(_, held)| self.is_incomplete(held) && is_due(held));
         invocations.map(|(id, held)| (held.urgency(), id))
     }
 
@@ -190,7 +191,9 @@ impl SwasInvocations {
     /// Records an invocation as the list shows it; `new` if its id was not known before.
     pub(super) fn see(&mut self, invocation: Invocation, new: bool, now: Timestamp) {
         let id = invocation.id.clone();
+        let reading = self.memory.history.reading();
         if let Some(held) = self.memory.invocations.get_mut(&id) {
+            held.shown_in = reading;
             let was_open = held.invocation.is_open();
             if held.update(invocation, now) {
                 self.changed.push(id.clone());
@@ -203,7 +206,9 @@ impl SwasInvocations {
                 !invocation.is_open() && self.memory.history.is_watched_since(invocation.created);
             self.memory.seen += 1;
             let sequence = self.memory.seen;
-            self.memory.invocations.insert(id.clone(), Held::new(invocation, sequence, now));
+            self.memory
+                .invocations
+                .insert(id.clone(), Held::new(invocation, sequence, reading, now));
             self.changed.push(id.clone());
             if counts {
                 self.count(&id);
@@ -380,7 +385,7 @@ impl SwasInvocations {
 }
 
 impl Held {
-    fn new(invocation: Invocation, sequence: u64, now: Timestamp) -> Self {
+    fn new(invocation: Invocation, sequence: u64, shown_in: u64, now: Timestamp) -> Self {
         let mut held = Self {
             invocation: Arc::new(invocation),
             result: None,
@@ -388,6 +393,7 @@ impl Held {
             first_seen: now,
             sequence,
             follow: Follow::default(),
+            shown_in,
             unannounced: false,
             unknown: UnknownStatus::default(),
         };
