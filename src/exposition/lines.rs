@@ -55,7 +55,7 @@ pub struct Lines {
     wanted: PerPart,
     shown: PerPart,
     /// How statuses are written.
-    pub(super) style: StatusStyle,
+    style: StatusStyle,
 }
 
 /// Adds lines that begin with the same labels, which are escaped once.
@@ -195,6 +195,11 @@ impl Lines {
 }
 
 impl LinesOf<'_> {
+    /// How statuses are written.
+    pub(super) fn style(&self) -> StatusStyle {
+        self.lines.style
+    }
+
     /// Adds one sample, with `more` labels.
     pub(super) fn sample(&mut self, family: &'static Family, more: Labels<'_>, value: impl Value) {
         self.line(family, ("", None), more, value);

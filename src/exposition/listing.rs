@@ -24,11 +24,10 @@ pub fn listing_lines(
 }
 
 fn cluster(id: &str, listing: &ClusterListing, lines: &mut Lines) {
-    let style = lines.style;
     let labels = [("cluster_id", id)];
     let mut lines = lines.of(&labels);
     if let Some(status) = &listing.status {
-        for (word, value) in words(style, ClusterStatus::LABELS, status.label()) {
+        for (word, value) in words(lines.style(), ClusterStatus::LABELS, status.label()) {
             lines.sample(&EHPC_CLUSTER_STATUS, &[("status", word)], value);
         }
     }
@@ -42,16 +41,15 @@ fn cluster(id: &str, listing: &ClusterListing, lines: &mut Lines) {
 }
 
 fn server(id: &str, listing: &ServerListing, lines: &mut Lines) {
-    let style = lines.style;
     let labels = [("instance_id", id)];
     let mut lines = lines.of(&labels);
     if let Some(status) = &listing.status {
-        for (word, value) in words(style, ServerStatus::LABELS, status.label()) {
+        for (word, value) in words(lines.style(), ServerStatus::LABELS, status.label()) {
             lines.sample(&SWAS_SERVER_STATUS, &[("status", word)], value);
         }
     }
     if let Some(status) = &listing.business_status {
-        for (word, value) in words(style, BusinessStatus::LABELS, status.label()) {
+        for (word, value) in words(lines.style(), BusinessStatus::LABELS, status.label()) {
             lines.sample(&SWAS_SERVER_BUSINESS_STATUS, &[("status", word)], value);
         }
     }

@@ -26,11 +26,10 @@ pub(super) fn tasks(target: &Target, reading: &EhpcTasksReading, lines: &mut Lin
 
 fn task(cluster: &str, seen: &SeenEhpcTask, lines: &mut Lines) {
     let task = &seen.task;
-    let words = words(lines.style, TaskStatus::LABELS, task.status.label());
     let labels =
         [("cluster_id", cluster), ("task_id", &*task.id), ("task_type", task.task_type.label())];
     let mut lines = lines.of(&labels);
-    for (word, value) in words {
+    for (word, value) in words(lines.style(), TaskStatus::LABELS, task.status.label()) {
         lines.sample(&EHPC_TASK_STATUS, &[("status", word)], value);
     }
     lines.optional(&EHPC_TASK_CURRENT_STEP, &[], task.current_step);
@@ -122,9 +121,8 @@ pub(super) fn is_rare(word: &str) -> bool {
 
 fn command(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     let labels = [("cluster_id", cluster), ("command_id", &*seen.id)];
-    let words = invoke_words(lines.style, &seen.invocation.status);
     let mut lines = lines.of(&labels);
-    for (word, value) in words {
+    for (word, value) in invoke_words(lines.style(), &seen.invocation.status) {
         lines.sample(&EHPC_INVOCATION_STATUS, &[("status", word)], value);
     }
     for (word, nodes) in InvokeStatus::counts(seen.invocation.nodes.values()) {
@@ -159,10 +157,9 @@ fn nodes(cluster: &str, seen: &SeenEhpcInvocation, lines: &mut Lines) {
     let id = ("cluster_id", cluster);
     let command = ("command_id", &*seen.id);
     for (node, status) in &seen.invocation.nodes {
-        let words = invoke_words(lines.style, status);
         let labels = [id, command, ("instance_id", &**node)];
         let mut lines = lines.of(&labels);
-        for (word, value) in words {
+        for (word, value) in invoke_words(lines.style(), status) {
             lines.sample(&EHPC_INVOCATION_NODE_STATUS, &[("status", word)], value);
         }
     }

@@ -2,7 +2,6 @@
 
 use super::ehpc;
 use crate::catalog::*;
-use crate::config::StatusStyle;
 use crate::exposition::limits::kept_first;
 use crate::exposition::lines::{Lines, LinesOf, words};
 use crate::model::{
@@ -61,7 +60,6 @@ fn is_rare(word: &str) -> bool {
 
 fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
     let invocation = &seen.invocation;
-    let words = words(lines.style, InvocationStatus::LABELS, invocation.status.label());
     let labels = [("instance_id", server), ("invoke_id", &*invocation.id)];
     let mut lines = lines.of(&labels);
     let info = [
@@ -69,6 +67,7 @@ fn invocation(server: &str, seen: &SeenSwasInvocation, lines: &mut Lines) {
         ("command_type", invocation.command_type.label()),
     ];
     lines.sample(&SWAS_INVOCATION_INFO, &info, 1u64);
+    let words = words(lines.style(), InvocationStatus::LABELS, invocation.status.label());
     for (word, value) in words.filter(|(word, value)| *value > 0 || !is_rare(word)) {
         lines.sample(&SWAS_INVOCATION_STATUS, &[("status", word)], value);
     }
@@ -116,11 +115,10 @@ fn records(lines: &mut LinesOf<'_>, known: &[SeenSwasInvocation]) {
 }
 
 fn job(server: &str, job: &Job, lines: &mut Lines) {
-    let style = lines.style;
     let labels = [("instance_id", server), ("command_name", &*job.name)];
     let mut lines = lines.of(&labels);
     if let Some(last) = &job.last {
-        last_invocation(&mut lines, last, style);
+        last_invocation(&mut lines, last);
     }
     lines.optional(&SWAS_COMMAND_LAST_SUCCESS, &[], job.succeeded);
     lines.optional(&SWAS_COMMAND_LAST_CREATED, &[], job.created);
@@ -128,8 +126,8 @@ fn job(server: &str, job: &Job, lines: &mut Lines) {
     lines.optional(&SWAS_COMMAND_INTERVAL, &[], interval);
 }
 
-fn last_invocation(lines: &mut LinesOf<'_>, last: &LastInvocation, style: StatusStyle) {
-    let ends = words(style, InvocationStatus::LABELS, last.status.label());
+fn last_invocation(lines: &mut LinesOf<'_>, last: &LastInvocation) {
+    let ends = words(lines.style(), InvocationStatus::LABELS, last.status.label());
     for (word, value) in ends.filter(|(word, value)| *value > 0 || (is_end(word) && !is_rare(word)))
     {
         lines.sample(&SWAS_COMMAND_LAST_STATUS, &[("status", word)], value);
